@@ -1,0 +1,59 @@
+# One command checks everything: `make test`. Every tool runs from .venv, made from the locks.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+LOCK := .venv-lock
+UV := UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCK)/bin/uv pip compile --quiet --upgrade \
+	--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
+EXTRAS := live notebooks test compiled
+.NOTPARALLEL: # two pips in one environment get in each other's way
+.PHONY: help demo test lint format bench prove lock compiled clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+demo: $(VENV)/.base ## one story in a minute
+	$(BIN)/tieout demo
+test: lint $(VENV)/.notebooks ## everything that must hold before a commit lands
+	$(BIN)/pytest -n 2
+lint: $(VENV)/.test ## style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+format: $(VENV)/.test ## let ruff lay out the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+bench: $(VENV)/.test $(VENV)/.bench ## the figures, as ratios measured in one run
+	$(BIN)/python -m bench
+prove: $(VENV)/.test ## every claim at full size: held, failed or not run
+	$(BIN)/python -m tieout.prove
+compiled: ## the same source through mypyc: a wheel in an environment of its own
+	@test -f setup.py || { echo "no setup.py names the modules to compile yet" >&2; exit 1; }
+	rm -rf build dist
+	$(MAKE) VENV=.venv-compiled .venv-compiled/.test
+	TIEOUT_COMPILED=1 .venv-compiled/bin/pip wheel --no-deps --no-build-isolation -w dist .
+	.venv-compiled/bin/pip install --no-deps --force-reinstall dist/*.whl
+lock: ## pin everything anew, each set against the union of all
+	test -x $(LOCK)/bin/uv || { $(PYTHON) -m venv $(LOCK) && $(LOCK)/bin/pip install --quiet uv; }
+	$(UV) pyproject.toml requirements/build.in $(EXTRAS:%=--extra %) -o $(LOCK)/union.txt
+	$(UV) pyproject.toml -c $(LOCK)/union.txt -o requirements/base.txt
+	for set in live notebooks test; do \
+	  $(UV) pyproject.toml --extra $$set -c $(LOCK)/union.txt -o requirements/$$set.txt || exit; done
+	for set in bench build; do \
+	  $(UV) requirements/$$set.in -c $(LOCK)/union.txt -o requirements/$$set.txt || exit; done
+clean: ## forget every environment and everything built
+	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tieout needs \
+	Python 3.11 or newer; $(PYTHON) is not. Try: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	touch $@
+$(VENV)/.base: requirements/base.txt requirements/build.txt pyproject.toml $(VENV)/.made
+	$(PIP) --require-hashes -r requirements/base.txt -r requirements/build.txt
+	$(PIP) --no-deps --no-build-isolation -e .
+	touch $@
+$(VENV)/.%: requirements/%.txt $(VENV)/.base
+	$(PIP) --require-hashes -r $<
+	touch $@

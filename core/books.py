@@ -1,0 +1,273 @@
+"""The fold: from facts told to holdings and figures, exact and in any order of arrival.
+
+Rule 1. The books are the sum of postings, and a posting is never changed: an undone fill is posted
+once more with the other sign.
+Rule 2. Same id and same content is an echo and changes nothing; same id and other content is a
+conflict and is shown. Ids are remembered for ever.
+Rule 3. A holding can be read as it was at any recent moment of its teller's clock (`at`), which is
+how a statement is compared at its own as-of.
+"""
+
+from typing import Literal
+
+from core.events import (
+    AdjustmentBooked,
+    CashMoved,
+    FillBusted,
+    FillReported,
+    FundingPaid,
+    OpeningSet,
+    ProgressReported,
+)
+from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS, TEN_TO, rescale
+from core.state import Account, Entry, Listing, Orphan, Posting, Progress, State
+
+Booked = Literal["booked", "echo", "conflict", "unlisted"]
+
+RECENT_MAX = 256
+RECENT_KEPT = 128
+
+
+# --- facts in ------------------------------------------------------------------------------------
+
+
+def book_fill(state: State, account: Account, event: FillReported, strategy: str) -> Booked:
+    """Book a fill once."""
+    listing = account.listings.get(event.instrument)
+    if listing is None:
+        return "unlisted"
+    key = f"{event.instrument}:{listing.listing}:{event.fill_id}:{event.side}"
+    content = f"{event.order_id} {event.quantity} {event.price}"
+    known = account.seen.get(key)
+    if known is not None:
+        return "echo" if known == content else "conflict"
+    account.seen[key] = content
+    lines = fill_postings(state, account, listing, event, strategy)
+    post(state, lines, event.occurred_at, event.sequence)
+    return "booked"
+
+
+def attribute(state: State, orphan: Orphan, strategy: str) -> None:
+    """Move a booked fill's figures from `unattributed` to its strategy; holdings stay."""
+    lines: list[Posting] = []
+    for line in orphan.lines:
+        rest = line.figure.partition("/")[2]
+        lines.append(Posting("", line.figure, -line.amount))
+        lines.append(Posting("", f"{strategy}/{rest}", line.amount))
+    post(state, lines, 0, 0)
+
+
+def book_bust(state: State, account: Account, event: FillBusted, strategy: str) -> Booked:
+    """Book the reverse of a fill that the venue undid; order against the fill does not matter."""
+    listing = account.listings.get(event.instrument)
+    if listing is None:
+        return "unlisted"
+    key = f"bust:{event.instrument}:{event.bust_id}"
+    content = f"{event.fill_id} {event.quantity} {event.price}"
+    known = account.seen.get(key)
+    if known is not None:
+        return "echo" if known == content else "conflict"
+    account.seen[key] = content
+    lines = fill_postings(state, account, listing, event, strategy)
+    undone = [Posting(line.holding, line.figure, -line.amount) for line in lines]
+    post(state, undone, event.occurred_at, event.sequence)
+    return "booked"
+
+
+def book_progress(state: State, account: Account, event: ProgressReported, strategy: str) -> Booked:
+    """Book what an order's cumulative figures add to what is booked of it already.
+
+    An older telling adds nothing. Where only an average price was told, the value is provisional:
+    its holding is in doubt by so many units until the exact value is told.
+    """
+    listing = account.listings.get(event.instrument)
+    if listing is None:
+        return "unlisted"
+    done = account.progress.setdefault(event.order_id, Progress())
+    value, doubt = _progress_value(state, listing, event)
+    newer = event.quantity > done.quantity
+    surer = event.quantity == done.quantity and doubt < done.doubt
+    if not newer and not surer:
+        return "echo"
+    sign = 1 if event.side == "buy" else -1
+    prefix = f"{strategy}/{account.name}/{event.instrument}"
+    base = rescale(event.quantity - done.quantity, QUANTITY_DECIMALS, _decimals(state, listing.base))
+    lines = [
+        _cash(account, prefix, "trade", listing.base, sign * base),
+        _cash(account, prefix, "trade", listing.quote, -sign * (value - done.value)),
+        _cash(account, prefix, "fee", event.fee_asset, done.fee - event.fee),
+    ]
+    in_doubt = f"{account.name}/{listing.quote}/cash"
+    state.doubts[in_doubt] = state.doubts.get(in_doubt, 0) + doubt - done.doubt
+    done.quantity, done.value, done.doubt = event.quantity, value, doubt
+    done.fee, done.at = event.fee, max(event.occurred_at, done.at)
+    post(state, lines, event.occurred_at, 0)
+    return "booked"
+
+
+def book_funding(state: State, account: Account, event: FundingPaid) -> Booked:
+    """Book a funding settlement once, to each strategy's account as unattributed."""
+    key, content = f"funding:{event.funding_id}:{event.asset}", str(event.amount)
+    prefix = f"unattributed/{account.name}/{event.instrument}"
+    line = _cash(account, prefix, "funding", event.asset, event.amount)
+    return _book_once(state, account, key, content, line, event.occurred_at)
+
+
+def book_cash(state: State, account: Account, event: CashMoved) -> Booked:
+    """Book a movement of cash once."""
+    key, content = f"{event.reason}:{event.movement_id}", f"{event.asset} {event.amount}"
+    prefix = f"unattributed/{account.name}/{event.instrument or '-'}"
+    line = _cash(account, prefix, event.reason, event.asset, event.amount)
+    return _book_once(state, account, key, content, line, event.occurred_at)
+
+
+def book_opening(state: State, account: Account, event: OpeningSet) -> Booked:
+    """Book what stood there when our books began."""
+    holding = f"{account.name}/{event.subject}/{event.leg}"
+    figure = f"opening/{account.name}/{event.subject}/opening/{event.leg}"
+    line = Posting(holding, figure, event.amount)
+    key = f"opening:{event.subject}:{event.leg}"
+    return _book_once(state, account, key, str(event.amount), line, event.occurred_at)
+
+
+def book_adjustment(state: State, event: AdjustmentBooked) -> None:
+    """Book an operator's repair."""
+    figure = f"adjustment/{event.holding}/{event.author}/{event.approver}"
+    post(state, [Posting(event.holding, figure, event.amount)], event.received_at, 0)
+
+
+def _book_once(
+    state: State, account: Account, key: str, content: str, line: Posting, occurred_at: int
+) -> Booked:
+    known = account.seen.get(key)
+    if known is not None:
+        return "echo" if known == content else "conflict"
+    account.seen[key] = content
+    post(state, [line], occurred_at, 0)
+    return "booked"
+
+
+# --- postings ------------------------------------------------------------------------------------
+
+
+def fill_postings(
+    state: State,
+    account: Account,
+    listing: Listing,
+    event: FillReported | FillBusted,
+    strategy: str,
+) -> list[Posting]:
+    """What a fill moves: holdings by what the venue told, and its traded value as a memorandum."""
+    sign = 1 if event.side == "buy" else -1
+    prefix = f"{strategy}/{account.name}/{event.instrument}"
+    value = event.value if event.value is not None else fill_value(state, listing, event)
+    if listing.kind == "spot":
+        base = rescale(event.quantity, QUANTITY_DECIMALS, _decimals(state, listing.base))
+        lines = [
+            _cash(account, prefix, "trade", listing.base, sign * base),
+            _cash(account, prefix, "trade", listing.quote, -sign * value),
+        ]
+    else:
+        lines = [
+            Posting(
+                f"{account.name}/{event.instrument}/{event.leg}",
+                f"{prefix}/position/{event.leg}",
+                sign * event.quantity,
+            ),
+            Posting("", f"{prefix}/value/{listing.settle}", -sign * value),
+        ]
+    if event.realised:
+        lines.append(_cash(account, prefix, "realised", listing.settle, event.realised))
+    if event.fee:
+        lines.append(_cash(account, prefix, "fee", event.fee_asset, -event.fee))
+    return lines
+
+
+def fill_value(state: State, listing: Listing, event: FillReported | FillBusted) -> int:
+    """The traded value where the venue told none: exact for spot and linear, cut for inverse.
+
+    Linear: quantity x multiplier x price. Inverse: quantity x multiplier / price, in coins.
+    """
+    decimals = _decimals(state, listing.settle)
+    if listing.kind == "inverse":
+        coins = event.quantity * listing.multiplier * TEN_TO[PRICE_DECIMALS + decimals]
+        return coins // (event.price * TEN_TO[2 * QUANTITY_DECIMALS])
+    scale = 2 * QUANTITY_DECIMALS + PRICE_DECIMALS
+    return rescale(event.quantity * listing.multiplier * event.price, scale, decimals)
+
+
+def _progress_value(state: State, listing: Listing, event: ProgressReported) -> tuple[int, int]:
+    if event.value is not None:
+        return event.value, 0
+    decimals = _decimals(state, listing.quote)
+    cut = TEN_TO[QUANTITY_DECIMALS + PRICE_DECIMALS - decimals]
+    value = event.quantity * event.average_price // cut
+    return value, event.quantity * event.average_price_step // cut + 1
+
+
+def _cash(account: Account, prefix: str, purpose: str, asset: str, amount: int) -> Posting:
+    return Posting(f"{account.name}/{asset}/cash", f"{prefix}/{purpose}/{asset}", amount)
+
+
+def _decimals(state: State, asset: str) -> int:
+    return state.decimals.get(asset, ASSET_DECIMALS)
+
+
+# --- holdings ------------------------------------------------------------------------------------
+
+
+def post(state: State, lines: list[Posting], occurred_at: int, sequence: int) -> None:
+    """Add the lines to their holdings and figures, and remember when they happened."""
+    holdings, figures, recent = state.holdings, state.figures, state.recent
+    for line in lines:
+        figures[line.figure] = figures.get(line.figure, 0) + line.amount
+        if line.holding:
+            holdings[line.holding] = holdings.get(line.holding, 0) + line.amount
+            entries = recent.setdefault(line.holding, [])
+            _remember(entries, Entry(occurred_at, sequence, line.amount))
+            if len(entries) > RECENT_MAX:
+                _forget(state, line.holding, entries)
+    state.posted.extend(lines)
+
+
+def _remember(entries: list[Entry], entry: Entry) -> None:
+    place = len(entries)
+    while place and entries[place - 1].occurred_at > entry.occurred_at:
+        place -= 1
+    entries.insert(place, entry)
+
+
+def _forget(state: State, holding: str, entries: list[Entry]) -> None:
+    dropped = len(entries) - RECENT_KEPT
+    horizon = max(entries[dropped - 1].occurred_at, state.horizon.get(holding, 0))
+    state.horizon[holding] = horizon
+    del entries[:dropped]
+
+
+def at(state: State, holding: str, lo: int, hi: int, sequence: int) -> list[int]:
+    """The figures that the holding had from the moment `lo` to the moment `hi`, oldest first.
+
+    With a `sequence` there is one: all entries up to it, and those without one up to `hi`.
+    Empty where the moment is further back than what is remembered.
+    """
+    if hi < state.horizon.get(holding, 0):
+        return []
+    value = state.holdings.get(holding, 0)
+    entries = state.recent.get(holding, [])
+    if sequence:
+        for entry in entries:
+            late = entry.sequence > sequence if entry.sequence else entry.occurred_at > hi
+            if late:
+                value -= entry.amount
+        return [value]
+    place = len(entries)
+    while place and entries[place - 1].occurred_at > hi:
+        place -= 1
+        value -= entries[place].amount
+    values = [value]
+    while place and entries[place - 1].occurred_at > lo:
+        place -= 1
+        value -= entries[place].amount
+        values.append(value)
+    values.reverse()
+    return values

@@ -1,0 +1,401 @@
+"""Facts told to us: frozen, in the past tense, a closed union.
+
+Rule 1. An event says what was told, not what we make of it. What is derived says so and from what.
+Rule 2. `received_at` is our clock, `occurred_at` the teller's; both integer nanoseconds UTC.
+Rule 3. `frame` is the journal's number of the raw bytes that told it; 0 where nobody sent bytes.
+
+An *account* is written `venue/name` ("binance_spot/main"); quantities, prices and amounts are the
+scaled integers of `core.money`. This module is never compiled: mypyc drops `frozen` and `tag`.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+Side = Literal["buy", "sell"]
+Leg = Literal["net", "long", "short"]
+OrderKind = Literal["limit", "market", "post_only", "ioc"]
+InstrumentKind = Literal["spot", "linear", "inverse"]
+OrderReport = Literal[
+    "acknowledged", "partially_filled", "filled", "cancelled", "expired", "rejected", "unknown"
+]
+FillCause = Literal["trade", "liquidation", "adl", "settlement", "correction"]
+StatementKind = Literal["balances", "positions"]
+
+
+class Fact(Struct, frozen=True, kw_only=True, gc=False, tag=True, omit_defaults=True):
+    """What every event carries."""
+
+    received_at: int
+    frame: int = 0
+
+
+# --- ourselves -----------------------------------------------------------------------------------
+
+
+class NodeStarted(Fact, frozen=True, kw_only=True, gc=False):
+    """A node came up; `epoch` counts the boots and is part of every id we choose afterwards."""
+
+    node: str
+    epoch: int
+
+
+class AlarmRang(Fact, frozen=True, kw_only=True, gc=False):
+    """An alarm that we set reached its time."""
+
+    alarm: str
+
+
+class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
+    """We keep books for this account from now on, and this is how its venue tells.
+
+    `tells` is "fills" (each with an id) or "progress" (an order's cumulative quantity only).
+    `bracketed` venues put no as-of on their statements.
+    """
+
+    account: str
+    tells: Literal["fills", "progress"]
+    statements: tuple[StatementKind, ...]
+    statement_period_ns: int
+    backfill_period_ns: int
+    settle_ns: int
+    silence_ns_max: int
+    clock_error_ns: int = 0
+    bracketed: bool = False
+    hedged: bool = False
+    ledger: bool = False
+
+
+class AssetListed(Fact, frozen=True, kw_only=True, gc=False):
+    """An asset has this many decimals in our books."""
+
+    asset: str
+    decimals: int
+
+
+class InstrumentListed(Fact, frozen=True, kw_only=True, gc=False):
+    """An instrument trades, or its terms changed, from `effective_at` on.
+
+    `multiplier` is coins per contract (linear) or quote units per contract (inverse), at the scale
+    of a quantity; a spot instrument has 1. `listing` counts re-listings under one symbol.
+    """
+
+    account: str
+    instrument: str
+    kind: InstrumentKind
+    base: str
+    quote: str
+    settle: str
+    multiplier: int
+    listing: int = 1
+    effective_at: int = 0
+
+
+class OpeningSet(Fact, frozen=True, kw_only=True, gc=False):
+    """What stood in a holding when our books began."""
+
+    account: str
+    subject: str
+    leg: str
+    amount: int
+    occurred_at: int
+
+
+class AdjustmentBooked(Fact, frozen=True, kw_only=True, gc=False):
+    """An operator repaired a break; author and approver are two people."""
+
+    holding: str
+    amount: int
+    author: str
+    approver: str
+    reason: str
+
+
+# --- strategies ----------------------------------------------------------------------------------
+
+
+class OrderRequested(Fact, frozen=True, kw_only=True, gc=False):
+    """A strategy wants an order. `reference` is the strategy's own word for it."""
+
+    strategy: str
+    reference: str
+    account: str
+    instrument: str
+    side: Side
+    quantity: int
+    kind: OrderKind
+    price: int = 0
+    leg: Leg = "net"
+    reduce_only: bool = False
+
+
+class CancelRequested(Fact, frozen=True, kw_only=True, gc=False):
+    """A strategy wants its order gone."""
+
+    strategy: str
+    client_order_id: str
+
+
+# --- told by a venue -----------------------------------------------------------------------------
+
+
+class StreamOpened(Fact, frozen=True, kw_only=True, gc=False):
+    """The private stream stands; what was told before this moment may be lost."""
+
+    account: str
+    epoch: int
+
+
+class StreamClosed(Fact, frozen=True, kw_only=True, gc=False):
+    """The private stream ended, or could not be opened."""
+
+    account: str
+    epoch: int
+    reason: str
+
+
+class HeartbeatHeard(Fact, frozen=True, kw_only=True, gc=False):
+    """The stream lives."""
+
+    account: str
+    epoch: int
+
+
+class OrderReported(Fact, frozen=True, kw_only=True, gc=False):
+    """A venue told the state of an order.
+
+    `rejected` stands only for an answer on the dialect's allow-list of definite refusals;
+    everything else that is no answer is `unknown`. `filled_quantity` is cumulative, -1 if not told.
+    """
+
+    account: str
+    client_order_id: str
+    status: OrderReport
+    order_id: str = ""
+    instrument: str = ""
+    side: Side | None = None
+    leg: Leg = "net"
+    quantity: int = 0
+    price: int = 0
+    filled_quantity: int = -1
+    reason: str = ""
+    occurred_at: int = 0
+
+
+class OrderMissing(Fact, frozen=True, kw_only=True, gc=False):
+    """A venue answered that it knows no such order. Definite only after a grace period."""
+
+    account: str
+    client_order_id: str
+    asked_at: int
+
+
+class CancelRejected(Fact, frozen=True, kw_only=True, gc=False):
+    """A venue refused to cancel: mostly, the order is already gone."""
+
+    account: str
+    client_order_id: str
+    reason: str
+
+
+class FillReported(Fact, frozen=True, kw_only=True, gc=False):
+    """A venue told one fill.
+
+    `value` (quote units; settlement units for contracts) and `realised` (settlement units) are None
+    where the venue did not tell them. `fee` is what we pay, negative for a rebate. `sequence` is the
+    venue's own order of fills within the instrument, 0 if it tells none.
+    """
+
+    account: str
+    instrument: str
+    fill_id: str
+    order_id: str
+    side: Side
+    quantity: int
+    price: int
+    occurred_at: int
+    client_order_id: str = ""
+    leg: Leg = "net"
+    value: int | None = None
+    fee: int = 0
+    fee_asset: str = ""
+    realised: int | None = None
+    sequence: int = 0
+    maker: bool = False
+    cause: FillCause = "trade"
+
+
+class ProgressReported(Fact, frozen=True, kw_only=True, gc=False):
+    """A venue told how far an order got, not by which fills.
+
+    `value` is exact where told; else only `average_price` was, cut or rounded to units of
+    `average_price_step`, and the true value lies within half a step (or one) of it.
+    """
+
+    account: str
+    instrument: str
+    client_order_id: str
+    order_id: str
+    side: Side
+    quantity: int
+    average_price: int
+    average_price_step: int
+    fee: int
+    fee_asset: str
+    occurred_at: int
+    value: int | None = None
+
+
+class FillBusted(Fact, frozen=True, kw_only=True, gc=False):
+    """A venue undid a fill; the terms are those of the fill that it names."""
+
+    account: str
+    instrument: str
+    fill_id: str
+    bust_id: str
+    side: Side
+    quantity: int
+    price: int
+    occurred_at: int
+    client_order_id: str = ""
+    leg: Leg = "net"
+    value: int | None = None
+    fee: int = 0
+    fee_asset: str = ""
+    realised: int | None = None
+    sequence: int = 0
+
+
+class FundingPaid(Fact, frozen=True, kw_only=True, gc=False):
+    """A funding settlement; `amount` is signed, positive where we receive."""
+
+    account: str
+    instrument: str
+    funding_id: str
+    asset: str
+    amount: int
+    occurred_at: int
+
+
+class CashMoved(Fact, frozen=True, kw_only=True, gc=False):
+    """Cash came or went for a reason that is neither fill nor funding."""
+
+    account: str
+    movement_id: str
+    asset: str
+    amount: int
+    reason: Literal["transfer", "realised", "deposit", "withdrawal", "adjustment", "insurance"]
+    occurred_at: int
+    instrument: str = ""
+
+
+class StatementRow(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One line of a statement: an asset (leg "cash") or an instrument's leg, and how much.
+
+    `as_of` (ns) and `sequence` say up to where the line holds; 0 where the venue does not tell.
+    """
+
+    subject: str
+    leg: str
+    amount: int
+    as_of: int = 0
+    sequence: int = 0
+
+
+class StatementReported(Fact, frozen=True, kw_only=True, gc=False):
+    """A venue's own record, read at our request (or pushed: then `complete` is false).
+
+    In a complete statement the absence of a row means zero. `asked_at` is when we sent the request.
+    `as_of` is the resolution-end of the whole, used where a row has none; `as_of_step` its unit.
+    """
+
+    account: str
+    kind: StatementKind
+    rows: tuple[StatementRow, ...]
+    asked_at: int
+    as_of: int = 0
+    as_of_step: int = 1
+    complete: bool = True
+
+
+class PageReported(Fact, frozen=True, kw_only=True, gc=False):
+    """A page of the venue's record of fills (subject: an instrument) or movements ("ledger") ended.
+
+    The page's own facts precede it. `through` is the cursor from which the next page goes on.
+    """
+
+    account: str
+    subject: str
+    through: str
+    more: bool
+    asked_at: int
+
+
+class OpenOrdersReported(Fact, frozen=True, kw_only=True, gc=False):
+    """A complete listing of open orders ended; each was told as an `OrderReported` before it."""
+
+    account: str
+    client_order_ids: tuple[str, ...]
+    asked_at: int
+
+
+class PositionModeReported(Fact, frozen=True, kw_only=True, gc=False):
+    """How the account keeps positions: net, or long and short apart."""
+
+    account: str
+    hedged: bool
+
+
+class RequestFailed(Fact, frozen=True, kw_only=True, gc=False):
+    """A read got no usable answer. `about` names what was asked: "balances", "fills:BTCUSDT"."""
+
+    account: str
+    about: str
+    reason: str
+    asked_at: int
+    retry_after_ns: int = 0
+
+
+class FrameQuarantined(Fact, frozen=True, kw_only=True, gc=False):
+    """Bytes that we could not read; kept, counted, never guessed at."""
+
+    account: str
+    reason: str
+
+
+class FrameDismissed(Fact, frozen=True, kw_only=True, gc=False):
+    """Bytes that we read and that tell nothing to the books."""
+
+    account: str
+    reason: str
+
+
+Event = (
+    NodeStarted
+    | AlarmRang
+    | AccountOpened
+    | AssetListed
+    | InstrumentListed
+    | OpeningSet
+    | AdjustmentBooked
+    | OrderRequested
+    | CancelRequested
+    | StreamOpened
+    | StreamClosed
+    | HeartbeatHeard
+    | OrderReported
+    | OrderMissing
+    | CancelRejected
+    | FillReported
+    | ProgressReported
+    | FillBusted
+    | FundingPaid
+    | CashMoved
+    | StatementReported
+    | PageReported
+    | OpenOrdersReported
+    | PositionModeReported
+    | RequestFailed
+    | FrameQuarantined
+    | FrameDismissed
+)

@@ -1,0 +1,37 @@
+"""Frames: the raw bytes a counterparty sent, and what a reader needs to know to read them.
+
+Reading is a pure function of the frame, so that a mended reader can be run over history again.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from core.effects import Effect
+from core.events import Event
+
+Channel = Literal["stream", "rest", "dropcopy"]
+
+
+class Frame(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """One message as it came off the wire.
+
+    `number` is the journal's. `status` is the HTTP status of an answer (0: none came: timed out or
+    cut off, the reason then stands in `body`); `about` is the effect that it answers, None on a
+    stream; `asked_at` is when that was sent. `epoch` is the stream's.
+    """
+
+    number: int
+    account: str
+    channel: Channel
+    received_at: int
+    body: bytes
+    epoch: int = 0
+    status: int = 200
+    about: Effect | None = None
+    asked_at: int = 0
+
+
+# A dialect's reader: the frame, and each asset's decimals (8 where not named).
+Decode = Callable[[Frame, Mapping[str, int]], list[Event]]

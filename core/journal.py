@@ -1,0 +1,214 @@
+"""The journal: every frame, event and effect in order, encoded once, chained, and read back.
+
+Rule 1. A commit group is whole or absent: a frame, then its events, then the effects they caused.
+Rule 2. Each record carries its crc32c; each group the SHA-256 of the group before it and its own
+records. What the chain's head says is what was written, in that order, and nothing else.
+Rule 3. The *digest* covers events and effects (not frames, not where groups were cut) and the final
+state: equal digests mean equal runs.
+
+This module owns the encoding and the chain; where the bytes rest is a `Store`'s business.
+"""
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Literal, Protocol
+
+import msgspec
+from google_crc32c import value as crc32c
+from msgspec import Struct
+
+from core.effects import Effect
+from core.events import Event, FillReported
+from core.frames import Frame
+from core.state import State
+
+SCHEMA = 1
+Kind = Literal["frame", "event", "effect"]
+
+_encoder = msgspec.json.Encoder()
+_canonical = msgspec.json.Encoder(order="deterministic")
+_event_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_effect_decoder: msgspec.json.Decoder[Effect] = msgspec.json.Decoder(Effect)
+
+
+class FrameHead(Struct, frozen=True, gc=False, omit_defaults=True):
+    """What a frame's record keeps beside the raw bytes."""
+
+    account: str
+    channel: str
+    received_at: int
+    epoch: int = 0
+    status: int = 200
+    about: Effect | None = None
+    asked_at: int = 0
+
+
+class Record(Struct, frozen=True, gc=False):
+    """One line of the journal. `cause` is the number of the record that it follows from, or 0."""
+
+    number: int
+    kind: Kind
+    name: str
+    cause: int
+    at: int
+    head: bytes
+    body: bytes
+    crc: int
+    identity: str = ""
+
+
+class Store(Protocol):
+    """Where records rest. `append` may lose what `commit` has not confirmed; nothing else may."""
+
+    def append(self, record: Record) -> None: ...
+
+    def commit(self, last: int, chain: bytes) -> None:
+        """Make everything appended so far durable, as one group."""
+
+    def records(self, after: int = 0) -> Iterator[Record]:
+        """The committed records with numbers above `after`, in order."""
+
+    def last(self) -> tuple[int, bytes]:
+        """The number and chain hash of the last committed group; (0, b"") of an empty store."""
+
+
+class Journal:
+    """Numbers, encodes and chains records into a store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        last, chain = store.last()
+        self.next_number = last + 1
+        self._chain = chain
+        self._group = sha256(chain)
+        self._dirty = False
+
+    def frame(self, frame: Frame) -> int:
+        """Write the raw bytes; the frame must bear the next number."""
+        assert frame.number == self.next_number, (frame.number, self.next_number)
+        head = FrameHead(
+            account=frame.account,
+            channel=frame.channel,
+            received_at=frame.received_at,
+            epoch=frame.epoch,
+            status=frame.status,
+            about=frame.about,
+            asked_at=frame.asked_at,
+        )
+        return self._append(
+            "frame", frame.channel, 0, frame.received_at, _encoder.encode(head), frame.body
+        )
+
+    def event(self, event: Event) -> int:
+        """Write an event; its cause is its frame."""
+        identity = ""
+        if type(event) is FillReported:
+            identity = f"{event.account}/{event.instrument}/{event.fill_id}"
+        return self._append(
+            "event",
+            type(event).__name__,
+            event.frame,
+            event.received_at,
+            b"",
+            _encoder.encode(event),
+            identity,
+        )
+
+    def effect(self, effect: Effect, cause: int, at: int) -> int:
+        """Write an effect that the event numbered `cause` brought about."""
+        return self._append("effect", type(effect).__name__, cause, at, b"", _encoder.encode(effect))
+
+    def commit(self) -> int:
+        """Make the group durable; returns the number of the last durable record."""
+        if self._dirty:
+            chain = self._group.digest()
+            self.store.commit(self.next_number - 1, chain)
+            self._chain = chain
+            self._group = sha256(chain)
+            self._dirty = False
+        return self.next_number - 1
+
+    def _append(
+        self, kind: Kind, name: str, cause: int, at: int, head: bytes, body: bytes, identity: str = ""
+    ) -> int:
+        number = self.next_number
+        crc = crc32c(head + body)
+        self.store.append(Record(number, kind, name, cause, at, head, body, crc, identity))
+        link(self._group, number, kind, head, body)
+        self.next_number = number + 1
+        self._dirty = True
+        return number
+
+
+class _Hash(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+
+def link(group: _Hash, number: int, kind: str, head: bytes, body: bytes) -> None:
+    """What one record adds to the hash of its group."""
+    group.update(b"%d %s %d %d\n" % (number, kind.encode(), len(head), len(body)))
+    group.update(head)
+    group.update(body)
+
+
+def decode_event(body: bytes) -> Event:
+    return _event_decoder.decode(body)
+
+
+def decode_effect(body: bytes) -> Effect:
+    return _effect_decoder.decode(body)
+
+
+def decode_frame(record: Record) -> Frame:
+    """The frame as it was delivered."""
+    head = msgspec.json.decode(record.head, type=FrameHead)
+    return Frame(
+        number=record.number,
+        account=head.account,
+        channel=head.channel,  # type: ignore[arg-type]  # written from a Frame, so of its Literal
+        received_at=head.received_at,
+        body=record.body,
+        epoch=head.epoch,
+        status=head.status,
+        about=head.about,
+        asked_at=head.asked_at,
+    )
+
+
+class Digest:
+    """Folds events, effects and at last the state into the run's digest."""
+
+    def __init__(self) -> None:
+        self._hash = sha256()
+
+    def add(self, kind: str, body: bytes) -> None:
+        self._hash.update(b"%s %d\n" % (kind.encode(), len(body)))
+        self._hash.update(body)
+
+    def close(self, state: State) -> str:
+        """The digest, as hex; `add` may go on afterwards, as if this had not been asked."""
+        final = self._hash.copy()
+        final.update(encode_state(state))
+        return final.hexdigest()
+
+
+def encode_state(state: State) -> bytes:
+    """The state's canonical bytes: keys sorted, the last step's postings left out."""
+    posted, state.posted = state.posted, []
+    try:
+        return _canonical.encode(state)
+    finally:
+        state.posted = posted
+
+
+def decode_state(data: bytes) -> State:
+    return msgspec.json.decode(data, type=State)
+
+
+def digest_of(store: Store, state: State) -> str:
+    """The digest of everything committed in `store` with `state` at its end."""
+    digest = Digest()
+    for record in store.records():
+        if record.kind != "frame":
+            digest.add(record.kind, record.body)
+    return digest.close(state)

@@ -1,0 +1,210 @@
+"""How we listen to an account: the stream, the schedule of statements, and back-fill by cursor.
+
+Rule 1. A stream is a hint. On every new epoch, on schedule and on suspicion the venue's own record
+is read from our cursor to its end, page by page; a cursor moves only over pages that were read.
+Rule 2. A stream that says nothing for `silence_ns_max` is dropped and opened afresh, whatever the
+socket says.
+Rule 3. Reads that fail are asked again after a while that the venue may lengthen.
+"""
+
+from core.effects import (
+    Effect,
+    FetchFills,
+    FetchLedger,
+    FetchOpenOrders,
+    FetchStatement,
+    OpenStream,
+    RaiseAlert,
+    RenewStream,
+    SetAlarm,
+)
+from core.events import PageReported, RequestFailed, StatementKind, StreamClosed, StreamOpened
+from core.state import Account, State, count
+
+RETRY_NS = 500_000_000
+RENEW_NS = 30 * 60 * 1_000_000_000
+ASK_TIMEOUT_NS = 20_000_000_000
+LEDGER = "ledger"
+
+
+# --- alarms --------------------------------------------------------------------------------------
+
+
+def arm(state: State, alarm: str, at: int) -> Effect:
+    """Arm an alarm; it is state, so that a restart can arm it again."""
+    state.alarms[alarm] = at
+    return SetAlarm(alarm=alarm, at=at)
+
+
+def begin(state: State, account: Account, now: int) -> list[Effect]:
+    """Start, or after a crash start again, to listen."""
+    account.streaming = False
+    account.backfill.waiting.clear()
+    return [
+        *open_stream(state, account, now),
+        FetchOpenOrders(account=account.name),
+        arm(state, f"statement/{account.name}", now + account.statement_period_ns),
+        arm(state, f"backfill/{account.name}", now + account.backfill_period_ns),
+        arm(state, f"renew/{account.name}", now + RENEW_NS),
+    ]
+
+
+# --- the stream ----------------------------------------------------------------------------------
+
+
+def open_stream(state: State, account: Account, now: int) -> list[Effect]:
+    """Ask for a new epoch of the stream, and watch that it comes up and stays alive."""
+    account.epoch += 1
+    account.streaming = False
+    account.heard_at = now
+    return [
+        OpenStream(account=account.name, epoch=account.epoch),
+        arm(state, f"silence/{account.name}", now + account.silence_ns_max),
+    ]
+
+
+def on_stream_opened(state: State, account: Account, event: StreamOpened) -> list[Effect]:
+    """A new epoch stands: read all that may have been told to nobody."""
+    if event.epoch != account.epoch:
+        return []
+    account.streaming = True
+    account.heard_at = event.received_at
+    return [
+        *request_backfill(state, account, event.received_at),
+        *fetch_statements(account),
+        FetchOpenOrders(account=account.name),
+    ]
+
+
+def on_stream_closed(state: State, account: Account, event: StreamClosed) -> list[Effect]:
+    """The current epoch ended: open the next one a little later."""
+    if event.epoch != account.epoch:
+        return []
+    count(state, f"stream_closed/{account.name}")
+    account.streaming = False
+    return [arm(state, f"reopen/{account.name}", event.received_at + RETRY_NS)]
+
+
+def on_silence(state: State, account: Account, now: int) -> list[Effect]:
+    """The alarm of silence rang: if nothing was heard since it was set, drop the stream."""
+    due = account.heard_at + account.silence_ns_max
+    if now < due:
+        return [arm(state, f"silence/{account.name}", due)]
+    count(state, f"stream_silent/{account.name}")
+    text = f"nothing heard for {account.silence_ns_max // 10**6} ms: opening the stream afresh"
+    return [
+        *open_stream(state, account, now),
+        RaiseAlert(severity="warning", subject=account.name, text=text),
+    ]
+
+
+def on_renew(state: State, account: Account, now: int) -> list[Effect]:
+    """Keep the stream's key alive."""
+    return [RenewStream(account=account.name), arm(state, f"renew/{account.name}", now + RENEW_NS)]
+
+
+# --- statements ----------------------------------------------------------------------------------
+
+
+def on_statement_alarm(state: State, account: Account, now: int) -> list[Effect]:
+    """Time for the next scheduled statements."""
+    return [
+        *fetch_statements(account),
+        arm(state, f"statement/{account.name}", now + account.statement_period_ns),
+    ]
+
+
+def fetch_statements(account: Account) -> list[Effect]:
+    """Ask for every kind of statement that the venue gives."""
+    return [FetchStatement(account=account.name, kind=kind) for kind in account.statements]
+
+
+def ask_again(state: State, account: Account, name: str) -> list[Effect]:
+    """Ask at once for the statement that holds this holding."""
+    kind: StatementKind = "balances" if name.endswith("/cash") else "positions"
+    return [FetchStatement(account=account.name, kind=kind)]
+
+
+# --- back-fill -----------------------------------------------------------------------------------
+
+
+def request_backfill(state: State, account: Account, now: int) -> list[Effect]:
+    """Begin a round, or have another follow the one under way (its answers may be too old)."""
+    if account.backfill.waiting:
+        account.backfill.wanted = True
+        return []
+    return _round(state, account, now)
+
+
+def _round(state: State, account: Account, now: int) -> list[Effect]:
+    backfill = account.backfill
+    backfill.wanted = False
+    backfill.started_at = now
+    effects: list[Effect] = []
+    for subject in [*account.listings, *([LEDGER] if account.ledger else [])]:
+        backfill.waiting[subject] = now
+        effects.append(_ask(account, subject))
+    return effects
+
+
+def _ask(account: Account, subject: str) -> Effect:
+    after = account.cursors.get(subject, "")
+    if subject == LEDGER:
+        return FetchLedger(account=account.name, after=after)
+    return FetchFills(account=account.name, instrument=subject, after=after)
+
+
+def on_page(state: State, account: Account, event: PageReported) -> tuple[bool, list[Effect]]:
+    """A page was read: move the cursor; ask for the next, or end the round (then True)."""
+    backfill = account.backfill
+    if event.through:
+        account.cursors[event.subject] = event.through
+    if event.subject not in backfill.waiting:
+        return False, []
+    if event.more:
+        backfill.waiting[event.subject] = event.received_at
+        return False, [_ask(account, event.subject)]
+    del backfill.waiting[event.subject]
+    if backfill.waiting:
+        return False, []
+    backfill.finished_at = event.received_at
+    return True, []
+
+
+def next_round(state: State, account: Account, now: int) -> list[Effect]:
+    """Begin the round that was wanted while the last one ran."""
+    return _round(state, account, now) if account.backfill.wanted else []
+
+
+def on_backfill_alarm(state: State, account: Account, now: int) -> list[Effect]:
+    """Time for a scheduled round; a round that hangs is asked for again."""
+    effects: list[Effect] = []
+    backfill = account.backfill
+    for subject, asked_at in backfill.waiting.items():
+        if now - asked_at > ASK_TIMEOUT_NS:
+            backfill.waiting[subject] = now
+            effects.append(_ask(account, subject))
+    if not backfill.waiting:
+        effects += _round(state, account, now)
+    effects.append(arm(state, f"backfill/{account.name}", now + account.backfill_period_ns))
+    return effects
+
+
+def on_request_failed(state: State, account: Account, event: RequestFailed) -> list[Effect]:
+    """A read failed: statements come again by schedule, pages and listings are asked for again."""
+    count(state, f"failed_reads/{account.name}")
+    if event.about in ("balances", "positions"):
+        return []
+    wait = max(event.retry_after_ns, RETRY_NS)
+    return [arm(state, f"retry/{account.name}/{event.about}", event.received_at + wait)]
+
+
+def on_retry(state: State, account: Account, about: str, now: int) -> list[Effect]:
+    """Ask again for what failed."""
+    if about == "open_orders":
+        return [FetchOpenOrders(account=account.name)]
+    subject = about.partition(":")[2]
+    if subject in account.backfill.waiting:
+        account.backfill.waiting[subject] = now
+        return [_ask(account, subject)]
+    return []

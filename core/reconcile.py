@@ -1,0 +1,273 @@
+"""The reconciler: statement lines against the books, at the statement's own as-of.
+
+    line -> agrees | reading -> (settled) agrees | suspect -> (back-filled, read again) | break
+
+Rule 1. A line that disagrees is a *reading*: parked while what would explain it may still be on the
+wire (`settle_ns`), then judged.
+Rule 2. A reading that stays wrong is a *suspect*: it names holding and signed size, and asks for the
+venue's own record. It becomes a *break* only when a back-fill that began after it, and a statement
+asked for after that, leave it standing. One read alone never makes a break.
+Rule 3. Suspects and breaks are judged again at every posting to their holding and at every later
+line, and close themselves with the evidence named. Nothing is repaired in silence.
+"""
+
+from typing import Literal
+
+from core.books import at
+from core.effects import Effect, RaiseAlert, SetAlarm
+from core.events import StatementReported, StatementRow
+from core.listening import ask_again, request_backfill
+from core.state import Account, Cause, Drift, Reading, Resolved, State, count, holding
+
+Verdict = Literal["agrees", "differs", "inconclusive"]
+READS_MAX = 4
+
+
+# --- a statement comes in ------------------------------------------------------------------------
+
+
+def on_statement(state: State, account: Account, event: StatementReported) -> list[Effect]:
+    """Judge each line; what the venue left out of a complete statement it holds none of."""
+    effects: list[Effect] = []
+    told: dict[str, None] = {}
+    for row in event.rows:
+        name = holding(account.name, row.subject, row.leg)
+        told[name] = None
+        effects += _on_line(state, account, event, row, name)
+    if event.complete:
+        for name in state.holdings:
+            if name not in told and _belongs(name, account.name, event.kind):
+                row = StatementRow(name.split("/")[2], name.split("/")[3], 0)
+                effects += _on_line(state, account, event, row, name)
+        count(state, f"statements/{account.name}")
+    return effects
+
+
+def _belongs(name: str, account: str, kind: str) -> bool:
+    return name.startswith(account + "/") and name.endswith("/cash") == (kind == "balances")
+
+
+def _on_line(
+    state: State, account: Account, event: StatementReported, row: StatementRow, name: str
+) -> list[Effect]:
+    reading = _reading(account, event, row, name)
+    verdict, _ = judge(state, reading)
+    if verdict == "agrees":
+        return _agreed(state, reading)
+    if not event.complete:
+        return []
+    parked = state.readings.get(name)
+    if parked is not None:
+        return []
+    state.readings[name] = reading
+    return [_arm(state, account)]
+
+
+def _reading(
+    account: Account, event: StatementReported, row: StatementRow, name: str
+) -> Reading:
+    hi = row.as_of or event.as_of
+    if account.bracketed or not hi:
+        lo = event.asked_at - account.clock_error_ns
+        hi = event.received_at + account.clock_error_ns
+    else:
+        lo = hi - event.as_of_step
+    return Reading(
+        holding=name,
+        told=row.amount,
+        lo=lo,
+        hi=hi,
+        sequence=row.sequence,
+        asked_at=event.asked_at,
+        heard_at=event.received_at,
+        frame=event.frame,
+        due_at=event.received_at + account.settle_ns,
+    )
+
+
+def judge(state: State, reading: Reading) -> tuple[Verdict, int]:
+    """Whether the books agree with a reading at its own as-of, and the signed size if they don't.
+
+    The books' figure counts as agreeing when it was the told one at any moment of the reading's
+    bracket, within what is in doubt; a bracket that saw more than one figure, none of them the told
+    one, leaves the size open: inconclusive.
+    """
+    figures = at(state, reading.holding, reading.lo, reading.hi, reading.sequence)
+    if not figures:
+        return "inconclusive", 0
+    doubt = state.doubts.get(reading.holding, 0)
+    for figure in figures:
+        if -doubt <= reading.told - figure <= doubt:
+            return "agrees", 0
+    size = reading.told - figures[-1]
+    if len(figures) > 1 and reading.hi - reading.lo > 1_000_000:
+        return "inconclusive", size
+    return "differs", size
+
+
+# --- readings fall due ---------------------------------------------------------------------------
+
+
+def on_due(state: State, account: Account, now: int) -> list[Effect]:
+    """Judge the account's parked readings whose time has come."""
+    effects: list[Effect] = []
+    for name in [n for n, r in state.readings.items() if n.startswith(account.name + "/")]:
+        reading = state.readings[name]
+        if reading.due_at > now:
+            continue
+        del state.readings[name]
+        verdict, size = judge(state, reading)
+        if verdict == "agrees":
+            effects += _agreed(state, reading)
+        elif verdict == "inconclusive":
+            effects += _inconclusive(state, account, reading, size)
+        else:
+            effects += _differs(state, account, reading, size, now)
+    if any(n.startswith(account.name + "/") for n in state.readings):
+        effects.append(_arm(state, account))
+    return effects
+
+
+def _arm(state: State, account: Account) -> Effect:
+    alarm = f"readings/{account.name}"
+    at_ns = min(r.due_at for n, r in state.readings.items() if n.startswith(account.name + "/"))
+    state.alarms[alarm] = at_ns
+    return SetAlarm(alarm=alarm, at=at_ns)
+
+
+def _inconclusive(state: State, account: Account, reading: Reading, size: int) -> list[Effect]:
+    """Count it; a holding that stays so for several reads is suspected with its latest size."""
+    count(state, f"inconclusive/{account.name}")
+    key = f"inconclusive_row/{reading.holding}"
+    state.counts[key] = state.counts.get(key, 0) + 1
+    if state.counts[key] < 3:
+        return ask_again(state, account, reading.holding)
+    return _differs(state, account, reading, size, reading.due_at)
+
+
+def _differs(
+    state: State, account: Account, reading: Reading, size: int, now: int
+) -> list[Effect]:
+    name = reading.holding
+    broken = state.breaks.get(name)
+    if broken is not None:
+        broken.reading, broken.size = reading, size
+        broken.reads += 1
+        return []
+    suspect = state.suspects.get(name)
+    if suspect is None:
+        state.suspects[name] = Drift(reading=reading, size=size, opened_at=now)
+        count(state, f"suspects/{account.name}")
+        return request_backfill(state, account, now)
+    same = suspect.size == size
+    fresh = reading.asked_at > account.backfill.finished_at
+    suspect.reading, suspect.size = reading, size
+    suspect.reads += 1
+    if suspect.survived and fresh and (same or suspect.reads >= READS_MAX):
+        return _break(state, account, suspect, now)
+    suspect.survived = suspect.survived and same
+    return request_backfill(state, account, now)
+
+
+def _break(state: State, account: Account, suspect: Drift, now: int) -> list[Effect]:
+    name = suspect.reading.holding
+    del state.suspects[name]
+    state.breaks_made += 1
+    suspect.number, suspect.broken_at = state.breaks_made, now
+    suspect.cause = "mode_change" if _mode_changed(account) else "unknown"
+    suspect.proposal = "find the venue's evidence, or book an adjustment under two pairs of eyes"
+    state.breaks[name] = suspect
+    count(state, f"breaks/{account.name}")
+    text = f"break {suspect.number}: {name} differs by {suspect.size} after back-fill and re-read"
+    return [RaiseAlert(severity="critical", subject=name, text=text)]
+
+
+def _mode_changed(account: Account) -> bool:
+    return account.mode_told is not None and account.mode_told != account.hedged
+
+
+def conflict(state: State, account: Account, name: str, frame: int, now: int) -> list[Effect]:
+    """Same id, other content: a break at once, with no size, for someone to look at."""
+    count(state, f"conflicts/{account.name}")
+    if name in state.breaks:
+        return []
+    told = state.holdings.get(name, 0)
+    reading = Reading(name, told, now, now, 0, now, now, frame, now)
+    drift = Drift(reading=reading, size=0, opened_at=now, survived=True)
+    state.suspects.pop(name, None)
+    state.suspects[name] = drift
+    effects = _break(state, account, drift, now)
+    drift.cause = "conflict"
+    return effects
+
+
+# --- evidence ------------------------------------------------------------------------------------
+
+
+def on_backfilled(state: State, account: Account, now: int) -> list[Effect]:
+    """A round that began after a suspect opened has ended and left it standing: read again."""
+    effects: list[Effect] = []
+    for name, suspect in state.suspects.items():
+        if not name.startswith(account.name + "/"):
+            continue
+        if suspect.opened_at <= account.backfill.started_at and not suspect.survived:
+            suspect.survived = True
+            effects += ask_again(state, account, name)
+    return effects
+
+
+def on_posted(state: State, cause: Cause, frame: int, now: int) -> None:
+    """Judge what is open in the holdings just posted to, and close what the posting explains."""
+    if not state.suspects and not state.breaks:
+        return
+    for line in state.posted:
+        drift = state.suspects.get(line.holding) or state.breaks.get(line.holding)
+        if drift is None or drift.cause == "conflict":
+            continue
+        verdict, size = judge(state, drift.reading)
+        if verdict == "agrees":
+            _close(state, line.holding, drift, cause, "evidence booked", (frame,), now)
+        else:
+            drift.size = size
+
+
+def _agreed(state: State, reading: Reading) -> list[Effect]:
+    """A line agrees: it settles every older doubt about its holding."""
+    name = reading.holding
+    state.counts.pop(f"inconclusive_row/{name}", None)
+    parked = state.readings.get(name)
+    if parked is not None and parked.hi <= reading.hi and parked.heard_at <= reading.heard_at:
+        del state.readings[name]
+    drift = state.suspects.get(name) or state.breaks.get(name)
+    if drift is not None and reading.asked_at >= drift.reading.asked_at:
+        reason = "a later statement agrees"
+        cause: Cause = "stale_snapshot" if not drift.number else drift.cause
+        _close(state, name, drift, cause, reason, (reading.frame,), reading.heard_at)
+    return []
+
+
+def _close(
+    state: State,
+    name: str,
+    drift: Drift,
+    cause: Cause,
+    resolution: str,
+    evidence: tuple[int, ...],
+    now: int,
+) -> None:
+    state.suspects.pop(name, None)
+    state.breaks.pop(name, None)
+    known = drift.cause if drift.cause != "unknown" else cause
+    state.resolved.append(
+        Resolved(
+            holding=name,
+            size=drift.size,
+            number=drift.number,
+            opened_at=drift.opened_at,
+            broken_at=drift.broken_at,
+            closed_at=now,
+            cause=known,
+            resolution=resolution,
+            evidence=(drift.reading.frame, *evidence),
+        )
+    )

@@ -1,0 +1,241 @@
+"""All that the core remembers: plain records, no behaviour.
+
+Everything here can be rebuilt by stepping through the journal, is written into snapshots, and is
+part of the digest, except `State.posted`, which is the last step's postings for whoever watches.
+
+A *holding* is a name, "account/subject/leg": an asset's cash ("binance_spot/main/XRP/cash") or an
+instrument's leg ("okx_swap/main/XRP-USDT-SWAP/long"). A *figure* is a name, too:
+"strategy/account/instrument/purpose/unit". Each posting moves one holding and one figure by the
+same amount, so that every holding is the sum of what it is attributed to.
+"""
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+from core.events import InstrumentKind, Leg, OrderKind, Side, StatementKind
+
+OrderStatus = Literal[
+    "requested",
+    "refused",
+    "in_flight",
+    "unknown",
+    "acknowledged",
+    "partially_filled",
+    "filled",
+    "cancelled",
+    "expired",
+    "rejected",
+]
+Cause = Literal[
+    "unknown",
+    "missing_fill",
+    "duplicate",
+    "external_trade",
+    "fee",
+    "funding",
+    "transfer",
+    "multiplier",
+    "stale_snapshot",
+    "bust",
+    "liquidation",
+    "mode_change",
+    "conflict",
+    "adjustment",
+]
+
+
+class Posting(Struct, frozen=True, gc=False):
+    """One amount, from a figure into a holding. A memorandum has no holding ("")."""
+
+    holding: str
+    figure: str
+    amount: int
+
+
+class Entry(Struct, frozen=True, gc=False):
+    """A recent posting, in the teller's order."""
+
+    occurred_at: int
+    sequence: int
+    amount: int
+
+
+class Order(Struct, gc=False):
+    """One order of ours, or one that we found."""
+
+    client_order_id: str
+    strategy: str
+    reference: str
+    account: str
+    instrument: str
+    side: Side
+    leg: Leg
+    quantity: int
+    price: int
+    kind: OrderKind
+    reduce_only: bool
+    status: OrderStatus
+    requested_at: int
+    order_id: str = ""
+    filled: int = 0
+    reason: str = ""
+    told_filled: int = 0
+    told_terminal: str = ""
+    cancel_wanted: bool = False
+
+
+class Progress(Struct, gc=False):
+    """What is booked of an order of which only its cumulative quantity is told."""
+
+    quantity: int = 0
+    value: int = 0
+    doubt: int = 0
+    fee: int = 0
+    at: int = 0
+
+
+class Listing(Struct, gc=False):
+    """An instrument's terms as they stand now."""
+
+    instrument: str
+    kind: InstrumentKind
+    base: str
+    quote: str
+    settle: str
+    multiplier: int
+    listing: int
+    effective_at: int = 0
+
+
+class Reading(Struct, gc=False):
+    """One line of a statement that did not agree when it came.
+
+    It holds somewhere within `lo`..`hi` by the teller's clock, or at `sequence` where that is told.
+    """
+
+    holding: str
+    told: int
+    lo: int
+    hi: int
+    sequence: int
+    asked_at: int
+    heard_at: int
+    frame: int
+    due_at: int
+
+
+class Drift(Struct, gc=False):
+    """A difference under suspicion, or an open break once it survived the evidence.
+
+    `size` is the venue's figure less ours, at the reading's own as-of.
+    """
+
+    reading: Reading
+    size: int
+    opened_at: int
+    reads: int = 1
+    survived: bool = False
+    broken_at: int = 0
+    number: int = 0
+    cause: Cause = "unknown"
+    owner: str = "operations"
+    proposal: str = ""
+
+
+class Resolved(Struct, frozen=True, gc=False):
+    """A suspect or break that is over, and why."""
+
+    holding: str
+    size: int
+    number: int
+    opened_at: int
+    broken_at: int
+    closed_at: int
+    cause: Cause
+    resolution: str
+    evidence: tuple[int, ...]
+
+
+class Backfill(Struct, gc=False):
+    """A round of reading the venue's own record from our cursors to its end."""
+
+    started_at: int = 0
+    waiting: dict[str, int] = field(default_factory=dict)
+    wanted: bool = False
+    finished_at: int = 0
+
+
+class Orphan(Struct, frozen=True, gc=False):
+    """A booked fill that named only the venue's order id, of an order we cannot place yet."""
+
+    instrument: str
+    quantity: int
+    lines: tuple[Posting, ...]
+
+
+class Account(Struct, gc=False):
+    """One account at one venue: how it tells, and how far we are in listening."""
+
+    name: str
+    tells: Literal["fills", "progress"]
+    statements: tuple[StatementKind, ...]
+    statement_period_ns: int
+    backfill_period_ns: int
+    settle_ns: int
+    silence_ns_max: int
+    clock_error_ns: int
+    bracketed: bool
+    hedged: bool
+    ledger: bool
+    listings: dict[str, Listing] = field(default_factory=dict)
+    cursors: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, str] = field(default_factory=dict)
+    progress: dict[str, Progress] = field(default_factory=dict)
+    client_ids: dict[str, str] = field(default_factory=dict)
+    orphans: dict[str, list[Orphan]] = field(default_factory=dict)
+    epoch: int = 0
+    streaming: bool = False
+    heard_at: int = 0
+    backfill: Backfill = field(default_factory=Backfill)
+    mode_told: bool | None = None
+
+
+class State(Struct, gc=False):
+    """The whole."""
+
+    node: str = ""
+    epoch: int = 0
+    orders_made: int = 0
+    breaks_made: int = 0
+    now: int = 0
+    accounts: dict[str, Account] = field(default_factory=dict)
+    decimals: dict[str, int] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=dict)
+    holdings: dict[str, int] = field(default_factory=dict)
+    doubts: dict[str, int] = field(default_factory=dict)
+    figures: dict[str, int] = field(default_factory=dict)
+    recent: dict[str, list[Entry]] = field(default_factory=dict)
+    horizon: dict[str, int] = field(default_factory=dict)
+    readings: dict[str, Reading] = field(default_factory=dict)
+    suspects: dict[str, Drift] = field(default_factory=dict)
+    breaks: dict[str, Drift] = field(default_factory=dict)
+    resolved: list[Resolved] = field(default_factory=list)
+    alarms: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    posted: list[Posting] = field(default_factory=list)
+
+
+def holding(account: str, subject: str, leg: str) -> str:
+    """The name of a holding."""
+    return f"{account}/{subject}/{leg}"
+
+
+def figure(strategy: str, account: str, instrument: str, purpose: str, unit: str) -> str:
+    """The name of a figure."""
+    return f"{strategy}/{account}/{instrument}/{purpose}/{unit}"
+
+
+def count(state: State, what: str) -> None:
+    """Count something that a reader of the summary should see."""
+    state.counts[what] = state.counts.get(what, 0) + 1

@@ -1,0 +1,337 @@
+"""The spine: one event in, effects out. Deterministic and total.
+
+No clock, no dice, no I/O: whatever happens enters here as an event and leaves as a list of things
+to do. The `match` below is the table of contents; a new event that nobody handles does not
+type-check.
+"""
+
+from typing import Protocol, assert_never
+
+from core import books, listening, reconcile, trading
+from core.effects import Effect, RaiseAlert, SetAlarm
+from core.events import (
+    AccountOpened,
+    AdjustmentBooked,
+    AlarmRang,
+    AssetListed,
+    CancelRejected,
+    CancelRequested,
+    CashMoved,
+    Event,
+    FillBusted,
+    FillReported,
+    FrameDismissed,
+    FrameQuarantined,
+    FundingPaid,
+    HeartbeatHeard,
+    InstrumentListed,
+    NodeStarted,
+    OpeningSet,
+    OpenOrdersReported,
+    OrderMissing,
+    OrderReported,
+    OrderRequested,
+    PageReported,
+    PositionModeReported,
+    ProgressReported,
+    RequestFailed,
+    StatementReported,
+    StreamClosed,
+    StreamOpened,
+)
+from core.gate import Gate
+from core.state import Account, Cause, Listing, State, count, holding
+
+
+class _Told(Protocol):
+    @property
+    def account(self) -> str: ...
+    @property
+    def received_at(self) -> int: ...
+
+
+def step(state: State, event: Event, gate: Gate) -> list[Effect]:
+    """Take in one event; returns what is to be done, in order."""
+    state.posted.clear()
+    state.now = event.received_at
+    match event:
+        case FillReported():
+            return _on_fill(state, event)
+        case ProgressReported():
+            return _on_progress(state, event)
+        case OrderReported():
+            return trading.on_order_reported(state, _heard(state, event), event)
+        case StatementReported():
+            return reconcile.on_statement(state, _heard(state, event), event)
+        case PageReported():
+            return _on_page(state, event)
+        case AlarmRang():
+            return _on_alarm(state, event)
+        case OrderRequested():
+            return trading.on_order_requested(state, gate, event)
+        case CancelRequested():
+            return trading.on_cancel_requested(state, event)
+        case HeartbeatHeard():
+            _heard(state, event)
+            return []
+        case OrderMissing():
+            return trading.on_order_missing(state, _heard(state, event), event)
+        case CancelRejected():
+            return trading.on_cancel_rejected(state, _heard(state, event), event)
+        case OpenOrdersReported():
+            return trading.on_open_orders(state, _heard(state, event), event)
+        case FillBusted():
+            return _on_bust(state, event)
+        case FundingPaid():
+            return _on_funding(state, event)
+        case CashMoved():
+            return _on_cash(state, event)
+        case StreamOpened():
+            return listening.on_stream_opened(state, _heard(state, event), event)
+        case StreamClosed():
+            return listening.on_stream_closed(state, state.accounts[event.account], event)
+        case RequestFailed():
+            return listening.on_request_failed(state, state.accounts[event.account], event)
+        case PositionModeReported():
+            return _on_mode(state, event)
+        case FrameQuarantined():
+            count(state, f"quarantined/{event.account}")
+            return [RaiseAlert(severity="warning", subject=event.account, text=event.reason)]
+        case FrameDismissed():
+            count(state, f"dismissed/{event.account}")
+            return []
+        case NodeStarted():
+            return _on_started(state, event)
+        case AccountOpened():
+            return _on_account(state, event)
+        case AssetListed():
+            state.decimals[event.asset] = event.decimals
+            return []
+        case InstrumentListed():
+            return _on_listed(state, event)
+        case OpeningSet():
+            books.book_opening(state, state.accounts[event.account], event)
+            return []
+        case AdjustmentBooked():
+            return _on_adjustment(state, event)
+        case _:
+            assert_never(event)
+
+
+# --- what moves the books ------------------------------------------------------------------------
+
+
+def _on_fill(state: State, event: FillReported) -> list[Effect]:
+    account = _heard(state, event)
+    order = trading.order_of(state, account, event.client_order_id, event.order_id)
+    strategy = order.strategy if order is not None else trading.UNATTRIBUTED
+    if account.tells == "progress":
+        count(state, f"fills_as_evidence/{account.name}")
+        return []
+    booked = books.book_fill(state, account, event, strategy)
+    count(state, f"fills_{booked}/{account.name}")
+    if booked == "echo":
+        return []
+    if booked != "booked":
+        return _strange(state, account, event.instrument, booked, event.frame, event.received_at)
+    cause: Cause = "missing_fill" if order is not None else "external_trade"
+    if event.cause in ("liquidation", "adl"):
+        cause = "liquidation"
+    if order is None:
+        trading.remember_orphan(state, account, event)
+    reconcile.on_posted(state, cause, event.frame, event.received_at)
+    return trading.on_filled(state, order, event.quantity)
+
+
+def _on_progress(state: State, event: ProgressReported) -> list[Effect]:
+    account = _heard(state, event)
+    order = trading.order_of(state, account, event.client_order_id, event.order_id)
+    strategy = order.strategy if order is not None else trading.UNATTRIBUTED
+    booked = books.book_progress(state, account, event, strategy)
+    count(state, f"progress_{booked}/{account.name}")
+    if booked == "unlisted":
+        return _strange(state, account, event.instrument, booked, event.frame, event.received_at)
+    if booked == "echo":
+        return []
+    cause: Cause = "missing_fill" if order is not None else "external_trade"
+    reconcile.on_posted(state, cause, event.frame, event.received_at)
+    return trading.on_progressed(state, order, event)
+
+
+def _on_bust(state: State, event: FillBusted) -> list[Effect]:
+    account = _heard(state, event)
+    order = trading.order_of(state, account, event.client_order_id, "")
+    strategy = order.strategy if order is not None else trading.UNATTRIBUTED
+    booked = books.book_bust(state, account, event, strategy)
+    count(state, f"busts_{booked}/{account.name}")
+    if booked == "echo":
+        return []
+    if booked != "booked":
+        return _strange(state, account, event.instrument, booked, event.frame, event.received_at)
+    reconcile.on_posted(state, "bust", event.frame, event.received_at)
+    return trading.on_filled(state, order, -event.quantity)
+
+
+def _on_funding(state: State, event: FundingPaid) -> list[Effect]:
+    account = _heard(state, event)
+    booked = books.book_funding(state, account, event)
+    count(state, f"funding_{booked}/{account.name}")
+    return _after_cash(state, account, event.asset, booked, "funding", event)
+
+
+def _on_cash(state: State, event: CashMoved) -> list[Effect]:
+    account = _heard(state, event)
+    booked = books.book_cash(state, account, event)
+    count(state, f"cash_{booked}/{account.name}")
+    cause: Cause = "transfer" if event.reason != "realised" else "missing_fill"
+    return _after_cash(state, account, event.asset, booked, cause, event)
+
+
+def _after_cash(
+    state: State,
+    account: Account,
+    asset: str,
+    booked: books.Booked,
+    cause: Cause,
+    event: FundingPaid | CashMoved,
+) -> list[Effect]:
+    if booked == "conflict":
+        name = holding(account.name, asset, "cash")
+        return reconcile.conflict(state, account, name, event.frame, event.received_at)
+    reconcile.on_posted(state, cause, event.frame, event.received_at)
+    return []
+
+
+def _strange(
+    state: State, account: Account, instrument: str, booked: str, frame: int, now: int
+) -> list[Effect]:
+    """A fill that contradicts a known one, or of an instrument that we do not know."""
+    if booked == "conflict":
+        listing = account.listings[instrument]
+        spot = listing.kind == "spot"
+        name = holding(account.name, listing.base if spot else instrument, "cash" if spot else "net")
+        return reconcile.conflict(state, account, name, frame, now)
+    text = f"a fill of {instrument}, which is not listed in our books: not booked"
+    return [RaiseAlert(severity="critical", subject=account.name, text=text)]
+
+
+def _on_adjustment(state: State, event: AdjustmentBooked) -> list[Effect]:
+    if event.author == event.approver:
+        text = f"adjustment of {event.holding} refused: {event.author} cannot approve their own"
+        return [RaiseAlert(severity="warning", subject=event.holding, text=text)]
+    books.book_adjustment(state, event)
+    reconcile.on_posted(state, "adjustment", event.frame, event.received_at)
+    return []
+
+
+# --- how we listen -------------------------------------------------------------------------------
+
+
+def _on_page(state: State, event: PageReported) -> list[Effect]:
+    account = _heard(state, event)
+    ended, effects = listening.on_page(state, account, event)
+    if ended:
+        effects += reconcile.on_backfilled(state, account, event.received_at)
+        effects += listening.next_round(state, account, event.received_at)
+    return effects
+
+
+def _on_alarm(state: State, event: AlarmRang) -> list[Effect]:
+    due = state.alarms.get(event.alarm)
+    if due is None or due > event.received_at:
+        return []
+    del state.alarms[event.alarm]
+    what, _, rest = event.alarm.partition("/")
+    now = event.received_at
+    if what == "order":
+        return trading.on_order_alarm(state, rest, now)
+    if what == "fills":
+        return trading.on_fills_alarm(state, rest, now)
+    if what == "retry":
+        name, _, about = rest.rpartition("/")
+        return listening.on_retry(state, state.accounts[name], about, now)
+    account = state.accounts[rest]
+    if what == "readings":
+        return reconcile.on_due(state, account, now)
+    if what == "statement":
+        return listening.on_statement_alarm(state, account, now)
+    if what == "backfill":
+        return listening.on_backfill_alarm(state, account, now)
+    if what == "silence":
+        return listening.on_silence(state, account, now)
+    if what == "reopen":
+        return listening.open_stream(state, account, now)
+    assert what == "renew", event.alarm
+    return listening.on_renew(state, account, now)
+
+
+def _on_mode(state: State, event: PositionModeReported) -> list[Effect]:
+    account = _heard(state, event)
+    account.mode_told = event.hedged
+    if event.hedged == account.hedged:
+        return []
+    count(state, f"mode_changed/{account.name}")
+    text = f"the account keeps {'two legs' if event.hedged else 'one net position'}, we do not"
+    return [RaiseAlert(severity="critical", subject=account.name, text=text)]
+
+
+def _heard(state: State, event: _Told) -> Account:
+    account = state.accounts[event.account]
+    account.heard_at = event.received_at
+    return account
+
+
+# --- what stands ---------------------------------------------------------------------------------
+
+
+def _on_started(state: State, event: NodeStarted) -> list[Effect]:
+    state.node, state.epoch, state.orders_made = event.node, event.epoch, 0
+    effects: list[Effect] = []
+    state.readings.clear()
+    for account in state.accounts.values():
+        state.alarms.pop(f"readings/{account.name}", None)
+        effects += listening.begin(state, account, event.received_at)
+    effects += trading.after_restart(state, event.received_at)
+    fresh = {effect.alarm: None for effect in effects if isinstance(effect, SetAlarm)}
+    for alarm, due in state.alarms.items():
+        if alarm not in fresh:
+            effects.append(SetAlarm(alarm=alarm, at=max(due, event.received_at)))
+    return effects
+
+
+def _on_account(state: State, event: AccountOpened) -> list[Effect]:
+    account = Account(
+        name=event.account,
+        tells=event.tells,
+        statements=event.statements,
+        statement_period_ns=event.statement_period_ns,
+        backfill_period_ns=event.backfill_period_ns,
+        settle_ns=event.settle_ns,
+        silence_ns_max=event.silence_ns_max,
+        clock_error_ns=event.clock_error_ns,
+        bracketed=event.bracketed,
+        hedged=event.hedged,
+        ledger=event.ledger,
+    )
+    state.accounts[event.account] = account
+    return listening.begin(state, account, event.received_at)
+
+
+def _on_listed(state: State, event: InstrumentListed) -> list[Effect]:
+    account = state.accounts[event.account]
+    known = account.listings.get(event.instrument)
+    account.listings[event.instrument] = Listing(
+        instrument=event.instrument,
+        kind=event.kind,
+        base=event.base,
+        quote=event.quote,
+        settle=event.settle,
+        multiplier=event.multiplier,
+        listing=event.listing,
+        effective_at=event.effective_at,
+    )
+    if known is None or known.multiplier == event.multiplier:
+        return []
+    count(state, f"multiplier_changed/{account.name}")
+    text = f"{event.instrument}: multiplier {known.multiplier} became {event.multiplier}"
+    return [RaiseAlert(severity="warning", subject=account.name, text=text)]

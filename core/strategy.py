@@ -1,0 +1,80 @@
+"""What a strategy is: a counterparty that wants orders, and hears of them.
+
+It holds no clock and no dice: both come to it in a `Tick`. The same file runs in simulation,
+backtest, paper and live; its wishes enter the node as events, so that a replay needs no strategy.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from msgspec import Struct
+
+from core.effects import TellStrategy
+from core.events import CancelRequested, Leg, OrderKind, OrderRequested, Side
+
+
+class Quote(Struct, frozen=True, gc=False):
+    """Top of a public book: prices at the scale of `core.money`, 0 where a side is empty."""
+
+    account: str
+    instrument: str
+    bid: int
+    ask: int
+    tick: int
+    lot: int
+
+
+class Tick(Struct, frozen=True, gc=False):
+    """A moment to think: what the market shows, 64 bits of dice, and the time."""
+
+    now: int
+    word: int
+    quotes: tuple[Quote, ...]
+
+
+Wish = OrderRequested | CancelRequested
+
+
+class Strategy(Protocol):
+    """One strategy; `name` is what its fills are attributed to."""
+
+    @property
+    def name(self) -> str: ...
+
+    def on_tick(self, tick: Tick) -> list[Wish]:
+        """Look, and say what is wanted."""
+
+    def on_order(self, told: TellStrategy, now: int) -> list[Wish]:
+        """Hear of an order of one's own."""
+
+
+MakeStrategy = Callable[[str, Mapping[str, object]], Strategy]
+
+
+def order(
+    strategy: str,
+    reference: str,
+    quote: Quote,
+    side: Side,
+    quantity: int,
+    now: int,
+    *,
+    kind: OrderKind = "limit",
+    price: int = 0,
+    leg: Leg = "net",
+    reduce_only: bool = False,
+) -> OrderRequested:
+    """A wish for an order in the quote's instrument."""
+    return OrderRequested(
+        received_at=now,
+        strategy=strategy,
+        reference=reference,
+        account=quote.account,
+        instrument=quote.instrument,
+        side=side,
+        quantity=quantity,
+        kind=kind,
+        price=price,
+        leg=leg,
+        reduce_only=reduce_only,
+    )

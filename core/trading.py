@@ -1,0 +1,324 @@
+"""Orders of ours: from a strategy's wish through the gate to the venue, and what is told of them.
+
+Rule 1. An order whose outcome is unknown counts as exposure and is queried, never sent again.
+Rule 2. A fill's strategy comes from our client order id; what bears none of ours is `unattributed`.
+Rule 3. What remains of an order is derived from its fills; a venue that claims more than we booked
+raises the suspicion of a missing fill.
+"""
+
+from core import ids
+from core.effects import CancelOrder, Effect, FetchFills, PlaceOrder, QueryOrder, TellStrategy
+from core.events import (
+    CancelRejected,
+    CancelRequested,
+    FillReported,
+    OpenOrdersReported,
+    OrderMissing,
+    OrderReport,
+    OrderReported,
+    OrderRequested,
+    ProgressReported,
+)
+from core.gate import Gate, Refused
+from core.listening import arm, request_backfill
+from core.orders import TERMINAL, move
+from core.books import attribute
+from core.state import Account, Order, Orphan, State, count
+
+UNATTRIBUTED = "unattributed"
+ANSWER_NS_MAX = 5_000_000_000
+QUERY_NS = 1_000_000_000
+GRACE_NS = 3_000_000_000
+
+
+# --- wishes --------------------------------------------------------------------------------------
+
+
+def on_order_requested(state: State, gate: Gate, event: OrderRequested) -> list[Effect]:
+    """Ask the gate; send what it approves, tell the strategy what it refuses."""
+    state.orders_made += 1
+    name = ids.client_order_id(state.node, state.epoch, state.orders_made)
+    place = PlaceOrder(
+        account=event.account,
+        client_order_id=name,
+        instrument=event.instrument,
+        side=event.side,
+        quantity=event.quantity,
+        kind=event.kind,
+        price=event.price,
+        leg=event.leg,
+        reduce_only=event.reduce_only,
+    )
+    order = _new_order(name, event)
+    verdict = gate.check(state, event, place)
+    if isinstance(verdict, Refused):
+        order.status = "refused"
+        order.reason = verdict.code
+        count(state, f"refused/{verdict.code}")
+        return [_tell(order, verdict.text)]
+    state.orders[name] = order
+    order.status = "in_flight"
+    return [
+        verdict.order,
+        _tell(order),
+        arm(state, f"order/{name}", event.received_at + ANSWER_NS_MAX),
+    ]
+
+
+def _new_order(name: str, event: OrderRequested) -> Order:
+    return Order(
+        client_order_id=name,
+        strategy=event.strategy,
+        reference=event.reference,
+        account=event.account,
+        instrument=event.instrument,
+        side=event.side,
+        leg=event.leg,
+        quantity=event.quantity,
+        price=event.price,
+        kind=event.kind,
+        reduce_only=event.reduce_only,
+        status="requested",
+        requested_at=event.received_at,
+    )
+
+
+def on_cancel_requested(state: State, event: CancelRequested) -> list[Effect]:
+    """Cancels pass no gate."""
+    order = state.orders.get(event.client_order_id)
+    if order is None or order.status in TERMINAL:
+        return []
+    order.cancel_wanted = True
+    return [
+        _cancel(order),
+        arm(state, f"order/{order.client_order_id}", event.received_at + ANSWER_NS_MAX),
+    ]
+
+
+def _cancel(order: Order) -> Effect:
+    return CancelOrder(
+        account=order.account,
+        client_order_id=order.client_order_id,
+        instrument=order.instrument,
+    )
+
+
+# --- what is told of orders ----------------------------------------------------------------------
+
+
+def on_order_reported(state: State, account: Account, event: OrderReported) -> list[Effect]:
+    """Move the order by the table; adopt one of ours that the journal lost."""
+    order = state.orders.get(event.client_order_id)
+    if order is None:
+        order = _adopt(state, event)
+        if order is None:
+            count(state, f"foreign_orders/{account.name}")
+            return []
+    effects: list[Effect] = []
+    if event.order_id and order.order_id != event.order_id:
+        order.order_id = event.order_id
+        effects += _placed_as(state, account, order)
+    if event.filled_quantity > order.told_filled:
+        order.told_filled = event.filled_quantity
+    if event.status == "unknown" and order.status != "in_flight":
+        return []
+    if move(order, _told_status(order, event)):
+        order.reason = event.reason
+        effects.append(_tell(order, event.reason))
+        if order.status == "unknown":
+            effects.append(arm(state, f"order/{order.client_order_id}", event.received_at + QUERY_NS))
+    elif event.status in ("acknowledged", "partially_filled", "filled", "cancelled", "expired"):
+        count(state, "late_reports")
+    if order.cancel_wanted and event.status in ("acknowledged", "partially_filled"):
+        if order.status not in TERMINAL:
+            effects.append(_cancel(order))
+    return effects + _check_filled(state, account, order, event.received_at)
+
+
+def _placed_as(state: State, account: Account, order: Order) -> list[Effect]:
+    """The venue's id of our order became known: fills that named only that id find their home."""
+    account.client_ids[order.order_id] = order.client_order_id
+    orphans = account.orphans.pop(order.order_id, [])
+    for orphan in orphans:
+        attribute(state, orphan, order.strategy)
+        order.filled += orphan.quantity
+    return _told_by_fills(order) if orphans else []
+
+
+def _told_status(order: Order, event: OrderReported) -> OrderReport:
+    """An acknowledgement of what we know to be partly filled is told as that."""
+    if event.status == "acknowledged" and order.filled > 0:
+        return "partially_filled"
+    return event.status
+
+
+def _check_filled(state: State, account: Account, order: Order, now: int) -> list[Effect]:
+    """The venue claims more fills than we booked: give the wire a moment, then go and look."""
+    claimed = order.told_filled
+    if order.status == "filled":
+        claimed = order.quantity
+    if claimed <= order.filled:
+        return []
+    alarm = f"fills/{order.client_order_id}"
+    if alarm in state.alarms:
+        return []
+    return [arm(state, alarm, now + account.settle_ns)]
+
+
+def on_fills_alarm(state: State, name: str, now: int) -> list[Effect]:
+    """The moment is over: if fills are still missing, back-fill."""
+    order = state.orders.get(name)
+    if order is None:
+        return []
+    claimed = order.quantity if order.status == "filled" else order.told_filled
+    if claimed <= order.filled:
+        return []
+    count(state, f"claimed_fills/{order.account}")
+    return request_backfill(state, state.accounts[order.account], now)
+
+
+def on_order_missing(state: State, account: Account, event: OrderMissing) -> list[Effect]:
+    """The venue knows no such order: definite once the request can no longer be on its way."""
+    order = state.orders.get(event.client_order_id)
+    if order is None or order.status not in ("unknown", "in_flight"):
+        return []
+    if event.asked_at - order.requested_at < GRACE_NS:
+        return [arm(state, f"order/{order.client_order_id}", event.received_at + QUERY_NS)]
+    move(order, "rejected")
+    order.reason = "not known to the venue"
+    return [_tell(order, order.reason)]
+
+
+def on_cancel_rejected(state: State, account: Account, event: CancelRejected) -> list[Effect]:
+    """Mostly the order is gone: ask what became of it."""
+    order = state.orders.get(event.client_order_id)
+    if order is None or order.status in TERMINAL:
+        return []
+    return [_query(order)]
+
+
+def on_order_alarm(state: State, name: str, now: int) -> list[Effect]:
+    """No answer yet, or none that told: of the order (then it is unknown) or of its cancel."""
+    order = state.orders.get(name)
+    if order is None or order.status in TERMINAL:
+        return []
+    if order.status not in ("in_flight", "unknown"):
+        return [_query(order)] if order.cancel_wanted else []
+    effects: list[Effect] = []
+    if move(order, "unknown"):
+        effects.append(_tell(order))
+    return [*effects, _query(order), arm(state, f"order/{name}", now + 2 * QUERY_NS)]
+
+
+def _query(order: Order) -> Effect:
+    return QueryOrder(
+        account=order.account, client_order_id=order.client_order_id, instrument=order.instrument
+    )
+
+
+def on_open_orders(state: State, account: Account, event: OpenOrdersReported) -> list[Effect]:
+    """What we hold open and the venue's complete listing does not have: ask after each."""
+    listed = dict.fromkeys(event.client_order_ids)
+    return [
+        _query(order)
+        for order in state.orders.values()
+        if order.account == account.name
+        and order.status in ("acknowledged", "partially_filled")
+        and order.client_order_id not in listed
+        and order.requested_at < event.asked_at
+    ]
+
+
+def after_restart(state: State, now: int) -> list[Effect]:
+    """What was in flight when we died is unknown until the venue tells; strategies hear it all."""
+    effects: list[Effect] = []
+    for order in state.orders.values():
+        if order.status not in TERMINAL:
+            effects.append(_tell(order))
+        if order.status in ("in_flight", "unknown"):
+            move(order, "unknown")
+            effects += [_query(order), arm(state, f"order/{order.client_order_id}", now + QUERY_NS)]
+        elif order.cancel_wanted and order.status not in TERMINAL:
+            effects.append(_cancel(order))
+    return effects
+
+
+def _adopt(state: State, event: OrderReported) -> Order | None:
+    """An order that bears our prefix and that we do not know: the journal lost it."""
+    if not ids.is_ours(state.node, event.client_order_id) or event.side is None:
+        return None
+    count(state, "adopted_orders")
+    order = Order(
+        client_order_id=event.client_order_id,
+        strategy=UNATTRIBUTED,
+        reference="",
+        account=event.account,
+        instrument=event.instrument,
+        side=event.side,
+        leg=event.leg,
+        quantity=event.quantity,
+        price=event.price,
+        kind="limit",
+        reduce_only=False,
+        status="unknown",
+        requested_at=event.received_at,
+    )
+    state.orders[order.client_order_id] = order
+    return order
+
+
+# --- fills ---------------------------------------------------------------------------------------
+
+
+def order_of(state: State, account: Account, client_order_id: str, order_id: str) -> Order | None:
+    """Our order that a fill belongs to; a venue's record often names only the venue's own id."""
+    order = state.orders.get(client_order_id or account.client_ids.get(order_id, ""))
+    if order is not None and order_id and not order.order_id:
+        order.order_id = order_id
+        account.client_ids[order_id] = order.client_order_id
+    return order
+
+
+def on_filled(state: State, order: Order | None, quantity: int) -> list[Effect]:
+    """A fill was booked, or undone (then negative): what remains follows, the strategy hears."""
+    if order is None:
+        return []
+    order.filled += quantity
+    return _told_by_fills(order)
+
+
+def remember_orphan(state: State, account: Account, event: FillReported) -> None:
+    """A fill of an unknown order that may yet prove to be ours."""
+    if event.client_order_id or not event.order_id:
+        return
+    orphan = Orphan(event.instrument, event.quantity, tuple(state.posted))
+    account.orphans.setdefault(event.order_id, []).append(orphan)
+
+
+def on_progressed(state: State, order: Order | None, event: ProgressReported) -> list[Effect]:
+    """An order's progress was booked."""
+    if order is None:
+        return []
+    order.filled = max(order.filled, event.quantity)
+    return _told_by_fills(order)
+
+
+def _told_by_fills(order: Order) -> list[Effect]:
+    move(order, "filled" if order.filled >= order.quantity else "partially_filled")
+    return [_tell(order)]
+
+
+def _tell(order: Order, reason: str = "") -> Effect:
+    return TellStrategy(
+        strategy=order.strategy,
+        reference=order.reference,
+        client_order_id=order.client_order_id,
+        account=order.account,
+        instrument=order.instrument,
+        side=order.side,
+        status=order.status,
+        quantity=order.quantity,
+        filled_quantity=order.filled,
+        leg=order.leg,
+        reason=reason,
+    )

@@ -1,0 +1,1 @@
+"""How money moves: banks, custodians and chains as data, and their two twins."""

@@ -1,0 +1,1 @@
+"""How much we dare: limits, exposure, leases and the hot gate."""

@@ -1,0 +1,97 @@
+"""From a scenario and a seed to a fault plan: listed faults as they stand, a storm's drawn.
+
+The plan is stored with the run: seeds rot when code changes, plans do not.
+"""
+
+from scenarios.model import FaultSpec, Scenario
+from sim.dice import Dice, Stream
+from sim.faults import KINDS, Fault
+
+SECOND = 1_000_000_000
+# For a storm: one opportunity in how many at the mildest and at the worst, and how strong.
+RATES = {
+    "stream": (300, 20),
+    "request": (120, 12),
+    "statement": (80, 10),
+    "node": (6000, 2000),
+}
+STRENGTHS = {
+    "duplicate_frame": (0, 3000),
+    "reorder_frame": (5, 400),
+    "late_frame": (50, 900),
+    "disconnect": (200, 5000),
+    "disconnect_replay": (2, 12),
+    "half_open": (2000, 20000),
+    "slow_request": (100, 900),
+    "rate_limited": (200, 1500),
+    "stale_statement": (1000, 5000),
+    "hand_trade": (1, 6),
+    "hand_trade_untold": (1, 6),
+    "bust": (3000, 20000),
+    "correction": (3000, 20000),
+    "liquidation": (1, 5),
+    "adl": (1, 5),
+    "transfer": (1, 500),
+    "fill_after_cancel": (1, 2),
+    "crash": (200, 3000),
+    "crash_torn_tail": (200, 3000),
+    "mode_change": (3000, 9000),
+}
+RARE = ("disconnect", "disconnect_replay", "half_open", "key_expired")
+
+
+def plan_of(scenario: Scenario, seed: int, duration_ns: int) -> list[Fault]:
+    """The plan of one run."""
+    listed = [_as_fault(spec) for spec in scenario.faults]
+    if scenario.storm is None:
+        return listed
+    dice = Dice(seed).stream("plan")
+    kinds = [
+        kind
+        for kind in (scenario.storm.kinds or tuple(KINDS))
+        if kind not in scenario.storm.without
+    ]
+    venues = [venue.dialect for venue in scenario.venues]
+    drawn = []
+    for kind in kinds:
+        for where in venues if KINDS[kind][0] != "node" else ["node"]:
+            drawn += _draw(kind, where, dice, duration_ns)
+    return listed + drawn
+
+
+def _draw(kind: str, where: str, dice: Stream, duration_ns: int) -> list[Fault]:
+    """Each kind is there at each place three times in four, in a window, at its own intensity."""
+    present = dice.below(4) > 0
+    start = dice.below(max(1, duration_ns // 2))
+    length = duration_ns // 4 + dice.below(max(1, duration_ns // 2))
+    intensity = dice.below(101)
+    lo, hi = STRENGTHS.get(kind, (0, 0))
+    strength = lo + (hi - lo) * dice.below(101) // 100
+    if not present:
+        return []
+    site = KINDS[kind][0]
+    one_in, every_ns = 1, 0
+    if site == "venue" and not kind.startswith("fill_after"):
+        every_ns = SECOND * (20 + (100 - intensity))
+    elif kind == "key_expired":
+        every_ns = SECOND * (60 + (100 - intensity))
+    elif kind.startswith("fill_after"):
+        one_in = 120 - intensity
+    else:
+        mild, worst = RATES[site]
+        one_in = mild - (mild - worst) * intensity // 100
+        one_in *= 8 if kind in RARE else 1
+    return [Fault(kind, where, start, start + length, one_in, strength, every_ns)]
+
+
+def _as_fault(spec: FaultSpec) -> Fault:
+    return Fault(
+        kind=spec.kind,
+        where=spec.where,
+        start_ns=int(spec.from_s * SECOND),
+        end_ns=int(spec.to_s * SECOND),
+        one_in=spec.one_in,
+        strength=spec.strength,
+        every_ns=int(spec.every_s * SECOND),
+        times_max=spec.times_max,
+    )

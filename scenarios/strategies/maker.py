@@ -1,0 +1,90 @@
+"""A market maker: a quote on each side of every book it sees, renewed as the middle moves.
+
+It leans against its own position: with more than `lots_max` it quotes the reducing side only.
+"""
+
+from collections.abc import Mapping
+
+from core.effects import TellStrategy
+from core.events import CancelRequested, Leg, Side
+from core.strategy import Quote, Strategy, Tick, Wish, order
+
+OVER = ("refused", "filled", "cancelled", "expired", "rejected")
+
+
+class Maker:
+    """Quotes `lots` at `ticks` from the middle."""
+
+    def __init__(self, name: str, *, lots: int, ticks: int, lots_max: int, hedged: bool) -> None:
+        self.name = name
+        self._lots, self._ticks, self._lots_max, self._hedged = lots, ticks, lots_max, hedged
+        self._live: dict[str, TellStrategy] = {}
+        self._done: dict[str, int] = {}
+        self._held: dict[str, int] = {}
+        self._asked: dict[str, int] = {}
+
+    def on_tick(self, tick: Tick) -> list[Wish]:
+        wishes: list[Wish] = []
+        for quote in tick.quotes:
+            if quote.bid and quote.ask:
+                wishes += self._requote(quote, tick)
+        return wishes
+
+    def _requote(self, quote: Quote, tick: Tick) -> list[Wish]:
+        wishes: list[Wish] = []
+        key = f"{quote.account}/{quote.instrument}"
+        for told in list(self._live.values()):
+            if f"{told.account}/{told.instrument}" == key:
+                wishes.append(
+                    CancelRequested(
+                        received_at=tick.now,
+                        strategy=self.name,
+                        client_order_id=told.client_order_id,
+                    )
+                )
+        if len(wishes) >= 4 or self._asked.get(key, 0) >= 4:
+            return wishes
+        middle = (quote.bid + quote.ask) // 2 // quote.tick * quote.tick
+        offset = self._ticks * quote.tick * (1 + tick.word % 3)
+        held = self._held.get(key, 0) // quote.lot
+        if held < self._lots_max:
+            wishes.append(self._quote(quote, "buy", middle - offset, tick.now))
+        if held > -self._lots_max:
+            wishes.append(self._quote(quote, "sell", middle + offset, tick.now))
+        self._asked[key] = self._asked.get(key, 0) + 2
+        return wishes
+
+    def _quote(self, quote: Quote, side: Side, price: int, now: int) -> Wish:
+        leg: Leg = "net"
+        if self._hedged:
+            leg = "long" if side == "buy" else "short"
+        return order(
+            self.name, side, quote, side, self._lots * quote.lot, now, price=price, leg=leg
+        )
+
+    def on_order(self, told: TellStrategy, now: int) -> list[Wish]:
+        key = f"{told.account}/{told.instrument}"
+        if told.status == "in_flight":
+            self._asked[key] = max(0, self._asked.get(key, 0) - 1)
+        if told.status == "refused":
+            self._asked[key] = max(0, self._asked.get(key, 0) - 1)
+            return []
+        name = told.client_order_id
+        moved = told.filled_quantity - self._done.get(name, 0)
+        self._done[name] = told.filled_quantity
+        self._held[key] = self._held.get(key, 0) + (moved if told.side == "buy" else -moved)
+        if told.status in OVER:
+            self._live.pop(name, None)
+        else:
+            self._live[name] = told
+        return []
+
+
+def make(name: str, options: Mapping[str, object]) -> Strategy:
+    return Maker(
+        name,
+        lots=int(str(options.get("lots", 2))),
+        ticks=int(str(options.get("ticks", 2))),
+        lots_max=int(str(options.get("lots_max", 20))),
+        hedged=options.get("hedged", False) is True,
+    )

@@ -1,0 +1,115 @@
+"""Faults: what can go wrong, where and how; a plan says when, how often and how strongly.
+
+A plan is drawn once and stored, so that it can be replayed and shrunk although seeds rot. Neither
+end of a wire and no line of core knows of it: the sites that ask `strikes` are the wire, the
+simulated counterparties, the disk and the driver's own crash.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from sim.dice import Dice
+
+Site = Literal["stream", "request", "statement", "venue", "node"]
+
+# kind: (site, what its strength means, what it does)
+KINDS: Mapping[str, tuple[Site, str, str]] = {
+    "lost_frame": ("stream", "", "a frame is lost on a healthy stream"),
+    "duplicate_frame": ("stream", "ms until the copy", "a frame comes twice"),
+    "reorder_frame": ("stream", "ms of delay", "a frame is overtaken by later ones"),
+    "late_frame": ("stream", "ms of delay", "the stream stalls: this frame and all behind it"),
+    "poison_frame": ("stream", "", "a frame of garbage comes before the real one"),
+    "disconnect": ("stream", "ms until it can be opened again", "the stream is cut"),
+    "disconnect_replay": ("stream", "frames told again", "cut; the last frames come again after"),
+    "half_open": ("stream", "ms of silence", "the socket stays open and says nothing"),
+    "key_expired": ("stream", "", "the stream's key ends: it goes silent after telling so"),
+    "request_lost": ("request", "", "a request times out before the venue saw it"),
+    "answer_lost": ("request", "", "a request times out after the venue applied it"),
+    "slow_request": ("request", "ms of delay", "latency spike"),
+    "rate_limited": ("request", "ms to wait", "429, nothing applied"),
+    "server_error": ("request", "", "5xx before the venue applied it"),
+    "server_error_after": ("request", "", "5xx after the venue applied it"),
+    "truncated_answer": ("request", "", "the body is cut after the venue applied it"),
+    "html_answer": ("request", "", "200 with an HTML page after the venue applied it"),
+    "stale_statement": ("statement", "ms of age", "a statement of some time ago"),
+    "wild_statement": ("statement", "", "one statement that is absurdly wrong"),
+    "empty_statement": ("statement", "", "one statement with nothing in it"),
+    "hand_trade": ("venue", "lots", "somebody trades by hand on the account"),
+    "hand_trade_untold": ("venue", "lots", "the same, and the stream does not tell"),
+    "bust": ("venue", "ms until it is told", "a fill is undone; the drop copy tells later"),
+    "correction": ("venue", "ms until it is told", "a fill's price is corrected"),
+    "liquidation": ("venue", "lots", "a forced liquidation of part of the position"),
+    "adl": ("venue", "lots", "auto-deleveraging closes part of the position"),
+    "funding": ("venue", "", "a funding settlement"),
+    "transfer": ("venue", "units", "cash is moved in or out by hand"),
+    "fill_after_cancel": ("venue", "", "a cancel is acknowledged, then a fill is told"),
+    "fill_after_reject": ("venue", "", "an order is rejected, then fills"),
+    "mode_change": ("venue", "ms", "the position mode is changed under us, and back"),
+    "multiplier_change": ("venue", "", "the contract multiplier is changed, position restated"),
+    "crash": ("node", "ms until it is up again", "the node is killed between two steps"),
+    "crash_torn_tail": ("node", "ms until it is up again", "killed; what was not durable is lost"),
+}
+
+
+@dataclass(slots=True, frozen=True)
+class Fault:
+    """One line of a plan: active from `start_ns` to `end_ns` at `where` (a venue, "" for all).
+
+    Within the window it strikes one opportunity in `one_in`; faults of a venue or of the node are
+    opportunities of their own, drawn every `every_ns`.
+    """
+
+    kind: str
+    where: str = ""
+    start_ns: int = 0
+    end_ns: int = 2**63 - 1
+    one_in: int = 1
+    strength: int = 0
+    every_ns: int = 0
+    times_max: int = 2**31
+
+
+class Faults:
+    """A plan in force: says whether a fault strikes here and now, and counts."""
+
+    def __init__(self, plan: list[Fault], dice: Dice, clock: Callable[[], int]) -> None:
+        """Times of the plan count from the start of the run; `clock` tells them."""
+        self.plan = plan
+        self.counts: dict[str, int] = {}
+        self._dice = dice
+        self._clock = clock
+        self._by_site: dict[tuple[str, str], list[Fault]] = {}
+        self._struck: dict[Fault, int] = {}
+        self.healed = False
+
+    def strikes(self, kind: str, where: str) -> Fault | None:
+        """The fault that strikes this opportunity, counted; None mostly."""
+        active = self._by_site.get((kind, where))
+        if active is None:
+            active = [f for f in self.plan if f.kind == kind and f.where in ("", where)]
+            self._by_site[kind, where] = active
+        if not active or self.healed:
+            return None
+        now = self._clock()
+        for fault in active:
+            if fault.start_ns <= now < fault.end_ns and self._hits(fault, where):
+                self._struck[fault] = self._struck.get(fault, 0) + 1
+                self.count(kind)
+                return fault
+        return None
+
+    def _hits(self, fault: Fault, where: str) -> bool:
+        if self._struck.get(fault, 0) >= fault.times_max:
+            return False
+        return fault.one_in == 1 or self._dice.stream(f"fault/{fault.kind}/{where}").chance(
+            1, fault.one_in
+        )
+
+    def count(self, kind: str) -> None:
+        """A fault of this kind took effect."""
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+
+    def heal(self) -> None:
+        """No fault strikes any more."""
+        self.healed = True

@@ -1,0 +1,42 @@
+"""The journal of a simulated node: a list that survives the node, and a tail that does not.
+
+What `commit` has not confirmed dies with `crash`; nothing else ever does.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from core.journal import Record
+
+
+class MemoryStore:
+    """A `Store` in memory."""
+
+    def __init__(self) -> None:
+        self.committed: list[Record] = []
+        self.pending: list[Record] = []
+        self.groups: list[tuple[int, bytes]] = []
+
+    def append(self, record: Record) -> None:
+        self.pending.append(record)
+
+    def commit(self, last: int, chain: bytes) -> None:
+        """Make everything appended so far durable, as one group."""
+        self.committed += self.pending
+        self.pending.clear()
+        assert len(self.committed) == last, (len(self.committed), last)
+        self.groups.append((last, chain))
+
+    def records(self, after: int = 0) -> Iterator[Record]:
+        """The committed records with numbers above `after`, in order."""
+        return islice(self.committed, after, len(self.committed))
+
+    def last(self) -> tuple[int, bytes]:
+        """The number and chain hash of the last committed group; (0, b"") of an empty store."""
+        return self.groups[-1] if self.groups else (0, b"")
+
+    def crash(self) -> int:
+        """Lose what was not committed; returns how many records that were."""
+        lost = len(self.pending)
+        self.pending.clear()
+        return lost

@@ -1,0 +1,77 @@
+"""What really happened, told by the simulated counterparties to the oracle and to nobody else.
+
+A `Fact` is one change of the world's truth: which holdings moved and by how much. Holdings are
+named "account/subject/leg", amounts are exact decimals. Facts also know how they were told: a fact
+whose telling frame never arrived on the stream is *drift* until it is found.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+FactKind = Literal["fill", "progress", "bust", "funding", "cash", "opening"]
+
+
+@dataclass(slots=True, eq=False)
+class Fact:
+    """One change of the truth. `key` is what identifies it at the venue."""
+
+    number: int
+    account: str
+    kind: FactKind
+    key: tuple[str, ...]
+    at: int
+    deltas: dict[str, Decimal]
+    cause: str = "trade"
+    lost_at: int = -1
+    told_at: int = -1
+
+
+class Truth:
+    """All facts in order, and who wants to know of them at once."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self.facts: list[Fact] = []
+        self.totals: dict[str, Decimal] = {}
+        self.progress: dict[str, Decimal] = {}
+        self.on_fact: Callable[[Fact], None] = lambda fact: None
+        self.on_statement_path: Callable[[str, bool], None] = lambda account, good: None
+
+    def now(self) -> int:
+        """The world's time."""
+        return self._clock()
+
+    def record(
+        self,
+        account: str,
+        kind: FactKind,
+        key: tuple[str, ...],
+        deltas: dict[str, Decimal],
+        cause: str = "trade",
+    ) -> Fact:
+        """The truth changed by `deltas`, now."""
+        moved = {name: amount for name, amount in deltas.items() if amount}
+        fact = Fact(len(self.facts) + 1, account, kind, key, self._clock(), moved, cause)
+        self.facts.append(fact)
+        for name, amount in moved.items():
+            self.totals[name] = self.totals.get(name, Decimal(0)) + amount
+        self.on_fact(fact)
+        return fact
+
+    def told(self, facts: tuple[Fact, ...]) -> None:
+        """A frame that tells these facts arrived."""
+        for fact in facts:
+            if fact.told_at < 0:
+                fact.told_at = self._clock()
+
+    def lost(self, facts: tuple[Fact, ...]) -> None:
+        """A frame that would have told these facts never will."""
+        for fact in facts:
+            if fact.told_at < 0 and fact.lost_at < 0:
+                fact.lost_at = self._clock()
+
+    def statement_path(self, account: str, good: bool) -> None:  # noqa: FBT001  # an observation
+        """A statement was answered well and its answer arrived, or it was not."""
+        self.on_statement_path(account, good)

@@ -1,0 +1,251 @@
+"""The wire between one venue and us: latency, order, loss, and nothing that either end knows of.
+
+A stream is a connection: in order, until a fault says otherwise; what is pushed while none is open
+is told to nobody. A request is answered once, fails, or leaves its outcome unknown: status 0.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sim.dice import Dice
+from sim.faults import Faults
+from sim.truth import Fact, Truth
+from sim.world import World
+
+MS = 1_000_000
+POISON = b'{"e":"executionReport","s":"\xff\xfe'
+PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>upstream</body></html>"
+
+
+@dataclass(slots=True)
+class Latency:
+    """Of one direction, in nanoseconds."""
+
+    median: int = 12 * MS
+    p99: int = 60 * MS
+    timeout: int = 2_000 * MS
+    heartbeat: int = 3_000 * MS
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One connection of the stream, as both ends hold it."""
+
+    epoch: int
+    on_frame: Callable[[bytes], None]
+    on_close: Callable[[str], None]
+    on_beat: Callable[[], None]
+    open: bool = False
+    mute_until: int = 0
+    last_arrival: int = 0
+    stalled_until: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Wire:
+    """One venue's wire."""
+
+    venue: str
+    account: str
+    world: World
+    dice: Dice
+    faults: Faults
+    truth: Truth
+    latency: Latency
+    session: Session | None = None
+    closed_until: int = 0
+    recent: deque[tuple[bytes, tuple[Fact, ...]]] = field(default_factory=lambda: deque(maxlen=64))
+    replay_next: int = 0
+
+    # --- the stream ------------------------------------------------------------------------------
+
+    def open_stream(
+        self,
+        epoch: int,
+        on_open: Callable[[], None],
+        on_frame: Callable[[bytes], None],
+        on_close: Callable[[str], None],
+        on_beat: Callable[[], None],
+    ) -> None:
+        """Dial; an older connection is dropped at once."""
+        if self.session is not None:
+            self.session.open = False
+        session = self.session = Session(epoch, on_frame, on_close, on_beat)
+        self.world.call_in(2 * self._delay("dial"), self._opened, session, on_open)
+
+    def _opened(self, session: Session, on_open: Callable[[], None]) -> None:
+        if self.session is not session:
+            return
+        if self.world.now < self.closed_until:
+            self.session = None
+            session.on_close("connection refused")
+            return
+        session.open = True
+        session.last_arrival = self.world.now
+        on_open()
+        self.world.call_in(self.latency.heartbeat, self._beat, session)
+        again, self.replay_next = self.replay_next, 0
+        for body, facts in list(self.recent)[-again:] if again else []:
+            self._arrive(session, body, facts)
+
+    def drop(self) -> None:
+        """Our end died: the venue's end of the connection goes with it."""
+        if self.session is not None:
+            self.session.open = False
+        self.session = None
+
+    def push(self, body: bytes, facts: tuple[Fact, ...] = ()) -> None:
+        """The venue tells something on its stream."""
+        session = self.session
+        self.recent.append((body, facts))
+        if session is None or not session.open:
+            self.truth.lost(facts)
+            return
+        if self._cut(session):
+            self.truth.lost(facts)
+            return
+        strikes, venue = self.faults.strikes, self.venue
+        if self.world.now < session.mute_until or strikes("lost_frame", venue):
+            self.truth.lost(facts)
+            return
+        if strikes("poison_frame", venue):
+            self._arrive(session, POISON, ())
+        late = strikes("late_frame", venue)
+        if late:
+            session.stalled_until = self.world.now + late.strength * MS
+        twin = strikes("duplicate_frame", venue)
+        if twin:
+            self.world.call_in(twin.strength * MS, self._arrive, session, body, facts)
+        overtaken = strikes("reorder_frame", venue)
+        if overtaken:
+            delay = self._delay("stream") + overtaken.strength * MS
+            self.world.call_in(delay, self._hear, session, body, facts)
+        else:
+            self._arrive(session, body, facts)
+
+    def _cut(self, session: Session) -> bool:
+        """Whether the connection ends just before this frame."""
+        strikes, venue, now = self.faults.strikes, self.venue, self.world.now
+        half = strikes("half_open", venue)
+        if half:
+            session.mute_until = now + half.strength * MS
+            return True
+        cut = strikes("disconnect", venue)
+        replay = None if cut else strikes("disconnect_replay", venue)
+        if replay:
+            self.replay_next = replay.strength
+        if not cut and not replay:
+            return False
+        self.closed_until = now + (cut.strength * MS if cut else 0)
+        self.session = None
+        self.world.call_in(self._delay("stream"), self._closed, session, "1006")
+        return True
+
+    def end_key(self, farewell: bytes) -> None:
+        """The stream's key ran out: one last frame, then silence on an open socket."""
+        session = self.session
+        if session is not None and session.open:
+            self._arrive(session, farewell, ())
+            session.mute_until = 2**62
+
+    def _closed(self, session: Session, reason: str) -> None:
+        if session.open:
+            session.open = False
+            session.on_close(reason)
+
+    def _arrive(self, session: Session, body: bytes, facts: tuple[Fact, ...]) -> None:
+        """Deliver in order: never before what was sent earlier."""
+        at = max(self.world.now + self._delay("stream"), session.stalled_until)
+        at = max(at, session.last_arrival + 1)
+        session.last_arrival = at
+        self.world.call_at(at, self._hear, session, body, facts)
+
+    def _hear(self, session: Session, body: bytes, facts: tuple[Fact, ...]) -> None:
+        if not session.open:
+            self.truth.lost(facts)
+            return
+        self.truth.told(facts)
+        session.on_frame(body)
+
+    def _beat(self, session: Session) -> None:
+        if self.session is session and session.open:
+            if self.world.now >= session.mute_until:
+                session.on_beat()
+            self.world.call_in(self.latency.heartbeat, self._beat, session)
+
+    # --- requests --------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        handle: Callable[[], tuple[int, bytes]],
+        on_answer: Callable[[int, bytes], None],
+        statement: str = "",
+    ) -> None:
+        """Send a request; `handle` is the venue's doing when it arrives there."""
+        spike = self.faults.strikes("slow_request", self.venue)
+        there = self._delay("request") + (spike.strength * MS if spike else 0)
+        if self.faults.strikes("request_lost", self.venue):
+            self._bad(statement)
+            self.world.call_in(self.latency.timeout, on_answer, 0, b"timeout")
+            return
+        sent = self.world.now
+        self.world.call_in(there, self._at_venue, sent, handle, on_answer, statement)
+
+    def _at_venue(
+        self,
+        sent: int,
+        handle: Callable[[], tuple[int, bytes]],
+        on_answer: Callable[[int, bytes], None],
+        statement: str,
+    ) -> None:
+        strikes, venue = self.faults.strikes, self.venue
+        limited = strikes("rate_limited", venue)
+        good = False
+        if limited:
+            status, body = 429, b'{"code":-1003,"msg":"Too many requests","retryAfterMs":%d}' % (
+                limited.strength
+            )
+        elif strikes("server_error", venue):
+            status, body = 503, PAGE
+        else:
+            status, body = handle()
+            good = True
+            if strikes("answer_lost", venue):
+                self._bad(statement)
+                self.world.call_at(
+                    max(self.world.now, sent + self.latency.timeout), on_answer, 0, b"timeout"
+                )
+                return
+            if strikes("server_error_after", venue):
+                status, body, good = 502, PAGE, False
+            elif strikes("truncated_answer", venue):
+                body, good = body[: len(body) // 2], False
+            elif strikes("html_answer", venue):
+                body, good = PAGE, False
+        if not good:
+            self._bad(statement)
+        self.world.call_in(
+            self._delay("answer"), self._answered, on_answer, status, body, statement, good
+        )
+
+    def _answered(
+        self,
+        on_answer: Callable[[int, bytes], None],
+        status: int,
+        body: bytes,
+        statement: str,
+        good: bool,  # noqa: FBT001  # what became of it on the way
+    ) -> None:
+        on_answer(status, body)
+        if statement and good:
+            self.truth.statement_path(f"{self.account} {statement}", good)
+
+    def _bad(self, statement: str) -> None:
+        if statement:
+            self.truth.statement_path(f"{self.account} {statement}", good=False)
+
+    def _delay(self, purpose: str) -> int:
+        latency = self.latency
+        stream = self.dice.stream(f"wire/{self.venue}/{purpose}")
+        return stream.latency(latency.median, latency.p99)

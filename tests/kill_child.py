@@ -1,0 +1,198 @@
+"""A small node over a real journal, told by a pipe; it lives to be killed.
+
+In: a line is a frame of the one venue (`read` is its dialect) or an OrderRequested of a strategy.
+Out: `committing` before each commit, and after it a notice with the journal's head and the effects
+that it handed out.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from core.events import (
+    AccountOpened,
+    Event,
+    FillReported,
+    InstrumentListed,
+    NodeStarted,
+    PageReported,
+    StreamOpened,
+)
+from core.frames import Frame
+from core.gate import BreakGate
+from core.journal import Journal, decode_event
+from core.node import Node, recover
+from tieout.sqlite_store import SqliteStore
+
+ACCOUNT = "toy/main"
+INSTRUMENT = "BTCUSDT"
+COIN = 10**8
+BASE, QUOTE = f"{ACCOUNT}/BTC/cash", f"{ACCOUNT}/USDT/cash"
+DOLLAR_PRICE = 10**12
+
+
+class Fill(msgspec.Struct, frozen=True):
+    """One fill of the toy venue: whole coins at whole dollars, the fee in cents of a cent."""
+
+    id: int
+    side: str
+    coins: int
+    dollars: int
+    fee: int
+
+
+class Told(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A message of the toy venue: `opened`, `fill`, or a `page` of fills."""
+
+    kind: str
+    epoch: int = 0
+    fills: tuple[Fill, ...] = ()
+    through: str = ""
+    more: bool = False
+
+
+def read(frame: Frame, decimals: Mapping[str, int]) -> list[Event]:
+    """The toy venue's reader."""
+    told = msgspec.json.decode(frame.body, type=Told)
+    at = frame.received_at
+    if told.kind == "opened":
+        return [StreamOpened(received_at=at, frame=frame.number, account=ACCOUNT, epoch=told.epoch)]
+    events: list[Event] = [fill_reported(frame, fill) for fill in told.fills]
+    if told.kind == "page":
+        events.append(
+            PageReported(
+                received_at=at,
+                frame=frame.number,
+                account=ACCOUNT,
+                subject=INSTRUMENT,
+                through=told.through,
+                more=told.more,
+                asked_at=at,
+            )
+        )
+    return events
+
+
+def fill_reported(frame: Frame, fill: Fill) -> FillReported:
+    return FillReported(
+        received_at=frame.received_at,
+        frame=frame.number,
+        account=ACCOUNT,
+        instrument=INSTRUMENT,
+        fill_id=str(fill.id),
+        order_id=f"o{fill.id}",
+        side="buy" if fill.side == "buy" else "sell",
+        quantity=fill.coins * COIN,
+        price=fill.dollars * DOLLAR_PRICE,
+        occurred_at=fill.id,
+        fee=fill.fee,
+        fee_asset="USDT",
+    )
+
+
+def truth(fills: list[Fill]) -> dict[str, int]:
+    """What the books must hold, by arithmetic of our own."""
+    base = quote = 0
+    for fill in fills:
+        sign = 1 if fill.side == "buy" else -1
+        base += sign * fill.coins * 100_000_000
+        quote -= sign * fill.coins * fill.dollars * 100_000_000 + fill.fee
+    return {BASE: base, QUOTE: quote}
+
+
+def founding() -> list[Event]:
+    """What stands at the beginning of the books."""
+    return [
+        AccountOpened(
+            received_at=1,
+            account=ACCOUNT,
+            tells="fills",
+            statements=(),
+            statement_period_ns=10**9,
+            backfill_period_ns=10**9,
+            settle_ns=10**6,
+            silence_ns_max=10**9,
+        ),
+        InstrumentListed(
+            received_at=1,
+            account=ACCOUNT,
+            instrument=INSTRUMENT,
+            kind="spot",
+            base="BTC",
+            quote="USDT",
+            settle="USDT",
+            multiplier=COIN,
+        ),
+    ]
+
+
+def boot(store: SqliteStore) -> Node:
+    """A node on this journal, as it stood, and one epoch further."""
+    journal = Journal(store)
+    state = recover(journal, BreakGate())
+    node = Node(journal, {"toy": read}, BreakGate(), state)
+    now = state.now + 1
+    node.deliver(NodeStarted(received_at=now, node="toy", epoch=store.epoch + 1))
+    if not state.accounts:
+        for event in founding():
+            node.deliver(event)
+    return node
+
+
+def frame_of(node: Node, body: bytes) -> Frame:
+    return Frame(
+        number=node.journal.next_number,
+        account=ACCOUNT,
+        channel="stream",
+        received_at=node.state.now + 1,
+        body=body,
+    )
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """What the child says after a commit."""
+
+    last: int
+    chain: str
+    effects: tuple[msgspec.Raw, ...]
+
+
+def main(path: str) -> None:
+    store = SqliteStore(path)
+    node = boot(store)
+    commit(node)
+    for lines in batches():
+        for line in lines:
+            if b'"OrderRequested"' in line:
+                node.deliver(decode_event(line))
+            else:
+                node.deliver(frame_of(node, line))
+        commit(node)
+    store.close()
+
+
+def commit(node: Node) -> None:
+    os.write(1, b"committing\n")
+    effects = node.commit()
+    last, chain = node.journal.store.last()
+    raws = tuple(msgspec.Raw(msgspec.json.encode(effect)) for effect in effects)
+    notice = memoryview(msgspec.json.encode(Notice(last, chain.hex(), raws)) + b"\n")
+    while notice:
+        notice = notice[os.write(1, notice) :]
+
+
+def batches() -> Iterator[list[bytes]]:
+    """Whole lines, as many as came at once."""
+    rest = b""
+    while data := os.read(0, 1 << 16):
+        *lines, rest = (rest + data).split(b"\n")
+        if lines:
+            yield lines
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,1 @@
+"""The roof: the command line, the two drivers, the reports, and what notebooks import."""

@@ -1,0 +1,516 @@
+"""The simulated driver: builds the world around a node and moves SimPy's clock.
+
+It wires and decides nothing. The node, the journal and the step are those that run live; here
+effects go to connectors whose wire is simulated, a commit takes its group's wait, and the node can
+be killed between any two steps: it is then dropped, and rebuilt from what its store kept.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Protocol
+
+from core.effects import Effect, SetAlarm, TellStrategy
+from core.events import AccountOpened, AlarmRang, Event, InstrumentListed, NodeStarted, OpeningSet
+from core.frames import Frame
+from core.gate import BreakGate
+from core.journal import Journal, Store
+from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, parse, price, quantity
+from core.node import Node, recover
+from core.state import State
+from core.strategy import Quote, Strategy, Tick, Wish
+from scenarios import strategies
+from scenarios.draw import plan_of
+from scenarios.model import InstrumentSpec, Scenario, VenueSpec
+from sim.dice import Dice
+from sim.faults import KINDS, Fault, Faults
+from sim.market import MS, Crowd, Trade
+from sim.oracle import Oracle
+from sim.truth import Fact, Truth
+from sim.wire import Latency, Wire
+from sim.world import World
+from tieout.twins import READERS, TWINS
+from venues.connector import Connector
+from venues.dialect import Request
+from venues.exchange import Terms
+from venues.simulated import Asked, SimulatedVenue
+
+SECOND = 1_000_000_000
+EPOCH_NS = 1_700_000_000 * SECOND
+NODE = "tie"
+SETTLE_NS = 400 * MS
+SILENCE_NS = 12 * SECOND
+STATEMENT_PERIODS_MAX = 3
+
+
+class Crashable(Store, Protocol):
+    """A store whose machine can lose power."""
+
+    def crash(self) -> None:
+        """Forget what was not committed."""
+
+
+@dataclass(slots=True, eq=False)
+class Site:
+    """One venue with everything around it."""
+
+    spec: VenueSpec
+    venue: SimulatedVenue
+    wire: Wire
+    crowds: list[Crowd] = field(default_factory=list)
+    statement_paths: dict[str, str] = field(default_factory=dict)
+
+
+class Simulation:
+    """One run of one scenario under one plan."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        store: Crashable,
+        plan: Sequence[Fault] | None = None,
+        market: Sequence[Trade] = (),
+        duration_ns: int = 0,
+    ) -> None:
+        self.scenario, self.seed, self.store = scenario, seed, store
+        self.duration_ns = duration_ns or int(scenario.duration_s * SECOND)
+        self.plan = list(plan) if plan is not None else plan_of(scenario, seed, self.duration_ns)
+        self.dice = Dice(seed)
+        self.world = World(EPOCH_NS, tie_break=seed)
+        self.faults = Faults(self.plan, self.dice, lambda: self.world.now - EPOCH_NS)
+        self.truth = Truth(lambda: self.world.now)
+        self.bounds = {venue.account: bound_ns(venue) for venue in scenario.venues}
+        self.oracle = Oracle(self.truth, self.bounds, EPOCH_NS)
+        self.sites = [self._site(spec) for spec in scenario.venues]
+        self.host = Host(self)
+        self.on_step: Callable[[State], None] = lambda state: None
+        self._market = market
+
+    def run(self, progress: Callable[[float], None] = lambda share: None) -> None:
+        """Run to the end: faults on, then healed until all that can converge has."""
+        self.host.start()
+        for site in self.sites:
+            self._open(site)
+        for site in self.sites:
+            self._let_trade(site)
+        self._let_fail()
+        end = EPOCH_NS + self.duration_ns
+        for part in range(1, 21):
+            self.world.run(EPOCH_NS + self.duration_ns * part // 20)
+            progress(part / 20)
+        self.faults.heal()
+        self.host.quiet = True
+        for site in self.sites:
+            for crowd in site.crowds:
+                crowd.stopped = True
+            site.wire.closed_until = 0
+        self.host.cancel_all()
+        self.world.run(end + int(self.scenario.heal_s * SECOND))
+        self.host.commit_now()
+
+    # --- building --------------------------------------------------------------------------------
+
+    def _site(self, spec: VenueSpec) -> Site:
+        twin = TWINS[spec.dialect]
+        latency = Latency(spec.latency_ms * MS, spec.latency_ms_p99 * MS)
+        wire = Wire(
+            spec.dialect, spec.account, self.world, self.dice, self.faults, self.truth, latency
+        )
+        words = twin.words()
+        venue = SimulatedVenue(
+            name=spec.dialect,
+            account=spec.account,
+            world=self.world,
+            wire=wire,
+            faults=self.faults,
+            truth=self.truth,
+            words=words,
+            dice=self.dice.stream(f"venue/{spec.dialect}"),
+            habits=twin.habits(),
+            skew_ns=spec.skew_ms * MS,
+        )
+        for instrument in spec.instruments:
+            venue.exchange.list_instrument(_terms(spec, instrument))
+        return Site(spec, venue, wire, statement_paths=dict(words.statements))
+
+    def _open(self, site: Site) -> None:
+        """Our books and the venue begin with the same wallets, each told in its own way."""
+        spec, now = site.spec, self.world.now
+        twin = TWINS[spec.dialect]
+        for asset, amount in spec.wallets.items():
+            site.venue.exchange.fund(asset, amount)
+        self.host.tell(
+            AccountOpened(
+                received_at=now,
+                account=spec.account,
+                tells=twin.dialect.tells,
+                statements=twin.dialect.statements,
+                statement_period_ns=spec.statement_period_ms * MS,
+                backfill_period_ns=spec.backfill_period_ms * MS,
+                settle_ns=SETTLE_NS,
+                silence_ns_max=SILENCE_NS,
+                clock_error_ns=(abs(spec.skew_ms) + 2) * MS,
+                bracketed=twin.dialect.bracketed,
+                hedged=twin.dialect.hedged,
+                ledger=twin.dialect.ledger,
+            )
+        )
+        for instrument in spec.instruments:
+            terms = _terms(spec, instrument)
+            self.host.tell(
+                InstrumentListed(
+                    received_at=now,
+                    account=spec.account,
+                    instrument=terms.symbol,
+                    kind=terms.model,
+                    base=terms.base,
+                    quote=terms.quote,
+                    settle=terms.settle,
+                    multiplier=quantity(str(terms.multiplier)),
+                )
+            )
+        for asset, amount in spec.wallets.items():
+            self.host.tell(
+                OpeningSet(
+                    received_at=now,
+                    account=spec.account,
+                    subject=asset,
+                    leg="cash",
+                    amount=parse(str(amount), ASSET_DECIMALS),
+                    occurred_at=site.venue.exchange.updated_at * MS,
+                )
+            )
+
+    def _let_trade(self, site: Site) -> None:
+        for instrument in site.spec.instruments:
+            crowd = Crowd(
+                world=self.world,
+                venue=site.venue.exchange,  # type: ignore[arg-type]  # sides are Literals there
+                symbol=instrument.symbol,
+                tick=instrument.tick,
+                lot=instrument.lot,
+                middle=int(instrument.price / instrument.tick),
+                dice=self.dice.stream(f"crowd/{site.spec.dialect}/{instrument.symbol}"),
+                wait_ns=site.spec.market_wait_ms * MS,
+            )
+            site.crowds.append(crowd)
+            if self._market:
+                crowd.play([_derived(trade, instrument) for trade in self._market])
+            else:
+                crowd.start()
+
+    def _let_fail(self) -> None:
+        """The venues' own faults happen by themselves, at drawn times within their windows."""
+        for number, fault in enumerate(self.plan):
+            if KINDS[fault.kind][0] == "venue" or fault.kind == "key_expired":
+                for site in self.sites:
+                    if fault.every_ns and fault.where in ("", site.spec.dialect):
+                        self._again(fault, site, f"{number}/{fault.kind}/{site.spec.dialect}", 0)
+
+    def _again(self, fault: Fault, site: Site, name: str, struck: int) -> None:
+        wait = 1 + self.dice.stream(f"when/{name}").exponential(fault.every_ns)
+        base = max(self.world.now, EPOCH_NS + fault.start_ns)
+        self.world.call_at(base + wait, self._strike, fault, site, name, struck)
+
+    def _strike(self, fault: Fault, site: Site, name: str, struck: int) -> None:
+        if self.faults.healed or self.world.now - EPOCH_NS >= fault.end_ns:
+            return
+        site.venue.strike(fault)
+        if struck + 1 < fault.times_max:
+            self._again(fault, site, name, struck + 1)
+
+
+class Host:
+    """Where the node lives: the door in, the commits, the alarms, the strategies, the crashes."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._sim = simulation
+        self._world = simulation.world
+        self._gate = BreakGate()
+        self.node: Node | None = None
+        self.quiet = False
+        self.crashes = 0
+        self._commit_due = False
+        self._connectors: dict[str, Connector] = {}
+        self._strategies: dict[str, Strategy] = {}
+        self._alarms: dict[str, int] = {}
+        self._life = 0
+        for site in simulation.sites:
+            site.venue.on_dropcopy = self._drop_copy(site)
+
+    # --- life and death --------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Boot: rebuild the state, tell it that it lives, begin to listen."""
+        sim = self._sim
+        journal = Journal(sim.store)
+        state = recover(journal, self._gate)
+        self._life += 1
+        self._alarms.clear()
+        self._connectors = {
+            site.spec.account: Connector(
+                site.spec.account,
+                TWINS[site.spec.dialect].dialect,
+                SimulatedTransport(site, self, self._life),
+                Door(self, self._life),
+                lambda: self._world.now,
+            )
+            for site in sim.sites
+        }
+        self.node = Node(journal, READERS, self._gate, state)
+        sim.oracle.books = View(state)
+        sim.oracle.node_up(up=True)
+        self._strategies = {
+            spec.name: strategies.make(spec.kind, spec.name, spec.options)
+            for spec in sim.scenario.strategies
+        }
+        for spec in sim.scenario.strategies:
+            self._world.call_in(spec.tick_ms * MS, self._tick, self._life, spec.name)
+        self.tell(NodeStarted(received_at=self._world.now, node=NODE, epoch=state.epoch + 1))
+
+    def crash(self, down_ns: int) -> None:
+        """The process is gone, now; nothing of it runs to an end."""
+        self.node = None
+        self.crashes += 1
+        self._life += 1
+        self._commit_due = False
+        sim = self._sim
+        sim.oracle.books = None
+        sim.oracle.node_up(up=False)
+        for site in sim.sites:
+            site.wire.drop()
+        sim.store.crash()
+        self._world.call_in(max(1, down_ns), self.start)
+
+    def _may_crash(self) -> bool:
+        fault = self._sim.faults.strikes("crash", "node")
+        if fault is None:
+            fault = self._sim.faults.strikes("crash_torn_tail", "node")
+        if fault is None:
+            return False
+        self.crash(fault.strength * MS)
+        return True
+
+    # --- in ----------------------------------------------------------------------------------------
+
+    def tell(self, told: Frame | Event) -> None:
+        """Deliver to the node, if there is one; the oracle looks on."""
+        node = self.node
+        if node is None or self._may_crash():
+            return
+        node.deliver(told)
+        self._sim.oracle.observe([line.holding for line in node.state.posted if line.holding])
+        self._sim.on_step(node.state)
+        if not self._commit_due:
+            self._commit_due = True
+            wait = self._sim.scenario.group_wait_us * 1000
+            self._world.call_in(wait, self._commit, self._life)
+
+    def next_frame(self) -> int:
+        node = self.node
+        return node.journal.next_number if node is not None else 0
+
+    def _drop_copy(self, site: Site) -> Callable[[bytes], None]:
+        def told(body: bytes) -> None:
+            if self.node is None:
+                self._world.call_in(SECOND, told, body)  # a drop copy session resends
+            else:
+                self._connectors[site.spec.account].drop_copy(body)
+
+        return told
+
+    # --- out -----------------------------------------------------------------------------------------
+
+    def _commit(self, life: int) -> None:
+        if life != self._life or self.node is None:
+            return
+        self._commit_due = False
+        if self._may_crash():
+            return
+        for effect in self.node.commit():
+            if self._may_crash():
+                return
+            self._perform(effect)
+
+    def commit_now(self) -> None:
+        """The end of the run: what was delivered is made durable."""
+        if self.node is not None:
+            self.node.commit()
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case SetAlarm():
+                self._alarms[effect.alarm] = effect.at
+                at = max(effect.at, self._world.now)
+                self._world.call_at(at, self._ring, self._life, effect.alarm, effect.at)
+            case TellStrategy():
+                strategy = self._strategies.get(effect.strategy)
+                if strategy is not None:
+                    self._wish(strategy.on_order(effect, self._world.now))
+            case _:
+                account = getattr(effect, "account", None)
+                if account is not None:
+                    self._connectors[account].perform(effect)
+
+    def _ring(self, life: int, alarm: str, due: int) -> None:
+        if life == self._life and self._alarms.get(alarm) == due:
+            del self._alarms[alarm]
+            self.tell(AlarmRang(received_at=self._world.now, alarm=alarm))
+
+    # --- strategies ----------------------------------------------------------------------------------
+
+    def _tick(self, life: int, name: str) -> None:
+        if life != self._life or self.quiet:
+            return
+        spec = next(s for s in self._sim.scenario.strategies if s.name == name)
+        word = self._sim.dice.stream(f"strategy/{name}").word()
+        tick = Tick(self._world.now, word, self._quotes(spec.accounts))
+        self._wish(self._strategies[name].on_tick(tick))
+        self._world.call_in(spec.tick_ms * MS, self._tick, life, name)
+
+    def _wish(self, wishes: list[Wish]) -> None:
+        for wish in wishes:
+            if not self.quiet:
+                self.tell(wish)
+
+    def cancel_all(self) -> None:
+        """The world heals and strategies end: what still rests at the venues is taken off there."""
+        for site in self._sim.sites:
+            for ticket in site.venue.exchange.open_tickets():
+                site.venue.exchange.cancel(ticket)
+
+    def _quotes(self, accounts: tuple[str, ...]) -> tuple[Quote, ...]:
+        quotes = []
+        for site in self._sim.sites:
+            if accounts and site.spec.account not in accounts:
+                continue
+            for instrument in site.spec.instruments:
+                quotes.append(_quote(site, instrument))
+        return tuple(quotes)
+
+
+@dataclass(slots=True, frozen=True)
+class Door:
+    """The door for one life of the node: what comes late from an earlier life finds it shut."""
+
+    host: Host
+    life: int
+
+    def next_frame(self) -> int:
+        return self.host.next_frame()
+
+    def tell(self, told: Frame | Event) -> None:
+        if self.life == self.host._life:
+            self.host.tell(told)
+
+
+@dataclass(slots=True, frozen=True)
+class SimulatedTransport:
+    """Our end of a simulated wire."""
+
+    site: Site
+    host: Host
+    life: int
+
+    def send(self, request: Request, on_answer: Callable[[int, bytes], None]) -> None:
+        site = self.site
+        asked = Asked(request.method, request.path, request.params)
+        kind = site.statement_paths.get(request.path, "")
+        site.wire.ask(lambda: site.venue.handle(asked), on_answer, kind)
+
+    def open_stream(
+        self,
+        epoch: int,
+        on_open: Callable[[], None],
+        on_frame: Callable[[bytes], None],
+        on_close: Callable[[str], None],
+        on_beat: Callable[[], None],
+    ) -> None:
+        self.site.wire.open_stream(epoch, on_open, on_frame, on_close, on_beat)
+
+
+class View:
+    """What the oracle sees of a node's books."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def figure(self, holding: str) -> Decimal:
+        return self._scaled(holding, self._state.holdings.get(holding, 0))
+
+    def doubt(self, holding: str) -> Decimal:
+        return self._scaled(holding, self._state.doubts.get(holding, 0))
+
+    def named(self, holding: str) -> Decimal | None:
+        state = self._state
+        drift = state.breaks.get(holding) or state.suspects.get(holding)
+        return None if drift is None else self._scaled(holding, drift.size)
+
+    def booked(self, fact: Fact) -> bool:
+        account = self._state.accounts.get(fact.account)
+        if account is None:
+            return False
+        match fact.kind:
+            case "fill":
+                symbol, fill_id, side = fact.key
+                return f"{symbol}:1:{fill_id}:{side}" in account.seen
+            case "progress":
+                order_id, filled = fact.key
+                done = account.progress.get(order_id)
+                return done is not None and done.quantity >= quantity(filled)
+            case "bust":
+                symbol, bust_id = fact.key
+                return f"bust:{symbol}:{bust_id}" in account.seen
+            case "funding":
+                return f"funding:{fact.key[1]}:{fact.key[2]}" in account.seen
+            case "cash":
+                return f"{fact.key[0]}:{fact.key[1]}" in account.seen
+            case "opening":
+                return f"opening:{fact.key[0]}:{fact.key[1]}" in account.seen
+
+    def _scaled(self, holding: str, units: int) -> Decimal:
+        _, subject, leg = holding.rsplit("/", 2)
+        decimals = QUANTITY_DECIMALS
+        if leg == "cash":
+            decimals = self._state.decimals.get(subject, ASSET_DECIMALS)
+        return Decimal(units).scaleb(-decimals)
+
+
+def bound_ns(spec: VenueSpec) -> int:
+    """How old an unnamed difference may be: three statement periods and the 99.9 % latency."""
+    tail = 2 * spec.latency_ms_p99
+    return (STATEMENT_PERIODS_MAX * spec.statement_period_ms + tail) * MS
+
+
+def _terms(spec: VenueSpec, instrument: InstrumentSpec) -> Terms:
+    return Terms(
+        symbol=instrument.symbol,
+        model=TWINS[spec.dialect].model,
+        base=instrument.base,
+        quote=instrument.quote,
+        settle=instrument.settle or instrument.quote,
+        tick=instrument.tick,
+        lot=instrument.lot,
+        multiplier=instrument.multiplier,
+    )
+
+
+def _derived(trade: Trade, instrument: InstrumentSpec) -> Trade:
+    return trade._replace(
+        price=trade.price * instrument.price_factor,
+        quantity=trade.quantity * instrument.quantity_factor,
+    )
+
+
+def _quote(site: Site, instrument: InstrumentSpec) -> Quote:
+    book = site.venue.exchange.books[instrument.symbol]
+    tick = price(str(instrument.tick))
+    return Quote(
+        account=site.spec.account,
+        instrument=instrument.symbol,
+        bid=(book.best_bid or 0) * tick,
+        ask=(book.best_ask or 0) * tick,
+        tick=tick,
+        lot=quantity(str(instrument.lot)),
+    )

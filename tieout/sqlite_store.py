@@ -1,0 +1,513 @@
+"""The journal on disk: SQLite with a write-ahead log, one writer, one transaction per commit group.
+
+Rule 1. `commit` returns after SQLite has synced the group; until then nothing of it is acted on.
+Rule 2. One writer: a lock on the anchor keeps a second one out.
+Rule 3. The head of the chain and the boot epoch stand outside the file, in `<journal>.anchor`. The
+file is never written again while the anchor says that it once held more: see `accept_cut`.
+
+The tables open in any SQLite tool. Frames from `BLOB_BYTES_MIN` bytes on rest compressed, once per
+content, in `blobs`; every other body stands in its own row.
+
+What the anchor proves. It is written after each commit, without a sync of its own (3 µs; a sync
+would double the cost of a commit), and synced when a boot is journaled and at `close`. So it never
+runs ahead of what SQLite synced, and after a proper close a cut anywhere shows. After a killed
+process it may be one group behind, after a lost machine as far behind as the kernel had not yet
+written it: a cut of only what lies beyond it does not show. The epoch in it is at least as high as
+any that ids were chosen under, so that a journal that lost its tail never chooses an id twice.
+"""
+
+import fcntl
+import os
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import apsw
+from google_crc32c import value as crc32c
+
+from core.events import NodeStarted
+from core.journal import SCHEMA, Record, decode_event
+
+Create = Literal["new", "if_missing", "never"]
+
+APPLICATION_ID = int.from_bytes(b"TIEO", "big")
+BLOB_BYTES_MIN = 1024
+BUSY_MS_MAX = 5000
+SNAPSHOTS_KEPT = 2
+WAL_PAGES_MAX = 4000
+
+TABLES = {
+    "records": """CREATE TABLE records(
+  number INTEGER PRIMARY KEY, -- from 1 on, without a gap
+  kind TEXT NOT NULL, -- frame, event or effect
+  name TEXT NOT NULL, -- the frame's channel, else the type
+  cause INTEGER NOT NULL, -- the record that it follows from, or 0
+  at INTEGER NOT NULL, -- our clock, nanoseconds UTC
+  head TEXT NOT NULL, -- what is known of a frame beside its bytes, else empty
+  body, -- JSON text of an event or effect, raw bytes of a frame; NULL where `blob` has them
+  blob BLOB, -- the sha256 of a large frame's bytes
+  crc INTEGER NOT NULL, -- crc32c of head and body
+  identity TEXT -- account/instrument/fill of a fill
+)""",
+    "identities": """CREATE TABLE identities(
+  identity TEXT PRIMARY KEY,
+  number INTEGER NOT NULL -- the record that told it first
+) WITHOUT ROWID""",
+    "groups": """CREATE TABLE groups(
+  last INTEGER PRIMARY KEY, -- the last record of the commit group
+  chain BLOB NOT NULL -- sha256 of the chain before it and its records
+)""",
+    "blobs": """CREATE TABLE blobs(
+  sha256 BLOB PRIMARY KEY, -- of the bytes
+  data BLOB NOT NULL -- the bytes, deflated by zlib
+)""",
+    "snapshots": """CREATE TABLE snapshots(
+  number INTEGER PRIMARY KEY, -- the state after this record
+  state BLOB NOT NULL,
+  crc INTEGER NOT NULL -- crc32c of the state
+)""",
+    "meta": """CREATE TABLE meta(
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL,
+  crc INTEGER NOT NULL -- crc32c of key and value
+)""",
+}
+
+_INSERT_RECORD = "INSERT INTO records VALUES(?,?,?,?,?,?,?,?,?,?)"
+_SELECT_RECORDS = """
+SELECT number, kind, name, cause, at, CAST(head AS BLOB), CAST(body AS BLOB), blob, crc, identity
+FROM records WHERE number > ? ORDER BY number"""
+
+
+class JournalError(Exception):
+    """Why a journal cannot be used; the message is meant for a person."""
+
+
+class NotAJournal(JournalError):
+    """There is no journal at this path: nothing, or something else."""
+
+
+class JournalDamaged(JournalError):
+    """It is a journal, and it is not what was written."""
+
+
+class JournalBusy(JournalError):
+    """Another process writes it."""
+
+
+class JournalFailed(JournalError):
+    """A commit did not succeed; none of its group may be acted on."""
+
+
+# --- the store -----------------------------------------------------------------------------------
+
+
+class SqliteStore:
+    """A `Store` in one SQLite file, with its anchor beside it.
+
+    Commits may be tried again after `JournalFailed`, except where the disk itself failed: what it
+    holds is then unknown, and the store must be opened anew.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        create: Create = "if_missing",
+        vfs: str | None = None,
+        synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL",
+    ) -> None:
+        """`synchronous` below FULL breaks Rule 1: it is there to show that the tests notice."""
+        self.path = Path(path)
+        _check_place(self.path, create)
+        self._rows: list[tuple[object, ...]] = []
+        self._identities: list[tuple[str, int]] = []
+        self._blobs: dict[bytes, bytes] = {}
+        self._boot: NodeStarted | None = None
+        self._failed = False
+        with ExitStack() as undo, _plain_errors(self.path):
+            self._connection = _connect(self.path, vfs)
+            undo.callback(self._connection.close)
+            self._cursor = self._connection.cursor()
+            self._prepare(synchronous)
+            self._anchor = AnchorFile(self.path)
+            undo.callback(self._anchor.close)
+            self.epoch = self._check_anchor()
+            undo.pop_all()
+
+    def append(self, record: Record) -> None:
+        body: str | bytes | None
+        blob = None
+        if record.kind == "frame":
+            body = record.body
+            if len(body) >= BLOB_BYTES_MIN:
+                blob = sha256(body).digest()
+                self._blobs[blob] = body
+                body = None
+        else:
+            body = record.body.decode()
+            if record.name == "NodeStarted":
+                boot = decode_event(record.body)
+                assert isinstance(boot, NodeStarted)
+                self._boot = boot
+        identity = record.identity or None
+        self._rows.append(
+            (
+                record.number,
+                record.kind,
+                record.name,
+                record.cause,
+                record.at,
+                record.head.decode(),
+                body,
+                blob,
+                record.crc,
+                identity,
+            )
+        )
+        if identity is not None:
+            self._identities.append((identity, record.number))
+
+    def commit(self, last: int, chain: bytes) -> None:
+        """Make everything appended so far durable, as one group."""
+        if self._failed:
+            raise JournalFailed(f"{self.path}: an earlier commit met a failing disk; open it anew")
+        try:
+            self._write(last, chain)
+        except apsw.Error as error:
+            self._failed = isinstance(error, apsw.IOError)
+            with suppress(apsw.Error):
+                self._cursor.execute("ROLLBACK")
+            raise JournalFailed(f"{self.path}: {error}") from error
+        booted = self._boot is not None
+        if self._boot is not None:
+            self.epoch = max(self.epoch, self._boot.epoch)
+        self._forget()
+        self._anchor.write(Anchor(last, chain, self.epoch))
+        if booted:
+            self._anchor.sync()
+
+    def records(self, after: int = 0) -> Iterator[Record]:
+        """The committed records with numbers above `after`, in order."""
+        return read_records(self._connection, after)
+
+    def last(self) -> tuple[int, bytes]:
+        """The number and chain hash of the last committed group; (0, b"") of an empty store."""
+        return read_last(self._connection)
+
+    def save_snapshot(self, number: int, data: bytes) -> None:
+        """Keep the state as it was after the committed record `number`."""
+        execute = self._cursor.execute
+        with self._connection:
+            execute("INSERT OR REPLACE INTO snapshots VALUES(?,?,?)", (number, data, crc32c(data)))
+            execute(
+                "DELETE FROM snapshots WHERE number NOT IN"
+                " (SELECT number FROM snapshots ORDER BY number DESC LIMIT ?)",
+                (SNAPSHOTS_KEPT,),
+            )
+
+    def latest_snapshot(self) -> tuple[int, bytes] | None:
+        """The newest snapshot that is whole, and the record after which it was taken."""
+        rows = self._connection.execute(
+            "SELECT number, state, crc FROM snapshots ORDER BY number DESC"
+        )
+        for number, data, crc in rows:
+            if crc32c(data) == crc:
+                return number, data
+        return None
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the file and sync the anchor. Uncommitted rows are lost."""
+        self._connection.close()
+        self._anchor.close()
+
+    def _write(self, last: int, chain: bytes) -> None:
+        execute, executemany = self._cursor.execute, self._cursor.executemany
+        execute("BEGIN IMMEDIATE")
+        executemany(_INSERT_RECORD, self._rows)
+        if self._identities:
+            executemany("INSERT OR IGNORE INTO identities VALUES(?,?)", self._identities)
+        for digest, body in self._blobs.items():
+            if not execute("SELECT 1 FROM blobs WHERE sha256 = ?", (digest,)).fetchone():
+                execute("INSERT INTO blobs VALUES(?,?)", (digest, zlib.compress(body, 1)))
+        if self._boot is not None:
+            _put_meta(self._cursor, {"node": self._boot.node, "epoch": str(self._boot.epoch)})
+        execute("INSERT INTO groups VALUES(?,?)", (last, chain))
+        execute("COMMIT")
+
+    def _forget(self) -> None:
+        self._rows.clear()
+        self._identities.clear()
+        self._blobs.clear()
+        self._boot = None
+
+    def _prepare(self, synchronous: str) -> None:
+        """Make the tables if the file is empty; refuse what is not ours before touching it."""
+        names = table_names(self._connection)
+        if names and not names >= TABLES.keys():
+            raise NotAJournal(f"{self.path}: an SQLite file, but without a journal's tables")
+        self._cursor.execute("PRAGMA journal_mode = WAL")
+        self._cursor.execute(f"PRAGMA synchronous = {synchronous}")
+        self._cursor.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES_MAX}")
+        if not names:
+            self._make_tables()
+        schema = read_meta(self._connection).get("schema")
+        if schema != str(SCHEMA):
+            raise JournalDamaged(f"{self.path}: schema {schema}; this Tieout reads {SCHEMA}")
+
+    def _make_tables(self) -> None:
+        with self._connection:
+            if table_names(self._connection):
+                return  # another process was faster; the anchor's lock decides which of us stays
+            self._cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            for statement in TABLES.values():
+                self._cursor.execute(statement)
+            _put_meta(self._cursor, {"schema": str(SCHEMA), "code": _code_version()})
+
+    def _check_anchor(self) -> int:
+        """Refuse a file that once held more; returns the highest epoch that is known."""
+        last, chain = self.last()
+        epoch = int(read_meta(self._connection).get("epoch", "0"))
+        anchor = self._anchor.read()
+        if anchor is None:
+            self._anchor.write(Anchor(last, chain, epoch))
+            self._anchor.sync()
+            return epoch
+        told = anchor_says(self._connection, anchor)
+        if told:
+            raise JournalDamaged(f"{self.path}: {told}")
+        return max(epoch, anchor.epoch)
+
+
+def accept_cut(path: str | os.PathLike[str]) -> int:
+    """Take the file as it is although its anchor says that it once held more; by an operator.
+
+    The old anchor is kept beside it. Returns the epoch above which the node must boot, so that no
+    id of the lost tail is chosen again.
+    """
+    path = Path(path)
+    with closing(open_for_reading(path)) as connection:
+        last, chain = read_last(connection)
+        epoch = int(read_meta(connection).get("epoch", "0"))
+    file = AnchorFile(path)
+    try:
+        old = file.read()
+        place = anchor_path(path)
+        place.with_name(f"{place.name}.before-{last}").write_bytes(place.read_bytes())
+        epoch = max(epoch, old.epoch if old else 0)
+        file.write(Anchor(last, chain, epoch))
+    finally:
+        file.close()
+    return epoch
+
+
+# --- the anchor ----------------------------------------------------------------------------------
+
+
+class Anchor(NamedTuple):
+    """The head of a journal: its last record, the chain's hash there, the highest boot epoch."""
+
+    last: int
+    chain: bytes
+    epoch: int
+
+
+class AnchorFile:
+    """The line beside a journal, and the lock of its only writer."""
+
+    # One sector, written at one place: a disk writes a sector whole or not at all.
+    WIDTH = 256
+
+    def __init__(self, journal: Path) -> None:
+        self._path = anchor_path(journal)
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._file)
+            raise JournalBusy(f"{journal}: another process writes it") from error
+
+    def read(self) -> Anchor | None:
+        """What it says; None where nothing was written yet."""
+        return parse_anchor(self._path)
+
+    def write(self, anchor: Anchor) -> None:
+        """Say the new head; the kernel has it, the disk may get it later."""
+        text = f"tieout anchor: last={anchor.last} chain={anchor.chain.hex()} epoch={anchor.epoch}"
+        line = f"{text} crc32c={crc32c(text.encode()):08x}".ljust(self.WIDTH - 1) + "\n"
+        os.pwrite(self._file, line.encode(), 0)
+
+    def sync(self) -> None:
+        """Make it durable, its name included."""
+        os.fsync(self._file)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+
+    def close(self) -> None:
+        os.fsync(self._file)
+        os.close(self._file)
+
+
+def anchor_path(journal: Path) -> Path:
+    return journal.with_name(journal.name + ".anchor")
+
+
+_ANCHOR = re.compile(
+    rb"(tieout anchor: last=(\d+) chain=([0-9a-f]*) epoch=(\d+)) crc32c=([0-9a-f]{8}) *\n"
+)
+
+
+def parse_anchor(path: Path) -> Anchor | None:
+    """The anchor in this file; None where there is none. A line that is not whole is damage."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    if not data:
+        return None
+    match = _ANCHOR.fullmatch(data)
+    if match is None or crc32c(match[1]) != int(match[5], 16):
+        raise JournalDamaged(f"{path}: the anchor cannot be read")
+    return Anchor(int(match[2]), bytes.fromhex(match[3].decode()), int(match[4]))
+
+
+def anchor_says(connection: apsw.Connection, anchor: Anchor) -> str:
+    """How the file contradicts its anchor; "" where it does not."""
+    last, _ = read_last(connection)
+    if anchor.last > last:
+        return f"cut: the anchor says record {anchor.last}, the file ends at {last}"
+    if anchor.last == 0:
+        return ""
+    row = connection.execute("SELECT chain FROM groups WHERE last = ?", (anchor.last,)).fetchone()
+    if row is None:
+        return f"the anchor says that a group ends at record {anchor.last}; none does"
+    if row[0] != anchor.chain:
+        return f"the anchor has another chain at record {anchor.last}"
+    return ""
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def open_for_reading(path: Path) -> apsw.Connection:
+    """A connection that changes nothing, whether or not a node writes at this moment."""
+    _check_place(path, "never")
+    wal = path.with_name(path.name + "-wal")
+    # Without a log nobody writes; `immutable` then also reads from a folder that is read-only.
+    settings = "mode=ro" if wal.exists() else "mode=ro&immutable=1"
+    name = path.resolve().as_uri() + "?" + settings
+    with _plain_errors(path):
+        connection = apsw.Connection(name, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+        connection.set_busy_timeout(BUSY_MS_MAX)
+    return connection
+
+
+def read_records(connection: apsw.Connection, after: int = 0) -> Iterator[Record]:
+    """The committed records with numbers above `after`, in order; never a damaged one."""
+    number = after
+    try:
+        for number, kind, name, cause, at, head, body, blob, crc, identity in connection.execute(
+            _SELECT_RECORDS, (after,)
+        ):
+            if blob is not None:
+                body = read_blob(connection, blob)
+            if crc32c(head + body) != crc:
+                raise JournalDamaged(f"record {number} is not what was written")
+            yield Record(number, kind, name, cause, at, head, body, crc, identity or "")
+    except (apsw.Error, UnicodeDecodeError, TypeError) as error:
+        raise JournalDamaged(f"what follows record {number} cannot be read ({error})") from error
+
+
+def read_blob(connection: apsw.Connection, digest: bytes) -> bytes:
+    """The bytes of a large frame."""
+    row = connection.execute("SELECT data FROM blobs WHERE sha256 = ?", (digest,)).fetchone()
+    try:
+        return zlib.decompress(row[0] if row else b"")
+    except (TypeError, zlib.error) as error:
+        raise JournalDamaged(f"blobs: no whole row has the sha256 {digest.hex()}") from error
+
+
+def read_last(connection: apsw.Connection) -> tuple[int, bytes]:
+    """The number and chain hash of the last committed group; (0, b"") of an empty journal."""
+    row = connection.execute("SELECT last, chain FROM groups ORDER BY last DESC LIMIT 1").fetchone()
+    return (row[0], row[1]) if row else (0, b"")
+
+
+def read_meta(connection: apsw.Connection) -> dict[str, str]:
+    """What the file says of itself."""
+    meta = {}
+    query = "SELECT CAST(key AS BLOB), CAST(value AS BLOB), crc FROM meta"
+    for key, value, crc in connection.execute(query):
+        if key is None or value is None or crc32c(key + value) != crc:
+            raise JournalDamaged(f"meta: the row {key!r} is not what was written")
+        meta[key.decode()] = value.decode()
+    return meta
+
+
+def table_names(connection: apsw.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+
+
+def bears_our_mark(path: Path) -> bool:
+    """Whether this was once a journal, however damaged: any mark that one flaw cannot wipe out."""
+    if anchor_path(path).exists():
+        return True
+    with path.open("rb") as file:
+        page = file.read(4096)
+    marks = (b"CREATE TABLE records(\n", b"CREATE TABLE groups(\n", b"CREATE TABLE snapshots(\n")
+    return page[68:72] == APPLICATION_ID.to_bytes(4, "big") or any(mark in page for mark in marks)
+
+
+def _check_place(path: Path, create: Create) -> None:
+    if path.is_dir():
+        raise NotAJournal(f"{path}: a directory, not a journal")
+    if create == "new" and path.exists():
+        raise NotAJournal(f"{path}: exists already")
+    if create == "never" and not path.exists():
+        if anchor_path(path).exists():
+            raise JournalDamaged(f"{path}: the file is gone, its anchor is not")
+        raise NotAJournal(f"{path}: no such file")
+
+
+def _connect(path: Path, vfs: str | None) -> apsw.Connection:
+    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    connection = apsw.Connection(str(path), flags, vfs)
+    connection.set_busy_timeout(BUSY_MS_MAX)
+    if vfs is not None:
+        # A VFS written in Python shares no memory: the index of the log then lives in ours.
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    return connection
+
+
+@contextmanager
+def _plain_errors(path: Path) -> Iterator[None]:
+    """Say in a person's words what SQLite met while it opened a file."""
+    try:
+        yield
+    except (apsw.BusyError, apsw.LockedError) as error:
+        raise JournalBusy(f"{path}: another process holds it") from error
+    except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError, UnicodeDecodeError) as error:
+        if bears_our_mark(path):
+            raise JournalDamaged(f"{path}: {error}") from error
+        raise NotAJournal(f"{path}: not an SQLite file ({error})") from error
+    except (apsw.Error, OSError) as error:
+        raise JournalError(f"{path}: {error}") from error
+
+
+def _put_meta(cursor: apsw.Cursor, values: Mapping[str, str]) -> None:
+    rows = [(key, value, crc32c((key + value).encode())) for key, value in values.items()]
+    cursor.executemany("INSERT OR REPLACE INTO meta VALUES(?,?,?)", rows)
+
+
+def _code_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # 30 ms, once per journal
+
+    try:
+        return version("tieout")
+    except PackageNotFoundError:
+        return "unknown"

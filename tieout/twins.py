@@ -1,0 +1,38 @@
+"""Which venues there are: for each its dialect, its own words, and its habits. A flat table."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from venues import binance_spot
+from venues.binance_spot import simulated as binance_spot_simulated
+from venues.dialect import Dialect
+from venues.exchange import Habits
+from venues.simulated import Words
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A venue, as we speak to it and as it speaks."""
+
+    dialect: Dialect
+    words: Callable[[], Words]
+    habits: Callable[[], Habits]
+    model: Literal["spot", "linear", "inverse"]
+
+
+TWINS: Mapping[str, Twin] = {
+    "binance_spot": Twin(
+        binance_spot.DIALECT,
+        binance_spot_simulated.Words,
+        lambda: Habits(
+            fee_asset="BNB",
+            fee_asset_price=Decimal("0.25"),
+            movement_key=binance_spot_simulated.movement_key,
+        ),
+        "spot",
+    ),
+}
+
+READERS = {name: twin.dialect.decode for name, twin in TWINS.items()}

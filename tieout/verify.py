@@ -1,0 +1,404 @@
+"""Proof that a journal is what was written: every record, in that order, and none missing.
+
+Rule 1. Nothing is changed: the file is opened read-only, and a damaged file gives a verdict, never
+a traceback.
+Rule 2. Everything that can be computed is computed: the crc32c of each record, the SHA-256 chain of
+each commit group, and every column that only repeats what a body says. What cannot be computed has
+a crc of its own, or stands in the anchor.
+
+`sound` means that each record reads back exactly as it was written, and that the file reaches at
+least as far as its anchor (if there is one: see `Verdict.anchored`).
+"""
+
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import apsw
+import msgspec
+from google_crc32c import value as crc32c
+
+from core.events import Event, FillReported
+from core.journal import (
+    SCHEMA,
+    Record,
+    decode_effect,
+    decode_event,
+    decode_frame,
+    link,
+)
+from tieout.sqlite_store import (
+    TABLES,
+    Anchor,
+    JournalDamaged,
+    JournalError,
+    NotAJournal,
+    anchor_path,
+    anchor_says,
+    bears_our_mark,
+    open_for_reading,
+    parse_anchor,
+    read_last,
+    read_meta,
+    table_names,
+)
+
+FINDINGS_MAX = 20
+
+
+class Finding(NamedTuple):
+    """One place that is not as it was written. `number` is the record's, 0 where none is meant."""
+
+    number: int
+    place: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        where = f"record {self.number}, {self.place}" if self.number else self.place
+        if not self.expected:
+            return f"{where}: {self.found}"
+        return f"{where}: expected {self.expected}, found {self.found}"
+
+
+class Verdict(NamedTuple):
+    """What `verify` found; `str` of it is for a person."""
+
+    path: str
+    status: Literal["sound", "damaged", "not_a_journal"]
+    findings: tuple[Finding, ...]
+    records: int = 0
+    groups: int = 0
+    last: int = 0
+    chain: str = ""
+    anchored: bool = False
+
+    @property
+    def exit_status(self) -> int:
+        return {"sound": 0, "damaged": 1, "not_a_journal": 2}[self.status]
+
+    def __str__(self) -> str:
+        if self.status == "not_a_journal":
+            return f"{self.path}: {self.findings[0]}"
+        if self.status == "damaged":
+            lines = [f"  {finding}" for finding in self.findings]
+            more = ["  ..."] if len(lines) == FINDINGS_MAX else []
+            return "\n".join([f"{self.path}: damaged", *lines, *more])
+        text = f"{self.path}: sound, {self.records} records in {self.groups} groups"
+        if not self.anchored:
+            text += f"; no {anchor_path(Path(self.path)).name}: a missing end would not show"
+        return text
+
+
+def verify(path: str | os.PathLike[str]) -> Verdict:
+    """Judge the journal at `path`."""
+    path = Path(path)
+    try:
+        with closing(open_for_reading(path)) as connection:
+            return _Judge(path, connection).verdict()
+    except NotAJournal as error:
+        return _refusal(path, "not_a_journal", error)
+    except (JournalError, apsw.Error, OSError) as error:
+        return _refusal(path, "damaged", error)
+
+
+def _refusal(path: Path, status: Literal["damaged", "not_a_journal"], error: Exception) -> Verdict:
+    text = str(error).removeprefix(f"{path}: ")
+    return Verdict(str(path), status, (Finding(0, path.name, "", text),))
+
+
+class _Enough(Exception):
+    """So many findings that more would not help."""
+
+
+class _Judge:
+    def __init__(self, path: Path, connection: apsw.Connection) -> None:
+        self.path = path
+        self.connection = connection
+        self.findings: list[Finding] = []
+        self.records = 0
+        # Before the first look at the file: a node that writes at this moment may go on.
+        self.anchor, self.anchor_flaw = _anchor_of(path)
+
+    def verdict(self) -> Verdict:
+        """Look everywhere; the records first, because their findings name the place best."""
+        try:
+            self.connection.execute("BEGIN")
+            names = table_names(self.connection)
+        except (apsw.Error, UnicodeDecodeError) as error:
+            if bears_our_mark(self.path):
+                raise JournalDamaged(f"the table of tables cannot be read ({error})") from error
+            raise NotAJournal(f"not an SQLite file ({error})") from error
+        if not names >= TABLES.keys():
+            if not bears_our_mark(self.path):
+                raise NotAJournal("an SQLite file, but without a journal's tables")
+            self.find(0, "tables", ", ".join(TABLES), ", ".join(sorted(names)))
+        try:
+            for look in (
+                self._definitions,
+                self._meta,
+                self._records,
+                self._causes,
+                self._identities,
+                self._blobs,
+                self._snapshots,
+                self._structure,
+                self._against_anchor,
+            ):
+                self._guard(look.__name__.strip("_"), look)
+        except _Enough:
+            pass
+        if self.findings:
+            return Verdict(str(self.path), "damaged", tuple(self.findings), self.records)
+        return self._sound()
+
+    def _sound(self) -> Verdict:
+        last, chain = read_last(self.connection)
+        groups = self._number("SELECT count(*) FROM groups")
+        anchored = self.anchor is not None
+        return Verdict(
+            str(self.path), "sound", (), self.records, groups, last, chain.hex(), anchored
+        )
+
+    def find(self, number: int, place: str, expected: object, found: object) -> None:
+        self.findings.append(Finding(number, place, _text(expected), _text(found)))
+        if len(self.findings) == FINDINGS_MAX:
+            raise _Enough
+
+    def _guard(self, place: str, look: Callable[[], None]) -> None:
+        """Let a look that trips over the damage itself say so."""
+        try:
+            look()
+        except (apsw.Error, UnicodeDecodeError, JournalError, TypeError) as error:
+            self.find(0, place, "", f"cannot be read ({error})")
+
+    # --- records and groups ----------------------------------------------------------------------
+
+    def _records(self) -> None:
+        groups = self.connection.execute("SELECT last, chain FROM groups ORDER BY last")
+        group = sha256()
+        last, chain = next(groups, (0, b""))
+        previous, event, clean = 0, (0, 0), True
+        for row in self._rows():
+            self.records += 1
+            found = len(self.findings)
+            if row.number != previous + 1:
+                self.find(previous + 1, "records.number", previous + 1, row.number)
+            if row.number > last:
+                self.find(row.number, "groups.last", "a group that holds it", f"the last is {last}")
+                return
+            self._record(row, event)
+            if row.kind == "event":
+                event = row.number, row.at
+            link(group, row.number, row.kind, row.head, row.body)
+            previous, clean = row.number, clean and found == len(self.findings)
+            if row.number == last:
+                if group.digest() != chain:
+                    self.find(row.number, "groups.chain", group.digest(), chain)
+                # What is whole vouches for what follows, so that one flaw is reported once.
+                group = sha256(group.digest() if clean else chain)
+                last, chain = next(groups, (last, chain))
+                clean = True
+        if previous < last:
+            self.find(
+                0, "records", "", f"cut: a group ends at record {last}, the file at {previous}"
+            )
+
+    def _rows(self) -> Iterator[Record]:
+        """All rows as they stand; what cannot be a record at all is a finding."""
+        query = """
+            SELECT number, CAST(kind AS BLOB), CAST(name AS BLOB), cause, at, CAST(head AS BLOB),
+              CAST(body AS BLOB), blob, crc, CAST(identity AS BLOB),
+              concat_ws(' ', typeof(kind), typeof(name), typeof(cause), typeof(at), typeof(head),
+                typeof(body), typeof(blob), typeof(crc), typeof(identity))
+            FROM records ORDER BY number"""
+        for row in self.connection.execute(query):
+            number, kind, name, cause, at, head, body, blob, crc, identity, types = row
+            if types not in _TYPES.get(kind, ()):
+                self.find(number, "records, types of its columns", _TYPES.get(kind), types)
+                continue
+            if blob is not None:
+                body = self._blob(number, blob)
+            yield Record(
+                number,
+                kind.decode(),
+                _word(name),
+                cause,
+                at,
+                head,
+                body,
+                crc,
+                _word(identity or b""),
+            )
+
+    def _blob(self, number: int, digest: bytes) -> bytes:
+        row = self.connection.execute("SELECT data FROM blobs WHERE sha256 = ?", (digest,))
+        data = _inflate((row.fetchone() or (b"",))[0])
+        if data is not None and sha256(data).digest() == digest:
+            return data
+        self.find(number, "blobs.data", f"bytes with the sha256 {_text(digest)}", "none")
+        return b""
+
+    def _record(self, row: Record, event: tuple[int, int]) -> None:
+        """Compare a row with what its own bytes say; `event` is the last one's number and time."""
+        crc = crc32c(row.head + row.body)
+        if crc != row.crc:
+            self.find(row.number, "records.crc of head and body", row.crc, crc)
+        try:
+            name, cause, at, identity = _told(row, event)
+        except (msgspec.MsgspecError, ValueError) as error:
+            self.find(row.number, "records.body", f"{row.kind} {row.name}", error)
+            return
+        if name != row.name:
+            self.find(row.number, "records.name", name, row.name)
+        if cause != row.cause:
+            self.find(row.number, "records.cause", cause, row.cause)
+        if at != row.at:
+            self.find(row.number, "records.at", at, row.at)
+        if identity != row.identity:
+            self.find(row.number, "records.identity", identity, row.identity)
+
+    def _causes(self) -> None:
+        rows = self.connection.execute(
+            "SELECT e.number, e.cause, f.kind FROM records e LEFT JOIN records f"
+            " ON f.number = e.cause AND f.number < e.number"
+            " WHERE e.kind = 'event' AND e.cause <> 0 AND f.kind IS NOT 'frame'"
+        )
+        for number, cause, kind in rows:
+            self.find(number, "records.cause", f"a frame at {cause}", kind or "none")
+
+    # --- the other tables ------------------------------------------------------------------------
+
+    def _definitions(self) -> None:
+        """Only our tables: an index or a view that somebody added changes no record."""
+        rows = dict(self.connection.execute("SELECT name, sql FROM sqlite_schema"))
+        for name, sql in TABLES.items():
+            if rows.get(name) != sql:
+                self.find(0, f"definition of {name}", sql, rows.get(name))
+
+    def _meta(self) -> None:
+        schema = read_meta(self.connection).get("schema")
+        if schema != str(SCHEMA):
+            self.find(0, "meta.schema", SCHEMA, schema)
+
+    def _identities(self) -> None:
+        """Each points at a record that tells it, and no record before that one does."""
+        rows = self.connection.execute(
+            "SELECT i.identity, i.number FROM identities i LEFT JOIN records r"
+            " ON r.number = i.number WHERE r.identity IS NOT i.identity"
+        )
+        for identity, number in rows:
+            self.find(number, "identities.number", f"a record that tells {identity}", number)
+        rows = self.connection.execute(
+            "SELECT r.number, r.identity, i.number FROM records r LEFT JOIN identities i"
+            " USING (identity) WHERE r.identity IS NOT NULL"
+            " AND (i.number IS NULL OR i.number > r.number)"
+        )
+        for number, identity, first in rows:
+            self.find(number, f"identities, {identity}", f"{number} or before", first)
+
+    def _blobs(self) -> None:
+        for digest, data in self.connection.execute("SELECT sha256, data FROM blobs"):
+            content = _inflate(data)
+            if content is None or sha256(content).digest() != digest:
+                self.find(0, "blobs.data", digest, sha256(content or b"").digest())
+
+    def _snapshots(self) -> None:
+        rows = self.connection.execute(
+            "SELECT s.number, s.crc, s.state, g.last FROM snapshots s LEFT JOIN groups g"
+            " ON g.last = s.number"
+        )
+        for number, crc, state, last in rows:
+            if last is None:
+                self.find(number, "snapshots.number", "the end of a group", number)
+            if not isinstance(state, bytes) or crc32c(state) != crc:
+                self.find(number, "snapshots.state", "the crc32c beside it", "another")
+
+    def _structure(self) -> None:
+        """SQLite's own view: pages, trees, indexes; and whether the file has all its pages."""
+        for (line,) in self.connection.execute(f"PRAGMA integrity_check({FINDINGS_MAX})"):
+            if line != "ok":
+                self.find(0, "structure", "ok", line)
+        pages = self._number("PRAGMA page_count") * self._number("PRAGMA page_size")
+        wal = self.path.with_name(self.path.name + "-wal").exists()
+        if not wal and self.path.stat().st_size < pages:
+            self.find(0, "bytes of the file", pages, self.path.stat().st_size)
+
+    def _against_anchor(self) -> None:
+        said = self.anchor_flaw
+        if self.anchor is not None:
+            said = anchor_says(self.connection, self.anchor)
+            epoch = int(read_meta(self.connection).get("epoch", "0"))
+            # Where the process was killed, the anchor may lack the last group, a boot included.
+            level = self.anchor.last == read_last(self.connection)[0]
+            if not said and level and epoch > self.anchor.epoch:
+                said = f"the anchor says epoch {self.anchor.epoch}, the file {epoch}"
+        if said:
+            self.find(0, "anchor", "", said)
+
+    def _number(self, query: str) -> int:
+        row = self.connection.execute(query).fetchone()
+        assert row is not None, query
+        return int(row[0])
+
+
+# The types of a row's columns, by its kind: kind name cause at head body blob crc identity.
+_TYPES = {
+    b"frame": (
+        "text text integer integer text blob null integer null",
+        "text text integer integer text null blob integer null",
+    ),
+    b"event": (
+        "text text integer integer text text null integer null",
+        "text text integer integer text text null integer text",
+    ),
+    b"effect": ("text text integer integer text text null integer null",),
+}
+
+
+def _told(row: Record, event: tuple[int, int]) -> tuple[str, int, int, str]:
+    """The name, cause, time and identity that follow from a record's bytes and its place."""
+    match row.kind:
+        case "frame":
+            frame = decode_frame(row)
+            return frame.channel, 0, frame.received_at, ""
+        case "event":
+            told = decode_event(row.body)
+            return type(told).__name__, told.frame, told.received_at, _identity(told)
+        case "effect":
+            return type(decode_effect(row.body)).__name__, event[0], event[1], ""
+
+
+def _identity(event: Event) -> str:
+    """Said anew here, not asked of the journal that is judged."""
+    if isinstance(event, FillReported):
+        return f"{event.account}/{event.instrument}/{event.fill_id}"
+    return ""
+
+
+def _anchor_of(path: Path) -> tuple[Anchor | None, str]:
+    """The anchor, or what is wrong with it."""
+    try:
+        return parse_anchor(anchor_path(path)), ""
+    except (JournalError, OSError) as error:
+        return None, str(error)
+
+
+def _inflate(data: object) -> bytes | None:
+    try:
+        return zlib.decompress(data) if isinstance(data, bytes) else None
+    except zlib.error:
+        return None
+
+
+def _word(data: bytes) -> str:
+    return data.decode(errors="backslashreplace")
+
+
+def _text(value: object) -> str:
+    text = value.hex() if isinstance(value, bytes) else str(value)
+    return text if len(text) <= 120 else text[:117] + "..."

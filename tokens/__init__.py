@@ -1,0 +1,1 @@
+"""Regulated tokens: the control plane, the signers, the contract and its indexer."""

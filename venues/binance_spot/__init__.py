@@ -1,0 +1,7 @@
+"""Binance spot: balances only, fees sometimes in a third asset, fills with ids per symbol."""
+
+from venues.binance_spot.decoder import decode
+from venues.binance_spot.requests import request
+from venues.dialect import Dialect
+
+DIALECT = Dialect(venue="binance_spot", request=request, decode=decode)

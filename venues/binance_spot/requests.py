@@ -1,0 +1,64 @@
+"""Effects as Binance spot requests (REST API documentation, 2025)."""
+
+from core.effects import (
+    CancelOrder,
+    Effect,
+    FetchFills,
+    FetchOpenOrders,
+    FetchStatement,
+    PlaceOrder,
+    QueryOrder,
+    RenewStream,
+)
+from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS, show
+from venues.dialect import Request
+
+FILLS_PER_PAGE = 1000
+
+
+def request(effect: Effect) -> Request:
+    """The request that performs an effect; a venue of balances has nothing else to be asked."""
+    match effect:
+        case PlaceOrder():
+            return Request("POST", "/api/v3/order", _order(effect))
+        case CancelOrder():
+            return Request("DELETE", "/api/v3/order", _by_id(effect))
+        case QueryOrder():
+            return Request("GET", "/api/v3/order", _by_id(effect))
+        case FetchOpenOrders():
+            return Request("GET", "/api/v3/openOrders")
+        case FetchStatement():
+            return Request("GET", "/api/v3/account")
+        case FetchFills():
+            # `fromId` reads forward by id, and so never loses rows of an equal time at a page's edge.
+            after = int(effect.after or "-1") + 1
+            params = {"symbol": effect.instrument, "fromId": str(after), "limit": FILLS_PER_PAGE}
+            return Request("GET", "/api/v3/myTrades", dict(params))
+        case RenewStream():
+            return Request("PUT", "/api/v3/userDataStream")
+        case _:
+            raise ValueError(f"binance_spot cannot be asked for {type(effect).__name__}")
+
+
+def _order(effect: PlaceOrder) -> dict[str, object]:
+    params: dict[str, object] = {
+        "symbol": effect.instrument,
+        "side": effect.side.upper(),
+        "type": "LIMIT",
+        "quantity": show(effect.quantity, QUANTITY_DECIMALS),
+        "newClientOrderId": effect.client_order_id,
+        "newOrderRespType": "FULL",
+    }
+    if effect.kind == "market":
+        params["type"] = "MARKET"
+        return params
+    params["price"] = show(effect.price, PRICE_DECIMALS)
+    if effect.kind == "post_only":
+        params["type"] = "LIMIT_MAKER"
+    else:
+        params["timeInForce"] = "IOC" if effect.kind == "ioc" else "GTC"
+    return params
+
+
+def _by_id(effect: CancelOrder | QueryOrder) -> dict[str, object]:
+    return {"symbol": effect.instrument, "origClientOrderId": effect.client_order_id}

@@ -1,0 +1,274 @@
+"""Binance spot's own words: what the simulated venue sends, shaped as the real one's frames.
+
+Shares nothing with the decoder. Amounts carry eight decimals, times are milliseconds.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from venues.exchange import Exchange, Movement, Refusal, Ticket, Trade
+from venues.simulated import Answer, Asked
+
+_encode = msgspec.json.encode
+KINDS = {"LIMIT": "limit", "MARKET": "market", "LIMIT_MAKER": "post_only"}
+ERRORS = {
+    "unknown_symbol": (-1121, "Invalid symbol."),
+    "duplicate_client_id": (-2010, "Duplicate order sent."),
+    "bad_kind": (-1116, "Invalid orderType."),
+    "bad_quantity": (-1013, "Filter failure: LOT_SIZE"),
+    "bad_price": (-1013, "Filter failure: PRICE_FILTER"),
+    "balance": (-2010, "Account has insufficient balance for requested action."),
+}
+
+
+def amount(number: Decimal) -> str:
+    return f"{number:.8f}"
+
+
+def movement_key(movement: Movement) -> tuple[str, ...]:
+    """The venue gives a movement no id; this is all there is to know it by."""
+    return ("transfer", f"{movement.asset}:{movement.at}:{amount(movement.amount)}")
+
+
+class Words:
+    """How Binance spot tells what happened, and answers what it is asked."""
+
+    statements = {"/api/v3/account": "balances"}
+    farewell = b'{"e":"listenKeyExpired","E":0,"listenKey":"pqia91ma19a5s61cv6a81va65sdf19v8a65a1"}'
+
+    # --- the stream ------------------------------------------------------------------------------
+
+    def order(self, exchange: Exchange, ticket: Ticket) -> list[bytes]:
+        execution = "NEW" if ticket.status == "NEW" else ticket.status
+        return [_encode(self._report(exchange, ticket, execution, None))]
+
+    def trade(self, exchange: Exchange, trade: Trade) -> list[bytes]:
+        return [_encode(self._report(exchange, trade.ticket, "TRADE", trade))]
+
+    def account(
+        self, exchange: Exchange, assets: list[str], legs: list[tuple[str, str]], reason: str
+    ) -> list[bytes]:
+        now = exchange.clock.now_ms()
+        return [
+            _encode(
+                {
+                    "e": "outboundAccountPosition",
+                    "E": now,
+                    "u": exchange.updated_at,
+                    "B": [
+                        {
+                            "a": asset,
+                            "f": amount(exchange.free(asset)),
+                            "l": amount(exchange.locked(asset)),
+                        }
+                        for asset in assets
+                    ],
+                }
+            )
+        ]
+
+    def movement(self, exchange: Exchange, movement: Movement) -> list[bytes]:
+        return [
+            _encode(
+                {
+                    "e": "balanceUpdate",
+                    "E": exchange.clock.now_ms(),
+                    "a": movement.asset,
+                    "d": amount(movement.amount),
+                    "T": movement.at,
+                }
+            )
+        ]
+
+    def _report(
+        self, exchange: Exchange, ticket: Ticket, execution: str, trade: Trade | None
+    ) -> dict[str, Any]:
+        cancelled = execution == "CANCELED"
+        return {
+            "e": "executionReport",
+            "E": exchange.clock.now_ms(),
+            "s": ticket.symbol,
+            "c": f"web_{ticket.order_id}" if cancelled else ticket.client_id,
+            "S": ticket.side.upper(),
+            "o": _kind(ticket),
+            "f": "IOC" if ticket.kind == "ioc" else "GTC",
+            "q": amount(ticket.quantity),
+            "p": amount(ticket.price),
+            "P": "0.00000000",
+            "F": "0.00000000",
+            "g": -1,
+            "C": ticket.client_id if cancelled else "",
+            "x": execution,
+            "X": ticket.status,
+            "r": "NONE",
+            "i": int(ticket.order_id),
+            "l": amount(trade.quantity) if trade else "0.00000000",
+            "z": amount(ticket.filled),
+            "L": amount(trade.price) if trade else "0.00000000",
+            "n": amount(trade.fee) if trade else "0",
+            "N": trade.fee_asset if trade else None,
+            "T": trade.at if trade else ticket.updated_at,
+            "t": trade.trade_id if trade else -1,
+            "I": int(ticket.order_id) * 2,
+            "w": ticket.alive,
+            "m": trade.maker if trade else False,
+            "M": False,
+            "O": ticket.created_at,
+            "Z": amount(ticket.value),
+            "Y": amount(trade.value) if trade else "0.00000000",
+            "Q": "0.00000000",
+            "W": ticket.created_at,
+            "V": "EXPIRE_MAKER",
+        }
+
+    # --- answers ---------------------------------------------------------------------------------
+
+    def answer(self, exchange: Exchange, asked: Asked) -> Answer:
+        """What the venue does and says; a refusal is an answer, too."""
+        try:
+            return 200, _encode(self._answer(exchange, asked))
+        except Refusal as refusal:
+            code, text = ERRORS.get(refusal.why, (-2010, refusal.why))
+            if refusal.why == "unknown_order":
+                code, text = (
+                    (-2011, "Unknown order sent.")
+                    if asked.method == "DELETE"
+                    else (-2013, "Order does not exist.")
+                )
+            return 400, _encode({"code": code, "msg": text})
+
+    def _answer(self, exchange: Exchange, asked: Asked) -> object:
+        params = asked.params
+        match asked.method, asked.path:
+            case "POST", "/api/v3/order":
+                return self._place(exchange, params)
+            case "DELETE", "/api/v3/order":
+                ticket = _find(exchange, params)
+                exchange.cancel(ticket)
+                return self._order(ticket) | {
+                    "origClientOrderId": ticket.client_id,
+                    "clientOrderId": f"web_{ticket.order_id}",
+                    "transactTime": ticket.updated_at,
+                }
+            case "GET", "/api/v3/order":
+                return self._order(_find(exchange, params)) | {"stopPrice": "0.00000000"}
+            case "GET", "/api/v3/openOrders":
+                return [self._order(ticket) for ticket in exchange.open_tickets()]
+            case "GET", "/api/v3/account":
+                return self._account(exchange)
+            case "GET", "/api/v3/myTrades":
+                return self._my_trades(exchange, params)
+            case "PUT", "/api/v3/userDataStream":
+                return {}
+            case _:
+                raise Refusal(f"no such path {asked.path}")
+
+    def _place(self, exchange: Exchange, params: dict[str, Any]) -> object:
+        symbol = params["symbol"]
+        before = len(exchange.trades.get(symbol, []))
+        kind = KINDS[params["type"]]
+        if params.get("timeInForce") == "IOC":
+            kind = "ioc"
+        ticket = exchange.place(
+            params["newClientOrderId"],
+            symbol,
+            params["side"].lower(),
+            Decimal(params["quantity"]),
+            kind,
+            Decimal(params.get("price", "0")),
+        )
+        fills = [trade for trade in exchange.trades[symbol][before:] if trade.ticket is ticket]
+        return self._order(ticket) | {
+            "transactTime": ticket.updated_at,
+            "fills": [
+                {
+                    "price": amount(trade.price),
+                    "qty": amount(trade.quantity),
+                    "commission": amount(trade.fee),
+                    "commissionAsset": trade.fee_asset,
+                    "tradeId": trade.trade_id,
+                }
+                for trade in fills
+            ],
+        }
+
+    def _order(self, ticket: Ticket) -> dict[str, Any]:
+        return {
+            "symbol": ticket.symbol,
+            "orderId": int(ticket.order_id),
+            "orderListId": -1,
+            "clientOrderId": ticket.client_id,
+            "price": amount(ticket.price),
+            "origQty": amount(ticket.quantity),
+            "executedQty": amount(ticket.filled),
+            "cummulativeQuoteQty": amount(ticket.value),
+            "status": ticket.status,
+            "timeInForce": "IOC" if ticket.kind == "ioc" else "GTC",
+            "type": _kind(ticket),
+            "side": ticket.side.upper(),
+            "time": ticket.created_at,
+            "updateTime": ticket.updated_at,
+            "isWorking": ticket.alive,
+            "workingTime": ticket.created_at,
+            "selfTradePreventionMode": "NONE",
+        }
+
+    def _account(self, exchange: Exchange) -> object:
+        return {
+            "makerCommission": 10,
+            "takerCommission": 10,
+            "canTrade": True,
+            "canWithdraw": False,
+            "canDeposit": True,
+            "updateTime": exchange.updated_at,
+            "accountType": "SPOT",
+            "balances": [
+                {
+                    "asset": asset,
+                    "free": amount(exchange.free(asset)),
+                    "locked": amount(exchange.locked(asset)),
+                }
+                for asset in exchange.wallets
+            ],
+            "permissions": ["SPOT"],
+            "uid": 354937868,
+        }
+
+    def _my_trades(self, exchange: Exchange, params: dict[str, Any]) -> object:
+        first, limit = int(params["fromId"]), int(params["limit"])
+        trades = exchange.trades.get(params["symbol"], [])
+        page = [trade for trade in trades if trade.trade_id >= first and not trade.busted]
+        return [
+            {
+                "symbol": trade.ticket.symbol,
+                "id": trade.trade_id,
+                "orderId": int(trade.ticket.order_id),
+                "orderListId": -1,
+                "price": amount(trade.price),
+                "qty": amount(trade.quantity),
+                "quoteQty": amount(trade.value),
+                "commission": amount(trade.fee),
+                "commissionAsset": trade.fee_asset,
+                "time": trade.at,
+                "isBuyer": trade.side == "buy",
+                "isMaker": trade.maker,
+                "isBestMatch": True,
+            }
+            for trade in page[:limit]
+        ]
+
+
+def _kind(ticket: Ticket) -> str:
+    for name, kind in KINDS.items():
+        if kind == ticket.kind:
+            return name
+    return "LIMIT"
+
+
+def _find(exchange: Exchange, params: dict[str, Any]) -> Ticket:
+    ticket = exchange.by_client.get(params["origClientOrderId"])
+    if ticket is None:
+        raise Refusal("unknown_order")
+    return ticket

@@ -1,0 +1,110 @@
+"""The connector: performs effects at one venue and tells what came back, as frames.
+
+It decides nothing: no retry, no back-fill, no dedup. Its transport is a wire (simulated) or sockets
+(live); what it hears goes through one door, `tell`.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from core.effects import Effect, OpenStream
+from core.events import Event, HeartbeatHeard, StreamClosed, StreamOpened
+from core.frames import Channel, Frame
+from venues.dialect import Dialect, Request
+
+
+class Transport(Protocol):
+    """How bytes reach the venue and come back."""
+
+    def send(self, request: Request, on_answer: Callable[[int, bytes], None]) -> None:
+        """Send one request; the answer's status and body come later, status 0 for none."""
+
+    def open_stream(
+        self,
+        epoch: int,
+        on_open: Callable[[], None],
+        on_frame: Callable[[bytes], None],
+        on_close: Callable[[str], None],
+        on_beat: Callable[[], None],
+    ) -> None:
+        """Open the private stream; an older one is dropped."""
+
+
+class Door(Protocol):
+    """What the connector needs of the node: a number for the next frame, and the one door."""
+
+    def next_frame(self) -> int: ...
+
+    def tell(self, told: Frame | Event) -> None: ...
+
+
+class Connector:
+    """One account's connector."""
+
+    def __init__(
+        self,
+        account: str,
+        dialect: Dialect,
+        transport: Transport,
+        door: Door,
+        clock: Callable[[], int],
+    ) -> None:
+        self._account = account
+        self._dialect = dialect
+        self._transport = transport
+        self._door = door
+        self._clock = clock
+        self._epoch = 0
+
+    def perform(self, effect: Effect) -> None:
+        """Do what the effect asks; its outcome is told later."""
+        if isinstance(effect, OpenStream):
+            self._open(effect.epoch)
+            return
+        sent = self._clock()
+
+        def answered(status: int, body: bytes) -> None:
+            self._frame("rest", body, status=status, about=effect, asked_at=sent)
+
+        self._transport.send(self._dialect.request(effect), answered)
+
+    def drop_copy(self, body: bytes) -> None:
+        """A message came on the drop copy."""
+        self._frame("dropcopy", body)
+
+    def _open(self, epoch: int) -> None:
+        self._epoch = epoch
+        account, tell, clock = self._account, self._door.tell, self._clock
+        self._transport.open_stream(
+            epoch,
+            lambda: tell(StreamOpened(received_at=clock(), account=account, epoch=epoch)),
+            lambda body: self._frame("stream", body, epoch=epoch),
+            lambda reason: tell(
+                StreamClosed(received_at=clock(), account=account, epoch=epoch, reason=reason)
+            ),
+            lambda: tell(HeartbeatHeard(received_at=clock(), account=account, epoch=epoch)),
+        )
+
+    def _frame(
+        self,
+        channel: Channel,
+        body: bytes,
+        *,
+        epoch: int = 0,
+        status: int = 200,
+        about: Effect | None = None,
+        asked_at: int = 0,
+    ) -> None:
+        self._door.tell(
+            Frame(
+                number=self._door.next_frame(),
+                account=self._account,
+                channel=channel,
+                received_at=self._clock(),
+                body=body,
+                epoch=epoch,
+                status=status,
+                about=about,
+                asked_at=asked_at,
+            )
+        )

@@ -1,0 +1,38 @@
+"""What a venue's dialect is made of: how we ask, how we read, how its account tells.
+
+A dialect package holds `requests.py` (an effect becomes a request), `decoder.py` (a frame becomes
+events; pure, shared by the simulation and live) and `simulated.py` (the venue's own words).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from core.effects import Effect
+from core.events import StatementKind
+from core.frames import Decode
+
+SECOND = 1_000_000_000
+
+
+@dataclass(slots=True, frozen=True)
+class Request:
+    """One HTTP request before signing. Numbers are texts; nested bodies as the venue wants them."""
+
+    method: Literal["GET", "POST", "PUT", "DELETE"]
+    path: str
+    params: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(slots=True, frozen=True)
+class Dialect:
+    """One venue's way to ask and to be read, and the facts of listening that core wants to know."""
+
+    venue: str
+    request: Callable[[Effect], Request]
+    decode: Decode
+    tells: Literal["fills", "progress"] = "fills"
+    statements: tuple[StatementKind, ...] = ("balances",)
+    bracketed: bool = False
+    hedged: bool = False
+    ledger: bool = False

@@ -1,0 +1,643 @@
+"""The simulated exchange: what truly happens at a venue, whatever it tells.
+
+Orders, a matching book, wallets, positions, fees, funding, in the venue's own arithmetic (decimals,
+rounded as venues round) and with none of ours. It speaks no JSON: a `Speaker` hears what happened
+and tells it in its venue's words. The oracle hears every change of the truth first.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
+from typing import Literal, Protocol
+
+from sim.truth import Fact, Truth
+from venues.matching import Book, Execution, Placement, SelfTrade
+
+Side = Literal["buy", "sell"]
+TruthModel = Literal["spot", "linear", "inverse"]
+
+_MONEY = Context(prec=40)
+CROWD = "crowd"
+ZERO = Decimal(0)
+UNIT = Decimal("0.00000001")
+
+
+@dataclass(slots=True)
+class Terms:
+    """An instrument as its venue lists it."""
+
+    symbol: str
+    model: TruthModel
+    base: str
+    quote: str
+    settle: str
+    tick: Decimal
+    lot: Decimal
+    multiplier: Decimal = Decimal(1)
+    maker_rate: Decimal = Decimal("0.0002")
+    taker_rate: Decimal = Decimal("0.0005")
+
+
+@dataclass(slots=True)
+class Ticket:
+    """An order as the venue keeps it."""
+
+    order_id: str
+    client_id: str
+    symbol: str
+    side: Side
+    leg: str
+    kind: str
+    quantity: Decimal
+    price: Decimal
+    reduce_only: bool
+    created_at: int
+    status: str = "NEW"
+    filled: Decimal = ZERO
+    value: Decimal = ZERO
+    fees: Decimal = ZERO
+    fee_asset: str = ""
+    updated_at: int = 0
+    reason: str = ""
+
+    @property
+    def alive(self) -> bool:
+        return self.status in ("NEW", "PARTIALLY_FILLED")
+
+
+@dataclass(slots=True, eq=False)
+class Trade:
+    """One fill of one of our tickets."""
+
+    trade_id: int
+    sequence: int
+    ticket: Ticket
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    value: Decimal
+    fee: Decimal
+    fee_asset: str
+    realised: Decimal
+    maker: bool
+    at: int
+    cause: str = "trade"
+    filled_after: Decimal = ZERO
+    busted: bool = False
+
+
+@dataclass(slots=True)
+class Movement:
+    """A line of the venue's ledger that is no trade."""
+
+    number: int
+    kind: Literal["funding", "transfer"]
+    symbol: str
+    asset: str
+    amount: Decimal
+    at: int
+
+
+@dataclass(slots=True)
+class Position:
+    """A leg: signed quantity and average entry."""
+
+    quantity: Decimal = ZERO
+    entry: Decimal = ZERO
+    updated_at: int = 0
+    sequence: int = 0
+    trade_id: int = 0
+
+
+class Refusal(Exception):
+    """The exchange will not have it; `why` is one of a few words that a speaker translates."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Speaker(Protocol):
+    """Hears what happened on the account, in order; `facts` are what telling it would tell."""
+
+    def on_order(self, ticket: Ticket) -> None:
+        """A ticket is new, cancelled, expired."""
+
+    def on_trade(self, trade: Trade, facts: tuple[Fact, ...]) -> None:
+        """A ticket traded."""
+
+    def on_account(self, assets: list[str], legs: list[tuple[str, str]], reason: str) -> None:
+        """Wallets and positions moved; told after what moved them."""
+
+    def on_movement(self, movement: Movement, facts: tuple[Fact, ...]) -> None:
+        """Funding or a transfer."""
+
+    def on_bust(self, trade: Trade, bust_id: str, facts: tuple[Fact, ...]) -> None:
+        """A trade was undone."""
+
+
+@dataclass(slots=True)
+class Habits:
+    """How this venue differs from others in what it does (not in what it tells)."""
+
+    self_trade: SelfTrade = "cancel_newest"
+    hedged: bool = False
+    fee_asset: str = ""
+    fee_asset_price: Decimal = Decimal(1)
+    fee_in_received: bool = False
+    tells_progress: bool = False
+    realised_apart: bool = False
+    name_trade: Callable[[int], str] = str
+    name_order: Callable[[int], str] = str
+    movement_key: Callable[["Movement"], tuple[str, ...]] = field(
+        default=lambda movement: (movement.kind, str(movement.number), movement.asset)
+    )
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One account's world at one venue."""
+
+    account: str
+    habits: Habits
+    truth: Truth
+    speaker: Speaker
+    clock: "Clock"
+    terms: dict[str, Terms] = field(default_factory=dict)
+    books: dict[str, Book] = field(default_factory=dict)
+    wallets: dict[str, Decimal] = field(default_factory=dict)
+    wallets_at: dict[str, int] = field(default_factory=dict)
+    positions: dict[tuple[str, str], Position] = field(default_factory=dict)
+    tickets: dict[str, Ticket] = field(default_factory=dict)
+    open: dict[str, Ticket] = field(default_factory=dict)
+    by_client: dict[str, Ticket] = field(default_factory=dict)
+    trades: dict[str, list[Trade]] = field(default_factory=dict)
+    movements: list[Movement] = field(default_factory=list)
+    made: int = 1000
+    sequence: int = 5000
+    updated_at: int = 0
+
+    # --- set-up ----------------------------------------------------------------------------------
+
+    def list_instrument(self, terms: Terms) -> None:
+        """An instrument begins to trade."""
+        self.terms[terms.symbol] = terms
+        self.books[terms.symbol] = Book(self.habits.self_trade)
+        self.trades[terms.symbol] = []
+        for leg in ("long", "short") if self.habits.hedged else ("net",):
+            if terms.model != "spot":
+                self.positions[terms.symbol, leg] = Position()
+
+    def fund(self, asset: str, amount: Decimal) -> None:
+        """What the account has before anything else happens."""
+        self.wallets[asset] = self.wallets.get(asset, ZERO) + amount
+        self.wallets_at[asset] = self.updated_at = self.clock.now_ms()
+        name = f"{self.account}/{asset}/cash"
+        self.truth.record(self.account, "opening", (asset, "cash"), {name: amount}, "opening")
+
+    # --- orders ----------------------------------------------------------------------------------
+
+    def place(
+        self,
+        client_id: str,
+        symbol: str,
+        side: Side,
+        quantity: Decimal,
+        kind: str,
+        price: Decimal = ZERO,
+        leg: str = "net",
+        *,
+        reduce_only: bool = False,
+        cause: str = "trade",
+    ) -> Ticket:
+        """Take an order; raises `Refusal`. What matched at once has been told when this returns."""
+        terms = self.terms.get(symbol)
+        if terms is None:
+            raise Refusal("unknown_symbol")
+        if client_id and client_id in self.by_client:
+            raise Refusal("duplicate_client_id")
+        self._check(terms, side, quantity, kind, price, leg, reduce_only)
+        ticket = self._ticket(client_id, symbol, side, quantity, kind, price, leg, reduce_only)
+        lots, ticks = int(quantity / terms.lot), int(price / terms.tick)
+        self.speaker.on_order(ticket)
+        placement = self.books[symbol].place(
+            ticket.order_id,
+            self.account,
+            side,
+            lots,
+            None if kind == "market" else ticks,
+            kind,  # type: ignore[arg-type]  # checked just above
+        )
+        self._settle(terms, placement, cause)
+        self._after(ticket, placement)
+        return ticket
+
+    def _check(
+        self,
+        terms: Terms,
+        side: Side,
+        quantity: Decimal,
+        kind: str,
+        price: Decimal,
+        leg: str,
+        reduce_only: bool,  # noqa: FBT001  # as the venue's own request has it
+    ) -> None:
+        if kind not in ("limit", "market", "ioc", "fok", "post_only"):
+            raise Refusal("bad_kind")
+        if quantity <= 0 or quantity % terms.lot or (kind != "market" and price <= 0):
+            raise Refusal("bad_quantity")
+        if price % terms.tick:
+            raise Refusal("bad_price")
+        if terms.model != "spot" and (terms.symbol, leg) not in self.positions:
+            raise Refusal("position_mode")
+        if reduce_only and terms.model != "spot":
+            held = self.positions[terms.symbol, leg].quantity
+            if (held > 0) != (side == "sell") or abs(held) < quantity:
+                raise Refusal("reduce_only")
+        if terms.model == "spot":
+            asset = terms.base if side == "sell" else terms.quote
+            need = quantity if side == "sell" else quantity * (price or self.last_price(terms))
+            if self.free(asset) < need:
+                raise Refusal("balance")
+
+    def _ticket(
+        self,
+        client_id: str,
+        symbol: str,
+        side: Side,
+        quantity: Decimal,
+        kind: str,
+        price: Decimal,
+        leg: str,
+        reduce_only: bool,  # noqa: FBT001  # a field of the ticket
+    ) -> Ticket:
+        self.made += 1
+        now = self.clock.now_ms()
+        ticket = Ticket(
+            order_id=self.habits.name_order(self.made),
+            client_id=client_id,
+            symbol=symbol,
+            side=side,
+            leg=leg,
+            kind=kind,
+            quantity=quantity,
+            price=price,
+            reduce_only=reduce_only,
+            created_at=now,
+            updated_at=now,
+        )
+        self.tickets[ticket.order_id] = self.open[ticket.order_id] = ticket
+        if client_id:
+            self.by_client[client_id] = ticket
+        return ticket
+
+    def _after(self, ticket: Ticket, placement: Placement) -> None:
+        for gone in placement.cancelled:
+            other = self.tickets.get(gone.order_id)
+            if other is not None and other.alive:
+                self._end(other, "EXPIRED", gone.reason)
+
+    def _end(self, ticket: Ticket, status: str, reason: str = "") -> None:
+        ticket.status, ticket.reason, ticket.updated_at = status, reason, self.clock.now_ms()
+        self.open.pop(ticket.order_id, None)
+        self.speaker.on_order(ticket)
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Take an order off the book; raises `Refusal` when it is gone already."""
+        if not ticket.alive or not self.books[ticket.symbol].cancel(ticket.order_id):
+            raise Refusal("unknown_order")
+        self._end(ticket, "CANCELED")
+
+    def open_tickets(self) -> list[Ticket]:
+        return list(self.open.values())
+
+    # --- the crowd -------------------------------------------------------------------------------
+
+    def crowd(self, symbol: str, side: Side, quantity: Decimal, price: Decimal) -> None:
+        """Somebody else's aggressive order, at `price` or better; what does not match is gone."""
+        terms = self.terms[symbol]
+        lots, ticks = int(quantity / terms.lot), int(price / terms.tick)
+        self.made += 1
+        placement = self.books[symbol].place(
+            f"x{self.made}", CROWD, side, lots, ticks, "ioc"
+        )
+        self._settle(terms, placement, "trade")
+
+    def crowd_rests(self, symbol: str, side: Side, quantity: Decimal, price: Decimal) -> str:
+        """Somebody else's order in the book; it takes ours first where they cross."""
+        terms = self.terms[symbol]
+        lots, ticks = int(quantity / terms.lot), int(price / terms.tick)
+        self.made += 1
+        name = f"x{self.made}"
+        self._settle(terms, self.books[symbol].place(name, CROWD, side, lots, ticks, "limit"), "trade")
+        return name
+
+    def crowd_cancels(self, symbol: str, name: str) -> None:
+        """Somebody else takes an order back."""
+        self.books[symbol].cancel(name)
+
+    def last_price(self, terms: Terms) -> Decimal:
+        """A price to value things at: the middle of the book, or one side of it."""
+        book = self.books[terms.symbol]
+        bid, ask = book.best_bid, book.best_ask
+        ticks = (bid + ask) // 2 if bid is not None and ask is not None else (bid or ask or 1)
+        return ticks * terms.tick
+
+    # --- what a match does -----------------------------------------------------------------------
+
+    def _settle(self, terms: Terms, placement: Placement, cause: str) -> None:
+        for execution in placement.executions:
+            self._execute(terms, execution, cause)
+
+    def _execute(self, terms: Terms, execution: Execution, cause: str) -> None:
+        self.made += 1
+        trade_id = self.made
+        quantity = execution.quantity * terms.lot
+        price = execution.price * terms.tick
+        for order_id, owner, maker in (
+            (execution.maker_id, execution.maker_owner, True),
+            (execution.taker_id, execution.taker_owner, False),
+        ):
+            if owner != CROWD:
+                self._fill(terms, self.tickets[order_id], trade_id, quantity, price, maker, cause)
+
+    def _fill(
+        self,
+        terms: Terms,
+        ticket: Ticket,
+        trade_id: int,
+        quantity: Decimal,
+        price: Decimal,
+        maker: bool,  # noqa: FBT001  # which side of the match
+        cause: str,
+    ) -> None:
+        now = self.clock.now_ms()
+        self.sequence += 1
+        value = trade_value(terms, quantity, price)
+        fee, fee_asset = self._fee(terms, ticket.side, quantity, value, maker)
+        sign = 1 if ticket.side == "buy" else -1
+        realised = ZERO
+        if terms.model != "spot":
+            realised = self._move_position(terms, ticket.leg, sign * quantity, price, now, trade_id)
+        ticket.filled += quantity
+        ticket.value += value
+        ticket.fees += fee
+        ticket.fee_asset = fee_asset
+        ticket.status = "FILLED" if ticket.filled == ticket.quantity else "PARTIALLY_FILLED"
+        ticket.updated_at = now
+        if ticket.status == "FILLED":
+            self.open.pop(ticket.order_id, None)
+        trade = Trade(
+            trade_id=trade_id,
+            sequence=self.sequence,
+            ticket=ticket,
+            side=ticket.side,
+            quantity=quantity,
+            price=price,
+            value=value,
+            fee=fee,
+            fee_asset=fee_asset,
+            realised=realised,
+            maker=maker,
+            at=now,
+            cause=cause,
+            filled_after=ticket.filled,
+        )
+        self.trades[terms.symbol].append(trade)
+        facts = self._record(terms, trade, 1, self._fill_key(trade), "fill")
+        assets = self._touched(terms, fee_asset)
+        self.speaker.on_trade(trade, facts)
+        legs = [] if terms.model == "spot" else [(terms.symbol, ticket.leg)]
+        self.speaker.on_account(assets, legs, "ORDER")
+
+    def _fill_key(self, trade: Trade) -> tuple[str, ...]:
+        if self.habits.tells_progress:
+            return (trade.ticket.order_id, str(trade.filled_after))
+        return (trade.ticket.symbol, self.habits.name_trade(trade.trade_id), trade.side)
+
+    def _record(
+        self, terms: Terms, trade: Trade, sign: int, key: tuple[str, ...], kind: str
+    ) -> tuple[Fact, ...]:
+        """Move wallets and tell the oracle; `sign` -1 undoes."""
+        way = sign if trade.side == "buy" else -sign
+        moves: dict[str, Decimal] = {}
+        if terms.model == "spot":
+            moves[terms.base] = way * trade.quantity
+            moves[terms.quote] = -way * trade.value
+        elif trade.realised:
+            moves[terms.settle] = sign * trade.realised
+        apart = ZERO
+        if self.habits.realised_apart and terms.model != "spot":
+            apart = moves.pop(terms.settle, ZERO)
+        moves[trade.fee_asset] = moves.get(trade.fee_asset, ZERO) - sign * trade.fee
+        deltas = {f"{self.account}/{asset}/cash": amount for asset, amount in moves.items()}
+        if terms.model != "spot":
+            deltas[f"{self.account}/{terms.symbol}/{trade.ticket.leg}"] = way * trade.quantity
+        for asset, amount in moves.items():
+            self._credit(asset, amount)
+        if kind == "fill" and self.habits.tells_progress:
+            kind = "progress"
+        facts: tuple[Fact, ...] = (
+            self.truth.record(self.account, kind, key, deltas, trade.cause),  # type: ignore[arg-type]  # one of FactKind
+        )
+        if apart:
+            self._credit(terms.settle, apart)
+            name = f"{self.account}/{terms.settle}/cash"
+            facts += (
+                self.truth.record(
+                    self.account, "cash", ("realised", *key[1:]), {name: apart}, trade.cause
+                ),
+            )
+        return facts
+
+    def _credit(self, asset: str, amount: Decimal) -> None:
+        self.wallets[asset] = self.wallets.get(asset, ZERO) + amount
+        self.wallets_at[asset] = self.updated_at = self.clock.now_ms()
+
+    def _touched(self, terms: Terms, fee_asset: str) -> list[str]:
+        assets = [terms.base, terms.quote] if terms.model == "spot" else [terms.settle]
+        return assets if fee_asset in assets else [*assets, fee_asset]
+
+    def _fee(
+        self, terms: Terms, side: Side, quantity: Decimal, value: Decimal, maker: bool  # noqa: FBT001
+    ) -> tuple[Decimal, str]:
+        rate = terms.maker_rate if maker else terms.taker_rate
+        if self.habits.fee_asset:
+            charged = value * rate / self.habits.fee_asset_price
+            return charged.quantize(UNIT, ROUND_DOWN), self.habits.fee_asset
+        if terms.model == "spot" and self.habits.fee_in_received and side == "buy":
+            return (quantity * rate).quantize(UNIT, ROUND_DOWN), terms.base
+        asset = terms.quote if terms.model == "spot" else terms.settle
+        return (value * rate).quantize(UNIT, ROUND_DOWN), asset
+
+    def _move_position(
+        self,
+        terms: Terms,
+        leg: str,
+        change: Decimal,
+        price: Decimal,
+        now: int,
+        trade_id: int,
+    ) -> Decimal:
+        """Average-cost position keeping; returns what closing part of it realised."""
+        position = self.positions[terms.symbol, leg]
+        held, entry = position.quantity, position.entry
+        realised = ZERO
+        if held * change >= 0:
+            position.entry = average(terms, held, entry, change, price)
+        else:
+            closed = min(abs(held), abs(change)) * (1 if held > 0 else -1)
+            realised = profit(terms, closed, entry, price)
+            if abs(change) > abs(held):
+                position.entry = price
+        position.quantity = held + change
+        position.updated_at, position.sequence, position.trade_id = now, self.sequence, trade_id
+        if not position.quantity:
+            position.entry = ZERO
+        return realised
+
+    def free(self, asset: str) -> Decimal:
+        """What is not held by open orders."""
+        return self.wallets.get(asset, ZERO) - self.locked(asset)
+
+    def locked(self, asset: str) -> Decimal:
+        """What open spot orders hold."""
+        total = ZERO
+        for ticket in self.open.values():
+            if self.terms[ticket.symbol].model == "spot":
+                terms, left = self.terms[ticket.symbol], ticket.quantity - ticket.filled
+                if ticket.side == "sell" and terms.base == asset:
+                    total += left
+                elif ticket.side == "buy" and terms.quote == asset:
+                    total += left * ticket.price
+        return total
+
+    # --- what else happens -----------------------------------------------------------------------
+
+    def fill_anyway(self, ticket: Ticket, lots: int) -> None:
+        """Fill an order that its owner was told is over."""
+        terms = self.terms[ticket.symbol]
+        quantity = min(ticket.quantity - ticket.filled, lots * terms.lot)
+        status = ticket.status
+        self.made += 1
+        price = ticket.price or self.last_price(terms)
+        self._fill(terms, ticket, self.made, quantity, price, True, "trade")
+        self.books[ticket.symbol].cancel(ticket.order_id)
+        self.open.pop(ticket.order_id, None)
+        if ticket.filled < ticket.quantity:
+            ticket.status = status if status != "NEW" else "CANCELED"
+
+    def bust(self, trade: Trade, bust_id: str) -> None:
+        """Undo a trade. Its order keeps its status; wallets and position go back."""
+        terms = self.terms[trade.ticket.symbol]
+        trade.busted = True
+        sign = -1 if trade.side == "buy" else 1
+        if terms.model != "spot":
+            position = self.positions[terms.symbol, trade.ticket.leg]
+            position.quantity += sign * trade.quantity
+            position.updated_at = self.clock.now_ms()
+        key = (terms.symbol, bust_id)
+        facts = self._record(terms, trade, -1, key, "bust")
+        self.speaker.on_bust(trade, bust_id, facts)
+
+    def rebook(self, terms: Terms, busted: Trade, price: Decimal) -> Trade:
+        """Book a busted trade anew at another price, under a new id; its fee stays."""
+        ticket = busted.ticket
+        self.made += 1
+        self.sequence += 1
+        now = self.clock.now_ms()
+        sign = 1 if busted.side == "buy" else -1
+        if terms.model != "spot":
+            position = self.positions[terms.symbol, ticket.leg]
+            position.quantity += sign * busted.quantity
+            position.updated_at = now
+        trade = replace(
+            busted,
+            trade_id=self.made,
+            sequence=self.sequence,
+            price=price,
+            value=trade_value(terms, busted.quantity, price),
+            at=now,
+            busted=False,
+        )
+        facts = self._record(terms, trade, 1, self._fill_key(trade), "fill")
+        self.truth.lost(facts)
+        return trade
+
+    def force(self, symbol: str, leg: str, lots: int, cause: str) -> bool:
+        """Close part of a position against the crowd: liquidation or ADL. False if there is none."""
+        terms, position = self.terms[symbol], self.positions[symbol, leg]
+        quantity = min(abs(position.quantity), lots * terms.lot)
+        if not quantity:
+            return False
+        side: Side = "sell" if position.quantity > 0 else "buy"
+        price = self.last_price(terms)
+        prefix = "autoclose" if cause == "liquidation" else "adl_autoclose"
+        self.made += 1
+        ticket = self._ticket(f"{prefix}-{self.made}", symbol, side, quantity, "ioc", price, leg, True)
+        self.made += 1
+        self._fill(terms, ticket, self.made, quantity, price, False, cause)
+        return True
+
+    def pay_funding(self, symbol: str, rate: Decimal) -> None:
+        """Each leg pays (or gets) rate x value."""
+        terms = self.terms[symbol]
+        for (name, _), position in self.positions.items():
+            if name == symbol and position.quantity:
+                value = trade_value(terms, abs(position.quantity), self.last_price(terms))
+                amount = (value * rate).quantize(UNIT, ROUND_DOWN)
+                self._move("funding", symbol, terms.settle, -amount if position.quantity > 0 else amount)
+
+    def transfer(self, asset: str, amount: Decimal) -> None:
+        """Cash comes or goes by hand."""
+        self._move("transfer", "", asset, amount)
+
+    def _move(
+        self, kind: Literal["funding", "transfer"], symbol: str, asset: str, amount: Decimal
+    ) -> None:
+        if not amount:
+            return
+        self.made += 1
+        self._credit(asset, amount)
+        movement = Movement(self.made, kind, symbol, asset, amount, self.clock.now_ms())
+        self.movements.append(movement)
+        name = f"{self.account}/{asset}/cash"
+        key = self.habits.movement_key(movement)
+        fact_kind: Literal["funding", "cash"] = "funding" if kind == "funding" else "cash"
+        fact = self.truth.record(self.account, fact_kind, key, {name: amount}, kind)
+        self.speaker.on_movement(movement, (fact,))
+        self.speaker.on_account([asset], [], "FUNDING_FEE" if kind == "funding" else "DEPOSIT")
+
+
+class Clock(Protocol):
+    """The venue's own clock."""
+
+    def now_ms(self) -> int: ...
+
+
+def trade_value(terms: Terms, quantity: Decimal, price: Decimal) -> Decimal:
+    """What a trade is worth: in quote (spot), settlement coin (linear, inverse: 8 decimals)."""
+    if terms.model == "inverse":
+        return _MONEY.divide(quantity * terms.multiplier, price).quantize(UNIT, ROUND_DOWN)
+    return quantity * terms.multiplier * price
+
+
+def average(
+    terms: Terms, held: Decimal, entry: Decimal, change: Decimal, price: Decimal
+) -> Decimal:
+    """The average entry after adding to a position; harmonic for inverse contracts."""
+    if not held:
+        return price
+    if terms.model == "inverse":
+        coins = _MONEY.divide(held, entry) + _MONEY.divide(change, price)
+        return _MONEY.divide(held + change, coins)
+    return _MONEY.divide(held * entry + change * price, held + change)
+
+
+def profit(terms: Terms, closed: Decimal, entry: Decimal, price: Decimal) -> Decimal:
+    """What closing the signed quantity realises, as the venue rounds it."""
+    if terms.model == "inverse":
+        each = _MONEY.divide(Decimal(1), entry) - _MONEY.divide(Decimal(1), price)
+    else:
+        each = price - entry
+    return _MONEY.multiply(closed * terms.multiplier, each).quantize(UNIT, ROUND_HALF_EVEN)

@@ -1,0 +1,154 @@
+"""What every dialect's reader does the same way: answers without an answer, and numbers as told."""
+
+import msgspec
+
+from core.effects import (
+    CancelOrder,
+    Effect,
+    FetchFills,
+    FetchLedger,
+    FetchOpenOrders,
+    FetchStatement,
+    PlaceOrder,
+    QueryOrder,
+)
+from core.events import (
+    CancelRejected,
+    Event,
+    FrameDismissed,
+    FrameQuarantined,
+    OrderMissing,
+    OrderReported,
+    PageReported,
+    RequestFailed,
+)
+from core.frames import Frame
+
+MS = 1_000_000
+
+
+class Unreadable(ValueError):
+    """The frame is not what this dialect speaks; its text is the quarantine's reason."""
+
+
+def loads(body: bytes) -> object:
+    """The JSON document, or `Unreadable`."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreadable(f"not JSON: {error}") from error
+
+
+def quarantined(frame: Frame, reason: str) -> list[Event]:
+    return [
+        FrameQuarantined(
+            received_at=frame.received_at, frame=frame.number, account=frame.account, reason=reason
+        )
+    ]
+
+
+def dismissed(frame: Frame, reason: str) -> list[Event]:
+    return [
+        FrameDismissed(
+            received_at=frame.received_at, frame=frame.number, account=frame.account, reason=reason
+        )
+    ]
+
+
+def about_text(effect: Effect) -> str:
+    """What a failed read was about, as `RequestFailed.about` has it."""
+    match effect:
+        case FetchStatement():
+            return effect.kind
+        case FetchFills():
+            return f"fills:{effect.instrument}"
+        case FetchLedger():
+            return "fills:ledger"
+        case FetchOpenOrders():
+            return "open_orders"
+        case _:
+            return type(effect).__name__
+
+
+def no_answer(frame: Frame, effect: Effect, reason: str, retry_after_ns: int = 0) -> list[Event]:
+    """What it means that a request got no usable answer: an order's outcome is unknown."""
+    if isinstance(effect, PlaceOrder):
+        return [
+            OrderReported(
+                received_at=frame.received_at,
+                frame=frame.number,
+                account=frame.account,
+                client_order_id=effect.client_order_id,
+                status="unknown",
+                instrument=effect.instrument,
+                reason=reason,
+            )
+        ]
+    if isinstance(effect, CancelOrder):
+        return cancel_rejected(frame, effect, reason)
+    if isinstance(effect, QueryOrder):
+        return dismissed(frame, f"no answer to QueryOrder: {reason}")
+    return [
+        RequestFailed(
+            received_at=frame.received_at,
+            frame=frame.number,
+            account=frame.account,
+            about=about_text(effect),
+            reason=reason,
+            asked_at=frame.asked_at,
+            retry_after_ns=retry_after_ns,
+        )
+    ]
+
+
+def rejected(frame: Frame, effect: PlaceOrder, reason: str) -> list[Event]:
+    """A definite refusal by the venue: its code stands on the dialect's allow-list."""
+    return [
+        OrderReported(
+            received_at=frame.received_at,
+            frame=frame.number,
+            account=frame.account,
+            client_order_id=effect.client_order_id,
+            status="rejected",
+            instrument=effect.instrument,
+            reason=reason,
+        )
+    ]
+
+
+def cancel_rejected(frame: Frame, effect: CancelOrder, reason: str) -> list[Event]:
+    """A cancel that did not say that it worked: core will ask what became of the order."""
+    return [
+        CancelRejected(
+            received_at=frame.received_at,
+            frame=frame.number,
+            account=frame.account,
+            client_order_id=effect.client_order_id,
+            reason=reason,
+        )
+    ]
+
+
+def order_missing(frame: Frame, effect: QueryOrder) -> list[Event]:
+    """The venue says it has no such order."""
+    return [
+        OrderMissing(
+            received_at=frame.received_at,
+            frame=frame.number,
+            account=frame.account,
+            client_order_id=effect.client_order_id,
+            asked_at=frame.asked_at,
+        )
+    ]
+
+
+def page_end(frame: Frame, subject: str, through: str, *, more: bool) -> Event:
+    return PageReported(
+        received_at=frame.received_at,
+        frame=frame.number,
+        account=frame.account,
+        subject=subject,
+        through=through,
+        more=more,
+        asked_at=frame.asked_at,
+    )

@@ -1,0 +1,288 @@
+"""A simulated venue: an exchange, its words, and its end of the wire.
+
+What happens at the exchange is told here, in order, with the facts that each frame would tell, so
+that the oracle knows what a lost frame hid. The venue's own faults live here: lies of a statement,
+trades by hand, busts. It never learns what became of what it sent.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Protocol
+
+from sim.dice import Stream
+from sim.faults import Fault, Faults
+from sim.truth import Fact, Truth
+from sim.wire import Wire
+from sim.world import World
+from venues.exchange import Exchange, Habits, Movement, Position, Refusal, Terms, Ticket, Trade
+
+MS = 1_000_000
+Answer = tuple[int, bytes]
+
+
+@dataclass(slots=True)
+class Asked:
+    """A request as it came off the wire."""
+
+    method: str
+    path: str
+    params: dict[str, Any]
+
+
+class Words(Protocol):
+    """A venue's own language. `statements` maps a path to the kind of statement it answers with."""
+
+    @property
+    def statements(self) -> dict[str, str]: ...
+    @property
+    def farewell(self) -> bytes: ...
+
+    def order(self, exchange: Exchange, ticket: Ticket) -> list[bytes]: ...
+    def trade(self, exchange: Exchange, trade: Trade) -> list[bytes]: ...
+    def account(
+        self, exchange: Exchange, assets: list[str], legs: list[tuple[str, str]], reason: str
+    ) -> list[bytes]: ...
+    def movement(self, exchange: Exchange, movement: Movement) -> list[bytes]: ...
+    def answer(self, exchange: Exchange, asked: Asked) -> Answer: ...
+
+
+@dataclass(slots=True)
+class VenueClock:
+    """The venue's own clock: the world's, off by a skew."""
+
+    world: World
+    skew_ns: int = 0
+
+    def now_ms(self) -> int:
+        return (self.world.now + self.skew_ns) // MS
+
+
+@dataclass(slots=True, eq=False)
+class SimulatedVenue:
+    """One venue with our one account."""
+
+    name: str
+    account: str
+    world: World
+    wire: Wire
+    faults: Faults
+    truth: Truth
+    words: Words
+    dice: Stream
+    habits: Habits
+    skew_ns: int = 0
+    exchange: Exchange = field(init=False)
+    on_dropcopy: Callable[[bytes], None] = field(default=lambda body: None)
+    _said: dict[str, deque[tuple[int, bytes]]] = field(default_factory=dict)
+    _silent: bool = False
+    _quarter: int = 0
+
+    def __post_init__(self) -> None:
+        clock = VenueClock(self.world, self.skew_ns)
+        self.exchange = Exchange(self.account, self.habits, self.truth, self, clock)
+
+    # --- what happened is told -------------------------------------------------------------------
+
+    def on_order(self, ticket: Ticket) -> None:
+        self._tell(self.words.order(self.exchange, ticket), ())
+
+    def on_trade(self, trade: Trade, facts: tuple[Fact, ...]) -> None:
+        self._tell(self.words.trade(self.exchange, trade), facts)
+
+    def on_account(self, assets: list[str], legs: list[tuple[str, str]], reason: str) -> None:
+        self._tell(self.words.account(self.exchange, assets, legs, reason), ())
+
+    def on_movement(self, movement: Movement, facts: tuple[Fact, ...]) -> None:
+        self._tell(self.words.movement(self.exchange, movement), facts)
+
+    def on_bust(self, trade: Trade, bust_id: str, facts: tuple[Fact, ...]) -> None:
+        """The stream says nothing of it: only the drop copy will, later."""
+        self.truth.lost(facts)
+
+    def _tell(self, bodies: list[bytes], facts: tuple[Fact, ...]) -> None:
+        if self._silent:
+            self.truth.lost(facts)
+            return
+        for body in bodies:
+            self.wire.push(body, facts)
+        if not bodies:
+            self.truth.lost(facts)
+
+    # --- what is asked is answered ---------------------------------------------------------------
+
+    def handle(self, asked: Asked) -> Answer:
+        """Do and answer, as asked; statements may lie."""
+        kind = self.words.statements.get(asked.path, "")
+        if kind:
+            return self._statement(asked, kind)
+        if asked.method == "POST" and self.faults.strikes("fill_after_reject", self.name):
+            return self._reject_and_fill(asked)
+        answer = self.words.answer(self.exchange, asked)
+        if answer[0] == 200 and self._is_cancel(asked):
+            self._fill_after_cancel(asked)
+        return answer
+
+    def _is_cancel(self, asked: Asked) -> bool:
+        return asked.method == "DELETE" or "cancel" in asked.path
+
+    def _statement(self, asked: Asked, kind: str) -> Answer:
+        said = self._said.setdefault(kind, deque(maxlen=64))
+        stale = self.faults.strikes("stale_statement", self.name)
+        if stale:
+            self.truth.statement_path(f"{self.account} {kind}", good=False)
+            until = self.world.now - stale.strength * MS
+            old = [body for at, body in said if at <= until]
+            if old:
+                return 200, old[-1]
+        lie = "wild_statement" if self.faults.strikes("wild_statement", self.name) else ""
+        lie = "empty_statement" if self.faults.strikes("empty_statement", self.name) else lie
+        if lie:
+            self.truth.statement_path(f"{self.account} {kind}", good=False)
+            return self._lie(asked, empty=lie == "empty_statement")
+        status, body = self.words.answer(self.exchange, asked)
+        said.append((self.world.now, body))
+        return status, body
+
+    def _lie(self, asked: Asked, *, empty: bool) -> Answer:
+        """Answer from wallets and positions that are not the true ones."""
+        exchange = self.exchange
+        wallets, positions = exchange.wallets, exchange.positions
+        try:
+            factor = Decimal(0) if empty else Decimal(3)
+            exchange.wallets = {} if empty else {a: w * factor + 1000 for a, w in wallets.items()}
+            exchange.positions = {
+                key: Position(p.quantity * factor, p.entry, p.updated_at, p.sequence, p.trade_id)
+                for key, p in positions.items()
+            }
+            return self.words.answer(exchange, asked)
+        finally:
+            exchange.wallets, exchange.positions = wallets, positions
+
+    def _reject_and_fill(self, asked: Asked) -> Answer:
+        before = dict.fromkeys(self.exchange.tickets)
+        status, _ = self.words.answer(self.exchange, asked)
+        made = [t for key, t in self.exchange.tickets.items() if key not in before and t.alive]
+        if status == 200 and made:
+            self.exchange.fill_anyway(made[0], 1)
+        return self.words.answer(self.exchange, Asked("POST", asked.path, {**asked.params, **BAD}))
+
+    def _fill_after_cancel(self, asked: Asked) -> None:
+        fault = self.faults.strikes("fill_after_cancel", self.name)
+        if fault is None:
+            return
+        gone = [t for t in self.exchange.tickets.values() if t.status == "CANCELED"]
+        if gone and gone[-1].filled < gone[-1].quantity:
+            self.exchange.fill_anyway(gone[-1], max(1, fault.strength))
+
+    # --- what goes wrong by itself ---------------------------------------------------------------
+
+    def strike(self, fault: Fault) -> None:
+        """One of the venue's own faults happens now; it counts only where it took effect."""
+        if self._happens(fault):
+            self.faults.count(fault.kind)
+
+    def _happens(self, fault: Fault) -> bool:
+        exchange = self.exchange
+        symbol = self.dice.pick(list(exchange.terms))
+        terms = exchange.terms[symbol]
+        match fault.kind:
+            case "hand_trade" | "hand_trade_untold":
+                return self._by_hand(terms, fault)
+            case "bust" | "correction":
+                return self._bust(terms, fault)
+            case "liquidation" | "adl":
+                if terms.model == "spot":
+                    return False
+                legs = [leg for name, leg in exchange.positions if name == symbol]
+                return exchange.force(
+                    symbol, self.dice.pick(legs), max(1, fault.strength), fault.kind
+                )
+            case "funding":
+                if terms.model == "spot":
+                    return False
+                self._quarter += 1
+                rate = Decimal(1 + self._quarter % 5) / 10000 * (1 if self._quarter % 2 else -1)
+                exchange.pay_funding(symbol, rate)
+                return True
+            case "transfer":
+                asset = self.dice.pick(list(exchange.wallets))
+                exchange.transfer(asset, Decimal(max(1, fault.strength)) / 100)
+                return True
+            case "key_expired":
+                self.wire.end_key(self.words.farewell)
+                return True
+            case _:
+                return False
+
+    def _by_hand(self, terms: Terms, fault: Fault) -> bool:
+        """Somebody logs in and trades; our books hear of it as of any fill, or not at all."""
+        side = self.dice.pick(("buy", "sell"))
+        quantity = max(1, fault.strength) * terms.lot
+        price = self.exchange.last_price(terms)
+        leg = "net"
+        if terms.model != "spot" and self.habits.hedged:
+            leg = "long" if side == "buy" else "short"
+        self._silent = fault.kind == "hand_trade_untold"
+        try:
+            ticks = 50 if side == "buy" else -50
+            limit = max(terms.tick, price + ticks * terms.tick)
+            ticket = self.exchange.place("", terms.symbol, side, quantity, "ioc", limit, leg)  # type: ignore[arg-type]  # one of two
+        except Refusal:
+            return False
+        finally:
+            self._silent = False
+        return ticket.filled > 0
+
+    def _bust(self, terms: Terms, fault: Fault) -> bool:
+        """Undo one of the last fills; a correction books it anew at another price."""
+        recent = [t for t in self.exchange.trades[terms.symbol][-8:] if not t.busted]
+        if not recent or self.habits.tells_progress:
+            return False
+        trade = self.dice.pick(recent)
+        bust_id = f"B{trade.trade_id}"
+        self.exchange.bust(trade, bust_id)
+        ref_id = self.habits.name_trade(trade.trade_id)
+        bodies = [fix_report(trade, "H", bust_id, ref_id, self.exchange.clock.now_ms())]
+        if fault.kind == "correction":
+            bodies.append(self._corrected(terms, trade))
+        self.world.call_in(fault.strength * MS, self._tell_dropcopy, bodies)
+        return True
+
+    def _corrected(self, terms: Terms, trade: Trade) -> bytes:
+        new = self.exchange.rebook(terms, trade, trade.price + terms.tick)
+        return fix_report(new, "F", self.habits.name_trade(new.trade_id), "", new.at)
+
+    def _tell_dropcopy(self, bodies: list[bytes]) -> None:
+        for body in bodies:
+            self.on_dropcopy(body)
+
+
+BAD: dict[str, Any] = {"quantity": "0", "qty": "0", "sz": "0", "base_size": "0"}
+
+
+def fix_report(trade: Trade, exec_type: str, exec_id: str, ref_id: str, at_ms: int) -> bytes:
+    """A FIX 4.4 execution report of the drop copy: ExecType H undoes `ref_id`, F is a trade."""
+    ticket = trade.ticket
+    told = {
+        "35": "8",
+        "37": ticket.order_id,
+        "11": ticket.client_id,
+        "17": exec_id,
+        "19": ref_id,
+        "150": exec_type,
+        "55": ticket.symbol,
+        "54": "1" if trade.side == "buy" else "2",
+        "32": f"{trade.quantity:f}",
+        "31": f"{trade.price:f}",
+        "12": f"{trade.fee:f}",
+        "479": trade.fee_asset,
+        "60": str(at_ms),
+        "5001": {"long": "L", "short": "S"}.get(ticket.leg, ""),
+        "5002": f"{trade.realised:f}",
+        "5003": f"{trade.value:f}",
+    }
+    inner = "".join(f"{tag}={value}\x01" for tag, value in told.items() if value).encode()
+    head = b"8=FIX.4.4\x019=%d\x01" % len(inner) + inner
+    return head + b"10=%03d\x01" % (sum(head) % 256)
