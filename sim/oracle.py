@@ -95,6 +95,7 @@ class Oracle:
         self._alarmed: dict[str, None] = {}
         self.books: Books | None = None
         self.silent: list[Silence] = []
+        self.false_alarms: list[str] = []
         self.drifted: dict[int, Drifted] = {}
         self._open_drift: dict[int, Drifted] = {}
         truth.on_fact = self._on_fact
@@ -215,6 +216,14 @@ class Oracle:
             if abs(old - size) <= doubt:
                 return True
         return False
+
+    def on_break(self, name: str) -> None:
+        """A break was opened: it is a false alarm where our books are right."""
+        books = self.books
+        assert books is not None, "a break is opened by a node that lives"
+        truth = self._truth.totals.get(name, ZERO)
+        if abs(truth - books.figure(name)) <= books.doubt(name) and not self._unbooked.get(name):
+            self.false_alarms.append(name)
 
     # --- drift -----------------------------------------------------------------------------------
 

@@ -46,8 +46,8 @@ STATEMENT_PERIODS_MAX = 3
 class Crashable(Store, Protocol):
     """A store whose machine can lose power."""
 
-    def crash(self) -> None:
-        """Forget what was not committed."""
+    def crash(self) -> int:
+        """Forget what was not committed; returns how many records that were."""
 
 
 @dataclass(slots=True, eq=False)
@@ -236,6 +236,7 @@ class Host:
         self._strategies: dict[str, Strategy] = {}
         self._alarms: dict[str, int] = {}
         self._life = 0
+        self._breaks_seen = 0
         for site in simulation.sites:
             site.venue.on_dropcopy = self._drop_copy(site)
 
@@ -301,11 +302,19 @@ class Host:
             return
         node.deliver(told)
         self._sim.oracle.observe([line.holding for line in node.state.posted if line.holding])
+        self._watch_breaks(node.state)
         self._sim.on_step(node.state)
         if not self._commit_due:
             self._commit_due = True
             wait = self._sim.scenario.group_wait_us * 1000
             self._world.call_in(wait, self._commit, self._life)
+
+    def _watch_breaks(self, state: State) -> None:
+        if state.breaks_made > self._breaks_seen:
+            for name, drift in state.breaks.items():
+                if drift.number > self._breaks_seen:
+                    self._sim.oracle.on_break(name)
+        self._breaks_seen = state.breaks_made
 
     def next_frame(self) -> int:
         node = self.node

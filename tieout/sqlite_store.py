@@ -249,7 +249,7 @@ class SqliteStore:
         """Make the tables if the file is empty; refuse what is not ours before touching it."""
         names = table_names(self._connection)
         if names and not names >= TABLES.keys():
-            raise NotAJournal(f"{self.path}: an SQLite file, but without a journal's tables")
+            raise NotAJournal(f"{self.path}: a file without a journal's tables")
         self._cursor.execute("PRAGMA journal_mode = WAL")
         self._cursor.execute(f"PRAGMA synchronous = {synchronous}")
         self._cursor.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES_MAX}")
@@ -435,7 +435,12 @@ def read_blob(connection: apsw.Connection, digest: bytes) -> bytes:
 def read_last(connection: apsw.Connection) -> tuple[int, bytes]:
     """The number and chain hash of the last committed group; (0, b"") of an empty journal."""
     row = connection.execute("SELECT last, chain FROM groups ORDER BY last DESC LIMIT 1").fetchone()
-    return (row[0], row[1]) if row else (0, b"")
+    if row is None:
+        return 0, b""
+    last, chain = row
+    if not isinstance(chain, bytes) or len(chain) != 32:
+        raise JournalDamaged(f"groups: the row {last} is not what was written")
+    return last, chain
 
 
 def read_meta(connection: apsw.Connection) -> dict[str, str]:

@@ -135,7 +135,7 @@ class _Judge:
             raise NotAJournal(f"not an SQLite file ({error})") from error
         if not names >= TABLES.keys():
             if not bears_our_mark(self.path):
-                raise NotAJournal("an SQLite file, but without a journal's tables")
+                raise NotAJournal("a file without a journal's tables")
             self.find(0, "tables", ", ".join(TABLES), ", ".join(sorted(names)))
         try:
             for look in (

@@ -560,6 +560,7 @@ class Exchange:
             at=now,
             busted=False,
         )
+        self.trades[terms.symbol].append(trade)
         facts = self._record(terms, trade, 1, self._fill_key(trade), "fill")
         self.truth.lost(facts)
         return trade

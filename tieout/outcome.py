@@ -1,0 +1,139 @@
+"""What a run came to: its summary, its claims, and its tables as data frames.
+
+`summary` is what `summary.json` holds. The tables are read from the journal when asked for: nothing
+is in them that was not recorded. Numbers are exact decimal texts in the summary; amounts in the
+tables are exact decimals (`decimal.Decimal`), times UTC timestamps.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.journal import Store
+from core.state import State
+from scenarios.model import Scenario
+from sim.faults import Fault
+
+if TYPE_CHECKING:  # pandas takes half a second to import; a run without tables needs none
+    import pandas as pd
+
+
+@dataclass(slots=True)
+class Claim:
+    """One number and its bound."""
+
+    claim: str
+    held: bool
+    figure: str
+    bound: str
+
+
+@dataclass(slots=True)
+class Sample:
+    """Truth and books of one holding at one moment, for the plot of positions over time."""
+
+    at: int
+    holding: str
+    truth: Decimal
+    books: Decimal
+
+
+@dataclass(slots=True)
+class Found:
+    """One drift: born, found, how long that took while statements could be read."""
+
+    account: str
+    kind: str
+    cause: str
+    born_at: int
+    seconds: float
+    how: str
+    holdings: Mapping[str, Decimal]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """One run, over."""
+
+    scenario: Scenario
+    seed: int
+    plan: list[Fault]
+    summary: dict[str, Any]
+    claims: list[Claim]
+    state: State
+    store: Store
+    started_at: int
+    samples: list[Sample] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
+
+    @property
+    def held(self) -> bool:
+        """Whether every claim held."""
+        return all(claim.held for claim in self.claims)
+
+    @property
+    def fills(self) -> "pd.DataFrame":
+        """Every fill told, once each row of telling: booked or echo, with its frame."""
+        return self._table("fills")
+
+    @property
+    def orders(self) -> "pd.DataFrame":
+        """Every order with its last state."""
+        return self._table("orders")
+
+    @property
+    def positions(self) -> "pd.DataFrame":
+        """Every holding, and what it is attributed to."""
+        return self._table("positions")
+
+    @property
+    def breaks(self) -> "pd.DataFrame":
+        """Suspects and breaks, closed and open, with causes, sizes and ages."""
+        return self._table("breaks")
+
+    @property
+    def postings(self) -> "pd.DataFrame":
+        """Every posting, with the event that it came from."""
+        return self._table("postings")
+
+    @property
+    def transfers(self) -> "pd.DataFrame":
+        """Movements of cash between us and a venue."""
+        return self._table("transfers")
+
+    @property
+    def exposures(self) -> "pd.DataFrame":
+        """What is held at each moment that it changed."""
+        return self._table("exposures")
+
+    @property
+    def refusals(self) -> "pd.DataFrame":
+        """What the gate refused, and why."""
+        return self._table("refusals")
+
+    @property
+    def authorizations(self) -> "pd.DataFrame":
+        """Token authorizations; none in a run without tokens."""
+        return self._table("authorizations")
+
+    def timeline(self) -> "pd.DataFrame":
+        """What happened, in order: faults' effects found, breaks, alerts, restarts."""
+        return self._table("timeline")
+
+    def _table(self, name: str) -> "pd.DataFrame":
+        from tieout.tables import table
+
+        return table(name, self.store, self.state)
+
+    def save(self, folder: Path) -> None:
+        """Write summary, plan, journal, tables and report into `folder`."""
+        from tieout import files
+
+        files.save(self, folder)
+
+    def json(self) -> str:
+        """The summary as one JSON object."""
+        return json.dumps(self.summary, indent=2)

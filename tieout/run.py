@@ -1,0 +1,223 @@
+"""One run of a scenario, from its name to its outcome.
+
+The standard claims are checked in every run, whatever the scenario adds: the law, the money, the
+drift found, no false alarm.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from core.journal import digest_of
+from core.state import State
+from scenarios.model import ClaimSpec, Scenario, find
+from sim.faults import Fault
+from sim.memory_store import MemoryStore
+from sim.oracle import Drifted
+from tieout import market as markets
+from tieout.outcome import Claim, Found, Outcome, Sample
+from tieout.simulation import EPOCH_NS, SECOND, Simulation, View
+from tieout.truths import money_differences
+
+SAMPLES_MAX = 400
+
+STANDARD = (
+    ClaimSpec(claim="nothing is ever silently different", figure="silent_differences", equals=Decimal(0)),
+    ClaimSpec(claim="every drift is found", figure="drift.missed", equals=Decimal(0)),
+    ClaimSpec(claim="no break is opened where our books were right", figure="drift.false_alarms", equals=Decimal(0)),
+    ClaimSpec(claim="holdings equal the truth to the unit", figure="differences.holdings", equals=Decimal(0)),
+    ClaimSpec(claim="fees, funding and realised profit equal the truth to the unit", figure="differences.money", equals=Decimal(0)),
+    ClaimSpec(claim="once healed, no break stays open", figure="open_breaks", equals=Decimal(0)),
+)
+
+
+def run(
+    name: str | Scenario,
+    seed: int = 0,
+    *,
+    short: bool = False,
+    market: str | Path | None = None,
+    out: str | Path | None = None,
+    plan: Sequence[Fault] | None = None,
+    progress: Callable[[float], None] = lambda share: None,
+    sampled: bool = True,
+) -> Outcome:
+    """Run a scenario of the catalogue, of a file or given; raises BadScenario or BadMarket.
+
+    With `out`, everything is written there. `sampled` keeps truth beside books over time.
+    """
+    scenario = name if isinstance(name, Scenario) else find(name)
+    trades = markets.load(Path(market), scenario.market_gap_ms_max) if market else []
+    seconds = scenario.short_s if short and scenario.short_s else scenario.duration_s
+    duration = trades[-1].at + SECOND if trades else int(seconds * SECOND)
+    store = MemoryStore()
+    simulation = Simulation(scenario, seed, store, plan, trades, duration)
+    sampler = Sampler(simulation)
+    if sampled:
+        simulation.on_step = sampler.look
+    simulation.run(progress)
+    outcome = conclude(simulation, store, sampler.samples)
+    if out is not None:
+        outcome.save(Path(out))
+    return outcome
+
+
+class Sampler:
+    """Keeps truth beside books, at most so often per holding."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self.samples: list[Sample] = []
+        self._simulation = simulation
+        self._every = max(1, simulation.duration_ns // SAMPLES_MAX)
+        self._next: dict[str, int] = {}
+
+    def look(self, state: State) -> None:
+        """A step was taken."""
+        now = state.now
+        for line in state.posted:
+            name = line.holding
+            if name and now >= self._next.get(name, 0):
+                self._next[name] = now + self._every
+                truth = self._simulation.truth.totals.get(name, Decimal(0))
+                self.samples.append(Sample(now, name, truth, View(state).figure(name)))
+
+
+def conclude(simulation: Simulation, store: MemoryStore, samples: list[Sample]) -> Outcome:
+    """Judge a finished simulation."""
+    node = simulation.host.node
+    assert node is not None, "the healed world has the node up"
+    found = [_found(drift) for drift in simulation.oracle.drifted.values()]
+    summary = summarise(simulation, store, node.state)
+    claims = [judge(spec, summary) for spec in (*STANDARD, *simulation.scenario.claims)]
+    summary["claims"] = [
+        {"claim": c.claim, "held": c.held, "figure": c.figure, "bound": c.bound} for c in claims
+    ]
+    return Outcome(
+        scenario=simulation.scenario,
+        seed=simulation.seed,
+        plan=simulation.plan,
+        summary=summary,
+        claims=claims,
+        state=node.state,
+        store=store,
+        started_at=EPOCH_NS,
+        samples=samples,
+        found=found,
+    )
+
+
+def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[str, Any]:
+    """The figures of DESIGN §12."""
+    oracle, world = simulation.oracle, simulation.world
+    holdings = oracle.differences()
+    money = money_differences([site.venue.exchange for site in simulation.sites], state)
+    events = sum(1 for record in store.committed if record.kind == "event")
+    return {
+        "scenario": simulation.scenario.name,
+        "seed": simulation.seed,
+        "digest": digest_of(store, state),
+        "simulated_seconds": (world.now - EPOCH_NS) / SECOND,
+        "events": events,
+        "records": len(store.committed),
+        "crashes": simulation.host.crashes,
+        "claims": [],
+        "faults": dict(sorted(simulation.faults.counts.items())),
+        "drift": drift_figures(simulation, state),
+        "open_breaks": len(state.breaks),
+        "open_suspects": len(state.suspects),
+        "in_flight": 0,
+        "silent_differences": len(oracle.silent),
+        "silent": [
+            {
+                "holding": each.holding,
+                "at_s": (each.at - EPOCH_NS) / SECOND,
+                "truth": str(each.truth),
+                "books": str(each.books),
+                "named": None if each.named is None else str(each.named),
+            }
+            for each in oracle.silent[:20]
+        ],
+        "differences": {
+            "holdings": len(holdings),
+            "money": len(money),
+            "detail": [
+                {"what": name, "truth": str(pair[0]), "books": str(pair[1])}
+                for name, pair in [*holdings.items(), *money.items()][:20]
+            ],
+        },
+        "limit_breaches": 0,
+        "passive_breaches": 0,
+        "wrongly_settled": 0,
+        "detection_bound_ns": dict(simulation.bounds),
+        "paused_seconds": {
+            account: oracle.paused_ns(account, world.now, EPOCH_NS) / SECOND
+            for account in simulation.bounds
+        },
+        "counts": {k: v for k, v in sorted(state.counts.items()) if "_row/" not in k},
+    }
+
+
+def drift_figures(simulation: Simulation, state: State) -> dict[str, Any]:
+    """How much was hidden from us, and how soon we knew."""
+    oracle = simulation.oracle
+    seconds = sorted(d.found_ns / SECOND for d in oracle.drifted.values() if d.found_ns >= 0)
+    return {
+        "injected": len(oracle.drifted),
+        "found": len(seconds),
+        "missed": len(oracle.missed()),
+        "false_alarms": len(simulation.oracle.false_alarms),
+        "seconds_to_find": {
+            "p50": quantile(seconds, 50),
+            "p99": quantile(seconds, 99),
+            "max": seconds[-1] if seconds else 0.0,
+        },
+        "breaks_opened": state.breaks_made,
+        "by_cause": _by_cause(state),
+    }
+
+
+def _by_cause(state: State) -> dict[str, int]:
+    causes: dict[str, int] = {}
+    for each in state.resolved:
+        causes[each.cause] = causes.get(each.cause, 0) + 1
+    return dict(sorted(causes.items()))
+
+
+def quantile(ordered: Sequence[float], percent: int) -> float:
+    """The nearest-rank quantile of a sorted sequence; 0 of an empty one."""
+    if not ordered:
+        return 0.0
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
+
+
+def judge(spec: ClaimSpec, summary: Mapping[str, Any]) -> Claim:
+    """Hold a claim against the summary; a figure that is not there does not hold."""
+    figure: Any = summary
+    for part in spec.figure.split("."):
+        figure = figure.get(part, 0) if isinstance(figure, Mapping) else None
+    bounds = []
+    held = isinstance(figure, (int, float))
+    number = Decimal(str(figure)) if held else Decimal(0)
+    for sign, bound, holds in (
+        ("=", spec.equals, spec.equals is None or number == spec.equals),
+        ("<=", spec.at_most, spec.at_most is None or number <= spec.at_most),
+        (">=", spec.at_least, spec.at_least is None or number >= spec.at_least),
+    ):
+        if bound is not None:
+            bounds.append(f"{sign} {bound}")
+            held = held and holds
+    return Claim(spec.claim, held, f"{spec.figure} = {figure}", " and ".join(bounds))
+
+
+def _found(drift: Drifted) -> Found:
+    fact = drift.fact
+    return Found(
+        account=fact.account,
+        kind=fact.kind,
+        cause=fact.cause,
+        born_at=fact.at,
+        seconds=drift.found_ns / SECOND,
+        how=drift.how,
+        holdings=fact.deltas,
+    )
