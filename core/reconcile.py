@@ -17,10 +17,22 @@ from core.books import at
 from core.effects import Effect, RaiseAlert, SetAlarm
 from core.events import StatementReported, StatementRow
 from core.listening import ask_again, request_backfill
-from core.state import Account, Cause, Drift, Reading, Resolved, State, count, holding
+from core.state import (
+    Account,
+    Cause,
+    Drift,
+    Reading,
+    Resolved,
+    State,
+    Unsure,
+    count,
+    holding,
+)
 
-Verdict = Literal["agrees", "differs", "inconclusive"]
+Verdict = Literal["agrees", "weak", "differs", "inconclusive"]
 READS_MAX = 4
+UNSURE_MAX = 3
+TICK_NS_MAX = 1_000_000
 
 
 # --- a statement comes in ------------------------------------------------------------------------
@@ -56,6 +68,8 @@ def _on_line(
         return _agreed(state, reading)
     if not event.complete:
         return []
+    if verdict == "weak" and _may_ask_again(state, account, reading):
+        return ask_again(state, account, name)
     parked = state.readings.get(name)
     if parked is not None:
         return []
@@ -88,21 +102,37 @@ def _reading(
 def judge(state: State, reading: Reading) -> tuple[Verdict, int]:
     """Whether the books agree with a reading at its own as-of, and the signed size if they don't.
 
-    The books' figure counts as agreeing when it was the told one at any moment of the reading's
-    bracket, within what is in doubt; a bracket that saw more than one figure, none of them the told
-    one, leaves the size open: inconclusive.
+    A reading that holds at one moment, seen by one figure, agrees or differs (within what is in
+    doubt). Where the books moved within the reading's bracket it proves little: told one of the
+    earlier figures it agrees *weakly*, told none of them it is inconclusive.
     """
     figures = at(state, reading.holding, reading.lo, reading.hi, reading.sequence)
     if not figures:
         return "inconclusive", 0
     doubt = state.doubts.get(reading.holding, 0)
-    for figure in figures:
-        if -doubt <= reading.told - figure <= doubt:
-            return "agrees", 0
     size = reading.told - figures[-1]
-    if len(figures) > 1 and reading.hi - reading.lo > 1_000_000:
-        return "inconclusive", size
-    return "differs", size
+    if -doubt <= size <= doubt:
+        return "agrees", 0
+    for figure in figures[:-1]:
+        if -doubt <= reading.told - figure <= doubt:
+            return "weak", size
+    # Within one tick of the teller's clock a differing figure still has one size: the tick's last.
+    wide = len(figures) > 1 and reading.hi - reading.lo > TICK_NS_MAX
+    return ("inconclusive" if wide else "differs"), size
+
+
+def _may_ask_again(state: State, account: Account, reading: Reading) -> bool:
+    """A weak or inconclusive line is read again, a few times.
+
+    Told twice with the same as-of there is nothing left to wait for: all of that tick is in it.
+    """
+    count(state, f"inconclusive/{account.name}")
+    unsure = state.unsure.get(reading.holding)
+    if unsure is None:
+        unsure = state.unsure[reading.holding] = Unsure()
+    again = unsure.reads < UNSURE_MAX and unsure.hi != reading.hi
+    unsure.reads, unsure.hi = unsure.reads + 1, reading.hi
+    return again
 
 
 # --- readings fall due ---------------------------------------------------------------------------
@@ -119,8 +149,10 @@ def on_due(state: State, account: Account, now: int) -> list[Effect]:
         verdict, size = judge(state, reading)
         if verdict == "agrees":
             effects += _agreed(state, reading)
-        elif verdict == "inconclusive":
-            effects += _inconclusive(state, account, reading, size)
+        elif verdict != "differs" and _may_ask_again(state, account, reading):
+            effects += ask_again(state, account, name)
+        elif verdict == "weak" and account.bracketed:
+            continue
         else:
             effects += _differs(state, account, reading, size, now)
     if any(n.startswith(account.name + "/") for n in state.readings):
@@ -133,16 +165,6 @@ def _arm(state: State, account: Account) -> Effect:
     at_ns = min(r.due_at for n, r in state.readings.items() if n.startswith(account.name + "/"))
     state.alarms[alarm] = at_ns
     return SetAlarm(alarm=alarm, at=at_ns)
-
-
-def _inconclusive(state: State, account: Account, reading: Reading, size: int) -> list[Effect]:
-    """Count it; a holding that stays so for several reads is suspected with its latest size."""
-    count(state, f"inconclusive/{account.name}")
-    key = f"inconclusive_row/{reading.holding}"
-    state.counts[key] = state.counts.get(key, 0) + 1
-    if state.counts[key] < 3:
-        return ask_again(state, account, reading.holding)
-    return _differs(state, account, reading, size, reading.due_at)
 
 
 def _differs(
@@ -234,7 +256,7 @@ def on_posted(state: State, cause: Cause, frame: int, now: int) -> None:
 def _agreed(state: State, reading: Reading) -> list[Effect]:
     """A line agrees: it settles every older doubt about its holding."""
     name = reading.holding
-    state.counts.pop(f"inconclusive_row/{name}", None)
+    state.unsure.pop(name, None)
     parked = state.readings.get(name)
     if parked is not None and parked.hi <= reading.hi and parked.heard_at <= reading.heard_at:
         del state.readings[name]

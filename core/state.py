@@ -143,6 +143,13 @@ class Drift(Struct, gc=False):
     proposal: str = ""
 
 
+class Unsure(Struct, gc=False):
+    """How often in a row a holding's lines proved nothing, and the last one's as-of."""
+
+    reads: int = 0
+    hi: int = 0
+
+
 class Resolved(Struct, frozen=True, gc=False):
     """A suspect or break that is over, and why."""
 
@@ -218,6 +225,7 @@ class State(Struct, gc=False):
     recent: dict[str, list[Entry]] = field(default_factory=dict)
     horizon: dict[str, int] = field(default_factory=dict)
     readings: dict[str, Reading] = field(default_factory=dict)
+    unsure: dict[str, Unsure] = field(default_factory=dict)
     suspects: dict[str, Drift] = field(default_factory=dict)
     breaks: dict[str, Drift] = field(default_factory=dict)
     resolved: list[Resolved] = field(default_factory=list)

@@ -1,8 +1,9 @@
 """The oracle: knows the world's truth, watches our books, and shares no code with either.
 
 The law, checked after every event of the world and every step of ours: a difference between truth
-and books is *in flight* (a fact younger than the detection bound) or *named* (an open suspect or
-break with that holding and signed size). What is older and unnamed is silent.
+and books is *in flight* (a fact younger than the detection bound, or whose telling is on the wire)
+or *named* (an open suspect or break with that holding and signed size). What is older and unnamed
+is silent. A difference is as old as the time since its holding was last equal or rightly named.
 
 The clock of an account stands still while its statements cannot be read (the wire or the venue
 spoils them, or our node is down): that time is reported apart, never hidden.
@@ -167,7 +168,7 @@ class Oracle:
             self._alarmed.pop(name, None)
             return
         if self._explained(name, unbooked, wrong, named, doubt, usable - bound):
-            if named:
+            if named or any(born < usable - bound for _, born in unbooked.values()):
                 self._named_at[name] = usable
             if -doubt <= wrong <= doubt:
                 self._wrong_since.pop(name, None)
@@ -205,11 +206,12 @@ class Oracle:
         size = named if named is not None else ZERO
         old, young = wrong, []
         for fact, born in unbooked.values():
-            if born < oldest:
+            if born < oldest and not fact.on_wire:
                 old += fact.deltas[name]
             else:
                 young.append(fact.deltas[name])
-        if abs(old - size) <= doubt or (not young and named is None and abs(old) <= doubt):
+        equal_now = abs(old + sum(young, ZERO)) <= doubt
+        if equal_now or abs(old - size) <= doubt:
             return True
         for amount in young:
             old += amount

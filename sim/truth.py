@@ -26,6 +26,7 @@ class Fact:
     cause: str = "trade"
     lost_at: int = -1
     told_at: int = -1
+    on_wire: int = 0
 
 
 class Truth:
@@ -60,15 +61,22 @@ class Truth:
         self.on_fact(fact)
         return fact
 
+    def sent(self, facts: tuple[Fact, ...]) -> None:
+        """A frame that tells these facts left; it will be told or lost."""
+        for fact in facts:
+            fact.on_wire += 1
+
     def told(self, facts: tuple[Fact, ...]) -> None:
         """A frame that tells these facts arrived."""
         for fact in facts:
+            fact.on_wire = max(0, fact.on_wire - 1)
             if fact.told_at < 0:
                 fact.told_at = self._clock()
 
     def lost(self, facts: tuple[Fact, ...]) -> None:
         """A frame that would have told these facts never will."""
         for fact in facts:
+            fact.on_wire = max(0, fact.on_wire - 1)
             if fact.told_at < 0 and fact.lost_at < 0:
                 fact.lost_at = self._clock()
 

@@ -119,6 +119,7 @@ class Wire:
             self.world.call_in(twin.strength * MS, self._arrive, session, body, facts)
         overtaken = strikes("reorder_frame", venue)
         if overtaken:
+            self.truth.sent(facts)
             delay = self._delay("stream") + overtaken.strength * MS
             self.world.call_in(delay, self._hear, session, body, facts)
         else:
@@ -156,6 +157,7 @@ class Wire:
 
     def _arrive(self, session: Session, body: bytes, facts: tuple[Fact, ...]) -> None:
         """Deliver in order: never before what was sent earlier."""
+        self.truth.sent(facts)
         at = max(self.world.now + self._delay("stream"), session.stalled_until)
         at = max(at, session.last_arrival + 1)
         session.last_arrival = at

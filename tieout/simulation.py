@@ -269,6 +269,8 @@ class Host:
         for spec in sim.scenario.strategies:
             self._world.call_in(spec.tick_ms * MS, self._tick, self._life, spec.name)
         self.tell(NodeStarted(received_at=self._world.now, node=NODE, epoch=state.epoch + 1))
+        for site in sim.sites:
+            site.venue.resend_drop_copy()
 
     def crash(self, down_ns: int) -> None:
         """The process is gone, now; nothing of it runs to an end."""
@@ -322,9 +324,7 @@ class Host:
 
     def _drop_copy(self, site: Site) -> Callable[[bytes], None]:
         def told(body: bytes) -> None:
-            if self.node is None:
-                self._world.call_in(SECOND, told, body)  # a drop copy session resends
-            else:
+            if self.node is not None:
                 self._connectors[site.spec.account].drop_copy(body)
 
         return told

@@ -99,6 +99,21 @@ class Movement:
 
 
 @dataclass(slots=True)
+class Line:
+    """A line of the account's ledger: what a trade, an undone trade or a movement did to cash."""
+
+    kind: Literal["trade", "bust", "funding", "transfer"]
+    ref: str
+    asset: str
+    cash: Decimal
+    fee: Decimal
+    after: Decimal
+    at: int
+    trade: Trade | None = None
+    movement: Movement | None = None
+
+
+@dataclass(slots=True)
 class Position:
     """A leg: signed quantity and average entry."""
 
@@ -147,6 +162,7 @@ class Habits:
     fee_in_received: bool = False
     tells_progress: bool = False
     realised_apart: bool = False
+    forced_ids_negative: bool = False
     name_trade: Callable[[int], str] = str
     name_order: Callable[[int], str] = str
     movement_key: Callable[["Movement"], tuple[str, ...]] = field(
@@ -173,6 +189,7 @@ class Exchange:
     by_client: dict[str, Ticket] = field(default_factory=dict)
     trades: dict[str, list[Trade]] = field(default_factory=dict)
     movements: list[Movement] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
     made: int = 1000
     sequence: int = 5000
     updated_at: int = 0
@@ -254,11 +271,35 @@ class Exchange:
             held = self.positions[terms.symbol, leg].quantity
             if (held > 0) != (side == "sell") or abs(held) < quantity:
                 raise Refusal("reduce_only")
+        if self._closes(leg, side) and self._closable(terms, leg) < quantity:
+            raise Refusal("reduce_only")
         if terms.model == "spot":
             asset = terms.base if side == "sell" else terms.quote
             need = quantity if side == "sell" else quantity * (price or self.last_price(terms))
             if self.free(asset) < need:
                 raise Refusal("balance")
+
+    @staticmethod
+    def _closes(leg: str, side: Side) -> bool:
+        """Whether this side reduces that leg of a hedged account."""
+        return (leg, side) in (("long", "sell"), ("short", "buy"))
+
+    def _closable(self, terms: Terms, leg: str, besides: Ticket | None = None) -> Decimal:
+        """What of a leg no resting order is about to close."""
+        left = abs(self.positions[terms.symbol, leg].quantity)
+        for ticket in self.open.values():
+            if (ticket.symbol, ticket.leg) == (terms.symbol, leg) and ticket is not besides:
+                if self._closes(leg, ticket.side):
+                    left -= ticket.quantity - ticket.filled
+        return left
+
+    def _trim(self, symbol: str, leg: str) -> None:
+        """A leg shrank by force: orders that would close more than there is are taken off."""
+        for ticket in reversed(self.open_tickets()):
+            mine = (ticket.symbol, ticket.leg) == (symbol, leg) and self._closes(leg, ticket.side)
+            if mine and self._closable(self.terms[symbol], leg) < 0:
+                self.books[symbol].cancel(ticket.order_id)
+                self._end(ticket, "CANCELED", "position reduced")
 
     def _ticket(
         self,
@@ -448,6 +489,19 @@ class Exchange:
                     self.account, "cash", ("realised", *key[1:]), {name: apart}, trade.cause
                 ),
             )
+        if terms.model != "spot":
+            self.lines.append(
+                Line(
+                    kind="trade" if sign > 0 else "bust",
+                    ref=self.habits.name_trade(trade.trade_id) if sign > 0 else key[-1],
+                    asset=terms.settle,
+                    cash=sign * trade.realised,
+                    fee=sign * trade.fee,
+                    after=self.wallets.get(terms.settle, ZERO),
+                    at=self.clock.now_ms(),
+                    trade=trade,
+                )
+            )
         return facts
 
     def _credit(self, asset: str, amount: Decimal) -> None:
@@ -518,6 +572,10 @@ class Exchange:
         """Fill an order that its owner was told is over."""
         terms = self.terms[ticket.symbol]
         quantity = min(ticket.quantity - ticket.filled, lots * terms.lot)
+        if self._closes(ticket.leg, ticket.side):
+            quantity = min(quantity, self._closable(terms, ticket.leg, ticket))
+        if quantity <= 0:
+            return
         status = ticket.status
         self.made += 1
         price = ticket.price or self.last_price(terms)
@@ -526,6 +584,13 @@ class Exchange:
         self.open.pop(ticket.order_id, None)
         if ticket.filled < ticket.quantity:
             ticket.status = status if status != "NEW" else "CANCELED"
+
+    def may_bust(self, trade: Trade) -> bool:
+        """Whether undoing the trade leaves each leg of a hedged account on its own side of zero."""
+        leg, side = trade.ticket.leg, trade.side
+        if leg not in ("long", "short") or self._closes(leg, side):
+            return True
+        return trade.quantity <= abs(self.positions[trade.ticket.symbol, leg].quantity)
 
     def bust(self, trade: Trade, bust_id: str) -> None:
         """Undo a trade. Its order keeps its status; wallets and position go back."""
@@ -536,6 +601,7 @@ class Exchange:
             position = self.positions[terms.symbol, trade.ticket.leg]
             position.quantity += sign * trade.quantity
             position.updated_at = self.clock.now_ms()
+            position.entry = position.entry or trade.price
         key = (terms.symbol, bust_id)
         facts = self._record(terms, trade, -1, key, "bust")
         self.speaker.on_bust(trade, bust_id, facts)
@@ -551,6 +617,8 @@ class Exchange:
             position = self.positions[terms.symbol, ticket.leg]
             position.quantity += sign * busted.quantity
             position.updated_at = now
+            position.entry = position.entry or price
+            position.trade_id, position.sequence = self.made, self.sequence
         trade = replace(
             busted,
             trade_id=self.made,
@@ -577,8 +645,34 @@ class Exchange:
         self.made += 1
         ticket = self._ticket(f"{prefix}-{self.made}", symbol, side, quantity, "ioc", price, leg, True)
         self.made += 1
-        self._fill(terms, ticket, self.made, quantity, price, False, cause)
+        trade_id = -self.made if self.habits.forced_ids_negative else self.made
+        self._fill(terms, ticket, trade_id, quantity, price, False, cause)
+        self._trim(symbol, leg)
         return True
+
+    def flatten(self) -> None:
+        """Somebody takes all orders off and closes every position by hand."""
+        for ticket in self.open_tickets():
+            self.cancel(ticket)
+        for (symbol, leg), position in self.positions.items():
+            if position.quantity:
+                terms, quantity = self.terms[symbol], abs(position.quantity)
+                side: Side = "sell" if position.quantity > 0 else "buy"
+                price = self.last_price(terms)
+                ticket = self._ticket("", symbol, side, quantity, "market", price, leg, True)
+                self.made += 1
+                self._fill(terms, ticket, self.made, quantity, price, False, "trade")
+
+    def keep_legs(self, *, hedged: bool) -> None:
+        """Change the position mode; raises `Refusal` unless the account is flat and has no order."""
+        if self.open or any(position.quantity for position in self.positions.values()):
+            raise Refusal("mode_busy")
+        self.positions = {
+            (symbol, leg): Position()
+            for symbol, terms in self.terms.items()
+            for leg in (("long", "short") if hedged else ("net",))
+            if terms.model != "spot"
+        }
 
     def pay_funding(self, symbol: str, rate: Decimal) -> None:
         """Each leg pays (or gets) rate x value."""
@@ -602,6 +696,18 @@ class Exchange:
         self._credit(asset, amount)
         movement = Movement(self.made, kind, symbol, asset, amount, self.clock.now_ms())
         self.movements.append(movement)
+        self.lines.append(
+            Line(
+                kind=kind,
+                ref=str(movement.number),
+                asset=asset,
+                cash=amount,
+                fee=ZERO,
+                after=self.wallets[asset],
+                at=movement.at,
+                movement=movement,
+            )
+        )
         name = f"{self.account}/{asset}/cash"
         key = self.habits.movement_key(movement)
         fact_kind: Literal["funding", "cash"] = "funding" if kind == "funding" else "cash"

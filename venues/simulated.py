@@ -75,7 +75,9 @@ class SimulatedVenue:
     skew_ns: int = 0
     exchange: Exchange = field(init=False)
     on_dropcopy: Callable[[bytes], None] = field(default=lambda body: None)
+    drop_copied: list[bytes] = field(default_factory=list)
     _said: dict[str, deque[tuple[int, bytes]]] = field(default_factory=dict)
+    _lied: dict[str, None] = field(default_factory=dict)
     _silent: bool = False
     _quarter: int = 0
 
@@ -136,14 +138,21 @@ class SimulatedVenue:
             old = [body for at, body in said if at <= until]
             if old:
                 return 200, old[-1]
-        lie = "wild_statement" if self.faults.strikes("wild_statement", self.name) else ""
-        lie = "empty_statement" if self.faults.strikes("empty_statement", self.name) else lie
+        lie = "" if kind in self._lied else self._drawn_lie()
+        self._lied.pop(kind, None)
         if lie:
+            self._lied[kind] = None  # one statement is wrong, never two in a row
             self.truth.statement_path(f"{self.account} {kind}", good=False)
             return self._lie(asked, empty=lie == "empty_statement")
         status, body = self.words.answer(self.exchange, asked)
         said.append((self.world.now, body))
         return status, body
+
+    def _drawn_lie(self) -> str:
+        for lie in ("wild_statement", "empty_statement"):
+            if self.faults.strikes(lie, self.name):
+                return lie
+        return ""
 
     def _lie(self, asked: Asked, *, empty: bool) -> Answer:
         """Answer from wallets and positions that are not the true ones."""
@@ -256,7 +265,13 @@ class SimulatedVenue:
 
     def _tell_dropcopy(self, bodies: list[bytes]) -> None:
         for body in bodies:
+            self.drop_copied.append(body)
             self.on_dropcopy(body)
+
+    def resend_drop_copy(self) -> None:
+        """A new drop copy session: FIX sends the day's messages again, from the first."""
+        for body in self.drop_copied:
+            self.world.call_in(self.wire.latency.median, self.on_dropcopy, body)
 
 
 BAD: dict[str, Any] = {"quantity": "0", "qty": "0", "sz": "0", "base_size": "0"}

@@ -4,4 +4,4 @@ from venues.binance_spot.decoder import decode
 from venues.binance_spot.requests import request
 from venues.dialect import Dialect
 
-DIALECT = Dialect(venue="binance_spot", request=request, decode=decode)
+DIALECT = Dialect(venue="binance_spot", request=request, decode=decode, ledger=True)

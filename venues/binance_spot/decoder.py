@@ -13,6 +13,7 @@ from typing import Any
 from core.effects import (
     CancelOrder,
     FetchFills,
+    FetchLedger,
     FetchOpenOrders,
     FetchStatement,
     PlaceOrder,
@@ -35,7 +36,7 @@ from core.events import (
 from core.frames import Frame
 from core.money import ASSET_DECIMALS, parse, price, quantity
 from venues import dropcopy
-from venues.binance_spot.requests import FILLS_PER_PAGE
+from venues.binance_spot.requests import FILLS_PER_PAGE, MOVES_PER_PAGE
 from venues.reading import (
     MS,
     Unreadable,
@@ -176,14 +177,15 @@ def _account_position(frame: Frame, told: Json, decimals: Decimals) -> list[Even
 
 def _balance_update(frame: Frame, told: Json, decimals: Decimals) -> list[Event]:
     # The venue gives a movement no id: asset, time and size together are its natural key.
+    amount = _amount(told["d"], told["a"], decimals)
     return [
         CashMoved(
             received_at=frame.received_at,
             frame=frame.number,
             account=frame.account,
-            movement_id=f"{told['a']}:{told['T']}:{told['d']}",
+            movement_id=f"{told['a']}:{told['T']}:{amount}",
             asset=told["a"],
-            amount=_amount(told["d"], told["a"], decimals),
+            amount=amount,
             reason="transfer",
             occurred_at=told["T"] * MS,
         )
@@ -243,6 +245,8 @@ def _answer(frame: Frame, decimals: Decimals) -> list[Event]:
             return _account(frame, _object(told), decimals)
         case FetchFills():
             return _my_trades(frame, about, _array(told), decimals)
+        case FetchLedger():
+            return _transfers(frame, about, _object(told), decimals)
         case RenewStream():
             return dismissed(frame, "the stream's key was renewed")
         case _:
@@ -376,6 +380,36 @@ def _my_trade(frame: Frame, line: Json, decimals: Decimals) -> Event:
         fee_asset=line["commissionAsset"],
         maker=line["isMaker"],
         occurred_at=line["time"] * MS,
+    )
+
+
+def _transfers(frame: Frame, about: FetchLedger, told: Json, decimals: Decimals) -> list[Event]:
+    # Read forward by time, the last millisecond again: repeats are echoes, equal times are not lost.
+    rows = told.get("rows") or []
+    events: list[Event] = [_transfer(frame, line, decimals) for line in rows]
+    since, _, page = (about.after or "0:1").partition(":")
+    if len(rows) >= MOVES_PER_PAGE:
+        events.append(page_end(frame, "ledger", f"{since}:{int(page) + 1}", more=True))
+    else:
+        last = max([int(since), *(line["timestamp"] for line in rows)])
+        events.append(page_end(frame, "ledger", f"{last}:1", more=False))
+    return events
+
+
+def _transfer(frame: Frame, line: Json, decimals: Decimals) -> Event:
+    # The stream's balanceUpdate names no tranId, so both tellings are keyed by what both have.
+    out = line["type"].startswith("MAIN_")
+    text = f"-{line['amount']}" if out else line["amount"]
+    amount = _amount(text, line["asset"], decimals)
+    return CashMoved(
+        received_at=frame.received_at,
+        frame=frame.number,
+        account=frame.account,
+        movement_id=f"{line['asset']}:{line['timestamp']}:{amount}",
+        asset=line["asset"],
+        amount=amount,
+        reason="transfer",
+        occurred_at=line["timestamp"] * MS,
     )
 
 

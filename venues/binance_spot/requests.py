@@ -4,6 +4,7 @@ from core.effects import (
     CancelOrder,
     Effect,
     FetchFills,
+    FetchLedger,
     FetchOpenOrders,
     FetchStatement,
     PlaceOrder,
@@ -14,6 +15,7 @@ from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS, show
 from venues.dialect import Request
 
 FILLS_PER_PAGE = 1000
+MOVES_PER_PAGE = 100
 
 
 def request(effect: Effect) -> Request:
@@ -34,6 +36,13 @@ def request(effect: Effect) -> Request:
             after = int(effect.after or "-1") + 1
             params = {"symbol": effect.instrument, "fromId": str(after), "limit": FILLS_PER_PAGE}
             return Request("GET", "/api/v3/myTrades", dict(params))
+        case FetchLedger():
+            since, _, page = (effect.after or "0:1").partition(":")
+            return Request(
+                "GET",
+                "/sapi/v1/asset/transfer",
+                {"startTime": since, "current": page, "size": MOVES_PER_PAGE},
+            )
         case RenewStream():
             return Request("PUT", "/api/v3/userDataStream")
         case _:

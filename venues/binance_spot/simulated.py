@@ -29,7 +29,7 @@ def amount(number: Decimal) -> str:
 
 def movement_key(movement: Movement) -> tuple[str, ...]:
     """The venue gives a movement no id; this is all there is to know it by."""
-    return ("transfer", f"{movement.asset}:{movement.at}:{amount(movement.amount)}")
+    return ("transfer", f"{movement.asset}:{movement.at}:{int(movement.amount.scaleb(8))}")
 
 
 class Words:
@@ -160,6 +160,8 @@ class Words:
                 return self._account(exchange)
             case "GET", "/api/v3/myTrades":
                 return self._my_trades(exchange, params)
+            case "GET", "/sapi/v1/asset/transfer":
+                return self._transfers(exchange, params)
             case "PUT", "/api/v3/userDataStream":
                 return {}
             case _:
@@ -258,6 +260,24 @@ class Words:
             }
             for trade in page[:limit]
         ]
+
+    def _transfers(self, exchange: Exchange, params: dict[str, Any]) -> object:
+        since, page, size = int(params["startTime"]), int(params["current"]), int(params["size"])
+        moves = [move for move in exchange.movements if move.at >= since]
+        return {
+            "total": len(moves),
+            "rows": [
+                {
+                    "asset": move.asset,
+                    "amount": amount(abs(move.amount)),
+                    "type": "MAIN_UMFUTURE" if move.amount < 0 else "UMFUTURE_MAIN",
+                    "status": "CONFIRMED",
+                    "tranId": move.number,
+                    "timestamp": move.at,
+                }
+                for move in moves[(page - 1) * size : page * size]
+            ],
+        }
 
 
 def _kind(ticket: Ticket) -> str:

@@ -1,0 +1,251 @@
+"""Every dialect reads every sample of its venue: real payloads, kept outside the repository.
+
+A module `tests/samples_DIALECT.py` claims venues of the index and says, by hand and from the
+venue's documentation, what each verbatim sample tells:
+
+    DIALECT = "binance_usdm"                 # a dialect of tieout/twins.py
+    VENUES = ("binanceusdm",)                # names in the index whose samples it claims
+    def about(sample) -> Effect              # what a REST sample answers, from its kind and name
+    EXPECTED = {"sample-id": [fact, ...]}    # one list for each verbatim sample, in order
+
+A fact is a tuple of texts, made from an event by `fact` below; what it leaves out was not told. A
+frame that is quarantined or dismissed is `("quarantined",)` or `("dismissed",)`; a read without a
+usable answer is `("failed", about)`. Every other sample must give events or a reason.
+"""
+
+import importlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from core.events import (
+    CashMoved,
+    Event,
+    FillReported,
+    FrameDismissed,
+    FrameQuarantined,
+    FundingPaid,
+    HeartbeatHeard,
+    OpenOrdersReported,
+    OrderMissing,
+    OrderReported,
+    PageReported,
+    ProgressReported,
+    RequestFailed,
+    StatementReported,
+    StreamClosed,
+)
+from core.frames import Frame
+from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS, show
+from tieout.twins import READERS
+
+HERE = Path(__file__).parent
+NAMES = sorted(path.stem for path in HERE.glob("samples_*.py"))
+MODULES: dict[str, ModuleType] = {n: importlib.import_module(f"tests.{n}") for n in NAMES}
+MS = 1_000_000
+NOW = 1_800_000_000_000 * MS
+ASKED = NOW - 20 * MS
+DECIMALS: Mapping[str, int] = {}
+TOLD: dict[str, Counter[str]] = {}
+
+pytestmark = pytest.mark.parametrize("name", NAMES)
+
+
+def test_a_verbatim_sample_tells_what_we_expect(name: str, samples: Path) -> None:
+    """For each payload as a venue sent it: these facts, no more and no fewer."""
+    module = MODULES[name]
+    wrong = {}
+    for sample in claimed(module, samples):
+        if sample["verbatim"]:
+            told = [fact(event) for event in read(module, sample)]
+            count(name, "verbatim")
+            if sample["id"] in module.EXPECTED:
+                count(name, "expected by hand")
+            if told != module.EXPECTED.get(sample["id"]):
+                wrong[sample["id"]] = told
+    assert wrong == {}
+
+
+def test_no_sample_raises_and_none_is_silent(name: str, samples: Path) -> None:
+    """A reconstructed payload gives events too, or is put aside with a reason."""
+    module = MODULES[name]
+    for sample in claimed(module, samples):
+        events = read(module, sample)
+        assert events, sample["id"]
+        for event in events:
+            assert event.received_at == NOW, sample["id"]
+            if isinstance(event, (FrameQuarantined, FrameDismissed, RequestFailed)):
+                assert event.reason, sample["id"]
+        aside = [e for e in events if isinstance(e, (FrameQuarantined, RequestFailed))]
+        dismissed = [e for e in events if isinstance(e, FrameDismissed)]
+        count(name, "samples")
+        count(name, "quarantined", bool(aside))
+        count(name, "dismissed", bool(dismissed) and len(dismissed) == len(events))
+        count(name, "events", len(events) - len(aside) - len(dismissed))
+
+
+def test_every_expectation_has_its_sample(name: str, samples: Path) -> None:
+    """A table that names a sample which is not there expects nothing."""
+    module = MODULES[name]
+    assert set(module.EXPECTED) <= {sample["id"] for sample in claimed(module, samples)}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def table(request: pytest.FixtureRequest) -> Any:
+    """When all is read: how much of it there was, per dialect."""
+    yield
+    if not TOLD:
+        return
+    columns = ("samples", "verbatim", "expected by hand", "quarantined", "dismissed", "events")
+    lines = ["", "samples".ljust(24) + "".join(column.rjust(18) for column in columns)]
+    for name, counts in sorted(TOLD.items()):
+        lines.append(name.ljust(24) + "".join(str(counts[c]).rjust(18) for c in columns))
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        print("\n".join(lines))
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def claimed(module: ModuleType, samples: Path) -> list[dict[str, Any]]:
+    """The samples of the venues that the module claims, body included."""
+    index = json.loads((samples / "venues" / "index.json").read_text())
+    cases = [case for case in index if case["venue"] in module.VENUES]
+    return [json.loads((samples / "venues" / case["file"]).read_text()) for case in cases]
+
+
+def read(module: ModuleType, sample: dict[str, Any]) -> list[Event]:
+    """What the dialect makes of a sample."""
+    rest = sample["channel"] == "rest"
+    frame = Frame(
+        number=7,
+        account=f"{module.DIALECT}/main",
+        channel="rest" if rest else "stream",
+        received_at=NOW,
+        body=sample["raw_text"].encode(),
+        epoch=1,
+        about=module.about(sample) if rest else None,
+        asked_at=ASKED if rest else 0,
+    )
+    return READERS[module.DIALECT](frame, DECIMALS)
+
+
+def count(name: str, what: str, how_many: int = 1) -> None:
+    TOLD.setdefault(name.removeprefix("samples_"), Counter())[what] += how_many
+
+
+# --- an event as a short fact --------------------------------------------------------------------
+
+
+def fact(event: Event) -> tuple[object, ...]:
+    """The event as texts a person would write down; what is not told is left out."""
+    match event:
+        case FillReported():
+            return tuple(
+                part
+                for part in (
+                    "fill",
+                    event.instrument,
+                    event.leg if event.leg != "net" else "",
+                    _deal(event.side, event.quantity, event.price),
+                    f"id {event.fill_id}",
+                    f"order {event.order_id}",
+                    f"client {event.client_order_id}" if event.client_order_id else "",
+                    f"value {show(event.value, 8)}" if event.value is not None else "",
+                    f"fee {show(event.fee, 8)} {event.fee_asset}" if event.fee_asset else "",
+                    f"realised {show(event.realised, 8)}" if event.realised is not None else "",
+                    f"sequence {event.sequence}" if event.sequence else "",
+                    "maker" if event.maker else "",
+                    event.cause if event.cause != "trade" else "",
+                    _at(event.occurred_at),
+                )
+                if part
+            )
+        case ProgressReported():
+            return tuple(
+                part
+                for part in (
+                    "progress",
+                    event.instrument,
+                    f"{event.side} {show(event.quantity, QUANTITY_DECIMALS)}",
+                    f"average {show(event.average_price, PRICE_DECIMALS)}"
+                    f" step {show(event.average_price_step, PRICE_DECIMALS)}",
+                    f"order {event.order_id}",
+                    f"client {event.client_order_id}" if event.client_order_id else "",
+                    f"value {show(event.value, 8)}" if event.value is not None else "",
+                    f"fee {show(event.fee, 8)} {event.fee_asset}",
+                    _at(event.occurred_at),
+                )
+                if part
+            )
+        case OrderReported():
+            deal = _deal(event.side, event.quantity, event.price) if event.side else ""
+            filled = show(max(0, event.filled_quantity), QUANTITY_DECIMALS)
+            return tuple(
+                part
+                for part in (
+                    "order",
+                    event.instrument,
+                    event.leg if event.leg != "net" else "",
+                    event.status,
+                    deal,
+                    f"filled {filled}" if event.filled_quantity >= 0 else "",
+                    f"id {event.order_id}" if event.order_id else "",
+                    f"client {event.client_order_id}" if event.client_order_id else "",
+                    event.reason,
+                    _at(event.occurred_at),
+                )
+                if part
+            )
+        case StatementReported():
+            rows = tuple(
+                f"{row.subject}/{row.leg} {show(row.amount, 8)}"
+                + (f" {_at(row.as_of)}" if row.as_of else "")
+                + (f" sequence {row.sequence}" if row.sequence else "")
+                for row in event.rows
+            )
+            whole = "complete" if event.complete else "pushed"
+            return (event.kind, whole, *((_at(event.as_of),) if event.as_of else ()), *rows)
+        case FundingPaid():
+            paid = f"{show(event.amount, 8)} {event.asset}"
+            return ("funding", event.instrument, f"id {event.funding_id}", paid, _at(event.occurred_at))
+        case CashMoved():
+            moved = f"{show(event.amount, 8)} {event.asset}"
+            return (event.reason, f"id {event.movement_id}", moved, _at(event.occurred_at))
+        case PageReported():
+            return ("page", event.subject, event.through, "more" if event.more else "end")
+        case OpenOrdersReported():
+            return ("open orders", *event.client_order_ids)
+        case OrderMissing():
+            return ("missing", event.client_order_id)
+        case RequestFailed():
+            return ("failed", event.about)
+        case StreamClosed():
+            return ("closed", event.reason)
+        case HeartbeatHeard():
+            return ("heartbeat",)
+        case FrameQuarantined():
+            return ("quarantined",)
+        case FrameDismissed():
+            return ("dismissed",)
+        case _:
+            return (type(event).__name__,)
+
+
+def _deal(side: str | None, units: int, price: int) -> str:
+    at = f" @ {show(price, PRICE_DECIMALS)}" if price else ""
+    return f"{side} {show(units, QUANTITY_DECIMALS)}{at}"
+
+
+def _at(ns: int) -> str:
+    """Milliseconds, with the rest in nanoseconds where there is one."""
+    if not ns:
+        return ""
+    whole, rest = divmod(ns, MS)
+    return f"at {whole}" + (f"+{rest}ns" if rest else "")
