@@ -22,7 +22,7 @@ from core.events import (
 from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS, TEN_TO, rescale
 from core.state import Account, Entry, Listing, Orphan, Posting, Progress, State
 
-Booked = Literal["booked", "echo", "conflict", "unlisted"]
+Booked = Literal["booked", "with_fill", "echo", "conflict", "unlisted"]
 
 RECENT_MAX = 256
 RECENT_KEPT = 128
@@ -58,7 +58,11 @@ def attribute(state: State, orphan: Orphan, strategy: str) -> None:
 
 
 def book_bust(state: State, account: Account, event: FillBusted, strategy: str) -> Booked:
-    """Book the reverse of a fill that the venue undid; order against the fill does not matter."""
+    """Book the reverse of a fill that the venue undid.
+
+    A bust tells its fill's terms: where the fill itself was never told, both are booked here, and a
+    late telling of it is an echo.
+    """
     listing = account.listings.get(event.instrument)
     if listing is None:
         return "unlisted"
@@ -70,8 +74,13 @@ def book_bust(state: State, account: Account, event: FillBusted, strategy: str) 
     account.seen[key] = content
     lines = fill_postings(state, account, listing, event, strategy)
     undone = [Posting(line.holding, line.figure, -line.amount) for line in lines]
+    fill_key = f"{event.instrument}:{listing.listing}:{event.fill_id}:{event.side}"
+    told = fill_key in account.seen
+    if not told:
+        account.seen[fill_key] = f"{event.order_id} {event.quantity} {event.price}"
+        undone = lines + undone
     post(state, undone, event.occurred_at, event.sequence)
-    return "booked"
+    return "booked" if told else "with_fill"
 
 
 def book_progress(state: State, account: Account, event: ProgressReported, strategy: str) -> Booked:

@@ -30,19 +30,21 @@ class PlaceOrder(Wish, frozen=True, kw_only=True, gc=False):
 
 
 class CancelOrder(Wish, frozen=True, kw_only=True, gc=False):
-    """Take an order back."""
+    """Take an order back. `order_id` is the venue's own, "" while it has not told us."""
 
     account: str
     client_order_id: str
     instrument: str
+    order_id: str = ""
 
 
 class QueryOrder(Wish, frozen=True, kw_only=True, gc=False):
-    """Ask what became of an order."""
+    """Ask what became of an order. `order_id` is the venue's own, "" while it has not told us."""
 
     account: str
     client_order_id: str
     instrument: str
+    order_id: str = ""
 
 
 class FetchOpenOrders(Wish, frozen=True, kw_only=True, gc=False):

@@ -257,6 +257,7 @@ class FillBusted(Fact, frozen=True, kw_only=True, gc=False):
     quantity: int
     price: int
     occurred_at: int
+    order_id: str = ""
     client_order_id: str = ""
     leg: Leg = "net"
     value: int | None = None

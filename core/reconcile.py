@@ -6,7 +6,8 @@ Rule 1. A line that disagrees is a *reading*: parked while what would explain it
 wire (`settle_ns`), then judged.
 Rule 2. A reading that stays wrong is a *suspect*: it names holding and signed size, and asks for the
 venue's own record. It becomes a *break* only when a back-fill that began after it, and a statement
-asked for after that, leave it standing. One read alone never makes a break.
+asked for after that, leave it standing. One read alone never makes a break, and an absurd one (all
+gone, more than doubled) must insist.
 Rule 3. Suspects and breaks are judged again at every posting to their holding and at every later
 line, and close themselves with the evidence named. Nothing is repaired in silence.
 """
@@ -185,10 +186,17 @@ def _differs(
     fresh = reading.asked_at > account.backfill.finished_at
     suspect.reading, suspect.size = reading, size
     suspect.reads += 1
-    if suspect.survived and fresh and (same or suspect.reads >= READS_MAX):
+    enough = READS_MAX if _implausible(state, reading) else 2
+    if suspect.survived and fresh and suspect.reads >= (enough if same else READS_MAX):
         return _break(state, account, suspect, now)
     suspect.survived = suspect.survived and same
     return request_backfill(state, account, now)
+
+
+def _implausible(state: State, reading: Reading) -> bool:
+    """All gone, or doubled and more: more likely a bad read than the truth; it must insist."""
+    ours = abs(state.holdings.get(reading.holding, 0))
+    return ours > 0 and (reading.told == 0 or abs(reading.told) > 2 * ours)
 
 
 def _break(state: State, account: Account, suspect: Drift, now: int) -> list[Effect]:

@@ -160,16 +160,16 @@ def _on_progress(state: State, event: ProgressReported) -> list[Effect]:
 
 def _on_bust(state: State, event: FillBusted) -> list[Effect]:
     account = _heard(state, event)
-    order = trading.order_of(state, account, event.client_order_id, "")
+    order = trading.order_of(state, account, event.client_order_id, event.order_id)
     strategy = order.strategy if order is not None else trading.UNATTRIBUTED
     booked = books.book_bust(state, account, event, strategy)
     count(state, f"busts_{booked}/{account.name}")
     if booked == "echo":
         return []
-    if booked != "booked":
+    if booked in ("conflict", "unlisted"):
         return _strange(state, account, event.instrument, booked, event.frame, event.received_at)
     reconcile.on_posted(state, "bust", event.frame, event.received_at)
-    return trading.on_filled(state, order, -event.quantity)
+    return trading.on_filled(state, order, -event.quantity if booked == "booked" else 0)
 
 
 def _on_funding(state: State, event: FundingPaid) -> list[Effect]:

@@ -100,6 +100,7 @@ def _cancel(order: Order) -> Effect:
         account=order.account,
         client_order_id=order.client_order_id,
         instrument=order.instrument,
+        order_id=order.order_id,
     )
 
 
@@ -212,7 +213,10 @@ def on_order_alarm(state: State, name: str, now: int) -> list[Effect]:
 
 def _query(order: Order) -> Effect:
     return QueryOrder(
-        account=order.account, client_order_id=order.client_order_id, instrument=order.instrument
+        account=order.account,
+        client_order_id=order.client_order_id,
+        instrument=order.instrument,
+        order_id=order.order_id,
     )
 
 

@@ -93,6 +93,7 @@ class Oracle:
         self._wrong_since: dict[str, int] = {}
         self._named_at: dict[str, int] = {}
         self._pending: dict[int, Fact] = {}
+        self._born_usable: dict[int, int] = {}
         self._alarmed: dict[str, None] = {}
         self.books: Books | None = None
         self.silent: list[Silence] = []
@@ -105,7 +106,7 @@ class Oracle:
     # --- the truth moves -------------------------------------------------------------------------
 
     def _on_fact(self, fact: Fact) -> None:
-        born = self._usable(fact.account, fact.at)
+        born = self._born_usable[fact.number] = self._usable(fact.account, fact.at)
         self._pending[fact.number] = fact
         for name in fact.deltas:
             self._unbooked.setdefault(name, {})[fact.number] = (fact, born)
@@ -168,7 +169,8 @@ class Oracle:
             self._alarmed.pop(name, None)
             return
         if self._explained(name, unbooked, wrong, named, doubt, usable - bound):
-            if named or any(born < usable - bound for _, born in unbooked.values()):
+            equal = -doubt <= truth - ours <= doubt
+            if named or equal or any(born < usable - bound for _, born in unbooked.values()):
                 self._named_at[name] = usable
             if -doubt <= wrong <= doubt:
                 self._wrong_since.pop(name, None)
@@ -230,7 +232,7 @@ class Oracle:
     # --- drift -----------------------------------------------------------------------------------
 
     def _born(self, fact: Fact) -> Drifted:
-        drift = Drifted(fact, self._usable(fact.account, fact.at))
+        drift = Drifted(fact, self._born_usable[fact.number])
         self.drifted[fact.number] = self._open_drift[fact.number] = drift
         return drift
 
@@ -242,6 +244,15 @@ class Oracle:
             if self._is_named(drift.fact, books):
                 self._open_drift.pop(number)
                 self._found(drift, "named")
+            elif self._cancels_out(drift.fact):
+                # A lost fill that was busted since: there is no difference that could be found.
+                drift.born_usable = self._usable(drift.fact.account, self._truth.now())
+
+    def _cancels_out(self, fact: Fact) -> bool:
+        for name in fact.deltas:
+            if sum((other.deltas[name] for other, _ in self._unbooked[name].values()), ZERO):
+                return False
+        return True
 
     def _is_named(self, fact: Fact, books: Books) -> bool:
         """A suspect or break has a holding of the fact with a size that includes it."""

@@ -19,7 +19,7 @@ from sim.dice import Dice, Stream
 from tests.kill_child import Fill, Told, boot, frame_of, read, truth
 from tests.vfs import Disk
 from tieout import sqlite_store
-from tieout.sqlite_store import JournalError, SqliteStore, anchor_path
+from tieout.sqlite_store import JournalError, JournalFailed, SqliteStore, anchor_path
 from tieout.verify import verify
 
 GROUPS = 60
@@ -180,3 +180,46 @@ def test_without_its_anchor_the_loss_itself_is_seen(tmp_path: Path) -> None:
     blind = [told._replace(anchor=b"") for told in unsynced.acknowledged]
     found = every_failure(unsynced._replace(acknowledged=blind), tmp_path, 0)
     assert any("acknowledged up to" in wrong for wrong in found)
+
+
+def test_a_full_disk_hands_out_nothing_and_the_commit_can_be_tried_again(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "journal.db")
+    node = boot(store)
+    node.commit()
+    before = store.last()
+    pages = store._connection.execute("PRAGMA page_count").fetchone()
+    assert pages is not None
+    store._connection.execute(f"PRAGMA max_page_count = {pages[0]}")
+    fills = tuple(Fill(i, "buy", 1, 1, 1) for i in range(1, 200))
+    node.deliver(frame_of(node, msgspec.json.encode(Told("opened", epoch=1))))
+    node.deliver(frame_of(node, msgspec.json.encode(Told("fill", fills=fills))))
+    with pytest.raises(JournalFailed, match="full"):
+        node.commit()
+    assert store.last() == before
+    store._connection.execute("PRAGMA max_page_count = 100000")
+    assert node.commit()
+    assert len(list(store.records())) == node.journal.next_number - 1
+    store.close()
+    assert verify(store.path).status == "sound"
+
+
+def test_a_failing_disk_ends_the_store(tmp_path: Path) -> None:
+    """After a failed sync nobody knows what the disk holds: nothing passes until it is reopened."""
+    disk = Disk("failing")
+    store = SqliteStore(tmp_path / "journal.db", vfs=disk.name)
+    node = boot(store)
+    node.commit()
+    last, _ = store.last()
+    node.deliver(frame_of(node, msgspec.json.encode(Told("opened", epoch=1))))
+    disk.fails = True
+    with pytest.raises(JournalFailed, match="disk"):
+        node.commit()
+    disk.fails = False
+    with pytest.raises(JournalFailed, match="open it anew"):
+        node.commit()
+    store.close()
+    disk.unregister()
+    again = SqliteStore(tmp_path / "journal.db")
+    assert again.last()[0] in (last, node.journal.next_number - 1)
+    again.close()
+    assert verify(again.path).status == "sound"

@@ -14,13 +14,15 @@ from google_crc32c import value as crc32c
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.events import HeartbeatHeard, NodeStarted
 from core.gate import BreakGate
 from core.journal import Journal, Record, digest_of, encode_state, link
 from core.node import Node
 from sim.memory_store import MemoryStore
-from tests.kill_child import Fill, Told, boot, founding, frame_of, read
+from tests.kill_child import ACCOUNT, Fill, Told, boot, founding, frame_of, read
 from tieout.replay import replay
 from tieout.sqlite_store import (
+    AnchorFile,
     JournalDamaged,
     NotAJournal,
     SqliteStore,
@@ -169,6 +171,7 @@ EDITS = {
     "UPDATE identities SET number = number + 1": "identities",
     "UPDATE blobs SET data = zeroblob(20)": "blobs.data",
     "DELETE FROM blobs": "blobs.data",
+    "INSERT INTO blobs VALUES(zeroblob(32), zeroblob(9))": "blobs.data",
     "UPDATE snapshots SET state = CAST(state || ' ' AS BLOB)": "snapshots.state",
     "UPDATE snapshots SET number = 3": "snapshots.number",
     "UPDATE meta SET value = 'other' WHERE key = 'node'": "meta",
@@ -187,6 +190,24 @@ def test_an_edited_journal_is_damaged_and_the_place_is_named(
     assert verdict.status == "damaged"
     assert EDITS[statement] in str(verdict)
     assert verdict.exit_status == 1
+
+
+def test_a_flaw_in_what_sqlite_keeps_for_itself_is_damage(written: Written, tmp_path: Path) -> None:
+    """The count of free pages, in the file's header: no record is touched."""
+    path = written.copy(tmp_path)
+    path.write_bytes(written.bytes[:39] + bytes([written.bytes[39] ^ 1]) + written.bytes[40:])
+    assert reread(path) == written.records
+    assert "structure" in str(verify(path))
+
+
+def test_an_event_whose_cause_is_no_frame_is_damage(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "journal.db")
+    journal = Journal(store)
+    journal.event(NodeStarted(received_at=1, node="toy", epoch=1))
+    journal.event(HeartbeatHeard(received_at=2, frame=1, account=ACCOUNT, epoch=1))
+    journal.commit()
+    store.close()
+    assert "record 2, records.cause: expected a frame at 1, found event" in str(verify(store.path))
 
 
 def test_one_flaw_is_reported_once(written: Written, tmp_path: Path) -> None:
@@ -476,10 +497,13 @@ def test_an_effect_that_comes_out_otherwise_is_shown(written: Written) -> None:
 
 
 def test_an_effect_that_was_not_recorded_is_shown(written: Written) -> None:
-    lost = next(record for record in written.records if record.kind == "effect")
+    """The last of its event's, so that the next event is where it is missed."""
+    after = next(record for record in written.records if record.name == "InstrumentListed")
     store = MemoryStore()
-    store.committed = [record for record in written.records if record is not lost]
-    assert replay(store).differences[0].number == lost.number + 1
+    store.committed = [r for r in written.records if r.number != after.number - 1]
+    (difference,) = replay(store).differences
+    assert (difference.number, difference.recorded) == (after.number, "")
+    assert "SetAlarm" in difference.computed
 
 
 def test_replay_of_a_damaged_journal_says_so(written: Written, tmp_path: Path) -> None:
@@ -502,6 +526,20 @@ def test_a_simulated_crash_loses_what_was_not_committed() -> None:
     assert store.crash() > 0
     assert list(store.records()) == kept
     assert Journal(store).next_number == len(kept) + 1
+
+
+def test_a_boot_is_on_the_disk_before_ids_are_chosen_under_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a boot syncs the anchor: every other commit keeps to one sync."""
+    synced: list[int] = []
+    monkeypatch.setattr(AnchorFile, "sync", lambda file: synced.append(file.read().epoch))
+    store = SqliteStore(tmp_path / "journal.db")
+    node = boot(store)
+    node.commit()
+    tell(node, 10)
+    store.close()
+    assert synced == [0, 1]
 
 
 def test_the_newest_snapshot_that_is_whole_is_given(written: Written, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ class Disk:
     def __init__(self, name: str) -> None:
         self.name = name
         self.log: list[Op] = []
+        self.fails = False  # every sync from now on
         self._vfs = _Vfs(self)
 
     def unregister(self) -> None:
@@ -126,5 +127,7 @@ class _File(apsw.VFSFile):
         super().xTruncate(newsize)
 
     def xSync(self, flags: int) -> None:
+        if self.disk.fails:
+            raise apsw.IOError("the disk fails")
         super().xSync(flags)
         self.disk.log.append(Op(self.file, "sync"))

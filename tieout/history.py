@@ -47,6 +47,7 @@ WAYS = ("booked", "echo", "conflict", "unlisted", "as_evidence")
 
 # Decimal's own context has 28 digits; an amount in wei may have more, and none may be lost.
 _EXACT = Context(prec=100)
+_ZERO = Decimal(0)
 
 
 class Taken(NamedTuple):
@@ -152,13 +153,10 @@ class _Reader:
         state = self.history.state
         word = COUNTED.get(type(event))
         before = _counts(state, word, event)
-        refused = {k: v for k, v in state.counts.items() if k.startswith("refused/")}
+        refused = _refused(state, event)
         step(state, event, self._gate)
-        self._refused = ""
-        if type(event) is OrderRequested:
-            for key, number in state.counts.items():
-                if key.startswith("refused/") and number != refused.get(key, 0):
-                    self._refused = key.partition("/")[2]
+        codes = [code for code, n in _refused(state, event).items() if n != refused.get(code)]
+        self._refused = codes[0] if codes else ""
         if word is not None or state.posted:
             self._taken(record, event, _way(before, _counts(state, word, event)))
         self._happened(event)
@@ -267,6 +265,13 @@ def _counts(state: State, word: str | None, event: Any) -> list[int]:
     return [state.counts.get(f"{word}_{way}/{event.account}", 0) for way in WAYS]
 
 
+def _refused(state: State, event: Event) -> dict[str, int]:
+    """How often the gate refused with each code; asked only around a wish."""
+    if type(event) is not OrderRequested:
+        return {}
+    return {k[8:]: times for k, times in state.counts.items() if k.startswith("refused/")}
+
+
 def _way(before: list[int], after: list[int]) -> str:
     """Which of the counts moved; what is not counted (an opening, an adjustment) is booked."""
     for way, old, new in zip(WAYS, before, after, strict=True) if before else ():
@@ -280,7 +285,7 @@ def _way(before: list[int], after: list[int]) -> str:
 
 def exact(units: int, decimals: int) -> Decimal:
     """Units as an exact decimal, with the decimals of their asset."""
-    return _EXACT.scaleb(Decimal(units), -decimals)
+    return _EXACT.scaleb(Decimal(units), -decimals) if units else _ZERO  # 0E-8 reads badly
 
 
 def scale_of(state: State, holding: str) -> int:

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from venues import binance_spot
+from venues import binance_spot, binance_usdm, coinbase, okx_swap
 from venues.binance_spot import simulated as binance_spot_simulated
+from venues.binance_usdm import simulated as binance_usdm_simulated
+from venues.coinbase import simulated as coinbase_simulated
 from venues.dialect import Dialect
 from venues.exchange import Habits
+from venues.okx_swap import simulated as okx_swap_simulated
 from venues.simulated import Words
 
 
@@ -32,6 +35,28 @@ TWINS: Mapping[str, Twin] = {
             movement_key=binance_spot_simulated.movement_key,
         ),
         "spot",
+    ),
+    "binance_usdm": Twin(
+        binance_usdm.DIALECT,
+        binance_usdm_simulated.Words,
+        lambda: Habits(movement_key=binance_usdm_simulated.movement_key),
+        "linear",
+    ),
+    "coinbase": Twin(
+        coinbase.DIALECT,
+        coinbase_simulated.Words,
+        lambda: Habits(tells_progress=True, name_order=coinbase_simulated.name_order),
+        "spot",
+    ),
+    "okx_swap": Twin(
+        okx_swap.DIALECT,
+        okx_swap_simulated.Words,
+        lambda: Habits(
+            hedged=True,
+            forced_ids_negative=True,
+            movement_key=okx_swap_simulated.movement_key,
+        ),
+        "linear",
     ),
 }
 

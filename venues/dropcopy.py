@@ -52,6 +52,7 @@ def _bust(frame: Frame, told: dict[str, str], decimals: Mapping[str, int]) -> Ev
         instrument=told["55"],
         fill_id=told["19"],
         bust_id=told["17"],
+        order_id=told["37"],
         client_order_id=told.get("11", ""),
         side=SIDE[told["54"]],
         leg=LEG[told.get("5001", "")],

@@ -293,7 +293,7 @@ class Exchange:
                     left -= ticket.quantity - ticket.filled
         return left
 
-    def _trim(self, symbol: str, leg: str) -> None:
+    def trim(self, symbol: str, leg: str) -> None:
         """A leg shrank by force: orders that would close more than there is are taken off."""
         for ticket in reversed(self.open_tickets()):
             mine = (ticket.symbol, ticket.leg) == (symbol, leg) and self._closes(leg, ticket.side)
@@ -572,6 +572,8 @@ class Exchange:
         """Fill an order that its owner was told is over."""
         terms = self.terms[ticket.symbol]
         quantity = min(ticket.quantity - ticket.filled, lots * terms.lot)
+        if terms.model != "spot" and (ticket.symbol, ticket.leg) not in self.positions:
+            return
         if self._closes(ticket.leg, ticket.side):
             quantity = min(quantity, self._closable(terms, ticket.leg, ticket))
         if quantity <= 0:
@@ -647,7 +649,7 @@ class Exchange:
         self.made += 1
         trade_id = -self.made if self.habits.forced_ids_negative else self.made
         self._fill(terms, ticket, trade_id, quantity, price, False, cause)
-        self._trim(symbol, leg)
+        self.trim(symbol, leg)
         return True
 
     def flatten(self) -> None:

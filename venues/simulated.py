@@ -107,8 +107,8 @@ class SimulatedVenue:
         if self._silent:
             self.truth.lost(facts)
             return
-        for body in bodies:
-            self.wire.push(body, facts)
+        for number, body in enumerate(bodies):  # the first tells the facts
+            self.wire.push(body, () if number else facts)
         if not bodies:
             self.truth.lost(facts)
 
@@ -222,6 +222,8 @@ class SimulatedVenue:
             case "key_expired":
                 self.wire.end_key(self.words.farewell)
                 return True
+            case "mode_change":
+                return self._change_mode(fault)
             case _:
                 return False
 
@@ -244,24 +246,42 @@ class SimulatedVenue:
             self._silent = False
         return ticket.filled > 0
 
+    def _change_mode(self, fault: Fault) -> bool:
+        """Somebody closes everything by hand, has net positions for a while, and goes back."""
+        exchange = self.exchange
+        if not self.habits.hedged or any(leg == "net" for _, leg in exchange.positions):
+            return False
+        exchange.flatten()
+        exchange.keep_legs(hedged=False)
+        self.world.call_in(
+            max(1, fault.strength) * MS, lambda: exchange.keep_legs(hedged=True)
+        )
+        return True
+
     def _bust(self, terms: Terms, fault: Fault) -> bool:
         """Undo one of the last fills; a correction books it anew at another price."""
         recent = [t for t in self.exchange.trades[terms.symbol][-8:] if not t.busted]
+        if fault.kind == "bust":
+            recent = [t for t in recent if self.exchange.may_bust(t)]
         if not recent or self.habits.tells_progress:
             return False
         trade = self.dice.pick(recent)
         bust_id = f"B{trade.trade_id}"
         self.exchange.bust(trade, bust_id)
         ref_id = self.habits.name_trade(trade.trade_id)
-        bodies = [fix_report(trade, "H", bust_id, ref_id, self.exchange.clock.now_ms())]
+        apart, now = self.habits.realised_apart, self.exchange.clock.now_ms()
+        bodies = [fix_report(trade, "H", bust_id, ref_id, now, apart=apart)]
         if fault.kind == "correction":
             bodies.append(self._corrected(terms, trade))
+        else:
+            self.exchange.trim(terms.symbol, trade.ticket.leg)
         self.world.call_in(fault.strength * MS, self._tell_dropcopy, bodies)
         return True
 
     def _corrected(self, terms: Terms, trade: Trade) -> bytes:
         new = self.exchange.rebook(terms, trade, trade.price + terms.tick)
-        return fix_report(new, "F", self.habits.name_trade(new.trade_id), "", new.at)
+        apart = self.habits.realised_apart
+        return fix_report(new, "F", self.habits.name_trade(new.trade_id), "", new.at, apart=apart)
 
     def _tell_dropcopy(self, bodies: list[bytes]) -> None:
         for body in bodies:
@@ -277,8 +297,13 @@ class SimulatedVenue:
 BAD: dict[str, Any] = {"quantity": "0", "qty": "0", "sz": "0", "base_size": "0"}
 
 
-def fix_report(trade: Trade, exec_type: str, exec_id: str, ref_id: str, at_ms: int) -> bytes:
-    """A FIX 4.4 execution report of the drop copy: ExecType H undoes `ref_id`, F is a trade."""
+def fix_report(
+    trade: Trade, exec_type: str, exec_id: str, ref_id: str, at_ms: int, *, apart: bool
+) -> bytes:
+    """A FIX 4.4 execution report of the drop copy: ExecType H undoes `ref_id`, F is a trade.
+
+    A venue that keeps realised profit `apart` tells it in its ledger only.
+    """
     ticket = trade.ticket
     told = {
         "35": "8",
@@ -295,7 +320,7 @@ def fix_report(trade: Trade, exec_type: str, exec_id: str, ref_id: str, at_ms: i
         "479": trade.fee_asset,
         "60": str(at_ms),
         "5001": {"long": "L", "short": "S"}.get(ticket.leg, ""),
-        "5002": f"{trade.realised:f}",
+        "5002": "" if apart else f"{trade.realised:f}",
         "5003": f"{trade.value:f}",
     }
     inner = "".join(f"{tag}={value}\x01" for tag, value in told.items() if value).encode()

@@ -1,13 +1,15 @@
 """A market maker: a quote on each side of every book it sees, renewed as the middle moves.
 
-It leans against its own position: with more than `lots_max` it quotes the reducing side only.
+It leans against its own position: with more than `lots_max` it quotes the reducing side only. In a
+hedged account it closes a leg that it holds before it opens the other.
 """
 
 from collections.abc import Mapping
 
 from core.effects import TellStrategy
-from core.events import CancelRequested, Leg, Side
+from core.events import CancelRequested, Side
 from core.strategy import Quote, Strategy, Tick, Wish, order
+from scenarios.strategies.held import Held
 
 OVER = ("refused", "filled", "cancelled", "expired", "rejected")
 
@@ -17,10 +19,9 @@ class Maker:
 
     def __init__(self, name: str, *, lots: int, ticks: int, lots_max: int, hedged: bool) -> None:
         self.name = name
-        self._lots, self._ticks, self._lots_max, self._hedged = lots, ticks, lots_max, hedged
+        self._lots, self._ticks, self._lots_max = lots, ticks, lots_max
         self._live: dict[str, TellStrategy] = {}
-        self._done: dict[str, int] = {}
-        self._held: dict[str, int] = {}
+        self._held = Held(hedged=hedged)
         self._asked: dict[str, int] = {}
 
     def on_tick(self, tick: Tick) -> list[Wish]:
@@ -46,7 +47,7 @@ class Maker:
             return wishes
         middle = (quote.bid + quote.ask) // 2 // quote.tick * quote.tick
         offset = self._ticks * quote.tick * (1 + tick.word % 3)
-        held = self._held.get(key, 0) // quote.lot
+        held = self._held.net(key) // quote.lot
         if held < self._lots_max:
             wishes.append(self._quote(quote, "buy", middle - offset, tick.now))
         if held > -self._lots_max:
@@ -55,11 +56,18 @@ class Maker:
         return wishes
 
     def _quote(self, quote: Quote, side: Side, price: int, now: int) -> Wish:
-        leg: Leg = "net"
-        if self._hedged:
-            leg = "long" if side == "buy" else "short"
+        quantity = self._lots * quote.lot
+        leg, closes = self._held.leg(f"{quote.account}/{quote.instrument}", side, quantity)
         return order(
-            self.name, side, quote, side, self._lots * quote.lot, now, price=price, leg=leg
+            self.name,
+            side,
+            quote,
+            side,
+            quantity,
+            now,
+            price=price,
+            leg=leg,
+            reduce_only=closes,
         )
 
     def on_order(self, told: TellStrategy, now: int) -> list[Wish]:
@@ -70,9 +78,7 @@ class Maker:
             self._asked[key] = max(0, self._asked.get(key, 0) - 1)
             return []
         name = told.client_order_id
-        moved = told.filled_quantity - self._done.get(name, 0)
-        self._done[name] = told.filled_quantity
-        self._held[key] = self._held.get(key, 0) + (moved if told.side == "buy" else -moved)
+        self._held.hear(told)
         if told.status in OVER:
             self._live.pop(name, None)
         else:

@@ -1,10 +1,14 @@
-"""A taker: now and then crosses the spread, on the dice; closes what it holds when it holds much."""
+"""A taker: now and then crosses the spread, on the dice; closes what it holds when it holds much.
+
+In a hedged account it closes a leg that it holds before it opens the other.
+"""
 
 from collections.abc import Mapping
 
 from core.effects import TellStrategy
-from core.events import Leg, Side
+from core.events import Side
 from core.strategy import Quote, Strategy, Tick, Wish, order
+from scenarios.strategies.held import Held
 
 
 class Taker:
@@ -15,9 +19,7 @@ class Taker:
     ) -> None:
         self.name = name
         self._lots, self._one_in, self._lots_max = lots, one_in, lots_max
-        self._hedged = hedged
-        self._done: dict[str, int] = {}
-        self._held: dict[str, int] = {}
+        self._held = Held(hedged=hedged)
 
     def on_tick(self, tick: Tick) -> list[Wish]:
         wishes: list[Wish] = []
@@ -29,15 +31,14 @@ class Taker:
         return wishes
 
     def _take(self, quote: Quote, word: int, now: int) -> Wish:
-        held = self._held.get(f"{quote.account}/{quote.instrument}", 0) // quote.lot
+        book = f"{quote.account}/{quote.instrument}"
+        held = self._held.net(book) // quote.lot
         side: Side = "buy" if word % 2 else "sell"
         if abs(held) >= self._lots_max:
             side = "sell" if held > 0 else "buy"
-        leg: Leg = "net"
-        if self._hedged:
-            leg = "long" if side == "buy" else "short"
         price = quote.ask + 3 * quote.tick if side == "buy" else quote.bid - 3 * quote.tick
         lots = 1 + (word >> 8) % self._lots
+        leg, closes = self._held.leg(book, side, lots * quote.lot)
         return order(
             self.name,
             "take",
@@ -48,13 +49,11 @@ class Taker:
             kind="ioc",
             price=max(price, quote.tick),
             leg=leg,
+            reduce_only=closes,
         )
 
     def on_order(self, told: TellStrategy, now: int) -> list[Wish]:
-        key = f"{told.account}/{told.instrument}"
-        moved = told.filled_quantity - self._done.get(told.client_order_id, 0)
-        self._done[told.client_order_id] = told.filled_quantity
-        self._held[key] = self._held.get(key, 0) + (moved if told.side == "buy" else -moved)
+        self._held.hear(told)
         return []
 
 

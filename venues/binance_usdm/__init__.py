@@ -1,0 +1,13 @@
+"""Binance USDⓈ-M: linear perpetuals in one-way mode, net signed contracts of one coin, funding."""
+
+from venues.binance_usdm.decoder import decode
+from venues.binance_usdm.requests import request
+from venues.dialect import Dialect
+
+DIALECT = Dialect(
+    venue="binance_usdm",
+    request=request,
+    decode=decode,
+    statements=("balances", "positions"),
+    ledger=True,
+)

@@ -1,0 +1,14 @@
+"""OKX v5 swaps in long/short mode: contracts, a long and a short leg, a ledger of bills."""
+
+from venues.dialect import Dialect
+from venues.okx_swap.decoder import decode
+from venues.okx_swap.requests import request
+
+DIALECT = Dialect(
+    venue="okx_swap",
+    request=request,
+    decode=decode,
+    statements=("balances", "positions"),
+    hedged=True,
+    ledger=True,
+)
