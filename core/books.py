@@ -106,8 +106,7 @@ def book_progress(state: State, account: Account, event: ProgressReported, strat
         _cash(account, prefix, "trade", listing.quote, -sign * (value - done.value)),
         _cash(account, prefix, "fee", event.fee_asset, done.fee - event.fee),
     ]
-    in_doubt = f"{account.name}/{listing.quote}/cash"
-    state.doubts[in_doubt] = state.doubts.get(in_doubt, 0) + doubt - done.doubt
+    _doubt(state, f"{account.name}/{listing.quote}/cash", doubt - done.doubt)
     done.quantity, done.value, done.doubt = event.quantity, value, doubt
     done.fee, done.at = event.fee, max(event.occurred_at, done.at)
     post(state, lines, event.occurred_at, 0)
@@ -169,13 +168,17 @@ def fill_postings(
     """What a fill moves: holdings by what the venue told, and its traded value as a memorandum."""
     sign = 1 if event.side == "buy" else -1
     prefix = f"{strategy}/{account.name}/{event.instrument}"
-    value = event.value if event.value is not None else fill_value(state, listing, event)
+    value, exact = event.value, True
+    if value is None:
+        value, exact = fill_value(state, listing, event)
     if listing.kind == "spot":
         base = rescale(event.quantity, QUANTITY_DECIMALS, _decimals(state, listing.base))
         lines = [
             _cash(account, prefix, "trade", listing.base, sign * base),
             _cash(account, prefix, "trade", listing.quote, -sign * value),
         ]
+        if not exact:
+            _doubt(state, f"{account.name}/{listing.quote}/cash", 1)
     else:
         lines = [
             Posting(
@@ -192,17 +195,20 @@ def fill_postings(
     return lines
 
 
-def fill_value(state: State, listing: Listing, event: FillReported | FillBusted) -> int:
-    """The traded value where the venue told none: exact for spot and linear, cut for inverse.
+def fill_value(
+    state: State, listing: Listing, event: FillReported | FillBusted
+) -> tuple[int, bool]:
+    """The traded value where the venue told none, cut to whole units, and whether that is exact.
 
     Linear: quantity x multiplier x price. Inverse: quantity x multiplier / price, in coins.
     """
     decimals = _decimals(state, listing.settle)
     if listing.kind == "inverse":
         coins = event.quantity * listing.multiplier * TEN_TO[PRICE_DECIMALS + decimals]
-        return coins // (event.price * TEN_TO[2 * QUANTITY_DECIMALS])
-    scale = 2 * QUANTITY_DECIMALS + PRICE_DECIMALS
-    return rescale(event.quantity * listing.multiplier * event.price, scale, decimals)
+        return coins // (event.price * TEN_TO[2 * QUANTITY_DECIMALS]), False
+    worth = event.quantity * listing.multiplier * event.price * TEN_TO[decimals]
+    value, rest = divmod(worth, TEN_TO[2 * QUANTITY_DECIMALS + PRICE_DECIMALS])
+    return value, rest == 0
 
 
 def _progress_value(state: State, listing: Listing, event: ProgressReported) -> tuple[int, int]:
@@ -212,6 +218,10 @@ def _progress_value(state: State, listing: Listing, event: ProgressReported) -> 
     cut = TEN_TO[QUANTITY_DECIMALS + PRICE_DECIMALS - decimals]
     value = event.quantity * event.average_price // cut
     return value, event.quantity * event.average_price_step // cut + 1
+
+
+def _doubt(state: State, holding: str, change: int) -> None:
+    state.doubts[holding] = state.doubts.get(holding, 0) + change
 
 
 def _cash(account: Account, prefix: str, purpose: str, asset: str, amount: int) -> Posting:

@@ -22,7 +22,7 @@ TRUTH, BOOKS, ACCENT = "#8fc1d8", "#1c3d5a", "#2b7a8c"
 SUSPECT, BREAK, GOOD = "#f0c36d", "#d9634f", "#3d8b63"
 VENUES = ("#2b7a8c", "#b0793a", "#6a6fb3", "#7d9a3c", "#b0567e", "#5b7083")
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "tieout",
     "font.size": 9,

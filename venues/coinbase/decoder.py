@@ -73,7 +73,7 @@ Decimals = Mapping[str, int]
 Json = dict[str, Any]
 
 SECOND = 1_000_000_000
-OVERLAP_NS = 60 * SECOND
+OVERLAP_NS = 30 * SECOND
 STATUS: Mapping[str, OrderReport] = {
     "PENDING": "acknowledged",
     "OPEN": "acknowledged",
@@ -417,14 +417,12 @@ def _orders_page(
 ) -> list[Event]:
     """The cursor is "watermark/newest/cursor": two times in nanoseconds, and the venue's own."""
     watermark, newest, _ = (about.after or "0/0/").split("/", 2)
+    filled = [line for line in told["orders"] if line.get("last_fill_time")]
+    lasts = [_nanoseconds(line["last_fill_time"]) for line in filled]
     events: list[Event] = []
-    for line in told["orders"]:
-        events += _order_or_note(frame, line, decimals)
-    lasts = [
-        _nanoseconds(line["last_fill_time"])
-        for line in told["orders"]
-        if line.get("last_fill_time")
-    ]
+    for line, last in zip(filled, lasts, strict=True):
+        if last >= int(watermark):  # older ones were read by an earlier round
+            events += _order_or_note(frame, line, decimals)
     highest = max([int(newest), *lasts])
     descending = lasts == sorted(lasts, reverse=True)
     passed = descending and bool(lasts) and lasts[-1] < int(watermark)

@@ -1,0 +1,261 @@
+"""The command line: results on stdout, progress on stderr, and an exit status that means something.
+
+0 every claim held; 1 a claim failed, or a journal is damaged; 2 bad input, with a message that names
+file, field, what was found and what would do; 3 the environment lacks something.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+# Commands import what they need when they run: the program starts at once.
+HELD, FAILED, BAD_INPUT, LACKING = 0, 1, 2, 3
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="tieout")
+def main() -> None:
+    """One set of books for value that moves across venues, rails and chains.
+
+    Every difference between the world's truth and our books is either in flight or an open break.
+    Nothing is ever silently different.
+    """
+
+
+def fail(status: int, text: str) -> None:
+    """Say what is wrong on stderr and end with that status."""
+    click.echo(f"tieout: {text}", err=True)
+    sys.exit(status)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What a user got wrong is a message and a status, never a traceback."""
+    from scenarios.model import BadScenario
+    from tieout.files import BadFiles
+    from tieout.market import BadMarket
+    from tieout.sqlite_store import JournalDamaged, JournalError
+    from tieout.trace import UnknownKey
+
+    try:
+        yield
+    except (BadScenario, BadMarket, BadFiles, UnknownKey) as error:
+        fail(BAD_INPUT, str(error))
+    except JournalDamaged as error:
+        fail(FAILED, str(error))
+    except JournalError as error:
+        fail(BAD_INPUT, str(error))
+    except ModuleNotFoundError as error:
+        fail(LACKING, f"{error.name} is not installed; `tieout doctor` says what is")
+
+
+@contextmanager
+def progress(label: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
+    """A bar on stderr while something long runs."""
+    if not shown or not sys.stderr.isatty():
+        yield lambda share: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
+
+
+# --- run -----------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.argument("scenario")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--market", type=click.Path(path_type=Path), help="Recorded trades (.json, .json.gz).")
+@click.option("--plan", type=click.Path(path_type=Path), help="A stored fault plan to replay.")
+@click.option("--short", is_flag=True, help="The short form of the scenario.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for summary, journal, report.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary and nothing else.")
+def run(
+    scenario: str,
+    seed: int,
+    market: Path | None,
+    plan: Path | None,
+    short: bool,  # noqa: FBT001  # click hands flags over so
+    out: Path | None,
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """Run a SCENARIO: a name of the catalogue, or a file."""
+    with refusals(), progress(scenario, shown=not as_json) as tell:
+        from tieout.files import load_plan
+        from tieout.run import run as run_scenario
+
+        outcome = run_scenario(
+            scenario,
+            seed,
+            short=short,
+            market=market,
+            out=out,
+            plan=load_plan(plan) if plan else None,
+            progress=tell,
+        )
+    if as_json:
+        click.echo(outcome.json())
+    else:
+        from tieout.console import show_outcome
+
+        show_outcome(outcome, out)
+    sys.exit(HELD if outcome.held else FAILED)
+
+
+@main.command()
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for summary, journal, report.")
+def demo(out: Path | None) -> None:
+    """One story in a minute: what went wrong, what was found, when and why."""
+    with refusals(), progress("demo", shown=True) as tell:
+        from tieout.run import run as run_scenario
+
+        outcome = run_scenario("demo", 7, out=out, progress=tell)
+    from tieout.console import show_story
+
+    show_story(outcome, out)
+    sys.exit(HELD if outcome.held else FAILED)
+
+
+@main.command("list")
+@click.option("--json", "as_json", is_flag=True)
+def list_scenarios(as_json: bool) -> None:  # noqa: FBT001  # click hands flags over so
+    """The catalogue: one scenario, one claim, a line each."""
+    with refusals():
+        from scenarios.model import find, names
+
+        found = [find(name) for name in names()]
+    if as_json:
+        rows = [{"name": s.name, "claim": s.claim, "covers": list(s.covers)} for s in found]
+        click.echo(json.dumps(rows, indent=2))
+        return
+    width = max(len(scenario.name) for scenario in found)
+    for scenario in found:
+        covers = f"  [{', '.join(scenario.covers)}]" if scenario.covers else ""
+        click.echo(f"{scenario.name:<{width}}  {scenario.claim}{covers}")
+
+
+# --- journals ------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.argument("kind", type=click.Choice(["position", "balance"]))
+@click.argument("key")
+@click.option("--journal", type=click.Path(path_type=Path), required=True)
+@click.option("--raw", is_flag=True, help="Show the raw bytes of every frame in full.")
+def trace(kind: str, key: str, journal: Path, raw: bool) -> None:  # noqa: FBT001
+    """A figure, down to the raw bytes that it came from."""
+    with refusals():
+        from tieout.trace import show, trace as follow
+
+        show(follow(kind, key, journal), raw=raw)
+
+
+@main.command()
+@click.argument("journal", type=click.Path(path_type=Path))
+def verify(journal: Path) -> None:
+    """Prove a JOURNAL: every checksum, the chain of hashes, nothing missing at its end."""
+    with refusals():
+        from tieout.verify import verify as judge
+
+        verdict = judge(journal)
+    click.echo(str(verdict))
+    sys.exit(verdict.exit_status)
+
+
+@main.command()
+@click.argument("journal", type=click.Path(path_type=Path))
+@click.option("--until", type=click.IntRange(1), help="Stop after this record.")
+@click.option("--json", "as_json", is_flag=True)
+def replay(journal: Path, until: int | None, as_json: bool) -> None:  # noqa: FBT001
+    """Rebuild the state from a JOURNAL; prints the digest that `summary.json` has."""
+    with refusals():
+        from tieout.replay import replay as rerun
+
+        result = rerun(journal, until)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "digest": result.digest,
+                    "last": result.last,
+                    "events": result.events,
+                    "effects": result.effects,
+                    "differences": [str(each) for each in result.differences],
+                }
+            )
+        )
+    else:
+        click.echo(result.digest)
+        click.echo(f"{result.events} events, {result.effects} effects", err=True)
+        for each in result.differences:
+            click.echo(f"different: {each}", err=True)
+    sys.exit(FAILED if result.differences else HELD)
+
+
+# --- campaigns -----------------------------------------------------------------------------------
+
+
+def seed_range(context: click.Context, option: click.Parameter, text: str) -> range:
+    """`A:B`: A is in, B is not."""
+    first, colon, last = text.partition(":")
+    if not (colon and first.isdigit() and last.isdigit() and int(first) < int(last)):
+        raise click.BadParameter(f"found {text!r}; A:B with A < B would do, as in 0:200")
+    return range(int(first), int(last))
+
+
+@main.command()
+@click.argument("scenario")
+@click.option("--seeds", callback=seed_range, required=True, metavar="A:B")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--short", is_flag=True)
+@click.option("--out", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True)
+def campaign(
+    scenario: str,
+    seeds: range,
+    jobs: int,
+    short: bool,  # noqa: FBT001  # click hands flags over so
+    out: Path | None,
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """Run a SCENARIO (or `all`) under many seeds; failed seeds are listed with their claims."""
+    with refusals(), progress(scenario, shown=not as_json) as tell:
+        from tieout.campaign import campaign as run_campaign
+
+        result = run_campaign(scenario, seeds, jobs=jobs, short=short, progress=tell)
+        if out is not None:
+            result.save(out)
+    if as_json:
+        click.echo(json.dumps(result.summary(), indent=2))
+    else:
+        from tieout.console import show_campaign
+
+        show_campaign(result)
+    sys.exit(HELD if result.held else FAILED)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True)
+def doctor(as_json: bool) -> None:  # noqa: FBT001  # click hands flags over so
+    """What is installed, compiled, reachable."""
+    from tieout.doctor import examine
+
+    rows = examine()
+    if as_json:
+        click.echo(json.dumps([row._asdict() for row in rows], indent=2))
+    else:
+        width = max(len(row.what) for row in rows)
+        for row in rows:
+            click.echo(f"{'ok ' if row.ok else '-- '} {row.what:<{width}}  {row.found}")
+    needed = [row for row in rows if row.needed and not row.ok]
+    sys.exit(LACKING if needed else HELD)
+
