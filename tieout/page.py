@@ -123,11 +123,7 @@ def join(*parts: Html | str) -> Html:
 def row(cells: Iterable[tuple[object, str]], css: str = "") -> Html:
     """A row of (value, class): "n" for numbers, which stand to the right."""
     attribute = f' class="{css}"' if css else ""
-    inner = "".join(
-        f'<td class="{kind}">{escape(str(value))}</td>' if kind else f"<td>{escape(str(value))}</td>"
-        for value, kind in cells
-    )
-    return Html(f"<tr{attribute}>{inner}</tr>")
+    return Html(f"<tr{attribute}>{''.join(tag('td', text(v), kind) for v, kind in cells)}</tr>")
 
 
 def gap(columns: int, words: str) -> Html:
@@ -137,10 +133,7 @@ def gap(columns: int, words: str) -> Html:
 
 def grid(heads: Sequence[tuple[str, str]], rows: Sequence[Html]) -> Html:
     """A table of (title, class) and rows; it scrolls by itself where the page is narrow."""
-    head = "".join(
-        f'<th class="{kind}">{escape(name)}</th>' if kind else f"<th>{escape(name)}</th>"
-        for name, kind in heads
-    )
+    head = "".join(tag("th", text(name), kind) for name, kind in heads)
     return Html(
         '<div class="scroll"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"

@@ -11,11 +11,10 @@ from decimal import Decimal
 from typing import Any
 
 from core.events import FillReported
-from core.money import show
 from core.state import Resolved
 from sim.faults import KINDS
 from tieout import plots
-from tieout.history import History, Taken, amount_of, history, scale_of, text_of
+from tieout.history import History, Taken, amount_of, history, text_of
 from tieout.outcome import Found, Outcome
 from tieout.page import Html, gap, grid, join, page, row, tag, text
 from tieout.plots import Point, Span
@@ -181,7 +180,7 @@ class Reporter:
             ]
             number = wrong["holdings"] + wrong["money"]
             parts += [
-                tag("h3", text(count(number, "sum"), " in which books and truth differ at the end")),
+                tag("h3", text(count(number, "sum"), " that differ from the truth at the end")),
                 grid([("what", ""), ("truth", "n"), ("books", "n")], rows),
             ]
         drift = summary["drift"]
@@ -201,7 +200,7 @@ class Reporter:
             (f"{drift['found']:,} of {drift['injected']:,}", "hidden changes found"),
             (f"{found['p50']:.2f} s", "to find half of them"),
             (f"{found['p99']:.2f} s", f"to find 99 %; the slowest {found['max']:.2f} s"),
-            (f"{drift['breaks_opened']:,}", f"breaks opened, {summary['open_breaks']:,} still open"),
+            (f"{drift['breaks_opened']:,}", f"breaks, {summary['open_breaks']:,} of them open"),
             (f"{summary['silent_differences']:,}", "silent differences"),
         )
         cells = "".join(
@@ -475,9 +474,9 @@ class Reporter:
         fills = [t for t in self.past.taken if t.way == "booked" and t.frame and t.postings]
         ranked = sorted(self.outcome.found, key=lambda f: (f.how != "named", -f.seconds))
         for found in ranked:
-            for taken in fills:
-                if taken.event.received_at < found.born_at or not self._settles(taken, found):
-                    continue
+            settling = [t for t in fills if self._settles(t, found)]
+            if settling:
+                taken = min(settling, key=lambda t: self._distance(t, found))
                 # The first holding of a trade is what was bought or sold.
                 return taken, taken.postings[0].holding, found
         for taken in fills:
@@ -485,8 +484,23 @@ class Reporter:
                 return taken, taken.postings[0].holding, None
         return None
 
+    def _distance(self, taken: Taken, found: Found) -> tuple[bool, int]:
+        """How far a posting is from having settled this drift, and not another of its size."""
+        state, at = self.outcome.state, taken.event.received_at
+        closed = {
+            each.opened_at
+            for each in state.resolved
+            if each.closed_at == at and each.holding in found.holdings
+        }
+        found_at = found.born_at + int(found.seconds * 1e9)
+        # What was named is settled later, by the posting that closed the suspect of that moment.
+        settled = min((abs(opened - found_at) for opened in closed), default=abs(at - found_at))
+        return found.how == "named" and not closed, settled
+
     def _settles(self, taken: Taken, found: Found) -> bool:
-        """Whether the postings are just what the hidden change moved."""
+        """Whether the postings are just what the hidden change moved, and came after it."""
+        if taken.event.received_at < found.born_at:
+            return False
         sums: dict[str, Decimal] = {}
         for line in taken.postings:
             if line.holding:
@@ -495,24 +509,25 @@ class Reporter:
         return bool(sums) and sums == dict(found.holdings)
 
     def _story(self, taken: Taken, holding: str, found: Found) -> Html:
-        moments = [(found.born_at, f"The venue changes the truth ({found.kind}, {found.cause}).")]
-        moments[0] = (found.born_at, moments[0][1] + " The frame that would tell us never arrives.")
+        unit, at = holding.split("/")[2], taken.event.received_at
+        born = f"The venue’s truth changes ({found.kind}, {found.cause})."
+        moments = [(found.born_at, born + " The frame that would tell us never arrives.")]
         for each in self.outcome.state.resolved:
-            if each.holding == holding and each.closed_at == taken.event.received_at:
-                size = text_of(self.outcome.state, holding, each.size)
-                shown = self.past.frame_at(each.evidence[0])
-                unit = holding.split("/")[2]
-                told = f"A statement (frame {each.evidence[0]}) shows another figure than our books."
-                moments.append((shown, told))
-                opened = f"It outlives its moment on the wire: a suspect, by {size} {unit}."
-                moments.append((each.opened_at, opened))
-                if each.broken_at:
-                    moments.append((each.broken_at, f"It survives the evidence: break {each.number}."))
+            if each.holding != holding or each.closed_at != at:
+                continue
+            size = text_of(self.outcome.state, holding, each.size)
+            seen = f"A statement (frame {each.evidence[0]}) shows another figure than our books."
+            named = f"The difference outlives its moment on the wire: a suspect, {size} {unit}."
+            moments += [(self.past.frame_at(each.evidence[0]), seen), (each.opened_at, named)]
+            if each.broken_at:
+                broken = f"It outlives the venue’s record, too: break {each.number}."
+                moments.append((each.broken_at, broken))
         told = f"Frame {taken.frame} ({taken.channel}) tells it: booked as event {taken.number}."
-        moments.append((taken.event.received_at, told + " Books and truth agree again."))
+        moments.append((at, told + " Books and truth agree again."))
+        # Sorted by time alone: of one moment, things stand in the order of their cause.
         items = "".join(
-            f"<li><time>{self._since(at):.3f} s</time><span>{text(words)}</span></li>"
-            for at, words in sorted(moments, key=lambda each: each[0])
+            f"<li><time>{self._since(when):.3f} s</time><span>{text(words)}</span></li>"
+            for when, words in sorted(moments, key=lambda moment: moment[0])
         )
         return Html(f'<ul class="story">{items}</ul>')
 

@@ -9,7 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from core.journal import digest_of
+from core.effects import PlaceOrder
+from core.journal import decode_effect, digest_of
 from core.state import State
 from scenarios.model import ClaimSpec, Scenario, find
 from sim.faults import Fault
@@ -28,6 +29,7 @@ STANDARD = (
     ClaimSpec(claim="no break is opened where our books were right", figure="drift.false_alarms", equals=Decimal(0)),
     ClaimSpec(claim="holdings equal the truth to the unit", figure="differences.holdings", equals=Decimal(0)),
     ClaimSpec(claim="fees, funding and realised profit equal the truth to the unit", figure="differences.money", equals=Decimal(0)),
+    ClaimSpec(claim="nothing was asked of a venue that the journal does not hold", figure="unjournaled_effects", equals=Decimal(0)),
     ClaimSpec(claim="once healed, no break stays open", figure="open_breaks", equals=Decimal(0)),
 )
 
@@ -146,6 +148,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
                 for name, pair in [*holdings.items(), *money.items()][:20]
             ],
         },
+        "unjournaled_effects": unjournaled(simulation, store),
         "limit_breaches": 0,
         "passive_breaches": 0,
         "wrongly_settled": 0,
@@ -156,6 +159,16 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         },
         "counts": dict(sorted(state.counts.items())),
     }
+
+
+def unjournaled(simulation: Simulation, store: MemoryStore) -> int:
+    """Orders that reached the wire and that the journal does not know: must be none."""
+    known = {
+        order.client_order_id: None
+        for record in store.committed
+        if record.name == "PlaceOrder" and isinstance(order := decode_effect(record.body), PlaceOrder)
+    }
+    return sum(1 for name in simulation.host.placed if name not in known)
 
 
 def drift_figures(simulation: Simulation, state: State) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
-from core.effects import Effect, SetAlarm, TellStrategy
+from core.effects import Effect, PlaceOrder, SetAlarm, TellStrategy
 from core.events import AccountOpened, AlarmRang, Event, InstrumentListed, NodeStarted, OpeningSet
 from core.frames import Frame
 from core.gate import BreakGate
@@ -230,6 +230,7 @@ class Host:
         self._gate = BreakGate()
         self.node: Node | None = None
         self.quiet = False
+        self.placed: dict[str, None] = {}
         self.crashes = 0
         self._commit_due = False
         self._connectors: dict[str, Connector] = {}
@@ -358,6 +359,8 @@ class Host:
                 if strategy is not None:
                     self._wish(strategy.on_order(effect, self._world.now))
             case _:
+                if isinstance(effect, PlaceOrder):
+                    self.placed[effect.client_order_id] = None
                 account = getattr(effect, "account", None)
                 if account is not None:
                     self._connectors[account].perform(effect)

@@ -1,4 +1,4 @@
-"""The venues' own sums of fees, funding and realised profit, beside those of our books.
+"""The venues' own sums of fees, funding, realised profit and traded value, beside our books'.
 
 Holdings alone would hide two errors that cancel; these are summed from each exchange's trades and
 movements, per account, instrument and asset, and held against the figures of all strategies.
@@ -12,7 +12,7 @@ from core.state import State
 from venues.exchange import Exchange
 
 ZERO = Decimal(0)
-PURPOSES = ("fee", "funding", "realised")
+PURPOSES = ("fee", "funding", "realised", "value")
 
 
 def money_differences(
@@ -40,6 +40,8 @@ def _sum_exchange(exchange: Exchange, truth: dict[str, Decimal]) -> None:
                 add(symbol, "fee", trade.fee_asset, -trade.fee)
                 if terms.model != "spot":
                     add(symbol, "realised", terms.settle, trade.realised)
+                    value = -trade.value if trade.side == "buy" else trade.value
+                    add(symbol, "value", terms.settle, value)
     for movement in exchange.movements:
         if movement.kind == "funding":
             add(movement.symbol, "funding", movement.asset, movement.amount)

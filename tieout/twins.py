@@ -32,6 +32,7 @@ TWINS: Mapping[str, Twin] = {
         lambda: Habits(
             fee_asset="BNB",
             fee_asset_price=Decimal("0.25"),
+            trade_ids_per_symbol=True,
             movement_key=binance_spot_simulated.movement_key,
         ),
         "spot",

@@ -163,6 +163,7 @@ class Habits:
     tells_progress: bool = False
     realised_apart: bool = False
     forced_ids_negative: bool = False
+    trade_ids_per_symbol: bool = False
     name_trade: Callable[[int], str] = str
     name_order: Callable[[int], str] = str
     movement_key: Callable[["Movement"], tuple[str, ...]] = field(
@@ -190,6 +191,7 @@ class Exchange:
     trades: dict[str, list[Trade]] = field(default_factory=dict)
     movements: list[Movement] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
+    trade_ids: dict[str, int] = field(default_factory=dict)
     made: int = 1000
     sequence: int = 5000
     updated_at: int = 0
@@ -391,8 +393,7 @@ class Exchange:
             self._execute(terms, execution, cause)
 
     def _execute(self, terms: Terms, execution: Execution, cause: str) -> None:
-        self.made += 1
-        trade_id = self.made
+        trade_id = self._next_trade_id(terms.symbol)
         quantity = execution.quantity * terms.lot
         price = execution.price * terms.tick
         for order_id, owner, maker in (
@@ -401,6 +402,13 @@ class Exchange:
         ):
             if owner != CROWD:
                 self._fill(terms, self.tickets[order_id], trade_id, quantity, price, maker, cause)
+
+    def _next_trade_id(self, symbol: str) -> int:
+        if not self.habits.trade_ids_per_symbol:
+            self.made += 1
+            return self.made
+        self.trade_ids[symbol] = self.trade_ids.get(symbol, 100) + 1
+        return self.trade_ids[symbol]
 
     def _fill(
         self,
@@ -579,9 +587,8 @@ class Exchange:
         if quantity <= 0:
             return
         status = ticket.status
-        self.made += 1
         price = ticket.price or self.last_price(terms)
-        self._fill(terms, ticket, self.made, quantity, price, True, "trade")
+        self._fill(terms, ticket, self._next_trade_id(terms.symbol), quantity, price, True, "trade")
         self.books[ticket.symbol].cancel(ticket.order_id)
         self.open.pop(ticket.order_id, None)
         if ticket.filled < ticket.quantity:
@@ -611,7 +618,6 @@ class Exchange:
     def rebook(self, terms: Terms, busted: Trade, price: Decimal) -> Trade:
         """Book a busted trade anew at another price, under a new id; its fee stays."""
         ticket = busted.ticket
-        self.made += 1
         self.sequence += 1
         now = self.clock.now_ms()
         sign = 1 if busted.side == "buy" else -1
@@ -623,7 +629,7 @@ class Exchange:
             position.trade_id, position.sequence = self.made, self.sequence
         trade = replace(
             busted,
-            trade_id=self.made,
+            trade_id=self._next_trade_id(terms.symbol),
             sequence=self.sequence,
             price=price,
             value=trade_value(terms, busted.quantity, price),
