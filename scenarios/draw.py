@@ -37,6 +37,22 @@ STRENGTHS = {
     "crash_torn_tail": (200, 3000),
     "mode_change": (3000, 9000),
 }
+# What a venue has no way to do, or no channel that would ever tell of it.
+UNABLE = {
+    "binance_spot": ("liquidation", "adl", "funding", "mode_change", "multiplier_change"),
+    "binance_usdm": ("mode_change", "multiplier_change"),
+    "bybit_inverse": ("mode_change", "multiplier_change"),
+    "coinbase": (
+        "bust",
+        "correction",
+        "liquidation",
+        "adl",
+        "funding",
+        "transfer",
+        "mode_change",
+        "multiplier_change",
+    ),
+}
 RARE = ("disconnect", "disconnect_replay", "half_open", "key_expired")
 
 
@@ -67,7 +83,7 @@ def _draw(kind: str, where: str, dice: Stream, duration_ns: int) -> list[Fault]:
     intensity = dice.below(101)
     lo, hi = STRENGTHS.get(kind, (0, 0))
     strength = lo + (hi - lo) * dice.below(101) // 100
-    if not present:
+    if not present or kind in UNABLE.get(where, ()):
         return []
     site = KINDS[kind][0]
     one_in, every_ns = 1, 0

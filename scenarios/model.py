@@ -5,6 +5,7 @@ the numbers that must hold at the end. A wrong field is refused with its path an
 """
 
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,6 +17,7 @@ from sim.faults import KINDS as FAULTS
 
 DIALECTS = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse", "coinbase")
 CATALOGUE = Path(__file__).parent / "catalogue"
+VENUES = Path(__file__).parent / "venues.yaml"
 Seconds = Annotated[Decimal, Field(ge=0, le=10_000_000)]
 
 
@@ -27,6 +29,16 @@ class Part(BaseModel):
     """Every part refuses what it does not know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_fields(cls, told: object) -> object:
+        if isinstance(told, dict):
+            strange = [str(name) for name in told if name not in cls.model_fields]
+            if strange:
+                known = ", ".join(cls.model_fields)
+                raise ValueError(f"unknown field {', '.join(strange)}; there are {known}")
+        return told
 
 
 class InstrumentSpec(Part):
@@ -152,6 +164,21 @@ class Scenario(Part):
     claims: tuple[ClaimSpec, ...] = ()
     market_gap_ms_max: int = Field(default=100, ge=1)
 
+    @field_validator("venues", mode="before")
+    @classmethod
+    def _by_name(cls, venues: object) -> object:
+        """A venue named by its dialect alone, or with some fields, takes the rest from the table."""
+        if not isinstance(venues, list):
+            return venues
+        table = _venue_table()
+        told = []
+        for venue in venues:
+            each = {"dialect": venue} if isinstance(venue, str) else venue
+            if isinstance(each, dict) and each.get("dialect") in table:
+                each = {**table[each["dialect"]], **each}
+            told.append(each)
+        return told
+
     @model_validator(mode="after")
     def _consistent(self) -> "Scenario":
         venues = [venue.dialect for venue in self.venues]
@@ -166,6 +193,12 @@ class Scenario(Part):
                 if account not in accounts:
                     raise ValueError(f"strategy {strategy.name}: no account {account!r}")
         return self
+
+
+@cache
+def _venue_table() -> dict[str, dict[str, Any]]:
+    table: dict[str, dict[str, Any]] = yaml.safe_load(VENUES.read_text(encoding="utf-8"))
+    return table
 
 
 def load(path: Path) -> Scenario:
@@ -193,7 +226,8 @@ def check(told: dict[str, Any], source: str) -> Scenario:
             where = ".".join(str(part) for part in each["loc"]) or "(whole)"
             found = each.get("input")
             shown = repr(found) if isinstance(found, (str, int, float, bool)) else type(found).__name__
-            lines.append(f"{source}: {where}: found {shown}: {each['msg']}")
+            text = each["msg"].removeprefix("Value error, ")
+            lines.append(f"{source}: {where}: found {shown}: {text}")
         raise BadScenario("\n".join(lines)) from error
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.model import find, names
+from tieout.run import quantile
 
 BATCH = 4
 
@@ -32,6 +33,7 @@ class SeedResult:
     records: int = 0
     drift: dict[str, Any] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ class Campaign:
         """What `--json` prints."""
         cpu = sum(result.cpu_seconds for result in self.results)
         drift = [result.drift for result in self.results if result.drift]
+        seconds = sorted(each for result in self.results for each in result.seconds)
         return {
             "runs": len(self.results),
             "held": len(self.results) - len(self.failures),
@@ -74,9 +77,11 @@ class Campaign:
                 "found": sum(each["found"] for each in drift),
                 "missed": sum(each["missed"] for each in drift),
                 "false_alarms": sum(each["false_alarms"] for each in drift),
-                "seconds_to_find_p99_worst": max(
-                    (each["seconds_to_find"]["p99"] for each in drift), default=0.0
-                ),
+                "seconds_to_find": {
+                    "p50": quantile(seconds, 50),
+                    "p99": quantile(seconds, 99),
+                    "max": seconds[-1] if seconds else 0.0,
+                },
             },
             "faults": self.faults(),
         }
@@ -159,4 +164,5 @@ def run_seed(name: str, seed: int, short: bool) -> SeedResult:  # noqa: FBT001  
         records=summary["records"],
         drift=summary["drift"],
         faults=summary["faults"],
+        seconds=[found.seconds for found in outcome.found if found.seconds >= 0],
     )

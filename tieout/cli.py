@@ -36,14 +36,14 @@ def fail(status: int, text: str) -> None:
 def refusals() -> Iterator[None]:
     """What a user got wrong is a message and a status, never a traceback."""
     from scenarios.model import BadScenario
-    from tieout.files import BadFiles
+    from tieout.files import BadPlan, CannotSave
     from tieout.market import BadMarket
     from tieout.sqlite_store import JournalDamaged, JournalError
-    from tieout.trace import UnknownKey
+    from tieout.trace import BadKey
 
     try:
         yield
-    except (BadScenario, BadMarket, BadFiles, UnknownKey) as error:
+    except (BadScenario, BadMarket, BadPlan, CannotSave, BadKey) as error:
         fail(BAD_INPUT, str(error))
     except JournalDamaged as error:
         fail(FAILED, str(error))
@@ -150,13 +150,21 @@ def list_scenarios(as_json: bool) -> None:  # noqa: FBT001  # click hands flags 
 @click.argument("kind", type=click.Choice(["position", "balance"]))
 @click.argument("key")
 @click.option("--journal", type=click.Path(path_type=Path), required=True)
-@click.option("--raw", is_flag=True, help="Show the raw bytes of every frame in full.")
-def trace(kind: str, key: str, journal: Path, raw: bool) -> None:  # noqa: FBT001
+@click.option("--json", "as_json", is_flag=True, help="Every line with its raw bytes.")
+def trace(kind: str, key: str, journal: Path, as_json: bool) -> None:  # noqa: FBT001
     """A figure, down to the raw bytes that it came from."""
     with refusals():
-        from tieout.trace import show, trace as follow
+        from tieout.trace import trace as follow
 
-        show(follow(kind, key, journal), raw=raw)
+        traced = follow(kind, key, journal)
+    if as_json:
+        click.echo(json.dumps(traced.as_dict(), indent=2))
+    elif sys.stdout.isatty():
+        from rich.console import Console
+
+        Console(highlight=False, soft_wrap=True).print(traced)
+    else:
+        click.echo(str(traced))
 
 
 @main.command()

@@ -129,7 +129,9 @@ def show_campaign(result: Campaign) -> None:
     drift = summary["drift"]
     console.print(
         f"Drift: {drift['injected']} injected, {drift['found']} found, {drift['missed']} missed,"
-        f" {drift['false_alarms']} false alarms; worst p99 {drift['seconds_to_find_p99_worst']:.2f} s"
+        f" {drift['false_alarms']} false alarms; seconds to find p50"
+        f" {drift['seconds_to_find']['p50']:.2f}, p99 {drift['seconds_to_find']['p99']:.2f},"
+        f" max {drift['seconds_to_find']['max']:.2f}"
     )
     faults = Table(box=None, pad_edge=False, show_header=False)
     for kind, times in summary["faults"].items():

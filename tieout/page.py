@@ -68,13 +68,15 @@ pre { background:var(--tint); border:1px solid var(--line); border-radius:8px; p
   font-size:.78rem; line-height:1.5; overflow-x:auto; margin:.5em 0 1em }
 pre mark { background:#fbe3ab; color:inherit; border-radius:3px; padding:0 2px }
 figure { margin:1.2em 0 } figcaption { color:var(--soft); font-size:.88rem; max-width:50em }
-.plot { overflow-x:auto } .plot svg { display:block; width:100%; min-width:640px; height:auto }
+.plot { overflow-x:auto } .plot svg { display:block; width:100%; min-width:700px; height:auto }
 svg text { font-family:inherit !important }
 .grid { display:grid; grid-template-columns:repeat(auto-fill,minmax(305px,1fr)); gap:26px 26px }
 .grid figure { margin:0; min-width:0 } .grid svg { width:100%; height:auto; display:block }
 .grid figcaption { display:flex; justify-content:space-between; gap:10px; margin-bottom:4px;
   align-items:baseline }
 .grid figcaption b { color:var(--ink); font-size:.98rem } .grid figcaption span { font-size:.8rem }
+.ends { margin:0; color:var(--soft); font-size:.8rem; text-align:right;
+  font-variant-numeric:tabular-nums }
 .key { display:flex; flex-wrap:wrap; gap:4px 20px; font-size:.86rem; color:var(--soft);
   margin:.7em 0 1.2em }
 .key i { display:inline-block; width:22px; height:9px; margin-right:7px; border-radius:2px }

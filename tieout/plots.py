@@ -179,7 +179,7 @@ def seconds_to_find(found: Mapping[str, Sequence[float]], bounds: Mapping[str, f
 def against_truth(points: Sequence[Point], spans: Sequence[Span], seconds: float) -> str:
     """One holding: truth beneath books, below them their difference, and when it had a name."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(4.4, 2.5), layout="constrained")
+        figure = Figure(figsize=(3.5, 2.25), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.4, 1))
         at = [point.at for point in points]
         start = points[0].truth if points else Decimal(0)
@@ -207,16 +207,16 @@ def against_truth(points: Sequence[Point], spans: Sequence[Span], seconds: float
         upper.set_title("change since the start", loc="left", fontsize=8.5, color=MUTED, pad=3)
         lower.set_title("truth less books", loc="left", fontsize=8.5, color=MUTED, pad=3)
         upper.tick_params(axis="x", length=0, labelbottom=False)
-        _time_axis(lower, seconds)
+        _time_axis(lower, seconds, 4)
         return svg(figure, "Truth and books over time, and their difference")
 
 
 # --- axes and bytes ------------------------------------------------------------------------------
 
 
-def _time_axis(axes: Axes, seconds: float) -> None:
+def _time_axis(axes: Axes, seconds: float, ticks: int = 7) -> None:
     steps = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400)
-    step = next((each for each in steps if seconds / each <= 7), 86400 * 2)
+    step = next((each for each in steps if seconds / each <= ticks), 86400 * 2)
     axes.set_xticks([n * step for n in range(int(seconds / step) + 1)])
     axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: moment(at)))
 

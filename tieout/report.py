@@ -1,6 +1,6 @@
 """The report of a run: one HTML page that stands alone, for a person to read and to show.
 
-Rule 1. Bad news first: what is silently different or still open stands above everything, in red.
+Rule 1. Bad news first: what is silently different or still open follows the verdict at once, in red.
 Rule 2. Every figure is the summary's, the journal's or the oracle's; nothing is computed to please.
 Rule 3. No script, no load from anywhere, and the same outcome gives the same page.
 """
@@ -18,16 +18,18 @@ from tieout.history import History, Taken, amount_of, history, text_of
 from tieout.outcome import Found, Outcome
 from tieout.page import Html, gap, grid, join, page, row, tag, text
 from tieout.plots import Point, Span
-from tieout.trace import Line, clock, excerpt, identities_of, of_holding, plain
+from tieout.trace import Line, clock, excerpt, identities_of, of_holding, plain, words_of
 
 LAW = (
     "Every difference between the world’s truth and our books is either in flight or an open"
     " break. Nothing is ever silently different."
 )
 PANELS_MAX = 24
-BREAKS_MAX = 60
+BREAKS_SHOWN = 12
+BREAKS_MAX = 300
 OPEN_MAX = 20
 AROUND = 4
+LINES_MAX = 60
 
 
 def report(outcome: Outcome) -> str:
@@ -338,7 +340,7 @@ class Reporter:
         left = f" {count(rest, 'quieter holding')} stand in exposures.parquet only." if rest else ""
         words = (
             "One panel a holding: above, what it changed by since the start; below, by how much"
-            f" truth and books differed. Sampled at its own postings.{left}"
+            f" truth and books differed. Truth is sampled, and drawn beneath our books.{left}"
         )
         return join(
             head,
@@ -354,8 +356,8 @@ class Reporter:
         end = self.outcome.state.holdings.get(name, 0)
         ends = text_of(self.outcome.state, name, end)
         return Html(
-            f"<figure><figcaption><b>{text(what)}</b><span>{text(account)} · ends at {text(ends)}"
-            f"</span></figcaption>{self._figure(svg)}</figure>"
+            f"<figure><figcaption><b>{text(what)}</b><span>{text(account)}</span></figcaption>"
+            f'{self._figure(svg)}<p class="ends">ends at {text(ends)}</p></figure>'
         )
 
     def _spans(self) -> dict[str, list[Span]]:
@@ -430,11 +432,15 @@ class Reporter:
                 (evidence, "n"),
             ]
             rows.append(row(cells))
-        if len(those) > BREAKS_MAX:
-            rows.append(gap(8, f"and {len(those) - BREAKS_MAX:,} more, in breaks.parquet"))
         heads = [("no.", "n"), ("holding", ""), ("size", "n"), ("cause", ""), ("opened at", "n")]
         heads += [("age", "n"), ("resolution", ""), ("frames", "n")]
-        return grid(heads, rows)
+        if len(rows) <= BREAKS_SHOWN + 3:
+            return grid(heads, rows)
+        if len(those) > BREAKS_MAX:
+            rows.append(gap(8, f"and {len(those) - BREAKS_MAX:,} more, in breaks.parquet"))
+        more = tag("summary", text(f"{len(those) - BREAKS_SHOWN:,} more"))
+        rest = tag("details", join(more, grid(heads, rows[BREAKS_SHOWN:])))
+        return join(grid(heads, rows[:BREAKS_SHOWN]), rest)
 
     # --- one figure ------------------------------------------------------------------------------
 
@@ -448,7 +454,7 @@ class Reporter:
         place = next(n for n, line in enumerate(traced.lines) if line.event == taken.number)
         words = (
             f"{holding} stands at {plain(traced.total)} {traced.unit}. That is the sum of"
-            f" {count(len(traced.lines), 'posting')}, each with the frame that told it. "
+            f" {count(len(traced.lines), 'posting')}, each with what told it. "
         )
         if born is not None:
             words += "Among them is one that the stream never told us:"
@@ -472,7 +478,9 @@ class Reporter:
     def _pick(self) -> tuple[Taken, str, Found | None] | None:
         """The drift that took longest and was found by name, and the posting that settled it."""
         fills = [t for t in self.past.taken if t.way == "booked" and t.frame and t.postings]
-        ranked = sorted(self.outcome.found, key=lambda f: (f.how != "named", -f.seconds))
+        ranked = sorted(
+            self.outcome.found, key=lambda f: (f.kind != "fill", f.how != "named", -f.seconds)
+        )
         for found in ranked:
             settling = [t for t in fills if self._settles(t, found)]
             if settling:
@@ -565,10 +573,12 @@ class Reporter:
         size = f"{len(raw):,} bytes" if len(part) == len(raw) else (
             f"{len(part):,} of {len(raw):,} bytes"
         )
-        marked = text(pretty(part))
-        if ids:
-            whole = re.compile(r"(?<![\w.+-])" + re.escape(ids[0]) + r"(?![\w.+-])")
-            marked = Html(whole.sub(f"<mark>{text(ids[0])}</mark>", marked))
+        lines = pretty(part).splitlines()
+        left = f"\n… {len(lines) - LINES_MAX:,} lines more" if len(lines) > LINES_MAX else ""
+        marked = text("\n".join(lines[:LINES_MAX]), left)
+        for word in words_of(ids[0]) if ids else ():
+            whole = re.compile(r"(?<![\w.+-])" + re.escape(word) + r"(?![\w.+-])")
+            marked = Html(whole.sub(f"<mark>{text(word)}</mark>", marked))
         return join(
             tag("h3", Html(f'{text(title)} <span class="note">{text(size)}</span>')),
             tag("pre", marked),

@@ -92,6 +92,7 @@ class Simulation:
         self.host.start()
         for site in self.sites:
             self._open(site)
+        self.host.open_for_business()
         for site in self.sites:
             self._let_trade(site)
         self._let_fail()
@@ -238,6 +239,7 @@ class Host:
         self._alarms: dict[str, int] = {}
         self._life = 0
         self._breaks_seen = 0
+        self._may_die = False
         for site in simulation.sites:
             site.venue.on_dropcopy = self._drop_copy(site)
 
@@ -273,6 +275,11 @@ class Host:
         for site in sim.sites:
             site.venue.resend_drop_copy()
 
+    def open_for_business(self) -> None:
+        """What a deployment is told before it begins is durable before anything can go wrong."""
+        self._commit(self._life)
+        self._may_die = True
+
     def crash(self, down_ns: int) -> None:
         """The process is gone, now; nothing of it runs to an end."""
         self.node = None
@@ -288,6 +295,8 @@ class Host:
         self._world.call_in(max(1, down_ns), self.start)
 
     def _may_crash(self) -> bool:
+        if not self._may_die:
+            return False
         fault = self._sim.faults.strikes("crash", "node")
         if fault is None:
             fault = self._sim.faults.strikes("crash_torn_tail", "node")

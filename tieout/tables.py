@@ -12,11 +12,11 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from core.events import CashMoved, FillReported
+from core.events import CashMoved, FillReported, ProgressReported
 from core.journal import Store
 from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS
 from core.state import Drift, Order, Posting, State
-from tieout.history import History, amount_of, exact, history, occurred_at
+from tieout.history import History, Taken, amount_of, exact, history, occurred_at
 
 Type = Literal["text", "decimal", "time", "int", "seconds", "bool", "numbers"]
 Row = tuple[Any, ...]
@@ -197,9 +197,15 @@ def _series(kind: Type, values: tuple[Any, ...]) -> "pd.Series[Any]":
 
 
 def _fills(past: History, state: State) -> Iterable[Row]:
-    """Every telling of every fill; only the booked one moved the books."""
+    """Every telling of every fill; only the booked one moved the books.
+
+    Where a venue tells an order's progress instead, what each telling added stands here as derived:
+    `told` is "progress", and there is neither fill id nor price, for none was told.
+    """
     for taken in past.taken:
         event = taken.event
+        if isinstance(event, ProgressReported) and taken.way == "booked":
+            yield _progress(taken, event, state)
         if not isinstance(event, FillReported):
             continue
         account = state.accounts[event.account]
@@ -232,6 +238,38 @@ def _fills(past: History, state: State) -> Iterable[Row]:
             event.cause,
             taken.number,
         )
+
+
+def _progress(taken: Taken, event: ProgressReported, state: State) -> Row:
+    listing = state.accounts[event.account].listings[event.instrument]
+    sign = 1 if event.side == "buy" else -1
+    added: dict[str, dict[str, Decimal]] = {"trade": {}, "fee": {}}
+    for line in taken.postings:
+        _, strategy, _, purpose = _attributed(line.figure)
+        added[purpose][_unit(line)] = _posted(state, line)
+    return (
+        event.received_at,
+        event.occurred_at,
+        event.account,
+        event.instrument,
+        strategy,
+        event.side,
+        sign * added["trade"][listing.base],
+        None,
+        -sign * added["trade"][listing.quote],
+        -added["fee"][event.fee_asset],
+        event.fee_asset,
+        None,
+        "",
+        event.order_id,
+        event.client_order_id,
+        "progress",
+        taken.channel,
+        taken.frame,
+        "net",
+        "trade",
+        taken.number,
+    )
 
 
 def _transfers(past: History, state: State) -> Iterable[Row]:

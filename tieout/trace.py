@@ -13,7 +13,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, AnyStr, Literal, get_args
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -248,9 +248,18 @@ def _objects(raw: bytes) -> tuple[tuple[int, int], ...]:
     return tuple(spans)
 
 
-def _names(part: bytes, word: str) -> bool:
-    whole = rb"(?<![\w.+-])" + re.escape(word.encode()) + rb"(?![\w.+-])"
-    return re.search(whole, part) is not None
+def _names(part: bytes, identity: str) -> bool:
+    """Whether all words of the identity stand in it: some dialects make one of several fields."""
+    wholes = (
+        rb"(?<![\w.+-])" + re.escape(word) + rb"(?![\w.+-])" for word in words_of(identity.encode())
+    )
+    return all(re.search(whole, part) for whole in wholes)
+
+
+def words_of(identity: AnyStr) -> list[AnyStr]:
+    """The fields that an identity was made of."""
+    colon = ":" if isinstance(identity, str) else b":"
+    return [word for word in identity.split(colon) if word]
 
 
 # --- texts ---------------------------------------------------------------------------------------

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from venues import binance_spot, binance_usdm, coinbase, okx_swap
+from venues import binance_spot, binance_usdm, bybit_inverse, coinbase, okx_swap
 from venues.binance_spot import simulated as binance_spot_simulated
 from venues.binance_usdm import simulated as binance_usdm_simulated
+from venues.bybit_inverse import simulated as bybit_inverse_simulated
 from venues.coinbase import simulated as coinbase_simulated
 from venues.dialect import Dialect
 from venues.exchange import Habits
@@ -48,6 +49,17 @@ TWINS: Mapping[str, Twin] = {
         coinbase_simulated.Words,
         lambda: Habits(tells_progress=True, name_order=coinbase_simulated.name_order),
         "spot",
+    ),
+    "bybit_inverse": Twin(
+        bybit_inverse.DIALECT,
+        bybit_inverse_simulated.Words,
+        lambda: Habits(
+            realised_apart=True,
+            name_trade=bybit_inverse_simulated.name_trade,
+            name_order=bybit_inverse_simulated.name_order,
+            movement_key=bybit_inverse_simulated.movement_key,
+        ),
+        "inverse",
     ),
     "okx_swap": Twin(
         okx_swap.DIALECT,

@@ -594,10 +594,13 @@ class Exchange:
         if ticket.filled < ticket.quantity:
             ticket.status = status if status != "NEW" else "CANCELED"
 
-    def may_bust(self, trade: Trade) -> bool:
+    def may_bust(self, trade: Trade, *, held: bool) -> bool:
         """Whether undoing the trade leaves each leg of a hedged account on its own side of zero."""
         leg, side = trade.ticket.leg, trade.side
-        if leg not in ("long", "short") or self._closes(leg, side):
+        model = self.terms[trade.ticket.symbol].model
+        if model != "spot" and (trade.ticket.symbol, leg) not in self.positions:
+            return False
+        if held or leg not in ("long", "short") or self._closes(leg, side):
             return True
         return trade.quantity <= abs(self.positions[trade.ticket.symbol, leg].quantity)
 
@@ -619,17 +622,17 @@ class Exchange:
         """Book a busted trade anew at another price, under a new id; its fee stays."""
         ticket = busted.ticket
         self.sequence += 1
-        now = self.clock.now_ms()
+        trade_id, now = self._next_trade_id(terms.symbol), self.clock.now_ms()
         sign = 1 if busted.side == "buy" else -1
         if terms.model != "spot":
             position = self.positions[terms.symbol, ticket.leg]
             position.quantity += sign * busted.quantity
             position.updated_at = now
             position.entry = position.entry or price
-            position.trade_id, position.sequence = self.made, self.sequence
+            position.trade_id, position.sequence = trade_id, self.sequence
         trade = replace(
             busted,
-            trade_id=self._next_trade_id(terms.symbol),
+            trade_id=trade_id,
             sequence=self.sequence,
             price=price,
             value=trade_value(terms, busted.quantity, price),

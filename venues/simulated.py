@@ -261,8 +261,8 @@ class SimulatedVenue:
     def _bust(self, terms: Terms, fault: Fault) -> bool:
         """Undo one of the last fills; a correction books it anew at another price."""
         recent = [t for t in self.exchange.trades[terms.symbol][-8:] if not t.busted]
-        if fault.kind == "bust":
-            recent = [t for t in recent if self.exchange.may_bust(t)]
+        held = fault.kind == "correction"  # its quantity comes back at once
+        recent = [t for t in recent if self.exchange.may_bust(t, held=held)]
         if not recent or self.habits.tells_progress:
             return False
         trade = self.dice.pick(recent)

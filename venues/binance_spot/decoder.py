@@ -92,7 +92,8 @@ def _stream(frame: Frame, decimals: Decimals) -> list[Event]:
     message = loads(frame.body)
     if not isinstance(message, dict):
         raise Unreadable("a stream message is an object")
-    event = message.get("event", message)
+    # A subscription or a combined stream wraps what it carries.
+    event = message.get("event") or message.get("data") or message
     reader = _STREAM.get(str(event.get("e")))
     if reader is None:
         return quarantined(frame, f"unknown stream event {event.get('e')!r}")
@@ -118,7 +119,7 @@ def _execution_report(frame: Frame, told: Json, decimals: Decimals) -> list[Even
                 client_order_id=client_order_id,
                 side=SIDE[told["S"]],
                 quantity=quantity(told["l"]),
-                price=price(told["L"]),
+                price=_told_price(told["L"]),
                 value=_amount(quote_units, "", decimals) if quote_units else None,
                 fee=_amount(told["n"], fee_asset, decimals) if fee_asset else 0,
                 fee_asset=fee_asset,
@@ -145,6 +146,14 @@ def _execution_report(frame: Frame, told: Json, decimals: Decimals) -> list[Even
         )
     )
     return events
+
+
+def _told_price(text: str) -> int:
+    """A trade at no price cannot be what happened: the venue's record will tell it right."""
+    told = price(text)
+    if told <= 0:
+        raise Unreadable("a fill at no price")
+    return told
 
 
 def _cause(execution_type: str) -> FillCause:

@@ -1,0 +1,203 @@
+"""The documents that are drawn from the code: the event and effect catalogue, the order lifecycle.
+
+    python -m tieout.docs            writes them into docs/
+    python -m tieout.docs --check    says which are stale, and exits with 1 if any is
+
+Rule. They say what the code says, in its own words; nobody writes in them by hand.
+"""
+
+import ast
+import inspect
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Literal, get_args, get_origin
+
+import msgspec
+
+from core import effects, events, orders
+from core.effects import Effect
+from core.events import Event
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+MARK = "<!-- Written by `python -m tieout.docs` from the code. Change the code, then run it. -->\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the documents, or check them; returns the exit status."""
+    check = arguments == ["--check"]
+    if arguments and not check:
+        print(f"found {' '.join(arguments)}; nothing or --check would do", file=sys.stderr)
+        return 2
+    stale = [name for name, text in documents().items() if _read(DOCS / name) != text]
+    for name in stale:
+        if check:
+            print(f"docs/{name} is stale: run `python -m tieout.docs`")
+        else:
+            DOCS.mkdir(exist_ok=True)
+            (DOCS / name).write_text(documents()[name], encoding="utf-8")
+            print(f"docs/{name} written")
+    return 1 if check and stale else 0
+
+
+def documents() -> dict[str, str]:
+    """Each document's name and what it should hold."""
+    return {"events.md": catalogue(), "order_lifecycle.md": lifecycle()}
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+# --- the catalogue -------------------------------------------------------------------------------
+
+
+def catalogue() -> str:
+    """Every event and every effect: what it means, its fields, who takes it in."""
+    taken_by = handlers()
+    parts = [
+        MARK,
+        "# Events and effects\n",
+        "An event is a fact told to us; `core/step.py` takes it in and answers with effects, which"
+        " are requests to the world. Both unions are closed: a new event that nobody handles does"
+        " not type-check.\n",
+        "Times are integer nanoseconds UTC; amounts, quantities and prices the scaled integers of"
+        " `core/money.py`.\n",
+        f"## Events: {len(get_args(Event))}\n",
+        _docstring("events"),
+        "Every event carries:\n",
+        fields(events.Fact),
+    ]
+    for heading, types in sections(events, get_args(Event)):
+        if heading:
+            parts.append(f"### {heading[0].upper()}{heading[1:]}\n")
+        for each in types:
+            parts += [f"#### {each.__name__}\n", _docstring(each)]
+            parts.append(f"Taken in by `{taken_by[each.__name__]}`.\n")
+            parts.append(fields(each, inherited=events.Fact))
+    parts += ["### Words\n", words()]
+    parts += ["### Within a statement\n", "#### StatementRow\n", _docstring(events.StatementRow)]
+    parts += [fields(events.StatementRow)]
+    parts += [f"## Effects: {len(get_args(Effect))}\n", _docstring("effects")]
+    for each in get_args(Effect):
+        parts += [f"### {each.__name__}\n", _docstring(each), fields(each)]
+    return "\n".join(parts)
+
+
+def sections(module: ModuleType, union: Iterable[type]) -> Iterator[tuple[str, list[type]]]:
+    """The members of a union under the headings of their source, in its order."""
+    members = {each.__name__: each for each in union}
+    heading, found = "", list[type]()
+    for line in inspect.getsource(module).splitlines():
+        if line.startswith("# --- "):
+            if found:
+                yield heading, found
+            heading, found = line.strip("# -"), []
+        elif line.startswith("class "):
+            name = line[6:].partition("(")[0]
+            if name in members:
+                found.append(members.pop(name))
+    yield heading, found
+    assert not members, f"{list(members)} stand in the union and not in the module"
+
+
+def handlers() -> dict[str, str]:
+    """Who takes in each event, read from the `match` of `step`."""
+    found: dict[str, str] = {}
+    for case in (node for node in ast.walk(_source("step")) if isinstance(node, ast.match_case)):
+        if not isinstance(case.pattern, ast.MatchClass):
+            continue
+        # What the case returns is its handler's answer; where it has none, `step` itself is it.
+        returned = case.body[-1]
+        handler = "step"
+        if isinstance(returned, ast.Return) and isinstance(returned.value, ast.Call):
+            handler = ast.unparse(returned.value.func)
+        name = ast.unparse(case.pattern.cls)
+        found[name] = handler if "." in handler else f"step.{handler}"
+    return found
+
+
+def words() -> str:
+    """The closed sets of words that fields may hold."""
+    lines = ["| type | one of |", "|---|---|"]
+    for name, alias in vars(events).items():
+        if get_origin(alias) is Literal:
+            lines.append(f"| `{name}` | {', '.join(get_args(alias))} |")
+    return "\n".join(lines) + "\n"
+
+
+def fields(struct: type, inherited: type | None = None) -> str:
+    """A table of a struct's own fields."""
+    known = {each.name for each in msgspec.structs.fields(inherited)} if inherited else set()
+    own = [each for each in msgspec.structs.fields(struct) if each.name not in known]
+    if not own:
+        return ""
+    lines = ["| field | type | if not said |", "|---|---|---|"]
+    types = {name: text for base in reversed(struct.__mro__) for name, text in _types(base)}
+    for each in own:
+        default = "" if each.default is msgspec.NODEFAULT else f"`{each.default!r}`"
+        lines.append(f"| `{each.name}` | {types[each.name]} | {default} |")
+    return "\n".join(lines) + "\n"
+
+
+def _types(struct: type) -> Iterator[tuple[str, str]]:
+    """The types as the source has them: `Side` says more than the words that it stands for."""
+    if struct.__module__ not in (events.__name__, effects.__name__):
+        return
+    module = ast.parse(inspect.getsource(sys.modules[struct.__module__]))
+    for node in module.body:
+        if isinstance(node, ast.ClassDef) and node.name == struct.__name__:
+            for line in node.body:
+                if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
+                    text = ast.unparse(line.annotation).replace("|", "\\|")
+                    yield line.target.id, f"`{text}`"
+
+
+def _source(name: str) -> ast.Module:
+    """A module of core as it is written: a compiled one cannot be asked."""
+    return ast.parse((ROOT / "core" / f"{name}.py").read_text(encoding="utf-8"))
+
+
+def _docstring(thing: type | ModuleType | str) -> str:
+    """The words of a type, a module, or a module of core by its name; each rule on its own."""
+    told = ast.get_docstring(_source(thing)) if isinstance(thing, str) else inspect.getdoc(thing)
+    return re.sub(r"\n(Rule \d)", r"\n\n\1", told or "") + "\n"
+
+
+# --- the lifecycle -------------------------------------------------------------------------------
+
+
+def lifecycle() -> str:
+    """The order lifecycle as a picture and as a table, both from `core/orders.py`."""
+    lines = [MARK, "# The order lifecycle\n", _docstring("orders"), "```mermaid", "stateDiagram-v2"]
+    lines.append("    direction LR")
+    first = next(iter(orders.MOVES))
+    lines.append(f"    [*] --> {first}")
+    for status, moves in orders.MOVES.items():
+        lines += [f"    {status} --> {to}" for to in moves]
+        if not moves:
+            lines.append(f"    {status} --> [*]")
+    lines += [
+        "    classDef working fill:#e3f1f5,stroke:#2b7a8c,color:#1c2733",
+        "    classDef over fill:#f2f4f6,stroke:#64717f,color:#1c2733",
+        f"    class {','.join(orders.WORKING)} working",
+        f"    class {','.join(orders.TERMINAL)} over",
+        "```\n",
+        "Blue: the order may still fill and counts as exposure. Grey: it is over; what a venue"
+        " tells after that may correct it where the table says so.\n",
+        "| from | may become | counts as |",
+        "|---|---|---|",
+    ]
+    for status, moves in orders.MOVES.items():
+        counts = "working" if status in orders.WORKING else "not sent yet"
+        counts = "over" if status in orders.TERMINAL else counts
+        lines.append(f"| {status} | {', '.join(moves) or 'nothing: it ends here'} | {counts} |")
+    lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

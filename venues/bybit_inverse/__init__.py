@@ -1,0 +1,13 @@
+"""Bybit v5 inverse contracts: contracts of one dollar, settled in the coin; realised profit apart."""
+
+from venues.bybit_inverse.decoder import decode
+from venues.bybit_inverse.requests import request
+from venues.dialect import Dialect
+
+DIALECT = Dialect(
+    venue="bybit_inverse",
+    request=request,
+    decode=decode,
+    statements=("balances", "positions"),
+    ledger=True,
+)
