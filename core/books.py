@@ -100,7 +100,9 @@ def book_progress(state: State, account: Account, event: ProgressReported, strat
         return "echo"
     sign = 1 if event.side == "buy" else -1
     prefix = f"{strategy}/{account.name}/{event.instrument}"
-    base = rescale(event.quantity - done.quantity, QUANTITY_DECIMALS, _decimals(state, listing.base))
+    base = rescale(
+        event.quantity - done.quantity, QUANTITY_DECIMALS, _decimals(state, listing.base)
+    )
     lines = [
         _cash(account, prefix, "trade", listing.base, sign * base),
         _cash(account, prefix, "trade", listing.quote, -sign * (value - done.value)),

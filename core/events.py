@@ -202,8 +202,8 @@ class FillReported(Fact, frozen=True, kw_only=True, gc=False):
     """A venue told one fill.
 
     `value` (quote units; settlement units for contracts) and `realised` (settlement units) are None
-    where the venue did not tell them. `fee` is what we pay, negative for a rebate. `sequence` is the
-    venue's own order of fills within the instrument, 0 if it tells none.
+    where the venue did not tell them. `fee` is what we pay, negative for a rebate. `sequence` is
+    the venue's own order of fills within the instrument, 0 if it tells none.
     """
 
     account: str

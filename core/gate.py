@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from core.effects import PlaceOrder
 from core.events import OrderRequested
-from core.money import TEN_TO
+from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, TEN_TO
 from core.orders import WORKING
-from core.state import State, holding
+from core.state import Listing, State, holding
 
 
 class Approved(Struct, frozen=True, gc=False):
@@ -57,19 +57,19 @@ class BreakGate:
             ] + [holding(wish.account, listing.settle, "cash")]
         for name in touched:
             drift = state.breaks.get(name)
-            if drift is not None and not self._is_exit(state, wish, listing.kind == "spot", name):
+            if drift is not None and not self._is_exit(state, wish, listing):
                 return Refused(
                     "BREAK_OPEN", f"break {drift.number} is open in {name}: only exits pass"
                 )
         return Approved(order)
 
-    def _is_exit(self, state: State, wish: OrderRequested, spot: bool, name: str) -> bool:
+    def _is_exit(self, state: State, wish: OrderRequested, listing: Listing) -> bool:
         """At most the smaller of ours and the venue's, signs agreeing, net of other exits."""
+        spot = listing.kind == "spot"
         if spot:
             if wish.side != "sell":
                 return False
-            account = state.accounts[wish.account]
-            name = holding(wish.account, account.listings[wish.instrument].base, "cash")
+            name = holding(wish.account, listing.base, "cash")
         elif not wish.reduce_only:
             return False
         else:
@@ -81,13 +81,10 @@ class BreakGate:
             return False
         room = min(abs(ours), abs(theirs))
         if spot:
-            room = room // TEN_TO[max(0, self._extra(state, wish))]
+            extra = state.decimals.get(listing.base, ASSET_DECIMALS) - QUANTITY_DECIMALS
+            room = room // TEN_TO[max(0, extra)]
         for order in state.orders.values():
             same = order.account == wish.account and order.instrument == wish.instrument
             if same and order.side == wish.side and order.status in WORKING:
                 room -= order.quantity - order.filled
         return wish.quantity <= room
-
-    def _extra(self, state: State, wish: OrderRequested) -> int:
-        base = state.accounts[wish.account].listings[wish.instrument].base
-        return state.decimals.get(base, 8) - 8

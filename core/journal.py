@@ -71,6 +71,12 @@ class Store(Protocol):
     def last(self) -> tuple[int, bytes]:
         """The number and chain hash of the last committed group; (0, b"") of an empty store."""
 
+    def save_snapshot(self, number: int, data: bytes) -> None:
+        """Keep what the state was after the committed record `number`; a few older ones stay."""
+
+    def snapshots(self) -> Iterator[tuple[int, bytes]]:
+        """The snapshots that are whole, newest first."""
+
 
 class Journal:
     """Numbers, encodes and chains records into a store."""
@@ -116,7 +122,9 @@ class Journal:
 
     def effect(self, effect: Effect, cause: int, at: int) -> int:
         """Write an effect that the event numbered `cause` brought about."""
-        return self._append("effect", type(effect).__name__, cause, at, b"", _encoder.encode(effect))
+        return self._append(
+            "effect", type(effect).__name__, cause, at, b"", _encoder.encode(effect)
+        )
 
     def commit(self) -> int:
         """Make the group durable; returns the number of the last durable record."""
@@ -129,7 +137,14 @@ class Journal:
         return self.next_number - 1
 
     def _append(
-        self, kind: Kind, name: str, cause: int, at: int, head: bytes, body: bytes, identity: str = ""
+        self,
+        kind: Kind,
+        name: str,
+        cause: int,
+        at: int,
+        head: bytes,
+        body: bytes,
+        identity: str = "",
     ) -> int:
         number = self.next_number
         crc = crc32c(head + body)

@@ -6,24 +6,36 @@ Rule 1. Effects are handed out by `commit` only, after their group is durable: w
 remember, we did not do.
 Rule 2. A node that dies anywhere is rebuilt by `recover` from what the journal kept; whatever it
 asked of the world since is queried, never asked again.
+Rule 3. A snapshot only spares `recover` time: it is the state as the fold left it, the order of its
+keys included, and one that is damaged or of another make is passed over.
 """
 
 from collections.abc import Mapping
+from hashlib import sha256
+
+import msgspec
 
 from core.effects import Effect
 from core.events import Event, FrameQuarantined
 from core.frames import Decode, Frame
 from core.gate import Gate
-from core.journal import Journal, decode_event
+from core.journal import SCHEMA, Journal, Store, decode_event
 from core.state import State
 from core.step import step
+
+# Raise it when the same events come to mean another state: no older snapshot is used then.
+FOLD = 1
 
 
 class Node:
     """One set of books, behind one door."""
 
     def __init__(
-        self, journal: Journal, readers: Mapping[str, Decode], gate: Gate, state: State | None = None
+        self,
+        journal: Journal,
+        readers: Mapping[str, Decode],
+        gate: Gate,
+        state: State | None = None,
     ) -> None:
         """`readers` has a reader for each venue, by the first part of an account's name."""
         self.journal = journal
@@ -31,6 +43,8 @@ class Node:
         self._readers = readers
         self._gate = gate
         self._waiting: list[Effect] = []
+        self._snapshot_every = snapshot_every
+        self._snapshot_due = journal.next_number + snapshot_every
 
     def deliver(self, told: Frame | Event) -> None:
         """Take in a frame or an event; its effects wait for `commit`."""
@@ -43,7 +57,10 @@ class Node:
 
     def commit(self) -> list[Effect]:
         """Make everything delivered durable; returns the effects that may now be performed."""
-        self.journal.commit()
+        last = self.journal.commit()
+        if self._snapshot_every and last >= self._snapshot_due:
+            self._snapshot_due = last + self._snapshot_every
+            self.journal.store.save_snapshot(last, encode_snapshot(self.state))
         effects, self._waiting = self._waiting, []
         return effects
 
@@ -72,8 +89,47 @@ class Node:
 
 def recover(journal: Journal, gate: Gate) -> State:
     """The state as it was at the end of the journal. Its effects are not performed again."""
-    state = State()
-    for record in journal.store.records():
+    state, number = _latest(journal.store)
+    for record in journal.store.records(number):
         if record.kind == "event":
             step(state, decode_event(record.body), gate)
     return state
+
+
+def _latest(store: Store) -> tuple[State, int]:
+    """The newest snapshot that can be used, and its record's number; else an empty state, and 0."""
+    last, _ = store.last()
+    for number, data in store.snapshots():
+        state = decode_snapshot(data)
+        # A journal that was cut holds less than its snapshots know.
+        if state is not None and number <= last:
+            return state, number
+    return State(), 0
+
+
+# --- snapshots -----------------------------------------------------------------------------------
+
+
+def encode_snapshot(state: State) -> bytes:
+    """The state as it stands: unlike its canonical bytes, with its keys in their own order.
+
+    `step` goes through its dictionaries in order, so that order decides the order of effects.
+    """
+    return _make() + msgspec.json.encode(state)
+
+
+def decode_snapshot(data: bytes) -> State | None:
+    """The state, or None where the bytes are no snapshot of this make."""
+    make = _make()
+    if not data.startswith(make):
+        return None
+    try:
+        return msgspec.json.decode(data[len(make) :], type=State)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _make() -> bytes:
+    """What wrote a snapshot: the journal's schema, the fold, and the shape of the state."""
+    shape = sha256(msgspec.json.encode(msgspec.json.schema(State))).hexdigest()
+    return f"snapshot {SCHEMA} {FOLD} {shape}\n".encode()

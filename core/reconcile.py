@@ -4,10 +4,10 @@
 
 Rule 1. A line that disagrees is a *reading*: parked while what would explain it may still be on the
 wire (`settle_ns`), then judged.
-Rule 2. A reading that stays wrong is a *suspect*: it names holding and signed size, and asks for the
-venue's own record. It becomes a *break* only when a back-fill that began after it, and a statement
-asked for after that, leave it standing. One read alone never makes a break, and an absurd one (all
-gone, more than doubled) must insist.
+Rule 2. A reading that stays wrong is a *suspect*: it names holding and signed size, and asks for
+the venue's own record. It becomes a *break* only when a back-fill that began after it, and a
+statement asked for after that, leave it standing. One read alone never makes a break, and an absurd
+one (all gone, more than doubled) must insist.
 Rule 3. Suspects and breaks are judged again at every posting to their holding and at every later
 line, and close themselves with the evidence named. Nothing is repaired in silence.
 """
@@ -78,9 +78,7 @@ def _on_line(
     return [_arm(state, account)]
 
 
-def _reading(
-    account: Account, event: StatementReported, row: StatementRow, name: str
-) -> Reading:
+def _reading(account: Account, event: StatementReported, row: StatementRow, name: str) -> Reading:
     hi = row.as_of or event.as_of
     if account.bracketed or not hi:
         lo = event.asked_at - account.clock_error_ns
@@ -168,9 +166,7 @@ def _arm(state: State, account: Account) -> Effect:
     return SetAlarm(alarm=alarm, at=at_ns)
 
 
-def _differs(
-    state: State, account: Account, reading: Reading, size: int, now: int
-) -> list[Effect]:
+def _differs(state: State, account: Account, reading: Reading, size: int, now: int) -> list[Effect]:
     name = reading.holding
     broken = state.breaks.get(name)
     if broken is not None:

@@ -209,7 +209,9 @@ def _strange(
     if booked == "conflict":
         listing = account.listings[instrument]
         spot = listing.kind == "spot"
-        name = holding(account.name, listing.base if spot else instrument, "cash" if spot else "net")
+        name = holding(
+            account.name, listing.base if spot else instrument, "cash" if spot else "net"
+        )
         return reconcile.conflict(state, account, name, frame, now)
     text = f"a fill of {instrument}, which is not listed in our books: not booked"
     return [RaiseAlert(severity="critical", subject=account.name, text=text)]

@@ -7,7 +7,8 @@ raises the suspicion of a missing fill.
 """
 
 from core import ids
-from core.effects import CancelOrder, Effect, FetchFills, PlaceOrder, QueryOrder, TellStrategy
+from core.books import attribute
+from core.effects import CancelOrder, Effect, PlaceOrder, QueryOrder, TellStrategy
 from core.events import (
     CancelRejected,
     CancelRequested,
@@ -22,7 +23,6 @@ from core.events import (
 from core.gate import Gate, Refused
 from core.listening import arm, request_backfill
 from core.orders import TERMINAL, move
-from core.books import attribute
 from core.state import Account, Order, Orphan, State, count
 
 UNATTRIBUTED = "unattributed"
@@ -127,7 +127,9 @@ def on_order_reported(state: State, account: Account, event: OrderReported) -> l
         order.reason = event.reason
         effects.append(_tell(order, event.reason))
         if order.status == "unknown":
-            effects.append(arm(state, f"order/{order.client_order_id}", event.received_at + QUERY_NS))
+            effects.append(
+                arm(state, f"order/{order.client_order_id}", event.received_at + QUERY_NS)
+            )
     elif event.status in ("acknowledged", "partially_filled", "filled", "cancelled", "expired"):
         count(state, "late_reports")
     if order.cancel_wanted and event.status in ("acknowledged", "partially_filled"):

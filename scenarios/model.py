@@ -167,7 +167,7 @@ class Scenario(Part):
     @field_validator("venues", mode="before")
     @classmethod
     def _by_name(cls, venues: object) -> object:
-        """A venue named by its dialect alone, or with some fields, takes the rest from the table."""
+        """A venue named by its dialect takes from the table what it does not state itself."""
         if not isinstance(venues, list):
             return venues
         table = _venue_table()
@@ -225,7 +225,9 @@ def check(told: dict[str, Any], source: str) -> Scenario:
         for each in error.errors():
             where = ".".join(str(part) for part in each["loc"]) or "(whole)"
             found = each.get("input")
-            shown = repr(found) if isinstance(found, (str, int, float, bool)) else type(found).__name__
+            shown = (
+                repr(found) if isinstance(found, (str, int, float, bool)) else type(found).__name__
+            )
             text = each["msg"].removeprefix("Value error, ")
             lines.append(f"{source}: {where}: found {shown}: {text}")
         raise BadScenario("\n".join(lines)) from error

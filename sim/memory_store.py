@@ -8,6 +8,8 @@ from itertools import islice
 
 from core.journal import Record
 
+SNAPSHOTS_KEPT = 2
+
 
 class MemoryStore:
     """A `Store` in memory."""
@@ -16,6 +18,7 @@ class MemoryStore:
         self.committed: list[Record] = []
         self.pending: list[Record] = []
         self.groups: list[tuple[int, bytes]] = []
+        self._snapshots: list[tuple[int, bytes]] = []
 
     def append(self, record: Record) -> None:
         self.pending.append(record)
@@ -34,6 +37,14 @@ class MemoryStore:
     def last(self) -> tuple[int, bytes]:
         """The number and chain hash of the last committed group; (0, b"") of an empty store."""
         return self.groups[-1] if self.groups else (0, b"")
+
+    def save_snapshot(self, number: int, data: bytes) -> None:
+        """Keep what the state was after the committed record `number`; a few older ones stay."""
+        self._snapshots = [(number, data), *self._snapshots][:SNAPSHOTS_KEPT]
+
+    def snapshots(self) -> Iterator[tuple[int, bytes]]:
+        """The snapshots, newest first."""
+        return iter(self._snapshots)
 
     def crash(self) -> int:
         """Lose what was not committed; returns how many records that were."""

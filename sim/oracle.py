@@ -204,7 +204,7 @@ class Oracle:
         doubt: Decimal,
         oldest: int,
     ) -> bool:
-        """Whether what is named is the old part of the difference and some of the young, in order."""
+        """Whether the old part of the difference is named, and of the young none or the first ones."""
         size = named if named is not None else ZERO
         old, young = wrong, []
         for fact, born in unbooked.values():

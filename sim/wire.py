@@ -205,8 +205,9 @@ class Wire:
         limited = strikes("rate_limited", venue)
         good = False
         if limited:
-            status, body = 429, b'{"code":-1003,"msg":"Too many requests","retryAfterMs":%d}' % (
-                limited.strength
+            status, body = (
+                429,
+                b'{"code":-1003,"msg":"Too many requests","retryAfterMs":%d}' % (limited.strength),
             )
         elif strikes("server_error", venue):
             status, body = 503, PAGE

@@ -62,7 +62,7 @@ def test_a_verbatim_sample_tells_what_we_expect(name: str, samples: Path) -> Non
     wrong = {}
     for sample in claimed(module, samples):
         if sample["verbatim"]:
-            told = [fact(event) for event in read(module, sample)]
+            told = [fact(event, units(module)) for event in read(module, sample)]
             count(name, "verbatim")
             if sample["id"] in module.EXPECTED:
                 count(name, "expected by hand")
@@ -133,7 +133,12 @@ def read(module: ModuleType, sample: dict[str, Any]) -> list[Event]:
         about=module.about(sample) if rest else None,
         asked_at=ASKED if rest else 0,
     )
-    return READERS[module.DIALECT](frame, DECIMALS)
+    return READERS[module.DIALECT](frame, units(module))
+
+
+def units(module: ModuleType) -> Mapping[str, int]:
+    """The decimals of assets, where the module says that 8 will not do."""
+    return getattr(module, "DECIMALS", DECIMALS)
 
 
 def count(name: str, what: str, how_many: int = 1) -> None:
@@ -143,7 +148,7 @@ def count(name: str, what: str, how_many: int = 1) -> None:
 # --- an event as a short fact --------------------------------------------------------------------
 
 
-def fact(event: Event) -> tuple[object, ...]:
+def fact(event: Event, decimals: Mapping[str, int] = DECIMALS) -> tuple[object, ...]:
     """The event as texts a person would write down; what is not told is left out."""
     match event:
         case FillReported():
@@ -158,8 +163,8 @@ def fact(event: Event) -> tuple[object, ...]:
                     f"order {event.order_id}",
                     f"client {event.client_order_id}" if event.client_order_id else "",
                     f"value {show(event.value, 8)}" if event.value is not None else "",
-                    f"fee {show(event.fee, 8)} {event.fee_asset}" if event.fee_asset else "",
-                    f"realised {show(event.realised, 8)}" if event.realised is not None else "",
+                    f"fee {show(event.fee, decimals.get(event.fee_asset, 8))} {event.fee_asset}" if event.fee_asset else "",
+                    f"realised {show(event.realised, decimals.get(event.fee_asset, 8))}" if event.realised is not None else "",
                     f"sequence {event.sequence}" if event.sequence else "",
                     "maker" if event.maker else "",
                     event.cause if event.cause != "trade" else "",
@@ -205,7 +210,7 @@ def fact(event: Event) -> tuple[object, ...]:
             )
         case StatementReported():
             rows = tuple(
-                f"{row.subject}/{row.leg} {show(row.amount, 8)}"
+                f"{row.subject}/{row.leg} {show(row.amount, decimals.get(row.subject, 8))}"
                 + (f" {_at(row.as_of)}" if row.as_of else "")
                 + (f" sequence {row.sequence}" if row.sequence else "")
                 for row in event.rows
@@ -213,10 +218,10 @@ def fact(event: Event) -> tuple[object, ...]:
             whole = "complete" if event.complete else "pushed"
             return (event.kind, whole, *((_at(event.as_of),) if event.as_of else ()), *rows)
         case FundingPaid():
-            paid = f"{show(event.amount, 8)} {event.asset}"
+            paid = f"{show(event.amount, decimals.get(event.asset, 8))} {event.asset}"
             return ("funding", event.instrument, f"id {event.funding_id}", paid, _at(event.occurred_at))
         case CashMoved():
-            moved = f"{show(event.amount, 8)} {event.asset}"
+            moved = f"{show(event.amount, decimals.get(event.asset, 8))} {event.asset}"
             return (event.reason, f"id {event.movement_id}", moved, _at(event.occurred_at))
         case PageReported():
             return ("page", event.subject, event.through, "more" if event.more else "end")

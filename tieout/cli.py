@@ -1,7 +1,7 @@
 """The command line: results on stdout, progress on stderr, and an exit status that means something.
 
-0 every claim held; 1 a claim failed, or a journal is damaged; 2 bad input, with a message that names
-file, field, what was found and what would do; 3 the environment lacks something.
+0 every claim held; 1 a claim failed, or a journal is damaged; 2 bad input, with a message that
+names file, field, what was found and what would do; 3 the environment lacks something.
 """
 
 import json
@@ -74,7 +74,7 @@ def progress(label: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
 @main.command()
 @click.argument("scenario")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--market", type=click.Path(path_type=Path), help="Recorded trades (.json, .json.gz).")
+@click.option("--market", type=click.Path(path_type=Path), help="Recorded trades, .json(.gz).")
 @click.option("--plan", type=click.Path(path_type=Path), help="A stored fault plan to replay.")
 @click.option("--short", is_flag=True, help="The short form of the scenario.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for summary, journal, report.")
@@ -266,4 +266,3 @@ def doctor(as_json: bool) -> None:  # noqa: FBT001  # click hands flags over so
             click.echo(f"{'ok ' if row.ok else '-- '} {row.what:<{width}}  {row.found}")
     needed = [row for row in rows if row.needed and not row.ok]
     sys.exit(LACKING if needed else HELD)
-

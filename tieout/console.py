@@ -20,8 +20,9 @@ def show_outcome(outcome: Outcome, out: Path | None) -> None:
     summary = outcome.summary
     console.print(Text(outcome.scenario.claim, style="bold"))
     console.print(
-        f"{outcome.scenario.name}, seed {outcome.seed}: {summary['simulated_seconds']:.0f} simulated"
-        f" seconds, {summary['events']} events, {sum(summary['faults'].values())} faults,"
+        f"{outcome.scenario.name}, seed {outcome.seed}:"
+        f" {summary['simulated_seconds']:.0f} simulated seconds, {summary['events']} events,"
+        f" {sum(summary['faults'].values())} faults,"
         f" {summary['crashes']} crashes"
     )
     console.print(_claims(outcome))

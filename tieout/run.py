@@ -23,14 +23,17 @@ from tieout.truths import money_differences
 
 SAMPLES_MAX = 400
 
-STANDARD = (
-    ClaimSpec(claim="nothing is ever silently different", figure="silent_differences", equals=Decimal(0)),
-    ClaimSpec(claim="every drift is found", figure="drift.missed", equals=Decimal(0)),
-    ClaimSpec(claim="no break is opened where our books were right", figure="drift.false_alarms", equals=Decimal(0)),
-    ClaimSpec(claim="holdings equal the truth to the unit", figure="differences.holdings", equals=Decimal(0)),
-    ClaimSpec(claim="fees, funding and realised profit equal the truth to the unit", figure="differences.money", equals=Decimal(0)),
-    ClaimSpec(claim="nothing was asked of a venue that the journal does not hold", figure="unjournaled_effects", equals=Decimal(0)),
-    ClaimSpec(claim="once healed, no break stays open", figure="open_breaks", equals=Decimal(0)),
+STANDARD = tuple(
+    ClaimSpec(claim=claim, figure=figure, equals=Decimal(0))
+    for claim, figure in (
+        ("nothing is ever silently different", "silent_differences"),
+        ("every drift is found", "drift.missed"),
+        ("no break is opened where our books were right", "drift.false_alarms"),
+        ("holdings equal the truth to the unit", "differences.holdings"),
+        ("fees, funding, profit and traded value equal the truth to the unit", "differences.money"),
+        ("nothing was asked of a venue that the journal does not hold", "unjournaled_effects"),
+        ("once healed, no break stays open", "open_breaks"),
+    )
 )
 
 
@@ -163,11 +166,8 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
 
 def unjournaled(simulation: Simulation, store: MemoryStore) -> int:
     """Orders that reached the wire and that the journal does not know: must be none."""
-    known = {
-        order.client_order_id: None
-        for record in store.committed
-        if record.name == "PlaceOrder" and isinstance(order := decode_effect(record.body), PlaceOrder)
-    }
+    placed = [decode_effect(r.body) for r in store.committed if r.name == "PlaceOrder"]
+    known = {each.client_order_id: None for each in placed if isinstance(each, PlaceOrder)}
     return sum(1 for name in simulation.host.placed if name not in known)
 
 

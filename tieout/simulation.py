@@ -305,7 +305,7 @@ class Host:
         self.crash(fault.strength * MS)
         return True
 
-    # --- in ----------------------------------------------------------------------------------------
+    # --- in --------------------------------------------------------------------------------------
 
     def tell(self, told: Frame | Event) -> None:
         """Deliver to the node, if there is one; the oracle looks on."""
@@ -339,7 +339,7 @@ class Host:
 
         return told
 
-    # --- out -----------------------------------------------------------------------------------------
+    # --- out -------------------------------------------------------------------------------------
 
     def _commit(self, life: int) -> None:
         if life != self._life or self.node is None:
@@ -379,7 +379,7 @@ class Host:
             del self._alarms[alarm]
             self.tell(AlarmRang(received_at=self._world.now, alarm=alarm))
 
-    # --- strategies ----------------------------------------------------------------------------------
+    # --- strategies ------------------------------------------------------------------------------
 
     def _tick(self, life: int, name: str) -> None:
         if life != self._life or self.quiet:

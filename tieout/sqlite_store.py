@@ -202,25 +202,33 @@ class SqliteStore:
         return read_last(self._connection)
 
     def save_snapshot(self, number: int, data: bytes) -> None:
-        """Keep the state as it was after the committed record `number`."""
+        """Keep what the state was after the committed record `number`; a few older ones stay."""
         execute = self._cursor.execute
-        with self._connection:
-            execute("INSERT OR REPLACE INTO snapshots VALUES(?,?,?)", (number, data, crc32c(data)))
-            execute(
-                "DELETE FROM snapshots WHERE number NOT IN"
-                " (SELECT number FROM snapshots ORDER BY number DESC LIMIT ?)",
-                (SNAPSHOTS_KEPT,),
-            )
+        try:
+            with self._connection:
+                execute(
+                    "INSERT OR REPLACE INTO snapshots VALUES(?,?,?)", (number, data, crc32c(data))
+                )
+                execute(
+                    "DELETE FROM snapshots WHERE number NOT IN"
+                    " (SELECT number FROM snapshots ORDER BY number DESC LIMIT ?)",
+                    (SNAPSHOTS_KEPT,),
+                )
+        except apsw.Error as error:
+            raise JournalFailed(f"{self.path}: no snapshot was saved: {error}") from error
 
-    def latest_snapshot(self) -> tuple[int, bytes] | None:
-        """The newest snapshot that is whole, and the record after which it was taken."""
+    def snapshots(self) -> Iterator[tuple[int, bytes]]:
+        """The snapshots that are whole, newest first."""
         rows = self._connection.execute(
             "SELECT number, state, crc FROM snapshots ORDER BY number DESC"
         )
         for number, data, crc in rows:
-            if crc32c(data) == crc:
-                return number, data
-        return None
+            if isinstance(data, bytes) and crc32c(data) == crc:
+                yield number, data
+
+    def latest_snapshot(self) -> tuple[int, bytes] | None:
+        """The newest snapshot that is whole, and the record after which it was taken."""
+        return next(self.snapshots(), None)
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and sync the anchor. Uncommitted rows are lost."""

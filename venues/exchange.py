@@ -361,9 +361,7 @@ class Exchange:
         terms = self.terms[symbol]
         lots, ticks = int(quantity / terms.lot), int(price / terms.tick)
         self.made += 1
-        placement = self.books[symbol].place(
-            f"x{self.made}", CROWD, side, lots, ticks, "ioc"
-        )
+        placement = self.books[symbol].place(f"x{self.made}", CROWD, side, lots, ticks, "ioc")
         self._settle(terms, placement, "trade")
 
     def crowd_rests(self, symbol: str, side: Side, quantity: Decimal, price: Decimal) -> str:
@@ -372,7 +370,9 @@ class Exchange:
         lots, ticks = int(quantity / terms.lot), int(price / terms.tick)
         self.made += 1
         name = f"x{self.made}"
-        self._settle(terms, self.books[symbol].place(name, CROWD, side, lots, ticks, "limit"), "trade")
+        self._settle(
+            terms, self.books[symbol].place(name, CROWD, side, lots, ticks, "limit"), "trade"
+        )
         return name
 
     def crowd_cancels(self, symbol: str, name: str) -> None:
@@ -521,7 +521,12 @@ class Exchange:
         return assets if fee_asset in assets else [*assets, fee_asset]
 
     def _fee(
-        self, terms: Terms, side: Side, quantity: Decimal, value: Decimal, maker: bool  # noqa: FBT001
+        self,
+        terms: Terms,
+        side: Side,
+        quantity: Decimal,
+        value: Decimal,
+        maker: bool,  # noqa: FBT001
     ) -> tuple[Decimal, str]:
         rate = terms.maker_rate if maker else terms.taker_rate
         if self.habits.fee_asset:
@@ -645,7 +650,7 @@ class Exchange:
         return trade
 
     def force(self, symbol: str, leg: str, lots: int, cause: str) -> bool:
-        """Close part of a position against the crowd: liquidation or ADL. False if there is none."""
+        """Close part of a position against the crowd (liquidation, ADL); False if there is none."""
         terms, position = self.terms[symbol], self.positions[symbol, leg]
         quantity = min(abs(position.quantity), lots * terms.lot)
         if not quantity:
@@ -654,7 +659,9 @@ class Exchange:
         price = self.last_price(terms)
         prefix = "autoclose" if cause == "liquidation" else "adl_autoclose"
         self.made += 1
-        ticket = self._ticket(f"{prefix}-{self.made}", symbol, side, quantity, "ioc", price, leg, True)
+        ticket = self._ticket(
+            f"{prefix}-{self.made}", symbol, side, quantity, "ioc", price, leg, True
+        )
         self.made += 1
         trade_id = -self.made if self.habits.forced_ids_negative else self.made
         self._fill(terms, ticket, trade_id, quantity, price, False, cause)
@@ -675,7 +682,7 @@ class Exchange:
                 self._fill(terms, ticket, self.made, quantity, price, False, "trade")
 
     def keep_legs(self, *, hedged: bool) -> None:
-        """Change the position mode; raises `Refusal` unless the account is flat and has no order."""
+        """Change the position mode; raises `Refusal` unless flat and without orders."""
         if self.open or any(position.quantity for position in self.positions.values()):
             raise Refusal("mode_busy")
         self.positions = {
@@ -692,7 +699,9 @@ class Exchange:
             if name == symbol and position.quantity:
                 value = trade_value(terms, abs(position.quantity), self.last_price(terms))
                 amount = (value * rate).quantize(UNIT, ROUND_DOWN)
-                self._move("funding", symbol, terms.settle, -amount if position.quantity > 0 else amount)
+                self._move(
+                    "funding", symbol, terms.settle, -amount if position.quantity > 0 else amount
+                )
 
     def transfer(self, asset: str, amount: Decimal) -> None:
         """Cash comes or goes by hand."""

@@ -253,9 +253,7 @@ class SimulatedVenue:
             return False
         exchange.flatten()
         exchange.keep_legs(hedged=False)
-        self.world.call_in(
-            max(1, fault.strength) * MS, lambda: exchange.keep_legs(hedged=True)
-        )
+        self.world.call_in(max(1, fault.strength) * MS, lambda: exchange.keep_legs(hedged=True))
         return True
 
     def _bust(self, terms: Terms, fault: Fault) -> bool:

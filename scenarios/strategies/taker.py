@@ -14,9 +14,7 @@ from scenarios.strategies.held import Held
 class Taker:
     """Takes up to `lots` on one tick in `one_in`."""
 
-    def __init__(
-        self, name: str, *, lots: int, one_in: int, lots_max: int, hedged: bool
-    ) -> None:
+    def __init__(self, name: str, *, lots: int, one_in: int, lots_max: int, hedged: bool) -> None:
         self.name = name
         self._lots, self._one_in, self._lots_max = lots, one_in, lots_max
         self._held = Held(hedged=hedged)

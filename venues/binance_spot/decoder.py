@@ -393,7 +393,7 @@ def _my_trade(frame: Frame, line: Json, decimals: Decimals) -> Event:
 
 
 def _transfers(frame: Frame, about: FetchLedger, told: Json, decimals: Decimals) -> list[Event]:
-    # Read forward by time, the last millisecond again: repeats are echoes, equal times are not lost.
+    # Read forward by time, the last millisecond again: repeats are echoes, equal times not lost.
     rows = told.get("rows") or []
     events: list[Event] = [_transfer(frame, line, decimals) for line in rows]
     since, _, page = (about.after or "0:1").partition(":")

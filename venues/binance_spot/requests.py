@@ -32,7 +32,7 @@ def request(effect: Effect) -> Request:
         case FetchStatement():
             return Request("GET", "/api/v3/account")
         case FetchFills():
-            # `fromId` reads forward by id, and so never loses rows of an equal time at a page's edge.
+            # `fromId` reads forward by id: rows of an equal time at a page's edge are not lost.
             after = int(effect.after or "-1") + 1
             params = {"symbol": effect.instrument, "fromId": str(after), "limit": FILLS_PER_PAGE}
             return Request("GET", "/api/v3/myTrades", dict(params))

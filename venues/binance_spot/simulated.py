@@ -4,7 +4,7 @@ Shares nothing with the decoder. Amounts carry eight decimals, times are millise
 """
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -35,7 +35,7 @@ def movement_key(movement: Movement) -> tuple[str, ...]:
 class Words:
     """How Binance spot tells what happened, and answers what it is asked."""
 
-    statements = {"/api/v3/account": "balances"}
+    statements: ClassVar[dict[str, str]] = {"/api/v3/account": "balances"}
     farewell = b'{"e":"listenKeyExpired","E":0,"listenKey":"pqia91ma19a5s61cv6a81va65sdf19v8a65a1"}'
 
     # --- the stream ------------------------------------------------------------------------------

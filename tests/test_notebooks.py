@@ -1,0 +1,76 @@
+"""Every notebook runs as it stands, soon, and says what its committed outputs say.
+
+`python tests/test_notebooks.py` writes the outputs anew after the code has changed.
+"""
+
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SECONDS_MAX = 60
+BYTES_MAX = 300 * 1024
+
+
+def executed(path: Path) -> nbformat.NotebookNode:
+    """The notebook, run from the top in a fresh kernel; a cell that fails raises."""
+    notebook = nbformat.read(path, as_version=4)
+    # From the root, so that the kernel imports this tree, and not what else is installed.
+    place = {"metadata": {"path": str(ROOT)}}
+    client = NotebookClient(
+        notebook,
+        timeout=SECONDS_MAX,
+        kernel_name="python3",
+        resources=place,
+        record_timing=False,
+    )
+    client.execute()
+    # What runs anew each time, and what the machine at hand is, are nobody's business.
+    notebook.metadata["language_info"] = {"name": "python"}
+    return notebook
+
+
+def told(notebook: nbformat.NotebookNode) -> list[list[str]]:
+    """The texts of each code cell. A picture's bytes depend on fonts; that there is one is told."""
+    cells = []
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            # A kernel sends what is printed in pieces, as it finds the time.
+            printed = "".join(output.get("text", "") for output in cell.outputs)
+            shown = [output.get("data", {}).get("text/plain", "") for output in cell.outputs]
+            cells.append([text for text in (printed, *shown) if text])
+    return cells
+
+
+def test_there_are_notebooks() -> None:
+    assert [path.name for path in NOTEBOOKS][:1] == ["01_follow_one_fill.ipynb"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_soon_and_says_what_it_said(path: Path) -> None:
+    """Run from the top, it takes under a minute and prints what stands in the repository."""
+    began = time.monotonic()
+    now = executed(path)
+    assert time.monotonic() - began < SECONDS_MAX
+    committed = nbformat.read(path, as_version=4)
+    assert told(now) == told(committed), "stale outputs: run `python tests/test_notebooks.py`"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_can_be_read_without_running_it(path: Path) -> None:
+    """Each code cell has its output beside it, and the file stays small."""
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(cell.outputs for cell in code)
+    assert path.stat().st_size < BYTES_MAX
+
+
+if __name__ == "__main__":
+    for each in NOTEBOOKS:
+        nbformat.write(executed(each), each)
+        print(f"{each.relative_to(ROOT)} written")
