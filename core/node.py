@@ -36,8 +36,13 @@ class Node:
         readers: Mapping[str, Decode],
         gate: Gate,
         state: State | None = None,
+        *,
+        snapshot_every: int = 0,
     ) -> None:
-        """`readers` has a reader for each venue, by the first part of an account's name."""
+        """`readers` has a reader for each venue, by the first part of an account's name.
+
+        A snapshot is saved by the first commit after each `snapshot_every` records; 0: never.
+        """
         self.journal = journal
         self.state = state if state is not None else State()
         self._readers = readers

@@ -144,5 +144,7 @@ def frames() -> dict[str, bytes]:
     }
 
 
-def ask(words: Words, exchange: Exchange, method: str, path: str, params: dict[str, object]) -> bytes:
+def ask(
+    words: Words, exchange: Exchange, method: str, path: str, params: dict[str, object]
+) -> bytes:
     return words.answer(exchange, Asked(method, f"/api/v3/{path}", dict(params)))[1]

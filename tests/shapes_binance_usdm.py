@@ -47,7 +47,6 @@ SIGNS = {
     "user trades": ("commission", "1.commission"),
     "balance": ("balance",),
 }
-# A sample's short leg stands in its third row; ours is turned round to be the third, too.
 
 
 class Ear:
@@ -80,7 +79,7 @@ class Clock:
 
 
 def frames() -> dict[str, bytes]:
-    """A short is closed at a profit, another is reduced by force; every kind is picked on the way."""
+    """A short is closed in part, and in part by force; every kind is picked on the way."""
     words = Words()
     ear = Ear(words)
     truth = Truth(lambda: NOW_MS * 1_000_000)
@@ -88,9 +87,7 @@ def frames() -> dict[str, bytes]:
     exchange = Exchange("binance_usdm/main", habits, truth, ear, Clock())  # type: ignore[arg-type]
     ear.exchange = exchange
     tick, lot = Decimal("0.10"), Decimal("0.001")
-    exchange.list_instrument(
-        Terms("BTCUSDT", "linear", "BTC", "USDT", "USDT", tick, lot)
-    )
+    exchange.list_instrument(Terms("BTCUSDT", "linear", "BTC", "USDT", "USDT", tick, lot))
     exchange.fund("USDT", Decimal(1000))
     exchange.crowd_rests("BTCUSDT", "buy", Decimal("0.005"), Decimal("50000.0"))
     exchange.crowd_rests("BTCUSDT", "sell", Decimal("0.100"), Decimal("50000.1"))
@@ -136,7 +133,9 @@ def frames() -> dict[str, bytes]:
     }
 
 
-def ask(words: Words, exchange: Exchange, method: str, path: str, params: dict[str, object]) -> bytes:
+def ask(
+    words: Words, exchange: Exchange, method: str, path: str, params: dict[str, object]
+) -> bytes:
     return words.answer(exchange, Asked(method, f"/fapi/v1/{path}", params))[1]
 
 

@@ -244,7 +244,7 @@ def test_funding_on_the_stream_moves_no_books() -> None:
         "e": "ACCOUNT_UPDATE",
         "E": 1700000008005,
         "T": 1700000008001,
-        "a": {"m": "FUNDING_FEE", "B": [{"a": "USDT", "wb": "1", "cw": "1", "bc": "-0.5"}], "P": []},
+        "a": {"m": "FUNDING_FEE", "B": [{"a": "USDT", "wb": "1", "bc": "-0.5"}], "P": []},
     }
     assert [type(event) for event in streamed(message)] == [StatementReported]
 
@@ -278,6 +278,8 @@ def test_a_combined_stream_wraps_the_same() -> None:
         {"e": "ORDER_TRADE_UPDATE"},
         {"e": "ORDER_TRADE_UPDATE", "o": []},
         {"e": "ACCOUNT_UPDATE", "T": "soon", "a": {}},
+        update(T="1700000008001"),
+        update(**TRADE | {"t": "990017"}),
         update(X="HALF_DONE"),
         update(**TRADE | {"l": "1e-9"}),
     ],
@@ -463,7 +465,7 @@ def test_income_of_an_unknown_type_is_put_aside_and_the_rest_is_read() -> None:
 
 
 def test_income_is_paged_by_number_from_one_start() -> None:
-    """Equal times at a page's edge are not lost: the start stands still until a page is not full."""
+    """Equal times at a page's edge are not lost: the start stands still while pages are full."""
     full = [income("COMMISSION", "-1", at=5)] * 1000
     through = []
     about = FetchLedger(account=ACCOUNT, after="4/1")

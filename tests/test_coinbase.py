@@ -190,7 +190,8 @@ def test_an_order_stands_as_told(told: str, status: str) -> None:
 
 def test_several_orders_come_in_one_message() -> None:
     events = streamed(user(order(), order(order_id="o-2")))
-    assert [event.order_id for event in events if isinstance(event, OrderReported)] == ["o-1", "o-2"]
+    told = [event.order_id for event in events if isinstance(event, OrderReported)]
+    assert told == ["o-1", "o-2"]
 
 
 def test_heartbeats_are_heard() -> None:
@@ -295,9 +296,7 @@ def test_a_cancel_can_be_refused() -> None:
     message = {
         "results": [{"success": False, "failure_reason": "UNKNOWN_CANCEL_ORDER", "order_id": ""}]
     }
-    refused = CancelRejected(
-        **TOLD, client_order_id="tie0010000001", reason="UNKNOWN_CANCEL_ORDER"
-    )
+    refused = CancelRejected(**TOLD, client_order_id="tie0010000001", reason="UNKNOWN_CANCEL_ORDER")
     assert answered(CANCEL, message) == [refused]
 
 

@@ -41,7 +41,7 @@ from core.events import (
     StreamClosed,
 )
 from core.frames import Frame
-from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS, show
+from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS, show
 from tieout.twins import READERS
 
 HERE = Path(__file__).parent
@@ -150,6 +150,10 @@ def count(name: str, what: str, how_many: int = 1) -> None:
 
 def fact(event: Event, decimals: Mapping[str, int] = DECIMALS) -> tuple[object, ...]:
     """The event as texts a person would write down; what is not told is left out."""
+
+    def money(units: int, asset: str) -> str:
+        return show(units, decimals.get(asset, ASSET_DECIMALS))
+
     match event:
         case FillReported():
             return tuple(
@@ -163,8 +167,12 @@ def fact(event: Event, decimals: Mapping[str, int] = DECIMALS) -> tuple[object, 
                     f"order {event.order_id}",
                     f"client {event.client_order_id}" if event.client_order_id else "",
                     f"value {show(event.value, 8)}" if event.value is not None else "",
-                    f"fee {show(event.fee, decimals.get(event.fee_asset, 8))} {event.fee_asset}" if event.fee_asset else "",
-                    f"realised {show(event.realised, decimals.get(event.fee_asset, 8))}" if event.realised is not None else "",
+                    f"fee {money(event.fee, event.fee_asset)} {event.fee_asset}"
+                    if event.fee_asset
+                    else "",
+                    f"realised {money(event.realised, event.fee_asset)}"
+                    if event.realised is not None
+                    else "",
                     f"sequence {event.sequence}" if event.sequence else "",
                     "maker" if event.maker else "",
                     event.cause if event.cause != "trade" else "",
@@ -218,10 +226,11 @@ def fact(event: Event, decimals: Mapping[str, int] = DECIMALS) -> tuple[object, 
             whole = "complete" if event.complete else "pushed"
             return (event.kind, whole, *((_at(event.as_of),) if event.as_of else ()), *rows)
         case FundingPaid():
-            paid = f"{show(event.amount, decimals.get(event.asset, 8))} {event.asset}"
-            return ("funding", event.instrument, f"id {event.funding_id}", paid, _at(event.occurred_at))
+            paid = f"{money(event.amount, event.asset)} {event.asset}"
+            name = f"id {event.funding_id}"
+            return ("funding", event.instrument, name, paid, _at(event.occurred_at))
         case CashMoved():
-            moved = f"{show(event.amount, decimals.get(event.asset, 8))} {event.asset}"
+            moved = f"{money(event.amount, event.asset)} {event.asset}"
             return (event.reason, f"id {event.movement_id}", moved, _at(event.occurred_at))
         case PageReported():
             return ("page", event.subject, event.through, "more" if event.more else "end")

@@ -108,9 +108,11 @@ def shape(value: Any) -> str:
             return "decimal text"
         return "time text" if TIME.fullmatch(value) else "text"
     if isinstance(value, int):
-        return f"time of {len(str(value))} digits" if value > 1_400_000_000 and len(
-            str(value)
-        ) in (13, 16, 19) else "whole number"
+        return (
+            f"time of {len(str(value))} digits"
+            if value > 1_400_000_000 and len(str(value)) in (13, 16, 19)
+            else "whole number"
+        )
     return type(value).__name__
 
 

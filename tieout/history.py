@@ -315,5 +315,3 @@ def occurred_at(event: Event) -> int:
 def _account(subject: str) -> str:
     """The account of a holding; anything else is one already."""
     return "/".join(subject.split("/")[:2])
-
-

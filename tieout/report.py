@@ -570,8 +570,10 @@ class Reporter:
         return before[-1] if before else after[0] if after else None
 
     def _bytes(self, title: str, raw: bytes, part: str, ids: tuple[str, ...]) -> Html:
-        size = f"{len(raw):,} bytes" if len(part) == len(raw) else (
-            f"{len(part):,} of {len(raw):,} bytes"
+        size = (
+            f"{len(raw):,} bytes"
+            if len(part) == len(raw)
+            else (f"{len(part):,} of {len(raw):,} bytes")
         )
         lines = pretty(part).splitlines()
         left = f"\n… {len(lines) - LINES_MAX:,} lines more" if len(lines) > LINES_MAX else ""

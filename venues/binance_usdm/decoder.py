@@ -171,14 +171,14 @@ def _order_trade_update(frame: Frame, told: Json, decimals: Decimals) -> list[Ev
             quantity=quantity(line["q"]),
             price=price(line["p"]),
             filled_quantity=quantity(line["z"]),
-            occurred_at=line["T"] * MS,
+            occurred_at=_at(line["T"]),
         )
     )
     return events
 
 
 def _fill(frame: Frame, line: Json, decimals: Decimals) -> Event:
-    if line["t"] <= 0:
+    if type(line["t"]) is not int or line["t"] <= 0:
         raise Unreadable("a fill without an id")
     fee_asset = line.get("N") or ""
     realised = line.get("rp")
@@ -199,7 +199,7 @@ def _fill(frame: Frame, line: Json, decimals: Decimals) -> Event:
         realised=_amount(realised, "", decimals) if realised else None,
         maker=bool(line["m"]),
         cause=_cause(line["c"], line["x"]),
-        occurred_at=line["T"] * MS,
+        occurred_at=_at(line["T"]),
     )
 
 
@@ -211,7 +211,7 @@ def _cause(client_order_id: str, execution_type: str) -> FillCause:
 
 
 def _account_update(frame: Frame, told: Json, decimals: Decimals) -> list[Event]:
-    at = told["T"] * MS
+    at = _at(told["T"])
     wallets = tuple(
         StatementRow(line["a"], "cash", _amount(line["wb"], line["a"], decimals))
         for line in told["a"].get("B", [])
@@ -228,9 +228,7 @@ def _account_update(frame: Frame, told: Json, decimals: Decimals) -> list[Event]
     return events or dismissed(frame, f"ACCOUNT_UPDATE {told['a'].get('m')}: no line changed")
 
 
-def _pushed(
-    frame: Frame, kind: StatementKind, rows: tuple[StatementRow, ...], at: int
-) -> Event:
+def _pushed(frame: Frame, kind: StatementKind, rows: tuple[StatementRow, ...], at: int) -> Event:
     return StatementReported(
         received_at=frame.received_at,
         frame=frame.number,
@@ -336,7 +334,7 @@ def _order(frame: Frame, told: Json) -> Event:
         quantity=quantity(told["origQty"]),
         price=price(told["price"]),
         filled_quantity=quantity(told["executedQty"]),
-        occurred_at=told["updateTime"] * MS,
+        occurred_at=_at(told["updateTime"]),
     )
 
 
@@ -369,7 +367,7 @@ def _balances(frame: Frame, told: object, decimals: Decimals) -> Event:
                     line["asset"],
                     decimals,
                 ),
-                as_of=line["updateTime"] * MS,
+                as_of=_at(line["updateTime"]),
             )
             for line in rows
         ),
@@ -386,7 +384,7 @@ def _positions(frame: Frame, told: list[Json]) -> Event:
                 line["symbol"],
                 LEG[line["positionSide"]],
                 quantity(line["positionAmt"]),
-                as_of=line["updateTime"] * MS,
+                as_of=_at(line["updateTime"]),
             )
             for line in told
         ),
@@ -432,13 +430,11 @@ def _user_trade(frame: Frame, line: Json, decimals: Decimals) -> Event:
         fee_asset=line["commissionAsset"],
         realised=_amount(line["realizedPnl"], line["marginAsset"], decimals),
         maker=line["maker"],
-        occurred_at=line["time"] * MS,
+        occurred_at=_at(line["time"]),
     )
 
 
-def _income(
-    frame: Frame, about: FetchLedger, told: list[Json], decimals: Decimals
-) -> list[Event]:
+def _income(frame: Frame, about: FetchLedger, told: list[Json], decimals: Decimals) -> list[Event]:
     """Ascending by time; while pages are full the start stands still and the page number moves."""
     events: list[Event] = []
     for line in told:
@@ -468,7 +464,7 @@ def _movement(frame: Frame, line: Json, decimals: Decimals) -> list[Event]:
                 funding_id=f"{line['tranId']}:{line['symbol']}",
                 asset=asset,
                 amount=_amount(line["income"], asset, decimals),
-                occurred_at=line["time"] * MS,
+                occurred_at=_at(line["time"]),
             )
         ]
     if kind not in INCOME:
@@ -482,13 +478,20 @@ def _movement(frame: Frame, line: Json, decimals: Decimals) -> list[Event]:
             asset=asset,
             amount=_amount(line["income"], asset, decimals),
             reason=INCOME[kind],
-            occurred_at=line["time"] * MS,
+            occurred_at=_at(line["time"]),
             instrument=line["symbol"],
         )
     ]
 
 
 # --- small things --------------------------------------------------------------------------------
+
+
+def _at(ms: object) -> int:
+    """Milliseconds as nanoseconds; anything else than a whole number is not guessed at."""
+    if type(ms) is not int:
+        raise Unreadable(f"{ms!r} is not a time")
+    return ms * MS
 
 
 def _amount(text: str, asset: str, decimals: Decimals) -> int:

@@ -5,7 +5,7 @@ paid is positive; income is signed as the wallet feels it.
 """
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -47,7 +47,10 @@ def movement_key(movement: Movement) -> tuple[str, ...]:
 class Words:
     """How Binance USDⓈ-M tells what happened, and answers what it is asked."""
 
-    statements = {"/fapi/v3/balance": "balances", "/fapi/v3/positionRisk": "positions"}
+    statements: ClassVar[dict[str, str]] = {
+        "/fapi/v3/balance": "balances",
+        "/fapi/v3/positionRisk": "positions",
+    }
     farewell = b'{"e":"listenKeyExpired","E":0,"listenKey":"pqia91ma19a5s61cv6a81va65sdf19v8a65a1"}'
 
     # --- the stream ------------------------------------------------------------------------------

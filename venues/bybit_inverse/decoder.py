@@ -72,6 +72,7 @@ STATUS: Mapping[str, OrderReport] = {
     "Deactivated": "cancelled",
     "Rejected": "rejected",
 }
+OPEN = ("acknowledged", "partially_filled")
 SIDE: Mapping[str, Side] = {"Buy": "buy", "Sell": "sell"}
 LEG: Mapping[int, Leg] = {0: "net", 1: "long", 2: "short"}
 # BustTrade is a liquidation taken over at the bankruptcy price, not a trade undone.
@@ -310,7 +311,9 @@ def _open_orders(frame: Frame, result: Json) -> list[Event]:
             received_at=frame.received_at,
             frame=frame.number,
             account=frame.account,
-            client_order_ids=tuple(line["orderLinkId"] for line in rows),
+            client_order_ids=tuple(
+                line["orderLinkId"] for line in rows if STATUS[line["orderStatus"]] in OPEN
+            ),
             asked_at=frame.asked_at,
         )
     )
@@ -378,7 +381,7 @@ def _position_row(line: Json) -> StatementRow:
 def _executions(frame: Frame, about: FetchFills, told: Json, decimals: Decimals) -> list[Event]:
     events: list[Event] = []
     for line in told["result"]["list"]:
-        events += _fill(frame, line, told["result"].get("category", ""), decimals)
+        events += _fill(frame, line, told["result"]["category"], decimals)
     events.append(_page_end(frame, about.instrument, about.after, told))
     return events
 

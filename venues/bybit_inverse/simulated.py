@@ -82,7 +82,9 @@ class Words:
             "category": "inverse",
             "createType": "CreateByUser",
             "feeCurrency": exchange.terms[ticket.symbol].settle,
-            "placeType": "",
+            "lastPriceOnCreated": text(ticket.price),
+            "slLimitPrice": "0",
+            "tpLimitPrice": "0",
         }
         del pushed["isLeverage"]
         return [_push(exchange, "order", pushed)]
@@ -90,7 +92,9 @@ class Words:
     def trade(self, exchange: Exchange, trade: Trade) -> list[bytes]:
         execution = self._execution(exchange, trade) | {
             "category": "inverse",
+            "closedSize": text(trade.quantity) if trade.realised else "",
             "execPnl": text(trade.realised),
+            "indexPrice": "",
             "isLeverage": "0",
         }
         return [_push(exchange, "execution", execution), *self.order(exchange, trade.ticket)]
@@ -104,6 +108,9 @@ class Words:
             row["entryPrice"] = row.pop("avgPrice")
             told.append(_push(exchange, "position", row | {"category": "inverse"}))
         wallet = self._wallet(exchange, assets)
+        for coin in wallet["coin"]:
+            coin |= dict.fromkeys(("totalOrderIM", "totalPositionIM", "totalPositionMM"), "")
+            coin["availableToBorrow"] = ""
         told.append(_push(exchange, "wallet", wallet))
         return told
 
@@ -276,7 +283,7 @@ class Words:
             "tradeIv": "",
             "markIv": "",
             "markPrice": text(trade.price),
-            "indexPrice": "",
+            "indexPrice": text(trade.price),
             "underlyingPrice": "",
             "blockTradeId": "",
             "closedSize": text(trade.quantity) if trade.realised else "0",
@@ -350,7 +357,7 @@ class Words:
 
     def _coin(self, asset: str, amount: Decimal) -> dict[str, Any]:
         return {
-            "availableToBorrow": "",
+            "availableToBorrow": "0",
             "bonus": "0",
             "accruedInterest": "0",
             "availableToWithdraw": text(amount),

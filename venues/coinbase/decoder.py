@@ -271,7 +271,7 @@ def _error(frame: Frame, told: Json) -> list[Event]:
 
 
 def _page_refused(frame: Frame, about: FetchFills, reason: str) -> list[Event]:
-    """A cursor of the venue's may have gone stale: a refused page is asked for from the first on."""
+    """The venue's cursor may have gone stale: a refused page is asked for from the first on."""
     events = no_answer(frame, about, reason)
     watermark, _, cursor = (about.after or "0/0/").split("/", 2)
     if cursor:
@@ -412,9 +412,7 @@ def _accounts(frame: Frame, told: Json, decimals: Decimals) -> list[Event]:
     return events
 
 
-def _orders_page(
-    frame: Frame, about: FetchFills, told: Json, decimals: Decimals
-) -> list[Event]:
+def _orders_page(frame: Frame, about: FetchFills, told: Json, decimals: Decimals) -> list[Event]:
     """The cursor is "watermark/newest/cursor": two times in nanoseconds, and the venue's own."""
     watermark, newest, _ = (about.after or "0/0/").split("/", 2)
     filled = [line for line in told["orders"] if line.get("last_fill_time")]

@@ -1,11 +1,11 @@
 """Coinbase's own words: what the simulated venue sends, shaped as the real one's frames.
 
-Shares nothing with the decoder. Its stream tells an order's cumulative quantity and an average price
-cut to four decimals; the exact filled value stands in its REST record alone.
+Shares nothing with the decoder. Its stream tells an order's cumulative quantity and an average
+price cut to four decimals; the exact filled value stands in its REST record alone.
 """
 
 from decimal import ROUND_DOWN, Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -59,7 +59,7 @@ def time(ms: int) -> str:
 class Words:
     """How Coinbase tells what happened, and answers what it is asked."""
 
-    statements = {"/api/v3/brokerage/accounts": "balances"}
+    statements: ClassVar[dict[str, str]] = {"/api/v3/brokerage/accounts": "balances"}
     farewell = b'{"type":"error","message":"authentication failure"}'
 
     def __init__(self) -> None:
@@ -185,15 +185,15 @@ class Words:
         }
 
     def _cancel(self, exchange: Exchange, order_id: str) -> dict[str, Any]:
-        reason = "UNKNOWN_CANCEL_FAILURE_REASON"
+        told = {"success": True, "failure_reason": "UNKNOWN_CANCEL_FAILURE_REASON"}
         ticket = exchange.tickets.get(order_id)
         try:
             if ticket is None:
                 raise Refusal("unknown_order")
             exchange.cancel(ticket)
         except Refusal:
-            return {"success": False, "failure_reason": "UNKNOWN_CANCEL_ORDER", "order_id": order_id}
-        return {"success": True, "failure_reason": reason, "order_id": order_id}
+            told = {"success": False, "failure_reason": "UNKNOWN_CANCEL_ORDER"}
+        return told | {"order_id": order_id}
 
     def _accounts(self, exchange: Exchange) -> object:
         accounts = [

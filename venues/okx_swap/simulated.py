@@ -91,14 +91,12 @@ class Words:
     def account(
         self, exchange: Exchange, assets: list[str], legs: list[tuple[str, str]], reason: str
     ) -> list[bytes]:
-        now = str(exchange.clock.now_ms())
         balance = self._balance(exchange, assets)
         told = [_encode({"arg": {"channel": "account"}, "data": [balance]})]
         for key in legs:
             position = exchange.positions.get(key)
             if position is not None:
-                row = self._position(exchange, key, position) | {"pTime": now}
-                told.append(_push("positions", row))
+                told.append(_push("positions", self._position(exchange, key, position)))
         return told
 
     def movement(self, exchange: Exchange, movement: Movement) -> list[bytes]:
@@ -310,13 +308,13 @@ class Words:
         last = text(exchange.last_price(terms))
         empty = dict.fromkeys(
             "baseBorrowed baseInterest bizRefId bizRefType clSpotInUseAmt deltaBS deltaPA gammaBS "
-            "gammaPA imr interest liab liabCcy liqPx margin maxSpotInUseAmt mgnRatio mmr optVal "
-            "pendingCloseOrdLiabVal posCcy quoteBorrowed quoteInterest spotInUseAmt spotInUseCcy "
-            "thetaBS thetaPA usdPx vegaBS vegaPA".split(),
+            "gammaPA imr liab liabCcy margin maxSpotInUseAmt optVal posCcy quoteBorrowed "
+            "quoteInterest spotInUseAmt spotInUseCcy thetaBS thetaPA usdPx vegaBS vegaPA".split(),
             "",
         )
         zero = dict.fromkeys(
-            "fee fundingFee liqPenalty pnl realizedPnl upl uplLastPx uplRatio uplRatioLastPx".split(),
+            "fee fundingFee interest liqPenalty liqPx mgnRatio mmr pendingCloseOrdLiabVal pnl "
+            "realizedPnl upl uplLastPx uplRatio uplRatioLastPx".split(),
             "0",
         )
         return {
@@ -337,6 +335,7 @@ class Words:
             "markPx": last,
             "mgnMode": "cross",
             "notionalUsd": text(abs(position.quantity) * terms.multiplier * position.entry),
+            "pTime": str(exchange.clock.now_ms()),
             "pos": shown,
             "posId": f"30717303605{len(symbol)}{len(leg)}",
             "posSide": leg,

@@ -1,0 +1,205 @@
+"""The command line: what it prints, what it exits with, and that it never shows a traceback."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SMALL = """\
+name: small
+claim: a small world holds
+duration_s: 20
+heal_s: 10
+venues: [binance_spot]
+strategies:
+  - {kind: maker, name: mm}
+  - {kind: taker, name: tk}
+"""
+
+
+def tieout(*words: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tieout", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run with everything written."""
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "small.yaml").write_text(SMALL)
+    done = tieout("run", str(folder / "small.yaml"), "--seed", "3", "--out", str(folder / "out"))
+    assert done.returncode == 0, done.stderr
+    return folder / "out"
+
+
+def test_a_run_writes_all_that_it_promises(out: Path) -> None:
+    """summary, plan, journal, report and one table per subject."""
+    names = {path.name for path in out.iterdir()}
+    tables = "fills orders positions breaks transfers postings exposures refusals authorizations"
+    assert {"summary.json", "plan.json", "journal.db", "report.html"} <= names
+    assert {f"{name}.parquet" for name in tables.split()} <= names
+
+
+def test_a_summary_has_every_field_of_the_design(out: Path) -> None:
+    """DESIGN §12 lists them."""
+    summary = json.loads((out / "summary.json").read_text())
+    fields = """scenario seed digest simulated_seconds events claims faults drift open_breaks in_flight
+        silent_differences limit_breaches passive_breaches wrongly_settled detection_bound_ns"""
+    assert set(fields.split()) <= set(summary)
+    assert {"injected", "found", "missed", "false_alarms", "seconds_to_find"} <= set(summary["drift"])
+    assert {"claim", "held", "figure"} <= set(summary["claims"][0])
+
+
+def test_replay_prints_the_digest_of_the_run(out: Path) -> None:
+    """The journal alone gives the run's digest."""
+    digest = json.loads((out / "summary.json").read_text())["digest"]
+    assert tieout("replay", str(out / "journal.db")).stdout.split() == [digest]
+
+
+def test_a_stored_plan_replays_the_run(out: Path) -> None:
+    """The plan is what is kept: with it the same seed gives the same digest."""
+    digest = json.loads((out / "summary.json").read_text())["digest"]
+    scenario = out.parent / "small.yaml"
+    done = tieout("run", str(scenario), "--seed", "3", "--plan", str(out / "plan.json"), "--json")
+    assert json.loads(done.stdout)["digest"] == digest
+
+
+def test_json_is_one_object_and_nothing_else(out: Path) -> None:
+    """`--json` feeds programs."""
+    done = tieout("run", str(out.parent / "small.yaml"), "--json")
+    assert json.loads(done.stdout)["scenario"] == "small"
+
+
+def test_a_failed_claim_is_status_1(tmp_path: Path) -> None:
+    """A claim that does not hold is said, and the status says it, too."""
+    path = tmp_path / "s.yaml"
+    claim = "claims:\n  - {claim: impossible, figure: events, at_most: 1}\n"
+    path.write_text(SMALL + claim)
+    done = tieout("run", str(path))
+    assert done.returncode == 1
+    assert "impossible" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "would_do"),
+    [
+        ("name: [", "not YAML", ""),
+        ("- 1", "found list", "a mapping of fields would do"),
+        (SMALL + "colour: red\n", "colour", "there are name, claim"),
+        (SMALL.replace("20", "-1"), "duration_s", "greater than"),
+        (SMALL + "faults:\n  - {kind: meteor}\n", "faults.0.kind", "lost_frame"),
+        (SMALL + "faults:\n  - {kind: bust}\n", "faults.0", "every_s"),
+        (SMALL + "faults:\n  - {kind: bust, from_s: 9, to_s: 3, every_s: 1}\n", "faults.0", "after"),
+        (SMALL + "faults:\n  - {kind: lost_frame, where: mars}\n", "mars", "binance_spot"),
+        (SMALL.replace("binance_spot", "mtgox"), "venues.0.dialect", "okx_swap"),
+        (SMALL.replace("maker", "hodler"), "strategies.0.kind", "taker"),
+        (SMALL + "claims:\n  - {claim: x, figure: y}\n", "claims.0", "at_most"),
+    ],
+)
+def test_a_wrong_scenario_is_refused(tmp_path: Path, text: str, place: str, would_do: str) -> None:
+    """Status 2, and the message names the file, the field, what was found and what would do."""
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text)
+    done = tieout("run", str(path))
+    assert done.returncode == 2
+    assert str(path) in done.stderr
+    assert place in done.stderr
+    assert would_do in done.stderr
+
+
+def test_an_unknown_scenario_is_refused() -> None:
+    """With the names that there are."""
+    done = tieout("run", "lost_frames")
+    assert done.returncode == 2
+    assert "lost_frame" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ("{}", "found dict"),
+        ("[]", "found no trade"),
+        ("[[1, 2]]", "row 0"),
+        ('[[1, "1", null, "hold", 1.0, 1.0, 1.0]]', "row 0"),
+        ('[[1, "1", null, "buy", -1.0, 1.0, 1.0]]', "row 0"),
+        ('[[2, "1", null, "buy", 1.0, 1.0, 1.0], [1, "2", null, "buy", 1.0, 1.0, 1.0]]', "row 1"),
+        ("not json", "not JSON"),
+    ],
+)
+def test_a_wrong_market_is_refused(tmp_path: Path, content: str, place: str) -> None:
+    """Status 2, with the row."""
+    path = tmp_path / "market.json"
+    path.write_text(content)
+    done = tieout("run", "lost_frame", "--market", str(path))
+    assert done.returncode == 2
+    assert place in done.stderr
+
+
+def test_a_missing_market_is_refused() -> None:
+    """Status 2."""
+    assert tieout("run", "lost_frame", "--market", "no/such.json").returncode == 2
+
+
+def test_journals_that_are_none_or_damaged(out: Path, tmp_path: Path) -> None:
+    """verify: 2 where there is no journal, 1 where it is not what was written, with the place."""
+    assert tieout("verify", str(out / "journal.db")).returncode == 0
+    assert tieout("verify", str(tmp_path / "none.db")).returncode == 2
+    (tmp_path / "text.db").write_text("not a journal")
+    assert tieout("verify", str(tmp_path / "text.db")).returncode == 2
+    flipped = tmp_path / "flipped.db"
+    flipped.write_bytes((out / "journal.db").read_bytes())
+    connection = sqlite3.connect(flipped)
+    connection.execute("UPDATE records SET body = replace(body, '0', '1') WHERE number = 9")
+    connection.commit()
+    connection.close()
+    done = tieout("verify", str(flipped))
+    assert done.returncode == 1
+    assert "9" in done.stdout
+    assert tieout("replay", str(flipped)).returncode == 1
+    assert tieout("replay", str(tmp_path / "none.db")).returncode == 2
+
+
+def test_trace_names_what_is_near(out: Path) -> None:
+    """An unknown key is status 2 and lists known ones; a known one ends with its sum."""
+    journal = str(out / "journal.db")
+    done = tieout("trace", "balance", "binance_spot/main/XPR/cash", "--journal", journal)
+    assert done.returncode == 2
+    assert "XRP" in done.stderr
+    done = tieout("trace", "balance", "binance_spot/main/XRP/cash", "--journal", journal)
+    assert done.returncode == 0
+    assert "their sum is the figure" in done.stdout
+
+
+def test_seeds_are_a_to_b() -> None:
+    """A is in, B is not; anything else is status 2."""
+    assert tieout("campaign", "lost_frame", "--seeds", "3").returncode == 2
+    done = tieout("campaign", "lost_frame", "--seeds", "3:5", "--short", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["runs"] == 2
+
+
+def test_the_catalogue_is_listed_with_its_claims() -> None:
+    """At least twenty scenarios, one claim each, and V1 to V25 are covered."""
+    rows = json.loads(tieout("list", "--json").stdout)
+    covered = {row for each in rows for row in each["covers"]}
+    assert len(rows) >= 20
+    assert {f"V{number}" for number in range(1, 26)} <= covered
+
+
+def test_doctor_finds_the_base_installed() -> None:
+    """Status 0 with the base set installed."""
+    done = tieout("doctor")
+    assert done.returncode == 0
+    assert "simpy" in done.stdout

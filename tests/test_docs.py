@@ -1,0 +1,47 @@
+"""The documents that are drawn from the code say what the code says now."""
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from core.effects import Effect
+from core.events import Event
+from core.orders import MOVES
+from tieout import docs
+
+
+@pytest.mark.parametrize("name", docs.documents())
+def test_a_generated_document_is_fresh(name: str) -> None:
+    """After a change of events, effects or orders: `python -m tieout.docs`."""
+    assert (docs.DOCS / name).read_text() == docs.documents()[name], "run `python -m tieout.docs`"
+
+
+def test_the_catalogue_has_every_event_and_effect_with_its_words() -> None:
+    text = docs.catalogue()
+    for each in (*get_args(Event), *get_args(Effect)):
+        assert f"# {each.__name__}\n" in text
+        assert (each.__doc__ or "?").splitlines()[0] in text
+    assert docs.handlers().keys() == {each.__name__ for each in get_args(Event)}
+
+
+def test_the_picture_has_every_move_and_no_other() -> None:
+    drawn = {
+        tuple(line.split(" --> "))
+        for line in map(str.strip, docs.lifecycle().splitlines())
+        if " --> " in line and "[*]" not in line
+    }
+    assert drawn == {(status, to) for status, moves in MOVES.items() for to in moves}
+
+
+def test_check_says_what_is_stale_and_writing_mends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(docs, "DOCS", tmp_path / "docs")
+    assert docs.main(["--check"]) == 1
+    assert "docs/events.md is stale" in capsys.readouterr().out
+    assert docs.main([]) == 0
+    assert docs.main(["--check"]) == 0
+    (tmp_path / "docs" / "events.md").write_text("old")
+    assert docs.main(["--check"]) == 1
+    assert docs.main(["--nonsense"]) == 2

@@ -1,0 +1,217 @@
+"""A run on disk: everything is there, the journal is the run's own, and a plan comes back."""
+
+import json
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sim.faults import Fault
+from tieout.files import BadPlan, CannotSave, load_plan, load_table, plan_text
+from tieout.outcome import Outcome
+from tieout.replay import replay
+from tieout.run import run
+from tieout.tables import COLUMNS, table
+from tieout.verify import verify
+
+RUNS = ("lost_frame", "spot_weather", "coinbase_weather")
+each_run = pytest.mark.parametrize("name", RUNS)
+
+
+@cache
+def outcome_of(name: str) -> Outcome:
+    return run(name, seed=3, short=True)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Each run, saved into a folder that was not there."""
+    root = tmp_path_factory.mktemp("out")
+    places = {name: root / "runs" / name for name in RUNS}
+    for name, place in places.items():
+        outcome_of(name).save(place)
+    return places
+
+
+@each_run
+def test_everything_is_there(name: str, folders: dict[str, Path]) -> None:
+    """summary.json, plan.json, journal.db with its anchor, a report and a table per subject."""
+    expected = {"summary.json", "plan.json", "journal.db", "journal.db.anchor", "report.html"}
+    expected |= {f"{subject}.parquet" for subject in COLUMNS}
+    assert {path.name for path in folders[name].iterdir()} == expected
+    summary = json.loads((folders[name] / "summary.json").read_text())
+    assert summary == json.loads(outcome_of(name).json())
+    assert (folders[name] / "report.html").read_text().startswith("<!DOCTYPE html>")
+
+
+@each_run
+def test_the_journal_is_the_runs_own(name: str, folders: dict[str, Path]) -> None:
+    """The same records in the same groups under the same chain; replay gives the same digest."""
+    outcome, path = outcome_of(name), folders[name] / "journal.db"
+    last, chain = outcome.store.last()
+    verdict = verify(path)
+    assert (verdict.status, verdict.last, verdict.chain) == ("sound", last, chain.hex())
+    assert verdict.anchored
+    replayed = replay(path)
+    assert replayed.digest == outcome.summary["digest"]
+    assert not replayed.differences
+
+
+@each_run
+def test_a_table_comes_back_as_it_was(name: str, folders: dict[str, Path]) -> None:
+    """Amounts digit for digit, times to the nanosecond, types and all, empty or not."""
+    outcome = outcome_of(name)
+    for subject in COLUMNS:
+        back = load_table(folders[name] / f"{subject}.parquet")
+        made = table(subject, outcome.store, outcome.state)
+        pd.testing.assert_frame_equal(back, made, check_exact=True)
+        for column, kind in COLUMNS[subject].items():
+            if kind == "decimal":  # equal decimals may differ in what they show
+                assert back[column].map(str).equals(made[column].map(str)), (subject, column)
+
+
+def test_any_parquet_reader_sees_amounts_as_exact_text(folders: dict[str, Path]) -> None:
+    fills = pd.read_parquet(folders["lost_frame"] / "fills.parquet")
+    assert fills.quantity.str.fullmatch(r"\d+\.\d{8}").all()
+    assert str(fills.received_at.dtype) == "datetime64[ns, UTC]"
+
+
+def test_a_second_run_replaces_the_first(tmp_path: Path) -> None:
+    """Whatever stood in the folder: the journal is the new run's, its anchor too."""
+    outcome_of("spot_weather").save(tmp_path)
+    (tmp_path / "journal.db-wal").write_bytes(b"what a killed writer left")
+    outcome_of("lost_frame").save(tmp_path)
+    assert verify(tmp_path / "journal.db").last == outcome_of("lost_frame").store.last()[0]
+
+
+def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
+    """One exception with the path in it, whatever the disk said."""
+    file = tmp_path / "file"
+    file.write_text("")
+    for place in (file, file / "below"):
+        with pytest.raises(CannotSave, match=str(file)):
+            outcome_of("lost_frame").save(place)
+    (tmp_path / "out" / "report.html").mkdir(parents=True)
+    with pytest.raises(CannotSave, match=r"report\.html"):
+        outcome_of("lost_frame").save(tmp_path / "out")
+
+
+# --- plans ---------------------------------------------------------------------------------------
+
+
+@each_run
+def test_a_saved_plan_gives_the_same_run_whatever_the_seed_would_draw(
+    name: str, folders: dict[str, Path]
+) -> None:
+    outcome = outcome_of(name)
+    plan = load_plan(folders[name] / "plan.json")
+    assert plan == outcome.plan
+    again = run(name, seed=3, short=True, plan=plan, sampled=False)
+    assert again.summary["digest"] == outcome.summary["digest"]
+
+
+def test_a_plan_may_be_written_by_hand(tmp_path: Path) -> None:
+    """What is not said is always, everywhere, each time; nothing at all is a plan, too."""
+    path = tmp_path / "plan.json"
+    path.write_text('{"schema":1,"scenario":"x","seed":0,"faults":[{"kind":"crash"}]}')
+    assert load_plan(path) == [Fault("crash")]
+    path.write_text(plan_text(Outcome(**{**vars_of(outcome_of("lost_frame")), "plan": []})))
+    assert load_plan(path) == []
+
+
+def vars_of(outcome: Outcome) -> dict[str, object]:
+    return {name: getattr(outcome, name) for name in Outcome.__slots__}
+
+
+@pytest.mark.parametrize(
+    ("faults", "told"),
+    [
+        ('[{"kind":"gremlins"}]', r"faults\.0\.kind: found 'gremlins'"),
+        ('[{"kind":"crash"},{"kind":"bust","when":1}]', r"unknown field `when` .*faults\[1\]"),
+        ('[{"kind":"bust","one_in":"3"}]', r"Expected `int`, got `str` .*one_in"),
+        ('[{"kind":"bust","one_in":0}]', r"one_in: found 0; 1 or more"),
+        ('[{"kind":"bust","start_ns":5,"end_ns":5}]', r"found 5 to 5"),
+        ('[{"kind":"bust","where":"nyse"}]', r"where: found 'nyse'"),
+        ("[{}]", r"missing required field `kind`"),
+        ("{}", r"Expected `array`"),
+    ],
+)
+def test_a_wrong_plan_is_refused_with_its_place(tmp_path: Path, faults: str, told: str) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(f'{{"schema":1,"scenario":"x","seed":0,"faults":{faults}}}')
+    with pytest.raises(BadPlan, match=told) as refused:
+        load_plan(path)
+    assert str(path) in str(refused.value)
+
+
+@pytest.mark.parametrize("content", [None, "", "nonsense", "[]", '{"schema":9,"scenario":"x"}'])
+def test_what_is_no_plan_is_refused(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "plan.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(BadPlan, match=r"plan\.json"):
+        load_plan(path)
+
+
+# --- the public door -----------------------------------------------------------------------------
+
+
+def python(code: str) -> str:
+    root = Path(__file__).parent.parent
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_importing_tieout_imports_nothing_heavy() -> None:
+    """`import tieout` takes a few milliseconds: what is heavy comes when it is asked for."""
+    heavy = "('pandas', 'matplotlib', 'simpy', 'numpy', 'pydantic', 'apsw')"
+    told = python(
+        "import time; began = time.perf_counter(); import tieout, sys;"
+        f"print(time.perf_counter() - began < 0.5, [m for m in {heavy} if m in sys.modules])"
+    )
+    assert told == "True []"
+
+
+def test_a_run_without_tables_needs_neither_pandas_nor_matplotlib() -> None:
+    told = python(
+        "import sys, tieout; o = tieout.run('lost_frame', seed=1, short=True);"
+        "print(type(o) is tieout.Outcome, [m for m in ('pandas', 'matplotlib') if m in sys.modules])"
+    )
+    assert told == "True []"
+
+
+@pytest.mark.parametrize(
+    "first", ["import tieout", "import tieout.run", "from tieout.run import run", "tieout.run"]
+)
+def test_tieout_run_is_the_function_whoever_imported_the_module_first(first: str) -> None:
+    """`tieout.run` names a module, too; both uses work in every order."""
+    told = python(
+        f"import tieout; {first};"
+        "import tieout.run as module; from tieout.run import run as function;"
+        "print(tieout.run('lost_frame', seed=1, short=True).seed, module.run is function)"
+    )
+    assert told == "1 True"
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    import tieout
+
+    assert {"run", "Outcome"} <= set(dir(tieout))
+    with pytest.raises(AttributeError, match="runn"):
+        tieout.runn  # noqa: B018  # the access is what is tested
+
+
+def test_a_full_disk_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, text: str, **_: object) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(CannotSave, match=r"summary\.json: No space left"):
+        outcome_of("lost_frame").save(tmp_path / "x")
+    shutil.rmtree(tmp_path / "x")
