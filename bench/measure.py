@@ -1,7 +1,7 @@
 """How to measure: contestants side by side in one process, in chunks, the best of each chunk.
 
-A chunk's minimum over the rounds is the time that it takes undisturbed; their sum is the time of the
-whole. Other programs on the machine lengthen a chunk here and there, never all rounds of it.
+A chunk's minimum over the rounds is the time that it takes undisturbed; their sum is the time of
+the whole. Other programs on the machine lengthen a chunk here and there, never all rounds of it.
 """
 
 import gc
@@ -15,9 +15,7 @@ Chunk = Callable[[], object]
 CHUNK_CALLS = 200
 
 
-def race(
-    contestants: Mapping[str, Callable[[], Sequence[Chunk]]], rounds: int
-) -> dict[str, float]:
+def race(contestants: Mapping[str, Callable[[], Sequence[Chunk]]], rounds: int) -> dict[str, float]:
     """The nanoseconds each contestant takes for all its chunks.
 
     Each round asks every contestant for fresh chunks (untimed), then runs them by turns: the first

@@ -1,6 +1,7 @@
 """The recorded stream that the benches run over: the journal of a spot scenario in calm weather.
 
-Its orders are requested first, untimed; then come, as recorded, the fills and the reports of orders.
+Its orders are requested first, untimed; then come, as recorded, the fills and what was told of
+orders.
 """
 
 from collections.abc import Sequence
@@ -22,6 +23,10 @@ class Stream(NamedTuple):
     setup: list[Event]
     told: list[Event]
 
+    def fills(self) -> list[Event]:
+        """The fills alone."""
+        return [event for event in self.told if type(event) is FillReported]
+
     def executions(self) -> list[Event]:
         """The fills, each with the order report that follows it in its frame."""
         return [
@@ -36,8 +41,8 @@ class Stream(NamedTuple):
 def record(*, quick: bool = False) -> Stream:
     """Run the scenario without faults and take its journal's events."""
     from core.journal import decode_event
-    from tieout.run import run
     from scenarios.model import find
+    from tieout.run import run
 
     seconds = QUICK_S if quick else CALM_S
     calm = find(SCENARIO).model_copy(update={"duration_s": seconds})
@@ -50,9 +55,7 @@ def cut(events: Sequence[Event]) -> Stream:
     """The events that a stream tells, and before them those that they need."""
     told = [event for event in events if isinstance(event, FillReported | OrderReported)]
     needed = ("NodeStarted", "AccountOpened", "AssetListed", "InstrumentListed", "OpeningSet")
-    setup = [
-        event for event in events if type(event).__name__ in (*needed, "OrderRequested")
-    ]
+    setup = [event for event in events if type(event).__name__ in (*needed, "OrderRequested")]
     return Stream(setup, told)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from sim.dice import Dice
+from sim.dice import Dice, Stream
 
 Site = Literal["stream", "request", "statement", "venue", "node"]
 
@@ -80,7 +80,8 @@ class Faults:
         self._dice = dice
         self._clock = clock
         self._by_site: dict[tuple[str, str], list[Fault]] = {}
-        self._struck: dict[Fault, int] = {}
+        self._streams: dict[tuple[str, str], Stream] = {}
+        self._struck: dict[int, int] = {}
         self.healed = False
 
     def strikes(self, kind: str, where: str) -> Fault | None:
@@ -94,17 +95,21 @@ class Faults:
         now = self._clock()
         for fault in active:
             if fault.start_ns <= now < fault.end_ns and self._hits(fault, where):
-                self._struck[fault] = self._struck.get(fault, 0) + 1
+                self._struck[id(fault)] = self._struck.get(id(fault), 0) + 1
                 self.count(kind)
                 return fault
         return None
 
     def _hits(self, fault: Fault, where: str) -> bool:
-        if self._struck.get(fault, 0) >= fault.times_max:
+        if self._struck.get(id(fault), 0) >= fault.times_max:
             return False
-        return fault.one_in == 1 or self._dice.stream(f"fault/{fault.kind}/{where}").chance(
-            1, fault.one_in
-        )
+        if fault.one_in == 1:
+            return True
+        stream = self._streams.get((fault.kind, where))
+        if stream is None:
+            stream = self._dice.stream(f"fault/{fault.kind}/{where}")
+            self._streams[fault.kind, where] = stream
+        return stream.chance(1, fault.one_in)
 
     def count(self, kind: str) -> None:
         """A fault of this kind took effect."""

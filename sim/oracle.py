@@ -17,6 +17,8 @@ from typing import Protocol
 from sim.truth import Fact, Truth
 
 ZERO = Decimal(0)
+# What nobody touched can change its verdict by the passing of time only: looked at this often.
+GLANCE_NS = 20_000_000
 
 
 class Books(Protocol):
@@ -90,6 +92,8 @@ class Oracle:
         self._clocks = {account: UsableClock(started_at) for account in bounds_ns}
         self._unbooked: dict[str, dict[int, tuple[Fact, int]]] = {}
         self._watched: dict[str, None] = {}
+        self._moved: dict[str, None] = {}
+        self._glance_at = 0
         self._wrong_since: dict[str, int] = {}
         self._named_at: dict[str, int] = {}
         self._pending: dict[int, Fact] = {}
@@ -110,7 +114,7 @@ class Oracle:
         self._pending[fact.number] = fact
         for name in fact.deltas:
             self._unbooked.setdefault(name, {})[fact.number] = (fact, born)
-            self._watched[name] = None
+            self._watched[name] = self._moved[name] = None
 
     def _on_path(self, what: str, good: bool) -> None:  # noqa: FBT001  # Truth's own signature
         account, _, kind = what.partition(" ")
@@ -137,16 +141,22 @@ class Oracle:
             return
         for number in [n for n, fact in self._pending.items() if books.booked(fact)]:
             self._booked(self._pending.pop(number))
-        for name in touched:
-            self._watched[name] = None
-        for name in list(self._watched):
+        now = self._truth.now()
+        if now >= self._glance_at:
+            self._glance_at = now + GLANCE_NS
+            self._moved.clear()
+            for name in [*self._watched, *touched]:
+                self._check(name, books)
+            self._check_drift(books)
+            return
+        for name in [*self._moved, *touched]:
             self._check(name, books)
-        self._check_drift(books)
+        self._moved.clear()
 
     def _booked(self, fact: Fact) -> None:
         for name in fact.deltas:
             self._unbooked[name].pop(fact.number, None)
-            self._watched[name] = None
+            self._watched[name] = self._moved[name] = None
         drift = self._open_drift.pop(fact.number, None)
         if drift is None and fact.lost_at >= 0 and fact.number not in self.drifted:
             drift = self._born(fact)
@@ -172,10 +182,12 @@ class Oracle:
             equal = -doubt <= truth - ours <= doubt
             if named or equal or any(born < usable - bound for _, born in unbooked.values()):
                 self._named_at[name] = usable
+            self._watched[name] = None
             if -doubt <= wrong <= doubt:
                 self._wrong_since.pop(name, None)
             self._alarmed.pop(name, None)
             return
+        self._watched[name] = None
         since = self._since(name, unbooked, usable, wrong_now=not -doubt <= wrong <= doubt)
         if usable - since > bound and name not in self._alarmed:
             self._alarmed[name] = None

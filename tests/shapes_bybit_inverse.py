@@ -91,7 +91,7 @@ def frames() -> dict[str, bytes]:
     tick, lot = Decimal("0.50"), Decimal(1)
     exchange.list_instrument(Terms("BTCUSD", "inverse", "BTC", "USD", "BTC", tick, lot))
     exchange.fund("BTC", Decimal(10))
-    exchange.crowd_rests("BTCUSD", "buy", Decimal(50), Decimal("50000.0"))
+    bid = exchange.crowd_rests("BTCUSD", "buy", Decimal(50), Decimal("50000.0"))
     exchange.crowd_rests("BTCUSD", "sell", Decimal(50), Decimal("50000.5"))
     place: dict[str, object] = {
         "category": "inverse",
@@ -108,6 +108,8 @@ def frames() -> dict[str, bytes]:
     _, execution, order, position, wallet = ear.said[:5]
     rest = place | {"orderLinkId": "tie0010000002", "timeInForce": "GTC", "price": "60000"}
     ask(words, exchange, "POST", "order/create", rest)
+    exchange.crowd_cancels("BTCUSD", bid)
+    exchange.crowd_rests("BTCUSD", "sell", Decimal(50), Decimal("49000.0"))
     exchange.force("BTCUSD", "net", 5, "adl")
     forced = [body for body in ear.said if b'"AdlTrade"' in body][-1]
     exchange.pay_funding("BTCUSD", Decimal("0.0001"))

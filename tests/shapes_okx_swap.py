@@ -49,9 +49,9 @@ _SINCE = "added since the sample was taken"
 _EMPTY = "the sample's account has margin figures; those of ours are empty"
 _ZERO = "empty in the sample's account"
 DIFFERS = {
-    "order push, trade": _PUSH | {"data.px": "the sample's order is a market order, ours a limit one"},
-    "order push, adl": _PUSH | {"data.px": "ours is written with the price it was done at"},
-    "order push, liquidation": _PUSH | {"data.px": "ours is written with the price it was done at"},
+    "order push, trade": _PUSH | {"data.px": "the sample's is a market order"},
+    "order push, adl": _PUSH | {"data.px": "ours has the price it was done at"},
+    "order push, liquidation": _PUSH | {"data.px": "ours has the price it was done at"},
     "position push": {
         "data.bePx": _SINCE,
         "data.usdPx": _SINCE,

@@ -378,6 +378,15 @@ def test_balances_are_as_of_their_own_times() -> None:
     ]
 
 
+def test_a_wallet_is_told_without_unrealised_profit() -> None:
+    """The account's own answer has both; only the wallet is what trades and fees sum to."""
+    asset = {"asset": "USDT", "walletBalance": "10", "unrealizedProfit": "-4",
+             "marginBalance": "6", "updateTime": 5}  # fmt: skip
+    (event,) = answered(BALANCES, {"totalWalletBalance": "10", "assets": [asset], "positions": []})
+    assert isinstance(event, StatementReported)
+    assert event.rows == (StatementRow("USDT", "cash", 10 * UNIT, 5 * MS),)
+
+
 def test_positions_are_signed_and_flat_ones_may_be_left_out() -> None:
     rows = [
         {"symbol": "BTCUSDT", "positionSide": "BOTH", "positionAmt": "-0.007",

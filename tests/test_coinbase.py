@@ -329,6 +329,15 @@ def test_a_cancel_by_an_id_we_do_not_know_yet_asks_for_the_order() -> None:
     assert answered(unnamed, {"order": RECORD}) == [EXACT, KNOWN]
 
 
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [("30:00Z", 0), ("30:00.5Z", 500_000_000), ("30:00.000000123Z", 123), ("30:00.0000000019Z", 1)],
+)
+def test_a_time_has_as_many_decimals_as_are_told(text: str, rest: int) -> None:
+    record = RECORD | {"last_fill_time": f"2024-01-15T10:{text}"}
+    assert answered(QUERY, {"order": record})[0] == but(EXACT, occurred_at=AT + rest)
+
+
 def test_a_value_finer_than_the_books_is_not_told_and_the_average_is() -> None:
     record = RECORD | {"filled_value": "67.4999850000000001"}
     assert answered(QUERY, {"order": record})[0] == but(EXACT, value=None)
@@ -395,6 +404,12 @@ def test_the_next_round_stops_below_the_watermark() -> None:
     names, through, more = read(after, told)
     assert names == ["old one, filled again", "at the watermark"]
     assert (through, more) == (f"{AT + 30 * SECOND}/0/", False)
+
+
+def test_a_page_that_ends_at_the_watermark_is_not_the_last() -> None:
+    """Others may have been filled in that very moment."""
+    told = page(filled("2024-01-15T10:30:00Z"), cursor="c2")
+    assert read(f"{AT}/0/", told) == (["o-1"], f"{AT}/{AT}/c2", True)
 
 
 def test_a_page_that_is_not_in_order_is_no_reason_to_stop() -> None:

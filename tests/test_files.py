@@ -180,8 +180,9 @@ def test_importing_tieout_imports_nothing_heavy() -> None:
 
 def test_a_run_without_tables_needs_neither_pandas_nor_matplotlib() -> None:
     told = python(
-        "import sys, tieout; o = tieout.run('lost_frame', seed=1, short=True);"
-        "print(type(o) is tieout.Outcome, [m for m in ('pandas', 'matplotlib') if m in sys.modules])"
+        "import sys, tieout; outcome = tieout.run('lost_frame', seed=1, short=True);"
+        "heavy = [name for name in ('pandas', 'matplotlib') if name in sys.modules];"
+        "print(type(outcome) is tieout.Outcome, heavy)"
     )
     assert told == "True []"
 

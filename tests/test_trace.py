@@ -100,7 +100,7 @@ def test_a_wrong_key_is_answered_with_what_would_do(kind: str, key: str, told: s
 
 
 def test_a_journal_that_is_none_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(JournalError, match="nothing.db"):
+    with pytest.raises(JournalError, match=r"nothing\.db"):
         trace("balance", "x", tmp_path / "nothing.db")
 
 

@@ -1,6 +1,6 @@
 """The report of a run: one HTML page that stands alone, for a person to read and to show.
 
-Rule 1. Bad news first: what is silently different or still open follows the verdict at once, in red.
+Rule 1. Bad news first: what is silently different or still open follows the verdict, in red.
 Rule 2. Every figure is the summary's, the journal's or the oracle's; nothing is computed to please.
 Rule 3. No script, no load from anywhere, and the same outcome gives the same page.
 """

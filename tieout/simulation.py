@@ -36,6 +36,7 @@ from venues.exchange import Terms
 from venues.simulated import Asked, SimulatedVenue
 
 SECOND = 1_000_000_000
+ZERO = Decimal(0)
 EPOCH_NS = 1_700_000_000 * SECOND
 NODE = "tie"
 SETTLE_NS = 400 * MS
@@ -456,12 +457,14 @@ class View:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._decimals: dict[str, int] = {}
 
     def figure(self, holding: str) -> Decimal:
         return self._scaled(holding, self._state.holdings.get(holding, 0))
 
     def doubt(self, holding: str) -> Decimal:
-        return self._scaled(holding, self._state.doubts.get(holding, 0))
+        doubt = self._state.doubts.get(holding)
+        return self._scaled(holding, doubt) if doubt else ZERO
 
     def named(self, holding: str) -> Decimal | None:
         state = self._state
@@ -491,10 +494,13 @@ class View:
                 return f"opening:{fact.key[0]}:{fact.key[1]}" in account.seen
 
     def _scaled(self, holding: str, units: int) -> Decimal:
-        _, subject, leg = holding.rsplit("/", 2)
-        decimals = QUANTITY_DECIMALS
-        if leg == "cash":
-            decimals = self._state.decimals.get(subject, ASSET_DECIMALS)
+        decimals = self._decimals.get(holding)
+        if decimals is None:
+            decimals = QUANTITY_DECIMALS
+            _, subject, leg = holding.rsplit("/", 2)
+            if leg == "cash":
+                decimals = self._state.decimals.get(subject, ASSET_DECIMALS)
+            self._decimals[holding] = decimals
         return Decimal(units).scaleb(-decimals)
 
 

@@ -1,4 +1,4 @@
-"""What a strategy holds, as far as it was told: per instrument and leg, from its own orders only."""
+"""What a strategy holds, as far as it was told of its own orders: per instrument and leg."""
 
 from core.effects import TellStrategy
 from core.events import Leg, Side
@@ -24,7 +24,7 @@ class Held:
         return sum(self._legs.get((book, leg), 0) for leg in _LEGS)
 
     def leg(self, book: str, side: Side, quantity: int) -> tuple[Leg, bool]:
-        """The leg an order goes to, and whether it reduces: a leg that can be closed comes first."""
+        """The leg an order goes to, and whether it closes: what can be closed comes first."""
         if not self._hedged:
             return "net", False
         closed: Leg = "long" if side == "sell" else "short"

@@ -1,4 +1,4 @@
-"""Bybit v5 inverse contracts: contracts of one dollar, settled in the coin; realised profit apart."""
+"""Bybit v5 inverse contracts, of one dollar and settled in the coin; realised profit apart."""
 
 from venues.bybit_inverse.decoder import decode
 from venues.bybit_inverse.requests import request

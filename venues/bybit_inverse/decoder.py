@@ -1,11 +1,11 @@
 """Bybit v5 frames as events: the private stream and the REST answers, of every category.
 
-Rule 1. Told is not guessed. An execution that tells no fee (the fast topic), or a spot one that does
-not say in which coin, is not booked; the record of executions tells it. Realised profit is a fact
-of its own, keyed by its execution: `execPnl` on the stream, `cashFlow` in the transaction log.
-Rule 2. Errors come with HTTP 200 and a `retCode`. An order is rejected only by a code of `REJECTED`;
-110072 (duplicate orderLinkId) proves the contrary. Accepted is not done: create and cancel are
-asynchronous.
+Rule 1. Told is not guessed. An execution that tells no fee (the fast topic), or a spot one that
+does not say in which coin, is not booked; the record of executions tells it. Realised profit is a
+fact of its own, keyed by its execution: `execPnl` on the stream, `cashFlow` in the transaction log.
+Rule 2. Errors come with HTTP 200 and a `retCode`. An order is rejected only by a code of
+`REJECTED`; 110072 (duplicate orderLinkId) proves the contrary. Accepted is not done: create and
+cancel are asynchronous.
 Rule 3. A position's size has no sign, its side has; `seq` ties it to the fills of its symbol.
 (Source: Bybit v5 API documentation; kinds seen in recorded payloads.)
 """
@@ -453,9 +453,7 @@ def _settled_in(category: str, symbol: str) -> str:
     return ""
 
 
-def _realised(
-    frame: Frame, execution: str, asset: str, amount: int, symbol: str, at: int
-) -> Event:
+def _realised(frame: Frame, execution: str, asset: str, amount: int, symbol: str, at: int) -> Event:
     return CashMoved(
         received_at=frame.received_at,
         frame=frame.number,

@@ -103,5 +103,5 @@ def _page(after: str) -> dict[str, object]:
     if since:
         params["startTime"] = since
     if cursor:
-        params["cursor"] = unquote(cursor)  # told as it stands in an URL; params are not encoded yet
+        params["cursor"] = unquote(cursor)  # told as it stands in an URL; params are not there yet
     return params

@@ -6,7 +6,7 @@ execution is told apart from its order, and the profit it realised apart from bo
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -45,7 +45,7 @@ ERRORS = {
 
 def text(number: Decimal) -> str:
     """A number without an exponent and without trailing zeros."""
-    shown = f"{number:f}"
+    shown = f"{number:f}" if number else "0"
     return shown.rstrip("0").rstrip(".") if "." in shown else shown
 
 
@@ -70,7 +70,10 @@ def _log_id(ref: str) -> str:
 class Words:
     """How Bybit tells what happened, and answers what it is asked."""
 
-    statements = {"/v5/account/wallet-balance": "balances", "/v5/position/list": "positions"}
+    statements: ClassVar[dict[str, str]] = {
+        "/v5/account/wallet-balance": "balances",
+        "/v5/position/list": "positions",
+    }
     farewell = (
         b'{"success":false,"ret_msg":"Request not authorized","conn_id":"cejreaspqfh","op":"auth"}'
     )

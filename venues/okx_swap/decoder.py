@@ -180,7 +180,7 @@ def _last_fill(frame: Frame, line: Json, decimals: Decimals) -> Event | None:
         fee, fee_asset = line["fee"], line["feeCcy"]
     else:
         return None
-    realised = line.get("fillPnl") or (line.get("pnl") if only else "")
+    realised = line.get("fillPnl") or (only and line.get("pnl")) or ""
     swap = line["instType"] != "SPOT"
     if swap and not realised:
         return None

@@ -6,7 +6,7 @@ charged is negative, a position is positive in both legs.
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -39,7 +39,7 @@ ERRORS = {
 
 def text(number: Decimal) -> str:
     """A number as OKX writes it: no exponent, no trailing zeros."""
-    shown = f"{number:f}"
+    shown = f"{number:f}" if number else "0"
     return shown.rstrip("0").rstrip(".") if "." in shown else shown
 
 
@@ -69,7 +69,10 @@ def _line_bill(line: Line) -> str:
 class Words:
     """How OKX tells what happened, and answers what it is asked."""
 
-    statements = {"/api/v5/account/balance": "balances", "/api/v5/account/positions": "positions"}
+    statements: ClassVar[dict[str, str]] = {
+        "/api/v5/account/balance": "balances",
+        "/api/v5/account/positions": "positions",
+    }
     farewell = (
         b'{"event":"notice","code":"64008","msg":"The connection will soon be closed for a service'
         b' upgrade. Please reconnect.","connId":"a4d3ae55"}'
@@ -234,7 +237,7 @@ class Words:
                 raise Refusal("unknown_order")
             exchange.cancel(ticket)
         except Refusal:
-            gone = "Order cancellation failed as the order has been filled, canceled or does not exist."
+            gone = "Cancellation failed as the order has been filled, canceled or does not exist."
             return _failed(("51400", gone), params, now)
         return _done(ticket, now)
 

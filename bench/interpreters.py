@@ -1,0 +1,62 @@
+"""Other interpreters: the compiled build's and the peers', and how they are asked for a figure.
+
+The worker runs from a folder without our source, so that what it imports is what is installed
+there; the bench itself is found last on its path.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from bench import stream as streams
+from bench.stream import Stream
+
+ROOT = Path(__file__).parent.parent
+
+
+def compiled_python() -> tuple[Path | None, str]:
+    """The interpreter with the compiled build; else None, and why."""
+    python = _named("TIEOUT_COMPILED_PYTHON", ".venv-compiled")
+    if python is None:
+        return None, "no compiled environment (`make compiled`)"
+    program = "import core.step, sys; sys.exit(core.step.__file__.endswith('.py'))"
+    if subprocess.run([python, "-c", program], cwd=tempfile.gettempdir()).returncode:
+        return None, f"{python} has no compiled core"
+    return python, ""
+
+
+def peers_python() -> tuple[Path | None, str]:
+    """An interpreter with the peers; else None, and why."""
+    for python in (_named("TIEOUT_PEERS_PYTHON", ".venv-peers"), Path(sys.executable)):
+        if python is not None:
+            program = "import nautilus_trader"
+            asked = subprocess.run([python, "-c", program], capture_output=True)
+            if asked.returncode == 0:
+                return python, ""
+    return None, "NautilusTrader is not installed (`python -m bench.peers`; needs Python 3.12)"
+
+
+def _named(variable: str, folder: str) -> Path | None:
+    told = os.environ.get(variable)
+    python = Path(told) if told else ROOT / folder / "bin" / "python"
+    return python if python.exists() else None
+
+
+def ask(python: Path, subject: str, stream: Stream, rounds: int) -> dict[str, float]:
+    """Have another interpreter measure a subject of `bench.worker`."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "stream.json"
+        streams.save(stream, file)
+        worker = Path(__file__).with_name("worker.py")
+        finished = subprocess.run(
+            [python, "-P", worker, subject, file, str(rounds)],
+            cwd=folder,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+    return msgspec.json.decode(finished.stdout.splitlines()[-1], type=dict[str, float])

@@ -1,0 +1,509 @@
+"""The fold from facts to holdings and figures: exact, once each, in any order of arrival."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.effects import RaiseAlert
+from core.events import AdjustmentBooked, CashMoved, Event
+from tests.facts import (
+    PERP,
+    SPOT,
+    Books,
+    bust,
+    fill,
+    funding,
+    linear,
+    ms,
+    only,
+    opened,
+    opening,
+    perp_books,
+    progress,
+    report,
+    spot,
+    spot_books,
+    units,
+    wish,
+)
+
+
+def perp(fill_id: str, side: Any, amount: str, at_price: str, **terms: Any) -> Event:
+    """A fill of the linear contract."""
+    usual = {"account": PERP, "instrument": "BTC-PERP"}
+    return fill(fill_id, side, amount, at_price, **{**usual, **terms})
+
+
+# --- what a fill moves ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("told", "moved"),
+    [
+        (
+            fill("1", "buy", "100", "0.002"),
+            {"venue/main/XRP/cash": "100", "venue/main/ETH/cash": "-0.2"},
+        ),
+        (
+            fill("1", "sell", "100", "0.002"),
+            {"venue/main/XRP/cash": "-100", "venue/main/ETH/cash": "0.2"},
+        ),
+        (  # the fee in the asset received
+            fill("1", "buy", "100", "0.002", fee="0.1", fee_asset="XRP"),
+            {"venue/main/XRP/cash": "99.9", "venue/main/ETH/cash": "-0.2"},
+        ),
+        (  # in a third asset
+            fill("1", "buy", "100", "0.002", fee="0.00075", fee_asset="BNB"),
+            {
+                "venue/main/XRP/cash": "100",
+                "venue/main/ETH/cash": "-0.2",
+                "venue/main/BNB/cash": "-0.00075",
+            },
+        ),
+        (  # a rebate
+            fill("1", "sell", "100", "0.002", fee="-0.0001", fee_asset="ETH"),
+            {"venue/main/XRP/cash": "-100", "venue/main/ETH/cash": "0.2001"},
+        ),
+        (  # the venue's own value is what moves, not our multiplication
+            fill("1", "buy", "100", "0.002", value=units("0.20000001")),
+            {"venue/main/XRP/cash": "100", "venue/main/ETH/cash": "-0.20000001"},
+        ),
+    ],
+)
+def test_a_spot_fill_moves_both_assets_and_its_fee(told: Event, moved: dict[str, str]) -> None:
+    books = spot_books(xrp="0", eth="0")
+    books.tell(told)
+    assert books.all_holdings() == moved
+
+
+@pytest.mark.parametrize(
+    ("told", "moved"),
+    [
+        (  # only the fee is cash: a position is not paid for
+            perp("1", "buy", "3", "50000", fee="0.75", fee_asset="USDT"),
+            {"perps/main/BTC-PERP/net": "3", "perps/main/USDT/cash": "-0.75"},
+        ),
+        (
+            perp("1", "sell", "3", "50000", realised=units("-12.5")),
+            {"perps/main/BTC-PERP/net": "-3", "perps/main/USDT/cash": "-12.5"},
+        ),
+        (
+            perp("1", "sell", "2", "50000", instrument="BTCUSD", realised=units("0.00000004")),
+            {"perps/main/BTCUSD/net": "-2", "perps/main/BTC/cash": "0.00000004"},
+        ),
+    ],
+)
+def test_a_contract_fill_moves_the_position_its_profit_and_its_fee(
+    told: Event, moved: dict[str, str]
+) -> None:
+    books = Books()
+    books.tell(opened(PERP), linear(), *perp_books().done and ())
+    books = perp_books(usdt="0")
+    books.tell(opening("BTC", "-1", account=PERP))
+    books.state.holdings["perps/main/BTC/cash"] = 0
+    books.tell(told)
+    assert books.all_holdings() == moved
+
+
+@pytest.mark.parametrize(
+    ("told", "figure", "value"),
+    [
+        (perp("1", "buy", "3", "50000"), "BTC-PERP/value/USDT", "-1500"),  # 3 x 0.01 x 50,000
+        (perp("1", "sell", "3", "50000"), "BTC-PERP/value/USDT", "1500"),
+        # 300 contracts of 1 USD at 60,000: 0.005 BTC
+        (perp("1", "buy", "300", "60000", instrument="BTCUSD"), "BTCUSD/value/BTC", "-0.005"),
+        # 1 at 30,001: 0.0000333322..., cut to the unit
+        (perp("1", "buy", "1", "30001", instrument="BTCUSD"), "BTCUSD/value/BTC", "-0.00003333"),
+    ],
+)
+def test_a_contracts_traded_value_knows_its_multiplier(
+    told: Event, figure: str, value: str
+) -> None:
+    """Linear: quantity x multiplier x price. Inverse: quantity x multiplier / price, in coins."""
+    books = perp_books()
+    books.tell(told)
+    assert books.figure(f"unattributed/perps/main/{figure}") == value
+
+
+def test_a_hedged_account_keeps_two_legs_where_side_means_something_else() -> None:
+    """Selling the long leg closes it; selling the short leg opens it."""
+    books = perp_books(hedged=True)
+    books.tell(
+        perp("1", "buy", "5", "50000", leg="long"),
+        perp("2", "sell", "2", "50000", leg="short"),
+        perp("3", "sell", "1", "50000", leg="long"),
+        perp("4", "buy", "2", "50000", leg="short"),
+    )
+    assert books.hold("BTC-PERP", "long", PERP) == "4"
+    assert books.hold("BTC-PERP", "short", PERP) == "0"
+    assert books.hold("BTC-PERP", "net", PERP) == "0"
+
+
+# --- identity ------------------------------------------------------------------------------------
+
+
+def test_the_same_fill_is_an_echo_in_whatever_shape_it_comes() -> None:
+    """Stream and record differ in fee, value and client order id; the fill is one."""
+    books = spot_books()
+    books.tell(
+        fill("7", "buy", "10", "0.001", order_id="o"),
+        fill("7", "buy", "10", "0.001", order_id="o", heard=90_000, maker=True, sequence=3),
+    )
+    assert books.hold("XRP") == "1010"
+    assert books.state.counts["fills_echo/venue/main"] == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"amount": "11"}, {"at_price": "0.0011"}, {"order_id": "another"}],
+    ids=lambda other: next(iter(other)),
+)
+def test_the_same_id_with_other_content_is_a_conflict_and_a_break(other: dict[str, Any]) -> None:
+    books = spot_books()
+    first = {"amount": "10", "at_price": "0.001", "order_id": "o"}
+    books.tell(fill("7", "buy", **first))
+    effects = books.tell(fill("7", "buy", **{**first, **other}))
+    assert books.hold("XRP") == "1010"
+    assert books.break_("XRP") == "0"
+    assert books.state.breaks["venue/main/XRP/cash"].cause == "conflict"
+    assert [alert.severity for alert in only(RaiseAlert, effects)] == ["critical"]
+
+
+def test_an_id_is_remembered_for_ever() -> None:
+    """After hundreds of later fills, a new stream and the order's end, it is still an echo."""
+    books = spot_books()
+    first = fill("first", "buy", "10", "0.001")
+    books.tell(first)
+    for n in range(600):
+        books.tell(fill(f"{n}", "buy" if n % 2 else "sell", "1", "0.001", at=200 + n))
+    books.tell(first)
+    assert books.hold("XRP") == "1010"
+
+
+def test_ids_of_two_instruments_are_two_ids() -> None:
+    books = spot_books()
+    books.tell(spot("BNBETH", base="BNB"))
+    books.tell(
+        fill("7", "buy", "10", "0.001"),
+        fill("7", "buy", "3", "0.25", instrument="BNBETH"),
+    )
+    assert (books.hold("XRP"), books.hold("BNB")) == ("1010", "3")
+
+
+def test_ids_begin_anew_when_a_symbol_is_listed_again() -> None:
+    books = spot_books()
+    books.tell(fill("7", "buy", "10", "0.001"))
+    books.tell(msgspec.structs.replace(spot(), listing=2))
+    books.tell(fill("7", "buy", "3", "0.002"))
+    assert books.hold("XRP") == "1013"
+
+
+def test_both_legs_of_a_self_trade_are_booked() -> None:
+    """One id, a buy and a sell, two orders: the position stays, two fees are paid."""
+    books = spot_books(xrp="0", eth="0")
+    books.tell(
+        fill("7", "buy", "10", "0.001", order_id="b", fee="0.00001", fee_asset="ETH"),
+        fill("7", "sell", "10", "0.001", order_id="s", fee="0.00002", fee_asset="ETH"),
+    )
+    assert books.all_holdings() == {"venue/main/ETH/cash": "-0.00003"}
+
+
+def test_a_fill_of_an_unlisted_instrument_is_not_booked_and_somebody_is_told() -> None:
+    books = spot_books()
+    before = books.all_holdings()
+    effects = books.tell(fill("7", "buy", "10", "0.001", instrument="NOBODY"))
+    assert books.all_holdings() == before
+    assert [alert.severity for alert in only(RaiseAlert, effects)] == ["critical"]
+
+
+# --- busts and corrections -----------------------------------------------------------------------
+
+SEVEN = fill("7", "buy", "10", "0.001", fee="0.0001", fee_asset="BNB")
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        [SEVEN, bust(SEVEN)],
+        [bust(SEVEN)],
+        [bust(SEVEN), SEVEN],
+        [SEVEN, bust(SEVEN), SEVEN],
+        [bust(SEVEN), SEVEN, bust(SEVEN), SEVEN],
+    ],
+    ids=["after its fill", "never told", "before its fill", "told again", "all twice"],
+)
+def test_a_bust_leaves_what_would_be_had_the_fill_never_been(story: list[Event]) -> None:
+    """Fee and all; and a fill that is told after its bust does not come back."""
+    books = spot_books()
+    untouched = books.all_holdings()
+    books.tell(*story)
+    assert books.all_holdings() == untouched
+
+
+def test_a_bust_of_a_known_fill_takes_back_the_orders_progress() -> None:
+    books = spot_books()
+    books.tell(wish("buy", "20", "0.001"))
+    name = books.order().client_order_id
+    told = fill("7", "buy", "10", "0.001", client_order_id=name, order_id="o")
+    books.tell(told, bust(told))
+    assert books.order().filled == 0
+
+
+def test_a_bust_of_an_untold_fill_takes_nothing_from_the_order() -> None:
+    books = spot_books()
+    books.tell(wish("buy", "20", "0.001"))
+    name = books.order().client_order_id
+    books.tell(bust(fill("7", "buy", "10", "0.001", client_order_id=name, order_id="o")))
+    assert books.order().filled == 0
+
+
+def test_a_correction_is_a_bust_and_a_new_fill() -> None:
+    books = spot_books(xrp="0", eth="0")
+    books.tell(SEVEN, bust(SEVEN), fill("8", "buy", "10", "0.0011", cause="correction"))
+    assert books.all_holdings() == {"venue/main/XRP/cash": "10", "venue/main/ETH/cash": "-0.011"}
+
+
+def test_a_bust_told_twice_with_other_terms_is_a_conflict() -> None:
+    books = spot_books()
+    books.tell(SEVEN, bust(SEVEN))
+    books.tell(bust(fill("7", "buy", "9", "0.001"), bust_id="B7"))
+    assert books.hold("XRP") == "1000"
+    assert books.break_("XRP") == "0"
+
+
+# --- progress ------------------------------------------------------------------------------------
+
+
+def progress_books() -> Books:
+    return spot_books(xrp="0", eth="0", tells="progress")
+
+
+def test_cumulative_progress_is_booked_as_what_it_adds() -> None:
+    books = progress_books()
+    for amount, value in (("2", "0.002"), ("5", "0.005"), ("10", "0.01")):
+        books.tell(progress("o", "buy", amount, "0.001", value=units(value), fee=0))
+    assert books.all_holdings() == {"venue/main/XRP/cash": "10", "venue/main/ETH/cash": "-0.01"}
+
+
+def test_fees_told_cumulatively_are_booked_as_what_they_add() -> None:
+    books = progress_books()
+    for amount, fee in (("2", "0.002"), ("10", "0.01")):
+        exact = units(f"0.00{amount}") if amount == "2" else units("0.01")
+        books.tell(progress("o", "sell", amount, "0.001", value=exact, fee=units(fee)))
+    assert books.hold("ETH") == "0"  # sold for 0.01, paid 0.01
+    assert books.figure("unattributed/venue/main/XRPETH/fee/ETH") == "-0.01"
+
+
+@given(st.permutations(["2", "5", "10", "10", "5"]))
+def test_progress_is_monotone_in_whatever_order_it_is_told(amounts: list[str]) -> None:
+    """An older telling adds nothing and takes nothing away."""
+    books = progress_books()
+    held = 0
+    for amount in amounts:
+        books.tell(progress("o", "buy", amount, "1", value=units(amount)))
+        held = max(held, int(amount))
+        assert books.hold("XRP") == str(held)
+        assert books.hold("ETH") == str(-held)
+
+
+def test_an_average_price_gives_a_value_in_doubt_until_the_exact_one_is_told() -> None:
+    """3 XRP at an average of 1.33, cut to 0.01: 3.99 and up to 0.03 more; in truth 4."""
+    books = progress_books()
+    books.tell(progress("o", "buy", "3", "1.33"))
+    doubt = books.state.doubts["venue/main/ETH/cash"]
+    assert books.hold("ETH") == "-3.99"
+    assert units("4") - units("3.99") <= doubt <= units("0.03") + 1
+    books.tell(progress("o", "buy", "3", "1.33", value=units("4")))
+    assert books.hold("ETH") == "-4"
+    assert books.state.doubts["venue/main/ETH/cash"] == 0
+
+
+def test_an_exact_value_is_not_doubted_again_by_an_average_price() -> None:
+    books = progress_books()
+    books.tell(progress("o", "buy", "3", "1.33", value=units("4")))
+    books.tell(progress("o", "buy", "3", "1.33"))
+    assert books.hold("ETH") == "-4"
+    assert books.state.doubts["venue/main/ETH/cash"] == 0
+
+
+def test_where_progress_is_what_counts_a_told_fill_adds_nothing() -> None:
+    """Progress superseded by fills, or both: 1.0 of 1.0 is booked, never 1.4 (V5, V21)."""
+    books = progress_books()
+    books.tell(
+        progress("o", "buy", "10", "0.001", value=units("0.01")),
+        fill("7", "buy", "4", "0.001", order_id="o"),
+    )
+    assert books.hold("XRP") == "10"
+
+
+# --- cash ----------------------------------------------------------------------------------------
+
+
+def moved(movement_id: str, amount: str, reason: Any = "transfer") -> CashMoved:
+    return CashMoved(
+        received_at=ms(200),
+        occurred_at=ms(190),
+        account=PERP,
+        movement_id=movement_id,
+        asset="USDT",
+        amount=units(amount),
+        reason=reason,
+    )
+
+
+def test_funding_is_its_own_event_and_idempotent() -> None:
+    books = perp_books(usdt="0")
+    books.tell(*[funding("f1", "-1.25")] * 3, funding("f2", "0.25"))
+    assert books.hold("USDT", account=PERP) == "-1"
+    assert books.figure("unattributed/perps/main/BTC-PERP/funding/USDT") == "-1"
+
+
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [(funding("f1", "-1"), funding("f1", "-2")), (moved("m", "5"), moved("m", "6"))],
+    ids=["funding", "movement"],
+)
+def test_the_same_cash_id_with_another_amount_is_a_break(first: Event, other: Event) -> None:
+    books = perp_books(usdt="0")
+    books.tell(first)
+    before = books.hold("USDT", account=PERP)
+    books.tell(other)
+    assert books.hold("USDT", account=PERP) == before
+    assert books.break_("USDT", account=PERP) == "0"
+
+
+def test_a_movement_is_booked_once_per_reason_and_id() -> None:
+    books = perp_books(usdt="0")
+    books.tell(moved("m", "5"), moved("m", "5"), moved("m", "7", "realised"))
+    assert books.hold("USDT", account=PERP) == "12"
+
+
+def test_an_adjustment_needs_two_people() -> None:
+    books = spot_books()
+    alone, together = (
+        AdjustmentBooked(
+            received_at=ms(9),
+            holding="venue/main/XRP/cash",
+            amount=units("-1"),
+            author="ann",
+            approver=approver,
+            reason="the venue's own error",
+        )
+        for approver in ("ann", "ben")
+    )
+    assert only(RaiseAlert, books.tell(alone))
+    assert books.hold("XRP") == "1000"
+    assert not only(RaiseAlert, books.tell(together))
+    assert books.hold("XRP") == "999"
+
+
+# --- attribution ---------------------------------------------------------------------------------
+
+
+def test_a_fill_belongs_to_the_strategy_of_its_order_and_else_to_nobody() -> None:
+    books = spot_books(xrp="0")
+    books.tell(wish("buy", "10", "0.001"))
+    name = books.order().client_order_id
+    books.tell(
+        fill("7", "buy", "4", "0.001", client_order_id=name, order_id="o"),
+        fill("8", "buy", "5", "0.001", client_order_id="somebody", order_id="x"),
+    )
+    assert books.figure("mm/venue/main/XRPETH/trade/XRP") == "4"
+    assert books.figure("unattributed/venue/main/XRPETH/trade/XRP") == "5"
+
+
+def test_a_fill_that_came_before_its_orders_id_finds_its_strategy_later() -> None:
+    """The record names the venue's id only; the acknowledgement says whose it is."""
+    books = spot_books(xrp="0")
+    books.tell(wish("buy", "10", "0.001"), fill("7", "buy", "4", "0.001", order_id="o"))
+    assert books.figure("unattributed/venue/main/XRPETH/trade/XRP") == "4"
+    books.tell(report(books.order().client_order_id, "acknowledged", order_id="o"))
+    assert books.figure("unattributed/venue/main/XRPETH/trade/XRP") == "0"
+    assert books.figure("mm/venue/main/XRPETH/trade/XRP") == "4"
+    assert books.hold("XRP") == "4"
+
+
+# --- whatever is told, in whatever order ---------------------------------------------------------
+
+
+def test_equal_round_trips_are_never_lost() -> None:
+    """Two round trips alike to the last digit but their ids earn twice (V24)."""
+    books = perp_books(usdt="0")
+    for n in range(2):
+        books.tell(
+            perp(f"{n}b", "buy", "1", "50000", fee="0.1", fee_asset="USDT"),
+            perp(f"{n}s", "sell", "1", "50010", realised=units("0.1"), fee="0.1", fee_asset="USDT"),
+        )
+    assert books.figure("unattributed/perps/main/BTC-PERP/realised/USDT") == "0.2"
+    assert books.figure("unattributed/perps/main/BTC-PERP/value/USDT") == "0.2"
+    assert books.hold("USDT", account=PERP) == "-0.2"
+
+
+def _spot_fact(n: int, kind: str, side: str, amount: int, fee: int) -> list[Event]:
+    told = fill(
+        f"{n}", side, f"{amount}", "0.001", at=100 + n, fee=f"{fee}e-5", fee_asset="BNB"
+    )
+    return {"fill": [told], "bust": [bust(told)], "both": [told, bust(told)]}[kind]
+
+
+def _perp_fact(n: int, kind: str, side: str, amount: int, fee: int) -> list[Event]:
+    told = perp(f"{n}", side, f"{amount}", "50000", at=100 + n, fee=f"{fee}e-5", fee_asset="USDT")
+    return [told, funding(f"{n}", f"{fee}e-4", at=100 + n)] if kind != "fill" else [told]
+
+
+FACTS = st.lists(
+    st.tuples(
+        st.sampled_from(["fill", "bust", "both"]),
+        st.sampled_from(["buy", "sell"]),
+        st.integers(1, 50),
+        st.integers(-9, 9),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@pytest.mark.parametrize(
+    ("begin", "fact"), [(spot_books, _spot_fact), (perp_books, _perp_fact)], ids=["spot", "perp"]
+)
+@given(st.data())
+def test_any_order_and_any_duplication_gives_the_same_holdings(
+    begin: Callable[[], Books], fact: Callable[..., list[Event]], data: st.DataObject
+) -> None:
+    """And every holding is the sum of the figures that it is attributed to, after every fact."""
+    facts = [event for n, terms in enumerate(data.draw(FACTS)) for event in fact(n, *terms)]
+    once = begin()
+    once.tell(*facts)
+    again = data.draw(st.lists(st.sampled_from(facts), max_size=8))
+    other = begin()
+    for event in data.draw(st.permutations(facts + again)):
+        other.tell(event)
+        assert _summed(other) == other.all_holdings()
+    assert other.all_holdings() == once.all_holdings()
+
+
+def _summed(books: Books) -> dict[str, str]:
+    """The holdings, summed anew from the figures of all strategies and purposes."""
+    sums: dict[str, int] = {}
+    for name, amount in books.state.figures.items():
+        parts = name.split("/")
+        account = "/".join(parts[1:3])
+        if parts[0] == "opening":
+            holding = f"{account}/{parts[3]}/{parts[5]}"
+        elif parts[4] == "value":
+            continue
+        elif parts[4] == "position":
+            holding = f"{account}/{parts[3]}/{parts[5]}"
+        else:
+            holding = f"{account}/{parts[5]}/cash"
+        sums[holding] = sums.get(holding, 0) + amount
+    assert {n: a for n, a in sums.items() if a} == {
+        n: a for n, a in books.state.holdings.items() if a
+    }
+    return books.all_holdings()
