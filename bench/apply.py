@@ -29,7 +29,7 @@ def rows(stream: Stream, rounds: int) -> list[Row]:
         found.append(not_run("apply, compiled", "events/s", "plain source", ">= 2", why))
         found.append(not_run("duplicates, compiled", "ns", "a fill applied", ">= 3", why))
     else:
-        there = ask(python, "apply", stream, rounds)
+        there = ask(python, "apply.times", stream, rounds)
         rate, ratio = events / there["compiled"] * 1e9, there["plain"] / there["compiled"]
         found.append(Row("apply, compiled", rate, "events/s", ratio, "plain source", ">= 2"))
         found.append(_duplicates("compiled", there, fills))
@@ -48,7 +48,7 @@ def _beside_the_peer(stream: Stream, rounds: int) -> list[Row]:
     python, why = peers_python()
     if python is None:
         return [not_run(name, "ns", PEER, ">= 15", why)]
-    took = ask(python, "peer", stream, max(3, rounds // 3))
+    took = ask(python, "apply.times_beside_the_peer", stream, max(3, rounds // 3))
     build = "compiled" if "compiled fills" in took else "plain"
     fills, theirs = len(stream.fills()), took["peer"]
     ours, whole = took[f"{build} fills"], took[f"{build} executions"]

@@ -7,8 +7,9 @@ raw append of as many bytes with fdatasync.
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ import msgspec
 
 from bench.lanes import GATE
 from bench.measure import Chunk, race
-from bench.rows import Row
+from bench.rows import Row as Result
 from bench.stream import recorded
 from core.events import Event
 from core.frames import Frame
@@ -28,6 +29,8 @@ from tieout.twins import READERS
 
 SINGLES = 200
 
+Row = tuple[object, ...]
+
 
 class Told(NamedTuple):
     """What the node is told: the events that set it up, then the frames of a private stream."""
@@ -36,40 +39,39 @@ class Told(NamedTuple):
     frames: list[Frame]
 
 
-def rows(*, quick: bool = False) -> list[Row]:
+def rows(*, quick: bool = False) -> list[Result]:
     """Measure on the file system of the temporary folder (TMPDIR)."""
-    told = _told(quick=quick)
-    rounds = 3 if quick else 8
+    told, rounds = _told(quick=quick), 3 if quick else 8
     found = []
     for group in (100, 1000):
-        with _folder() as folder:
-            written = _rows_of(_ingest(folder / "once.db", told, group))
-            took = race(
-                {
-                    "node": lambda: _ingesting(folder, told, group),
-                    "bare": lambda: _inserting(folder, written, group, told),
-                },
-                rounds,
-            )
+        took = _race(told, group, rounds)
         rate, ratio = len(told.frames) / took["node"] * 1e9, took["bare"] / took["node"]
         name = f"durable ingest, {group} frames a commit"
-        found.append(Row(name, rate, "frames/s", ratio, "a bare insert of the rows", ">= 0.5"))
-    return [*found, _single(told, rounds)]
-
-
-def _single(told: Told, rounds: int) -> Row:
-    """One frame, one commit; of the node's work only the commit is timed."""
+        found.append(Result(name, rate, "frames/s", ratio, "a bare insert of the rows", ">= 0.5"))
     few = Told(told.setup, told.frames[:SINGLES])
-    with _folder() as folder:
-        took = race(
-            {
-                "commit": lambda: _committing(folder, few),
-                "append": lambda: _appending(folder, few),
-            },
-            rounds,
-        )
-    each, ratio = took["commit"] / len(few.frames) / 1e3, took["commit"] / took["append"]
-    return Row("a single durable commit", each, "µs", ratio, "append + fdatasync", "<= 1.5")
+    took = _race(few, 1, rounds)
+    each, ratio = took["commit"] / SINGLES / 1e3, took["commit"] / took["append"]
+    return [
+        *found,
+        Result("a single durable commit", each, "µs", ratio, "append + fdatasync", "<= 1.5"),
+    ]
+
+
+def _race(told: Told, group: int, rounds: int) -> dict[str, float]:
+    with tempfile.TemporaryDirectory(prefix="tieout-bench-") as name:
+        folder = Path(name)
+        written = _groups_of(_ingest(folder / "once.db", told, group))
+        if group == 1:
+            contestants = {
+                "commit": lambda: _committing(folder, told),
+                "append": lambda: _appending(folder, written),
+            }
+        else:
+            contestants = {
+                "node": lambda: _ingesting(folder, told, group),
+                "bare": lambda: _inserting(folder, written),
+            }
+        return race(contestants, rounds)
 
 
 def _told(*, quick: bool) -> Told:
@@ -80,17 +82,11 @@ def _told(*, quick: bool) -> Told:
     return Told(setup, frames)
 
 
-@contextmanager
-def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="tieout-bench-") as folder:
-        yield Path(folder)
-
-
-def _fresh(folder: Path) -> Path:
-    """A path that no earlier round has written to."""
-    for old in folder.glob("round.*"):
+def _fresh(folder: Path, name: str) -> Path:
+    """A path under this name, and nothing there from an earlier round."""
+    for old in folder.glob(f"{name}.db*"):
         old.unlink()
-    return folder / "round.db"
+    return folder / f"{name}.db"
 
 
 # --- the node ------------------------------------------------------------------------------------
@@ -119,9 +115,9 @@ def _ingest(path: Path, told: Told, group: int) -> Path:
     return path
 
 
-def _ingesting(folder: Path, told: Told, group: int) -> list[Chunk]:
+def _ingesting(folder: Path, told: Told, group: int) -> Iterator[Chunk]:
     """A chunk is a group: its frames delivered, and committed."""
-    node, store = _booted(_fresh(folder), told)
+    node, store = _booted(_fresh(folder, "node"), told)
 
     def chunk(frames: Sequence[Frame]) -> Chunk:
         def run() -> None:
@@ -131,14 +127,80 @@ def _ingesting(folder: Path, told: Told, group: int) -> list[Chunk]:
 
         return run
 
-    parts = range(0, len(told.frames), group)
-    return _closing([chunk(told.frames[i : i + group]) for i in parts], store.close)
+    for begin in range(0, len(told.frames), group):
+        yield chunk(told.frames[begin : begin + group])
+    store.close()
 
 
-def _committing(folder: Path, told: Told) -> list[Chunk]:
-    """A chunk is one commit; its frame was delivered at the end of the one before."""
-    node, store = _booted(_fresh(folder), told)
-    return []
+def _committing(folder: Path, told: Told) -> Iterator[Chunk]:
+    """A chunk is one commit; the frame was delivered before it."""
+    node, store = _booted(_fresh(folder, "commit"), told)
+    for frame in told.frames:
+        _deliver(node, frame)
+        yield node.commit
+    store.close()
 
 
 # --- the yardsticks ------------------------------------------------------------------------------
+
+
+def _groups_of(path: Path) -> list[dict[str, list[Row]]]:
+    """What each commit of the node wrote after the first: the rows by table."""
+    with closing(apsw.Connection(str(path))) as connection:
+        ends = [last for (last,) in connection.execute("SELECT last FROM groups ORDER BY last")]
+        key = {"records": "number", "identities": "number", "groups": "last"}
+        return [
+            {
+                table: list(
+                    connection.execute(
+                        f"SELECT * FROM {table} WHERE {column} > ? AND {column} <= ?"  # noqa: S608
+                        f" ORDER BY {column}",
+                        (after, last),
+                    )
+                )
+                for table, column in key.items()
+            }
+            for after, last in pairwise(ends)
+        ]
+
+
+def _inserting(folder: Path, groups: Sequence[dict[str, list[Row]]]) -> Iterator[Chunk]:
+    """A chunk is a group: the same rows, put in bare."""
+    connection = apsw.Connection(str(_fresh(folder, "bare")))
+    for pragma in ("journal_mode = WAL", "synchronous = FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES_MAX}")
+    for statement in TABLES.values():
+        connection.execute(statement)
+    cursor = connection.cursor()
+
+    def chunk(tables: dict[str, list[Row]]) -> Chunk:
+        def run() -> None:
+            cursor.execute("BEGIN IMMEDIATE")
+            for table, lines in tables.items():
+                if lines:
+                    marks = ",".join("?" * len(lines[0]))
+                    cursor.executemany(f"INSERT INTO {table} VALUES({marks})", lines)
+            cursor.execute("COMMIT")
+
+        return run
+
+    for tables in groups:
+        yield chunk(tables)
+    connection.close()
+
+
+def _appending(folder: Path, groups: Sequence[dict[str, list[Row]]]) -> Iterator[Chunk]:
+    """A chunk is one append of what a commit's records hold, and its fdatasync."""
+    file = os.open(_fresh(folder, "append"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def chunk(data: bytes) -> Chunk:
+        def run() -> None:
+            os.write(file, data)
+            os.fdatasync(file)
+
+        return run
+
+    for tables in groups:
+        yield chunk(repr(tables["records"]).encode())
+    os.close(file)

@@ -24,7 +24,7 @@ def compiled_python() -> tuple[Path | None, str]:
     if python is None:
         return None, "no compiled environment (`make compiled`)"
     program = "import core.step, sys; sys.exit(core.step.__file__.endswith('.py'))"
-    if subprocess.run([python, "-c", program], cwd=tempfile.gettempdir()).returncode:
+    if _fails(python, program):
         return None, f"{python} has no compiled core"
     return python, ""
 
@@ -33,11 +33,16 @@ def peers_python() -> tuple[Path | None, str]:
     """An interpreter with the peers; else None, and why."""
     for python in (_named("TIEOUT_PEERS_PYTHON", ".venv-peers"), Path(sys.executable)):
         if python is not None:
-            program = "import nautilus_trader"
-            asked = subprocess.run([python, "-c", program], capture_output=True)
-            if asked.returncode == 0:
+            if not _fails(python, "import nautilus_trader"):
                 return python, ""
     return None, "NautilusTrader is not installed (`python -m bench.peers`; needs Python 3.12)"
+
+
+def _fails(python: Path, program: str) -> bool:
+    asked = subprocess.run(  # noqa: S603  # our own program
+        [python, "-c", program], cwd=tempfile.gettempdir(), capture_output=True
+    )
+    return asked.returncode != 0
 
 
 def _named(variable: str, folder: str) -> Path | None:
@@ -46,16 +51,21 @@ def _named(variable: str, folder: str) -> Path | None:
     return python if python.exists() else None
 
 
-def ask(python: Path, subject: str, stream: Stream, rounds: int) -> dict[str, float]:
-    """Have another interpreter measure a subject of `bench.worker`."""
+def ask(
+    python: Path, subject: str, stream: Stream, rounds: int, path: str = ""
+) -> dict[str, float]:
+    """Have another interpreter measure a subject, as `bench.worker` takes it.
+
+    A `path` comes before what is installed there.
+    """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "stream.json"
         streams.save(stream, file)
         worker = Path(__file__).with_name("worker.py")
-        finished = subprocess.run(
+        finished = subprocess.run(  # noqa: S603  # our own program
             [python, "-P", worker, subject, file, str(rounds)],
             cwd=folder,
-            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            env={**os.environ, "PYTHONPATH": path},
             stdout=subprocess.PIPE,
             check=True,
         )

@@ -5,7 +5,7 @@ the whole. Other programs on the machine lengthen a chunk here and there, never 
 """
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import perf_counter_ns
 from typing import TypeVar
@@ -15,23 +15,26 @@ Chunk = Callable[[], object]
 CHUNK_CALLS = 200
 
 
-def race(contestants: Mapping[str, Callable[[], Sequence[Chunk]]], rounds: int) -> dict[str, float]:
+def race(contestants: Mapping[str, Callable[[], Iterable[Chunk]]], rounds: int) -> dict[str, float]:
     """The nanoseconds each contestant takes for all its chunks.
 
-    Each round asks every contestant for fresh chunks (untimed), then runs them by turns: the first
-    of each, the second of each, going first by turns, too.
+    Each round asks every contestant for fresh chunks (untimed, as is what a generator does between
+    two of them), then runs them by turns: the first of each, the second of each, and so on; the
+    turns' order changes from chunk to chunk and from round to round.
     """
-    best: dict[str, list[int]] = {}
+    best: dict[str, list[int]] = {name: [] for name in contestants}
     with no_collector():
         for number in range(rounds):
-            lanes = {name: make() for name, make in contestants.items()}
-            for place in range(max(len(lane) for lane in lanes.values())):
-                names = list(lanes)
-                if (number + place) % 2:
-                    names.reverse()
-                for name in names:
-                    if place < len(lanes[name]):
-                        _time(best.setdefault(name, []), place, lanes[name][place])
+            lanes = {name: iter(make()) for name, make in contestants.items()}
+            place = 0
+            while lanes:
+                for name in sorted(lanes, reverse=(number + place) % 2 == 1):
+                    chunk = next(lanes[name], None)
+                    if chunk is None:
+                        del lanes[name]
+                    else:
+                        _time(best[name], place, chunk)
+                place += 1
     return {name: float(sum(times)) for name, times in best.items()}
 
 

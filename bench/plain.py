@@ -6,7 +6,8 @@ builds of `step` live side by side and take the same events and states.
 
 import importlib
 import sys
-from importlib.machinery import SourceFileLoader
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -44,7 +45,9 @@ class _Source:
     """Finds core's modules as source only; the others it leaves to the next finder."""
 
     @staticmethod
-    def find_spec(name: str, path: object, target: object = None) -> object:
+    def find_spec(
+        name: str, path: Sequence[str] | None, target: ModuleType | None = None, /
+    ) -> ModuleSpec | None:
         package, _, stem = name.partition(".")
         if package != "core" or not stem:
             return None

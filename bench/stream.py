@@ -12,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from core.events import Event, FillReported, OrderReported
+from core.journal import Record, decode_event
 
 SCENARIO, SEED = "spot_weather", 7
 CALM_S, QUICK_S = 600, 60
@@ -24,8 +25,13 @@ class Stream(NamedTuple):
     told: list[Event]
 
     def fills(self) -> list[Event]:
-        """The fills alone."""
-        return [event for event in self.told if type(event) is FillReported]
+        """The fills alone, each as it was told first."""
+        first: dict[tuple[str, str, str, str], Event] = {}
+        for event in self.told:
+            if isinstance(event, FillReported):
+                key = (event.account, event.instrument, event.fill_id, event.side)
+                first.setdefault(key, event)
+        return list(first.values())
 
     def executions(self) -> list[Event]:
         """The fills, each with the order report that follows it in its frame."""
@@ -37,23 +43,25 @@ class Stream(NamedTuple):
         ]
 
 
-@cache
 def record(*, quick: bool = False) -> Stream:
-    """Run the scenario without faults and take its journal's events."""
-    from core.journal import decode_event
-    from scenarios.model import find
+    """The stream of the scenario's journal."""
+    return cut([decode_event(r.body) for r in recorded(quick=quick) if r.kind == "event"])
+
+
+@cache
+def recorded(*, quick: bool = False) -> list[Record]:
+    """The journal of the scenario in calm weather, run now."""
+    from scenarios.model import find  # the peers' environment has no pydantic
     from tieout.run import run
 
     seconds = QUICK_S if quick else CALM_S
     calm = find(SCENARIO).model_copy(update={"duration_s": seconds})
-    outcome = run(calm, SEED, plan=[], sampled=False)
-    events = [decode_event(r.body) for r in outcome.store.records() if r.kind == "event"]
-    return cut(events)
+    return list(run(calm, SEED, plan=[], sampled=False).store.records())
 
 
 def cut(events: Sequence[Event]) -> Stream:
     """The events that a stream tells, and before them those that they need."""
-    told = [event for event in events if isinstance(event, FillReported | OrderReported)]
+    told: list[Event] = [e for e in events if isinstance(e, FillReported | OrderReported)]
     needed = ("NodeStarted", "AccountOpened", "AssetListed", "InstrumentListed", "OpeningSet")
     setup = [event for event in events if type(event).__name__ in (*needed, "OrderRequested")]
     return Stream(setup, told)

@@ -26,6 +26,8 @@ Booked = Literal["booked", "with_fill", "echo", "conflict", "unlisted"]
 
 RECENT_MAX = 256
 RECENT_KEPT = 128
+# An entry this much older than a statement is within it, whatever its sequence.
+SEQUENCE_SLACK_NS = 5_000_000_000
 
 
 # --- facts in ------------------------------------------------------------------------------------
@@ -276,7 +278,9 @@ def at(state: State, holding: str, lo: int, hi: int, sequence: int) -> list[int]
     value = state.holdings.get(holding, 0)
     entries = state.recent.get(holding, [])
     if sequence:
-        for entry in entries:
+        for entry in reversed(entries):
+            if entry.occurred_at < hi - SEQUENCE_SLACK_NS:
+                break
             late = entry.sequence > sequence if entry.sequence else entry.occurred_at > hi
             if late:
                 value -= entry.amount

@@ -10,7 +10,6 @@ from msgspec import Struct
 from core.effects import PlaceOrder
 from core.events import OrderRequested
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, TEN_TO
-from core.orders import WORKING
 from core.state import Listing, State, holding
 
 
@@ -83,8 +82,9 @@ class BreakGate:
         if spot:
             extra = state.decimals.get(listing.base, ASSET_DECIMALS) - QUANTITY_DECIMALS
             room = room // TEN_TO[max(0, extra)]
-        for order in state.orders.values():
-            same = order.account == wish.account and order.instrument == wish.instrument
-            if same and order.side == wish.side and order.status in WORKING:
+        for client_order_id in state.accounts[wish.account].working:
+            order = state.orders[client_order_id]
+            same = order.instrument == wish.instrument and order.leg == wish.leg
+            if same and order.side == wish.side:
                 room -= order.quantity - order.filled
         return wish.quantity <= room

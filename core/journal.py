@@ -68,6 +68,9 @@ class Store(Protocol):
     def records(self, after: int = 0) -> Iterator[Record]:
         """The committed records with numbers above `after`, in order."""
 
+    def events(self, after: int = 0) -> Iterator[bytes]:
+        """The bodies of the events among them: all that a recovery needs."""
+
     def last(self) -> tuple[int, bytes]:
         """The number and chain hash of the last committed group; (0, b"") of an empty store."""
 

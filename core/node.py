@@ -95,9 +95,8 @@ class Node:
 def recover(journal: Journal, gate: Gate) -> State:
     """The state as it was at the end of the journal. Its effects are not performed again."""
     state, number = _latest(journal.store)
-    for record in journal.store.records(number):
-        if record.kind == "event":
-            step(state, decode_event(record.body), gate)
+    for body in journal.store.events(number):
+        step(state, decode_event(body), gate)
     return state
 
 

@@ -199,6 +199,7 @@ class Account(Struct, gc=False):
     cursors: dict[str, str] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
     progress: dict[str, Progress] = field(default_factory=dict)
+    working: dict[str, None] = field(default_factory=dict)
     client_ids: dict[str, str] = field(default_factory=dict)
     orphans: dict[str, list[Orphan]] = field(default_factory=dict)
     epoch: int = 0

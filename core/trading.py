@@ -6,7 +6,7 @@ Rule 3. What remains of an order is derived from its fills; a venue that claims 
 raises the suspicion of a missing fill.
 """
 
-from core import ids
+from core import ids, orders
 from core.books import attribute
 from core.effects import CancelOrder, Effect, PlaceOrder, QueryOrder, TellStrategy
 from core.events import (
@@ -22,8 +22,8 @@ from core.events import (
 )
 from core.gate import Gate, Refused
 from core.listening import arm, request_backfill
-from core.orders import TERMINAL, move
-from core.state import Account, Order, Orphan, State, count
+from core.orders import TERMINAL
+from core.state import Account, Order, OrderStatus, Orphan, State, count
 
 UNATTRIBUTED = "unattributed"
 ANSWER_NS_MAX = 5_000_000_000
@@ -58,6 +58,7 @@ def on_order_requested(state: State, gate: Gate, event: OrderRequested) -> list[
         return [_tell(order, verdict.text)]
     state.orders[name] = order
     order.status = "in_flight"
+    _list_working(state, order)
     return [
         verdict.order,
         _tell(order),
@@ -123,7 +124,7 @@ def on_order_reported(state: State, account: Account, event: OrderReported) -> l
         order.told_filled = event.filled_quantity
     if event.status == "unknown" and order.status != "in_flight":
         return []
-    if move(order, _told_status(order, event)):
+    if _move(state, order, _told_status(order, event)):
         order.reason = event.reason
         effects.append(_tell(order, event.reason))
         if order.status == "unknown":
@@ -145,7 +146,7 @@ def _placed_as(state: State, account: Account, order: Order) -> list[Effect]:
     for orphan in orphans:
         attribute(state, orphan, order.strategy)
         order.filled += orphan.quantity
-    return _told_by_fills(order) if orphans else []
+    return _told_by_fills(state, order) if orphans else []
 
 
 def _told_status(order: Order, event: OrderReported) -> OrderReport:
@@ -187,7 +188,7 @@ def on_order_missing(state: State, account: Account, event: OrderMissing) -> lis
         return []
     if event.asked_at - order.requested_at < GRACE_NS:
         return [arm(state, f"order/{order.client_order_id}", event.received_at + QUERY_NS)]
-    move(order, "rejected")
+    _move(state, order, "rejected")
     order.reason = "not known to the venue"
     return [_tell(order, order.reason)]
 
@@ -208,7 +209,7 @@ def on_order_alarm(state: State, name: str, now: int) -> list[Effect]:
     if order.status not in ("in_flight", "unknown"):
         return [_query(order)] if order.cancel_wanted else []
     effects: list[Effect] = []
-    if move(order, "unknown"):
+    if _move(state, order, "unknown"):
         effects.append(_tell(order))
     return [*effects, _query(order), arm(state, f"order/{name}", now + 2 * QUERY_NS)]
 
@@ -225,12 +226,11 @@ def _query(order: Order) -> Effect:
 def on_open_orders(state: State, account: Account, event: OpenOrdersReported) -> list[Effect]:
     """What we hold open and the venue's complete listing does not have: ask after each."""
     listed = dict.fromkeys(event.client_order_ids)
+    held = [state.orders[name] for name in account.working if name not in listed]
     return [
         _query(order)
-        for order in state.orders.values()
-        if order.account == account.name
-        and order.status in ("acknowledged", "partially_filled")
-        and order.client_order_id not in listed
+        for order in held
+        if order.status in ("acknowledged", "partially_filled")
         and order.requested_at < event.asked_at
     ]
 
@@ -238,13 +238,13 @@ def on_open_orders(state: State, account: Account, event: OpenOrdersReported) ->
 def after_restart(state: State, now: int) -> list[Effect]:
     """What was in flight when we died is unknown until the venue tells; strategies hear it all."""
     effects: list[Effect] = []
-    for order in state.orders.values():
-        if order.status not in TERMINAL:
-            effects.append(_tell(order))
+    names = [name for account in state.accounts.values() for name in account.working]
+    for order in [state.orders[name] for name in names]:
+        effects.append(_tell(order))
         if order.status in ("in_flight", "unknown"):
-            move(order, "unknown")
+            _move(state, order, "unknown")
             effects += [_query(order), arm(state, f"order/{order.client_order_id}", now + QUERY_NS)]
-        elif order.cancel_wanted and order.status not in TERMINAL:
+        elif order.cancel_wanted:
             effects.append(_cancel(order))
     return effects
 
@@ -270,6 +270,7 @@ def _adopt(state: State, event: OrderReported) -> Order | None:
         requested_at=event.received_at,
     )
     state.orders[order.client_order_id] = order
+    _list_working(state, order)
     return order
 
 
@@ -290,7 +291,7 @@ def on_filled(state: State, order: Order | None, quantity: int) -> list[Effect]:
     if order is None:
         return []
     order.filled += quantity
-    return _told_by_fills(order)
+    return _told_by_fills(state, order)
 
 
 def remember_orphan(state: State, account: Account, event: FillReported) -> None:
@@ -306,11 +307,27 @@ def on_progressed(state: State, order: Order | None, event: ProgressReported) ->
     if order is None:
         return []
     order.filled = max(order.filled, event.quantity)
-    return _told_by_fills(order)
+    return _told_by_fills(state, order)
 
 
-def _told_by_fills(order: Order) -> list[Effect]:
-    move(order, "filled" if order.filled >= order.quantity else "partially_filled")
+def _move(state: State, order: Order, told: OrderReport | OrderStatus) -> bool:
+    """Move by the table; an account's working orders are listed apart, since they are few."""
+    moved = orders.move(order, told)
+    if moved:
+        _list_working(state, order)
+    return moved
+
+
+def _list_working(state: State, order: Order) -> None:
+    working = state.accounts[order.account].working
+    if order.status in TERMINAL:
+        working.pop(order.client_order_id, None)
+    else:
+        working[order.client_order_id] = None
+
+
+def _told_by_fills(state: State, order: Order) -> list[Effect]:
+    _move(state, order, "filled" if order.filled >= order.quantity else "partially_filled")
     return [_tell(order)]
 
 

@@ -51,6 +51,7 @@ class Crowd:
     stopped: bool = False
     _resting: list[str] = field(default_factory=list)
     _anchor: int = 0
+    _stale: int = 0
 
     def start(self) -> None:
         """Begin to wander."""
@@ -84,8 +85,11 @@ class Crowd:
         if self.stopped:
             return
         ticks = int(trade.price / self.tick)
-        self.middle = ticks - 1 if trade.side == "buy" else ticks + 1
-        self._ladder()
+        # The ladder moves when the price does, and is filled up now and then; not at each trade.
+        self._stale += 1
+        if abs(ticks - self.middle) > 1 or self._stale >= self.levels * 4:
+            self.middle, self._stale = ticks - 1 if trade.side == "buy" else ticks + 1, 0
+            self._ladder()
         quantity = trade.quantity // self.lot * self.lot
         if quantity:
             self.venue.crowd(self.symbol, trade.side, quantity, ticks * self.tick)

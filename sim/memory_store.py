@@ -34,6 +34,10 @@ class MemoryStore:
         """The committed records with numbers above `after`, in order."""
         return islice(self.committed, after, len(self.committed))
 
+    def events(self, after: int = 0) -> Iterator[bytes]:
+        """The bodies of the events among them."""
+        return (record.body for record in self.records(after) if record.kind == "event")
+
     def last(self) -> tuple[int, bytes]:
         """The number and chain hash of the last committed group; (0, b"") of an empty store."""
         return self.groups[-1] if self.groups else (0, b"")

@@ -1,11 +1,13 @@
-"""What several test files need: the samples of the outside world, where they are."""
+"""What several test files need: the samples of the outside world, and a place for their tables."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+COLUMNS = ("samples", "verbatim", "expected by hand", "quarantined", "dismissed", "events")
 
 
 def samples_root() -> Path | None:
@@ -25,3 +27,32 @@ def samples() -> Path:
     if os.environ.get("CI"):
         pytest.fail(text)
     pytest.skip(text)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """At the end: what was read of the samples, and what is said without one to compare.
+
+    Tests record both as properties, which reach this process from every worker.
+    """
+    counts: dict[str, Counter[str]] = {}
+    unsampled: list[str] = []
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") != "call":
+                continue
+            for name, value in report.user_properties:
+                if name == "samples":
+                    dialect, what, how_many = value
+                    counts.setdefault(dialect, Counter())[what] += how_many
+                elif name == "unsampled":
+                    unsampled.append(value)
+    if counts:
+        terminalreporter.section("samples read by each dialect")
+        terminalreporter.line(" " * 16 + "".join(column.rjust(18) for column in COLUMNS))
+        for dialect, told in sorted(counts.items()):
+            figures = "".join(str(told[column]).rjust(18) for column in COLUMNS)
+            terminalreporter.line(dialect.ljust(16) + figures)
+    if unsampled:
+        terminalreporter.section("simulated frames without a sample")
+        for line in sorted(unsampled):
+            terminalreporter.line(line)

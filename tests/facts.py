@@ -346,9 +346,9 @@ def spot_books(xrp: str = "1000", eth: str = "10", **terms: Any) -> Books:
     return books
 
 
-def perp_books(usdt: str = "1000", **terms: Any) -> Books:
+def perp_books(usdt: str = "1000", btc: str = "1", **terms: Any) -> Books:
     """A derivatives account: a linear contract of 0.01 BTC, an inverse one of 1 USD."""
     books = Books()
     books.tell(started(), opened(PERP, **terms), linear(), inverse())
-    books.tell(opening("USDT", usdt, account=PERP), opening("BTC", "1", account=PERP))
+    books.tell(opening("USDT", usdt, account=PERP), opening("BTC", btc, account=PERP))
     return books

@@ -370,3 +370,11 @@ def test_a_failed_read_is_told_as_one() -> None:
         (failed,) = answer(about, result, code)
         assert isinstance(failed, RequestFailed)
         assert failed.about == "fills:BTCUSD"
+
+
+def test_a_way_down_ends_at_the_time_it_was_opened() -> None:
+    """What happened since its first page stood above that page, and was not seen."""
+    about = FetchLedger(account=ACCOUNT, after="700000|1000000|c")
+    (page,) = answer(about, {"list": [], "nextPageCursor": ""}, time=2_000_000)
+    assert isinstance(page, PageReported)
+    assert (page.through, page.more) == ("995000", False)

@@ -10,13 +10,14 @@ venue's documentation, what each verbatim sample tells:
 
 A fact is a tuple of texts, made from an event by `fact` below; what it leaves out was not told. A
 frame that is quarantined or dismissed is `("quarantined",)` or `("dismissed",)`; a read without a
-usable answer is `("failed", about)`. Every other sample must give events or a reason.
+usable answer is `("failed", about)`. Every other sample must give events or a reason. The table of
+counts stands at the end of the run.
 """
 
 import importlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -51,29 +52,35 @@ MS = 1_000_000
 NOW = 1_800_000_000_000 * MS
 ASKED = NOW - 20 * MS
 DECIMALS: Mapping[str, int] = {}
-TOLD: dict[str, Counter[str]] = {}
+Record = Callable[[str, object], None]
 
 pytestmark = pytest.mark.parametrize("name", NAMES)
 
 
-def test_a_verbatim_sample_tells_what_we_expect(name: str, samples: Path) -> None:
+def test_a_verbatim_sample_tells_what_we_expect(
+    name: str, samples: Path, record_property: Record
+) -> None:
     """For each payload as a venue sent it: these facts, no more and no fewer."""
     module = MODULES[name]
+    counts: Counter[str] = Counter()
     wrong = {}
     for sample in claimed(module, samples):
         if sample["verbatim"]:
             told = [fact(event, units(module)) for event in read(module, sample)]
-            count(name, "verbatim")
-            if sample["id"] in module.EXPECTED:
-                count(name, "expected by hand")
+            counts["verbatim"] += 1
+            counts["expected by hand"] += sample["id"] in module.EXPECTED
             if told != module.EXPECTED.get(sample["id"]):
                 wrong[sample["id"]] = told
+    tell(record_property, module, counts)
     assert wrong == {}
 
 
-def test_no_sample_raises_and_none_is_silent(name: str, samples: Path) -> None:
+def test_no_sample_raises_and_none_is_silent(
+    name: str, samples: Path, record_property: Record
+) -> None:
     """A reconstructed payload gives events too, or is put aside with a reason."""
     module = MODULES[name]
+    counts: Counter[str] = Counter()
     for sample in claimed(module, samples):
         events = read(module, sample)
         assert events, sample["id"]
@@ -83,31 +90,17 @@ def test_no_sample_raises_and_none_is_silent(name: str, samples: Path) -> None:
                 assert event.reason, sample["id"]
         aside = [e for e in events if isinstance(e, (FrameQuarantined, RequestFailed))]
         dismissed = [e for e in events if isinstance(e, FrameDismissed)]
-        count(name, "samples")
-        count(name, "quarantined", bool(aside))
-        count(name, "dismissed", bool(dismissed) and len(dismissed) == len(events))
-        count(name, "events", len(events) - len(aside) - len(dismissed))
+        counts["samples"] += 1
+        counts["quarantined"] += bool(aside)
+        counts["dismissed"] += len(dismissed) == len(events)
+        counts["events"] += len(events) - len(aside) - len(dismissed)
+    tell(record_property, module, counts)
 
 
 def test_every_expectation_has_its_sample(name: str, samples: Path) -> None:
     """A table that names a sample which is not there expects nothing."""
     module = MODULES[name]
     assert set(module.EXPECTED) <= {sample["id"] for sample in claimed(module, samples)}
-
-
-@pytest.fixture(scope="session", autouse=True)
-def table(request: pytest.FixtureRequest) -> Any:
-    """When all is read: how much of it there was, per dialect."""
-    yield
-    if not TOLD:
-        return
-    columns = ("samples", "verbatim", "expected by hand", "quarantined", "dismissed", "events")
-    lines = ["", "samples".ljust(24) + "".join(column.rjust(18) for column in columns)]
-    for name, counts in sorted(TOLD.items()):
-        lines.append(name.ljust(24) + "".join(str(counts[c]).rjust(18) for c in columns))
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        print("\n".join(lines))
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -141,8 +134,10 @@ def units(module: ModuleType) -> Mapping[str, int]:
     return getattr(module, "DECIMALS", DECIMALS)
 
 
-def count(name: str, what: str, how_many: int = 1) -> None:
-    TOLD.setdefault(name.removeprefix("samples_"), Counter())[what] += how_many
+def tell(record: Record, module: ModuleType, counts: Counter[str]) -> None:
+    """Into the table at the end of the run (tests/conftest.py)."""
+    for what, how_many in counts.items():
+        record("samples", (module.DIALECT, what, how_many))
 
 
 # --- an event as a short fact --------------------------------------------------------------------

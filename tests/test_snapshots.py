@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from core.gate import BreakGate
-from core.journal import Journal, Record, decode_event, digest_of, encode_state
+from core.journal import Journal, decode_event, digest_of, encode_state
 from core.node import Node, decode_snapshot, encode_snapshot, recover
 from core.state import State
 from core.step import step
@@ -58,9 +58,9 @@ class Tail(MemoryStore):
         self.committed, self.groups = store.committed, store.groups
         self.read_after: list[int] = []
 
-    def records(self, after: int = 0) -> Iterator[Record]:
+    def events(self, after: int = 0) -> Iterator[bytes]:
         self.read_after.append(after)
-        return super().records(after)
+        return super().events(after)
 
 
 # --- with a snapshot -----------------------------------------------------------------------------

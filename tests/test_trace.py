@@ -61,6 +61,7 @@ def test_an_excerpt_is_a_part_of_the_frame_byte_for_byte() -> None:
     assert excerpt(page, "7", ("9",)) == '{"id": 7, "order":9, "x":{"fee":1.50e-3}}'
     assert excerpt(page, "1") == '{"id":1,"order":7,"qty":"1.0"}'
     assert excerpt(page, "8") == page.decode()
+    assert excerpt(b'[{"id":71},{"id":7}]', "7") == '{"id":7}'
     assert excerpt(b'{"data":[{"a":"{","id":"5:X"}]}', "5:X") == '{"a":"{","id":"5:X"}'
     assert excerpt(b"8=FIX.4.4\x0117=5\x01", "5") == "8=FIX.4.4|17=5|"
 

@@ -152,9 +152,11 @@ def seconds_to_find(found: Mapping[str, Sequence[float]], bounds: Mapping[str, f
         figure = Figure(figsize=(9.6, 3.0), layout="constrained")
         axes = figure.add_subplot()
         edge = 1.08 * max([*bounds.values(), *(max(each) for each in found.values() if each)])
-        for number, (account, seconds) in enumerate(found.items()):
+        for number, account in enumerate(bounds):
+            if not found.get(account):
+                continue
             colour = VENUES[number % len(VENUES)]
-            ordered = sorted(seconds)
+            ordered = sorted(found[account])
             shares = [0.0, *(100 * (n + 1) / len(ordered) for n in range(len(ordered)))]
             axes.step(
                 [0.0, *ordered, edge], [*shares, 100.0], where="post", color=colour, linewidth=1.8
@@ -164,23 +166,23 @@ def seconds_to_find(found: Mapping[str, Sequence[float]], bounds: Mapping[str, f
             accounts = [a for a, b in bounds.items() if b == bound]
             name = "detection bound" if len(accounts) == len(bounds) else ", ".join(accounts)
             axes.axvline(bound, color=BREAK, linewidth=1.2, linestyle=(0, (4, 3)))
-            axes.text(
-                bound, 4, f"{name}: {bound:g} s ", color=BREAK, ha="right", fontsize=8.5, rotation=0
-            )
+            axes.text(bound, 4, f"{name}: {bound:g} s  ", color=BREAK, ha="right", fontsize=8.5)
         axes.set(xlim=(0, edge), ylim=(0, 104), xlabel="seconds from birth to being found")
         axes.set_ylabel("found, %")
         axes.grid(color=LINE, linewidth=0.6)
         axes.set_axisbelow(True)
         if len(found) > 1:
-            axes.legend(loc="center right")
+            axes.legend(loc="center right", bbox_to_anchor=(min(bounds.values()) / edge, 0.45))
         return svg(figure, "Share of the drift found within so many seconds")
 
 
 def against_truth(points: Sequence[Point], spans: Sequence[Span], seconds: float) -> str:
     """One holding: truth beneath books, below them their difference, and when it had a name."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(3.5, 2.25), layout="constrained")
+        figure = Figure(figsize=(3.5, 2.25))
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.4, 1))
+        # Fixed, for panels stand side by side; and a layout engine would take most of the time.
+        figure.subplots_adjust(left=0.15, right=0.98, top=0.93, bottom=0.09, hspace=0.34)
         at = [point.at for point in points]
         start = points[0].truth if points else Decimal(0)
         truth = [float(point.truth - start) for point in points]

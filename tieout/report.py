@@ -30,6 +30,7 @@ BREAKS_MAX = 300
 OPEN_MAX = 20
 AROUND = 4
 LINES_MAX = 60
+NEAR_NS = 100_000_000
 
 
 def report(outcome: Outcome) -> str:
@@ -476,45 +477,54 @@ class Reporter:
         )
 
     def _pick(self) -> tuple[Taken, str, Found | None] | None:
-        """The drift that took longest and was found by name, and the posting that settled it."""
-        fills = [t for t in self.past.taken if t.way == "booked" and t.frame and t.postings]
+        """A drift worth telling, and the posting that settled it: best one that took its time."""
+        moved = self._by_what_they_moved()
         ranked = sorted(
             self.outcome.found, key=lambda f: (f.kind != "fill", f.how != "named", -f.seconds)
         )
+        picked: tuple[Taken, str, Found | None] | None = None
         for found in ranked:
-            settling = [t for t in fills if self._settles(t, found)]
-            if settling:
-                taken = min(settling, key=lambda t: self._distance(t, found))
-                # The first holding of a trade is what was bought or sold.
+            those = moved.get(frozenset(found.holdings.items()), ())
+            settling = [taken for taken in those if taken.event.received_at >= found.born_at]
+            if not settling:
+                continue
+            taken = min(settling, key=lambda taken: self._distance(taken, found))
+            # The first holding of a trade is what was bought or sold.
+            if picked is None:
+                picked = taken, taken.postings[0].holding, found
+            if self._distance(taken, found) <= (False, NEAR_NS):
                 return taken, taken.postings[0].holding, found
-        for taken in fills:
-            if isinstance(taken.event, FillReported):
+        for taken in self.past.taken if picked is None else ():
+            if isinstance(taken.event, FillReported) and taken.way == "booked":
                 return taken, taken.postings[0].holding, None
-        return None
+        return picked
+
+    def _by_what_they_moved(self) -> dict[frozenset[tuple[str, Decimal]], list[Taken]]:
+        """What came in frames and was booked, by the sums that it moved."""
+        result: dict[frozenset[tuple[str, Decimal]], list[Taken]] = {}
+        for taken in self.past.taken:
+            sums: dict[str, int] = {}
+            for line in taken.postings if taken.frame else ():
+                if line.holding:
+                    sums[line.holding] = sums.get(line.holding, 0) + line.amount
+            state = self.outcome.state
+            key = frozenset((name, amount_of(state, name, n)) for name, n in sums.items() if n)
+            if key:
+                result.setdefault(key, []).append(taken)
+        return result
 
     def _distance(self, taken: Taken, found: Found) -> tuple[bool, int]:
         """How far a posting is from having settled this drift, and not another of its size."""
         state, at = self.outcome.state, taken.event.received_at
-        closed = {
+        closed = [
             each.opened_at
             for each in state.resolved
             if each.closed_at == at and each.holding in found.holdings
-        }
+        ]
         found_at = found.born_at + int(found.seconds * 1e9)
         # What was named is settled later, by the posting that closed the suspect of that moment.
         settled = min((abs(opened - found_at) for opened in closed), default=abs(at - found_at))
         return found.how == "named" and not closed, settled
-
-    def _settles(self, taken: Taken, found: Found) -> bool:
-        """Whether the postings are just what the hidden change moved, and came after it."""
-        if taken.event.received_at < found.born_at:
-            return False
-        sums: dict[str, Decimal] = {}
-        for line in taken.postings:
-            if line.holding:
-                amount = amount_of(self.outcome.state, line.holding, line.amount)
-                sums[line.holding] = sums.get(line.holding, Decimal(0)) + amount
-        return bool(sums) and sums == dict(found.holdings)
 
     def _story(self, taken: Taken, holding: str, found: Found) -> Html:
         unit, at = holding.split("/")[2], taken.event.received_at
@@ -531,7 +541,7 @@ class Reporter:
                 broken = f"It outlives the venue’s record, too: break {each.number}."
                 moments.append((each.broken_at, broken))
         told = f"Frame {taken.frame} ({taken.channel}) tells it: booked as event {taken.number}."
-        moments.append((at, told + " Books and truth agree again."))
+        moments.append((at, told + (" The suspect closes." if len(moments) > 1 else "")))
         # Sorted by time alone: of one moment, things stand in the order of their cause.
         items = "".join(
             f"<li><time>{self._since(when):.3f} s</time><span>{text(words)}</span></li>"

@@ -42,6 +42,7 @@ NODE = "tie"
 SETTLE_NS = 400 * MS
 SILENCE_NS = 12 * SECOND
 STATEMENT_PERIODS_MAX = 3
+SNAPSHOT_EVERY = 5000
 
 
 class Crashable(Store, Protocol):
@@ -263,7 +264,7 @@ class Host:
             )
             for site in sim.sites
         }
-        self.node = Node(journal, READERS, self._gate, state)
+        self.node = Node(journal, READERS, self._gate, state, snapshot_every=SNAPSHOT_EVERY)
         sim.oracle.books = View(state)
         sim.oracle.node_up(up=True)
         self._strategies = {

@@ -83,6 +83,9 @@ _INSERT_RECORD = "INSERT INTO records VALUES(?,?,?,?,?,?,?,?,?,?)"
 _SELECT_RECORDS = """
 SELECT number, kind, name, cause, at, CAST(head AS BLOB), CAST(body AS BLOB), blob, crc, identity
 FROM records WHERE number > ? ORDER BY number"""
+_SELECT_EVENTS = """
+SELECT number, CAST(body AS BLOB), crc FROM records
+WHERE kind = 'event' AND number > ? ORDER BY number"""
 
 
 class JournalError(Exception):
@@ -196,6 +199,10 @@ class SqliteStore:
     def records(self, after: int = 0) -> Iterator[Record]:
         """The committed records with numbers above `after`, in order."""
         return read_records(self._connection, after)
+
+    def events(self, after: int = 0) -> Iterator[bytes]:
+        """The bodies of the events among them: all that a recovery needs."""
+        return read_events(self._connection, after)
 
     def last(self) -> tuple[int, bytes]:
         """The number and chain hash of the last committed group; (0, b"") of an empty store."""
@@ -430,6 +437,18 @@ def read_records(connection: apsw.Connection, after: int = 0) -> Iterator[Record
                 raise JournalDamaged(f"record {number} is not what was written")
             yield Record(number, kind, name, cause, at, head, body, crc, identity or "")
     except (apsw.Error, UnicodeDecodeError, TypeError) as error:
+        raise JournalDamaged(f"what follows record {number} cannot be read ({error})") from error
+
+
+def read_events(connection: apsw.Connection, after: int = 0) -> Iterator[bytes]:
+    """The bodies of the committed events with numbers above `after`, in order, each whole."""
+    number = after
+    try:
+        for number, body, crc in connection.execute(_SELECT_EVENTS, (after,)):
+            if crc32c(body) != crc:
+                raise JournalDamaged(f"record {number} is not what was written")
+            yield body
+    except (apsw.Error, TypeError) as error:
         raise JournalDamaged(f"what follows record {number} cannot be read ({error})") from error
 
 

@@ -1,5 +1,10 @@
 """What every dialect's reader does the same way: answers without an answer, and numbers as told."""
 
+from decimal import Decimal
+from functools import cache
+from types import NoneType
+from typing import get_args, get_origin
+
 import msgspec
 
 from core.effects import (
@@ -21,6 +26,7 @@ from core.events import (
     OrderReported,
     PageReported,
     RequestFailed,
+    StatementReported,
 )
 from core.frames import Frame
 
@@ -31,12 +37,53 @@ class Unreadable(ValueError):
     """The frame is not what this dialect speaks; its text is the quarantine's reason."""
 
 
+# A number with decimals is read as it is written, never by way of a float.
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+
+
 def loads(body: bytes) -> object:
     """The JSON document, or `Unreadable`."""
     try:
-        return msgspec.json.decode(body)
+        return _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Unreadable(f"not JSON: {error}") from error
+
+
+def sound(events: list[Event]) -> list[Event]:
+    """The events as they are; `Unreadable` where a field is not of its type.
+
+    JSON says what it likes, and a struct takes what it is given: a list for an instrument, a text
+    for a time would go on into the books.
+    """
+    for event in events:
+        _check(event)
+        if isinstance(event, StatementReported):
+            for row in event.rows:
+                _check(row)
+    return events
+
+
+def _check(told: msgspec.Struct) -> None:
+    for name, allowed in _types(type(told)):
+        if type(getattr(told, name)) not in allowed:
+            raise Unreadable(f"{name} is {getattr(told, name)!r}")
+
+
+@cache
+def _types(kind: type[msgspec.Struct]) -> tuple[tuple[str, tuple[type, ...]], ...]:
+    return tuple((field.name, _allowed(field.type)) for field in msgspec.structs.fields(kind))
+
+
+def _allowed(annotation: object) -> tuple[type, ...]:
+    """The plain types of an annotation; a Literal is a text."""
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        return (annotation,)
+    if get_origin(annotation) is tuple:
+        return (tuple,)
+    parts = get_args(annotation)
+    if all(isinstance(part, str) for part in parts):
+        return (str,)
+    return tuple(kind for part in parts for kind in _allowed(NoneType if part is None else part))
 
 
 def quarantined(frame: Frame, reason: str) -> list[Event]:

@@ -67,6 +67,7 @@ from venues.reading import (
     page_end,
     quarantined,
     rejected,
+    sound,
 )
 
 Decimals = Mapping[str, int]
@@ -117,8 +118,8 @@ def decode(frame: Frame, decimals: Decimals) -> list[Event]:
         return dropcopy.decode(frame, decimals)
     try:
         if frame.channel == "stream":
-            return _stream(frame, decimals)
-        return _answer(frame, decimals)
+            return sound(_stream(frame, decimals))
+        return sound(_answer(frame, decimals))
     except (Unreadable, AttributeError, KeyError, TypeError, ValueError) as error:
         if frame.about is not None:
             return no_answer(frame, frame.about, f"unreadable answer: {error!r}")
@@ -347,7 +348,7 @@ def _progress(frame: Frame, line: Json, decimals: Decimals) -> Event:
 
 
 def _order(frame: Frame, line: Json) -> Event:
-    wanted = next(iter(line["order_configuration"].values()))
+    wanted = next(iter(line["order_configuration"].values()), {})
     unset = ("", "REJECT_REASON_UNSPECIFIED")
     reasons = (line["reject_reason"], line["reject_message"], line["cancel_message"])
     return OrderReported(

@@ -1,0 +1,130 @@
+"""The law: every difference between the world's truth and our books is in flight or an open break.
+
+Here over a fixed few seeds, and with the node killed at every single step of one short run; the
+catalogue and the campaigns hold it at full size.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from core.frames import Frame
+from scenarios.model import check
+from sim.memory_store import MemoryStore
+from tieout.outcome import Outcome
+from tieout.run import conclude, run
+from tieout.simulation import MS, Simulation
+
+SEEDS = range(20)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_claim_holds_in_spot_weather(seed: int) -> None:
+    """Under every fault that wire, venue and disk can bring, to the unit."""
+    assert failed(run("spot_weather", seed, short=True, sampled=False)) == []
+
+
+def failed(outcome: Outcome) -> list[str]:
+    return [f"{each.claim}: {each.figure}" for each in outcome.claims if not each.held]
+
+
+# --- killed at every step ------------------------------------------------------------------------
+
+BRIEF = check(
+    {
+        "name": "brief",
+        "claim": "a few orders, a few fills, one of them told to nobody",
+        "duration_s": 5,
+        "heal_s": 8,
+        "venues": [{"dialect": "binance_spot", "backfill_period_ms": 4000, "market_wait_ms": 300}],
+        "strategies": [{"kind": "taker", "name": "tk", "tick_ms": 900, "options": {"one_in": 1}}],
+        "faults": [
+            {"kind": "duplicate_frame", "one_in": 5, "strength": 60},
+            {"kind": "lost_frame", "one_in": 9},
+            {"kind": "answer_lost", "one_in": 9},
+        ],
+    },
+    "test_law",
+)
+
+
+class Killer:
+    """Kills the node once: before or after the step of that number, and at the commit's own gap."""
+
+    def __init__(self, simulation: Simulation, victim: int, when: str) -> None:
+        self.steps = 0
+        self.commits = 0
+        self._host = simulation.host
+        self._victim, self._when = victim, when
+        self._tell, self._commit = self._host.tell, self._host._commit
+        self._host.tell = self._watched_tell  # type: ignore[method-assign]
+        self._host._commit = self._watched_commit  # type: ignore[method-assign]
+
+    def _watched_tell(self, told: object) -> None:
+        if self._host.node is None or not self._host._may_die:
+            self._tell(told)  # type: ignore[arg-type]
+            return
+        self.steps += 1
+        mine = self.steps == self._victim
+        if mine and self._when == "before":
+            self._host.crash(200 * MS)
+            return
+        self._tell(told)  # type: ignore[arg-type]
+        if mine and self._when == "after":
+            self._host.crash(200 * MS)
+
+    def _watched_commit(self, life: int) -> None:
+        """Durable, and dead before any of its effects was performed."""
+        host = self._host
+        if host.node is not None and life == host._life and host._may_die:
+            self.commits += 1
+            if self._when == "committed" and self.commits == self._victim:
+                host.node.commit()
+                host.crash(200 * MS)
+                return
+        self._commit(life)
+
+
+def killed(victim: int, when: str) -> tuple[Killer, Outcome]:
+    store = MemoryStore()
+    simulation = Simulation(BRIEF, 3, store)
+    killer = Killer(simulation, victim, when)
+    simulation.run()
+    return killer, conclude(simulation, store, [])
+
+
+def test_the_run_that_is_killed_has_something_to_lose() -> None:
+    killer, outcome = killed(0, "never")
+    assert failed(outcome) == []
+    assert outcome.summary["counts"]["fills_booked/binance_spot/main"] >= 4
+    assert outcome.summary["faults"].keys() >= {"lost_frame", "duplicate_frame", "answer_lost"}
+    assert killer.steps > 100
+    assert killer.commits > 50
+
+
+@pytest.mark.parametrize("when", ["before", "after", "committed"])
+def test_killed_at_any_step_the_end_equals_the_truth(when: str) -> None:
+    """Before an event, after it with its group lost, after its group with its effects undone (V6)."""
+    whole, _ = killed(0, "never")
+    wrong = []
+    for victim in range(1, (whole.commits if when == "committed" else whole.steps) + 1):
+        _, outcome = killed(victim, when)
+        assert outcome.summary["crashes"] == 1
+        wrong += [f"killed {when} {victim}: {each}" for each in failed(outcome)]
+    assert wrong == []
+
+
+def test_a_frame_of_a_former_life_finds_the_door_shut() -> None:
+    """What was on its way to the node that died is told to nobody, least of all to the next."""
+    store = MemoryStore()
+    simulation = Simulation(BRIEF, 3, store)
+    simulation.host.start()
+    old = simulation.host._connectors
+    simulation.host.open_for_business()
+    assert simulation.host.node is not None
+    simulation.host.crash(1)
+    simulation.world.run(simulation.world.now + 2)
+    before = simulation.host.next_frame()
+    assert before > 0
+    assert isinstance(Frame, type)
+    assert old is not simulation.host._connectors

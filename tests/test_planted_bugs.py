@@ -1,0 +1,558 @@
+"""Planted bugs: each is a line of core changed on purpose, and each makes a named claim fail.
+
+A table of bugs is a table of what the oracle can see. The second table is of those it cannot: they
+survive every claim, and say which claim is missing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import textwrap
+from functools import cache
+from types import CodeType, FunctionType
+from typing import Any, NamedTuple
+
+import pytest
+
+from scenarios.model import Scenario, check, find
+from tieout.run import STANDARD, run
+
+CLAIMS = {spec.figure: spec.claim for spec in STANDARD}
+SILENT = CLAIMS["silent_differences"]
+FALSE_ALARM = CLAIMS["drift.false_alarms"]
+HOLDINGS = CLAIMS["differences.holdings"]
+MONEY = CLAIMS["differences.money"]
+UNJOURNALED = CLAIMS["unjournaled_effects"]
+OPEN = CLAIMS["open_breaks"]
+
+
+class Bug(NamedTuple):
+    """In `function`, the text `old` (it is there once) becomes `new`; then `claim` must fail."""
+
+    name: str
+    function: str
+    old: str
+    new: str
+    scenario: str
+    seeds: range
+    claim: str
+
+
+# --- small worlds, rough enough to show a bug within seconds ---------------------------------------
+
+WORLDS: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
+    "twice_told": (
+        ["binance_spot"],
+        [{"kind": "duplicate_frame", "one_in": 3, "strength": 100}],
+    ),
+    "lost_frames": (["binance_spot"], [{"kind": "lost_frame", "one_in": 3}]),
+    "lies": (
+        ["binance_spot"],
+        [{"kind": "wild_statement", "one_in": 3}, {"kind": "empty_statement", "one_in": 3}],
+    ),
+    "busts_told_late": (["binance_spot"], [{"kind": "bust", "every_s": 2, "strength": 9000}]),
+    "busts_told_soon": (
+        ["binance_spot"],
+        [
+            {"kind": "bust", "every_s": 3, "strength": 800},
+            {"kind": "duplicate_frame", "one_in": 2, "strength": 2500},
+        ],
+    ),
+    "busts_of_untold_fills": (
+        ["binance_spot"],
+        [
+            {"kind": "bust", "every_s": 2, "strength": 300},
+            {"kind": "correction", "every_s": 2, "strength": 300},
+            {"kind": "lost_frame", "one_in": 2},
+        ],
+    ),
+    "kills": (["binance_spot"], [{"kind": "crash", "where": "node", "one_in": 40, "strength": 300}]),
+    "no_answers": (
+        ["binance_spot"],
+        [
+            {"kind": "answer_lost", "one_in": 3},
+            {"kind": "request_lost", "one_in": 5},
+            {"kind": "lost_frame", "one_in": 4},
+        ],
+    ),
+    "contracts": (
+        ["okx_swap"],
+        [
+            {"kind": "liquidation", "every_s": 4, "strength": 2},
+            {"kind": "adl", "every_s": 4, "strength": 2},
+            {"kind": "funding", "every_s": 3},
+            {"kind": "hand_trade", "every_s": 5, "strength": 2},
+            {"kind": "lost_frame", "one_in": 10},
+        ],
+    ),
+    "funding": (
+        ["binance_usdm"],
+        [
+            {"kind": "funding", "every_s": 3},
+            {"kind": "duplicate_frame", "one_in": 3, "strength": 500},
+        ],
+    ),
+    "progress": (
+        ["coinbase"],
+        [
+            {"kind": "lost_frame", "one_in": 4},
+            {"kind": "reorder_frame", "one_in": 3, "strength": 400},
+            {"kind": "duplicate_frame", "one_in": 3, "strength": 2500},
+        ],
+    ),
+}
+
+
+@cache
+def world(name: str) -> Scenario:
+    """A world of the table above, or a scenario of the catalogue."""
+    if name not in WORLDS:
+        return find(name)
+    venues, faults = WORLDS[name]
+    hedged = venues == ["okx_swap"]
+    fields = {
+        "name": name,
+        "claim": "rough enough to show a bug",
+        "duration_s": 40,
+        "heal_s": 30,
+        "venues": venues,
+        "strategies": [
+            {"kind": "maker", "name": "mm", "options": {"hedged": hedged}},
+            {"kind": "taker", "name": "tk", "options": {"hedged": hedged, "one_in": 1}},
+        ],
+        "faults": faults,
+    }
+    return check(fields, "test_planted_bugs")
+
+
+# --- the bugs --------------------------------------------------------------------------------------
+
+BUGS = (
+    # those of the issue
+    Bug(
+        "no dedup",
+        "core.books:book_fill",
+        'return "echo" if known == content else "conflict"',
+        "pass",
+        "twice_told",
+        range(2),
+        HOLDINGS,
+    ),
+    Bug(
+        "key without instrument",
+        "core.books:book_fill",
+        """known = account.seen.get(key)
+    if known is not None:
+        return "echo" if known == content else "conflict"
+    account.seen[key] = content
+""",
+        """short = f"{event.fill_id}:{event.side}"
+    if short in account.seen:
+        return "echo"
+    account.seen[key] = account.seen[short] = content
+""",
+        "twice_told",
+        range(2),
+        HOLDINGS,
+    ),
+    Bug(
+        "cumulative read as delta",
+        "core.books:book_progress",
+        "event.quantity - done.quantity, ",
+        "event.quantity, ",
+        "coinbase_weather",
+        range(2),
+        HOLDINGS,
+    ),
+    Bug(
+        "dropped multiplier",
+        "core.books:fill_value",
+        "worth = event.quantity * listing.multiplier * event.price",
+        "worth = event.quantity * TEN_TO[QUANTITY_DECIMALS] * event.price",
+        "okx_swap_weather",
+        range(2),
+        MONEY,
+    ),
+    Bug(
+        "third-asset fee ignored",
+        "core.books:fill_postings",
+        "if event.fee:",
+        "if event.fee and event.fee_asset in (listing.base, listing.quote, listing.settle):",
+        "spot_weather",
+        range(2),
+        MONEY,
+    ),
+    Bug(
+        "bust ignored",
+        "core.step:_on_bust",
+        "booked = books.book_bust(state, account, event, strategy)",
+        'booked = "echo"',
+        "busts_told_late",
+        range(2),
+        OPEN,
+    ),
+    Bug(
+        "statement compared at now instead of its as-of",
+        "core.reconcile:judge",
+        "figures = at(state, reading.holding, reading.lo, reading.hi, reading.sequence)",
+        "figures = [state.holdings.get(reading.holding, 0)]",
+        "busts_told_late",
+        range(6),
+        SILENT,
+    ),
+    Bug(
+        "effects before fsync",
+        "core.node:Node.commit",
+        "last = self.journal.commit()",
+        "last = self.journal.commit() if self.journal.next_number % 3 else 0",
+        "kills",
+        range(4),
+        UNJOURNALED,
+    ),
+    # of our own
+    Bug(
+        "cumulative fee read as delta",
+        "core.books:book_progress",
+        "done.fee - event.fee",
+        "-event.fee",
+        "progress",
+        range(2),
+        MONEY,
+    ),
+    Bug(
+        "cumulative value read as delta",
+        "core.books:book_progress",
+        "-sign * (value - done.value)",
+        "-sign * value",
+        "progress",
+        range(2),
+        HOLDINGS,
+    ),
+    Bug(
+        "sign of a fee",
+        "core.books:fill_postings",
+        "event.fee_asset, -event.fee)",
+        "event.fee_asset, event.fee)",
+        "twice_told",
+        range(1),
+        MONEY,
+    ),
+    Bug(
+        "realised profit not booked",
+        "core.books:fill_postings",
+        "if event.realised:",
+        "if False:",
+        "contracts",
+        range(1),
+        MONEY,
+    ),
+    Bug(
+        "in a hedged account side taken for the sign of every leg",
+        "core.books:fill_postings",
+        "sign * event.quantity,",
+        'event.quantity if event.leg == "short" else sign * event.quantity,',
+        "contracts",
+        range(1),
+        HOLDINGS,
+    ),
+    Bug(
+        "a bust is noted and not posted",
+        "core.books:book_bust",
+        "post(state, undone, event.occurred_at, event.sequence)",
+        "pass",
+        "busts_told_late",
+        range(1),
+        HOLDINGS,
+    ),
+    Bug(
+        "a bust of a fill that was never told takes away what was never there",
+        "core.books:book_bust",
+        "undone = lines + undone",
+        "pass",
+        "busts_of_untold_fills",
+        range(4),
+        HOLDINGS,
+    ),
+    Bug(
+        "the id of a busted fill is forgotten",
+        "core.books:book_bust",
+        'return "booked" if told',
+        'del account.seen[fill_key]\n    return "booked" if told',
+        "busts_told_soon",
+        range(2),
+        HOLDINGS,
+    ),
+    Bug(
+        "funding booked at each telling",
+        "core.books:_book_once",
+        'return "echo" if known == content else "conflict"',
+        "pass",
+        "funding",
+        range(2),
+        MONEY,
+    ),
+    Bug(
+        "forced closes are not ours",
+        "core.step:_on_fill",
+        'if account.tells == "progress":',
+        'if event.cause in ("liquidation", "adl"):\n        return []\n'
+        '    if account.tells == "progress":',
+        "contracts",
+        range(2),
+        HOLDINGS,
+    ),
+    Bug(
+        "trades made by hand are not ours",
+        "core.step:_on_fill",
+        'if account.tells == "progress":',
+        'if order is None:\n        return []\n    if account.tells == "progress":',
+        "contracts",
+        range(2),
+        OPEN,
+    ),
+    Bug(
+        "the cursor follows the stream",
+        "core.step:_on_fill",
+        'if booked != "booked":',
+        'account.cursors[event.instrument] = event.fill_id\n    if booked != "booked":',
+        "lost_frames",
+        range(4),
+        HOLDINGS,
+    ),
+    Bug(
+        "a suspect is a break at once",
+        "core.reconcile:_differs",
+        'count(state, f"suspects/{account.name}")\n        return request_backfill(',
+        'return _break(state, account, state.suspects[name], now)\n        return request_backfill(',
+        "lies",
+        range(2),
+        FALSE_ALARM,
+    ),
+    Bug(
+        "every line agrees",
+        "core.reconcile:judge",
+        "if -doubt <= size <= doubt:",
+        "if True:",
+        "busts_told_late",
+        range(1),
+        SILENT,
+    ),
+    Bug(
+        "sizes without a sign",
+        "core.reconcile:judge",
+        "size = reading.told - figures[-1]",
+        "size = abs(reading.told - figures[-1])",
+        "busts_told_late",
+        range(1),
+        SILENT,
+    ),
+    Bug(
+        "statements are asked for at the start only",
+        "core.listening:begin",
+        'arm(state, f"statement/{account.name}", now + account.statement_period_ns),',
+        "",
+        "busts_told_late",
+        range(1),
+        SILENT,
+    ),
+    Bug(
+        "recovery skips a record now and then",
+        "core.node:recover",
+        "step(state, decode_event(body), gate)",
+        "if len(body) % 50:\n            step(state, decode_event(body), gate)",
+        "kills",
+        range(2),
+        HOLDINGS,
+    ),
+)
+
+
+class Survivor(NamedTuple):
+    """A bug that no claim of a run sees, and the claim that would."""
+
+    name: str
+    function: str
+    old: str
+    new: str
+    scenario: str
+    missing: str
+
+
+RE_SENT = (
+    "PlaceOrder(account=order.account, client_order_id=order.client_order_id + '9',"
+    " instrument=order.instrument, side=order.side, quantity=order.quantity, kind=order.kind,"
+    " price=order.price, leg=order.leg, reduce_only=order.reduce_only),"
+)
+
+SURVIVORS = (
+    Survivor(
+        "an unknown order is sent again",
+        "core.trading:on_order_alarm",
+        "_query(order), arm(",
+        f"{RE_SENT} arm(",
+        "no_answers",
+        "every PlaceOrder follows from one wish, and each wish is sent once",
+    ),
+    Survivor(
+        "an echo counts as filled",
+        "core.step:_on_fill",
+        'if booked == "echo":\n        return []',
+        'if booked == "echo":\n        return trading.on_filled(state, order, event.quantity)',
+        "twice_told",
+        "an order's filled quantity equals that of its ticket at the venue",
+    ),
+    Survivor(
+        "a late report moves an order backwards",
+        "core.orders:move",
+        "if told not in MOVES[order.status]:",
+        "if False:",
+        "no_answers",
+        "once healed, no order of ours works that its venue has ended",
+    ),
+    Survivor(
+        "a restart does not query what was in flight",
+        "core.trading:after_restart",
+        "effects += [_query(order), arm(state, f\"order/{order.client_order_id}\", now + QUERY_NS)]",
+        "pass",
+        "kills",
+        "once healed, no order's outcome is unknown",
+    ),
+    Survivor(
+        "a restart begins with the ids of the last life",
+        "core.step:_on_started",
+        "event.node, event.epoch, 0",
+        "event.node, 1, 0",
+        "kills",
+        "no client order id is chosen twice",
+    ),
+    Survivor(
+        "fills never find the strategy of their order",
+        "core.trading:_placed_as",
+        "attribute(state, orphan, order.strategy)",
+        "pass",
+        "no_answers",
+        "each strategy's figures equal the sum over the tickets that bear its ids",
+    ),
+    Survivor(
+        "the gate is open whatever is broken",
+        "core.gate:BreakGate.check",
+        "if drift is not None and not self._is_exit(state, wish, listing):",
+        "if False:",
+        "busts_told_late",
+        "no order but an exit was sent while a break was open in what it touches",
+    ),
+    Survivor(
+        "a failed page is never asked for again",
+        "core.listening:on_request_failed",
+        "wait = max(",
+        "return []\n    wait = max(",
+        "no_answers",
+        "from its name to its evidence a difference takes at most so long",
+    ),
+    Survivor(
+        "doubt is only ever added",
+        "core.books:book_progress",
+        "doubt - done.doubt)",
+        "doubt)",
+        "progress",
+        "once exact values were told nothing is in doubt",
+    ),
+    Survivor(
+        "a rebate is no fee",
+        "core.books:fill_postings",
+        "if event.fee:",
+        "if event.fee > 0:",
+        "contracts",
+        "not a claim but a world: no simulated venue ever pays a rebate (V25)",
+    ),
+    Survivor(
+        "absence in a statement is not read as zero",
+        "core.reconcile:on_statement",
+        "if event.complete:",
+        "if False:",
+        "contracts",
+        "not a claim but a world: each closed position also shows in a fee or a realised profit",
+    ),
+    Survivor(
+        "the next page is not asked for",
+        "core.listening:on_page",
+        "if event.more:",
+        "if False:",
+        "contracts",
+        "not a claim but a world: no record is ever longer than a page",
+    ),
+)
+
+
+# --- planting ----------------------------------------------------------------------------------------
+
+
+def locate(function: str) -> FunctionType:
+    """The function named "module:name" or "module:Class.name"."""
+    module, _, path = function.partition(":")
+    found: Any = importlib.import_module(module)
+    for name in path.split("."):
+        found = getattr(found, name)
+    if not isinstance(found, FunctionType):
+        pytest.skip(f"{function} is compiled: there is no source to plant a bug in")
+    return found
+
+
+def planted(function: FunctionType, old: str, new: str) -> CodeType:
+    """The function's code with `old` replaced by `new`, in the function's own module."""
+    source = textwrap.dedent(inspect.getsource(function))
+    assert source.count(old) == 1, f"{function.__name__} has {old!r} {source.count(old)} times"
+    made: dict[str, Any] = {}
+    code = compile(source.replace(old, new), f"<{function.__name__} with a bug>", "exec")
+    exec(code, function.__globals__, made)  # noqa: S102  # our own source, changed by one text
+    return made[function.__name__].__code__
+
+
+def failing(name: str, seeds: range) -> dict[str, str]:
+    """The standard claims that fail on any of the seeds, each with its figure."""
+    failed: dict[str, str] = {}
+    for seed in seeds:
+        outcome = run(world(name), seed, short=True, sampled=False)
+        for each in outcome.claims:
+            if not each.held and each.claim in CLAIMS.values():
+                failed[each.claim] = f"{each.figure} (seed {seed})"
+    return failed
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_a_planted_bug_makes_its_claim_fail(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
+    function = locate(bug.function)
+    monkeypatch.setattr(function, "__code__", planted(function, bug.old, bug.new))
+    failed: dict[str, str] = {}
+    for seed in bug.seeds:
+        failed |= failing(bug.scenario, range(seed, seed + 1))
+        if bug.claim in failed:
+            return
+    pytest.fail(f"{bug.claim!r} held; what failed: {failed or 'nothing'}")
+
+
+@pytest.mark.parametrize("name", sorted({bug.scenario for bug in BUGS}))
+def test_without_a_bug_every_claim_holds_on_the_same_seeds(name: str) -> None:
+    seeds = range(max(bug.seeds.stop for bug in BUGS if bug.scenario == name))
+    assert failing(name, seeds) == {}
+
+
+@pytest.mark.parametrize(
+    "bug",
+    [
+        pytest.param(bug, marks=pytest.mark.xfail(reason=bug.missing, strict=True), id=bug.name)
+        for bug in SURVIVORS
+    ],
+)
+def test_these_bugs_are_not_seen_yet(bug: Survivor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When one comes to be seen this test says so: move it to the table above, with its claim."""
+    function = locate(bug.function)
+    monkeypatch.setattr(function, "__code__", planted(function, bug.old, bug.new))
+    assert failing(bug.scenario, range(2)) != {}
+
+
+def test_a_bug_that_changes_nothing_would_be_noticed() -> None:
+    """The text of a bug must be found exactly once, or the table has rotted."""
+    with pytest.raises(AssertionError, match="0 times"):
+        planted(locate("core.books:book_fill"), "no such text", "")
