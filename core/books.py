@@ -125,10 +125,10 @@ def book_funding(state: State, account: Account, event: FundingPaid) -> Booked:
     return _book_once(state, account, key, content, line, event.occurred_at)
 
 
-def book_cash(state: State, account: Account, event: CashMoved) -> Booked:
+def book_cash(state: State, account: Account, event: CashMoved, strategy: str) -> Booked:
     """Book a movement of cash once."""
     key, content = f"{event.reason}:{event.movement_id}", f"{event.asset} {event.amount}"
-    prefix = f"unattributed/{account.name}/{event.instrument or '-'}"
+    prefix = f"{strategy}/{account.name}/{event.instrument or '-'}"
     line = _cash(account, prefix, event.reason, event.asset, event.amount)
     return _book_once(state, account, key, content, line, event.occurred_at)
 

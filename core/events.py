@@ -288,6 +288,8 @@ class CashMoved(Fact, frozen=True, kw_only=True, gc=False):
     reason: Literal["transfer", "realised", "deposit", "withdrawal", "adjustment", "insurance"]
     occurred_at: int
     instrument: str = ""
+    order_id: str = ""
+    client_order_id: str = ""
 
 
 class StatementRow(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -10,7 +10,7 @@ Rule 3. A snapshot only spares `recover` time: it is the state as the fold left 
 keys included, and one that is damaged or of another make is passed over.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 
 import msgspec
@@ -38,15 +38,18 @@ class Node:
         state: State | None = None,
         *,
         snapshot_every: int = 0,
+        watch: Callable[[State], None] = lambda state: None,
     ) -> None:
         """`readers` has a reader for each venue, by the first part of an account's name.
 
+        `watch` is shown the state after every step; it must not change it.
         A snapshot is saved by the first commit after each `snapshot_every` records; 0: never.
         """
         self.journal = journal
         self.state = state if state is not None else State()
         self._readers = readers
         self._gate = gate
+        self._watch = watch
         self._waiting: list[Effect] = []
         self._snapshot_every = snapshot_every
         self._snapshot_due = journal.next_number + snapshot_every
@@ -74,6 +77,7 @@ class Node:
         for effect in step(self.state, event, self._gate):
             self.journal.effect(effect, number, event.received_at)
             self._waiting.append(effect)
+        self._watch(self.state)
 
     def _read(self, frame: Frame) -> list[Event]:
         """Read a frame; a reader that trips over it must not take the node down with it."""

@@ -181,7 +181,9 @@ def _on_funding(state: State, event: FundingPaid) -> list[Effect]:
 
 def _on_cash(state: State, event: CashMoved) -> list[Effect]:
     account = _heard(state, event)
-    booked = books.book_cash(state, account, event)
+    order = trading.order_of(state, account, event.client_order_id, event.order_id)
+    strategy = order.strategy if order is not None else trading.UNATTRIBUTED
+    booked = books.book_cash(state, account, event, strategy)
     count(state, f"cash_{booked}/{account.name}")
     cause: Cause = "transfer" if event.reason != "realised" else "missing_fill"
     return _after_cash(state, account, event.asset, booked, cause, event)
@@ -269,8 +271,8 @@ def _on_alarm(state: State, event: AlarmRang) -> list[Effect]:
 
 def _on_mode(state: State, event: PositionModeReported) -> list[Effect]:
     account = _heard(state, event)
-    account.mode_told = event.hedged
-    if event.hedged == account.hedged:
+    before, account.mode_told = account.mode_told, event.hedged
+    if event.hedged == account.hedged or event.hedged == before:
         return []
     count(state, f"mode_changed/{account.name}")
     text = f"the account keeps {'two legs' if event.hedged else 'one net position'}, we do not"
@@ -322,6 +324,8 @@ def _on_account(state: State, event: AccountOpened) -> list[Effect]:
 def _on_listed(state: State, event: InstrumentListed) -> list[Effect]:
     account = state.accounts[event.account]
     known = account.listings.get(event.instrument)
+    if known is None and event.frame:
+        return []  # a venue lists much that we do not trade; what we do trade we were told to
     account.listings[event.instrument] = Listing(
         instrument=event.instrument,
         kind=event.kind,

@@ -44,6 +44,7 @@ class Drifted:
     fact: Fact
     born_usable: int
     found_ns: int = -1
+    found_at: int = -1
     how: str = ""
 
 
@@ -282,6 +283,7 @@ class Oracle:
     def _found(self, drift: Drifted, how: str) -> None:
         account = drift.fact.account
         drift.found_ns = self._usable(account, self._truth.now()) - drift.born_usable
+        drift.found_at = self._truth.now()
         drift.how = how
 
     # --- the end ---------------------------------------------------------------------------------

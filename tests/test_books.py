@@ -14,16 +14,12 @@ from core.effects import RaiseAlert
 from core.events import AdjustmentBooked, CashMoved, Event
 from tests.facts import (
     PERP,
-    SPOT,
     Books,
     bust,
     fill,
     funding,
-    linear,
     ms,
     only,
-    opened,
-    opening,
     perp_books,
     progress,
     report,
@@ -36,7 +32,7 @@ from tests.facts import (
 
 def perp(fill_id: str, side: Any, amount: str, at_price: str, **terms: Any) -> Event:
     """A fill of the linear contract."""
-    usual = {"account": PERP, "instrument": "BTC-PERP"}
+    usual: dict[str, Any] = {"account": PERP, "instrument": "BTC-PERP"}
     return fill(fill_id, side, amount, at_price, **{**usual, **terms})
 
 
@@ -162,7 +158,7 @@ def test_the_same_fill_is_an_echo_in_whatever_shape_it_comes() -> None:
 )
 def test_the_same_id_with_other_content_is_a_conflict_and_a_break(other: dict[str, Any]) -> None:
     books = spot_books()
-    first = {"amount": "10", "at_price": "0.001", "order_id": "o"}
+    first: dict[str, Any] = {"amount": "10", "at_price": "0.001", "order_id": "o"}
     books.tell(fill("7", "buy", **first))
     effects = books.tell(fill("7", "buy", **{**first, **other}))
     assert books.hold("XRP") == "1010"
@@ -442,10 +438,9 @@ def test_equal_round_trips_are_never_lost() -> None:
 
 
 def _spot_fact(n: int, kind: str, side: str, amount: int, fee: int) -> list[Event]:
-    told = fill(
-        f"{n}", side, f"{amount}", "0.001", at=100 + n, fee=f"{fee}e-5", fee_asset="BNB"
-    )
-    return {"fill": [told], "bust": [bust(told)], "both": [told, bust(told)]}[kind]
+    told = fill(f"{n}", side, f"{amount}", "0.001", at=100 + n, fee=f"{fee}e-5", fee_asset="BNB")
+    undone = bust(told)
+    return [told] if kind == "fill" else [undone] if kind == "bust" else [told, undone]
 
 
 def _perp_fact(n: int, kind: str, side: str, amount: int, fee: int) -> list[Event]:

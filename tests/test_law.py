@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import pytest
 
-from core.frames import Frame
+from core.effects import Effect
 from scenarios.model import check
+from sim.market import MS
 from sim.memory_store import MemoryStore
 from tieout.outcome import Outcome
 from tieout.run import conclude, run
-from tieout.simulation import MS, Simulation
+from tieout.simulation import Simulation
 
 SEEDS = range(20)
 
@@ -49,16 +50,19 @@ BRIEF = check(
 
 
 class Killer:
-    """Kills the node once: before or after the step of that number, and at the commit's own gap."""
+    """Kills the node once: at the step, the commit or the effect of that number."""
 
     def __init__(self, simulation: Simulation, victim: int, when: str) -> None:
         self.steps = 0
         self.commits = 0
+        self.effects = 0
         self._host = simulation.host
         self._victim, self._when = victim, when
         self._tell, self._commit = self._host.tell, self._host._commit
         self._host.tell = self._watched_tell  # type: ignore[method-assign]
         self._host._commit = self._watched_commit  # type: ignore[method-assign]
+        self._perform = self._host._perform
+        self._host._perform = self._watched_perform  # type: ignore[method-assign]
 
     def _watched_tell(self, told: object) -> None:
         if self._host.node is None or not self._host._may_die:
@@ -84,6 +88,20 @@ class Killer:
                 return
         self._commit(life)
 
+    def _watched_perform(self, effect: Effect) -> None:
+        """Performed, and dead before the next effect of the group."""
+        if self._host.node is None:
+            return
+        self._perform(effect)
+        if self._host._may_die:
+            self.effects += 1
+            if self._when == "performed" and self.effects == self._victim:
+                self._host.crash(200 * MS)
+
+    def count(self) -> int:
+        """How many moments of its kind there are."""
+        return {"committed": self.commits, "performed": self.effects}.get(self._when, self.steps)
+
 
 def killed(victim: int, when: str) -> tuple[Killer, Outcome]:
     store = MemoryStore()
@@ -102,29 +120,13 @@ def test_the_run_that_is_killed_has_something_to_lose() -> None:
     assert killer.commits > 50
 
 
-@pytest.mark.parametrize("when", ["before", "after", "committed"])
+@pytest.mark.parametrize("when", ["before", "after", "committed", "performed"])
 def test_killed_at_any_step_the_end_equals_the_truth(when: str) -> None:
-    """Before an event, after it with its group lost, after its group with its effects undone (V6)."""
-    whole, _ = killed(0, "never")
+    """Before an event, after it, before its durable effects, or between two of them (V6)."""
+    whole, _ = killed(0, when)
     wrong = []
-    for victim in range(1, (whole.commits if when == "committed" else whole.steps) + 1):
+    for victim in range(1, whole.count() + 1):
         _, outcome = killed(victim, when)
         assert outcome.summary["crashes"] == 1
         wrong += [f"killed {when} {victim}: {each}" for each in failed(outcome)]
     assert wrong == []
-
-
-def test_a_frame_of_a_former_life_finds_the_door_shut() -> None:
-    """What was on its way to the node that died is told to nobody, least of all to the next."""
-    store = MemoryStore()
-    simulation = Simulation(BRIEF, 3, store)
-    simulation.host.start()
-    old = simulation.host._connectors
-    simulation.host.open_for_business()
-    assert simulation.host.node is not None
-    simulation.host.crash(1)
-    simulation.world.run(simulation.world.now + 2)
-    before = simulation.host.next_frame()
-    assert before > 0
-    assert isinstance(Frame, type)
-    assert old is not simulation.host._connectors

@@ -1,4 +1,4 @@
-"""How we listen: streams are hints, the venue's record is read by cursor, failures are asked again."""
+"""How we listen: streams are hints, the venue's record is read by cursor, failures ask again."""
 
 from __future__ import annotations
 
@@ -157,7 +157,9 @@ def test_a_failed_page_is_asked_for_again_when_the_venue_allows_it() -> None:
     books = spot_books()
     books.tell(stream(), failed("fills:XRPETH", at=100, retry_ms=1500))
     assert due(books, "retry/venue/main/fills:XRPETH") == 1600
-    assert names(books.ring("retry/venue/main/fills:XRPETH")) == ["FetchFills XRPETH after the start"]
+    assert names(books.ring("retry/venue/main/fills:XRPETH")) == [
+        "FetchFills XRPETH after the start"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,11 @@ def read(frame: Frame, decimals: Mapping[str, int]) -> list[Event]:
 
 def frame(node: Node, body: bytes) -> Frame:
     return Frame(
-        number=node.journal.next_number, account=SPOT, channel="stream", received_at=ms(9), body=body
+        number=node.journal.next_number,
+        account=SPOT,
+        channel="stream",
+        received_at=ms(9),
+        body=body,
     )
 
 
@@ -85,7 +89,7 @@ def kinds(records: list[Record]) -> list[str]:
 def test_effects_are_handed_out_by_commit_and_by_nothing_else() -> None:
     node, store = a_node()
     for event in STORY:
-        assert node.deliver(event) is None
+        node.deliver(event)
     assert store.committed == []
     effects = node.commit()
     assert len(only(PlaceOrder, effects)) == 1

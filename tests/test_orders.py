@@ -98,7 +98,9 @@ def test_a_report_moves_the_order_by_the_table_or_not_at_all(
         ("acknowledged", "rejected"),
     ],
 )
-def test_a_late_report_never_moves_an_order_backwards(state: OrderStatus, late: OrderReport) -> None:
+def test_a_late_report_never_moves_an_order_backwards(
+    state: OrderStatus, late: OrderReport
+) -> None:
     order = an_order(state)
     assert not move(order, late)
     assert order.status == state
@@ -145,7 +147,11 @@ def told(*stages: str) -> Any:
         (("unknown", "10", "rejected"), "filled", "1010"),
         (("unknown", "acknowledged", "unknown"), "acknowledged", "1000"),
         (("unknown", "rejected"), "rejected", "1000"),
-        (("4", "acknowledged", "partially_filled", "cancelled", "acknowledged"), "cancelled", "1004"),
+        (
+            ("4", "acknowledged", "partially_filled", "cancelled", "acknowledged"),
+            "cancelled",
+            "1004",
+        ),
     ],
 )
 def test_fills_are_booked_whatever_the_state(

@@ -39,7 +39,7 @@ class Bug(NamedTuple):
     claim: str
 
 
-# --- small worlds, rough enough to show a bug within seconds ---------------------------------------
+# --- small worlds, rough enough to show a bug within seconds -------------------------------------
 
 WORLDS: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
     "twice_told": (
@@ -67,7 +67,10 @@ WORLDS: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
             {"kind": "lost_frame", "one_in": 2},
         ],
     ),
-    "kills": (["binance_spot"], [{"kind": "crash", "where": "node", "one_in": 40, "strength": 300}]),
+    "kills": (
+        ["binance_spot"],
+        [{"kind": "crash", "where": "node", "one_in": 40, "strength": 300}],
+    ),
     "no_answers": (
         ["binance_spot"],
         [
@@ -126,7 +129,7 @@ def world(name: str) -> Scenario:
     return check(fields, "test_planted_bugs")
 
 
-# --- the bugs --------------------------------------------------------------------------------------
+# --- the bugs ------------------------------------------------------------------------------------
 
 BUGS = (
     # those of the issue
@@ -324,7 +327,7 @@ BUGS = (
         "a suspect is a break at once",
         "core.reconcile:_differs",
         'count(state, f"suspects/{account.name}")\n        return request_backfill(',
-        'return _break(state, account, state.suspects[name], now)\n        return request_backfill(',
+        "return _break(state, account, state.suspects[name], now)\n        return str(",
         "lies",
         range(2),
         FALSE_ALARM,
@@ -413,7 +416,7 @@ SURVIVORS = (
     Survivor(
         "a restart does not query what was in flight",
         "core.trading:after_restart",
-        "effects += [_query(order), arm(state, f\"order/{order.client_order_id}\", now + QUERY_NS)]",
+        'effects += [_query(order), arm(state, f"order/{order.client_order_id}", now + QUERY_NS)]',
         "pass",
         "kills",
         "once healed, no order's outcome is unknown",
@@ -485,7 +488,7 @@ SURVIVORS = (
 )
 
 
-# --- planting ----------------------------------------------------------------------------------------
+# --- planting ------------------------------------------------------------------------------------
 
 
 def locate(function: str) -> FunctionType:
@@ -506,7 +509,8 @@ def planted(function: FunctionType, old: str, new: str) -> CodeType:
     made: dict[str, Any] = {}
     code = compile(source.replace(old, new), f"<{function.__name__} with a bug>", "exec")
     exec(code, function.__globals__, made)  # noqa: S102  # our own source, changed by one text
-    return made[function.__name__].__code__
+    code_made: CodeType = made[function.__name__].__code__
+    return code_made
 
 
 def failing(name: str, seeds: range) -> dict[str, str]:

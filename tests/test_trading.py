@@ -186,7 +186,9 @@ def test_a_cancel_that_met_no_order_is_sent_again_once_the_order_is_there() -> N
 def test_a_refused_cancel_makes_us_ask_what_became_of_the_order() -> None:
     books, name = placed("acknowledged")
     books.tell(cancel(name))
-    refused = CancelRejected(received_at=ms(120), account=SPOT, client_order_id=name, reason="-2011")
+    refused = CancelRejected(
+        received_at=ms(120), account=SPOT, client_order_id=name, reason="-2011"
+    )
     assert names(books.tell(refused)) == ["QueryOrder"]
     assert names(books.tell(report(name, "acknowledged", at=130, order_id="o"))) == ["CancelOrder"]
 
@@ -341,7 +343,7 @@ def test_what_was_in_flight_is_unknown_after_a_restart_and_queried(before: list[
 def test_what_stood_before_a_restart_stands_after_it_and_strategies_hear_of_it() -> None:
     books, name = placed("acknowledged")
     books.tell(fill("7", "buy", "4", "0.001", client_order_id=name, order_id="o"))
-    again, effects = restarted(books)
+    _, effects = restarted(books)
     assert heard(effects) == [("partially_filled", 4)]
     assert only(QueryOrder, effects) == []
 

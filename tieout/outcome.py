@@ -49,6 +49,7 @@ class Found:
     kind: str
     cause: str
     born_at: int
+    found_at: int
     seconds: float
     how: str
     holdings: Mapping[str, Decimal]

@@ -521,7 +521,7 @@ class Reporter:
             for each in state.resolved
             if each.closed_at == at and each.holding in found.holdings
         ]
-        found_at = found.born_at + int(found.seconds * 1e9)
+        found_at = found.found_at
         # What was named is settled later, by the posting that closed the suspect of that moment.
         settled = min((abs(opened - found_at) for opened in closed), default=abs(at - found_at))
         return found.how == "named" and not closed, settled

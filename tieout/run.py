@@ -230,6 +230,7 @@ def _found(drift: Drifted) -> Found:
         kind=fact.kind,
         cause=fact.cause,
         born_at=fact.at,
+        found_at=drift.found_at,
         seconds=drift.found_ns / SECOND,
         how=drift.how,
         holdings=fact.deltas,

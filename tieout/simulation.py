@@ -7,7 +7,7 @@ be killed between any two steps: it is then dropped, and rebuilt from what its s
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from typing import Protocol
 
 from core.effects import Effect, PlaceOrder, SetAlarm, TellStrategy
@@ -37,6 +37,7 @@ from venues.simulated import Asked, SimulatedVenue
 
 SECOND = 1_000_000_000
 ZERO = Decimal(0)
+EXACT = Context(prec=60, traps=[Inexact])
 EPOCH_NS = 1_700_000_000 * SECOND
 NODE = "tie"
 SETTLE_NS = 400 * MS
@@ -264,7 +265,7 @@ class Host:
             )
             for site in sim.sites
         }
-        self.node = Node(journal, READERS, self._gate, state, snapshot_every=SNAPSHOT_EVERY)
+        self.node = Node(journal, READERS, self._gate, state, snapshot_every=SNAPSHOT_EVERY, watch=self._stepped)
         sim.oracle.books = View(state)
         sim.oracle.node_up(up=True)
         self._strategies = {
@@ -315,13 +316,16 @@ class Host:
         if node is None or self._may_crash():
             return
         node.deliver(told)
-        self._sim.oracle.observe([line.holding for line in node.state.posted if line.holding])
-        self._watch_breaks(node.state)
-        self._sim.on_step(node.state)
         if not self._commit_due:
             self._commit_due = True
             wait = self._sim.scenario.group_wait_us * 1000
             self._world.call_in(wait, self._commit, self._life)
+
+    def _stepped(self, state: State) -> None:
+        """After every step the oracle looks, and whoever else watches the run."""
+        self._sim.oracle.observe([line.holding for line in state.posted if line.holding])
+        self._watch_breaks(state)
+        self._sim.on_step(state)
 
     def _watch_breaks(self, state: State) -> None:
         if state.breaks_made > self._breaks_seen:
@@ -502,7 +506,7 @@ class View:
             if leg == "cash":
                 decimals = self._state.decimals.get(subject, ASSET_DECIMALS)
             self._decimals[holding] = decimals
-        return Decimal(units).scaleb(-decimals)
+        return EXACT.scaleb(Decimal(units), -decimals)
 
 
 def bound_ns(spec: VenueSpec) -> int:

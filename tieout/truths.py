@@ -5,13 +5,14 @@ movements, per account, instrument and asset, and held against the figures of al
 """
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 
 from core.money import ASSET_DECIMALS
 from core.state import State
 from venues.exchange import Exchange
 
 ZERO = Decimal(0)
+EXACT = Context(prec=60, traps=[Inexact])
 PURPOSES = ("fee", "funding", "realised", "value")
 
 
@@ -55,5 +56,5 @@ def _sum_books(state: State) -> dict[str, Decimal]:
             asset = parts[5]
             scale = state.decimals.get(asset, ASSET_DECIMALS)
             key = "/".join(parts[1:])
-            sums[key] = sums.get(key, ZERO) + Decimal(units).scaleb(-scale)
+            sums[key] = sums.get(key, ZERO) + EXACT.scaleb(Decimal(units), -scale)
     return sums

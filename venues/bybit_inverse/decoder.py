@@ -418,7 +418,7 @@ def _fill(frame: Frame, line: Json, category: str, decimals: Decimals) -> list[E
     ]
     profit = _amount(line.get("execPnl") or "0", fee_asset, decimals)
     if profit and category != "spot":
-        events.append(_realised(frame, line["execId"], fee_asset, profit, line["symbol"], at))
+        events.append(_realised(frame, line, line["execId"], fee_asset, profit, at))
     if line.get("extraFees"):
         # The fill stands; what else was charged, the wallet will show and a person should see.
         text = f"{line['execId']}: extraFees {line['extraFees']!r} are not read"
@@ -453,7 +453,10 @@ def _settled_in(category: str, symbol: str) -> str:
     return ""
 
 
-def _realised(frame: Frame, execution: str, asset: str, amount: int, symbol: str, at: int) -> Event:
+def _realised(
+    frame: Frame, line: Json, execution: str, asset: str, amount: int, at: int
+) -> Event:
+    """The profit of one execution, told beside it in the stream and again by the ledger."""
     return CashMoved(
         received_at=frame.received_at,
         frame=frame.number,
@@ -462,7 +465,9 @@ def _realised(frame: Frame, execution: str, asset: str, amount: int, symbol: str
         asset=asset,
         amount=amount,
         reason="realised",
-        instrument=symbol,
+        instrument=line["symbol"],
+        order_id=line.get("orderId") or "",
+        client_order_id=line.get("orderLinkId") or "",
         occurred_at=at,
     )
 
@@ -481,7 +486,7 @@ def _line(frame: Frame, line: Json, decimals: Decimals) -> list[Event]:
         profit = _amount(line["cashFlow"], asset, decimals)
         if line["category"] == "spot" or not profit:
             return []
-        return [_realised(frame, line["tradeId"], asset, profit, line["symbol"], at)]
+        return [_realised(frame, line, line["tradeId"], asset, profit, at)]
     # `change` is cashFlow + funding - fee: what the wallet moved by, whatever the signs of these.
     amount = _amount(line["change"], asset, decimals)
     if not amount:

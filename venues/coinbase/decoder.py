@@ -348,7 +348,7 @@ def _progress(frame: Frame, line: Json, decimals: Decimals) -> Event:
 
 
 def _order(frame: Frame, line: Json) -> Event:
-    wanted = next(iter(line["order_configuration"].values()), {})
+    wanted: Json = next(iter(line["order_configuration"].values()), {})
     unset = ("", "REJECT_REASON_UNSPECIFIED")
     reasons = (line["reject_reason"], line["reject_message"], line["cancel_message"])
     return OrderReported(
