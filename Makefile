@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+COMPILED := .venv-compiled
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 LOCK := .venv-lock
 UV := UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCK)/bin/uv pip compile --quiet --upgrade \
@@ -29,11 +30,10 @@ bench: $(VENV)/.test $(VENV)/.bench ## the figures, as ratios measured in one ru
 prove: $(VENV)/.test ## every claim at full size: held, failed or not run
 	$(BIN)/python -m tieout.prove
 compiled: ## the same source through mypyc: a wheel in an environment of its own
-	@test -f setup.py || { echo "no setup.py names the modules to compile yet" >&2; exit 1; }
 	rm -rf build dist
-	$(MAKE) VENV=.venv-compiled .venv-compiled/.test
-	TIEOUT_COMPILED=1 .venv-compiled/bin/pip wheel --no-deps --no-build-isolation -w dist .
-	.venv-compiled/bin/pip install --no-deps --force-reinstall dist/*.whl
+	$(MAKE) VENV=$(COMPILED) $(COMPILED)/.test
+	TIEOUT_COMPILED=1 $(COMPILED)/bin/pip wheel --quiet --no-deps --no-build-isolation -w dist .
+	$(COMPILED)/bin/pip install --quiet --no-deps --force-reinstall dist/*.whl && rm -rf build dist
 lock: ## pin everything anew, each set against the union of all
 	test -x $(LOCK)/bin/uv || { $(PYTHON) -m venv $(LOCK) && $(LOCK)/bin/pip install --quiet uv; }
 	$(UV) pyproject.toml requirements/build.in $(EXTRAS:%=--extra %) -o $(LOCK)/union.txt

@@ -120,7 +120,7 @@ def book_progress(state: State, account: Account, event: ProgressReported, strat
 def book_funding(state: State, account: Account, event: FundingPaid) -> Booked:
     """Book a funding settlement once, to each strategy's account as unattributed."""
     key, content = f"funding:{event.funding_id}:{event.asset}", str(event.amount)
-    prefix = f"unattributed/{account.name}/{event.instrument}"
+    prefix = f"unattributed/{account.name}/{event.instrument or '-'}"
     line = _cash(account, prefix, "funding", event.asset, event.amount)
     return _book_once(state, account, key, content, line, event.occurred_at)
 

@@ -186,6 +186,7 @@ def on_backfill_alarm(state: State, account: Account, now: int) -> list[Effect]:
             effects.append(_ask(account, subject))
     if not backfill.waiting:
         effects += _round(state, account, now)
+    effects.append(FetchOpenOrders(account=account.name))
     effects.append(arm(state, f"backfill/{account.name}", now + account.backfill_period_ns))
     return effects
 

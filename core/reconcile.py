@@ -169,6 +169,10 @@ def _arm(state: State, account: Account) -> Effect:
 def _differs(state: State, account: Account, reading: Reading, size: int, now: int) -> list[Effect]:
     name = reading.holding
     broken = state.breaks.get(name)
+    drift = broken or state.suspects.get(name)
+    if drift is not None and _older(reading, drift.reading):
+        count(state, f"stale/{account.name}")
+        return []
     if broken is not None:
         broken.reading, broken.size = reading, size
         broken.reads += 1
@@ -187,6 +191,12 @@ def _differs(state: State, account: Account, reading: Reading, size: int, now: i
         return _break(state, account, suspect, now)
     suspect.survived = suspect.survived and same
     return request_backfill(state, account, now)
+
+
+def _older(reading: Reading, than: Reading) -> bool:
+    """Whether a reading says less of now than another: by its as-of, or by when it was asked for."""
+    told = reading.hi - reading.lo <= TICK_NS_MAX and than.hi - than.lo <= TICK_NS_MAX
+    return reading.hi < than.hi if told else reading.asked_at < than.asked_at
 
 
 def _implausible(state: State, reading: Reading) -> bool:
@@ -265,7 +275,7 @@ def _agreed(state: State, reading: Reading) -> list[Effect]:
     if parked is not None and parked.hi <= reading.hi and parked.heard_at <= reading.heard_at:
         del state.readings[name]
     drift = state.suspects.get(name) or state.breaks.get(name)
-    if drift is not None and reading.asked_at >= drift.reading.asked_at:
+    if drift is not None and not _older(reading, drift.reading):
         reason = "a later statement agrees"
         cause: Cause = "stale_snapshot" if not drift.number else drift.cause
         _close(state, name, drift, cause, reason, (reading.frame,), reading.heard_at)

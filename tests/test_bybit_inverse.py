@@ -105,7 +105,8 @@ def test_an_execution_tells_a_fill_and_apart_from_it_its_profit() -> None:
     )  # fmt: skip
     assert profit == CashMoved(
         received_at=NOW, frame=1, account=ACCOUNT, movement_id="e-1", asset="BTC", amount=1666,
-        reason="realised", instrument="BTCUSD", occurred_at=at,
+        reason="realised", instrument="BTCUSD", occurred_at=at, order_id="o-1",
+        client_order_id="tie0010000001",
     )  # fmt: skip
 
 

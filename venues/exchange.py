@@ -692,9 +692,10 @@ class Exchange:
             if terms.model != "spot"
         }
 
-    def pay_funding(self, symbol: str, rate: Decimal) -> None:
-        """Each leg pays (or gets) rate x value."""
+    def pay_funding(self, symbol: str, rate: Decimal) -> bool:
+        """Each leg pays (or gets) rate x value; False where nothing is held."""
         terms = self.terms[symbol]
+        before = len(self.movements)
         for (name, _), position in self.positions.items():
             if name == symbol and position.quantity:
                 value = trade_value(terms, abs(position.quantity), self.last_price(terms))
@@ -702,6 +703,7 @@ class Exchange:
                 self._move(
                     "funding", symbol, terms.settle, -amount if position.quantity > 0 else amount
                 )
+        return len(self.movements) > before
 
     def transfer(self, asset: str, amount: Decimal) -> None:
         """Cash comes or goes by hand."""

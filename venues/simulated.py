@@ -119,7 +119,8 @@ class SimulatedVenue:
         kind = self.words.statements.get(asked.path, "")
         if kind:
             return self._statement(asked, kind)
-        if asked.method == "POST" and self.faults.strikes("fill_after_reject", self.name):
+        places = asked.method == "POST" and not self._is_cancel(asked)
+        if places and self.faults.strikes("fill_after_reject", self.name):
             return self._reject_and_fill(asked)
         answer = self.words.answer(self.exchange, asked)
         if answer[0] == 200 and self._is_cancel(asked):
@@ -213,8 +214,7 @@ class SimulatedVenue:
                     return False
                 self._quarter += 1
                 rate = Decimal(1 + self._quarter % 5) / 10000 * (1 if self._quarter % 2 else -1)
-                exchange.pay_funding(symbol, rate)
-                return True
+                return exchange.pay_funding(symbol, rate)
             case "transfer":
                 asset = self.dice.pick(list(exchange.wallets))
                 exchange.transfer(asset, Decimal(max(1, fault.strength)) / 100)

@@ -266,7 +266,8 @@ def _answer(frame: Frame, decimals: Decimals) -> list[Event]:
 def _error(frame: Frame, told: Json) -> list[Event]:
     reason = f"{told['code']}: {told['msg']}"
     match frame.about:
-        case PlaceOrder() if told["code"] in REJECTED:
+        # A duplicate id is refused under a code of its own family: the first one may well live.
+        case PlaceOrder() if told["code"] in REJECTED and "Duplicate" not in told["msg"]:
             return rejected(frame, frame.about, reason)
         case QueryOrder() if told["code"] in UNKNOWN_ORDER:
             return order_missing(frame, frame.about)
@@ -369,7 +370,7 @@ def _my_trades(
 ) -> list[Event]:
     events: list[Event] = [_my_trade(frame, line, decimals) for line in told]
     through = str(max(line["id"] for line in told)) if told else about.after
-    more = len(told) >= FILLS_PER_PAGE
+    more = len(told) >= FILLS_PER_PAGE and through != about.after
     events.append(page_end(frame, about.instrument, through, more=more))
     return events
 

@@ -32,9 +32,10 @@ def request(effect: Effect) -> Request:
         case FetchStatement():
             return Request("GET", "/api/v3/account")
         case FetchFills():
-            # `fromId` reads forward by id: rows of an equal time at a page's edge are not lost.
-            after = int(effect.after or "-1") + 1
-            params = {"symbol": effect.instrument, "fromId": str(after), "limit": FILLS_PER_PAGE}
+            # `fromId` reads forward by id: rows of an equal time at a page's edge are not lost. The
+            # last id is read again, for both sides of a self-trade bear the same.
+            after = effect.after or "0"
+            params = {"symbol": effect.instrument, "fromId": after, "limit": FILLS_PER_PAGE}
             return Request("GET", "/api/v3/myTrades", dict(params))
         case FetchLedger():
             since, _, page = (effect.after or "0:1").partition(":")

@@ -56,6 +56,7 @@ from venues.reading import (
     page_end,
     quarantined,
     rejected,
+    sound,
 )
 
 Decimals = Mapping[str, int]
@@ -107,8 +108,8 @@ def decode(frame: Frame, decimals: Decimals) -> list[Event]:
         return dropcopy.decode(frame, decimals)
     try:
         if frame.channel == "stream":
-            return _stream(frame, decimals)
-        return _answer(frame, decimals)
+            return sound(_stream(frame, decimals))
+        return sound(_answer(frame, decimals))
     except (Unreadable, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         if frame.about is not None:
             return no_answer(frame, frame.about, f"unreadable answer: {error!r}")

@@ -59,6 +59,7 @@ from venues.reading import (
     page_end,
     quarantined,
     rejected,
+    sound,
 )
 
 Decimals = Mapping[str, int]
@@ -106,9 +107,9 @@ def decode(frame: Frame, decimals: Decimals) -> list[Event]:
         return dropcopy.decode(frame, decimals)
     try:
         if frame.channel == "stream":
-            return _stream(frame, decimals)
-        return _answer(frame, decimals)
-    except (Unreadable, KeyError, IndexError, TypeError, ValueError) as error:
+            return sound(_stream(frame, decimals))
+        return sound(_answer(frame, decimals))
+    except (Unreadable, AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         if frame.about is not None:
             return no_answer(frame, frame.about, f"unreadable answer: {error!r}")
         return quarantined(frame, f"{type(error).__name__}: {error}")
