@@ -75,6 +75,13 @@ class FetchLedger(Wish, frozen=True, kw_only=True, gc=False):
     after: str
 
 
+class FetchInstruments(Wish, frozen=True, kw_only=True, gc=False):
+    """Ask for an instrument's terms as they stand, and for changes that are announced."""
+
+    account: str
+    instrument: str
+
+
 class OpenStream(Wish, frozen=True, kw_only=True, gc=False):
     """Open the private stream afresh; an older one of the account is dropped."""
 
@@ -127,6 +134,7 @@ Effect = (
     | FetchStatement
     | FetchFills
     | FetchLedger
+    | FetchInstruments
     | OpenStream
     | RenewStream
     | SetAlarm

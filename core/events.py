@@ -50,7 +50,8 @@ class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
     """We keep books for this account from now on, and this is how its venue tells.
 
     `tells` is "fills" (each with an id) or "progress" (an order's cumulative quantity only).
-    `bracketed` venues put no as-of on their statements.
+    `bracketed` venues put no as-of on their statements; `instruments` says that the venue can be
+    asked for an instrument's terms.
     """
 
     account: str
@@ -64,6 +65,7 @@ class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
     bracketed: bool = False
     hedged: bool = False
     ledger: bool = False
+    instruments: bool = False
 
 
 class AssetListed(Fact, frozen=True, kw_only=True, gc=False):
@@ -74,10 +76,11 @@ class AssetListed(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class InstrumentListed(Fact, frozen=True, kw_only=True, gc=False):
-    """An instrument trades, or its terms changed, from `effective_at` on.
+    """An instrument trades, or its terms change, from `effective_at` on; 0 where that is not told.
 
     `multiplier` is coins per contract (linear) or quote units per contract (inverse), at the scale
-    of a quantity; a spot instrument has 1. `listing` counts re-listings under one symbol.
+    of a quantity; a spot instrument has 1. `listing` counts re-listings under one symbol. A change
+    that is yet to come is told with its time; terms without one are those in force when told.
     """
 
     account: str

@@ -10,6 +10,7 @@ Rule 3. Reads that fail are asked again after a while that the venue may lengthe
 from core.effects import (
     Effect,
     FetchFills,
+    FetchInstruments,
     FetchLedger,
     FetchOpenOrders,
     FetchStatement,
@@ -72,6 +73,7 @@ def on_stream_opened(state: State, account: Account, event: StreamOpened) -> lis
     return [
         *request_backfill(state, account, event.received_at),
         *fetch_statements(account),
+        *fetch_instruments(account),
         FetchOpenOrders(account=account.name),
     ]
 
@@ -123,6 +125,13 @@ def ask_again(state: State, account: Account, name: str) -> list[Effect]:
     """Ask at once for the statement that holds this holding."""
     kind: StatementKind = "balances" if name.endswith("/cash") else "positions"
     return [FetchStatement(account=account.name, kind=kind)]
+
+
+def fetch_instruments(account: Account) -> list[Effect]:
+    """Ask for the terms of what we trade, where the venue can be asked: they may have changed."""
+    if not account.instruments:
+        return []
+    return [FetchInstruments(account=account.name, instrument=name) for name in account.listings]
 
 
 # --- back-fill -----------------------------------------------------------------------------------
@@ -187,6 +196,7 @@ def on_backfill_alarm(state: State, account: Account, now: int) -> list[Effect]:
     if not backfill.waiting:
         effects += _round(state, account, now)
     effects.append(FetchOpenOrders(account=account.name))
+    effects += fetch_instruments(account)
     effects.append(arm(state, f"backfill/{account.name}", now + account.backfill_period_ns))
     return effects
 
@@ -204,7 +214,9 @@ def on_retry(state: State, account: Account, about: str, now: int) -> list[Effec
     """Ask again for what failed."""
     if about == "open_orders":
         return [FetchOpenOrders(account=account.name)]
-    subject = about.partition(":")[2]
+    what, _, subject = about.partition(":")
+    if what == "instruments":
+        return [FetchInstruments(account=account.name, instrument=subject)]
     if subject in account.backfill.waiting:
         account.backfill.waiting[subject] = now
         return [_ask(account, subject)]

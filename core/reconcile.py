@@ -17,7 +17,7 @@ from typing import Literal
 from core.books import at
 from core.effects import Effect, RaiseAlert, SetAlarm
 from core.events import StatementReported, StatementRow
-from core.listening import ask_again, request_backfill
+from core.listening import ask_again, fetch_instruments, request_backfill
 from core.state import (
     Account,
     Cause,
@@ -181,7 +181,8 @@ def _differs(state: State, account: Account, reading: Reading, size: int, now: i
     if suspect is None:
         state.suspects[name] = Drift(reading=reading, size=size, opened_at=now)
         count(state, f"suspects/{account.name}")
-        return request_backfill(state, account, now)
+        terms = [] if name.endswith("/cash") else fetch_instruments(account)
+        return terms + request_backfill(state, account, now)
     same = suspect.size == size
     fresh = reading.asked_at > account.backfill.finished_at
     suspect.reading, suspect.size = reading, size

@@ -95,8 +95,19 @@ class Progress(Struct, gc=False):
     at: int = 0
 
 
+class Terms(Struct, frozen=True, gc=False):
+    """A multiplier, and since when (by the venue's clock) it holds."""
+
+    multiplier: int
+    effective_at: int
+
+
 class Listing(Struct, gc=False):
-    """An instrument's terms as they stand now."""
+    """An instrument's terms. `multiplier` is what our holdings are counted in now.
+
+    `changes` are its changes in order, with what the multiplier was `at_first`; those announced but
+    not yet in force stand last. `restated` of them are booked.
+    """
 
     instrument: str
     kind: InstrumentKind
@@ -106,6 +117,9 @@ class Listing(Struct, gc=False):
     multiplier: int
     listing: int
     effective_at: int = 0
+    at_first: int = 0
+    changes: list[Terms] = field(default_factory=list)
+    restated: int = 0
 
 
 class Reading(Struct, gc=False):
@@ -195,6 +209,7 @@ class Account(Struct, gc=False):
     bracketed: bool
     hedged: bool
     ledger: bool
+    instruments: bool = False
     listings: dict[str, Listing] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from sim.faults import Fault
+from tieout import files
 from tieout.files import BadPlan, CannotSave, load_plan, load_table, plan_text
 from tieout.outcome import Outcome
 from tieout.replay import replay
@@ -33,7 +34,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("out")
     places = {name: root / "runs" / name for name in RUNS}
     for name, place in places.items():
-        outcome_of(name).save(place)
+        files.save(outcome_of(name), place)
     return places
 
 
@@ -82,9 +83,9 @@ def test_any_parquet_reader_sees_amounts_as_exact_text(folders: dict[str, Path])
 
 def test_a_second_run_replaces_the_first(tmp_path: Path) -> None:
     """Whatever stood in the folder: the journal is the new run's, its anchor too."""
-    outcome_of("spot_weather").save(tmp_path)
+    files.save(outcome_of("spot_weather"), tmp_path)
     (tmp_path / "journal.db-wal").write_bytes(b"what a killed writer left")
-    outcome_of("lost_frame").save(tmp_path)
+    files.save(outcome_of("lost_frame"), tmp_path)
     assert verify(tmp_path / "journal.db").last == outcome_of("lost_frame").store.last()[0]
 
 
@@ -94,10 +95,10 @@ def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
     file.write_text("")
     for place in (file, file / "below"):
         with pytest.raises(CannotSave, match=str(file)):
-            outcome_of("lost_frame").save(place)
+            files.save(outcome_of("lost_frame"), place)
     (tmp_path / "out" / "report.html").mkdir(parents=True)
     with pytest.raises(CannotSave, match=r"report\.html"):
-        outcome_of("lost_frame").save(tmp_path / "out")
+        files.save(outcome_of("lost_frame"), tmp_path / "out")
 
 
 # --- plans ---------------------------------------------------------------------------------------
@@ -214,5 +215,5 @@ def test_a_full_disk_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(CannotSave, match=r"summary\.json: No space left"):
-        outcome_of("lost_frame").save(tmp_path / "x")
+        files.save(outcome_of("lost_frame"), tmp_path / "x")
     shutil.rmtree(tmp_path / "x")

@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.journal import Store
@@ -128,12 +127,6 @@ class Outcome:
         from tieout.tables import table
 
         return table(name, self.store, self.state)
-
-    def save(self, folder: Path) -> None:
-        """Write summary, plan, journal, tables and report into `folder`."""
-        from tieout import files
-
-        files.save(self, folder)
 
     def json(self) -> str:
         """The summary as one JSON object."""

@@ -61,14 +61,22 @@ PROVEN = (
         "one plan, one digest: hash seeds, Pythons, plain and compiled, replay",
         pytest("tests/test_determinism.py", "tests/test_compiled.py"),
     ),
-    Proof(1, "the sum of a trace is the figure, each fill with its frame", pytest("tests/test_trace.py")),
+    Proof(
+        1,
+        "the sum of a trace is the figure, each fill with its frame",
+        pytest("tests/test_trace.py"),
+    ),
     Proof(
         1,
         "100 kills, torn and unsynced bytes: nothing acknowledged lost, nothing doubled",
         pytest("tests/test_kill.py", "tests/test_journal_crash.py", "tests/test_law.py"),
     ),
     Proof(1, "each planted bug fails a named claim", pytest("tests/test_planted_bugs.py")),
-    Proof(1, "real payloads: read as written by hand, or quarantined", pytest("tests/test_samples.py")),
+    Proof(
+        1,
+        "real payloads: read as written by hand, or quarantined",
+        pytest("tests/test_samples.py", "tests/test_shapes.py"),
+    ),
     Proof(1, "bad input: a status and a place, never a traceback", pytest("tests/test_cli.py")),
 )
 

@@ -64,7 +64,9 @@ def run(
     simulation.run(progress)
     outcome = conclude(simulation, store, sampler.samples)
     if out is not None:
-        outcome.save(Path(out))
+        from tieout.files import save  # plots and tables: a run without them starts sooner
+
+        save(outcome, Path(out))
     return outcome
 
 

@@ -265,7 +265,14 @@ class Host:
             )
             for site in sim.sites
         }
-        self.node = Node(journal, READERS, self._gate, state, snapshot_every=SNAPSHOT_EVERY, watch=self._stepped)
+        self.node = Node(
+            journal,
+            READERS,
+            self._gate,
+            state,
+            snapshot_every=SNAPSHOT_EVERY,
+            watch=self._stepped,
+        )
         sim.oracle.books = View(state)
         sim.oracle.node_up(up=True)
         self._strategies = {

@@ -11,6 +11,7 @@ from core.effects import (
     CancelOrder,
     Effect,
     FetchFills,
+    FetchInstruments,
     FetchLedger,
     FetchOpenOrders,
     FetchStatement,
@@ -111,6 +112,8 @@ def about_text(effect: Effect) -> str:
             return f"fills:{effect.instrument}"
         case FetchLedger():
             return "fills:ledger"
+        case FetchInstruments():
+            return f"instruments:{effect.instrument}"
         case FetchOpenOrders():
             return "open_orders"
         case _:
