@@ -4,27 +4,41 @@ Rule. Never a module that defines a msgspec Struct (mypyc would silently drop `f
 and never in place: `make compiled` builds a wheel into an environment of its own.
 """
 
+import ast
 import os
-import re
 from pathlib import Path
+from typing import Any
 
 from setuptools import setup
 
-# The decisions, which run for every event. `gate`, `journal` and `strategy` define structs.
-COMPILED = ("money", "ids", "orders", "books", "listening", "trading", "reconcile", "step", "node")
+CORE = Path(__file__).parent / "core"
 
 
-def extensions() -> list:
+def compiled_modules() -> list[str]:
+    """Core's decisions: its modules but for those that define a struct, by name."""
+    names = [path.stem for path in sorted(CORE.glob("*.py")) if not _defines_a_struct(path)]
+    return [name for name in names if name != "__init__"]
+
+
+def _defines_a_struct(path: Path) -> bool:
+    """Struct by name, or a class given a struct's settings (`Fact`, `Wish` are bases too)."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ClassDef):
+            settings = {keyword.arg for keyword in node.keywords}
+            if settings or any(ast.unparse(base).endswith("Struct") for base in node.bases):
+                return True
+    return False
+
+
+def extensions() -> Any:
     """The compiled modules: none unless asked for."""
     if os.environ.get("TIEOUT_COMPILED") != "1":
         return []
     from mypyc.build import mypycify
 
-    paths = [f"core/{name}.py" for name in COMPILED]
-    for path in paths:
-        if re.search(r"^class \w+\(.*Struct", Path(path).read_text(), re.MULTILINE):
-            raise SystemExit(f"{path} defines a msgspec Struct: it must not be compiled")
+    paths = [f"core/{name}.py" for name in compiled_modules()]
     return mypycify(["--strict", "--follow-imports=silent", *paths], opt_level="3")
 
 
-setup(ext_modules=extensions())
+if __name__ == "__main__":
+    setup(ext_modules=extensions())

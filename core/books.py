@@ -20,10 +20,12 @@ from core.events import (
     ProgressReported,
 )
 from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS, TEN_TO, rescale
-from core.state import Account, Entry, Listing, Orphan, Posting, Progress, State
+from core.state import Account, Entry, Listing, Orphan, Posting, Progress, State, Terms
 
-Booked = Literal["booked", "with_fill", "echo", "conflict", "unlisted"]
+Booked = Literal["booked", "with_fill", "inexact", "echo", "conflict", "unlisted"]
 
+# In a remembered fill of a contract that was restated: whose contracts it counts.
+OF_CONTRACTS = " x"
 RECENT_MAX = 256
 RECENT_KEPT = 128
 # An entry this much older than a statement is within it, whatever its sequence.
@@ -40,13 +42,17 @@ def book_fill(state: State, account: Account, event: FillReported, strategy: str
         return "unlisted"
     key = f"{event.instrument}:{listing.listing}:{event.fill_id}:{event.side}"
     content = f"{event.order_id} {event.quantity} {event.price}"
+    multiplier = listing.multiplier
+    if listing.changes:
+        multiplier = multiplier_at(listing, event.occurred_at)
+        content = f"{content}{OF_CONTRACTS}{multiplier}"
     known = account.seen.get(key)
     if known is not None:
-        return "echo" if known == content else "conflict"
+        return "echo" if _same(known, content) else "conflict"
     account.seen[key] = content
-    lines = fill_postings(state, account, listing, event, strategy)
-    post(state, lines, event.occurred_at, event.sequence)
-    return "booked"
+    lines = fill_postings(state, account, listing, event, strategy, multiplier)
+    whole = _post_contracts(state, listing, lines, multiplier, event)
+    return "booked" if whole else "inexact"
 
 
 def attribute(state: State, orphan: Orphan, strategy: str) -> None:
@@ -74,15 +80,20 @@ def book_bust(state: State, account: Account, event: FillBusted, strategy: str) 
     if known is not None:
         return "echo" if known == content else "conflict"
     account.seen[key] = content
-    lines = fill_postings(state, account, listing, event, strategy)
-    undone = [Posting(line.holding, line.figure, -line.amount) for line in lines]
     fill_key = f"{event.instrument}:{listing.listing}:{event.fill_id}:{event.side}"
-    told = fill_key in account.seen
-    if not told:
+    fill = account.seen.get(fill_key)
+    multiplier = listing.multiplier
+    if listing.changes:
+        # The fill's own; of one that was never told it does not matter, for both are booked here.
+        multiplier = int((fill or "").partition(OF_CONTRACTS)[2] or listing.at_first)
+    lines = fill_postings(state, account, listing, event, strategy, multiplier)
+    undone = [Posting(line.holding, line.figure, -line.amount) for line in lines]
+    if fill is None:
         account.seen[fill_key] = f"{event.order_id} {event.quantity} {event.price}"
-        undone = lines + undone
-    post(state, undone, event.occurred_at, event.sequence)
-    return "booked" if told else "with_fill"
+        post(state, lines + undone, event.occurred_at, event.sequence)
+        return "with_fill"
+    whole = _post_contracts(state, listing, undone, multiplier, event)
+    return "booked" if whole else "inexact"
 
 
 def book_progress(state: State, account: Account, event: ProgressReported, strategy: str) -> Booked:
@@ -159,6 +170,74 @@ def _book_once(
     return "booked"
 
 
+def _same(known: str, content: str) -> bool:
+    """Whether a fill was told with the same content, whosever contracts we took it to count."""
+    return (
+        known == content or known.partition(OF_CONTRACTS)[0] == content.partition(OF_CONTRACTS)[0]
+    )
+
+
+# --- contracts that are restated -----------------------------------------------------------------
+
+
+def multiplier_at(listing: Listing, moment: int) -> int:
+    """The multiplier in force at a moment of the venue's clock."""
+    for terms in reversed(listing.changes):
+        if moment >= terms.effective_at:
+            return terms.multiplier
+    return listing.at_first
+
+
+def _post_contracts(
+    state: State,
+    listing: Listing,
+    lines: list[Posting],
+    multiplier: int,
+    event: FillReported | FillBusted,
+) -> bool:
+    """Post a fill's lines, and what the restatements booked since it happened make of them.
+
+    False where that is no whole number: then the line stands as it was told.
+    """
+    if not listing.changes:
+        post(state, lines, event.occurred_at, event.sequence)
+        return True
+    first: list[Posting] = []
+    later: list[tuple[int, Posting]] = []
+    whole = True
+    for line in lines:
+        counted = [(event.occurred_at, line.amount)]
+        if line.holding and not line.holding.endswith("/cash"):
+            found = _counted(listing, line.amount, multiplier, event.occurred_at)
+            whole, counted = whole and bool(found), found or counted
+        first.append(Posting(line.holding, line.figure, counted[0][1]))
+        head, _, leg = line.figure.rpartition("/")
+        figure = f"{head.rpartition('/')[0]}/restated/{leg}"
+        later += [(moment, Posting(line.holding, figure, change)) for moment, change in counted[1:]]
+    post(state, first, event.occurred_at, event.sequence)
+    for moment, line in later:
+        post(state, [line], moment, 0)
+    return whole
+
+
+def _counted(
+    listing: Listing, amount: int, multiplier: int, moment: int
+) -> list[tuple[int, int]]:
+    """So many contracts of `multiplier`, in those of the moment, and by how much each later
+    restatement that is booked changed that; empty where it is no whole number."""
+    since = [Terms(multiplier_at(listing, moment), moment)]
+    since += [each for each in listing.changes[: listing.restated] if each.effective_at > moment]
+    counted: list[tuple[int, int]] = []
+    held = 0
+    for terms in since:
+        units, rest = divmod(amount * multiplier, terms.multiplier)
+        if rest:
+            return []
+        counted.append((terms.effective_at, units - held))
+        held = units
+    return counted
+
+
 # --- postings ------------------------------------------------------------------------------------
 
 
@@ -168,13 +247,14 @@ def fill_postings(
     listing: Listing,
     event: FillReported | FillBusted,
     strategy: str,
+    multiplier: int,
 ) -> list[Posting]:
     """What a fill moves: holdings by what the venue told, and its traded value as a memorandum."""
     sign = 1 if event.side == "buy" else -1
     prefix = f"{strategy}/{account.name}/{event.instrument}"
     value, exact = event.value, True
     if value is None:
-        value, exact = fill_value(state, listing, event)
+        value, exact = fill_value(state, listing, event, multiplier)
     if listing.kind == "spot":
         base = rescale(event.quantity, QUANTITY_DECIMALS, _decimals(state, listing.base))
         lines = [
@@ -200,7 +280,7 @@ def fill_postings(
 
 
 def fill_value(
-    state: State, listing: Listing, event: FillReported | FillBusted
+    state: State, listing: Listing, event: FillReported | FillBusted, multiplier: int
 ) -> tuple[int, bool]:
     """The traded value where the venue told none, cut to whole units, and whether that is exact.
 
@@ -208,9 +288,9 @@ def fill_value(
     """
     decimals = _decimals(state, listing.settle)
     if listing.kind == "inverse":
-        coins = event.quantity * listing.multiplier * TEN_TO[PRICE_DECIMALS + decimals]
+        coins = event.quantity * multiplier * TEN_TO[PRICE_DECIMALS + decimals]
         return coins // (event.price * TEN_TO[2 * QUANTITY_DECIMALS]), False
-    worth = event.quantity * listing.multiplier * event.price * TEN_TO[decimals]
+    worth = event.quantity * multiplier * event.price * TEN_TO[decimals]
     value, rest = divmod(worth, TEN_TO[2 * QUANTITY_DECIMALS + PRICE_DECIMALS])
     return value, rest == 0
 

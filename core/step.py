@@ -7,7 +7,7 @@ type-check.
 
 from typing import Protocol, assert_never
 
-from core import books, listening, reconcile, trading
+from core import books, listening, reconcile, restatement, trading
 from core.effects import Effect, RaiseAlert, SetAlarm
 from core.events import (
     AccountOpened,
@@ -132,7 +132,7 @@ def _on_fill(state: State, event: FillReported) -> list[Effect]:
     count(state, f"fills_{booked}/{account.name}")
     if booked == "echo":
         return []
-    if booked != "booked":
+    if booked not in ("booked", "inexact"):
         return _strange(state, account, event.instrument, booked, event.frame, event.received_at)
     cause: Cause = "missing_fill" if order is not None else "external_trade"
     if event.cause in ("liquidation", "adl"):
@@ -140,7 +140,8 @@ def _on_fill(state: State, event: FillReported) -> list[Effect]:
     if order is None:
         trading.remember_orphan(state, account, event)
     reconcile.on_posted(state, cause, event.frame, event.received_at)
-    return trading.on_filled(state, order, event.quantity)
+    effects = _inexact(state, account, event) if booked == "inexact" else []
+    return effects + trading.on_filled(state, order, event.quantity)
 
 
 def _on_progress(state: State, event: ProgressReported) -> list[Effect]:
@@ -169,7 +170,8 @@ def _on_bust(state: State, event: FillBusted) -> list[Effect]:
     if booked in ("conflict", "unlisted"):
         return _strange(state, account, event.instrument, booked, event.frame, event.received_at)
     reconcile.on_posted(state, "bust", event.frame, event.received_at)
-    return trading.on_filled(state, order, -event.quantity if booked == "booked" else 0)
+    effects = _inexact(state, account, event) if booked == "inexact" else []
+    return effects + trading.on_filled(state, order, 0 if booked == "with_fill" else -event.quantity)
 
 
 def _on_funding(state: State, event: FundingPaid) -> list[Effect]:
@@ -219,6 +221,12 @@ def _strange(
     return [RaiseAlert(severity="critical", subject=account.name, text=text)]
 
 
+def _inexact(state: State, account: Account, event: FillReported | FillBusted) -> list[Effect]:
+    """A fill of contracts that were restated since, and that does not come out even."""
+    name = holding(account.name, event.instrument, event.leg)
+    return reconcile.conflict(state, account, name, event.frame, event.received_at)
+
+
 def _on_adjustment(state: State, event: AdjustmentBooked) -> list[Effect]:
     if event.author == event.approver:
         text = f"adjustment of {event.holding} refused: {event.author} cannot approve their own"
@@ -255,6 +263,8 @@ def _on_alarm(state: State, event: AlarmRang) -> list[Effect]:
         name, _, about = rest.rpartition("/")
         return listening.on_retry(state, state.accounts[name], about, now)
     account = state.accounts[rest]
+    if what == "restate":
+        return restatement.on_due(state, account, now)
     if what == "readings":
         return reconcile.on_due(state, account, now)
     if what == "statement":
@@ -316,6 +326,7 @@ def _on_account(state: State, event: AccountOpened) -> list[Effect]:
         bracketed=event.bracketed,
         hedged=event.hedged,
         ledger=event.ledger,
+        instruments=event.instruments,
     )
     state.accounts[event.account] = account
     return listening.begin(state, account, event.received_at)
@@ -324,8 +335,9 @@ def _on_account(state: State, event: AccountOpened) -> list[Effect]:
 def _on_listed(state: State, event: InstrumentListed) -> list[Effect]:
     account = state.accounts[event.account]
     known = account.listings.get(event.instrument)
-    if known is None and event.frame:
-        return []  # a venue lists much that we do not trade; what we do trade we were told to
+    if event.frame:
+        # A venue lists much that we do not trade; what we do trade we were told to.
+        return restatement.on_told(state, account, known, event) if known is not None else []
     account.listings[event.instrument] = Listing(
         instrument=event.instrument,
         kind=event.kind,
@@ -335,9 +347,6 @@ def _on_listed(state: State, event: InstrumentListed) -> list[Effect]:
         multiplier=event.multiplier,
         listing=event.listing,
         effective_at=event.effective_at,
+        at_first=event.multiplier,
     )
-    if known is None or known.multiplier == event.multiplier:
-        return []
-    count(state, f"multiplier_changed/{account.name}")
-    text = f"{event.instrument}: multiplier {known.multiplier} became {event.multiplier}"
-    return [RaiseAlert(severity="warning", subject=account.name, text=text)]
+    return []

@@ -36,6 +36,7 @@ STRENGTHS = {
     "crash": (200, 3000),
     "crash_torn_tail": (200, 3000),
     "mode_change": (3000, 9000),
+    "multiplier_change": (35000, 60000),
 }
 # What a venue has no way to do, or no channel that would ever tell of it.
 UNABLE = {

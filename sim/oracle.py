@@ -300,6 +300,11 @@ class Oracle:
                 result[name] = (total, ours)
         return result
 
+    @property
+    def in_flight(self) -> int:
+        """Facts that our books do not have and that are young, or still on the wire."""
+        return len(self._pending)
+
     def missed(self) -> list[Drifted]:
         """Drift that was never found."""
         return [drift for drift in self.drifted.values() if drift.found_ns < 0]

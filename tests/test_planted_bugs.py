@@ -326,8 +326,8 @@ BUGS = (
     Bug(
         "a suspect is a break at once",
         "core.reconcile:_differs",
-        'count(state, f"suspects/{account.name}")\n        return request_backfill(',
-        "return _break(state, account, state.suspects[name], now)\n        return str(",
+        'count(state, f"suspects/{account.name}")',
+        "return _break(state, account, state.suspects[name], now)",
         "lies",
         range(2),
         FALSE_ALARM,
@@ -518,7 +518,7 @@ def planted(function: FunctionType, old: str, new: str) -> CodeType:
 
 
 def failing(name: str, seeds: range) -> dict[str, str]:
-    """The standard claims, and those that bugs name, that fail on any seed, each with its figure."""
+    """Of the standard claims and those that bugs name, what fails on any seed, with its figure."""
     failed: dict[str, str] = {}
     for seed in seeds:
         outcome = run(world(name), seed, short=True, sampled=False)

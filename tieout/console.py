@@ -27,6 +27,7 @@ def show_outcome(outcome: Outcome, out: Path | None) -> None:
     )
     console.print(_claims(outcome))
     console.print(_drift_line(outcome))
+    console.print(_bounds_line(outcome))
     for each in summary["silent"]:
         console.print(Text(f"silent: {each}", style="red"))
     for each in summary["differences"]["detail"]:
@@ -111,6 +112,16 @@ def _drift_line(outcome: Outcome) -> str:
         f" {drift['false_alarms']} false alarms; seconds to find p50 {seconds['p50']:.2f},"
         f" p99 {seconds['p99']:.2f}, max {seconds['max']:.2f}"
     )
+
+
+def _bounds_line(outcome: Outcome) -> str:
+    """How old an unnamed difference may be at each account, and how long that clock stood still."""
+    paused = outcome.summary["paused_seconds"]
+    bounds = [
+        f"{account} {bound / SECOND:.2f} s (paused {paused[account]:.0f} s)"
+        for account, bound in outcome.summary["detection_bound_ns"].items()
+    ]
+    return "Detection bounds: " + ", ".join(bounds)
 
 
 def _where(console: Console, out: Path | None) -> None:

@@ -133,7 +133,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "drift": drift_figures(simulation, state),
         "open_breaks": len(state.breaks),
         "open_suspects": len(state.suspects),
-        "in_flight": 0,
+        "in_flight": oracle.in_flight,
         "silent_differences": len(oracle.silent),
         "silent": [
             {
@@ -154,9 +154,10 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
             ],
         },
         "unjournaled_effects": unjournaled(simulation, store),
-        "limit_breaches": 0,
-        "passive_breaches": 0,
-        "wrongly_settled": 0,
+        # Not measured before risk and settlement are built: null is not zero.
+        "limit_breaches": None,
+        "passive_breaches": None,
+        "wrongly_settled": None,
         "detection_bound_ns": dict(simulation.bounds),
         "paused_seconds": {
             account: oracle.paused_ns(account, world.now, EPOCH_NS) / SECOND

@@ -158,6 +158,7 @@ class Simulation:
                 bracketed=twin.dialect.bracketed,
                 hedged=twin.dialect.hedged,
                 ledger=twin.dialect.ledger,
+                instruments=twin.dialect.instruments,
             )
         )
         for instrument in spec.instruments:
@@ -504,6 +505,9 @@ class View:
                 return f"{fact.key[0]}:{fact.key[1]}" in account.seen
             case "opening":
                 return f"opening:{fact.key[0]}:{fact.key[1]}" in account.seen
+            case "restated":
+                symbol, number = fact.key
+                return account.listings[symbol].restated >= int(number)
 
     def _scaled(self, holding: str, units: int) -> Decimal:
         decimals = self._decimals.get(holding)

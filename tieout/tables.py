@@ -405,7 +405,7 @@ def _attributed(figure: str) -> tuple[str, str, str, str]:
         return "", strategy, subject, purpose
     if purpose == "opening":
         return f"{account}/{subject}/{unit}", strategy, "", purpose
-    if purpose == "position":
+    if purpose in ("position", "restated"):
         return f"{account}/{subject}/{unit}", strategy, subject, purpose
     return f"{account}/{unit}/cash", strategy, subject, purpose
 

@@ -67,6 +67,7 @@ TWINS: Mapping[str, Twin] = {
         lambda: Habits(
             hedged=True,
             forced_ids_negative=True,
+            tells_terms=okx_swap_simulated.terms_told,
             movement_key=okx_swap_simulated.movement_key,
         ),
         "linear",

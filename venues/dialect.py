@@ -36,3 +36,4 @@ class Dialect:
     bracketed: bool = False
     hedged: bool = False
     ledger: bool = False
+    instruments: bool = False

@@ -7,7 +7,7 @@ and tells it in its venue's words. The oracle hears every change of the truth fi
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal, Inexact
 from typing import Literal, Protocol
 
 from sim.truth import Fact, Truth
@@ -17,6 +17,7 @@ Side = Literal["buy", "sell"]
 TruthModel = Literal["spot", "linear", "inverse"]
 
 _MONEY = Context(prec=40)
+_EXACT = Context(prec=40, traps=[Inexact])
 CROWD = "crowd"
 ZERO = Decimal(0)
 UNIT = Decimal("0.00000001")
@@ -84,6 +85,7 @@ class Trade:
     cause: str = "trade"
     filled_after: Decimal = ZERO
     busted: bool = False
+    multiplier: Decimal = Decimal(1)
 
 
 @dataclass(slots=True)
@@ -150,6 +152,9 @@ class Speaker(Protocol):
     def on_bust(self, trade: Trade, bust_id: str, facts: tuple[Fact, ...]) -> None:
         """A trade was undone."""
 
+    def on_terms(self, symbol: str, facts: tuple[Fact, ...]) -> None:
+        """An instrument's terms changed, or a change was announced."""
+
 
 @dataclass(slots=True)
 class Habits:
@@ -166,6 +171,7 @@ class Habits:
     trade_ids_per_symbol: bool = False
     name_trade: Callable[[int], str] = str
     name_order: Callable[[int], str] = str
+    tells_terms: Callable[["Exchange", str], list[bytes]] | None = None
     movement_key: Callable[["Movement"], tuple[str, ...]] = field(
         default=lambda movement: (movement.kind, str(movement.number), movement.asset)
     )
@@ -192,6 +198,8 @@ class Exchange:
     movements: list[Movement] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     trade_ids: dict[str, int] = field(default_factory=dict)
+    upcoming: dict[str, tuple[Decimal, int]] = field(default_factory=dict)
+    restated: dict[str, list[int]] = field(default_factory=dict)
     made: int = 1000
     sequence: int = 5000
     updated_at: int = 0
@@ -451,6 +459,7 @@ class Exchange:
             at=now,
             cause=cause,
             filled_after=ticket.filled,
+            multiplier=terms.multiplier,
         )
         self.trades[terms.symbol].append(trade)
         facts = self._record(terms, trade, 1, self._fill_key(trade), "fill")
@@ -481,7 +490,8 @@ class Exchange:
         moves[trade.fee_asset] = moves.get(trade.fee_asset, ZERO) - sign * trade.fee
         deltas = {f"{self.account}/{asset}/cash": amount for asset, amount in moves.items()}
         if terms.model != "spot":
-            deltas[f"{self.account}/{terms.symbol}/{trade.ticket.leg}"] = way * trade.quantity
+            name = f"{self.account}/{terms.symbol}/{trade.ticket.leg}"
+            deltas[name] = way * contracts_now(terms, trade)
         for asset, amount in moves.items():
             self._credit(asset, amount)
         if kind == "fill" and self.habits.tells_progress:
@@ -587,6 +597,8 @@ class Exchange:
         quantity = min(ticket.quantity - ticket.filled, lots * terms.lot)
         if terms.model != "spot" and (ticket.symbol, ticket.leg) not in self.positions:
             return
+        if ticket.created_at <= self.restated.get(ticket.symbol, [0])[-1]:
+            return  # its quantity counts other contracts
         if self._closes(ticket.leg, ticket.side):
             quantity = min(quantity, self._closable(terms, ticket.leg, ticket))
         if quantity <= 0:
@@ -607,7 +619,8 @@ class Exchange:
             return False
         if held or leg not in ("long", "short") or self._closes(leg, side):
             return True
-        return trade.quantity <= abs(self.positions[trade.ticket.symbol, leg].quantity)
+        quantity = contracts_now(self.terms[trade.ticket.symbol], trade)
+        return quantity <= abs(self.positions[trade.ticket.symbol, leg].quantity)
 
     def bust(self, trade: Trade, bust_id: str) -> None:
         """Undo a trade. Its order keeps its status; wallets and position go back."""
@@ -616,7 +629,7 @@ class Exchange:
         sign = -1 if trade.side == "buy" else 1
         if terms.model != "spot":
             position = self.positions[terms.symbol, trade.ticket.leg]
-            position.quantity += sign * trade.quantity
+            position.quantity += sign * contracts_now(terms, trade)
             position.updated_at = self.clock.now_ms()
             position.entry = position.entry or trade.price
         key = (terms.symbol, bust_id)
@@ -629,9 +642,10 @@ class Exchange:
         self.sequence += 1
         trade_id, now = self._next_trade_id(terms.symbol), self.clock.now_ms()
         sign = 1 if busted.side == "buy" else -1
+        quantity = contracts_now(terms, busted)
         if terms.model != "spot":
             position = self.positions[terms.symbol, ticket.leg]
-            position.quantity += sign * busted.quantity
+            position.quantity += sign * quantity
             position.updated_at = now
             position.entry = position.entry or price
             position.trade_id, position.sequence = trade_id, self.sequence
@@ -639,8 +653,10 @@ class Exchange:
             busted,
             trade_id=trade_id,
             sequence=self.sequence,
+            quantity=quantity,
+            multiplier=terms.multiplier,
             price=price,
-            value=trade_value(terms, busted.quantity, price),
+            value=trade_value(terms, quantity, price),
             at=now,
             busted=False,
         )
@@ -692,6 +708,35 @@ class Exchange:
             if terms.model != "spot"
         }
 
+    def announce(self, symbol: str, multiplier: Decimal, at_ms: int) -> None:
+        """The contract's size will change."""
+        self.upcoming[symbol] = (multiplier, at_ms)
+        self.speaker.on_terms(symbol, ())
+
+    def restate(self, symbol: str) -> None:
+        """The announced change comes: orders are taken off, each leg is counted in new contracts.
+
+        Prices are per coin and stay; so does what a leg is worth.
+        """
+        terms, (multiplier, at_ms) = self.terms[symbol], self.upcoming.pop(symbol)
+        assert self.clock.now_ms() == at_ms, "announced for this moment"
+        for ticket in self.open_tickets():
+            if ticket.symbol == symbol:
+                self.books[symbol].cancel(ticket.order_id)
+                self._end(ticket, "CANCELED", "contract size changed")
+        deltas: dict[str, Decimal] = {}
+        for (name, leg), position in self.positions.items():
+            if name == symbol:
+                quantity = _EXACT.divide(position.quantity * terms.multiplier, multiplier)
+                deltas[f"{self.account}/{symbol}/{leg}"] = quantity - position.quantity
+                position.quantity, position.updated_at = quantity, at_ms
+        terms.multiplier = multiplier
+        times = self.restated.setdefault(symbol, [])
+        times.append(at_ms)
+        key = (symbol, str(len(times)))
+        fact = self.truth.record(self.account, "restated", key, deltas, "multiplier")
+        self.speaker.on_terms(symbol, (fact,))
+
     def pay_funding(self, symbol: str, rate: Decimal) -> bool:
         """Each leg pays (or gets) rate x value; False where nothing is held."""
         terms = self.terms[symbol]
@@ -742,6 +787,13 @@ class Clock(Protocol):
     """The venue's own clock."""
 
     def now_ms(self) -> int: ...
+
+
+def contracts_now(terms: Terms, trade: Trade) -> Decimal:
+    """How many of today's contracts a trade is, if they were restated since."""
+    if trade.multiplier == terms.multiplier:
+        return trade.quantity
+    return _EXACT.divide(trade.quantity * trade.multiplier, terms.multiplier)
 
 
 def trade_value(terms: Terms, quantity: Decimal, price: Decimal) -> Decimal:

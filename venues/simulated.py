@@ -103,6 +103,10 @@ class SimulatedVenue:
         """The stream says nothing of it: only the drop copy will, later."""
         self.truth.lost(facts)
 
+    def on_terms(self, symbol: str, facts: tuple[Fact, ...]) -> None:
+        tell = self.habits.tells_terms
+        self._tell(tell(self.exchange, symbol) if tell is not None else [], facts)
+
     def _tell(self, bodies: list[bytes], facts: tuple[Fact, ...]) -> None:
         if self._silent:
             self.truth.lost(facts)
@@ -224,6 +228,9 @@ class SimulatedVenue:
                 return True
             case "mode_change":
                 return self._change_mode(fault)
+            case "multiplier_change":
+                self._announce(terms, fault)
+                return False  # it counts when it comes
             case _:
                 return False
 
@@ -255,6 +262,25 @@ class SimulatedVenue:
         exchange.keep_legs(hedged=False)
         self.world.call_in(max(1, fault.strength) * MS, lambda: exchange.keep_legs(hedged=True))
         return True
+
+    def _announce(self, terms: Terms, fault: Fault) -> None:
+        """The contract shrinks to a tenth after due notice, or grows back to what it was.
+
+        OKX gives days of notice, halts trading meanwhile and counts resting orders anew as well;
+        ours trades on, which is harder, and takes the orders off, which is simpler.
+        """
+        exchange, symbol = self.exchange, terms.symbol
+        if self.habits.tells_terms is None or symbol in exchange.upcoming:
+            return
+        grows = len(exchange.restated.get(symbol, ())) % 2
+        multiplier = terms.multiplier * 10 if grows else terms.multiplier / 10
+        at_ms = exchange.clock.now_ms() + max(1, fault.strength)
+        exchange.announce(symbol, multiplier, at_ms)
+        self.world.call_at(at_ms * MS - self.skew_ns, self._restate, symbol)
+
+    def _restate(self, symbol: str) -> None:
+        self.exchange.restate(symbol)
+        self.faults.count("multiplier_change")
 
     def _bust(self, terms: Terms, fault: Fault) -> bool:
         """Undo one of the last fills; a correction books it anew at another price."""

@@ -11,4 +11,5 @@ DIALECT = Dialect(
     statements=("balances", "positions"),
     hedged=True,
     ledger=True,
+    instruments=True,
 )

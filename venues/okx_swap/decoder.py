@@ -17,6 +17,7 @@ from typing import Any
 from core.effects import (
     CancelOrder,
     FetchFills,
+    FetchInstruments,
     FetchLedger,
     FetchOpenOrders,
     FetchStatement,
@@ -249,25 +250,52 @@ def _balance_and_position(frame: Frame, line: Json, decimals: Decimals) -> list[
 
 
 def _instrument(frame: Frame, line: Json, decimals: Decimals) -> list[Event]:
+    """The terms in force, and the next change of the contract's size that is announced.
+
+    Since when the terms in force hold is not told; `upcChg` tells when a change will be.
+    """
     kind = KIND[line["ctType"]]
+    if kind == "spot":
+        return [_listed(frame, line, kind, QUANTITY_ONE, 0)]
+    if not line["ctVal"]:
+        return []  # announced for listing; its terms are told later
+    size = {"ctVal": line["ctVal"], "ctMult": line["ctMult"] or "1"}
+    events = [_listed(frame, line, kind, _multiplier(size), 0)]
+    changes = [each for each in line.get("upcChg") or [] if each["param"] in size]
+    next_at = min((int(each["effTime"]) for each in changes), default=0)
+    for change in changes:
+        if int(change["effTime"]) == next_at:
+            size[change["param"]] = change["newValue"]
+    if changes:
+        events.append(_listed(frame, line, kind, _multiplier(size), next_at * MS))
+    return events
+
+
+def _listed(
+    frame: Frame, line: Json, kind: InstrumentKind, multiplier: int, effective_at: int
+) -> Event:
     base, quote = line["baseCcy"], line["quoteCcy"]
-    multiplier = QUANTITY_ONE
     if kind != "spot":
         base, quote = line["uly"].split("-")[:2]
-        multiplier = quantity(line["ctVal"]) * quantity(line["ctMult"] or "1") // QUANTITY_ONE
-    return [
-        InstrumentListed(
-            received_at=frame.received_at,
-            frame=frame.number,
-            account=frame.account,
-            instrument=line["instId"],
-            kind=kind,
-            base=base,
-            quote=quote,
-            settle=line["settleCcy"] or quote,
-            multiplier=multiplier,
-        )
-    ]
+    return InstrumentListed(
+        received_at=frame.received_at,
+        frame=frame.number,
+        account=frame.account,
+        instrument=line["instId"],
+        kind=kind,
+        base=base,
+        quote=quote,
+        settle=line["settleCcy"] or quote,
+        multiplier=multiplier,
+        effective_at=effective_at,
+    )
+
+
+def _multiplier(size: dict[str, str]) -> int:
+    multiplier, rest = divmod(quantity(size["ctVal"]) * quantity(size["ctMult"]), QUANTITY_ONE)
+    if rest or multiplier <= 0:
+        raise Unreadable(f"a contract of {size} is none that our scale holds")
+    return multiplier
 
 
 TOLD_ELSEWHERE = {
@@ -317,6 +345,9 @@ def _answer(frame: Frame, decimals: Decimals) -> list[Event]:
             return _fills(frame, about, data, decimals)
         case FetchLedger():
             return _bills(frame, about, data, decimals)
+        case FetchInstruments():
+            rows = [event for line in data for event in _instrument(frame, line, decimals)]
+            return rows or dismissed(frame, f"no terms of {about.instrument}")
         case RenewStream():
             return [_mode(frame, hedged=data[0]["posMode"] == "long_short_mode")]
         case _:

@@ -11,6 +11,7 @@ from core.effects import (
     CancelOrder,
     Effect,
     FetchFills,
+    FetchInstruments,
     FetchLedger,
     FetchOpenOrders,
     FetchStatement,
@@ -46,6 +47,9 @@ def request(effect: Effect) -> Request:
             return Request("GET", "/api/v5/trade/fills-history", dict(params))
         case FetchLedger():
             return Request("GET", "/api/v5/account/bills", dict(_page(effect.after)))
+        case FetchInstruments():
+            params = {"instType": "SWAP", "instId": effect.instrument}
+            return Request("GET", "/api/v5/public/instruments", params)
         case RenewStream():
             # No key of a stream ends here; what can change under us is how positions are kept.
             return Request("GET", "/api/v5/account/config")

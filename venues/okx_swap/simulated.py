@@ -47,6 +47,55 @@ def movement_key(movement: Movement) -> tuple[str, ...]:
     return (movement.kind, _movement_bill(movement), movement.asset)
 
 
+def terms_told(exchange: Exchange, symbol: str) -> list[bytes]:
+    """A push of the instruments channel."""
+    return [_push("instruments", _terms(exchange, symbol))]
+
+
+def _terms(exchange: Exchange, symbol: str) -> dict[str, Any]:
+    terms, upcoming = exchange.terms[symbol], exchange.upcoming.get(symbol)
+    empty = dict.fromkeys(
+        "alias auctionEndTime baseCcy contTdSwTime expTime maxMktAmt openType optType preMktSwTime "
+        "quoteCcy stk".split(),
+        "",
+    )
+    most = dict.fromkeys(
+        "maxIcebergSz maxLmtAmt maxLmtSz maxMktSz maxStopSz maxTriggerSz maxTwapSz".split(),
+        "100000000",
+    )
+    changes: list[dict[str, str]] = []
+    if upcoming is not None:
+        multiplier, at_ms = upcoming
+        changes.append({"param": "ctVal", "newValue": text(multiplier), "effTime": str(at_ms)})
+    return {
+        **empty,
+        **most,
+        "category": "1",
+        "ctMult": "1",
+        "ctType": "linear",
+        "ctVal": text(terms.multiplier),
+        "ctValCcy": terms.base,
+        "futureSettlement": False,
+        "groupId": "2",
+        "instCategory": "1",
+        "instFamily": f"{terms.base}-{terms.quote}",
+        "instId": symbol,
+        "instIdCode": 10459,
+        "instType": "SWAP",
+        "lever": "100",
+        "listTime": "1573557408000",
+        "lotSz": text(terms.lot),
+        "minSz": text(terms.lot),
+        "ruleType": "normal",
+        "settleCcy": terms.settle,
+        "state": "live",
+        "tickSz": text(terms.tick),
+        "tradeQuoteCcyList": [],
+        "uly": f"{terms.base}-{terms.quote}",
+        "upcChg": changes,
+    }
+
+
 def _bill(number: int, part: int) -> str:
     return str(700_000_000_000_000_000 + number * 10 + part)
 
@@ -207,6 +256,8 @@ class Words:
                 return 200, _rows(self._fills(exchange, asked.params))
             case "GET", "/api/v5/account/bills":
                 return 200, _rows(self._bills(exchange, asked.params))
+            case "GET", "/api/v5/public/instruments":
+                return 200, _rows([_terms(exchange, asked.params["instId"])])
             case "GET", "/api/v5/account/config":
                 return 200, _rows([self._config(exchange)])
             case _:
