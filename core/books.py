@@ -19,13 +19,23 @@ from core.events import (
     OpeningSet,
     ProgressReported,
 )
-from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS, TEN_TO, rescale
+from core.money import (
+    ASSET_DECIMALS,
+    PRICE_DECIMALS,
+    QUANTITY_DECIMALS,
+    TEN_TO,
+    InexactAmount,
+    rescale,
+)
 from core.state import Account, Entry, Listing, Orphan, Posting, Progress, State, Terms
 
-Booked = Literal["booked", "with_fill", "inexact", "echo", "conflict", "unlisted"]
+Booked = Literal["booked", "with_fill", "inexact", "echo", "conflict", "unlisted", "unreadable"]
 
 # In a remembered fill of a contract that was restated: whose contracts it counts.
 OF_CONTRACTS = " x"
+# What a fact may do to exact arithmetic: more digits than its unit holds, a price of 0.
+UNBOOKABLE = (InexactAmount, ZeroDivisionError)
+
 RECENT_MAX = 256
 RECENT_KEPT = 128
 # An entry this much older than a statement is within it, whatever its sequence.
@@ -220,9 +230,7 @@ def _post_contracts(
     return whole
 
 
-def _counted(
-    listing: Listing, amount: int, multiplier: int, moment: int
-) -> list[tuple[int, int]]:
+def _counted(listing: Listing, amount: int, multiplier: int, moment: int) -> list[tuple[int, int]]:
     """So many contracts of `multiplier`, in those of the moment, and by how much each later
     restatement that is booked changed that; empty where it is no whole number."""
     since = [Terms(multiplier_at(listing, moment), moment)]

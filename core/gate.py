@@ -9,8 +9,10 @@ from msgspec import Struct
 
 from core.effects import PlaceOrder
 from core.events import OrderRequested
-from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, TEN_TO
-from core.state import Listing, State, holding
+from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS, TEN_TO
+from core.state import Account, Listing, Order, State, holding
+
+UNBOUNDED = 1 << 200
 
 
 class Approved(Struct, frozen=True, gc=False):
@@ -56,35 +58,65 @@ class BreakGate:
             ] + [holding(wish.account, listing.settle, "cash")]
         for name in touched:
             drift = state.breaks.get(name)
-            if drift is not None and not self._is_exit(state, wish, listing):
+            if drift is not None and not self._is_exit(state, wish, listing, name):
                 return Refused(
                     "BREAK_OPEN", f"break {drift.number} is open in {name}: only exits pass"
                 )
         return Approved(order)
 
-    def _is_exit(self, state: State, wish: OrderRequested, listing: Listing) -> bool:
-        """At most the smaller of ours and the venue's, signs agreeing, net of other exits."""
-        spot = listing.kind == "spot"
-        if spot:
-            if wish.side != "sell":
-                return False
-            name = holding(wish.account, listing.base, "cash")
-        elif not wish.reduce_only:
+    def _is_exit(self, state: State, wish: OrderRequested, listing: Listing, name: str) -> bool:
+        """Whether it only reduces what is broken: of a spot asset by giving it away, else by flag.
+
+        At most the smaller of ours and the venue's, signs agreeing, net of the other exits.
+        """
+        account = state.accounts[wish.account]
+        if listing.kind == "spot":
+            asset = name.split("/")[2]
+            gives = listing.base if wish.side == "sell" else listing.quote
+            room = _room(state, name)
+            return gives == asset and _given(state, listing, wish) <= room - _working(
+                state, account, asset
+            )
+        if not wish.reduce_only:
             return False
-        else:
-            name = holding(wish.account, wish.instrument, wish.leg)
-        ours = state.holdings.get(name, 0)
-        drift = state.breaks.get(name)
-        theirs = drift.reading.told if drift is not None else ours
-        if ours * theirs <= 0 or (ours > 0) != (wish.side == "sell"):
+        name = holding(wish.account, wish.instrument, wish.leg)
+        if (state.holdings.get(name, 0) > 0) != (wish.side == "sell"):
             return False
-        room = min(abs(ours), abs(theirs))
-        if spot:
-            extra = state.decimals.get(listing.base, ASSET_DECIMALS) - QUANTITY_DECIMALS
-            room = room // TEN_TO[max(0, extra)]
-        for client_order_id in state.accounts[wish.account].working:
+        room = _room(state, name)
+        for client_order_id in account.working:
             order = state.orders[client_order_id]
             same = order.instrument == wish.instrument and order.leg == wish.leg
             if same and order.side == wish.side:
                 room -= order.quantity - order.filled
         return wish.quantity <= room
+
+
+def _room(state: State, name: str) -> int:
+    """The smaller of what we say is held and what the venue says, 0 where the signs differ."""
+    ours = state.holdings.get(name, 0)
+    drift = state.breaks.get(name)
+    theirs = drift.reading.told if drift is not None else ours
+    return min(abs(ours), abs(theirs)) if ours * theirs > 0 else 0
+
+
+def _given(state: State, listing: Listing, order: OrderRequested | Order) -> int:
+    """What a spot order gives away at most, in units of its asset; a market buy has no bound."""
+    left = order.quantity - (order.filled if isinstance(order, Order) else 0)
+    asset = listing.base if order.side == "sell" else listing.quote
+    decimals = state.decimals.get(asset, ASSET_DECIMALS)
+    if order.side == "sell":
+        return left * TEN_TO[decimals] // TEN_TO[QUANTITY_DECIMALS]
+    if not order.price:
+        return UNBOUNDED
+    return left * order.price * TEN_TO[decimals] // TEN_TO[QUANTITY_DECIMALS + PRICE_DECIMALS] + 1
+
+
+def _working(state: State, account: Account, asset: str) -> int:
+    """What the account's working spot orders may give away of an asset, through any instrument."""
+    total = 0
+    for client_order_id in account.working:
+        order = state.orders[client_order_id]
+        listing = account.listings[order.instrument]
+        if (listing.base if order.side == "sell" else listing.quote) == asset:
+            total += _given(state, listing, order)
+    return total

@@ -1,7 +1,7 @@
 """Restatements: a contract's multiplier changes under us, and the venue counts our position anew.
 
-Rule 1. At its time, by the venue's clock, a change brings each leg from q to q x old / new: exactly,
-or not at all and with a break.
+Rule 1. At its time, by the venue's clock, a change brings each leg from q to q x old / new:
+exactly, or not at all and with a break.
 Rule 2. An announced change is booked when its time comes. Terms told without a time are those in
 force when told: they confirm what was announced, or tell that something was not.
 Rule 3. A fill is of the contracts of its own time, whenever it is told (`core.books`).
@@ -84,7 +84,9 @@ def _explains(state: State, listing: Listing, drift: Drift, multiplier: int) -> 
 
 def _arm(state: State, account: Account) -> list[Effect]:
     """Ring when the next announced change comes into force."""
-    due = [each.effective_at for ls in account.listings.values() for each in ls.changes[ls.restated :]]
+    due = [
+        each.effective_at for ls in account.listings.values() for each in ls.changes[ls.restated :]
+    ]
     return [arm(state, f"restate/{account.name}", min(due))] if due else []
 
 
@@ -122,7 +124,9 @@ def _restate_late(
     return effects
 
 
-def _restate(state: State, account: Account, listing: Listing, frame: int, now: int) -> list[Effect]:
+def _restate(
+    state: State, account: Account, listing: Listing, frame: int, now: int
+) -> list[Effect]:
     terms, old = listing.changes[listing.restated], listing.multiplier
     listing.multiplier, listing.effective_at = terms.multiplier, terms.effective_at
     listing.restated += 1

@@ -5,7 +5,8 @@ to do. The `match` below is the table of contents; a new event that nobody handl
 type-check.
 """
 
-from typing import Protocol, assert_never
+from collections.abc import Callable
+from typing import Protocol, TypeVar, assert_never
 
 from core import books, listening, reconcile, restatement, trading
 from core.effects import Effect, RaiseAlert, SetAlarm
@@ -25,6 +26,7 @@ from core.events import (
     FundingPaid,
     HeartbeatHeard,
     InstrumentListed,
+    Leg,
     NodeStarted,
     OpeningSet,
     OpenOrdersReported,
@@ -41,6 +43,8 @@ from core.events import (
 )
 from core.gate import Gate
 from core.state import Account, Cause, Listing, State, count, holding
+
+T = TypeVar("T")
 
 
 class _Told(Protocol):
@@ -128,12 +132,12 @@ def _on_fill(state: State, event: FillReported) -> list[Effect]:
     if account.tells == "progress":
         count(state, f"fills_as_evidence/{account.name}")
         return []
-    booked = books.book_fill(state, account, event, strategy)
+    booked = _try(books.book_fill, state, account, event, strategy)
     count(state, f"fills_{booked}/{account.name}")
     if booked == "echo":
         return []
     if booked not in ("booked", "inexact"):
-        return _strange(state, account, event.instrument, booked, event.frame, event.received_at)
+        return _strange(state, account, event, booked, event.leg)
     cause: Cause = "missing_fill" if order is not None else "external_trade"
     if event.cause in ("liquidation", "adl"):
         cause = "liquidation"
@@ -141,19 +145,20 @@ def _on_fill(state: State, event: FillReported) -> list[Effect]:
         trading.remember_orphan(state, account, event)
     reconcile.on_posted(state, cause, event.frame, event.received_at)
     effects = _inexact(state, account, event) if booked == "inexact" else []
-    return effects + trading.on_filled(state, order, event.quantity)
+    corrects = event.cause == "correction"
+    return effects + trading.on_filled(state, order, event.quantity, moves=not corrects)
 
 
 def _on_progress(state: State, event: ProgressReported) -> list[Effect]:
     account = _heard(state, event)
     order = trading.order_of(state, account, event.client_order_id, event.order_id)
     strategy = order.strategy if order is not None else trading.UNATTRIBUTED
-    booked = books.book_progress(state, account, event, strategy)
+    booked = _try(books.book_progress, state, account, event, strategy)
     count(state, f"progress_{booked}/{account.name}")
-    if booked == "unlisted":
-        return _strange(state, account, event.instrument, booked, event.frame, event.received_at)
     if booked == "echo":
         return []
+    if booked != "booked":
+        return _strange(state, account, event, booked, "net")
     cause: Cause = "missing_fill" if order is not None else "external_trade"
     reconcile.on_posted(state, cause, event.frame, event.received_at)
     return trading.on_progressed(state, order, event)
@@ -163,15 +168,16 @@ def _on_bust(state: State, event: FillBusted) -> list[Effect]:
     account = _heard(state, event)
     order = trading.order_of(state, account, event.client_order_id, event.order_id)
     strategy = order.strategy if order is not None else trading.UNATTRIBUTED
-    booked = books.book_bust(state, account, event, strategy)
+    booked = _try(books.book_bust, state, account, event, strategy)
     count(state, f"busts_{booked}/{account.name}")
     if booked == "echo":
         return []
-    if booked in ("conflict", "unlisted"):
-        return _strange(state, account, event.instrument, booked, event.frame, event.received_at)
+    if booked in ("conflict", "unlisted", "unreadable"):
+        return _strange(state, account, event, booked, event.leg)
     reconcile.on_posted(state, "bust", event.frame, event.received_at)
     effects = _inexact(state, account, event) if booked == "inexact" else []
-    return effects + trading.on_filled(state, order, 0 if booked == "with_fill" else -event.quantity)
+    undone = 0 if booked == "with_fill" else -event.quantity
+    return effects + trading.on_filled(state, order, undone, moves=False)
 
 
 def _on_funding(state: State, event: FundingPaid) -> list[Effect]:
@@ -206,18 +212,35 @@ def _after_cash(
     return []
 
 
+def _try(
+    book: Callable[[State, Account, T, str], books.Booked],
+    state: State,
+    account: Account,
+    event: T,
+    strategy: str,
+) -> books.Booked:
+    """Book, or say that no exact posting can be made of what was told: `step` is total."""
+    try:
+        return book(state, account, event, strategy)
+    except books.UNBOOKABLE:
+        return "unreadable"
+
+
 def _strange(
-    state: State, account: Account, instrument: str, booked: str, frame: int, now: int
+    state: State,
+    account: Account,
+    event: FillReported | FillBusted | ProgressReported,
+    booked: books.Booked,
+    leg: Leg,
 ) -> list[Effect]:
-    """A fill that contradicts a known one, or of an instrument that we do not know."""
-    if booked == "conflict":
-        listing = account.listings[instrument]
-        spot = listing.kind == "spot"
-        name = holding(
-            account.name, listing.base if spot else instrument, "cash" if spot else "net"
-        )
-        return reconcile.conflict(state, account, name, frame, now)
-    text = f"a fill of {instrument}, which is not listed in our books: not booked"
+    """What contradicts a known fill, cannot be booked exactly, or is of an unknown instrument."""
+    if booked != "unlisted":
+        listing = account.listings[event.instrument]
+        name = holding(account.name, event.instrument, leg)
+        if listing.kind == "spot":
+            name = holding(account.name, listing.base, "cash")
+        return reconcile.conflict(state, account, name, event.frame, event.received_at)
+    text = f"a fill of {event.instrument}, which is not listed in our books: not booked"
     return [RaiseAlert(severity="critical", subject=account.name, text=text)]
 
 

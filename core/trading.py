@@ -207,7 +207,10 @@ def on_order_alarm(state: State, name: str, now: int) -> list[Effect]:
     if order is None or order.status in TERMINAL:
         return []
     if order.status not in ("in_flight", "unknown"):
-        return [_query(order)] if order.cancel_wanted else []
+        if not order.cancel_wanted:
+            return []
+        again = arm(state, f"order/{name}", now + ANSWER_NS_MAX)
+        return [_query(order), again]
     effects: list[Effect] = []
     if _move(state, order, "unknown"):
         effects.append(_tell(order))
@@ -286,12 +289,15 @@ def order_of(state: State, account: Account, client_order_id: str, order_id: str
     return order
 
 
-def on_filled(state: State, order: Order | None, quantity: int) -> list[Effect]:
-    """A fill was booked, or undone (then negative): what remains follows, the strategy hears."""
+def on_filled(state: State, order: Order | None, quantity: int, *, moves: bool) -> list[Effect]:
+    """A fill was booked, or undone (then negative): what remains follows, the strategy hears.
+
+    Busts and corrections do not move the order: it is over, or goes on, as the venue says.
+    """
     if order is None:
         return []
     order.filled += quantity
-    return _told_by_fills(state, order)
+    return _told_by_fills(state, order) if moves else [_tell(order)]
 
 
 def remember_orphan(state: State, account: Account, event: FillReported) -> None:

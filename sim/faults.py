@@ -46,7 +46,7 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "fill_after_cancel": ("venue", "", "a cancel is acknowledged, then a fill is told"),
     "fill_after_reject": ("venue", "", "an order is rejected, then fills"),
     "mode_change": ("venue", "ms", "the position mode is changed under us, and back"),
-    "multiplier_change": ("venue", "ms of notice", "the contract multiplier is changed, position restated"),
+    "multiplier_change": ("venue", "ms of notice", "a contract's size changes, legs are restated"),
     "crash": ("node", "ms until it is up again", "the node is killed between two steps"),
     "crash_torn_tail": ("node", "ms until it is up again", "killed; what was not durable is lost"),
 }

@@ -393,7 +393,6 @@ def test_a_conflict_has_no_size_and_is_not_closed_by_the_next_posting() -> None:
     assert books.break_("XRP") == "0"
 
 
-@pytest.mark.xfail(reason="a conflict always names the leg `net`", strict=True)
 def test_a_conflict_in_a_hedged_account_names_the_leg_that_the_fill_touched() -> None:
     books = perp_books(hedged=True)
     for amount in ("1", "2"):
@@ -463,7 +462,6 @@ def test_exits_are_counted_net_of_the_exits_that_are_still_out() -> None:
     assert said == ["sent", "BREAK_OPEN", "sent", "BREAK_OPEN"]
 
 
-@pytest.mark.xfail(reason="the gate nets exits per instrument, not per asset", strict=True)
 def test_exits_of_one_asset_through_two_instruments_are_counted_together() -> None:
     books = broken("950")
     books.tell(spot("XRPUSDT", quote="USDT"))

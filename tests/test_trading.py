@@ -193,7 +193,6 @@ def test_a_refused_cancel_makes_us_ask_what_became_of_the_order() -> None:
     assert names(books.tell(report(name, "acknowledged", at=130, order_id="o"))) == ["CancelOrder"]
 
 
-@pytest.mark.xfail(reason="the alarm of a cancel rings once and is not armed again", strict=True)
 def test_a_cancel_of_which_nothing_is_heard_is_pursued() -> None:
     """Neither the cancel nor the query after it is answered: the order may rest there for ever."""
     books, name = placed("acknowledged")
