@@ -10,7 +10,6 @@ from bench.lanes import Books, builds
 from bench.measure import race
 from bench.rows import Row, not_run
 from bench.stream import Stream
-from core.events import FillReported
 
 PEER = "NautilusTrader's engine"
 
@@ -80,8 +79,7 @@ def times(stream: Stream, rounds: int) -> dict[str, float]:
 
 def times_beside_the_peer(stream: Stream, rounds: int) -> dict[str, float]:
     """Nanoseconds for the fills, alone and with their reports; the peer's for its fills."""
-    books, executions = Books(stream), stream.executions()
-    fills = [event for event in executions if isinstance(event, FillReported)]
+    books, fills, executions = Books(stream), stream.fills(), stream.executions()
     contestants = {"peer": lambda: nautilus.chunks(fills)}
     for build, step in builds().items():
         contestants[f"{build} fills"] = books.lane(step, fills)

@@ -6,6 +6,7 @@ orders.
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,21 +27,19 @@ class Stream(NamedTuple):
 
     def fills(self) -> list[Event]:
         """The fills alone, each as it was told first."""
-        first: dict[tuple[str, str, str, str], Event] = {}
-        for event in self.told:
-            if isinstance(event, FillReported):
-                key = (event.account, event.instrument, event.fill_id, event.side)
-                first.setdefault(key, event)
-        return list(first.values())
+        return [event for event in self.executions() if isinstance(event, FillReported)]
 
     def executions(self) -> list[Event]:
-        """The fills, each with the order report that follows it in its frame."""
-        return [
-            event
-            for fill, report in zip(self.told, self.told[1:], strict=False)
-            if type(fill) is FillReported and report.frame == fill.frame
-            for event in (fill, report)
-        ]
+        """The fills as they were told first, each with the order's report that its frame told."""
+        known: set[tuple[str, str, str, str]] = set()
+        pairs: list[Event] = []
+        for fill, report in pairwise(self.told):
+            if isinstance(fill, FillReported) and not isinstance(report, FillReported):
+                key = (fill.account, fill.instrument, fill.fill_id, fill.side)
+                if key not in known and report.frame == fill.frame:
+                    pairs += (fill, report)
+                known.add(key)
+        return pairs
 
 
 def record(*, quick: bool = False) -> Stream:

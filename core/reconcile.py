@@ -187,7 +187,7 @@ def _differs(state: State, account: Account, reading: Reading, size: int, now: i
     fresh = reading.asked_at > account.backfill.finished_at
     suspect.reading, suspect.size = reading, size
     suspect.reads += 1
-    enough = READS_MAX if _implausible(state, reading) else 2
+    enough = READS_MAX if _implausible(state, reading) else 3 if account.bracketed else 2
     if suspect.survived and fresh and suspect.reads >= (enough if same else READS_MAX):
         return _break(state, account, suspect, now)
     suspect.survived = suspect.survived and same
@@ -195,9 +195,8 @@ def _differs(state: State, account: Account, reading: Reading, size: int, now: i
 
 
 def _older(reading: Reading, than: Reading) -> bool:
-    """Whether a reading says less of now than another: by its as-of, or by when it was asked for."""
-    told = reading.hi - reading.lo <= TICK_NS_MAX and than.hi - than.lo <= TICK_NS_MAX
-    return reading.hi < than.hi if told else reading.asked_at < than.asked_at
+    """Whether a reading reaches less far than another; a stale statement closes nothing."""
+    return reading.hi < than.hi
 
 
 def _implausible(state: State, reading: Reading) -> bool:

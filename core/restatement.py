@@ -21,6 +21,8 @@ def on_told(
     state: State, account: Account, listing: Listing, event: InstrumentListed
 ) -> list[Effect]:
     """The venue told an instrument's terms: an echo mostly, else a change to come or come."""
+    if listing.kind == "spot" or event.multiplier <= 0:
+        return []
     if event.effective_at:
         return _on_dated(state, account, listing, event)
     return _on_undated(state, account, listing, event)
@@ -63,17 +65,20 @@ def _on_undated(
 
 
 def _since(state: State, account: Account, listing: Listing, event: InstrumentListed) -> int:
-    """When a change that nobody announced came into force, derived from what is under suspicion.
+    """When a change that nobody announced came into force: derived, for it was not told.
 
     A leg whose told figure is exactly ours restated was restated when the venue says that it last
-    changed; where no leg shows it, we know of the change since now.
+    changed. Where no leg shows it, the change is taken to follow the last fill that we know.
     """
-    moments = [event.received_at]
+    shown: list[int] = []
+    moved = [listing.effective_at]
     for name in _legs(state, account, listing):
         drift = state.suspects.get(name) or state.breaks.get(name)
         if drift is not None and _explains(state, listing, drift, event.multiplier):
-            moments.append(max(drift.reading.hi, listing.effective_at + 1))
-    return min(moments)
+            shown.append(drift.reading.hi)
+        moved += [entry.occurred_at for entry in state.recent.get(name, ())]
+    since = min(shown) if shown else max(moved) + 1
+    return max(listing.effective_at + 1, min(since, event.received_at))
 
 
 def _explains(state: State, listing: Listing, drift: Drift, multiplier: int) -> bool:

@@ -141,10 +141,10 @@ def _on_fill(state: State, event: FillReported) -> list[Effect]:
     cause: Cause = "missing_fill" if order is not None else "external_trade"
     if event.cause in ("liquidation", "adl"):
         cause = "liquidation"
-    if order is None:
-        trading.remember_orphan(state, account, event)
+    effects = trading.remember_orphan(state, account, event) if order is None else []
     reconcile.on_posted(state, cause, event.frame, event.received_at)
-    effects = _inexact(state, account, event) if booked == "inexact" else []
+    if booked == "inexact":
+        effects += _inexact(state, account, event)
     corrects = event.cause == "correction"
     return effects + trading.on_filled(state, order, event.quantity, moves=not corrects)
 
@@ -293,7 +293,10 @@ def _on_alarm(state: State, event: AlarmRang) -> list[Effect]:
     if what == "statement":
         return listening.on_statement_alarm(state, account, now)
     if what == "backfill":
-        return listening.on_backfill_alarm(state, account, now)
+        return [
+            *listening.on_backfill_alarm(state, account, now),
+            *trading.ask_for_orphans(account),
+        ]
     if what == "silence":
         return listening.on_silence(state, account, now)
     if what == "reopen":
@@ -358,9 +361,13 @@ def _on_account(state: State, event: AccountOpened) -> list[Effect]:
 def _on_listed(state: State, event: InstrumentListed) -> list[Effect]:
     account = state.accounts[event.account]
     known = account.listings.get(event.instrument)
-    if event.frame:
-        # A venue lists much that we do not trade; what we do trade we were told to.
-        return restatement.on_told(state, account, known, event) if known is not None else []
+    if known is None and event.frame:
+        return []  # a venue lists much that we do not trade; what we do trade we were told to
+    if known is not None and known.listing == event.listing:
+        if event.frame or event.effective_at:
+            return restatement.on_told(state, account, known, event)
+        if known.changes:
+            return []  # a deployment tells what it began with; the venue has told more since
     account.listings[event.instrument] = Listing(
         instrument=event.instrument,
         kind=event.kind,

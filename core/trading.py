@@ -115,6 +115,7 @@ def on_order_reported(state: State, account: Account, event: OrderReported) -> l
         order = _adopt(state, event)
         if order is None:
             count(state, f"foreign_orders/{account.name}")
+            account.orphans.pop(event.order_id, None)
             return []
     effects: list[Effect] = []
     if event.order_id and order.order_id != event.order_id:
@@ -285,7 +286,7 @@ def order_of(state: State, account: Account, client_order_id: str, order_id: str
     order = state.orders.get(client_order_id or account.client_ids.get(order_id, ""))
     if order is not None and order_id and not order.order_id:
         order.order_id = order_id
-        account.client_ids[order_id] = order.client_order_id
+        _placed_as(state, account, order)
     return order
 
 
@@ -300,12 +301,25 @@ def on_filled(state: State, order: Order | None, quantity: int, *, moves: bool) 
     return _told_by_fills(state, order) if moves else [_tell(order)]
 
 
-def remember_orphan(state: State, account: Account, event: FillReported) -> None:
-    """A fill of an unknown order that may yet prove to be ours."""
+def remember_orphan(state: State, account: Account, event: FillReported) -> list[Effect]:
+    """A fill of an order that we do not know by the venue's id, and that may be ours: ask."""
     if event.client_order_id or not event.order_id:
-        return
+        return []
     orphan = Orphan(event.instrument, event.quantity, tuple(state.posted))
-    account.orphans.setdefault(event.order_id, []).append(orphan)
+    known = account.orphans.setdefault(event.order_id, [])
+    known.append(orphan)
+    return [_whose(account, event.order_id, orphan)] if len(known) == 1 else []
+
+
+def ask_for_orphans(account: Account) -> list[Effect]:
+    """Ask again after those whose answer never came."""
+    return [_whose(account, order_id, known[0]) for order_id, known in account.orphans.items()]
+
+
+def _whose(account: Account, order_id: str, orphan: Orphan) -> Effect:
+    return QueryOrder(
+        account=account.name, client_order_id="", order_id=order_id, instrument=orphan.instrument
+    )
 
 
 def on_progressed(state: State, order: Order | None, event: ProgressReported) -> list[Effect]:

@@ -217,7 +217,7 @@ class Oracle:
         doubt: Decimal,
         oldest: int,
     ) -> bool:
-        """Whether the old part of the difference is named, and of the young none or the first ones."""
+        """Whether the old part of the difference is named, with none or some of the young."""
         size = named if named is not None else ZERO
         old, young = wrong, []
         for fact, born in unbooked.values():
@@ -235,11 +235,13 @@ class Oracle:
         return False
 
     def on_break(self, name: str) -> None:
-        """A break was opened: it is a false alarm where our books are right."""
+        """A break was opened: a false alarm where our books are right, or only the wire is slow."""
         books = self.books
         assert books is not None, "a break is opened by a node that lives"
-        truth = self._truth.totals.get(name, ZERO)
-        if abs(truth - books.figure(name)) <= books.doubt(name) and not self._unbooked.get(name):
+        unbooked = [fact for fact, _ in self._unbooked.get(name, {}).values()]
+        wrong = self._truth.totals.get(name, ZERO) - books.figure(name)
+        wrong -= sum((fact.deltas[name] for fact in unbooked), ZERO)
+        if abs(wrong) <= books.doubt(name) and all(fact.on_wire for fact in unbooked):
             self.false_alarms.append(name)
 
     # --- drift -----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from sim.truth import Truth
 from venues.exchange import Exchange, Habits, Terms
-from venues.okx_swap.simulated import Words, movement_key
+from venues.okx_swap.simulated import Words, movement_key, terms_told
 from venues.simulated import Asked
 
 DIALECT = "okx_swap"
@@ -30,6 +30,8 @@ UNSAMPLED = {
     "order push, new": "only samples of orders that filled; shaped as those, nothing filled",
     "bills": "no sample of /api/v5/account/bills",
     "config": "no sample of /api/v5/account/config",
+    "instrument push": "no sample of the instruments channel; shaped as documented",
+    "instrument": "no sample of /api/v5/public/instruments; shaped as documented",
     "order refused": "no sample of a refusal; shaped as the row of an order placed",
     "order unknown": "no sample of an error",
     "notice": "no sample of the notice that the connection will be closed",
@@ -120,6 +122,9 @@ class Ear:
     def on_bust(self, trade: object, bust_id: str, facts: object) -> None:
         pass
 
+    def on_terms(self, symbol: str, facts: object) -> None:
+        pass
+
     exchange: Exchange
 
 
@@ -165,7 +170,11 @@ def frames() -> dict[str, bytes]:
     forced = [body for body in ear.said if b'"category":"full_liquidation"' in body][-1]
     exchange.pay_funding("BTC-USDT-SWAP", Decimal("0.0001"))
     page: dict[str, object] = {"instId": "BTC-USDT-SWAP", "limit": "100"}
+    exchange.announce("BTC-USDT-SWAP", Decimal("0.001"), NOW_MS + 60_000)
+    terms = {"instType": "SWAP", "instId": "BTC-USDT-SWAP"}
     return {
+        "instrument push": terms_told(exchange, "BTC-USDT-SWAP")[0],
+        "instrument": ask(words, exchange, "GET", "public/instruments", dict(terms)),
         "order push, new": new,
         "order push, trade": bought,
         "order push, adl": adl,

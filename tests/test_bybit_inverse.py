@@ -186,12 +186,13 @@ def test_a_size_is_signed_by_its_side() -> None:
     )
 
 
-def test_a_read_wallet_has_no_time_and_a_pushed_one_its_messages() -> None:
+def test_a_read_wallet_is_as_of_its_answers_stamp_and_a_pushed_one_of_its_messages() -> None:
     coin = {"coin": "BTC", "walletBalance": "9.5", "equity": "11"}
     about = FetchStatement(account=ACCOUNT, kind="balances")
     (read,) = answer(about, {"list": [{"accountType": "UNIFIED", "coin": [coin]}]})
     assert isinstance(read, StatementReported)
-    assert (read.rows, read.as_of) == ((StatementRow("BTC", "cash", 950_000_000),), 0)
+    assert read.rows == (StatementRow("BTC", "cash", 950_000_000),)
+    assert (read.as_of, read.as_of_step) == (5_000_000 * MS, 50 * MS)
     message = {"topic": "wallet", "creationTime": 1_700_000_000_130, "data": [{"coin": [coin]}]}
     (pushed,) = stream(message)
     assert isinstance(pushed, StatementReported)

@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from core.effects import (
     CancelOrder,
     Effect,
     FetchFills,
+    FetchInstruments,
     FetchLedger,
     FetchOpenOrders,
     FetchStatement,
@@ -386,15 +389,71 @@ def test_the_configuration_tells_the_mode() -> None:
         assert told.hedged is hedged  # type: ignore[union-attr]
 
 
-def test_an_instrument_tells_its_contract() -> None:
-    line = {
+def listed(**changed: Any) -> dict[str, Any]:
+    """A row of the instruments channel and of GET /api/v5/public/instruments, as documented."""
+    return {
         "instId": SWAP, "instType": "SWAP", "uly": "BTC-USDT", "baseCcy": "", "quoteCcy": "",
-        "settleCcy": "USDT", "ctType": "linear", "ctVal": "0.01", "ctMult": "1",
+        "settleCcy": "USDT", "ctType": "linear", "ctVal": "0.01", "ctMult": "1", "ctValCcy": "BTC",
+        "state": "live", "tickSz": "0.1", "lotSz": "0.01", "upcChg": [], **changed,
     }  # fmt: skip
-    (told,) = stream({"arg": {"channel": "instruments"}, "data": [line]})
+
+
+def change(param: str, value: str, at_ms: int) -> dict[str, str]:
+    return {"param": param, "newValue": value, "effTime": str(at_ms)}
+
+
+def test_an_instrument_tells_its_contract() -> None:
+    """Since when the size in force holds is not told."""
+    (told,) = stream({"arg": {"channel": "instruments"}, "data": [listed()]})
     assert isinstance(told, InstrumentListed)
     assert (told.base, told.quote, told.settle) == ("BTC", "USDT", "USDT")
-    assert (told.kind, told.multiplier) == ("linear", 1_000_000)
+    assert (told.kind, told.multiplier, told.effective_at) == ("linear", 1_000_000, 0)
+
+
+@pytest.mark.parametrize(
+    ("row", "sizes"),
+    [
+        (listed(), [(1_000_000, 0)]),
+        (listed(ctMult="10"), [(10_000_000, 0)]),
+        # a change to come, with its time in milliseconds
+        (
+            listed(upcChg=[change("ctVal", "0.001", 1704876947000)]),
+            [(1_000_000, 0), (100_000, 1704876947000 * MS)],
+        ),
+        # of several the next one; both factors of one moment together
+        (
+            listed(
+                upcChg=[change("ctVal", "0.1", 9000), change("ctVal", "1", 8000),
+                        change("ctMult", "5", 8000)]
+            ),
+            [(1_000_000, 0), (500_000_000, 8000 * MS)],
+        ),
+        # what is no matter of the contract's size
+        (listed(upcChg=[change("tickSz", "0.0001", 8000)]), [(1_000_000, 0)]),
+        (listed(upcChg=None), [(1_000_000, 0)]),
+    ],
+)  # fmt: skip
+def test_a_contracts_size_and_its_next_change_are_told(
+    row: dict[str, Any], sizes: list[tuple[int, int]]
+) -> None:
+    about = FetchInstruments(account=ACCOUNT, instrument=SWAP)
+    for events in (
+        answer(about, {"code": "0", "data": [row], "msg": ""}),
+        stream({"arg": {"channel": "instruments", "instType": "SWAP"}, "data": [row]}),
+    ):
+        assert [(e.multiplier, e.effective_at) for e in events] == sizes  # type: ignore[union-attr]
+
+
+def test_terms_that_cannot_be_read_are_asked_for_again() -> None:
+    about = FetchInstruments(account=ACCOUNT, instrument=SWAP)
+    assert request(about).path == "/api/v5/public/instruments"
+    assert request(about).params == {"instType": "SWAP", "instId": SWAP}
+    for row in (listed(ctVal="-1"), listed(ctVal="0.00000001", ctMult="0.1"), listed(ctVal="0")):
+        (failed,) = answer(about, {"code": "0", "data": [row], "msg": ""})
+        assert isinstance(failed, RequestFailed)
+        assert failed.about == f"instruments:{SWAP}"
+    unpriced = answer(about, {"code": "0", "data": [listed(ctVal="", state="preopen")], "msg": ""})
+    assert isinstance(unpriced[0], FrameDismissed)
 
 
 def test_a_leg_is_closed_by_side_and_leg_not_by_a_flag() -> None:

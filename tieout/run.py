@@ -19,7 +19,7 @@ from sim.oracle import Drifted
 from tieout import market as markets
 from tieout.outcome import Claim, Found, Outcome, Sample
 from tieout.simulation import EPOCH_NS, SECOND, Simulation, View
-from tieout.truths import money_differences
+from tieout.truths import money_differences, order_differences
 
 SAMPLES_MAX = 400
 
@@ -32,7 +32,11 @@ STANDARD = tuple(
         ("holdings equal the truth to the unit", "differences.holdings"),
         ("fees, funding, profit and traded value equal the truth to the unit", "differences.money"),
         ("nothing was asked of a venue that the journal does not hold", "unjournaled_effects"),
+        ("no order is sent twice", "orders_sent_twice"),
+        ("once healed, orders stand as their venue says", "differences.orders"),
         ("once healed, no break stays open", "open_breaks"),
+        ("once healed, nothing is suspected", "open_suspects"),
+        ("once exact values are told, nothing is in doubt", "in_doubt"),
     )
 )
 
@@ -96,7 +100,11 @@ def conclude(simulation: Simulation, store: MemoryStore, samples: list[Sample]) 
     assert node is not None, "the healed world has the node up"
     found = [_found(drift) for drift in simulation.oracle.drifted.values()]
     summary = summarise(simulation, store, node.state)
-    claims = [judge(spec, summary) for spec in (*STANDARD, *simulation.scenario.claims)]
+    specs = [*STANDARD, *simulation.scenario.claims]
+    if simulation.duration_ns < int(simulation.scenario.duration_s * SECOND):
+        # A short form has less of everything: that enough of it happened is the long form's claim.
+        specs = [spec for spec in specs if spec.at_least is None]
+    claims = [judge(spec, summary) for spec in specs]
     summary["claims"] = [
         {"claim": c.claim, "held": c.held, "figure": c.figure, "bound": c.bound} for c in claims
     ]
@@ -118,7 +126,9 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
     """The figures of DESIGN §12."""
     oracle, world = simulation.oracle, simulation.world
     holdings = oracle.differences()
-    money = money_differences([site.venue.exchange for site in simulation.sites], state)
+    exchanges = [site.venue.exchange for site in simulation.sites]
+    money = money_differences(exchanges, state, simulation.host.strategy_of)
+    orders = order_differences(exchanges, state)
     events = sum(1 for record in store.committed if record.kind == "event")
     return {
         "scenario": simulation.scenario.name,
@@ -148,12 +158,15 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "differences": {
             "holdings": len(holdings),
             "money": len(money),
+            "orders": len(orders),
             "detail": [
                 {"what": name, "truth": str(pair[0]), "books": str(pair[1])}
-                for name, pair in [*holdings.items(), *money.items()][:20]
+                for name, pair in [*holdings.items(), *money.items(), *orders.items()][:20]
             ],
         },
         "unjournaled_effects": unjournaled(simulation, store),
+        "orders_sent_twice": sum(times > 1 for times in simulation.host.placed.values()),
+        "in_doubt": sum(doubt != 0 for doubt in state.doubts.values()),
         # Not measured before risk and settlement are built: null is not zero.
         "limit_breaches": None,
         "passive_breaches": None,

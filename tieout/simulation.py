@@ -235,7 +235,8 @@ class Host:
         self._gate = BreakGate()
         self.node: Node | None = None
         self.quiet = False
-        self.placed: dict[str, None] = {}
+        self.placed: dict[str, int] = {}
+        self.strategy_of: dict[str, str] = {}
         self.crashes = 0
         self._commit_due = False
         self._connectors: dict[str, Connector] = {}
@@ -378,12 +379,14 @@ class Host:
                 at = max(effect.at, self._world.now)
                 self._world.call_at(at, self._ring, self._life, effect.alarm, effect.at)
             case TellStrategy():
+                self.strategy_of.setdefault(effect.client_order_id, effect.strategy)
                 strategy = self._strategies.get(effect.strategy)
                 if strategy is not None:
                     self._wish(strategy.on_order(effect, self._world.now))
             case _:
                 if isinstance(effect, PlaceOrder):
-                    self.placed[effect.client_order_id] = None
+                    name = effect.client_order_id
+                    self.placed[name] = self.placed.get(name, 0) + 1
                 account = getattr(effect, "account", None)
                 if account is not None:
                     self._connectors[account].perform(effect)

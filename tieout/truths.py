@@ -1,60 +1,105 @@
-"""The venues' own sums of fees, funding, realised profit and traded value, beside our books'.
+"""The venues' own sums and orders, beside those of our books, when a run is over.
 
-Holdings alone would hide two errors that cancel; these are summed from each exchange's trades and
-movements, per account, instrument and asset, and held against the figures of all strategies.
+Holdings alone would hide two errors that cancel: fees, funding, realised profit and traded value are
+summed from each exchange's trades and movements, per account, instrument and asset, and for each
+strategy; orders are held against the venue's tickets.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal, Inexact
 
-from core.money import ASSET_DECIMALS
+from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS
 from core.state import State
-from venues.exchange import Exchange
+from venues.exchange import Exchange, Trade
 
 ZERO = Decimal(0)
 EXACT = Context(prec=60, traps=[Inexact])
 PURPOSES = ("fee", "funding", "realised", "value")
+UNATTRIBUTED = "unattributed"
+Sums = dict[str, Decimal]
 
 
 def money_differences(
-    exchanges: Sequence[Exchange], state: State
+    exchanges: Sequence[Exchange], state: State, strategy_of: Mapping[str, str]
 ) -> dict[str, tuple[Decimal, Decimal]]:
-    """Each sum in which truth and books differ: "account/instrument/purpose/asset"."""
-    truth: dict[str, Decimal] = {}
+    """Each sum in which truth and books differ: "strategy/account/instrument/purpose/asset".
+
+    `strategy_of` says who asked for an order, by its client order id.
+    """
+    truth: Sums = {}
     for exchange in exchanges:
-        _sum_exchange(exchange, truth)
+        _sum_exchange(exchange, strategy_of, truth)
     books = _sum_books(state)
     names = dict.fromkeys([*truth, *books])
     pairs = {name: (truth.get(name, ZERO), books.get(name, ZERO)) for name in names}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def _sum_exchange(exchange: Exchange, truth: dict[str, Decimal]) -> None:
-    def add(symbol: str, purpose: str, asset: str, amount: Decimal) -> None:
-        name = f"{exchange.account}/{symbol}/{purpose}/{asset}"
-        truth[name] = truth.get(name, ZERO) + amount
-
-    for symbol, trades in exchange.trades.items():
-        terms = exchange.terms[symbol]
+def _sum_exchange(exchange: Exchange, strategy_of: Mapping[str, str], truth: Sums) -> None:
+    for trades in exchange.trades.values():
         for trade in trades:
             if not trade.busted:
-                add(symbol, "fee", trade.fee_asset, -trade.fee)
-                if terms.model != "spot":
-                    add(symbol, "realised", terms.settle, trade.realised)
-                    value = -trade.value if trade.side == "buy" else trade.value
-                    add(symbol, "value", terms.settle, value)
-    for movement in exchange.movements:
-        if movement.kind == "funding":
-            add(movement.symbol, "funding", movement.asset, movement.amount)
+                strategy = strategy_of.get(trade.ticket.client_id, UNATTRIBUTED)
+                _sum_trade(exchange, trade, strategy, truth)
+    for move in exchange.movements:
+        if move.kind == "funding":
+            prefix = f"{UNATTRIBUTED}/{exchange.account}/{move.symbol}"
+            _add(truth, f"{prefix}/funding/{move.asset}", move.amount)
 
 
-def _sum_books(state: State) -> dict[str, Decimal]:
-    sums: dict[str, Decimal] = {}
+def _sum_trade(exchange: Exchange, trade: Trade, strategy: str, truth: Sums) -> None:
+    terms = exchange.terms[trade.ticket.symbol]
+    prefix = f"{strategy}/{exchange.account}/{terms.symbol}"
+    _add(truth, f"{prefix}/fee/{trade.fee_asset}", -trade.fee)
+    if terms.model != "spot":
+        _add(truth, f"{prefix}/realised/{terms.settle}", trade.realised)
+        value = -trade.value if trade.side == "buy" else trade.value
+        _add(truth, f"{prefix}/value/{terms.settle}", value)
+
+
+def _add(sums: Sums, name: str, amount: Decimal) -> None:
+    sums[name] = sums.get(name, ZERO) + amount
+
+
+def _sum_books(state: State) -> Sums:
+    sums: Sums = {}
     for name, units in state.figures.items():
         parts = name.split("/")
         if len(parts) == 6 and parts[4] in PURPOSES:
-            asset = parts[5]
-            scale = state.decimals.get(asset, ASSET_DECIMALS)
-            key = "/".join(parts[1:])
-            sums[key] = sums.get(key, ZERO) + EXACT.scaleb(Decimal(units), -scale)
+            scale = state.decimals.get(parts[5], ASSET_DECIMALS)
+            _add(sums, name, EXACT.scaleb(Decimal(units), -scale))
     return sums
+
+
+def order_differences(exchanges: Sequence[Exchange], state: State) -> dict[str, tuple[str, str]]:
+    """Each order that does not stand as its venue's ticket does: over or working, and how filled.
+
+    What never reached the venue must be over in our books; how the two name an end may differ.
+    """
+    tickets = {t.client_id: t for e in exchanges for t in e.tickets.values() if t.client_id}
+    filled = _filled(exchanges)
+    different = {}
+    for name, order in state.orders.items():
+        ticket = tickets.get(name)
+        alive = ticket is not None and ticket.alive
+        truth = _stand(filled.get(name, ZERO), working=alive)
+        ours = EXACT.scaleb(Decimal(order.filled), -QUANTITY_DECIMALS)
+        books = _stand(ours, working=name in state.accounts[order.account].working)
+        if truth != books:
+            different[f"order {name}"] = (truth, f"{books} ({order.status})")
+    return different
+
+
+def _filled(exchanges: Sequence[Exchange]) -> Sums:
+    """What each order's fills add up to, those that were undone left out."""
+    sums: Sums = {}
+    for exchange in exchanges:
+        for trades in exchange.trades.values():
+            for trade in trades:
+                if not trade.busted:
+                    _add(sums, trade.ticket.client_id, trade.quantity)
+    return sums
+
+
+def _stand(filled: Decimal, *, working: bool) -> str:
+    return f"{'working' if working else 'over'}, {filled.normalize():f} filled"

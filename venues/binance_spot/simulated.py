@@ -288,7 +288,9 @@ def _kind(ticket: Ticket) -> str:
 
 
 def _find(exchange: Exchange, params: dict[str, Any]) -> Ticket:
-    ticket = exchange.by_client.get(params["origClientOrderId"])
+    ticket = exchange.by_client.get(params.get("origClientOrderId", ""))
+    if "orderId" in params:
+        ticket = exchange.tickets.get(params["orderId"])
     if ticket is None:
         raise Refusal("unknown_order")
     return ticket

@@ -75,6 +75,8 @@ def _order(effect: PlaceOrder) -> dict[str, object]:
 
 
 def _by_id(effect: CancelOrder | QueryOrder) -> dict[str, object]:
+    if not effect.client_order_id:
+        return {"symbol": effect.instrument, "orderId": effect.order_id}
     return {"symbol": effect.instrument, "origClientOrderId": effect.client_order_id}
 
 

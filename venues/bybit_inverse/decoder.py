@@ -100,6 +100,8 @@ RATE_LIMITED = (403, 429)
 LINES_OF_TRADES = ("TRADE", "LIQUIDATION", "ADL", "DELIVERY")
 WINDOW_MS = 7 * 24 * 3600 * 1000
 OVERLAP_MS = 5_000
+# How much older than its stamp a wallet's reading may be.
+READ_MS = 50
 
 
 def decode(frame: Frame, decimals: Decimals) -> list[Event]:
@@ -225,7 +227,7 @@ def _answer(frame: Frame, decimals: Decimals) -> list[Event]:
         case FetchOpenOrders():
             return _open_orders(frame, result)
         case FetchStatement():
-            return _read_statement(frame, about, result, decimals)
+            return _read_statement(frame, about, told, decimals)
         case FetchFills():
             return _executions(frame, about, told, decimals)
         case FetchLedger():
@@ -322,12 +324,16 @@ def _open_orders(frame: Frame, result: Json) -> list[Event]:
 
 
 def _read_statement(
-    frame: Frame, about: FetchStatement, result: Json, decimals: Decimals
+    frame: Frame, about: FetchStatement, told: Json, decimals: Decimals
 ) -> list[Event]:
+    result = told["result"]
     if about.kind == "balances":
-        # No line has a time: they hold somewhere between question and answer.
+        # No line has a time: they were read shortly before the answer was stamped.
         coins = [coin for wallet in result["list"] for coin in wallet["coin"]]
-        return [_statement(frame, "balances", _cash_rows(coins, decimals), complete=True)]
+        rows, at = _cash_rows(coins, decimals), int(told["time"]) * MS
+        return [
+            _statement(frame, "balances", rows, complete=True, as_of=at, as_of_step=READ_MS * MS)
+        ]
     lines: list[Json] = result["list"]
     rows = tuple(_position_row(line) for line in lines)
     complete = len(lines) < POSITIONS_PER_PAGE
@@ -341,6 +347,7 @@ def _statement(
     *,
     complete: bool,
     as_of: int = 0,
+    as_of_step: int = MS,
 ) -> Event:
     return StatementReported(
         received_at=frame.received_at,
@@ -350,7 +357,7 @@ def _statement(
         rows=rows,
         asked_at=frame.asked_at or frame.received_at,
         as_of=as_of,
-        as_of_step=MS,
+        as_of_step=as_of_step,
         complete=complete,
     )
 

@@ -292,8 +292,9 @@ def _listed(
 
 
 def _multiplier(size: dict[str, str]) -> int:
-    multiplier, rest = divmod(quantity(size["ctVal"]) * quantity(size["ctMult"]), QUANTITY_ONE)
-    if rest or multiplier <= 0:
+    product = quantity(size["ctVal"]) * quantity(size["ctMult"])
+    multiplier: int = product // QUANTITY_ONE
+    if product % QUANTITY_ONE or multiplier <= 0:
         raise Unreadable(f"a contract of {size} is none that our scale holds")
     return multiplier
 

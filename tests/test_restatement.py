@@ -1,0 +1,294 @@
+"""A contract's size changes under us: legs are restated at the venue's time, fills keep theirs.
+
+In these stories a contract of BTC-PERP is 0.01 BTC at first and 0.001 BTC from second 10 on; ten
+times as many are then the same position. Where nothing else is said the fills cost 50,000.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from core.effects import FetchInstruments
+from core.events import Event, FillReported, InstrumentListed, RequestFailed
+from core.money import quantity
+from tests.facts import (
+    PERP,
+    Books,
+    bust,
+    fill,
+    linear,
+    ms,
+    only,
+    opened,
+    page,
+    started,
+    statement,
+    stream,
+)
+
+AT = 10_000
+SWAP = "BTC-PERP"
+
+
+def begun(**account: Any) -> Books:
+    books = Books()
+    books.tell(started(), opened(PERP, instruments=True, **account), linear())
+    return books
+
+
+def terms(multiplier: str, *, heard: int, at: int | None = None) -> InstrumentListed:
+    """The venue tells the terms in force or, with a time, a change."""
+    return InstrumentListed(
+        received_at=ms(heard), frame=7, account=PERP, instrument=SWAP, kind="linear", base="BTC",
+        quote="USDT", settle="USDT", multiplier=quantity(multiplier),
+        effective_at=0 if at is None else ms(at),
+    )  # fmt: skip
+
+
+def traded(
+    fill_id: str, side: Any, amount: str, *, at: int, heard: int | None = None, **more: Any
+) -> FillReported:
+    terms: dict[str, Any] = {"account": PERP, "instrument": SWAP, **more}
+    return fill(fill_id, side, amount, "50000", at=at, heard=heard, **terms)
+
+
+def positions(rows: dict[str, str], *, as_of: int, heard: int) -> Event:
+    return statement(rows, as_of=as_of, heard=heard, account=PERP, kind="positions")
+
+
+def held(books: Books, leg: str = "net") -> str:
+    return books.hold(SWAP, leg, PERP)
+
+
+def value(books: Books) -> str:
+    return books.figure(f"unattributed/{PERP}/{SWAP}/value/USDT")
+
+
+def restated(books: Books, leg: str = "net") -> str:
+    return books.figure(f"unattributed/{PERP}/{SWAP}/restated/{leg}")
+
+
+ANNOUNCED = terms("0.001", heard=2000, at=AT)
+BOUGHT = traded("1", "buy", "3", at=1000)  # 0.03 BTC: 3 contracts, 30 afterwards
+
+
+# --- when it is told -----------------------------------------------------------------------------
+
+
+def test_an_announced_change_is_booked_when_its_time_comes() -> None:
+    books = begun()
+    books.tell(BOUGHT, ANNOUNCED)
+    assert held(books) == "3"
+    books.ring(f"restate/{PERP}")
+    assert (held(books), restated(books), value(books)) == ("30", "27", "-1500")
+    assert f"restated:{SWAP}:100000:{ms(AT)}" in books.account(PERP).seen
+
+
+def test_each_leg_is_restated() -> None:
+    books = begun(hedged=True)
+    books.tell(
+        traded("1", "buy", "3", at=1000, leg="long"),
+        traded("2", "sell", "0.5", at=1100, leg="short"),
+    )
+    books.tell(ANNOUNCED)
+    books.ring(f"restate/{PERP}")
+    assert (held(books, "long"), held(books, "short")) == ("30", "-5")
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        terms("0.001", heard=11_000, at=AT),
+        terms("0.001", heard=11_000),
+        terms("0.01", heard=11_000),  # an answer that was on its way since before
+        terms("0.01", heard=40_000, at=AT - 5000),  # older than the last change: shown, not booked
+        terms("0", heard=40_000),
+    ],
+)
+def test_told_again_it_changes_nothing(echo: InstrumentListed) -> None:
+    books = begun()
+    books.tell(BOUGHT, ANNOUNCED, ANNOUNCED)
+    books.ring(f"restate/{PERP}")
+    books.tell(echo)
+    assert (held(books), restated(books)) == ("30", "27")
+
+
+def test_a_change_that_is_postponed_comes_once() -> None:
+    books = begun()
+    books.tell(BOUGHT, ANNOUNCED, terms("0.001", heard=3000, at=AT + 5000))
+    assert books.state.alarms[f"restate/{PERP}"] == ms(AT + 5000)
+    books.ring(f"restate/{PERP}")
+    assert held(books) == "30"
+
+
+def test_terms_in_force_confirm_what_was_announced() -> None:
+    """Our clock may be behind the venue's: what is told as in force need not wait for the alarm."""
+    books = begun(clock_error_ns=20_000_000)
+    books.tell(BOUGHT, ANNOUNCED, terms("0.001", heard=AT - 500))
+    assert held(books) == "3"
+    books.tell(terms("0.001", heard=AT - 10))
+    assert held(books) == "30"
+
+
+def test_there_and_back() -> None:
+    books = begun()
+    books.tell(BOUGHT, ANNOUNCED)
+    books.ring(f"restate/{PERP}")
+    books.tell(traded("2", "buy", "1", at=15_000), terms("0.01", heard=16_000, at=40_000))
+    books.ring(f"restate/{PERP}")
+    assert held(books) == "3.1"
+    assert value(books) == "-1550"
+
+
+def test_what_does_not_come_out_even_is_a_break_and_not_booked() -> None:
+    books = begun()
+    books.tell(BOUGHT, terms("0.007", heard=2000, at=AT))
+    books.ring(f"restate/{PERP}")
+    assert held(books) == "3"
+    assert books.break_(SWAP, "net", PERP) == "0"
+
+
+# --- fills on either side ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("told", "holds", "worth"),
+    [
+        # before the change, told before and after it
+        (traded("2", "buy", "2", at=AT - 1), "50", "-2500"),
+        (traded("2", "buy", "2", at=AT - 1, heard=12_000), "50", "-2500"),
+        # after it
+        (traded("2", "buy", "2", at=AT), "32", "-1600"),
+        # undone after it, in the contracts of its own time
+        (bust(BOUGHT, at=12_000), "0", "0"),
+        (bust(BOUGHT, at=5_000), "0", "0"),
+        # undone although it was never told
+        (bust(traded("9", "buy", "4", at=500), at=12_000), "30", "-1500"),
+    ],
+)
+def test_a_fill_is_of_the_contracts_of_its_own_time(told: Event, holds: str, worth: str) -> None:
+    """Whatever is heard first: the fill or the change."""
+    for late in (False, True):
+        books = begun()
+        books.tell(BOUGHT, ANNOUNCED)
+        if late:
+            books.ring(f"restate/{PERP}")
+        books.tell(told)
+        if not late:
+            books.ring(f"restate/{PERP}")
+        assert (held(books), value(books)) == (holds, worth), late
+        books.tell(told, BOUGHT)
+        assert held(books) == holds, "an echo"
+        assert not books.doubted()
+
+
+def test_a_fill_of_the_second_contract_is_undone_in_the_third() -> None:
+    books = begun()
+    later = traded("2", "buy", "20", at=15_000)  # 0.02 BTC
+    books.tell(ANNOUNCED)
+    books.ring(f"restate/{PERP}")
+    books.tell(later, terms("0.01", heard=16_000, at=40_000))
+    books.ring(f"restate/{PERP}")
+    assert held(books) == "2"
+    books.tell(bust(later, at=41_000))
+    assert (held(books), value(books)) == ("0", "0")
+
+
+def test_a_late_fill_that_does_not_come_out_even_is_booked_as_told_and_shown() -> None:
+    books = begun()
+    books.tell(terms("0.03", heard=2000, at=AT))
+    books.ring(f"restate/{PERP}")
+    books.tell(traded("1", "buy", "1", at=1000, heard=12_000))
+    assert held(books) == "1"
+    assert books.break_(SWAP, "net", PERP) == "0"
+
+
+def test_a_strategys_share_is_restated_with_the_leg() -> None:
+    books = begun()
+    for name, amount in (("a", "1"), ("b", "2")):
+        books.state.figures[f"{name}/{PERP}/{SWAP}/position/net"] = quantity(amount)
+    books.state.holdings[f"{PERP}/{SWAP}/net"] = quantity("3")
+    books.tell(ANNOUNCED)
+    books.ring(f"restate/{PERP}")
+    assert books.figure(f"a/{PERP}/{SWAP}/restated/net") == "9"
+    assert books.figure(f"b/{PERP}/{SWAP}/restated/net") == "18"
+    assert held(books) == "30"
+
+
+# --- statements ----------------------------------------------------------------------------------
+
+
+def test_a_statement_is_judged_in_the_contracts_of_its_as_of() -> None:
+    books = begun()
+    books.tell(BOUGHT, ANNOUNCED)
+    books.ring(f"restate/{PERP}")
+    books.tell(positions({f"{SWAP}/net": "3"}, as_of=AT - 1, heard=12_000))
+    books.tell(positions({f"{SWAP}/net": "30"}, as_of=AT, heard=13_000))
+    assert not books.doubted()
+
+
+def suspicious() -> Books:
+    """Nobody announced it; a statement disagrees, and the venue is asked for the terms."""
+    books = begun()
+    books.tell(BOUGHT, positions({f"{SWAP}/net": "30"}, as_of=AT, heard=30_000))
+    effects = books.ring(f"readings/{PERP}")
+    assert books.suspect(SWAP, "net", PERP) == "27"
+    assert only(FetchInstruments, effects) == [FetchInstruments(account=PERP, instrument=SWAP)]
+    return books
+
+
+def test_a_suspect_that_a_restatement_explains_closes_with_that_cause() -> None:
+    """Terms without a time: the leg that shows the change says since when."""
+    books = suspicious()
+    books.tell(terms("0.001", heard=30_500))
+    assert held(books) == "30"
+    assert f"restated:{SWAP}:100000:{ms(AT)}" in books.account(PERP).seen
+    assert books.endings() == [("multiplier", "evidence booked")]
+    assert not books.doubted()
+
+
+def test_a_change_that_nobody_announced_follows_the_last_fill() -> None:
+    books = begun()
+    books.tell(BOUGHT, terms("0.001", heard=30_000))
+    books.tell(positions({f"{SWAP}/net": "30"}, as_of=AT, heard=31_000))
+    assert (held(books), books.doubted()) == ("30", False)
+
+
+def test_fills_valued_before_the_change_was_known_are_shown() -> None:
+    """Counted rightly, valued wrongly, and not in silence."""
+    books = begun()
+    books.tell(BOUGHT, traded("2", "buy", "2", at=AT + 5), terms("0.001", heard=12_000, at=AT))
+    assert held(books) == "32"
+    assert books.break_(SWAP, "net", PERP) == "0"
+    assert books.state.counts[f"restated_late/{PERP}"] == 1
+
+
+# --- asking --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_terms_are_asked_for_where_the_venue_can_be_asked(*, asked: bool) -> None:
+    """On a new epoch, with each scheduled back-fill, and again where it failed."""
+    books = Books()
+    books.tell(started(), opened(PERP, instruments=asked), linear())
+    wanted = [FetchInstruments(account=PERP, instrument=SWAP)] if asked else []
+    assert only(FetchInstruments, books.tell(stream(account=PERP))) == wanted
+    books.tell(page(SWAP, "", at=100, account=PERP))
+    assert only(FetchInstruments, books.ring(f"backfill/{PERP}")) == wanted
+    failed = RequestFailed(
+        received_at=ms(31_000), account=PERP, about=f"instruments:{SWAP}", reason="", asked_at=0
+    )
+    if asked:
+        books.tell(failed)
+        assert only(FetchInstruments, books.ring(f"retry/{PERP}/instruments:{SWAP}")) == wanted
+
+
+def test_what_a_deployment_began_with_does_not_undo_what_the_venue_told() -> None:
+    books = begun()
+    books.tell(BOUGHT, ANNOUNCED)
+    books.ring(f"restate/{PERP}")
+    books.tell(linear())
+    assert held(books) == "30"
+    assert books.account(PERP).listings[SWAP].multiplier == quantity("0.001")
