@@ -32,6 +32,7 @@ from core.state import (
 
 Verdict = Literal["agrees", "weak", "differs", "inconclusive"]
 READS_MAX = 4
+PERIODS_MAX = 10
 UNSURE_MAX = 3
 TICK_NS_MAX = 1_000_000
 
@@ -80,7 +81,8 @@ def _on_line(
 
 def _reading(account: Account, event: StatementReported, row: StatementRow, name: str) -> Reading:
     hi = row.as_of or event.as_of
-    if account.bracketed or not hi:
+    told = hi != 0 and not account.bracketed
+    if not told:
         lo = event.asked_at - account.clock_error_ns
         hi = event.received_at + account.clock_error_ns
     else:
@@ -95,6 +97,7 @@ def _reading(account: Account, event: StatementReported, row: StatementRow, name
         heard_at=event.received_at,
         frame=event.frame,
         due_at=event.received_at + account.settle_ns,
+        as_of_told=told,
     )
 
 
@@ -183,20 +186,27 @@ def _differs(state: State, account: Account, reading: Reading, size: int, now: i
         count(state, f"suspects/{account.name}")
         terms = [] if name.endswith("/cash") else fetch_instruments(account)
         return terms + request_backfill(state, account, now)
-    same = suspect.size == size
-    fresh = reading.asked_at > account.backfill.finished_at
+    # Reads that say the same make a break; one that says otherwise begins anew, but not for ever.
+    suspect.reads = suspect.reads + 1 if suspect.size == size else 1
     suspect.reading, suspect.size = reading, size
-    suspect.reads += 1
-    enough = READS_MAX if _implausible(state, reading) else 3 if account.bracketed else 2
-    if suspect.survived and fresh and suspect.reads >= (enough if same else READS_MAX):
+    absurd = _implausible(state, reading)
+    enough = READS_MAX if absurd else 3 if account.bracketed else 2
+    old = now - suspect.opened_at > PERIODS_MAX * account.statement_period_ns and not absurd
+    fresh = reading.asked_at > account.backfill.finished_at
+    if suspect.survived and fresh and (suspect.reads >= enough or old):
         return _break(state, account, suspect, now)
-    suspect.survived = suspect.survived and same
+    suspect.survived = suspect.survived and suspect.reads > 1
     return request_backfill(state, account, now)
 
 
 def _older(reading: Reading, than: Reading) -> bool:
-    """Whether a reading reaches less far than another; a stale statement closes nothing."""
-    return reading.hi < than.hi
+    """Whether a reading reaches less far than another: a stale statement must change nothing.
+
+    By the as-of that both were told with; where one was told none, by when they were asked for.
+    """
+    if reading.as_of_told and than.as_of_told:
+        return reading.hi < than.hi
+    return reading.asked_at < than.asked_at
 
 
 def _implausible(state: State, reading: Reading) -> bool:

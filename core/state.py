@@ -137,6 +137,7 @@ class Reading(Struct, gc=False):
     heard_at: int
     frame: int
     due_at: int
+    as_of_told: bool = False
 
 
 class Drift(Struct, gc=False):

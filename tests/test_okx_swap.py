@@ -423,8 +423,8 @@ def test_an_instrument_tells_its_contract() -> None:
         # of several the next one; both factors of one moment together
         (
             listed(
-                upcChg=[change("ctVal", "0.1", 9000), change("ctVal", "1", 8000),
-                        change("ctMult", "5", 8000)]
+                upcChg=[change("ctVal", "1", 8000), change("ctMult", "5", 8000),
+                        change("ctVal", "0.1", 9000)]
             ),
             [(1_000_000, 0), (500_000_000, 8000 * MS)],
         ),
