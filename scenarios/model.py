@@ -52,6 +52,8 @@ class InstrumentSpec(Part):
     lot: Decimal = Field(gt=0)
     multiplier: Decimal = Field(default=Decimal(1), gt=0)
     price: Decimal = Field(gt=0, description="where the seeded market starts")
+    maker_rate: Decimal = Field(default=Decimal("0.0002"), gt=-1, lt=1)
+    taker_rate: Decimal = Field(default=Decimal("0.0005"), gt=-1, lt=1)
     price_factor: Decimal = Field(default=Decimal(1), gt=0)
     quantity_factor: Decimal = Field(default=Decimal(1), gt=0)
 

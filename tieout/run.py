@@ -33,6 +33,7 @@ STANDARD = tuple(
         ("fees, funding, profit and traded value equal the truth to the unit", "differences.money"),
         ("nothing was asked of a venue that the journal does not hold", "unjournaled_effects"),
         ("no order is sent twice", "orders_sent_twice"),
+        ("every order sent follows from one wish", "orders_unwished"),
         ("once healed, orders stand as their venue says", "differences.orders"),
         ("once healed, no break stays open", "open_breaks"),
         ("once healed, nothing is suspected", "open_suspects"),
@@ -166,6 +167,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         },
         "unjournaled_effects": unjournaled(simulation, store),
         "orders_sent_twice": sum(times > 1 for times in simulation.host.placed.values()),
+        "orders_unwished": unwished(store),
         "in_doubt": sum(doubt != 0 for doubt in state.doubts.values()),
         # Not measured before risk and settlement are built: null is not zero.
         "limit_breaches": None,
@@ -185,6 +187,13 @@ def unjournaled(simulation: Simulation, store: MemoryStore) -> int:
     placed = [decode_effect(r.body) for r in store.committed if r.name == "PlaceOrder"]
     known = {each.client_order_id: None for each in placed if isinstance(each, PlaceOrder)}
     return sum(1 for name in simulation.host.placed if name not in known)
+
+
+def unwished(store: MemoryStore) -> int:
+    """Orders that no strategy asked for, or of which one wish made more than one."""
+    causes = [record.cause for record in store.committed if record.name == "PlaceOrder"]
+    wishes = {r.number: None for r in store.committed if r.name == "OrderRequested"}
+    return sum(cause not in wishes for cause in causes) + len(causes) - len(dict.fromkeys(causes))
 
 
 def drift_figures(simulation: Simulation, state: State) -> dict[str, Any]:

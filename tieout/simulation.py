@@ -539,6 +539,8 @@ def _terms(spec: VenueSpec, instrument: InstrumentSpec) -> Terms:
         tick=instrument.tick,
         lot=instrument.lot,
         multiplier=instrument.multiplier,
+        maker_rate=instrument.maker_rate,
+        taker_rate=instrument.taker_rate,
     )
 
 
