@@ -14,6 +14,7 @@ from decimal import Context, Decimal, DecimalException, Inexact
 ASSET_DECIMALS = 8
 QUANTITY_DECIMALS = 8
 PRICE_DECIMALS = 12
+DIGITS_MAX = 40
 QUANTITY_ONE = 10**QUANTITY_DECIMALS
 PRICE_ONE = 10**PRICE_DECIMALS
 
@@ -29,6 +30,11 @@ class InexactAmount(ValueError):
 
 def parse(text: str, decimals: int) -> int:
     """`text` (a decimal, exponent allowed) in units of `10 ** -decimals`, exactly."""
+    # Nearly all that venues write is plain digits with a dot: three times as fast as a Decimal.
+    whole, _, part = text.partition(".")
+    plain = whole.isdigit() and (part.isdigit() or not part) and text.isascii()
+    if plain and len(part) <= decimals and len(text) < DIGITS_MAX:
+        return int(whole + part) * TEN_TO[decimals - len(part)]
     try:
         scaled = _EXACT.scaleb(_EXACT.create_decimal(text), decimals)
         units = int(scaled)

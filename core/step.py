@@ -58,23 +58,24 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
     """Take in one event; returns what is to be done, in order."""
     state.posted.clear()
     state.now = event.received_at
+    # What comes most often stands first: a case that does not match costs a tenth of a microsecond.
     match event:
         case FillReported():
             return _on_fill(state, event)
-        case ProgressReported():
-            return _on_progress(state, event)
         case OrderReported():
             return trading.on_order_reported(state, _heard(state, event), event)
-        case StatementReported():
-            return reconcile.on_statement(state, _heard(state, event), event)
-        case PageReported():
-            return _on_page(state, event)
         case AlarmRang():
             return _on_alarm(state, event)
         case OrderRequested():
             return trading.on_order_requested(state, gate, event)
         case CancelRequested():
             return trading.on_cancel_requested(state, event)
+        case StatementReported():
+            return reconcile.on_statement(state, _heard(state, event), event)
+        case ProgressReported():
+            return _on_progress(state, event)
+        case PageReported():
+            return _on_page(state, event)
         case HeartbeatHeard():
             _heard(state, event)
             return []

@@ -42,8 +42,15 @@ _PUSH = {
     **{
         f"data.{key}": _DOCUMENTED
         for key in (
-            "amendResult", "code", "fillFee", "fillFeeCcy", "fillNotionalUsd", "fillPnl", "msg",
-            "notionalUsd", "reqId",
+            "amendResult",
+            "code",
+            "fillFee",
+            "fillFeeCcy",
+            "fillNotionalUsd",
+            "fillPnl",
+            "msg",
+            "notionalUsd",
+            "reqId",
         )
     },
 }
@@ -64,21 +71,44 @@ DIFFERS = {
         **{
             f"data.{key}": _SINCE
             for key in (
-                "availEq", "notionalUsdForBorrow", "notionalUsdForFutures",
-                "notionalUsdForOption", "notionalUsdForSwap", "details.smtSyncEq",
-                "details.spotCopyTradingEq", "details.colBorrAutoConversion", "details.accAvgPx",
-                "details.openAvgPx", "details.spotBal", "details.spotUpl",
-                "details.spotUplRatio", "details.totalPnl", "details.totalPnlRatio",
-                "details.coinUsdPrice", "details.collateralEnabled",
+                "availEq",
+                "notionalUsdForBorrow",
+                "notionalUsdForFutures",
+                "notionalUsdForOption",
+                "notionalUsdForSwap",
+                "details.smtSyncEq",
+                "details.spotCopyTradingEq",
+                "details.colBorrAutoConversion",
+                "details.accAvgPx",
+                "details.openAvgPx",
+                "details.spotBal",
+                "details.spotUpl",
+                "details.spotUplRatio",
+                "details.totalPnl",
+                "details.totalPnlRatio",
+                "details.coinUsdPrice",
+                "details.collateralEnabled",
                 "details.collateralRestrict",
             )
         },
         **{
             f"data.{key}": _EMPTY
             for key in (
-                "adjEq", "borrowFroz", "imr", "mgnRatio", "mmr", "notionalUsd", "ordFroz", "upl",
-                "details.borrowFroz", "details.crossLiab", "details.interest", "details.isoLiab",
-                "details.liab", "details.maxLoan", "details.uplLiab",
+                "adjEq",
+                "borrowFroz",
+                "imr",
+                "mgnRatio",
+                "mmr",
+                "notionalUsd",
+                "ordFroz",
+                "upl",
+                "details.borrowFroz",
+                "details.crossLiab",
+                "details.interest",
+                "details.isoLiab",
+                "details.liab",
+                "details.maxLoan",
+                "details.uplLiab",
             )
         },
         **{f"data.details.{key}": _ZERO for key in ("imr", "mmr", "notionalLever")},

@@ -55,10 +55,12 @@ def test_a_run_writes_all_that_it_promises(out: Path) -> None:
 def test_a_summary_has_every_field_of_the_design(out: Path) -> None:
     """DESIGN §12 lists them."""
     summary = json.loads((out / "summary.json").read_text())
-    fields = """scenario seed digest simulated_seconds events claims faults drift open_breaks in_flight
-        silent_differences limit_breaches passive_breaches wrongly_settled detection_bound_ns"""
+    fields = """scenario seed digest simulated_seconds events claims faults drift open_breaks
+        in_flight silent_differences limit_breaches passive_breaches wrongly_settled detection_bound_ns"""
     assert set(fields.split()) <= set(summary)
-    assert {"injected", "found", "missed", "false_alarms", "seconds_to_find"} <= set(summary["drift"])
+    assert {"injected", "found", "missed", "false_alarms", "seconds_to_find"} <= set(
+        summary["drift"]
+    )
     assert {"claim", "held", "figure"} <= set(summary["claims"][0])
 
 
@@ -101,7 +103,11 @@ def test_a_failed_claim_is_status_1(tmp_path: Path) -> None:
         (SMALL.replace("20", "-1"), "duration_s", "greater than"),
         (SMALL + "faults:\n  - {kind: meteor}\n", "faults.0.kind", "lost_frame"),
         (SMALL + "faults:\n  - {kind: bust}\n", "faults.0", "every_s"),
-        (SMALL + "faults:\n  - {kind: bust, from_s: 9, to_s: 3, every_s: 1}\n", "faults.0", "after"),
+        (
+            SMALL + "faults:\n  - {kind: bust, from_s: 9, to_s: 3, every_s: 1}\n",
+            "faults.0",
+            "after",
+        ),
         (SMALL + "faults:\n  - {kind: lost_frame, where: mars}\n", "mars", "binance_spot"),
         (SMALL.replace("binance_spot", "mtgox"), "venues.0.dialect", "okx_swap"),
         (SMALL.replace("maker", "hodler"), "strategies.0.kind", "taker"),

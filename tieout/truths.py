@@ -1,8 +1,8 @@
 """The venues' own sums and orders, beside those of our books, when a run is over.
 
-Holdings alone would hide two errors that cancel: fees, funding, realised profit and traded value are
-summed from each exchange's trades and movements, per account, instrument and asset, and for each
-strategy; orders are held against the venue's tickets.
+Holdings alone would hide two errors that cancel: fees, funding, realised profit and traded value
+are summed from each exchange's trades and movements, per account, instrument and asset, and for
+each strategy; orders are held against the venue's tickets.
 """
 
 from collections.abc import Mapping, Sequence

@@ -461,9 +461,7 @@ def _settled_in(category: str, symbol: str) -> str:
     return ""
 
 
-def _realised(
-    frame: Frame, line: Json, execution: str, asset: str, amount: int, at: int
-) -> Event:
+def _realised(frame: Frame, line: Json, execution: str, asset: str, amount: int, at: int) -> Event:
     """The profit of one execution, told beside it in the stream and again by the ledger."""
     return CashMoved(
         received_at=frame.received_at,
