@@ -44,6 +44,7 @@ SETTLE_NS = 400 * MS
 SILENCE_NS = 12 * SECOND
 STATEMENT_PERIODS_MAX = 3
 SNAPSHOT_EVERY = 5000
+SHORT_HEAL_NS = 30 * SECOND
 
 
 class Crashable(Store, Protocol):
@@ -110,7 +111,10 @@ class Simulation:
                 crowd.stopped = True
             site.wire.closed_until = 0
         self.host.cancel_all()
-        self.world.run(end + int(self.scenario.heal_s * SECOND))
+        heal = int(self.scenario.heal_s * SECOND)
+        if self.duration_ns < int(self.scenario.duration_s * SECOND):
+            heal = min(heal, SHORT_HEAL_NS)
+        self.world.run(end + heal)
         self.host.commit_now()
 
     # --- building --------------------------------------------------------------------------------
