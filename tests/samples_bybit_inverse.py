@@ -45,12 +45,14 @@ def untriggered(deal: str, order: str) -> list[tuple[object, ...]]:
 
 EXPECTED: dict[str, list[tuple[object, ...]]] = {
     # --- statements: wallets have no time of their own, pushed ones that of their message
-    "bybit-balances-rest-9802b4c9": [("balances", "complete", "BTC/cash 0")],
+    "bybit-balances-rest-9802b4c9": [("balances", "complete", "at 1690872862481", "BTC/cash 0")],
     "bybit-balances-rest-09c89a23": [
-        ("balances", "complete", "BTC/cash 0", "USDT/cash 1000.5", "ETH/cash 0"),
+        ("balances", "complete", "at 1234567890", "BTC/cash 0", "USDT/cash 1000.5", "ETH/cash 0"),
     ],
-    "bybit-balances-rest-8436e40b": [("balances", "complete", "ETH/cash 0", "USDT/cash 2500")],
-    "bybit-balances-rest-1ff62fe3": [("balances", "complete", "USDT/cash 1200")],
+    "bybit-balances-rest-8436e40b": [
+        ("balances", "complete", "at 1234567890", "ETH/cash 0", "USDT/cash 2500")
+    ],
+    "bybit-balances-rest-1ff62fe3": [("balances", "complete", "at 1234567890", "USDT/cash 1200")],
     "bybit-balances-ws-ee9bf75d": [
         ("balances", "pushed", "at 1700034722104", "BTC/cash 0.00102964"),
     ],

@@ -11,9 +11,9 @@ from functools import cache
 import pytest
 
 from tests.conftest import ROOT
+from tests.pythons import VERSIONS, environment
 
 RUNS = (("lost_frame", 7), ("spot_weather", 1), ("spot_weather", 2))
-VERSIONS = ("3.11", "3.12", "3.13")
 
 # Prints the version it ran on, then each run's digest and that of the replay of its journal.
 PROGRAM = f"""
@@ -46,10 +46,10 @@ def expected() -> list[str]:
 def interpreters() -> dict[str, str]:
     """An interpreter per version, where there is one that has what a run needs.
 
-    TIEOUT_PYTHONS names them (a list as in PATH); else they are looked for on PATH.
+    TIEOUT_PYTHONS names them (a list as in PATH); else they are those that `tests/pythons.py` made.
     """
     told = os.environ.get("TIEOUT_PYTHONS")
-    names = told.split(os.pathsep) if told else [f"python{version}" for version in VERSIONS]
+    names = told.split(os.pathsep) if told else [str(environment(v)) for v in VERSIONS]
     found: dict[str, str] = {}
     for name in [sys.executable, *names]:
         path = shutil.which(name)
@@ -95,5 +95,5 @@ def test_a_hash_seed_changes_nothing(hash_seed: str) -> None:
 def test_a_version_of_python_changes_nothing(version: str) -> None:
     python = found().get(version)
     if python is None:
-        pytest.skip(f"no Python {version} with simpy and msgspec: name one in TIEOUT_PYTHONS")
+        pytest.skip(f"no environment of Python {version}: `python tests/pythons.py` makes it")
     assert digests(python, "random") == [version, *expected()]

@@ -132,13 +132,14 @@ def test_a_frame_then_its_events_then_their_effects_each_with_its_cause() -> Non
     assert kinds(group) == [
         "stream",
         "FillReported",
+        "QueryOrder",
         "OrderReported",
         "OrderRequested",
         "PlaceOrder",
         "TellStrategy",
         "SetAlarm",
     ]
-    assert [record.cause for record in group[4:]] == [group[3].number] * 3
+    assert [record.cause for record in group[5:]] == [group[4].number] * 3
     assert group[0].body == b"7"
     assert len(store.groups) == 2
 
