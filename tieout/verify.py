@@ -136,7 +136,7 @@ class _Judge:
         if not names >= TABLES.keys():
             if not bears_our_mark(self.path):
                 raise NotAJournal("a file without a journal's tables")
-            self.find(0, "tables", ", ".join(TABLES), ", ".join(sorted(names)))
+            self.find(0, "tables", ", ".join(TABLES), ", ".join(sorted(map(str, names))))
         try:
             for look in (
                 self._definitions,
