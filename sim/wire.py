@@ -180,11 +180,14 @@ class Wire:
 
     def ask(
         self,
-        handle: Callable[[], tuple[int, bytes]],
+        handle: Callable[[], tuple[int, bytes, bool]],
         on_answer: Callable[[int, bytes], None],
         statement: str = "",
     ) -> None:
-        """Send a request; `handle` is the venue's doing when it arrives there."""
+        """Send a request; `handle` is the venue's doing when it arrives there.
+
+        It gives status, body, and whether that is honest: a statement that lies is no good one.
+        """
         spike = self.faults.strikes("slow_request", self.venue)
         there = self._delay("request") + (spike.strength * MS if spike else 0)
         if self.faults.strikes("request_lost", self.venue):
@@ -197,7 +200,7 @@ class Wire:
     def _at_venue(
         self,
         sent: int,
-        handle: Callable[[], tuple[int, bytes]],
+        handle: Callable[[], tuple[int, bytes, bool]],
         on_answer: Callable[[int, bytes], None],
         statement: str,
     ) -> None:
@@ -212,8 +215,7 @@ class Wire:
         elif strikes("server_error", venue):
             status, body = 503, PAGE
         else:
-            status, body = handle()
-            good = True
+            status, body, good = handle()
             if strikes("answer_lost", venue):
                 self._bad(statement)
                 self.world.call_at(

@@ -52,7 +52,7 @@ class World(NamedTuple):
 
     venues: list[Any]
     faults: list[dict[str, Any]]
-    rest: dict[str, Any] = {}
+    rest: dict[str, Any] | None = None
 
 
 BTC_SWAP = {
@@ -183,6 +183,29 @@ WORLDS = {
         ],
         {"duration_s": 15, "heal_s": 8, "strategies": []},
     ),
+    "restated": World(
+        ["okx_swap"],
+        [
+            {"kind": "multiplier_change", "every_s": 6, "strength": 3000},
+            {"kind": "lost_frame", "one_in": 5},
+            {"kind": "bust", "every_s": 3, "strength": 4000},
+            {"kind": "crash", "where": "node", "one_in": 800, "strength": 1000},
+        ],
+    ),
+    "stale": World(
+        ["binance_usdm"],
+        [
+            {"kind": "stale_statement", "one_in": 6, "strength": 2500},
+            {"kind": "bust", "every_s": 3, "strength": 7000},
+        ],
+    ),
+    "silent_sockets": World(
+        ["binance_spot"],
+        [
+            {"kind": "half_open", "one_in": 60, "strength": 40000},
+            {"kind": "key_expired", "every_s": 20},
+        ],
+    ),
     "exits": World(
         ["binance_usdm"],
         [{"kind": "bust", "every_s": 10, "strength": 15000}],
@@ -213,7 +236,7 @@ def world(name: str) -> Scenario:
         ],
         "faults": faults,
     }
-    return check(fields | rest, "test_planted_bugs")
+    return check(fields | (rest or {}), "test_planted_bugs")
 
 
 # --- the bugs ------------------------------------------------------------------------------------
@@ -494,7 +517,8 @@ BUGS = (
         "an echo counts as filled",
         "core.step:_on_fill",
         'if booked == "echo":\n        return []',
-        'if booked == "echo":\n        return trading.on_filled(state, order, event.quantity, moves=True)',
+        'if booked == "echo":\n'
+        "        return trading.on_filled(state, order, event.quantity, moves=True)",
         "twice_told",
         range(1),
         ORDERS,
@@ -571,6 +595,52 @@ BUGS = (
         range(2),
         HOLDINGS,
     ),
+    Bug(
+        "the venue's list of open orders is not read",
+        "core.trading:on_open_orders",
+        "for order in held",
+        "for order in ()",
+        "failed_reads",
+        range(1),
+        ORDERS,
+    ),
+    # contracts that are restated
+    Bug(
+        "a fill counts the contracts of when it is told",
+        "core.books:book_fill",
+        "multiplier = multiplier_at(listing, event.occurred_at)",
+        "pass",
+        "restated",
+        range(1),
+        MONEY,
+    ),
+    Bug(
+        "an announced change is booked when it is announced",
+        "core.restatement:_on_dated",
+        "if terms.effective_at <= event.received_at:\n        return",
+        "if True:\n        return",
+        "restated",
+        range(2),
+        SILENT,
+    ),
+    Bug(
+        "a bust counts the contracts of when it is told",
+        "core.books:book_bust",
+        'multiplier = int((fill or "").partition(OF_CONTRACTS)[2] or listing.at_first)',
+        "pass",
+        "restated",
+        range(1),
+        HOLDINGS,
+    ),
+    Bug(
+        "what is told late is not restated",
+        "core.books:_counted",
+        "since += [",
+        "_ = [",
+        "restated",
+        range(1),
+        HOLDINGS,
+    ),
 )
 
 WATCHED = {*CLAIMS.values(), *(bug.claim for bug in BUGS)}
@@ -587,7 +657,80 @@ class Survivor(NamedTuple):
     missing: str
 
 
-SURVIVORS: tuple[Survivor, ...] = ()
+SURVIVORS = (
+    Survivor(
+        "an order is given up before its request can have failed",
+        "core.trading:on_order_missing",
+        "if event.asked_at - order.requested_at < GRACE_NS:",
+        "if False:",
+        "overtaken",
+        "at every step: no order that we call over is alive at its venue, or on its way there",
+    ),
+    Survivor(
+        "a cancel is asked for once and never pursued",
+        "core.trading:on_cancel_requested",
+        "order.cancel_wanted = True",
+        "pass",
+        "no_answers",
+        "a wanted cancel ends its order within so long (the world takes all orders off as it heals)",
+    ),
+    Survivor(
+        "strangers' fills are not asked after again",
+        "core.trading:ask_for_orphans",
+        "for order_id, known in account.orphans.items()",
+        "for order_id, known in ()",
+        "no_answers_at_all",
+        "once healed, no fill waits to know whose it is (len(account.orphans) = 0)",
+    ),
+    Survivor(
+        "an absurd read need not insist",
+        "core.reconcile:_implausible",
+        "return ours > 0 and (reading.told == 0 or abs(reading.told) > 2 * ours)",
+        "return False",
+        "lies",
+        "not a claim but a world: the simulated venues never lie twice in a row",
+    ),
+    Survivor(
+        "a break needs no back-fill before it",
+        "core.reconcile:_differs",
+        "if suspect.survived and fresh and (",
+        "if fresh and (",
+        "failed_reads",
+        "a break is opened only after a round that began after its suspect, and ended",
+    ),
+    Survivor(
+        "a stale statement closes a suspect",
+        "core.reconcile:_agreed",
+        "if drift is not None and not _older(reading, drift.reading):",
+        "if drift is not None:",
+        "stale",
+        "once named, a difference keeps its name until it is gone, not for a bound's time",
+    ),
+    Survivor(
+        "a silent stream is not opened afresh",
+        "core.listening:on_silence",
+        "*open_stream(state, account, now),",
+        "",
+        "silent_sockets",
+        "a stream that says nothing is replaced within silence_ns_max and a dial",
+    ),
+    Survivor(
+        "same id and other content is an echo",
+        "core.books:book_fill",
+        'return "echo" if _same(known, content) else "conflict"',
+        'return "echo"',
+        "twice_told",
+        "not a claim but a world: no simulated venue tells one fill in two contents",
+    ),
+    Survivor(
+        "the gate does not count the exits under way",
+        "core.gate:BreakGate._is_exit",
+        "return wish.quantity <= room",
+        "return True",
+        "exits",
+        "while a break is open, exits that work sum to no more than is held by both accounts",
+    ),
+)
 
 
 # --- planting ------------------------------------------------------------------------------------

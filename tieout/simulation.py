@@ -459,7 +459,12 @@ class SimulatedTransport:
         site = self.site
         asked = Asked(request.method, request.path, request.params)
         kind = site.statement_paths.get(request.path, "")
-        site.wire.ask(lambda: site.venue.handle(asked), on_answer, kind)
+
+        def handled() -> tuple[int, bytes, bool]:
+            status, body = site.venue.handle(asked)
+            return status, body, site.venue.honest
+
+        site.wire.ask(handled, on_answer, kind)
 
     def open_stream(
         self,

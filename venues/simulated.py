@@ -76,6 +76,7 @@ class SimulatedVenue:
     exchange: Exchange = field(init=False)
     on_dropcopy: Callable[[bytes], None] = field(default=lambda body: None)
     drop_copied: list[bytes] = field(default_factory=list)
+    honest: bool = True
     _said: dict[str, deque[tuple[int, bytes]]] = field(default_factory=dict)
     _lied: dict[str, None] = field(default_factory=dict)
     _silent: bool = False
@@ -119,7 +120,8 @@ class SimulatedVenue:
     # --- what is asked is answered ---------------------------------------------------------------
 
     def handle(self, asked: Asked) -> Answer:
-        """Do and answer, as asked; statements may lie."""
+        """Do and answer, as asked; statements may lie (then `honest` is False)."""
+        self.honest = True
         kind = self.words.statements.get(asked.path, "")
         if kind:
             return self._statement(asked, kind)
@@ -138,16 +140,16 @@ class SimulatedVenue:
         said = self._said.setdefault(kind, deque(maxlen=64))
         stale = self.faults.strikes("stale_statement", self.name)
         if stale:
-            self.truth.statement_path(f"{self.account} {kind}", good=False)
             until = self.world.now - stale.strength * MS
             old = [body for at, body in said if at <= until]
             if old:
+                self.honest = False
                 return 200, old[-1]
         lie = "" if kind in self._lied else self._drawn_lie()
         self._lied.pop(kind, None)
         if lie:
             self._lied[kind] = None  # one statement is wrong, never two in a row
-            self.truth.statement_path(f"{self.account} {kind}", good=False)
+            self.honest = False
             return self._lie(asked, empty=lie == "empty_statement")
         status, body = self.words.answer(self.exchange, asked)
         said.append((self.world.now, body))
