@@ -35,8 +35,8 @@ from core.events import (
 )
 from core.frames import Frame
 from core.money import ASSET_DECIMALS, parse, price, quantity
-from venues import dropcopy
 from venues.binance_spot.requests import FILLS_PER_PAGE, MOVES_PER_PAGE
+from venues.reader import read
 from venues.reading import (
     MS,
     Unreadable,
@@ -48,7 +48,6 @@ from venues.reading import (
     page_end,
     quarantined,
     rejected,
-    sound,
 )
 
 Decimals = Mapping[str, int]
@@ -74,16 +73,7 @@ RATE_LIMITED = (429, 418)
 
 def decode(frame: Frame, decimals: Decimals) -> list[Event]:
     """Every event that the frame tells, in its order."""
-    if frame.channel == "dropcopy":
-        return dropcopy.decode(frame, decimals)
-    try:
-        if frame.channel == "stream":
-            return sound(_stream(frame, decimals))
-        return sound(_answer(frame, decimals))
-    except (Unreadable, AttributeError, KeyError, TypeError, ValueError) as error:
-        if frame.about is not None:
-            return no_answer(frame, frame.about, f"unreadable answer: {error!r}")
-        return quarantined(frame, f"{type(error).__name__}: {error}")
+    return read(frame, decimals, _stream, _answer)
 
 
 # --- the stream ----------------------------------------------------------------------------------

@@ -43,8 +43,8 @@ from core.events import (
 )
 from core.frames import Frame
 from core.money import ASSET_DECIMALS, parse, price, quantity
-from venues import dropcopy
 from venues.bybit_inverse.requests import ORDERS_PER_PAGE, POSITIONS_PER_PAGE
+from venues.reader import read
 from venues.reading import (
     MS,
     Unreadable,
@@ -56,7 +56,6 @@ from venues.reading import (
     page_end,
     quarantined,
     rejected,
-    sound,
 )
 
 Decimals = Mapping[str, int]
@@ -106,16 +105,7 @@ READ_MS = 50
 
 def decode(frame: Frame, decimals: Decimals) -> list[Event]:
     """Every event that the frame tells, in its order."""
-    if frame.channel == "dropcopy":
-        return dropcopy.decode(frame, decimals)
-    try:
-        if frame.channel == "stream":
-            return sound(_stream(frame, decimals))
-        return sound(_answer(frame, decimals))
-    except (Unreadable, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        if frame.about is not None:
-            return no_answer(frame, frame.about, f"unreadable answer: {error!r}")
-        return quarantined(frame, f"{type(error).__name__}: {error}")
+    return read(frame, decimals, _stream, _answer)
 
 
 # --- the stream ----------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ from core.money import (
     price,
     quantity,
 )
-from venues import dropcopy
+from venues.reader import read
 from venues.reading import (
     Unreadable,
     about_text,
@@ -67,7 +67,6 @@ from venues.reading import (
     page_end,
     quarantined,
     rejected,
-    sound,
 )
 
 Decimals = Mapping[str, int]
@@ -114,16 +113,7 @@ RATE_LIMITED = (429,)
 
 def decode(frame: Frame, decimals: Decimals) -> list[Event]:
     """Every event that the frame tells, in its order."""
-    if frame.channel == "dropcopy":
-        return dropcopy.decode(frame, decimals)
-    try:
-        if frame.channel == "stream":
-            return sound(_stream(frame, decimals))
-        return sound(_answer(frame, decimals))
-    except (Unreadable, AttributeError, KeyError, TypeError, ValueError) as error:
-        if frame.about is not None:
-            return no_answer(frame, frame.about, f"unreadable answer: {error!r}")
-        return quarantined(frame, f"{type(error).__name__}: {error}")
+    return read(frame, decimals, _stream, _answer)
 
 
 # --- the stream ----------------------------------------------------------------------------------

@@ -47,8 +47,8 @@ from core.events import (
 )
 from core.frames import Frame
 from core.money import ASSET_DECIMALS, QUANTITY_ONE, parse, price, quantity
-from venues import dropcopy
 from venues.okx_swap.requests import ROWS_PER_PAGE
+from venues.reader import read
 from venues.reading import (
     MS,
     Unreadable,
@@ -60,7 +60,6 @@ from venues.reading import (
     page_end,
     quarantined,
     rejected,
-    sound,
 )
 
 Decimals = Mapping[str, int]
@@ -104,16 +103,7 @@ KIND: Mapping[str, InstrumentKind] = {"linear": "linear", "inverse": "inverse", 
 
 def decode(frame: Frame, decimals: Decimals) -> list[Event]:
     """Every event that the frame tells, in its order."""
-    if frame.channel == "dropcopy":
-        return dropcopy.decode(frame, decimals)
-    try:
-        if frame.channel == "stream":
-            return sound(_stream(frame, decimals))
-        return sound(_answer(frame, decimals))
-    except (Unreadable, AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
-        if frame.about is not None:
-            return no_answer(frame, frame.about, f"unreadable answer: {error!r}")
-        return quarantined(frame, f"{type(error).__name__}: {error}")
+    return read(frame, decimals, _stream, _answer)
 
 
 # --- the stream ----------------------------------------------------------------------------------
