@@ -195,7 +195,7 @@ WORLDS = {
     "stale": World(
         ["binance_usdm"],
         [
-            {"kind": "stale_statement", "one_in": 6, "strength": 2500},
+            {"kind": "stale_statement", "one_in": 3, "strength": 4000},
             {"kind": "bust", "every_s": 3, "strength": 7000},
         ],
     ),
@@ -672,7 +672,7 @@ SURVIVORS = (
         "order.cancel_wanted = True",
         "pass",
         "no_answers",
-        "a wanted cancel ends its order within so long (the world takes all orders off as it heals)",
+        "a wanted cancel ends its order within so long (a healing world takes all orders off)",
     ),
     Survivor(
         "strangers' fills are not asked after again",
@@ -704,7 +704,7 @@ SURVIVORS = (
         "if drift is not None and not _older(reading, drift.reading):",
         "if drift is not None:",
         "stale",
-        "once named, a difference keeps its name until it is gone, not for a bound's time",
+        "a difference that was named keeps its name until it is gone, clock or no clock",
     ),
     Survivor(
         "a silent stream is not opened afresh",
