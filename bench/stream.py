@@ -51,7 +51,7 @@ def record(*, quick: bool = False) -> Stream:
 def recorded(*, quick: bool = False) -> list[Record]:
     """The journal of the scenario in calm weather, run now."""
     from scenarios.model import find  # the peers' environment has no pydantic
-    from tieout.run import run
+    from tieout.runs import run
 
     seconds = QUICK_S if quick else CALM_S
     calm = find(SCENARIO).model_copy(update={"duration_s": seconds})

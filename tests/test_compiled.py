@@ -23,7 +23,7 @@ MODULES = sorted(path.stem for path in Path(core.__file__).parent.glob("*.py"))
 # Prints where `step` came from, and each run's digest.
 PROGRAM = f"""
 import core.step
-from tieout.run import run
+from tieout.runs import run
 print(core.step.__file__)
 for name, seed in {RUNS!r}:
     print(run(name, seed, short=True, sampled=False).summary["digest"])

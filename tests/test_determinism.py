@@ -19,7 +19,7 @@ RUNS = (("lost_frame", 7), ("spot_weather", 1), ("spot_weather", 2))
 PROGRAM = f"""
 import sys
 from tieout.replay import replay
-from tieout.run import run
+from tieout.runs import run
 print("%d.%d" % sys.version_info[:2])
 for name, seed in {RUNS!r}:
     outcome = run(name, seed, short=True, sampled=False)
@@ -61,7 +61,7 @@ def interpreters() -> dict[str, str]:
 
 def _version(python: str) -> str:
     """The version of an interpreter that can run a scenario, else ""."""
-    program = "import sys, msgspec, simpy, tieout.run; print('%d.%d' % sys.version_info[:2])"
+    program = "import sys, msgspec, simpy, tieout.runs; print('%d.%d' % sys.version_info[:2])"
     try:
         finished = subprocess.run(
             [python, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60

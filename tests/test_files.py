@@ -15,7 +15,7 @@ from tieout import files
 from tieout.files import BadPlan, CannotSave, load_plan, load_table, plan_text
 from tieout.outcome import Outcome
 from tieout.replay import replay
-from tieout.run import run
+from tieout.runs import run
 from tieout.tables import COLUMNS, table
 from tieout.verify import verify
 
@@ -186,19 +186,6 @@ def test_a_run_without_tables_needs_neither_pandas_nor_matplotlib() -> None:
         "print(type(outcome) is tieout.Outcome, heavy)"
     )
     assert told == "True []"
-
-
-@pytest.mark.parametrize(
-    "first", ["import tieout", "import tieout.run", "from tieout.run import run", "tieout.run"]
-)
-def test_tieout_run_is_the_function_whoever_imported_the_module_first(first: str) -> None:
-    """`tieout.run` names a module, too; both uses work in every order."""
-    told = python(
-        f"import tieout; {first};"
-        "import tieout.run as module; from tieout.run import run as function;"
-        "print(tieout.run('lost_frame', seed=1, short=True).seed, module.run is function)"
-    )
-    assert told == "1 True"
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

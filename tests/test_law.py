@@ -13,7 +13,7 @@ from scenarios.model import check
 from sim.market import MS
 from sim.memory_store import MemoryStore
 from tieout.outcome import Outcome
-from tieout.run import conclude, run
+from tieout.runs import conclude, run
 from tieout.simulation import Simulation
 
 SEEDS = range(20)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from scenarios.model import Scenario, check, find
-from tieout.run import STANDARD, run
+from tieout.runs import STANDARD, run
 
 CLAIMS = {spec.figure: spec.claim for spec in STANDARD}
 SILENT = CLAIMS["silent_differences"]

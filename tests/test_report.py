@@ -12,7 +12,7 @@ from scenarios.model import ClaimSpec, find
 from tieout.outcome import Outcome
 from tieout.page import page, text
 from tieout.report import duration, pretty, report
-from tieout.run import run
+from tieout.runs import run
 
 RUNS = ("lost_frame", "demo", "spot_weather", "binance_usdm_weather", "coinbase_weather")
 each_run = pytest.mark.parametrize("name", RUNS)

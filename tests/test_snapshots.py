@@ -17,7 +17,7 @@ from core.step import step
 from sim.memory_store import MemoryStore
 from tests.kill_child import Fill, Told, boot, founding, frame_of, read
 from tieout.replay import replay
-from tieout.run import run
+from tieout.runs import run
 from tieout.sqlite_store import SqliteStore
 
 GATE = BreakGate()

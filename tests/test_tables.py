@@ -12,7 +12,7 @@ from core.journal import decode_event
 from scenarios.model import FaultSpec, find
 from tieout.history import amount_of, exact
 from tieout.outcome import Outcome
-from tieout.run import run
+from tieout.runs import run
 from tieout.tables import COLUMNS, frame, table
 
 RUNS = ("lost_frame", "demo", "spot_weather", "binance_usdm_weather", "coinbase_weather")

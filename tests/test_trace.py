@@ -10,7 +10,7 @@ from core.journal import decode_event
 from tieout.files import save_journal
 from tieout.history import amount_of
 from tieout.outcome import Outcome
-from tieout.run import run
+from tieout.runs import run
 from tieout.sqlite_store import JournalError
 from tieout.trace import BadKey, excerpt, plain, trace, words_of
 

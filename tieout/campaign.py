@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.model import find, names
-from tieout.run import quantile
+from tieout.runs import quantile
 
 BATCH = 4
 
@@ -145,7 +145,7 @@ def run_batch(batch: Sequence[tuple[str, int, bool]]) -> list[SeedResult]:
 
 def run_seed(name: str, seed: int, short: bool) -> SeedResult:  # noqa: FBT001  # sent to workers
     """One seed; what it raises becomes its result."""
-    from tieout.run import run
+    from tieout.runs import run
 
     started = time.process_time()
     try:

@@ -91,7 +91,7 @@ def run(
     """Run a SCENARIO: a name of the catalogue, or a file."""
     with refusals(), progress(scenario, shown=not as_json) as tell:
         from tieout.files import load_plan
-        from tieout.run import run as run_scenario
+        from tieout.runs import run as run_scenario
 
         outcome = run_scenario(
             scenario,
@@ -116,7 +116,7 @@ def run(
 def demo(out: Path | None) -> None:
     """One story in a minute: what went wrong, what was found, when and why."""
     with refusals(), progress("demo", shown=True) as tell:
-        from tieout.run import run as run_scenario
+        from tieout.runs import run as run_scenario
 
         outcome = run_scenario("demo", 7, out=out, progress=tell)
     from tieout.console import show_story
