@@ -1,7 +1,7 @@
 """Environments of other Pythons for the digest checks: `python tests/pythons.py` makes them.
 
 Each Python that is there (on PATH, or under pyenv) and that the project supports gets an
-environment `.venv-X.Y` beside `.venv`, with the locked base. A Python that is not there is no error.
+environment `.venv-X.Y` beside `.venv`, with the locked base. One that is not there is no error.
 """
 
 import os
