@@ -9,7 +9,7 @@ UV := UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCK)/bin/uv pip compile --quiet -
 	--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 EXTRAS := live notebooks test compiled
 .NOTPARALLEL: # two pips in one environment get in each other's way
-.PHONY: help demo test lint format bench prove lock compiled clean
+.PHONY: help demo test lint format bench prove notebooks lock compiled clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -23,15 +23,15 @@ lint: $(VENV)/.test ## style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 format: $(VENV)/.test ## let ruff lay out the code
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 bench: $(VENV)/.test $(VENV)/.bench ## the figures, as ratios measured in one run
 	$(BIN)/python -m bench
 prove: $(VENV)/.test ## every claim at full size: held, failed or not run
 	$(BIN)/python -m tieout.prove
+notebooks: $(VENV)/.notebooks ## the notebooks, in jupyter lab
+	$(BIN)/jupyter lab notebooks/
 compiled: ## the same source through mypyc: a wheel in an environment of its own
-	rm -rf build dist
-	$(MAKE) VENV=$(COMPILED) $(COMPILED)/.test
+	rm -rf build dist && $(MAKE) VENV=$(COMPILED) $(COMPILED)/.test
 	TIEOUT_COMPILED=1 $(COMPILED)/bin/pip wheel --quiet --no-deps --no-build-isolation -w dist .
 	$(COMPILED)/bin/pip install --quiet --no-deps --force-reinstall dist/*.whl && rm -rf build dist
 lock: ## pin everything anew, each set against the union of all
@@ -48,12 +48,11 @@ clean: ## forget every environment and everything built
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tieout needs \
 	Python 3.11 or newer; $(PYTHON) is not. Try: make PYTHON=python3.12" >&2; exit 1; }
-	$(PYTHON) -m venv --clear $(VENV)
-	touch $@
+	$(PYTHON) -m venv --clear $(VENV) && touch $@
 $(VENV)/.base: requirements/base.txt requirements/build.txt pyproject.toml $(VENV)/.made
+	@echo "installing requirements/base.txt into $(VENV): a minute, and once" >&2
 	$(PIP) --require-hashes -r requirements/base.txt -r requirements/build.txt
-	$(PIP) --no-deps --no-build-isolation -e .
-	touch $@
+	$(PIP) --no-deps --no-build-isolation -e . && touch $@
 $(VENV)/.%: requirements/%.txt $(VENV)/.base
-	$(PIP) --require-hashes -r $<
-	touch $@
+	@echo "installing $< into $(VENV)" >&2
+	$(PIP) --require-hashes -r $< && touch $@

@@ -29,10 +29,13 @@ from core.money import (
 )
 from core.state import Account, Entry, Listing, Orphan, Posting, Progress, State, Terms
 
-Booked = Literal["booked", "with_fill", "inexact", "echo", "conflict", "unlisted", "unreadable"]
+Booked = Literal[
+    "booked", "with_fill", "late_fee", "inexact", "echo", "conflict", "unlisted", "unreadable"
+]
 
 # In a remembered fill of a contract that was restated: whose contracts it counts.
 OF_CONTRACTS = " x"
+NO_FEE = "-"
 # What a fact may do to exact arithmetic: more digits than its unit holds, a price of 0.
 UNBOOKABLE = (InexactAmount, ZeroDivisionError)
 
@@ -51,18 +54,31 @@ def book_fill(state: State, account: Account, event: FillReported, strategy: str
     if listing is None:
         return "unlisted"
     key = f"{event.instrument}:{listing.listing}:{event.fill_id}:{event.side}"
-    content = f"{event.order_id} {event.quantity} {event.price}"
+    content = _content(event)
     multiplier = listing.multiplier
     if listing.changes:
         multiplier = multiplier_at(listing, event.occurred_at)
         content = f"{content}{OF_CONTRACTS}{multiplier}"
     known = account.seen.get(key)
     if known is not None:
+        if event.fee and _same(known, content) and _is_feeless(known):
+            return _book_late_fee(state, account, event, strategy, key, content)
         return "echo" if _same(known, content) else "conflict"
-    account.seen[key] = content
     lines = fill_postings(state, account, listing, event, strategy, multiplier)
+    account.seen[key] = content
     whole = _post_contracts(state, listing, lines, multiplier, event)
     return "booked" if whole else "inexact"
+
+
+def _book_late_fee(
+    state: State, account: Account, event: FillReported, strategy: str, key: str, content: str
+) -> Booked:
+    """A fill that was told without its fee is told again with it: the fee is booked, once."""
+    account.seen[key] = content
+    prefix = f"{strategy}/{account.name}/{event.instrument}"
+    line = _cash(account, prefix, "fee", event.fee_asset, -event.fee)
+    post(state, [line], event.occurred_at, event.sequence)
+    return "late_fee"
 
 
 def attribute(state: State, orphan: Orphan, strategy: str) -> None:
@@ -89,17 +105,20 @@ def book_bust(state: State, account: Account, event: FillBusted, strategy: str) 
     known = account.seen.get(key)
     if known is not None:
         return "echo" if known == content else "conflict"
-    account.seen[key] = content
     fill_key = f"{event.instrument}:{listing.listing}:{event.fill_id}:{event.side}"
     fill = account.seen.get(fill_key)
+    other = fill is not None and fill.split()[1:3] != [str(event.quantity), str(event.price)]
+    if other or f"busted:{fill_key}" in account.seen:
+        return "conflict"
     multiplier = listing.multiplier
     if listing.changes:
         # The fill's own; of one that was never told it does not matter, for both are booked here.
         multiplier = int((fill or "").partition(OF_CONTRACTS)[2] or listing.at_first)
     lines = fill_postings(state, account, listing, event, strategy, multiplier)
     undone = [Posting(line.holding, line.figure, -line.amount) for line in lines]
+    account.seen[key], account.seen[f"busted:{fill_key}"] = content, event.bust_id
     if fill is None:
-        account.seen[fill_key] = f"{event.order_id} {event.quantity} {event.price}"
+        account.seen[fill_key] = _content(event)
         post(state, lines + undone, event.occurred_at, event.sequence)
         return "with_fill"
     whole = _post_contracts(state, listing, undone, multiplier, event)
@@ -165,8 +184,11 @@ def book_opening(state: State, account: Account, event: OpeningSet) -> Booked:
 
 def book_adjustment(state: State, event: AdjustmentBooked) -> None:
     """Book an operator's repair."""
+    drift = state.breaks.get(event.holding)
+    # On a quiet account the venue's as-of stands still: the repair belongs to the break's own.
+    at_ns = drift.reading.hi if drift is not None else event.received_at
     figure = f"adjustment/{event.holding}/{event.author}/{event.approver}"
-    post(state, [Posting(event.holding, figure, event.amount)], event.received_at, 0)
+    post(state, [Posting(event.holding, figure, event.amount)], at_ns, 0)
 
 
 def _book_once(
@@ -181,10 +203,27 @@ def _book_once(
 
 
 def _same(known: str, content: str) -> bool:
-    """Whether a fill was told with the same content, whosever contracts we took it to count."""
-    return (
-        known == content or known.partition(OF_CONTRACTS)[0] == content.partition(OF_CONTRACTS)[0]
+    """Whether a fill was told with the same content, whosever contracts we took it to count.
+
+    A fee that one telling leaves out contradicts nothing.
+    """
+    if known == content:
+        return True
+    before, now = (
+        known.partition(OF_CONTRACTS)[0].split(),
+        content.partition(OF_CONTRACTS)[0].split(),
     )
+    return before[:3] == now[:3] and (before[3] == now[3] or NO_FEE in (before[3], now[3]))
+
+
+def _content(event: FillReported | FillBusted) -> str:
+    """What must be the same in every telling of a fill."""
+    fee = f"{event.fee}{event.fee_asset}" if event.fee_asset else NO_FEE
+    return f"{event.order_id or '?'} {event.quantity} {event.price} {fee}"
+
+
+def _is_feeless(known: str) -> bool:
+    return known.partition(OF_CONTRACTS)[0].endswith(f" {NO_FEE}")
 
 
 # --- contracts that are restated -----------------------------------------------------------------

@@ -105,8 +105,9 @@ class OpeningSet(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class AdjustmentBooked(Fact, frozen=True, kw_only=True, gc=False):
-    """An operator repaired a break; author and approver are two people."""
+    """An operator repaired a break. Author and approver are two people; no id is used twice."""
 
+    adjustment_id: str
     holding: str
     amount: int
     author: str

@@ -116,7 +116,9 @@ def _working(state: State, account: Account, asset: str) -> int:
     total = 0
     for client_order_id in account.working:
         order = state.orders[client_order_id]
-        listing = account.listings[order.instrument]
+        listing = account.listings.get(order.instrument)
+        if listing is None:
+            return UNBOUNDED  # an order that we found, of an instrument that we do not know
         if (listing.base if order.side == "sell" else listing.quote) == asset:
             total += _given(state, listing, order)
     return total

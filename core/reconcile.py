@@ -16,7 +16,7 @@ from typing import Literal
 
 from core.books import at
 from core.effects import Effect, RaiseAlert, SetAlarm
-from core.events import StatementReported, StatementRow
+from core.events import AdjustmentBooked, StatementReported, StatementRow
 from core.listening import ask_again, fetch_instruments, request_backfill
 from core.state import (
     Account,
@@ -247,6 +247,14 @@ def conflict(state: State, account: Account, name: str, frame: int, now: int) ->
     return effects
 
 
+def settle_conflict(state: State, event: AdjustmentBooked) -> None:
+    """Only a person says which of two contents was right; the amount may be zero."""
+    drift = state.breaks.get(event.holding)
+    if drift is not None and drift.cause == "conflict":
+        resolution = f"{event.reason} ({event.author}, approved by {event.approver})"
+        _close(state, event.holding, drift, "conflict", resolution, (), event.received_at)
+
+
 # --- evidence ------------------------------------------------------------------------------------
 
 
@@ -285,7 +293,7 @@ def _agreed(state: State, reading: Reading) -> list[Effect]:
     if parked is not None and parked.hi <= reading.hi and parked.heard_at <= reading.heard_at:
         del state.readings[name]
     drift = state.suspects.get(name) or state.breaks.get(name)
-    if drift is not None and not _older(reading, drift.reading):
+    if drift is not None and drift.cause != "conflict" and not _older(reading, drift.reading):
         reason = "a later statement agrees"
         cause: Cause = "stale_snapshot" if not drift.number else drift.cause
         _close(state, name, drift, cause, reason, (reading.frame,), reading.heard_at)

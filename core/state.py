@@ -245,6 +245,7 @@ class State(Struct, gc=False):
     unsure: dict[str, Unsure] = field(default_factory=dict)
     suspects: dict[str, Drift] = field(default_factory=dict)
     breaks: dict[str, Drift] = field(default_factory=dict)
+    adjusted: dict[str, str] = field(default_factory=dict)
     resolved: list[Resolved] = field(default_factory=list)
     alarms: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)

@@ -58,6 +58,10 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
     """Take in one event; returns what is to be done, in order."""
     state.posted.clear()
     state.now = event.received_at
+    if _is_strange(state, event) and not isinstance(event, AccountOpened | OrderRequested):
+        count(state, "events_of_unknown_accounts")
+        text = f"{type(event).__name__} of an account that no books are kept for: not booked"
+        return [RaiseAlert(severity="critical", subject="accounts", text=text)]
     # What comes most often stands first: a case that does not match costs a tenth of a microsecond.
     match event:
         case FillReported():
@@ -136,6 +140,9 @@ def _on_fill(state: State, event: FillReported) -> list[Effect]:
     booked = _try(books.book_fill, state, account, event, strategy)
     count(state, f"fills_{booked}/{account.name}")
     if booked == "echo":
+        return []
+    if booked == "late_fee":
+        reconcile.on_posted(state, "fee", event.frame, event.received_at)
         return []
     if booked not in ("booked", "inexact"):
         return _strange(state, account, event, booked, event.leg)
@@ -252,10 +259,19 @@ def _inexact(state: State, account: Account, event: FillReported | FillBusted) -
 
 
 def _on_adjustment(state: State, event: AdjustmentBooked) -> list[Effect]:
-    if event.author == event.approver:
-        text = f"adjustment of {event.holding} refused: {event.author} cannot approve their own"
+    fault = ""
+    if not event.author or not event.approver or event.author == event.approver:
+        fault = "it needs an author and another person's approval"
+    elif event.holding not in state.holdings:
+        fault = "there is no such holding"
+    elif event.adjustment_id in state.adjusted:
+        fault = "its id was used before"
+    if fault:
+        text = f"adjustment {event.adjustment_id} of {event.holding} refused: {fault}"
         return [RaiseAlert(severity="warning", subject=event.holding, text=text)]
+    state.adjusted[event.adjustment_id] = event.holding
     books.book_adjustment(state, event)
+    reconcile.settle_conflict(state, event)
     reconcile.on_posted(state, "adjustment", event.frame, event.received_at)
     return []
 
@@ -320,6 +336,12 @@ def _heard(state: State, event: _Told) -> Account:
     account = state.accounts[event.account]
     account.heard_at = event.received_at
     return account
+
+
+def _is_strange(state: State, event: Event) -> bool:
+    """Whether it is about an account that we keep no books for."""
+    account = getattr(event, "account", None)
+    return account is not None and account not in state.accounts
 
 
 # --- what stands ---------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from core.events import (
     OrderRequested,
     ProgressReported,
 )
-from core.gate import Gate, Refused
+from core.gate import Approved, Gate, Refused
 from core.listening import arm, request_backfill
 from core.orders import TERMINAL
 from core.state import Account, Order, OrderStatus, Orphan, State, count
@@ -50,7 +50,7 @@ def on_order_requested(state: State, gate: Gate, event: OrderRequested) -> list[
         reduce_only=event.reduce_only,
     )
     order = _new_order(name, event)
-    verdict = gate.check(state, event, place)
+    verdict = _ask(gate, state, event, place)
     if isinstance(verdict, Refused):
         order.status = "refused"
         order.reason = verdict.code
@@ -64,6 +64,14 @@ def on_order_requested(state: State, gate: Gate, event: OrderRequested) -> list[
         _tell(order),
         arm(state, f"order/{name}", event.received_at + ANSWER_NS_MAX),
     ]
+
+
+def _ask(gate: Gate, state: State, event: OrderRequested, place: PlaceOrder) -> Approved | Refused:
+    """Whatever goes wrong inside a gate is a refusal."""
+    try:
+        return gate.check(state, event, place)
+    except Exception as error:  # noqa: BLE001  # an exception is a refusal, never a pass
+        return Refused("GATE_FAILED", f"the gate failed: {type(error).__name__}: {error}")
 
 
 def _new_order(name: str, event: OrderRequested) -> Order:

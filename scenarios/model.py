@@ -4,7 +4,10 @@ A scenario is one claim about Tieout: which venues and strategies there are, wha
 the numbers that must hold at the end. A wrong field is refused with its path and what would do.
 """
 
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,6 +22,28 @@ DIALECTS = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse", "coinba
 CATALOGUE = Path(__file__).parent / "catalogue"
 VENUES = Path(__file__).parent / "venues.yaml"
 Seconds = Annotated[Decimal, Field(ge=0, le=10_000_000)]
+
+# The field faults that a scenario may say it covers: docs/covers.md tells each in a line.
+ROWS = (
+    *(f"V{number}" for number in range(1, 31)),
+    *(f"R{number}" for number in range(1, 14)),
+    *(f"T{number}" for number in range(1, 8)),
+)
+
+# What a claim may be about: every number of `summary.json`. For ".*" stands any name (a count that
+# was never made is 0) or that of an account.
+FIGURES = (
+    *("simulated_seconds", "events", "records", "crashes"),
+    *("silent_differences", "open_breaks", "open_suspects", "in_flight", "in_doubt"),
+    *("unjournaled_effects", "orders_sent_twice", "orders_unwished"),
+    *(f"differences.{what}" for what in ("holdings", "money", "orders")),
+    *(f"drift.{what}" for what in ("injected", "found", "missed", "false_alarms")),
+    *(f"drift.seconds_to_find.{what}" for what in ("p50", "p99", "max")),
+    *("drift.breaks_opened", "drift.by_cause.*"),
+    *("detection_bound_ns.*", "paused_seconds.*", "counts.*"),
+    *(f"faults.{kind}" for kind in FAULTS),
+)
+OF_ACCOUNTS = ("detection_bound_ns", "paused_seconds")
 
 
 class BadScenario(ValueError):
@@ -56,6 +81,12 @@ class InstrumentSpec(Part):
     taker_rate: Decimal = Field(default=Decimal("0.0005"), gt=-1, lt=1)
     price_factor: Decimal = Field(default=Decimal(1), gt=0)
     quantity_factor: Decimal = Field(default=Decimal(1), gt=0)
+
+    @model_validator(mode="after")
+    def _of_two_assets(self) -> "InstrumentSpec":
+        if self.base == self.quote:
+            raise ValueError(f"base and quote are both {self.base!r}; two assets would do")
+        return self
 
 
 class VenueSpec(Part):
@@ -135,11 +166,27 @@ class ClaimSpec(Part):
     at_most: Decimal | None = None
     at_least: Decimal | None = None
 
+    @field_validator("figure")
+    @classmethod
+    def _known(cls, figure: str) -> str:
+        if not _is_figure(figure):
+            head = figure.partition(".")[0] + "."
+            heads = [name for name in FIGURES if not name.startswith("faults.")] + ["faults.KIND"]
+            known = [name for name in FIGURES if name.startswith(head)] or heads
+            near = _nearest(figure, FIGURES)
+            raise ValueError(f"no figure {figure!r}{near or ';'} there are {', '.join(known)}")
+        return figure
+
     @model_validator(mode="after")
     def _bounded(self) -> "ClaimSpec":
         if self.equals is None and self.at_most is None and self.at_least is None:
             raise ValueError("a claim needs equals, at_most or at_least")
         return self
+
+
+def _is_figure(path: str) -> bool:
+    branch, _, leaf = path.rpartition(".")
+    return path in FIGURES or (leaf not in ("", "*") and f"{branch}.*" in FIGURES)
 
 
 class StormSpec(Part):
@@ -181,20 +228,55 @@ class Scenario(Part):
             told.append(each)
         return told
 
+    @field_validator("covers")
+    @classmethod
+    def _rows(cls, covers: tuple[str, ...]) -> tuple[str, ...]:
+        for row in covers:
+            if row not in ROWS:
+                raise ValueError(f"no row {row!r}; V1 to V30, R1 to R13 or T1 to T7 would do")
+        return covers
+
     @model_validator(mode="after")
     def _consistent(self) -> "Scenario":
         venues = [venue.dialect for venue in self.venues]
-        if len(dict.fromkeys(venues)) != len(venues):
-            raise ValueError("each dialect may stand once under venues")
+        if twice := _twice(venues):
+            raise ValueError(f"{twice} stands twice under venues; each dialect may stand once")
+        if twice := _twice(strategy.name for strategy in self.strategies):
+            raise ValueError(f"two strategies are named {twice!r}; a name of its own each would do")
         for fault in self.faults:
             if fault.where not in ("", "node", *venues):
                 raise ValueError(f"fault {fault.kind}: no venue {fault.where!r} among {venues}")
-        accounts = [venue.account for venue in self.venues]
+            if fault.from_s >= self.duration_s:
+                raise ValueError(
+                    f"fault {fault.kind}: from_s ({fault.from_s}) lies beyond the run;"
+                    f" less than duration_s ({self.duration_s}) would do"
+                )
+        self._know_accounts([venue.account for venue in self.venues])
+        return self
+
+    def _know_accounts(self, accounts: Sequence[str]) -> None:
+        known = ", ".join(accounts)
         for strategy in self.strategies:
             for account in strategy.accounts:
                 if account not in accounts:
-                    raise ValueError(f"strategy {strategy.name}: no account {account!r}")
-        return self
+                    raise ValueError(
+                        f"strategy {strategy.name}: no account {account!r}; there are {known}"
+                    )
+        for claim in self.claims:
+            head, _, account = claim.figure.partition(".")
+            if head in OF_ACCOUNTS and account not in accounts:
+                raise ValueError(f"figure {head}: no account {account!r}; there are {known}")
+
+
+def _twice(names: Iterable[str]) -> str:
+    """The first name that stands there twice; "" if none does."""
+    return next((name for name, times in Counter(names).items() if times > 1), "")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """A question to ask where something known is close to what was typed; else ""."""
+    near = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 @cache
@@ -210,12 +292,31 @@ def load(path: Path) -> Scenario:
     except (OSError, UnicodeDecodeError) as error:
         raise BadScenario(f"{path}: cannot be read: {error}") from error
     try:
-        told = yaml.safe_load(text)
+        told = yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader that is stricter still
     except yaml.YAMLError as error:
         raise BadScenario(f"{path}: not YAML: {str(error).replace(chr(10), ' ')}") from error
     if not isinstance(told, dict):
-        raise BadScenario(f"{path}: found {type(told).__name__}; a mapping of fields would do")
+        found = "an empty file" if told is None else type(told).__name__
+        raise BadScenario(f"{path}: found {found}; a mapping of fields would do")
     return check(told, str(path))
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping: to YAML, the last one wins."""
+
+    def construct_mapping(
+        self,
+        node: yaml.MappingNode,
+        deep: bool = False,  # noqa: FBT001, FBT002  # as PyYAML has it
+    ) -> dict[Hashable, Any]:
+        seen: set[object] = set()
+        for key, _ in node.value:
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                where = f"line {key.start_mark.line + 1}"
+                raise yaml.YAMLError(f"{where}: the key {key.value!r} stands twice; once would do")
+            if isinstance(key, yaml.ScalarNode):
+                seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
 
 
 def check(told: dict[str, Any], source: str) -> Scenario:
@@ -223,28 +324,46 @@ def check(told: dict[str, Any], source: str) -> Scenario:
     try:
         return Scenario.model_validate(told)
     except ValidationError as error:
-        lines = []
-        for each in error.errors():
-            where = ".".join(str(part) for part in each["loc"]) or "(whole)"
-            found = each.get("input")
-            shown = (
-                repr(found) if isinstance(found, (str, int, float, bool)) else type(found).__name__
-            )
-            text = each["msg"].removeprefix("Value error, ")
-            lines.append(f"{source}: {where}: found {shown}: {text}")
+        lines = [_line(source, each) for each in _telling(error.errors())]
         raise BadScenario("\n".join(lines)) from error
+
+
+def _line(source: str, each: Mapping[str, Any]) -> str:
+    where = ".".join(str(part) for part in each["loc"]) or "(whole)"
+    found = each["input"]
+    if each["type"] == "missing":
+        shown = "nothing"
+    elif isinstance(found, (str, int, float, bool, Decimal)):
+        shown = repr(found)
+    else:
+        shown = type(found).__name__
+    return f"{source}: {where}: found {shown}: {each['msg'].removeprefix('Value error, ')}"
+
+
+def _telling(errors: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Without those that only follow from another: the whole of a bad part, and what a venue lacks
+    because nobody knows its dialect."""
+    places = [each["loc"] for each in errors]
+    strange = [place[:-1] for place in places if place[-1:] == ("dialect",)]
+
+    def follows(place: tuple[int | str, ...]) -> bool:
+        whole = any(len(place) < len(other) and other[: len(place)] == place for other in places)
+        return whole or (place[-1:] != ("dialect",) and any(place[: len(v)] == v for v in strange))
+
+    return [each for each in errors if not follows(each["loc"])]
 
 
 def find(name: str) -> Scenario:
     """A scenario of the catalogue, or a file's; raises `BadScenario`."""
     path = Path(name)
-    if path.suffix in (".yaml", ".yml") or path.exists():
+    if path.suffix in (".yaml", ".yml") or (path.exists() and not path.is_dir()):
         return load(path)
-    inside = CATALOGUE / f"{name}.yaml"
-    if not inside.exists():
-        near = ", ".join(names())
-        raise BadScenario(f"no scenario {name!r}; a file's path would do, or one of: {near}")
-    return load(inside)
+    if name not in names():
+        near, known = _nearest(name, names()), ", ".join(names())
+        raise BadScenario(
+            f"no scenario {name!r}{near or ';'} a file's path would do, or one of: {known}"
+        )
+    return load(CATALOGUE / f"{name}.yaml")
 
 
 def names() -> list[str]:

@@ -380,6 +380,7 @@ def test_an_adjustment_needs_two_people() -> None:
     books = spot_books()
     alone, together = (
         AdjustmentBooked(
+            adjustment_id="A1",
             received_at=ms(9),
             holding="venue/main/XRP/cash",
             amount=units("-1"),

@@ -21,14 +21,14 @@ strategies:
 """
 
 
-def tieout(*words: str) -> subprocess.CompletedProcess[str]:
+def tieout(*words: str, seconds_max: float = 120) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [sys.executable, "-m", "tieout", *words],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=seconds_max,
     )
     assert "Traceback" not in done.stderr, done.stderr
     return done
@@ -112,7 +112,8 @@ def test_a_failed_claim_is_status_1(tmp_path: Path) -> None:
         (SMALL + "faults:\n  - {kind: lost_frame, where: mars}\n", "mars", "binance_spot"),
         (SMALL.replace("binance_spot", "mtgox"), "venues.0.dialect", "okx_swap"),
         (SMALL.replace("maker", "hodler"), "strategies.0.kind", "taker"),
-        (SMALL + "claims:\n  - {claim: x, figure: y}\n", "claims.0", "at_most"),
+        (SMALL + "claims:\n  - {claim: x, figure: events}\n", "claims.0", "at_most"),
+        ("", "found an empty file", "a mapping of fields would do"),
     ],
 )
 def test_a_wrong_scenario_is_refused(tmp_path: Path, text: str, place: str, would_do: str) -> None:
@@ -127,10 +128,63 @@ def test_a_wrong_scenario_is_refused(tmp_path: Path, text: str, place: str, woul
 
 
 def test_an_unknown_scenario_is_refused() -> None:
-    """With the names that there are."""
+    """With the nearest name first, and the names that there are."""
     done = tieout("run", "lost_frames")
     assert done.returncode == 2
-    assert "lost_frame" in done.stderr
+    assert "did you mean lost_frame?" in done.stderr
+    assert "storm_venues" in done.stderr
+
+
+@pytest.mark.parametrize("seed", ["abc", "-1", "1.5", "²"])
+def test_a_wrong_seed_is_refused(seed: str) -> None:
+    done = tieout("run", "lost_frame", "--seed", seed)
+    assert done.returncode == 2
+    assert f"found '{seed}'; a whole number from 0 on would do" in done.stderr
+
+
+def test_a_world_without_strategies_says_so(tmp_path: Path) -> None:
+    """On stderr: it is allowed, and its claims hold by themselves."""
+    path = tmp_path / "idle.yaml"
+    path.write_text(SMALL[: SMALL.index("strategies")])
+    done = tieout("run", str(path), "--json")
+    assert "no strategies: nothing of ours will trade" in done.stderr
+    assert json.loads(done.stdout)["scenario"] == "small"
+    assert "no strategies" not in tieout("run", "lost_frame", "--short").stderr
+
+
+@pytest.mark.parametrize("command", [("run",), ("campaign", "--seeds", "0:2")])
+@pytest.mark.parametrize("place", ["/proc/x", "file", "file/below"])
+def test_where_nothing_can_be_written_is_refused_before_the_work(
+    command: tuple[str, ...], place: str, tmp_path: Path
+) -> None:
+    """Whoever asks, root too: storm_venues at full length would take longer than this may."""
+    (tmp_path / "file").write_text("")
+    out = tmp_path / place
+    done = tieout(*command, "storm_venues", "--out", str(out), seconds_max=5)
+    assert done.returncode == 2
+    assert done.stderr.startswith("tieout: ")
+    assert str(out if place == "/proc/x" else tmp_path / "file") in done.stderr
+    assert "would do" in done.stderr
+
+
+def test_a_plan_is_run_by_the_scenario_and_seed_that_it_was_drawn_for(out: Path) -> None:
+    """Its seed is the default; another seed and another scenario are status 2."""
+    plan, scenario = str(out / "plan.json"), str(out.parent / "small.yaml")
+    done = tieout("run", scenario, "--plan", plan, "--json")
+    assert json.loads(done.stdout)["digest"] == summary_of(out)["digest"]
+    for words, told in (
+        (("run", scenario, "--seed", "8"), "seed: found 3, and the run's is 8; seed 3, or none"),
+        (("run", "lost_frame"), "scenario: found 'small', and the run is of 'lost_frame'"),
+    ):
+        done = tieout(*words, "--plan", plan)
+        assert done.returncode == 2
+        assert told in done.stderr
+        assert plan in done.stderr
+
+
+def summary_of(out: Path) -> dict[str, str]:
+    told: dict[str, str] = json.loads((out / "summary.json").read_text())
+    return told
 
 
 @pytest.mark.parametrize(
@@ -143,6 +197,11 @@ def test_an_unknown_scenario_is_refused() -> None:
         ('[[1, "1", null, "buy", -1.0, 1.0, 1.0]]', "row 0"),
         ('[[2, "1", null, "buy", 1.0, 1.0, 1.0], [1, "2", null, "buy", 1.0, 1.0, 1.0]]', "row 1"),
         ("not json", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ('[[1, "1", null, "buy", 1e400, 1.0, 1.0]]', "row 0: price: found 1E+400"),
+        ('[[1, "1", null, "buy", 1.0, 1e400, 1.0]]', "row 0: amount: found 1E+400"),
+        ('[[1, "1", null, "buy", 1e-400, 1.0, 1.0]]', "row 0: price: found 1E-400"),
+        ('[[1, "1", null, "buy", 1e99999999999999999999, 1.0, 1.0]]', "would do"),
     ],
 )
 def test_a_wrong_market_is_refused(tmp_path: Path, content: str, place: str) -> None:
@@ -157,6 +216,15 @@ def test_a_wrong_market_is_refused(tmp_path: Path, content: str, place: str) -> 
 def test_a_missing_market_is_refused() -> None:
     """Status 2."""
     assert tieout("run", "lost_frame", "--market", "no/such.json").returncode == 2
+
+
+@pytest.mark.parametrize("name", ["m.csv", "m.json.gz"])
+def test_a_market_of_another_format_is_told_which_would_do(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"time,price\n" if name == "m.csv" else b"\x1f\x8b\x08" + bytes(40))
+    done = tieout("run", "lost_frame", "--market", str(path))
+    assert done.returncode == 2
+    assert ".json or .json.gz would do" in done.stderr
 
 
 def test_journals_that_are_none_or_damaged(out: Path, tmp_path: Path) -> None:
@@ -176,6 +244,64 @@ def test_journals_that_are_none_or_damaged(out: Path, tmp_path: Path) -> None:
     assert "9" in done.stdout
     assert tieout("replay", str(flipped)).returncode == 1
     assert tieout("replay", str(tmp_path / "none.db")).returncode == 2
+
+
+TRACED = ("trace", "balance", "binance_spot/main/XRP/cash", "--journal")
+
+
+@pytest.mark.parametrize("command", [("verify",), ("replay",), TRACED], ids=lambda c: c[0])
+@pytest.mark.parametrize("what", ["text", "empty", "sqlite", "none", "folder"])
+def test_what_is_no_journal_is_status_2(
+    command: tuple[str, ...], what: str, tmp_path: Path
+) -> None:
+    """Named once, on stderr, with what would do."""
+    path = tmp_path / "x.db"
+    if what == "sqlite":
+        connection = sqlite3.connect(path)
+        connection.execute("CREATE TABLE mine(x)")
+        connection.close()
+    elif what == "folder":
+        path.mkdir()
+    elif what != "none":
+        path.write_text("not a journal" if what == "text" else "")
+    done = tieout(*command, str(path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("x.db") == 1
+    assert "journal.db of `tieout run SCENARIO --out DIR` would do" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("verify",), ("replay",), TRACED], ids=lambda c: c[0])
+def test_a_cut_tail_is_status_1(command: tuple[str, ...], out: Path, tmp_path: Path) -> None:
+    """The anchor says how far it reached: no figure is told from a journal that lacks its end."""
+    path = tmp_path / "cut.db"
+    path.write_bytes((out / "journal.db").read_bytes())
+    (tmp_path / "cut.db.anchor").write_bytes((out / "journal.db.anchor").read_bytes())
+    assert tieout(*command, str(path)).returncode == 0
+    connection = sqlite3.connect(path)
+    ((last,),) = connection.execute("SELECT last FROM groups ORDER BY last DESC LIMIT 1 OFFSET 1")
+    connection.execute("DELETE FROM records WHERE number > ?", (last,))
+    connection.execute("DELETE FROM groups WHERE last > ?", (last,))
+    connection.commit()
+    connection.close()
+    done = tieout(*command, str(path))
+    assert done.returncode == 1
+    assert "cut: the anchor says record" in done.stdout + done.stderr
+    assert str(path) in done.stdout + done.stderr
+
+
+def test_verify_prints_one_object(out: Path) -> None:
+    told = json.loads(tieout("verify", str(out / "journal.db"), "--json").stdout)
+    assert (told["status"], told["findings"], told["anchored"]) == ("sound", [], True)
+
+
+def test_a_replay_says_where_the_journal_ended_before_until(out: Path) -> None:
+    """On stderr, with the last record; the digest is still printed."""
+    journal = str(out / "journal.db")
+    last = json.loads(tieout("verify", journal, "--json").stdout)["last"]
+    done = tieout("replay", journal, "--until", str(last + 1))
+    assert f"ends at record {last}, before {last + 1}" in done.stderr
+    assert done.stdout.split() == [summary_of(out)["digest"]]
+    assert "ends at" not in tieout("replay", journal, "--until", str(last)).stderr
 
 
 def test_trace_names_what_is_near(out: Path) -> None:
@@ -199,7 +325,7 @@ def test_seeds_are_a_to_b() -> None:
 
 def test_the_catalogue_is_listed_with_its_claims() -> None:
     """At least twenty scenarios, one claim each, and V1 to V25 are covered."""
-    rows = json.loads(tieout("list", "--json").stdout)
+    rows = json.loads(tieout("list", "--json").stdout)["scenarios"]
     covered = {row for each in rows for row in each["covers"]}
     assert len(rows) >= 20
     assert {f"V{number}" for number in range(1, 26)} <= covered
@@ -210,3 +336,20 @@ def test_doctor_finds_the_base_installed() -> None:
     done = tieout("doctor")
     assert done.returncode == 0
     assert "simpy" in done.stdout
+    rows = json.loads(tieout("doctor", "--json").stdout)["rows"]
+    assert "simpy" in [row["what"] for row in rows if row["ok"]]
+
+
+def test_prose_stays_whole_in_a_pipe_and_no_account_is_cut() -> None:
+    """A pipe has no width, and tables fold at 80 columns: nothing ends in an ellipsis."""
+    done = tieout("demo")
+    assert done.returncode == 0
+    assert "…" not in done.stdout
+    assert "XRP cash +2 at binance_spot/main: bust, found after 0.51 s" in done.stdout
+    (drift,) = [line for line in done.stdout.splitlines() if line.startswith("Drift:")]
+    assert drift.endswith("max 0.86")
+    assert "only one that told a fact does" in done.stdout
+    (claim,) = [line for line in done.stdout.splitlines() if line.startswith("Every difference")]
+    assert claim.endswith("open break.")
+    path = "scenarios/catalogue/lost_frame.yaml"
+    assert max(map(len, tieout("run", path, "--short").stdout.splitlines())) > 100

@@ -110,8 +110,8 @@ def test_a_saved_plan_gives_the_same_run_whatever_the_seed_would_draw(
 ) -> None:
     outcome = outcome_of(name)
     plan = load_plan(folders[name] / "plan.json")
-    assert plan == outcome.plan
-    again = run(name, seed=3, short=True, plan=plan, sampled=False)
+    assert (plan.scenario, plan.seed, plan.faults) == (name, 3, outcome.plan)
+    again = run(name, seed=3, short=True, plan=plan.faults_for(name, 3), sampled=False)
     assert again.summary["digest"] == outcome.summary["digest"]
 
 
@@ -119,9 +119,9 @@ def test_a_plan_may_be_written_by_hand(tmp_path: Path) -> None:
     """What is not said is always, everywhere, each time; nothing at all is a plan, too."""
     path = tmp_path / "plan.json"
     path.write_text('{"schema":1,"scenario":"x","seed":0,"faults":[{"kind":"crash"}]}')
-    assert load_plan(path) == [Fault("crash")]
+    assert load_plan(path).faults == [Fault("crash")]
     path.write_text(plan_text(Outcome(**{**vars_of(outcome_of("lost_frame")), "plan": []})))
-    assert load_plan(path) == []
+    assert load_plan(path).faults == []
 
 
 def vars_of(outcome: Outcome) -> dict[str, object]:
@@ -139,6 +139,7 @@ def vars_of(outcome: Outcome) -> dict[str, object]:
         ('[{"kind":"bust","where":"nyse"}]', r"where: found 'nyse'"),
         ("[{}]", r"missing required field `kind`"),
         ("{}", r"Expected `array`"),
+        ('[],"seed":-1', r"seed: found -1; a whole number"),
     ],
 )
 def test_a_wrong_plan_is_refused_with_its_place(tmp_path: Path, faults: str, told: str) -> None:
@@ -154,8 +155,33 @@ def test_what_is_no_plan_is_refused(tmp_path: Path, content: str | None) -> None
     path = tmp_path / "plan.json"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(BadPlan, match=r"plan\.json"):
+    with pytest.raises(BadPlan, match=r"plan\.json.* would do|cannot be read"):
         load_plan(path)
+
+
+def test_a_plan_serves_only_what_it_was_drawn_for(tmp_path: Path) -> None:
+    """Another scenario's plan would run in silence, and so would another seed's."""
+    path = tmp_path / "plan.json"
+    path.write_text('{"schema":1,"scenario":"x","seed":7,"faults":[]}')
+    assert load_plan(path).faults_for("x", 7) == []
+    for scenario, seed, place in (("y", 7, "scenario: found 'x'"), ("x", 8, "seed: found 7")):
+        with pytest.raises(BadPlan, match=place):
+            load_plan(path).faults_for(scenario, seed)
+
+
+def test_a_folder_is_made_ready_before_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a seed that is none is refused at the door, from Python too."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("tieout.runs.Simulation", None)  # whoever comes so far, fails
+    with pytest.raises(CannotSave, match="file: a file; a folder's name would do"):
+        run("lost_frame", out=tmp_path / "file")
+    for seed in (-1, 1.5, "1"):
+        with pytest.raises(ValueError, match=f"seed: found {seed!r}; a whole number"):
+            run("lost_frame", seed)  # type: ignore[arg-type]  # what a notebook may say
+    files.ready(tmp_path / "new" / "below")
+    assert not list((tmp_path / "new" / "below").iterdir())
 
 
 # --- the public door -----------------------------------------------------------------------------

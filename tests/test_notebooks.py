@@ -3,6 +3,7 @@
 `python tests/test_notebooks.py` writes the outputs anew after the code has changed.
 """
 
+import re
 import time
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def executed(path: Path) -> nbformat.NotebookNode:
         kernel_name="python3",
         resources=place,
         record_timing=False,
+        coalesce_streams=True,
     )
     client.execute()
     # What runs anew each time, and what the machine at hand is, are nobody's business.
@@ -39,11 +41,16 @@ def told(notebook: nbformat.NotebookNode) -> list[list[str]]:
     cells = []
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            # A kernel sends what is printed in pieces, as it finds the time.
-            printed = "".join(output.get("text", "") for output in cell.outputs)
-            shown = [output.get("data", {}).get("text/plain", "") for output in cell.outputs]
-            cells.append([text for text in (printed, *shown) if text])
+            cells.append(told_by(cell))
     return cells
+
+
+def told_by(cell: nbformat.NotebookNode) -> list[str]:
+    """What a code cell printed, and then what it showed."""
+    # A kernel sends what is printed in pieces, as it finds the time.
+    printed = "".join(output.get("text", "") for output in cell.outputs)
+    shown = [output.get("data", {}).get("text/plain", "") for output in cell.outputs]
+    return [text for text in (printed, *shown) if text]
 
 
 def test_there_are_notebooks() -> None:
@@ -68,6 +75,18 @@ def test_a_notebook_can_be_read_without_running_it(path: Path) -> None:
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(cell.outputs for cell in code)
     assert path.stat().st_size < BYTES_MAX
+
+
+def test_each_figure_that_a_claim_is_about_is_explained() -> None:
+    """The first section prints their names; its text says what they count."""
+    notebook = nbformat.read(NOTEBOOKS[0], as_version=4)
+    first = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    figures = re.findall(r"\((\S+) = \d+\)", "".join(told_by(first)))
+    explained = " ".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    words = {figure.split(".")[0] for figure in figures}
+    words |= {figure.split(".")[1] for figure in figures if "." in figure} - {"lost_frame"}
+    assert len(words) > 10
+    assert {word for word in words if f"`{word}`" not in explained} == set()
 
 
 if __name__ == "__main__":

@@ -261,10 +261,10 @@ BUGS = (
     Bug(
         "key without instrument",
         "core.books:book_fill",
-        """known = account.seen.get(key)
-    if known is not None:
+        """    if known is not None:
+        if event.fee and _same(known, content) and _is_feeless(known):
+            return _book_late_fee(state, account, event, strategy, key, content)
         return "echo" if _same(known, content) else "conflict"
-    account.seen[key] = content
 """,
         """short = f"{event.fill_id}:{event.side}"
     if short in account.seen:

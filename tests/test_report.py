@@ -9,8 +9,10 @@ import pytest
 
 from core.state import Drift, Reading
 from scenarios.model import ClaimSpec, find
-from tieout.outcome import Outcome
+from tieout import plots
+from tieout.outcome import Outcome, Sample
 from tieout.page import page, text
+from tieout.plots import Point
 from tieout.report import duration, pretty, report
 from tieout.runs import run
 
@@ -157,6 +159,101 @@ def test_the_figure_that_is_traced_was_hidden_and_its_bytes_are_shown() -> None:
     fill = fills[fills.event == int(frame[3])].iloc[0]
     assert (fill.frame, fill.channel, fill.told) == (int(frame[1]), frame[2], "booked")
     assert f"<mark>{fill.fill_id}</mark>" in story
+
+
+@each_run
+def test_each_holding_is_sampled_from_the_start_to_the_end(name: str) -> None:
+    """A run that held ends, in each panel, on no difference, and each line spans the axis."""
+    outcome = outcome_of(name)
+    assert outcome.held
+    end = outcome.started_at + round(outcome.summary["simulated_seconds"] * 1e9)
+    by_holding: dict[str, list[Sample]] = {}
+    for sample in outcome.samples:
+        by_holding.setdefault(sample.holding, []).append(sample)
+    assert set(outcome.state.holdings) <= set(by_holding)
+    for samples in by_holding.values():
+        moments = [sample.at for sample in samples]
+        assert moments == sorted(moments)
+        assert (moments[0], moments[-1]) == (outcome.started_at, end)
+        assert samples[-1].truth == samples[-1].books
+
+
+def test_what_opens_flat_begins_at_nothing() -> None:
+    """Changes are counted from the opening, and not from the first fill."""
+    outcome = outcome_of("binance_usdm_weather")
+    first: dict[str, Sample] = {}
+    for sample in outcome.samples:
+        first.setdefault(sample.holding, sample)
+    legs = [sample for name, sample in first.items() if not name.endswith("/cash")]
+    assert legs
+    assert all(sample.truth == sample.books == 0 for sample in legs)
+
+
+@pytest.mark.parametrize("name", [*RUNS, "storm_venues"])
+def test_no_difference_is_drawn_longer_than_it_lasted(name: str) -> None:
+    """Within its bound it is over, or named: also what only the venue's next change settled."""
+    outcome = outcome_of(name)
+    bounds = outcome.summary["detection_bound_ns"]
+    began: dict[str, int] = {}
+    for sample in outcome.samples:
+        if sample.truth != sample.books:
+            began.setdefault(sample.holding, sample.at)
+        elif sample.holding in began:
+            start = began.pop(sample.holding)
+            named = any(
+                each.holding == sample.holding and start < each.closed_at <= sample.at
+                for each in outcome.state.resolved
+            )
+            account = sample.holding.rsplit("/", 2)[0]
+            assert named or sample.at - start <= bounds[account]
+    assert not began
+
+
+def test_a_panel_of_what_never_moved_has_no_scale() -> None:
+    """One tick, the zero: any other would be of matplotlib's choosing."""
+    still = [Point(0.0, Decimal(5), Decimal(5)), Point(90.0, Decimal(5), Decimal(5))]
+    words = re.findall(r"<text[^>]*>([^<]*)<", plots.against_truth(still, (), 90.0))
+    assert [word for word in words if ":" not in word and word[0] in "-0123456789"] == ["0", "0"]
+
+
+def test_an_axis_has_one_unit() -> None:
+    """Its labels stay short enough for their margin."""
+    tiny = [Point(0.0, Decimal(0), Decimal(0)), Point(9.0, Decimal("-0.00025"), Decimal(0))]
+    words = re.findall(r"<text[^>]*>([^<]*)<", plots.against_truth(tiny, (), 10.0))
+    assert [word for word in words if word.endswith("µ")]
+    assert all(len(word) <= 7 for word in words if word[0] in "-0123456789")
+
+
+def test_each_bound_is_named_once_where_it_cannot_cover_another() -> None:
+    """Five bounds close together: the legend says which is whose."""
+    found = {"a/main": [0.5], "b/main": [0.7], "c/main": [1.0]}
+    svg = plots.seconds_to_find(found, {"a/main": 3.1, "b/main": 3.12, "c/main": 3.18})
+    words = re.findall(r"<text[^>]*>([^<]*)<", svg)
+    assert [word for word in words if "bound" in word] == [
+        "detection bounds",
+        "a/main, bound 3.1 s",
+        "b/main, bound 3.12 s",
+        "c/main, bound 3.18 s",
+    ]
+    same = plots.seconds_to_find(found, dict.fromkeys(found, 3.1))
+    assert "detection bound: 3.1 s" in same
+    assert "a/main, bound" not in same
+
+
+@each_run
+def test_no_word_is_said_twice_of_a_posting(name: str) -> None:
+    assert "opening opening" not in page_of(name)
+
+
+@each_run
+def test_what_does_not_fit_a_telephone_says_that_it_scrolls(name: str) -> None:
+    """All plots and all tables of many columns; claims are stacked there, and never scroll."""
+    html = page_of(name)
+    assert html.count('<div class="plot') == html.count('<div class="plot wide">') > 0
+    for table in html.split('<div class="scroll')[1:]:
+        columns = table[: table.index("</thead>")].count("</th>")
+        assert table.startswith(" wide") == (columns > 5), table[:300]
+        assert ('<table class="claims">' in table[:60]) == ("wanted" in table[:400])
 
 
 def test_what_venues_say_cannot_become_markup() -> None:

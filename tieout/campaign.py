@@ -4,18 +4,21 @@ The result of a seed never depends on where it ran: workers get a name, a seed a
 """
 
 import json
+import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from scenarios.model import find, names
 from tieout.runs import quantile
 
-BATCH = 4
+SEEDS, WHOLE = "seeds.jsonl", "campaign.json"
 
 
 @dataclass(slots=True)
@@ -34,6 +37,7 @@ class SeedResult:
     drift: dict[str, Any] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
+    command: str = ""
 
 
 @dataclass(slots=True)
@@ -87,11 +91,14 @@ class Campaign:
         }
 
     def save(self, folder: Path) -> None:
-        """Write campaign.json and one line per seed."""
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "campaign.json").write_text(json.dumps(self.summary(), indent=2))
-        lines = [json.dumps(asdict(result)) for result in self.results]
-        (folder / "seeds.jsonl").write_text("\n".join(lines) + "\n")
+        """Write campaign.json, and one line per seed in the order of the seeds."""
+        from tieout.files import naming
+
+        with naming(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            lines = "".join(_line(result) for result in self.results)
+            (folder / SEEDS).write_text(lines, encoding="utf-8")
+            (folder / WHOLE).write_text(json.dumps(self.summary(), indent=2), encoding="utf-8")
 
 
 def campaign(
@@ -100,47 +107,99 @@ def campaign(
     *,
     jobs: int = 1,
     short: bool = False,
+    out: Path | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Campaign:
-    """Run every seed of a scenario, or of `all`."""
+    """Run every seed of a scenario, or of `all`; with `out`, each is on disk once it is done.
+
+    An interrupt ends it at once: what was done by then is in seeds.jsonl, and no campaign.json is.
+    """
     chosen = names() if scenario == "all" else [scenario]
     for name in chosen:
         find(name)
     work = [(name, seed, short) for name in chosen for seed in seeds]
     started = time.perf_counter()
-    if jobs == 1:
-        results = []
-        for number, each in enumerate(work, 1):
-            results.append(run_seed(*each))
-            progress(number / len(work))
-    else:
-        results = _spread(work, jobs, progress)
-    return Campaign(results, time.perf_counter() - started)
+    found: dict[int, SeedResult] = {}
+    with _noting(out) as note:
+
+        def keep(number: int, result: SeedResult) -> None:
+            found[number] = result
+            note(result)
+            progress(len(found) / len(work))
+
+        if jobs == 1:
+            for number, each in enumerate(work):
+                keep(number, run_seed(*each))
+        else:
+            _spread(work, jobs, keep)
+    done = Campaign([found[number] for number in sorted(found)], time.perf_counter() - started)
+    if out is not None:
+        done.save(out)
+    return done
+
+
+@contextmanager
+def _noting(folder: Path | None) -> Iterator[Callable[[SeedResult], None]]:
+    """Adds a line to the folder's seeds.jsonl for each result, in the order in which they come."""
+    if folder is None:
+        yield lambda result: None
+        return
+    from tieout.files import naming, ready
+
+    ready(folder)
+    with naming(folder):
+        (folder / WHOLE).unlink(missing_ok=True)  # an earlier campaign's
+        file = (folder / SEEDS).open("w", encoding="utf-8")
+
+    def note(result: SeedResult) -> None:
+        with naming(folder):
+            file.write(_line(result))
+            file.flush()
+
+    with file:
+        yield note
+
+
+def _line(result: SeedResult) -> str:
+    return json.dumps(asdict(result)) + "\n"
 
 
 def _spread(
-    work: Sequence[tuple[str, int, bool]], jobs: int, progress: Callable[[float], None]
-) -> list[SeedResult]:
-    batches = [work[start : start + BATCH] for start in range(0, len(work), BATCH)]
-    found: dict[int, list[SeedResult]] = {}
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(run_batch, batch): n for n, batch in enumerate(batches)}
-        for done, future in enumerate(as_completed(futures), 1):
+    work: Sequence[tuple[str, int, bool]], jobs: int, keep: Callable[[int, SeedResult], None]
+) -> None:
+    pool = ProcessPoolExecutor(min(jobs, len(work)), mp_context=get_context("spawn"))
+    try:
+        with _interrupts_held_back():
+            futures = {pool.submit(run_seed, *each): n for n, each in enumerate(work)}
+        for future in as_completed(futures):
             number = futures[future]
             try:
-                found[number] = future.result()
+                result = future.result()
             except Exception as error:  # noqa: BLE001  # a worker that died is a finding
-                found[number] = [
-                    SeedResult(name, seed, held=False, error=f"worker died: {error!r}")
-                    for name, seed, _ in batches[number]
-                ]
-            progress(done / len(batches))
-    return [result for number in sorted(found) for result in found[number]]
+                result = _raised(*work[number], f"worker died: {error!r}")
+            keep(number, result)
+    except BaseException:
+        _stop(pool)
+        raise
+    pool.shutdown()
 
 
-def run_batch(batch: Sequence[tuple[str, int, bool]]) -> list[SeedResult]:
-    """A worker's share."""
-    return [run_seed(*each) for each in batch]
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Ctrl-C reaches the whole group: workers that start in here never hear it, we do after."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _stop(pool: ProcessPoolExecutor) -> None:
+    """End the workers now, not after all that is queued."""
+    workers = list(pool._processes.values())  # Python 3.14 has `terminate_workers`
+    pool.shutdown(wait=False, cancel_futures=True)
+    for worker in workers:
+        worker.terminate()
 
 
 def run_seed(name: str, seed: int, short: bool) -> SeedResult:  # noqa: FBT001  # sent to workers
@@ -151,7 +210,7 @@ def run_seed(name: str, seed: int, short: bool) -> SeedResult:  # noqa: FBT001  
     try:
         outcome = run(name, seed, short=short, sampled=False)
     except Exception as error:  # noqa: BLE001  # a seed that raises is a finding
-        return SeedResult(name, seed, held=False, error=f"{type(error).__name__}: {error}")
+        return _raised(name, seed, short, f"{type(error).__name__}: {error}")
     summary = outcome.summary
     return SeedResult(
         scenario=outcome.scenario.name,
@@ -165,4 +224,15 @@ def run_seed(name: str, seed: int, short: bool) -> SeedResult:  # noqa: FBT001  
         drift=summary["drift"],
         faults=summary["faults"],
         seconds=[found.seconds for found in outcome.found if found.seconds >= 0],
+        command=command_of(name, seed, short),
     )
+
+
+def _raised(name: str, seed: int, short: bool, error: str) -> SeedResult:  # noqa: FBT001
+    command = command_of(name, seed, short)
+    return SeedResult(name, seed, held=False, error=error, command=command)
+
+
+def command_of(name: str, seed: int, short: bool) -> str:  # noqa: FBT001  # as workers get it
+    """What to type to run this seed alone."""
+    return f"tieout run {quote(name)} --seed {seed}{' --short' if short else ''}"

@@ -1,7 +1,8 @@
 """The command line: results on stdout, progress on stderr, and an exit status that means something.
 
 0 every claim held; 1 a claim failed, or a journal is damaged; 2 bad input, with a message that
-names file, field, what was found and what would do; 3 the environment lacks something.
+names file, field, what was found and what would do; 3 the environment lacks something; 130 it was
+interrupted.
 """
 
 import json
@@ -9,11 +10,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 # Commands import what they need when they run: the program starts at once.
-HELD, FAILED, BAD_INPUT, LACKING = 0, 1, 2, 3
+if TYPE_CHECKING:
+    from scenarios.model import Scenario
+
+HELD, FAILED, BAD_INPUT, LACKING, INTERRUPTED = 0, 1, 2, 3, 130
+JOURNAL_WOULD_DO = "the journal.db of `tieout run SCENARIO --out DIR` would do"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -26,7 +32,7 @@ def main() -> None:
     """
 
 
-def fail(status: int, text: str) -> None:
+def fail(status: int, text: str) -> NoReturn:
     """Say what is wrong on stderr and end with that status."""
     click.echo(f"tieout: {text}", err=True)
     sys.exit(status)
@@ -38,7 +44,7 @@ def refusals() -> Iterator[None]:
     from scenarios.model import BadScenario
     from tieout.files import BadPlan, CannotSave
     from tieout.market import BadMarket
-    from tieout.sqlite_store import JournalDamaged, JournalError
+    from tieout.sqlite_store import JournalDamaged, JournalError, NotAJournal
     from tieout.trace import BadKey
 
     try:
@@ -47,10 +53,27 @@ def refusals() -> Iterator[None]:
         fail(BAD_INPUT, str(error))
     except JournalDamaged as error:
         fail(FAILED, str(error))
+    except NotAJournal as error:
+        fail(BAD_INPUT, f"{error}; {JOURNAL_WOULD_DO}")
     except JournalError as error:
         fail(BAD_INPUT, str(error))
     except ModuleNotFoundError as error:
         fail(LACKING, f"{error.name} is not installed; `tieout doctor` says what is")
+    except KeyboardInterrupt:
+        fail(INTERRUPTED, "interrupted")
+
+
+def whole(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
+    """A seed."""
+    if text is not None and not text.isdecimal():
+        raise click.BadParameter(f"found {text!r}; a whole number from 0 on would do")
+    return None if text is None else int(text)
+
+
+def warn_if_idle(scenario: "Scenario") -> None:
+    """A world in which nobody trades proves little: its claims hold by themselves."""
+    if not scenario.strategies:
+        click.echo(f"tieout: {scenario.name}: no strategies: nothing of ours will trade", err=True)
 
 
 @contextmanager
@@ -73,7 +96,7 @@ def progress(label: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
 
 @main.command()
 @click.argument("scenario")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", callback=whole, metavar="N", help="By default the plan's, else 0.")
 @click.option("--market", type=click.Path(path_type=Path), help="Recorded trades, .json(.gz).")
 @click.option("--plan", type=click.Path(path_type=Path), help="A stored fault plan to replay.")
 @click.option("--short", is_flag=True, help="The short form of the scenario.")
@@ -81,7 +104,7 @@ def progress(label: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
 @click.option("--json", "as_json", is_flag=True, help="Print the summary and nothing else.")
 def run(
     scenario: str,
-    seed: int,
+    seed: int | None,
     market: Path | None,
     plan: Path | None,
     short: bool,  # noqa: FBT001  # click hands flags over so
@@ -90,16 +113,22 @@ def run(
 ) -> None:
     """Run a SCENARIO: a name of the catalogue, or a file."""
     with refusals(), progress(scenario, shown=not as_json) as tell:
+        from scenarios.model import find
         from tieout.files import load_plan
         from tieout.runs import run as run_scenario
 
+        found = find(scenario)
+        warn_if_idle(found)
+        stored = load_plan(plan) if plan else None
+        if seed is None:
+            seed = stored.seed if stored else 0
         outcome = run_scenario(
-            scenario,
+            found,
             seed,
             short=short,
             market=market,
             out=out,
-            plan=load_plan(plan) if plan else None,
+            plan=stored.faults_for(found.name, seed) if stored else None,
             progress=tell,
         )
     if as_json:
@@ -135,7 +164,7 @@ def list_scenarios(as_json: bool) -> None:  # noqa: FBT001  # click hands flags 
         found = [find(name) for name in names()]
     if as_json:
         rows = [{"name": s.name, "claim": s.claim, "covers": list(s.covers)} for s in found]
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json.dumps({"scenarios": rows}, indent=2))
         return
     width = max(len(scenario.name) for scenario in found)
     for scenario in found:
@@ -169,13 +198,16 @@ def trace(kind: str, key: str, journal: Path, as_json: bool) -> None:  # noqa: F
 
 @main.command()
 @click.argument("journal", type=click.Path(path_type=Path))
-def verify(journal: Path) -> None:
+@click.option("--json", "as_json", is_flag=True)
+def verify(journal: Path, as_json: bool) -> None:  # noqa: FBT001  # click hands flags over so
     """Prove a JOURNAL: every checksum, the chain of hashes, nothing missing at its end."""
     with refusals():
         from tieout.verify import verify as judge
 
         verdict = judge(journal)
-    click.echo(str(verdict))
+    if verdict.status == "not_a_journal":
+        fail(BAD_INPUT, f"{verdict}; {JOURNAL_WOULD_DO}")
+    click.echo(json.dumps(verdict.as_dict(), indent=2) if as_json else str(verdict))
     sys.exit(verdict.exit_status)
 
 
@@ -189,6 +221,8 @@ def replay(journal: Path, until: int | None, as_json: bool) -> None:  # noqa: FB
         from tieout.replay import replay as rerun
 
         result = rerun(journal, until)
+    if until is not None and result.last < until:
+        click.echo(f"tieout: {journal} ends at record {result.last}, before {until}", err=True)
     if as_json:
         click.echo(
             json.dumps(
@@ -215,7 +249,7 @@ def replay(journal: Path, until: int | None, as_json: bool) -> None:  # noqa: FB
 def seed_range(context: click.Context, option: click.Parameter, text: str) -> range:
     """`A:B`: A is in, B is not."""
     first, colon, last = text.partition(":")
-    if not (colon and first.isdigit() and last.isdigit() and int(first) < int(last)):
+    if not (colon and first.isdecimal() and last.isdecimal() and int(first) < int(last)):
         raise click.BadParameter(f"found {text!r}; A:B with A < B would do, as in 0:200")
     return range(int(first), int(last))
 
@@ -237,11 +271,17 @@ def campaign(
 ) -> None:
     """Run a SCENARIO (or `all`) under many seeds; failed seeds are listed with their claims."""
     with refusals(), progress(scenario, shown=not as_json) as tell:
+        from scenarios.model import find
+        from tieout.campaign import SEEDS
         from tieout.campaign import campaign as run_campaign
 
-        result = run_campaign(scenario, seeds, jobs=jobs, short=short, progress=tell)
-        if out is not None:
-            result.save(out)
+        if scenario != "all":
+            warn_if_idle(find(scenario))
+        try:
+            result = run_campaign(scenario, seeds, jobs=jobs, short=short, out=out, progress=tell)
+        except KeyboardInterrupt:
+            kept = f"what had ended by then is in {out / SEEDS}" if out else "nothing was kept"
+            fail(INTERRUPTED, f"interrupted; {kept}")
     if as_json:
         click.echo(json.dumps(result.summary(), indent=2))
     else:
@@ -259,7 +299,7 @@ def doctor(as_json: bool) -> None:  # noqa: FBT001  # click hands flags over so
 
     rows = examine()
     if as_json:
-        click.echo(json.dumps([row._asdict() for row in rows], indent=2))
+        click.echo(json.dumps({"rows": [row._asdict() for row in rows]}, indent=2))
     else:
         width = max(len(row.what) for row in rows)
         for row in rows:

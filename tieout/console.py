@@ -1,7 +1,9 @@
 """What a person sees in the terminal: verdicts first, figures beside them, nothing to decode."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -12,11 +14,17 @@ from tieout.campaign import Campaign
 from tieout.outcome import Outcome
 
 SECOND = 1_000_000_000
+HIDDEN = "Not every lost frame hides a change: only one that told a fact does, and makes a drift."
+
+
+def _console() -> Console:
+    """Prose is never cut into lines, so that it stays whole in a pipe; names are no markup."""
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def show_outcome(outcome: Outcome, out: Path | None) -> None:
     """The verdict, the claims, the drift."""
-    console = Console(highlight=False)
+    console = _console()
     summary = outcome.summary
     console.print(Text(outcome.scenario.claim, style="bold"))
     console.print(
@@ -25,8 +33,8 @@ def show_outcome(outcome: Outcome, out: Path | None) -> None:
         f" {sum(summary['faults'].values())} faults,"
         f" {summary['crashes']} crashes"
     )
-    console.print(_claims(outcome))
-    console.print(_drift_line(outcome))
+    console.print(_claims(outcome), soft_wrap=False)
+    console.print(_drift_line(outcome.summary))
     console.print(_bounds_line(outcome))
     for each in summary["silent"]:
         console.print(Text(f"silent: {each}", style="red"))
@@ -38,7 +46,7 @@ def show_outcome(outcome: Outcome, out: Path | None) -> None:
 
 def show_story(outcome: Outcome, out: Path | None) -> None:
     """The demo: what went wrong, what was found, when and why."""
-    console = Console(highlight=False)
+    console = _console()
     summary = outcome.summary
     console.print(
         Text(
@@ -54,13 +62,14 @@ def show_story(outcome: Outcome, out: Path | None) -> None:
     faults = Table(box=None, pad_edge=False, show_header=False)
     for kind, times in summary["faults"].items():
         faults.add_row(f"{times:>5} ×", KINDS[kind][2])
-    console.print(faults)
+    console.print(faults, soft_wrap=False)
     console.print("\nWhat Tieout found, in the order in which it knew:\n")
-    console.print(_findings(outcome))
+    for line in _findings(outcome):
+        console.print(line)
     console.print()
-    console.print(_drift_line(outcome))
+    console.print(_drift_line(outcome.summary))
     console.print("\nAnd at the end, held against the world's own truth:\n")
-    console.print(_claims(outcome))
+    console.print(_claims(outcome), soft_wrap=False)
     _where(console, out)
     if out is None:
         console.print(
@@ -69,49 +78,47 @@ def show_story(outcome: Outcome, out: Path | None) -> None:
         )
 
 
-def _findings(outcome: Outcome) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in ("at", "found after", "what differed", "by", "cause", "how it ended"):
-        table.add_column(name, justify="right" if name in ("at", "found after", "by") else "left")
+def _findings(outcome: Outcome) -> list[str]:
+    """Two lines each: what differed, and how it ended."""
+    lines = []
     born = sorted(outcome.found, key=lambda found: found.born_at)
     for each in outcome.state.resolved[:24]:
         kind = f"break {each.number}" if each.number else "suspect"
         account, subject, leg = each.holding.rsplit("/", 2)
         latest = [f for f in born if f.born_at <= each.opened_at and each.holding in f.holdings]
-        after = f"{(each.opened_at - latest[-1].born_at) / SECOND:.2f} s" if latest else ""
+        after = (each.opened_at - latest[-1].born_at) / SECOND if latest else 0
         scale = outcome.state.decimals.get(subject, 8) if leg == "cash" else 8
         size = f"{Decimal(each.size).scaleb(-scale).normalize():+f}"
-        table.add_row(
-            f"{(each.opened_at - outcome.started_at) / SECOND:.2f} s",
-            after,
-            f"{subject} {leg} at {account}",
-            size,
-            each.cause.replace("_", " "),
-            f"{kind}: {each.resolution}, after {(each.closed_at - each.opened_at) / SECOND:.2f} s",
-        )
-    return table
+        at = f"{(each.opened_at - outcome.started_at) / SECOND:>9.2f} s"
+        found = f", found after {after:.2f} s" if latest else ""
+        cause = each.cause.replace("_", " ")
+        lines.append(f"{at}  {subject} {leg} {size} at {account}: {cause}{found}")
+        closed = (each.closed_at - each.opened_at) / SECOND
+        lines.append(f"{'':{len(at)}}  {kind}: {each.resolution}, after {closed:.2f} s")
+    return lines
 
 
 def _claims(outcome: Outcome) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("held")
-    table.add_column("claim")
-    table.add_column("figure")
-    table.add_column("bound")
+    for name in ("claim", "figure", "bound"):
+        table.add_column(name, overflow="fold")
     for claim in outcome.claims:
         mark = Text("yes", style="green") if claim.held else Text("NO", style="bold red")
         table.add_row(mark, claim.claim, claim.figure, claim.bound)
     return table
 
 
-def _drift_line(outcome: Outcome) -> str:
-    drift = outcome.summary["drift"]
+def _drift_line(summary: Mapping[str, Any]) -> str:
+    """Of a run or of a campaign; where faults struck, with the word that tells them apart."""
+    drift = summary["drift"]
     seconds = drift["seconds_to_find"]
-    return (
+    line = (
         f"Drift: {drift['injected']} injected, {drift['found']} found, {drift['missed']} missed,"
         f" {drift['false_alarms']} false alarms; seconds to find p50 {seconds['p50']:.2f},"
         f" p99 {seconds['p99']:.2f}, max {seconds['max']:.2f}"
     )
+    return f"{line}\n{HIDDEN}" if summary["faults"] else line
 
 
 def _bounds_line(outcome: Outcome) -> str:
@@ -131,24 +138,19 @@ def _where(console: Console, out: Path | None) -> None:
 
 def show_campaign(result: Campaign) -> None:
     """How many held, and each that did not."""
-    console = Console(highlight=False)
+    console = _console()
     summary = result.summary()
     console.print(
         f"{summary['held']} of {summary['runs']} runs held every claim;"
         f" {summary['simulated_seconds']:.0f} simulated seconds in {summary['wall_seconds']:.1f} s,"
         f" {summary['records_per_cpu_second']} records per CPU-second"
     )
-    drift = summary["drift"]
-    console.print(
-        f"Drift: {drift['injected']} injected, {drift['found']} found, {drift['missed']} missed,"
-        f" {drift['false_alarms']} false alarms; seconds to find p50"
-        f" {drift['seconds_to_find']['p50']:.2f}, p99 {drift['seconds_to_find']['p99']:.2f},"
-        f" max {drift['seconds_to_find']['max']:.2f}"
-    )
+    console.print(_drift_line(summary))
     faults = Table(box=None, pad_edge=False, show_header=False)
     for kind, times in summary["faults"].items():
         faults.add_row(f"{times:>7} ×", kind)
-    console.print(faults)
+    console.print(faults, soft_wrap=False)
     for failure in result.failures[:20]:
         what = failure.error or "; ".join(failure.failed)
         console.print(Text(f"{failure.scenario} seed {failure.seed}: {what}", style="red"))
+        console.print(f"  {failure.command}")

@@ -3,15 +3,17 @@
 Rule 1. The journal's chain is the run's own, group for group: `tieout verify` proves it.
 Rule 2. Amounts rest as decimal text (DESIGN §3): wei of any size fits, no scale is imposed and no
 digit lost. Their columns are marked, and `load_table` gives the very frame that was saved.
-Rule 3. A plan is taken back only if every field of it is understood: see `load_plan`.
+Rule 3. A plan is taken back only if every field of it is understood, and only by the scenario and
+seed that it was drawn for: see `load_plan` and `Plan`.
 """
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -50,7 +52,7 @@ def save(outcome: Outcome, folder: Path) -> None:
     from tieout.report import report  # matplotlib and pandas: half a second, and only needed here
     from tieout.tables import COLUMNS
 
-    with _naming(folder):
+    with naming(folder):
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / "summary.json", outcome.json() + "\n")
         _write(folder / "plan.json", plan_text(outcome))
@@ -60,19 +62,27 @@ def save(outcome: Outcome, folder: Path) -> None:
         _write(folder / "report.html", report(outcome))
 
 
+def ready(folder: Path) -> None:
+    """Let the folder be there and take a file, before any work is done whose results it is for."""
+    with naming(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+
+
 @contextmanager
-def _naming(folder: Path) -> Iterator[None]:
+def naming(folder: Path) -> Iterator[None]:
     """One exception for all that a disk can say, with the path that it said it of."""
+    would_do = "a folder that we may write would do"
     try:
         yield
     except FileExistsError as error:
         raise CannotSave(f"{error.filename}: a file; a folder's name would do") from error
-    except (NotADirectoryError, PermissionError) as error:
-        raise CannotSave(f"{error.filename or folder}: {error.strerror}") from error
     except JournalError as error:
         raise CannotSave(str(error)) from error
     except OSError as error:
-        raise CannotSave(f"{error.filename or folder}: {error.strerror or error}") from error
+        what = error.strerror or error
+        raise CannotSave(f"{error.filename or folder}: {what}; {would_do}") from error
 
 
 def _write(path: Path, text: str) -> None:
@@ -200,17 +210,41 @@ def plan_text(outcome: Outcome) -> str:
     return f'{{{head},\n "faults": {faults}}}\n'
 
 
-def load_plan(path: Path) -> list[Fault]:
-    """The faults of a plan that was saved, or of one written by hand; raises `BadPlan`."""
+@dataclass(slots=True, frozen=True)
+class Plan:
+    """The faults of a file, and what they were drawn for."""
+
+    path: Path
+    scenario: str
+    seed: int
+    faults: list[Fault]
+
+    def faults_for(self, scenario: str, seed: int) -> list[Fault]:
+        """The faults, if they were drawn for this; raises `BadPlan`."""
+        if self.scenario != scenario:
+            found = f"found {self.scenario!r}, and the run is of {scenario!r}"
+            raise BadPlan(f"{self.path}: scenario: {found}; a plan of {scenario!r} would do")
+        if self.seed != seed:
+            found = f"found {self.seed}, and the run's is {seed}"
+            raise BadPlan(f"{self.path}: seed: {found}; seed {self.seed}, or none said, would do")
+        return self.faults
+
+
+def load_plan(path: Path) -> Plan:
+    """A plan that was saved, or one written by hand; raises `BadPlan`."""
     try:
         told = msgspec.json.decode(path.read_bytes(), type=PlanFile)
     except OSError as error:
         raise BadPlan(f"{path}: cannot be read: {error.strerror}") from error
     except msgspec.MsgspecError as error:
-        raise BadPlan(f"{path}: not a plan: {error}") from error
+        shape = '{"schema": 1, "scenario": NAME, "seed": N, "faults": [{"kind": KIND}]} would do'
+        raise BadPlan(f"{path}: not a plan: {error}; {shape}") from error
     if told.schema != PLAN_SCHEMA:
         raise BadPlan(f"{path}: schema: found {told.schema}; {PLAN_SCHEMA} would do")
-    return [_fault(each, f"{path}: faults.{n}") for n, each in enumerate(told.faults)]
+    if told.seed < 0:
+        raise BadPlan(f"{path}: seed: found {told.seed}; a whole number from 0 on would do")
+    faults = [_fault(each, f"{path}: faults.{n}") for n, each in enumerate(told.faults)]
+    return Plan(path, told.scenario, told.seed, faults)
 
 
 def _fault(told: PlannedFault, where: str) -> Fault:

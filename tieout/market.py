@@ -6,6 +6,7 @@ price, amount, cost), as .json or .json.gz.
 
 import gzip
 import json
+import zlib
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,9 @@ from pathlib import Path
 from sim.market import Trade
 
 MS = 1_000_000
+# Beyond these a number is no price and no amount, and would only make a world of nonsense.
+LEAST, PRICE_MAX, AMOUNT_MAX = Decimal("1e-18"), Decimal("1e12"), Decimal("1e15")
+WOULD_DO = "recorded trades as .json or .json.gz would do"
 
 
 class BadMarket(ValueError):
@@ -47,9 +51,10 @@ def _rows(path: Path) -> Sequence[object]:
             raw = gzip.decompress(raw)
         told = json.loads(raw, parse_float=Decimal)
     except OSError as error:
-        raise BadMarket(f"{path}: cannot be read: {error}") from error
-    except (ValueError, EOFError) as error:
-        raise BadMarket(f"{path}: not JSON: {error}") from error
+        found = error.strerror or error
+        raise BadMarket(f"{path}: cannot be read: {found}; {WOULD_DO}") from error
+    except (ValueError, ArithmeticError, EOFError, RecursionError, zlib.error) as error:
+        raise BadMarket(f"{path}: not JSON: {error}; {WOULD_DO}") from error
     if not isinstance(told, list):
         raise BadMarket(f"{path}: found {type(told).__name__}; a list of trades would do")
     return told
@@ -64,6 +69,8 @@ def _row(path: Path, number: int, row: object) -> tuple[int, str, Decimal, Decim
         raise BadMarket(f"{path}: row {number}: found {stamp!r}, {side!r}; {shape} would do")
     if not isinstance(price, (int, Decimal)) or not isinstance(quantity, (int, Decimal)):
         raise BadMarket(f"{path}: row {number}: price and amount must be numbers: {shape}")
-    if price <= 0 or quantity <= 0:
-        raise BadMarket(f"{path}: row {number}: price {price} and amount {quantity} must be > 0")
+    for name, figure, most in (("price", price, PRICE_MAX), ("amount", quantity, AMOUNT_MAX)):
+        if not LEAST <= figure <= most:
+            bounds = f"{LEAST} to {most} would do"
+            raise BadMarket(f"{path}: row {number}: {name}: found {figure!s:.40}; {bounds}")
     return stamp, str(side), Decimal(price), Decimal(quantity)

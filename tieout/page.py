@@ -9,6 +9,9 @@ from typing import NewType
 
 Html = NewType("Html", str)
 
+# Heads of more letters than this do not fit a telephone: the table says that it scrolls.
+HEAD_LETTERS_MAX = 45
+
 STYLE = """
 :root { --ink:#1c2733; --soft:#52606d; --line:#dfe5ea; --tint:#f5f8fa; --accent:#2b7a8c;
   --good:#2f7a55; --bad:#b3402d; --amber:#f0c36d; }
@@ -50,7 +53,13 @@ p { max-width:44em; margin:.5em 0 }
 .big { font-size:1.75rem; line-height:1.1; display:block; font-variant-numeric:lining-nums }
 .tiles span:last-child { color:var(--soft); font-size:.84rem; line-height:1.3; display:block;
   margin-top:5px }
-.scroll { overflow-x:auto; margin:1em 0; -webkit-overflow-scrolling:touch }
+.scroll { margin:1em 0 }
+.scroll,.plot { overflow-x:auto; -webkit-overflow-scrolling:touch;
+  /* A shadow at the edge behind which there is more; the first two travel along and cover it. */
+  background:linear-gradient(to right,#fff 35%,#fff0) left/44px 100% no-repeat local,
+    linear-gradient(to left,#fff 35%,#fff0) right/44px 100% no-repeat local,
+    linear-gradient(to right,#1c27333d,#1c273300) left/15px 100% no-repeat scroll,
+    linear-gradient(to left,#1c27333d,#1c273300) right/15px 100% no-repeat scroll }
 table { border-collapse:collapse; font-size:.88rem; width:100%; line-height:1.4 }
 th { text-align:left; font-weight:600; color:var(--soft); font-size:.8rem; vertical-align:bottom;
   border-bottom:1.5px solid #c6cfd7; padding:6px 14px 6px 0; white-space:nowrap }
@@ -68,8 +77,9 @@ pre { background:var(--tint); border:1px solid var(--line); border-radius:8px; p
   font-size:.78rem; line-height:1.5; overflow-x:auto; margin:.5em 0 1em }
 pre mark { background:#fbe3ab; color:inherit; border-radius:3px; padding:0 2px }
 figure { margin:1.2em 0 } figcaption { color:var(--soft); font-size:.88rem; max-width:50em }
-.plot { overflow-x:auto } .plot svg { display:block; width:100%; min-width:700px; height:auto }
+.plot svg { display:block; width:100%; min-width:700px; height:auto }
 svg text { font-family:inherit !important }
+th.mono { font-family:inherit }
 .grid { display:grid; grid-template-columns:repeat(auto-fill,minmax(305px,1fr)); gap:26px 26px }
 .grid figure { margin:0; min-width:0 } .grid svg { width:100%; height:auto; display:block }
 .grid figcaption { display:flex; justify-content:space-between; gap:10px; margin-bottom:4px;
@@ -91,7 +101,15 @@ footer { margin-top:3.5em; border-top:1px solid var(--line); padding-top:1em; co
   font-size:.88rem }
 @media (max-width:640px) { main { padding:26px 16px 48px } h1 { font-size:1.75rem }
   .lead { font-size:1.08rem } .story li { grid-template-columns:5em 1fr; gap:10px }
-  .pair,.grid { grid-template-columns:minmax(0,1fr) } }
+  .pair,.grid { grid-template-columns:minmax(0,1fr) }
+  .claims tr { display:grid; grid-template-columns:4em minmax(0,1fr) 3.4em 4em; padding:5px 0;
+    border-bottom:1px solid var(--line) }
+  .claims th,.claims td { border:0; padding:1px 8px 1px 0 } .claims th.mono { display:none }
+  .claims td.mono { grid-area:2/2/3/5; color:var(--soft); font-size:.76rem }
+  th,td { padding-right:9px } }
+@media (max-width:756px) { .wide::before { content:"more to the right →"; display:block;
+    position:sticky; left:0; width:max-content; color:var(--soft); font-size:.78rem;
+    font-style:italic } .scroll.wide table { min-width:720px } }
 @media print { main { max-width:none; padding:0 } .scroll,.plot { overflow:visible } }
 """
 
@@ -133,10 +151,12 @@ def gap(columns: int, words: str) -> Html:
     return Html(f'<tr class="gap"><td colspan="{columns}">{escape(words)}</td></tr>')
 
 
-def grid(heads: Sequence[tuple[str, str]], rows: Sequence[Html]) -> Html:
+def grid(heads: Sequence[tuple[str, str]], rows: Sequence[Html], css: str = "") -> Html:
     """A table of (title, class) and rows; it scrolls by itself where the page is narrow."""
+    wide = sum(len(name) + 2 for name, _ in heads) > HEAD_LETTERS_MAX
+    attribute = f' class="{css}"' if css else ""
     head = "".join(tag("th", text(name), kind) for name, kind in heads)
     return Html(
-        '<div class="scroll"><table>'
+        f'<div class="scroll{" wide" if wide else ""}"><table{attribute}>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )

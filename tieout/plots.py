@@ -13,13 +13,22 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from sim.faults import KINDS, Fault
 
 INK, MUTED, LINE, PAPER = "#1c2733", "#64717f", "#dfe5ea", "#ffffff"
 TRUTH, BOOKS, ACCENT = "#8fc1d8", "#1c3d5a", "#2b7a8c"
 SUSPECT, BREAK, GOOD = "#f0c36d", "#d9634f", "#3d8b63"
+LEGEND_COLUMNS = 3
+UNITS = (  # from which value on, its size, its name
+    (1e9, 1e9, "G"),
+    (1e6, 1e6, "M"),
+    (1e4, 1e3, "k"),
+    (1e-3, 1.0, ""),
+    (1e-6, 1e-6, "µ"),
+    (0.0, 1e-9, "n"),
+)
 VENUES = ("#2b7a8c", "#b0793a", "#6a6fb3", "#7d9a3c", "#b0567e", "#5b7083")
 
 STYLE: dict[Any, Any] = {
@@ -27,6 +36,7 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "tieout",
     "font.size": 9,
     "axes.edgecolor": LINE,
+    "axes.facecolor": "none",
     "axes.labelcolor": MUTED,
     "axes.linewidth": 0.8,
     "axes.spines.top": False,
@@ -149,7 +159,10 @@ def _bars_and_windows(
 def seconds_to_find(found: Mapping[str, Sequence[float]], bounds: Mapping[str, float]) -> str:
     """Of each account, which share of the drift was found within how many seconds."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 3.0), layout="constrained")
+        one = len(set(bounds.values())) == 1
+        legend = len(found) > 1 or not one
+        rows = -(-len(found) // LEGEND_COLUMNS) if legend else 0
+        figure = Figure(figsize=(9.6, 3.0 + 0.2 * rows), layout="constrained")
         axes = figure.add_subplot()
         edge = 1.08 * max([*bounds.values(), *(max(each) for each in found.values() if each)])
         for number, account in enumerate(bounds):
@@ -161,18 +174,30 @@ def seconds_to_find(found: Mapping[str, Sequence[float]], bounds: Mapping[str, f
             axes.step(
                 [0.0, *ordered, edge], [*shares, 100.0], where="post", color=colour, linewidth=1.8
             )
-            axes.plot(ordered, shares[1:], "o", markersize=3.2, color=colour, label=account)
-        for bound in dict.fromkeys(bounds.values()):
-            accounts = [a for a, b in bounds.items() if b == bound]
-            name = "detection bound" if len(accounts) == len(bounds) else ", ".join(accounts)
-            axes.axvline(bound, color=BREAK, linewidth=1.2, linestyle=(0, (4, 3)))
-            axes.text(bound, 4, f"{name}: {bound:g} s  ", color=BREAK, ha="right", fontsize=8.5)
+            label = account if one else f"{account}, bound {bounds[account]:g} s"
+            axes.plot(ordered, shares[1:], "o", markersize=3.2, color=colour, label=label)
+            if not one:
+                axes.axvline(bounds[account], color=colour, linewidth=1.2, linestyle=(0, (4, 3)))
+        nearest = min(bounds.values())
+        word = "detection bound" if one else "detection bounds"
+        if one:
+            axes.axvline(nearest, color=BREAK, linewidth=1.2, linestyle=(0, (4, 3)))
+            word += f": {nearest:g} s"
+        axes.annotate(
+            word,
+            (nearest, 4),
+            xytext=(-5, 0),
+            textcoords="offset points",
+            ha="right",
+            color=BREAK if one else MUTED,
+            fontsize=8.5,
+        )
         axes.set(xlim=(0, edge), ylim=(0, 104), xlabel="seconds from birth to being found")
         axes.set_ylabel("found, %")
         axes.grid(color=LINE, linewidth=0.6)
         axes.set_axisbelow(True)
-        if len(found) > 1:
-            axes.legend(loc="center right", bbox_to_anchor=(min(bounds.values()) / edge, 0.45))
+        if legend:
+            figure.legend(loc="outside upper left", ncols=LEGEND_COLUMNS, borderpad=0)
         return svg(figure, "Share of the drift found within so many seconds")
 
 
@@ -182,9 +207,9 @@ def against_truth(points: Sequence[Point], spans: Sequence[Span], seconds: float
         figure = Figure(figsize=(3.5, 2.25))
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.4, 1))
         # Fixed, for panels stand side by side; and a layout engine would take most of the time.
-        figure.subplots_adjust(left=0.15, right=0.98, top=0.93, bottom=0.09, hspace=0.34)
+        figure.subplots_adjust(left=0.16, right=0.98, top=0.93, bottom=0.09, hspace=0.34)
         at = [point.at for point in points]
-        start = points[0].truth if points else Decimal(0)
+        start = points[0].truth  # the first point is the opening: nothing, for most
         truth = [float(point.truth - start) for point in points]
         books = [float(point.books - start) for point in points]
         wrong = [float(point.truth - point.books) for point in points]
@@ -199,13 +224,11 @@ def against_truth(points: Sequence[Point], spans: Sequence[Span], seconds: float
                 end = max(span.end, span.start + 0.005 * seconds)
                 axes.axvspan(span.start, end, color=colour, alpha=0.35, linewidth=0, zorder=0)
             axes.set_xlim(0, seconds)
-            axes.yaxis.set_major_locator(MaxNLocator(3 if axes is upper else 2))
-            axes.yaxis.set_major_formatter(FuncFormatter(_short))
+            axes.tick_params(axis="y", labelsize=8.5)
             axes.grid(axis="y", color=LINE, linewidth=0.6)
             axes.set_axisbelow(True)
-        if not any(wrong):
-            lower.set_ylim(-1, 1)
-            lower.set_yticks([0])
+        _value_axis(upper, [*truth, *books], 3)
+        _value_axis(lower, wrong, 2)
         upper.set_title("change since the start", loc="left", fontsize=8.5, color=MUTED, pad=3)
         lower.set_title("truth less books", loc="left", fontsize=8.5, color=MUTED, pad=3)
         upper.tick_params(axis="x", length=0, labelbottom=False)
@@ -219,8 +242,22 @@ def against_truth(points: Sequence[Point], spans: Sequence[Span], seconds: float
 def _time_axis(axes: Axes, seconds: float, ticks: int = 7) -> None:
     steps = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400)
     step = next((each for each in steps if seconds / each <= ticks), 86400 * 2)
-    axes.set_xticks([n * step for n in range(int(seconds / step) + 1)])
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: moment(at)))
+    at = [n * step for n in range(int(seconds / step) + 1)]
+    axes.set_xticks(at, labels=[moment(second) for second in at])
+    if at[-1] > 0.93 * seconds:  # in the middle of its tick, it would be cut at the edge
+        axes.get_xticklabels()[-1].set_horizontalalignment("right")
+
+
+def _value_axis(axes: Axes, values: Sequence[float], ticks: int) -> None:
+    """Round values in one unit. What never moved has one tick, and no scale that means nothing."""
+    if not any(values):
+        axes.set(ylim=(-1, 1), yticks=[0])
+        return
+    low, high = axes.get_ylim()
+    at = [v for v in MaxNLocator(ticks).tick_values(low, high) if low <= v <= high]
+    largest = max(abs(v) for v in at)
+    size, name = next((size, name) for least, size, name in UNITS if largest >= least)
+    axes.set_yticks(at, labels=[f"{v / size + 0.0:.6g}{name if v else ''}" for v in at])
 
 
 def moment(seconds: float) -> str:
@@ -228,14 +265,6 @@ def moment(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _short(value: float, _: object) -> str:
-    """A figure for an axis: 1.2M, 350, 0.004."""
-    for unit, name in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= unit:
-            return f"{value / (1e3 if name == 'k' else unit):g}{name}"
-    return f"{value:.6g}" if abs(value) >= 1e-4 or not value else f"{value:.0e}"
 
 
 _PROLOGUE = re.compile(r"\A.*?(?=<svg)", re.DOTALL)

@@ -8,7 +8,7 @@ Rule 2. A journal that is sound and was written by this code has none, and its d
 import os
 from collections import deque
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,8 @@ from core.gate import BreakGate, Gate
 from core.journal import Digest, Record, Store, decode_event
 from core.state import State
 from core.step import step
-from tieout.sqlite_store import JournalDamaged, open_for_reading, read_records
+from tieout.sqlite_store import read_records
+from tieout.verify import opened
 
 DIFFERENCES_MAX = 100
 
@@ -120,13 +121,9 @@ class _Rerun:
 
 @contextmanager
 def _records(source: str | os.PathLike[str] | Store) -> Iterator[Iterator[Record]]:
-    """The records of a file or a store; a file that cannot be read is damaged."""
+    """The records of a file or a store; a file that cannot be read, or was cut, is damaged."""
     if not isinstance(source, str | os.PathLike):
         yield source.records()
         return
-    path = Path(source)
-    with closing(open_for_reading(path)) as connection:
-        try:
-            yield read_records(connection)
-        except (JournalDamaged, msgspec.MsgspecError) as error:
-            raise JournalDamaged(f"{path}: {error}; `tieout verify` names the place") from error
+    with opened(Path(source)) as connection:
+        yield read_records(connection)

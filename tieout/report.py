@@ -219,8 +219,8 @@ class Reporter:
             verdict = ("held", "yes") if claim.held else ("FAILED", "no")
             cells = [verdict, (claim.claim, ""), (name, "mono"), (figure, "n"), (claim.bound, "n")]
             rows.append(row(cells, "" if claim.held else "bad"))
-        heads = [("", ""), ("claim", ""), ("figure", ""), ("found", "n"), ("wanted", "n")]
-        return join(tag("h2", text("What was claimed")), grid(heads, rows))
+        heads = [("", ""), ("claim", ""), ("figure", "mono"), ("found", "n"), ("wanted", "n")]
+        return join(tag("h2", text("What was claimed")), grid(heads, rows, "claims"))
 
     # --- what went wrong -------------------------------------------------------------------------
 
@@ -257,7 +257,7 @@ class Reporter:
         table = grid([("fault", ""), ("times", "n"), ("what happens", "")], rows)
         return join(
             head,
-            Html(f'<figure><div class="plot">{self._figure(svg)}</div>'),
+            Html(f'<figure><div class="plot wide">{self._figure(svg)}</div>'),
             tag("figcaption", text(caption)),
             Html("</figure>"),
             tag("details", join(words, table)),
@@ -283,7 +283,7 @@ class Reporter:
         )
         return join(
             head,
-            Html(f'<figure><div class="plot">{self._figure(svg)}</div>'),
+            Html(f'<figure><div class="plot wide">{self._figure(svg)}</div>'),
             tag("figcaption", text(caption)),
             Html("</figure>"),
             self._found_table(by_account, bounds),
@@ -323,8 +323,9 @@ class Reporter:
         if not points:
             return join(head, tag("p", text("This run was not sampled.")))
         spans = self._spans()
+        still = {name for name, those in points.items() if len({p[1:] for p in those}) == 1}
         # The stirred ones first: they are what a reader looks for.
-        names = sorted(points, key=lambda name: (-len(spans.get(name, ())), name))
+        names = sorted(points, key=lambda n: (-len(spans.get(n, ())), n in still, n))
         panels = [
             self._panel(name, points[name], spans.get(name, [])) for name in names[:PANELS_MAX]
         ]
@@ -341,7 +342,8 @@ class Reporter:
         left = f" {count(rest, 'quieter holding')} stand in exposures.parquet only." if rest else ""
         words = (
             "One panel a holding: above, what it changed by since the start; below, by how much"
-            f" truth and books differed. Truth is sampled, and drawn beneath our books.{left}"
+            " truth and books differed. Truth is sampled, and drawn beneath our books; a difference"
+            f" without width lasted for a moment.{left}"
         )
         return join(
             head,
@@ -565,13 +567,18 @@ class Reporter:
                 (clock(line.received_at).split(" ")[1], "w"),
                 (line.frame or "-", "n"),
                 (line.channel or "-", ""),
-                (f"{line.name}, {line.strategy} {line.purpose} {line.identity}".rstrip(), ""),
+                (self._what(line), ""),
                 (plain(line.amount), "n"),
                 (plain(line.running), "n"),
             ]
             rows.append(row(cells, "hit" if number == place else ""))
         heads = [("event", "n"), ("received", ""), ("frame", "n"), ("channel", ""), ("what", "")]
         return grid([*heads, (unit, "n"), (f"total {unit}", "n")], rows)
+
+    def _what(self, line: Line) -> str:
+        """An opening is its own strategy and purpose: each word is said once."""
+        words = dict.fromkeys((line.strategy, line.purpose, line.identity))
+        return f"{line.name}, {' '.join(words)}".rstrip(" ,")
 
     def _ordinary(self, lines: Sequence[Line], taken: Taken) -> Line | None:
         """A posting that came in the usual way, nearest before the one that did not."""

@@ -22,6 +22,7 @@ from tieout.simulation import EPOCH_NS, SECOND, Simulation, View
 from tieout.truths import money_differences, order_differences
 
 SAMPLES_MAX = 400
+ZERO = Decimal(0)
 
 STANDARD = tuple(
     ClaimSpec(claim=claim, figure=figure, equals=Decimal(0))
@@ -57,16 +58,23 @@ def run(
 
     With `out`, everything is written there. `sampled` keeps truth beside books over time.
     """
+    if not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"seed: found {seed!r}; a whole number from 0 on would do")
     scenario = name if isinstance(name, Scenario) else find(name)
     trades = markets.load(Path(market), scenario.market_gap_ms_max) if market else []
     seconds = scenario.short_s if short and scenario.short_s else scenario.duration_s
     duration = trades[-1].at + SECOND if trades else int(seconds * SECOND)
+    if out is not None:
+        from tieout.files import ready
+
+        ready(Path(out))
     store = MemoryStore()
     simulation = Simulation(scenario, seed, store, plan, trades, duration)
     sampler = Sampler(simulation)
     if sampled:
         simulation.on_step = sampler.look
     simulation.run(progress)
+    sampler.end()
     outcome = conclude(simulation, store, sampler.samples)
     if out is not None:
         from tieout.files import save  # plots and tables: a run without them starts sooner
@@ -76,23 +84,57 @@ def run(
 
 
 class Sampler:
-    """Keeps truth beside books, at most so often per holding."""
+    """Keeps truth beside books: at the start, as they change, and at the end.
+
+    Of each holding, at most the first and the last look of a while are kept. What differed is
+    looked at again with every step until it is equal: a difference of a millisecond must not seem
+    to last until the next posting.
+    """
 
     def __init__(self, simulation: Simulation) -> None:
         self.samples: list[Sample] = []
         self._simulation = simulation
         self._every = max(1, simulation.duration_ns // SAMPLES_MAX)
         self._next: dict[str, int] = {}
+        self._last: dict[str, Sample] = {}
+        self._unequal: dict[str, None] = {}
+        self._view = View(State())
+        self._seen: State | None = None
 
     def look(self, state: State) -> None:
         """A step was taken."""
-        now = state.now
-        for line in state.posted:
-            name = line.holding
-            if name and now >= self._next.get(name, 0):
-                self._next[name] = now + self._every
-                truth = self._simulation.truth.totals.get(name, Decimal(0))
-                self.samples.append(Sample(now, name, truth, View(state).figure(name)))
+        if state is not self._seen:  # the node was born, or born again
+            self._seen, self._view = state, View(state)
+        names = [line.holding for line in state.posted if line.holding]
+        for name in dict.fromkeys([*self._unequal, *names]) if self._unequal else names:
+            self._take(state.now, name)
+
+    def end(self) -> None:
+        """The run is over: every holding is looked at once more, at one moment."""
+        truth, now = self._simulation.truth.totals, self._simulation.world.now
+        books = self._seen.holdings if self._seen is not None else {}
+        for name in dict.fromkeys([*truth, *books]):
+            self._take(now, name)
+        self.samples += self._last.values()
+        self._last.clear()
+
+    def _take(self, now: int, name: str) -> None:
+        truth = self._simulation.truth.totals.get(name, ZERO)
+        sample = Sample(now, name, truth, self._view.figure(name))
+        if sample.truth != sample.books:
+            self._unequal[name] = None
+        else:
+            self._unequal.pop(name, None)
+        if name not in self._next and now > EPOCH_NS:
+            # What was not there at the opening was nothing, for the venue and for us.
+            self.samples.append(Sample(EPOCH_NS, name, ZERO, ZERO))
+        if now < self._next.get(name, 0):
+            self._last[name] = sample
+            return
+        if name in self._last:
+            self.samples.append(self._last.pop(name))
+        self.samples.append(sample)
+        self._next[name] = now + self._every
 
 
 def conclude(simulation: Simulation, store: MemoryStore, samples: list[Sample]) -> Outcome:

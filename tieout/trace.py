@@ -6,7 +6,6 @@ Rule. What is listed adds up to the figure, exactly; a trace that would not is n
 import os
 import re
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,7 +21,8 @@ from core.events import Event
 from core.journal import Store
 from core.state import State
 from tieout.history import History, amount_of, history, occurred_at, read
-from tieout.sqlite_store import open_for_reading, read_records
+from tieout.sqlite_store import read_records
+from tieout.verify import opened
 
 Kind = Literal["position", "balance"]
 
@@ -130,7 +130,7 @@ def trace(kind: str, key: str, store: Store | str | os.PathLike[str]) -> Traced:
         raise BadKey(f"no kind {kind!r}; one of {', '.join(get_args(Kind))}")
     if not isinstance(store, str | os.PathLike):
         return of_holding(history(store), resolve(kind, key, history(store).state))
-    with closing(open_for_reading(Path(store))) as connection:
+    with opened(Path(store)) as connection:
         past = read(read_records(connection))
     return of_holding(past, resolve(kind, key, past.state))
 

@@ -13,10 +13,10 @@ least as far as its anchor (if there is one: see `Verdict.anchored`).
 import os
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import apsw
 import msgspec
@@ -81,9 +81,13 @@ class Verdict(NamedTuple):
     def exit_status(self) -> int:
         return {"sound": 0, "damaged": 1, "not_a_journal": 2}[self.status]
 
+    def as_dict(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {**self._asdict(), "findings": [each._asdict() for each in self.findings]}
+
     def __str__(self) -> str:
         if self.status == "not_a_journal":
-            return f"{self.path}: {self.findings[0]}"
+            return f"{self.path}: {self.findings[0].found}"
         if self.status == "damaged":
             lines = [f"  {finding}" for finding in self.findings]
             more = ["  ..."] if len(lines) == FINDINGS_MAX else []
@@ -108,7 +112,41 @@ def verify(path: str | os.PathLike[str]) -> Verdict:
 
 def _refusal(path: Path, status: Literal["damaged", "not_a_journal"], error: Exception) -> Verdict:
     text = str(error).removeprefix(f"{path}: ")
-    return Verdict(str(path), status, (Finding(0, path.name, "", text),))
+    return Verdict(str(path), status, (Finding(0, "file", "", text),))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[apsw.Connection]:
+    """A journal for those who read it but do not judge it: it has its tables and its end.
+
+    Raises `NotAJournal` or `JournalDamaged`, which name the path, also for what its reader meets.
+    """
+    anchor = parse_anchor(anchor_path(path))  # before the first look, as a judge does
+    with closing(open_for_reading(path)) as connection:
+        try:
+            names = tables_of(path, connection)
+            if missing := [name for name in TABLES if name not in names]:
+                raise JournalDamaged(f"without the tables {', '.join(missing)}")
+            if anchor is not None and (said := anchor_says(connection, anchor)):
+                raise JournalDamaged(said)
+            yield connection
+        except NotAJournal as error:
+            raise NotAJournal(f"{path}: {error}") from error
+        except (JournalDamaged, apsw.Error, msgspec.MsgspecError) as error:
+            raise JournalDamaged(f"{path}: {error}; `tieout verify` names the place") from error
+
+
+def tables_of(path: Path, connection: apsw.Connection) -> set[str]:
+    """The tables that an open file has; raises `NotAJournal` unless it is one or was one."""
+    try:
+        names = table_names(connection)
+    except (apsw.Error, UnicodeDecodeError) as error:
+        if bears_our_mark(path):
+            raise JournalDamaged(f"the table of tables cannot be read ({error})") from error
+        raise NotAJournal(f"not an SQLite file ({error})") from error
+    if not names >= TABLES.keys() and not bears_our_mark(path):
+        raise NotAJournal("a file without a journal's tables")
+    return names
 
 
 class _Enough(Exception):
@@ -126,16 +164,9 @@ class _Judge:
 
     def verdict(self) -> Verdict:
         """Look everywhere; the records first, because their findings name the place best."""
-        try:
-            self.connection.execute("BEGIN")
-            names = table_names(self.connection)
-        except (apsw.Error, UnicodeDecodeError) as error:
-            if bears_our_mark(self.path):
-                raise JournalDamaged(f"the table of tables cannot be read ({error})") from error
-            raise NotAJournal(f"not an SQLite file ({error})") from error
+        self.connection.execute("BEGIN")
+        names = tables_of(self.path, self.connection)
         if not names >= TABLES.keys():
-            if not bears_our_mark(self.path):
-                raise NotAJournal("a file without a journal's tables")
             self.find(0, "tables", ", ".join(TABLES), ", ".join(sorted(map(str, names))))
         try:
             for look in (

@@ -1,0 +1,131 @@
+"""Campaigns: the same results wherever a seed ran, on disk as they come, and an end when asked."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.test_cli import ROOT, SMALL
+from tieout import campaign as campaigns
+from tieout.campaign import Campaign, SeedResult, campaign
+from tieout.console import show_campaign
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> str:
+    path = tmp_path / "small.yaml"
+    path.write_text(SMALL)
+    return str(path)
+
+
+def test_a_seed_gives_the_same_wherever_it_ran(small: str, tmp_path: Path) -> None:
+    """In this process or in workers, and in the order of the seeds, on disk too."""
+    here = campaign(small, range(5))
+    there = campaign(small, range(5), jobs=2, out=tmp_path / "out")
+    assert [each.digest for each in here.results] == [each.digest for each in there.results]
+    assert here.held
+    lines = (tmp_path / "out" / "seeds.jsonl").read_text().splitlines()
+    assert [json.loads(line)["seed"] for line in lines] == [0, 1, 2, 3, 4]
+    assert json.loads((tmp_path / "out" / "campaign.json").read_text())["runs"] == 5
+
+
+def test_a_few_seeds_are_shared_among_the_workers(
+    small: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each seed is handed out by itself: two of them keep two workers busy."""
+    handed: list[int] = []
+    submit = campaigns.ProcessPoolExecutor.submit
+
+    def count(pool: campaigns.ProcessPoolExecutor, *words: object) -> object:
+        handed.append(1)
+        return submit(pool, *words)  # type: ignore[arg-type]  # passed on as it came
+
+    monkeypatch.setattr(campaigns.ProcessPoolExecutor, "submit", count)
+    campaign(small, range(2), jobs=2)
+    assert len(handed) == 2
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c_ends_it_and_what_was_done_is_kept(jobs: str, tmp_path: Path) -> None:
+    """The whole group hears it; nobody waits for the queue, and no worker is left over."""
+    (tmp_path / "small.yaml").write_text(SMALL)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "campaign.json").write_text("an earlier one's")
+    words = ["campaign", str(tmp_path / "small.yaml"), "--seeds", "0:20000", "--jobs", jobs]
+    with subprocess.Popen(
+        [sys.executable, "-m", "tieout", *words, "--out", str(tmp_path / "out")],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        seeds = tmp_path / "out" / "seeds.jsonl"
+        deadline = time.monotonic() + 30  # two seconds do, on a machine that has nothing else to do
+        time.sleep(2)
+        while not (seeds.exists() and seeds.stat().st_size) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)
+        try:
+            # stderr ends when the last process that holds it has ended: the workers, too.
+            _, told = process.communicate(timeout=5)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    assert process.returncode == 130
+    assert told == f"tieout: interrupted; what had ended by then is in {seeds}\n"
+    results = [json.loads(line) for line in seeds.read_text().splitlines()]
+    assert results
+    assert all(result["held"] for result in results)
+    assert not (tmp_path / "out" / "campaign.json").exists()
+
+
+def test_an_interrupt_before_the_first_result_shows_no_traceback(tmp_path: Path) -> None:
+    """While the workers still start: they never hear of it."""
+    words = ["campaign", "storm_venues", "--seeds", "0:50", "--jobs", "2"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "tieout", *words],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        time.sleep(1)
+        os.killpg(process.pid, signal.SIGINT)
+        _, told = process.communicate(timeout=10)
+    assert (process.returncode, told) == (130, "tieout: interrupted; nothing was kept\n")
+
+
+def test_a_failed_seed_comes_with_the_command_that_runs_it_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the path that was given, quoted, in the form that was run."""
+    path = tmp_path / "my scenario.yaml"
+    path.write_text(SMALL + "claims:\n  - {claim: impossible, figure: events, at_most: 1}\n")
+    result = campaign(str(path), range(3, 4), short=True)
+    assert not result.held
+    show_campaign(result)
+    command = f"tieout run '{path}' --seed 3 --short"
+    assert result.failures[0].command == command
+    assert command in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_a_seed_that_raises_comes_with_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*words: object, **named: object) -> None:
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr("tieout.runs.run", broken)
+    (failure,) = campaign("lost_frame", range(1)).failures
+    assert failure.error == "RuntimeError: out of luck"
+    assert failure.command == "tieout run lost_frame --seed 0"
+
+
+def test_brackets_in_a_path_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    """What people name their files is printed as it stands."""
+    failed = SeedResult("x", 0, held=False, command="tieout run '[red]x:smile:.yaml' --seed 0")
+    show_campaign(Campaign([failed], 1.0))
+    assert "'[red]x:smile:.yaml'" in capsys.readouterr().out

@@ -1,0 +1,174 @@
+"""What a scenario may say: what would run and mean nothing is refused, with its place."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scenarios.model import FIGURES, ROWS, BadScenario, check, find, load, names
+from tests.test_cli import ROOT, SMALL
+from tieout.runs import STANDARD, run
+
+CLAIM = "claims:\n  - {{claim: x, figure: {}, equals: 0}}\n"
+
+
+def refusal(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text)
+    with pytest.raises(BadScenario) as refused:
+        load(path)
+    assert str(path) in str(refused.value)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_catalogue_loads(name: str) -> None:
+    assert find(name).name == name
+
+
+# --- figures -------------------------------------------------------------------------------------
+
+
+def numbers(told: Mapping[str, Any], before: str = "") -> dict[str, float]:
+    """Every number of a summary by its dotted path."""
+    found = {}
+    for name, value in told.items():
+        if isinstance(value, Mapping):
+            found |= numbers(value, f"{before}{name}.")
+        elif isinstance(value, (int, float)):
+            found[before + name] = value
+    return found
+
+
+def test_every_number_of_a_summary_is_a_figure_and_every_figure_is_there() -> None:
+    """What is named in FIGURES is what a run tells: nothing more but the counts, nothing less."""
+    told = numbers(run("storm_venues", 1, short=True, sampled=False).summary)
+    told.pop("seed")
+    fields = {
+        "name": "x",
+        "claim": "x",
+        "duration_s": 1,
+        "venues": list(find("storm_venues").venues),
+    }
+    for path in told:
+        check({**fields, "claims": [{"claim": "x", "figure": path, "equals": 0}]}, "x")
+    free = [name for name in FIGURES if name.endswith(".*") or name.startswith("faults.")]
+    assert [name for name in FIGURES if name not in told and name not in free] == []
+    assert {spec.figure for spec in STANDARD} <= set(FIGURES)
+
+
+@pytest.mark.parametrize(
+    ("figure", "told"),
+    [
+        ("faults.lost_fram", "did you mean faults.lost_frame?"),
+        ("nosuch.thing", "there are simulated_seconds, events"),
+        ("drift.mised", "did you mean drift.missed?"),
+        ("drift", "drift.seconds_to_find.p99"),
+        ("drift.seconds_to_find", "drift.seconds_to_find.p99"),
+        ("drift.seconds_to_find.p98", "drift.seconds_to_find.p99"),
+        ("events.more", "events"),
+        ("faults", "faults.lost_frame"),
+        ("counts", "counts.*"),
+        ("counts.", "counts.*"),
+        ("digest", "events"),
+        ("limit_breaches", "open_breaks"),
+        ("paused_seconds.mtgox/main", "no account 'mtgox/main'; there are binance_spot/main"),
+    ],
+)
+def test_a_mistyped_figure_is_refused(figure: str, told: str, tmp_path: Path) -> None:
+    """It would be 0, and a claim that it equals 0 would hold for ever."""
+    assert told in refusal(tmp_path, SMALL + CLAIM.format(figure))
+
+
+@pytest.mark.parametrize(
+    "figure", ["counts.refused/NO_SUCH", "drift.by_cause.bust", "paused_seconds.binance_spot/main"]
+)
+def test_free_names_are_free(figure: str, tmp_path: Path) -> None:
+    path = tmp_path / "right.yaml"
+    path.write_text(SMALL + CLAIM.format(figure))
+    assert load(path).claims[0].figure == figure
+
+
+# --- what would run in silence -------------------------------------------------------------------
+
+BASE_IS_QUOTE = """\
+name: small
+claim: a small world holds
+duration_s: 20
+venues:
+  - dialect: binance_spot
+    instruments: [{symbol: XX, base: X, quote: X, tick: "1", lot: "1", price: "1"}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            SMALL + "faults:\n  - {kind: lost_frame, from_s: 20}\n",
+            "from_s (20) lies beyond the run",
+        ),
+        (SMALL + "duration_s: 30\n", "line 9: the key 'duration_s' stands twice"),
+        (SMALL.replace("name: mm", "name: mm, kind: taker"), "the key 'kind' stands twice"),
+        (SMALL.replace("name: mm", "name: tk"), "two strategies are named 'tk'"),
+        (SMALL + "covers: [V2, V31]\n", "no row 'V31'; V1 to V30, R1 to R13 or T1 to T7"),
+        (SMALL + "covers: [V02]\n", "no row 'V02'"),
+        (SMALL.replace("[binance_spot]", "[binance_spot, binance_spot]"), "stands twice"),
+        (BASE_IS_QUOTE, "base and quote are both 'X'; two assets would do"),
+    ],
+)
+def test_what_would_mean_nothing_is_refused(text: str, told: str, tmp_path: Path) -> None:
+    assert told in refusal(tmp_path, text)
+
+
+def test_a_merged_mapping_is_no_key_said_twice(tmp_path: Path) -> None:
+    """YAML's own `<<` may be overruled: that is what it is for."""
+    path = tmp_path / "right.yaml"
+    path.write_text(
+        SMALL + "faults:\n  - &one {kind: lost_frame, one_in: 2}\n  - {<<: *one, one_in: 3}\n"
+    )
+    assert [fault.one_in for fault in load(path).faults] == [2, 3]
+
+
+# --- one mistake, one line -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (BASE_IS_QUOTE.replace("quote: X", "quote: Y").replace('tick: "1"', 'tick: "0"'), "tick"),
+        (BASE_IS_QUOTE.replace("binance_spot", "kraken"), "venues.0.dialect: found 'kraken'"),
+        (SMALL.replace("binance_spot", "kraken"), "venues.0.dialect: found 'kraken'"),
+        (SMALL + "faults:\n  - {one_in: 3}\n", "faults.0.kind: found nothing: Field required"),
+    ],
+)
+def test_one_mistake_is_one_line(text: str, place: str, tmp_path: Path) -> None:
+    """What only follows from it is not said."""
+    told = refusal(tmp_path, text)
+    assert place in told
+    assert len(told.splitlines()) == 1
+
+
+def test_two_mistakes_are_two_lines(tmp_path: Path) -> None:
+    text = SMALL.replace("20", "-1").replace("maker", "hodler")
+    assert len(refusal(tmp_path, text).splitlines()) == 2
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+def test_every_row_is_explained() -> None:
+    """docs/covers.md has each row once, in order, and says something of it."""
+    text = (ROOT / "docs" / "covers.md").read_text()
+    rows = re.findall(r"^\| ([VRT]\d+) \| .{30,}\. \|$", text, re.MULTILINE)
+    assert tuple(rows) == ROWS
+
+
+def test_a_folder_of_a_scenarios_name_does_not_hide_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "demo").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find("demo").name == "demo"
