@@ -109,9 +109,14 @@ def on_renew(state: State, account: Account, now: int) -> list[Effect]:
 
 
 def on_statement_alarm(state: State, account: Account, now: int) -> list[Effect]:
-    """Time for the next scheduled statements."""
+    """Time for the next scheduled statements.
+
+    A statement without an as-of proves little while the account is busy: there the record of fills
+    is read as often, and finds what was lost by itself.
+    """
     return [
         *fetch_statements(account),
+        *(request_backfill(state, account, now) if account.bracketed else []),
         arm(state, f"statement/{account.name}", now + account.statement_period_ns),
     ]
 

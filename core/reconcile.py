@@ -153,8 +153,6 @@ def on_due(state: State, account: Account, now: int) -> list[Effect]:
             effects += _agreed(state, reading)
         elif verdict != "differs" and _may_ask_again(state, account, reading):
             effects += ask_again(state, account, name)
-        elif verdict == "weak" and account.bracketed:
-            continue
         else:
             effects += _differs(state, account, reading, size, now)
     if any(n.startswith(account.name + "/") for n in state.readings):

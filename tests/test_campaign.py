@@ -34,6 +34,17 @@ def test_a_seed_gives_the_same_wherever_it_ran(small: str, tmp_path: Path) -> No
     assert json.loads((tmp_path / "out" / "campaign.json").read_text())["runs"] == 5
 
 
+def test_a_seed_is_on_disk_once_it_is_done(small: str, tmp_path: Path) -> None:
+    """Whatever ends the campaign, be it a kill."""
+    seen: list[int] = []
+
+    def look(share: float) -> None:
+        seen.append(len((tmp_path / "seeds.jsonl").read_text().splitlines()))
+
+    campaign(small, range(3), out=tmp_path, progress=look)
+    assert seen == [1, 2, 3]
+
+
 def test_a_few_seeds_are_shared_among_the_workers(
     small: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

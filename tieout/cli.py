@@ -6,6 +6,7 @@ interrupted.
 """
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,7 +61,13 @@ def refusals() -> Iterator[None]:
     except ModuleNotFoundError as error:
         fail(LACKING, f"{error.name} is not installed; `tieout doctor` says what is")
     except KeyboardInterrupt:
-        fail(INTERRUPTED, "interrupted")
+        give_up("interrupted")
+
+
+def give_up(text: str) -> NoReturn:
+    """End because somebody asked: asked again meanwhile, we are on our way."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    fail(INTERRUPTED, text)
 
 
 def whole(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
@@ -281,7 +288,7 @@ def campaign(
             result = run_campaign(scenario, seeds, jobs=jobs, short=short, out=out, progress=tell)
         except KeyboardInterrupt:
             kept = f"what had ended by then is in {out / SEEDS}" if out else "nothing was kept"
-            fail(INTERRUPTED, f"interrupted; {kept}")
+            give_up(f"interrupted; {kept}")
     if as_json:
         click.echo(json.dumps(result.summary(), indent=2))
     else:
