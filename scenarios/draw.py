@@ -5,7 +5,7 @@ The plan is stored with the run: seeds rot when code changes, plans do not.
 
 from scenarios.model import FaultSpec, Scenario
 from sim.dice import Dice, Stream
-from sim.faults import KINDS, Fault
+from sim.faults import KINDS, UNABLE, Fault
 
 SECOND = 1_000_000_000
 # For a storm: one opportunity in how many at the mildest and at the worst, and how strong.
@@ -37,22 +37,6 @@ STRENGTHS = {
     "crash_torn_tail": (200, 3000),
     "mode_change": (3000, 9000),
     "multiplier_change": (35000, 60000),
-}
-# What a venue has no way to do, or no channel that would ever tell of it.
-UNABLE = {
-    "binance_spot": ("liquidation", "adl", "funding", "mode_change", "multiplier_change"),
-    "binance_usdm": ("mode_change", "multiplier_change"),
-    "bybit_inverse": ("mode_change", "multiplier_change"),
-    "coinbase": (
-        "bust",
-        "correction",
-        "liquidation",
-        "adl",
-        "funding",
-        "transfer",
-        "mode_change",
-        "multiplier_change",
-    ),
 }
 RARE = ("disconnect", "disconnect_replay", "half_open", "key_expired")
 
@@ -97,6 +81,7 @@ def _draw(kind: str, where: str, dice: Stream, duration_ns: int) -> list[Fault]:
     else:
         mild, worst = RATES[site]
         one_in = mild - (mild - worst) * intensity // 100
+        one_in = one_in // 4 if kind == "crash_torn_tail" else one_in  # commits, not steps
         one_in *= 8 if kind in RARE else 1
     return [Fault(kind, where, start, start + length, one_in, strength, every_ns)]
 

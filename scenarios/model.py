@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from scenarios.strategies import KINDS as STRATEGIES
 from sim.faults import KINDS as FAULTS
+from sim.faults import UNABLE
 
 DIALECTS = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse", "coinbase")
 CATALOGUE = Path(__file__).parent / "catalogue"
@@ -39,6 +40,7 @@ FIGURES = (
     *(f"differences.{what}" for what in ("holdings", "money", "orders")),
     *(f"drift.{what}" for what in ("injected", "found", "missed", "false_alarms")),
     *(f"drift.seconds_to_find.{what}" for what in ("p50", "p99", "max")),
+    *(f"drift.periods_to_find.{what}" for what in ("p50", "p99")),
     *("drift.breaks_opened", "drift.by_cause.*"),
     *("detection_bound_ns.*", "paused_seconds.*", "counts.*"),
     *(f"faults.{kind}" for kind in FAULTS),
@@ -148,13 +150,22 @@ class FaultSpec(Part):
     def _possible(self) -> "FaultSpec":
         if self.to_s <= self.from_s:
             raise ValueError(f"to_s ({self.to_s}) must lie after from_s ({self.from_s})")
-        if FAULTS[self.kind][0] == "venue" and self.kind not in DRAWN_ON_REQUEST:
-            if not self.every_s:
-                raise ValueError(f"{self.kind} happens by itself: say every_s")
+        site = FAULTS[self.kind][0]
+        by_itself = (site == "venue" and self.kind not in ON_REQUEST) or self.kind == "key_expired"
+        if by_itself and not self.every_s:
+            raise ValueError(f"{self.kind} happens by itself: say every_s")
+        if self.where not in ("", "node" if site == "node" else self.where):
+            raise ValueError(f"{self.kind} happens to our node: where would be node")
+        if self.where == "node" and site != "node":
+            raise ValueError(f"{self.kind} happens at a venue, not to our node")
+        if self.kind in UNABLE.get(self.where, ()):
+            raise ValueError(
+                f"{self.kind} cannot happen at {self.where}, or nothing would tell of it"
+            )
         return self
 
 
-DRAWN_ON_REQUEST = ("fill_after_cancel", "fill_after_reject")
+ON_REQUEST = ("fill_after_cancel", "fill_after_reject")
 
 
 class ClaimSpec(Part):
@@ -244,6 +255,8 @@ class Scenario(Part):
         if twice := _twice(strategy.name for strategy in self.strategies):
             raise ValueError(f"two strategies are named {twice!r}; a name of its own each would do")
         for fault in self.faults:
+            if all(fault.kind in UNABLE.get(venue, ()) for venue in venues):
+                raise ValueError(f"fault {fault.kind} cannot happen at any of {venues}")
             if fault.where not in ("", "node", *venues):
                 raise ValueError(f"fault {fault.kind}: no venue {fault.where!r} among {venues}")
             if fault.from_s >= self.duration_s:

@@ -48,7 +48,24 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "mode_change": ("venue", "ms", "the position mode is changed under us, and back"),
     "multiplier_change": ("venue", "ms of notice", "a contract's size changes, legs are restated"),
     "crash": ("node", "ms until it is up again", "the node is killed between two steps"),
-    "crash_torn_tail": ("node", "ms until it is up again", "killed; what was not durable is lost"),
+    "crash_torn_tail": ("node", "ms until up", "killed in a commit: the group is whole or gone"),
+}
+
+# What a venue has no way to do, or no channel that would ever tell of it.
+UNABLE: Mapping[str, tuple[str, ...]] = {
+    "binance_spot": ("liquidation", "adl", "funding", "mode_change", "multiplier_change"),
+    "binance_usdm": ("mode_change", "multiplier_change"),
+    "bybit_inverse": ("mode_change", "multiplier_change"),
+    "coinbase": (
+        "bust",
+        "correction",
+        "liquidation",
+        "adl",
+        "funding",
+        "transfer",
+        "mode_change",
+        "multiplier_change",
+    ),
 }
 
 

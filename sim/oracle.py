@@ -19,6 +19,8 @@ from sim.truth import Fact, Truth
 ZERO = Decimal(0)
 # What nobody touched can change its verdict by the passing of time only: looked at this often.
 GLANCE_NS = 20_000_000
+# What our books declare provisional is believed up to this much of a unit, and no further.
+DOUBT_MAX = Decimal(1)
 
 
 class Books(Protocol):
@@ -97,6 +99,7 @@ class Oracle:
         self._glance_at = 0
         self._wrong_since: dict[str, int] = {}
         self._named_at: dict[str, int] = {}
+        self._restated_at: dict[str, int] = {}
         self._pending: dict[int, Fact] = {}
         self._born_usable: dict[int, int] = {}
         self._alarmed: dict[str, None] = {}
@@ -114,6 +117,8 @@ class Oracle:
         born = self._born_usable[fact.number] = self._usable(fact.account, fact.at)
         self._pending[fact.number] = fact
         for name in fact.deltas:
+            if fact.kind == "restated":
+                self._restated_at[name] = fact.at
             self._unbooked.setdefault(name, {})[fact.number] = (fact, born)
             self._watched[name] = self._moved[name] = None
 
@@ -170,7 +175,7 @@ class Oracle:
         now = self._truth.now()
         unbooked = self._unbooked.get(name, {})
         truth, ours = self._truth.totals.get(name, ZERO), books.figure(name)
-        named, doubt = books.named(name), books.doubt(name)
+        named, doubt = books.named(name), min(books.doubt(name), DOUBT_MAX)
         account = name.rsplit("/", 2)[0]
         usable, bound = self._usable(account, now), self._bounds[account]
         wrong = truth - ours - sum((fact.deltas[name] for fact, _ in unbooked.values()), ZERO)
@@ -235,13 +240,25 @@ class Oracle:
         return False
 
     def on_break(self, name: str) -> None:
-        """A break was opened: a false alarm where our books are right, or only the wire is slow."""
+        """A break was opened: a false alarm where nothing explains its size, or only a slow wire.
+
+        A break without a size says that two tellings contradict; it claims no difference.
+        """
         books = self.books
         assert books is not None, "a break is opened by a node that lives"
+        size, doubt = books.named(name), min(books.doubt(name), DOUBT_MAX)
+        if not size:
+            return
         unbooked = [fact for fact, _ in self._unbooked.get(name, {}).values()]
-        wrong = self._truth.totals.get(name, ZERO) - books.figure(name)
-        wrong -= sum((fact.deltas[name] for fact in unbooked), ZERO)
-        if abs(wrong) <= books.doubt(name) and all(fact.on_wire for fact in unbooked):
+        if unbooked and self._restated_at.get(name, -1) >= unbooked[0].at:
+            return  # what is missing counts other contracts than the size does
+        late = sum((fact.deltas[name] for fact in unbooked), ZERO)
+        wrong = self._truth.totals.get(name, ZERO) - books.figure(name) - late
+        sizes = [wrong]
+        for fact in unbooked:
+            sizes.append(sizes[-1] + fact.deltas[name])
+        told = any(abs(each - size) <= doubt for each in sizes)
+        if not told or (abs(wrong) <= doubt and all(fact.on_wire for fact in unbooked)):
             self.false_alarms.append(name)
 
     # --- drift -----------------------------------------------------------------------------------

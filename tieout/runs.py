@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from core.effects import PlaceOrder
-from core.journal import decode_effect, digest_of
+from core.events import OrderRequested
+from core.journal import decode_effect, decode_event, digest_of
 from core.state import State
 from scenarios.model import ClaimSpec, Scenario, find
 from sim.faults import Fault
@@ -40,6 +41,13 @@ STANDARD = tuple(
         ("once healed, nothing is suspected", "open_suspects"),
         ("once exact values are told, nothing is in doubt", "in_doubt"),
     )
+)
+STANDARD += (
+    ClaimSpec(
+        claim="drift is found within three statement periods (p99)",
+        figure="drift.periods_to_find.p99",
+        at_most=Decimal(3),
+    ),
 )
 
 
@@ -170,7 +178,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
     oracle, world = simulation.oracle, simulation.world
     holdings = oracle.differences()
     exchanges = [site.venue.exchange for site in simulation.sites]
-    money = money_differences(exchanges, state, simulation.host.strategy_of)
+    money = money_differences(exchanges, state, wished_by(store))
     orders = order_differences(exchanges, state)
     events = sum(1 for record in store.committed if record.kind == "event")
     return {
@@ -231,6 +239,22 @@ def unjournaled(simulation: Simulation, store: MemoryStore) -> int:
     return sum(1 for name in simulation.host.placed if name not in known)
 
 
+def wished_by(store: MemoryStore) -> dict[str, str]:
+    """Which strategy asked for each order, by its client order id: as the wishes themselves say."""
+    wishes: dict[int, str] = {}
+    asked: dict[str, str] = {}
+    for record in store.committed:
+        if record.name == "OrderRequested":
+            wish = decode_event(record.body)
+            assert isinstance(wish, OrderRequested)
+            wishes[record.number] = wish.strategy
+        elif record.name == "PlaceOrder":
+            order = decode_effect(record.body)
+            assert isinstance(order, PlaceOrder)
+            asked[order.client_order_id] = wishes.get(record.cause, "nobody")
+    return asked
+
+
 def unwished(store: MemoryStore) -> int:
     """Orders that no strategy asked for, or of which one wish made more than one."""
     causes = [record.cause for record in store.committed if record.name == "PlaceOrder"]
@@ -241,7 +265,10 @@ def unwished(store: MemoryStore) -> int:
 def drift_figures(simulation: Simulation, state: State) -> dict[str, Any]:
     """How much was hidden from us, and how soon we knew."""
     oracle = simulation.oracle
-    seconds = sorted(d.found_ns / SECOND for d in oracle.drifted.values() if d.found_ns >= 0)
+    found = [drift for drift in oracle.drifted.values() if drift.found_ns >= 0]
+    seconds = sorted(drift.found_ns / SECOND for drift in found)
+    cadence = {v.account: v.statement_period_ms * 1_000_000 for v in simulation.scenario.venues}
+    periods = sorted(drift.found_ns / cadence[drift.fact.account] for drift in found)
     return {
         "injected": len(oracle.drifted),
         "found": len(seconds),
@@ -252,6 +279,7 @@ def drift_figures(simulation: Simulation, state: State) -> dict[str, Any]:
             "p99": quantile(seconds, 99),
             "max": seconds[-1] if seconds else 0.0,
         },
+        "periods_to_find": {"p50": quantile(periods, 50), "p99": quantile(periods, 99)},
         "breaks_opened": state.breaks_made,
         "by_cause": _by_cause(state),
     }
@@ -274,8 +302,10 @@ def quantile(ordered: Sequence[float], percent: int) -> float:
 def judge(spec: ClaimSpec, summary: Mapping[str, Any]) -> Claim:
     """Hold a claim against the summary; a figure that is not there does not hold."""
     figure: Any = summary
+    # What never happened is not counted; every other figure is there, or the claim does not hold.
+    absent = 0 if spec.figure.startswith(("faults.", "counts.", "drift.by_cause.")) else None
     for part in spec.figure.split("."):
-        figure = figure.get(part, 0) if isinstance(figure, Mapping) else None
+        figure = figure.get(part, absent) if isinstance(figure, Mapping) else None
     bounds = []
     held = isinstance(figure, (int, float))
     number = Decimal(str(figure)) if held else Decimal(0)

@@ -23,7 +23,7 @@ from scenarios import strategies
 from scenarios.draw import plan_of
 from scenarios.model import InstrumentSpec, Scenario, VenueSpec
 from sim.dice import Dice
-from sim.faults import KINDS, Fault, Faults
+from sim.faults import KINDS, UNABLE, Fault, Faults
 from sim.market import MS, Crowd, Trade
 from sim.oracle import Oracle
 from sim.truth import Fact, Truth
@@ -214,7 +214,10 @@ class Simulation:
         for number, fault in enumerate(self.plan):
             if KINDS[fault.kind][0] == "venue" or fault.kind == "key_expired":
                 for site in self.sites:
-                    if fault.every_ns and fault.where in ("", site.spec.dialect):
+                    venue = site.spec.dialect
+                    if fault.kind in UNABLE.get(venue, ()):
+                        continue
+                    if fault.every_ns and fault.where in ("", venue):
                         self._again(fault, site, f"{number}/{fault.kind}/{site.spec.dialect}", 0)
 
     def _again(self, fault: Fault, site: Site, name: str, struck: int) -> None:
@@ -240,7 +243,6 @@ class Host:
         self.node: Node | None = None
         self.quiet = False
         self.placed: dict[str, int] = {}
-        self.strategy_of: dict[str, str] = {}
         self.crashes = 0
         self._commit_due = False
         self._connectors: dict[str, Connector] = {}
@@ -315,9 +317,20 @@ class Host:
             return False
         fault = self._sim.faults.strikes("crash", "node")
         if fault is None:
-            fault = self._sim.faults.strikes("crash_torn_tail", "node")
+            return False
+        self.crash(fault.strength * MS)
+        return True
+
+    def _may_tear(self) -> bool:
+        """Killed while it commits: the group is torn, and gone, or durable and nobody was told."""
+        node = self.node
+        if node is None or not self._may_die:
+            return False
+        fault = self._sim.faults.strikes("crash_torn_tail", "node")
         if fault is None:
             return False
+        if self._sim.dice.stream("node/tear").below(2):
+            node.commit()
         self.crash(fault.strength * MS)
         return True
 
@@ -364,7 +377,7 @@ class Host:
         if life != self._life or self.node is None:
             return
         self._commit_due = False
-        if self._may_crash():
+        if self._may_crash() or self._may_tear():
             return
         for effect in self.node.commit():
             if self._may_crash():
@@ -383,7 +396,6 @@ class Host:
                 at = max(effect.at, self._world.now)
                 self._world.call_at(at, self._ring, self._life, effect.alarm, effect.at)
             case TellStrategy():
-                self.strategy_of.setdefault(effect.client_order_id, effect.strategy)
                 strategy = self._strategies.get(effect.strategy)
                 if strategy is not None:
                     self._wish(strategy.on_order(effect, self._world.now))
