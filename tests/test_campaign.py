@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,28 @@ def test_a_few_seeds_are_shared_among_the_workers(
     assert len(handed) == 2
 
 
+@contextmanager
+def started(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """The program in a process group of its own, which hears ^C even where we ourselves do not.
+
+    A shell's background jobs ignore SIGINT, and their children inherit that.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tieout", *words],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_ctrl_c_ends_it_and_what_was_done_is_kept(jobs: str, tmp_path: Path) -> None:
     """The whole group hears it; nobody waits for the queue, and no worker is left over."""
@@ -68,13 +92,7 @@ def test_ctrl_c_ends_it_and_what_was_done_is_kept(jobs: str, tmp_path: Path) -> 
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "campaign.json").write_text("an earlier one's")
     words = ["campaign", str(tmp_path / "small.yaml"), "--seeds", "0:20000", "--jobs", jobs]
-    with subprocess.Popen(
-        [sys.executable, "-m", "tieout", *words, "--out", str(tmp_path / "out")],
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    with started(*words, "--out", str(tmp_path / "out")) as process:
         seeds = tmp_path / "out" / "seeds.jsonl"
         deadline = time.monotonic() + 30  # two seconds do, on a machine that has nothing else to do
         time.sleep(2)
@@ -98,13 +116,7 @@ def test_ctrl_c_ends_it_and_what_was_done_is_kept(jobs: str, tmp_path: Path) -> 
 def test_an_interrupt_before_the_first_result_shows_no_traceback(tmp_path: Path) -> None:
     """While the workers still start: they never hear of it."""
     words = ["campaign", "storm_venues", "--seeds", "0:50", "--jobs", "2"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "tieout", *words],
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    with started(*words) as process:
         time.sleep(1)
         os.killpg(process.pid, signal.SIGINT)
         _, told = process.communicate(timeout=10)

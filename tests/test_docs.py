@@ -9,6 +9,9 @@ from core.effects import Effect
 from core.events import Event
 from core.orders import MOVES
 from tieout import docs
+from tieout.runs import run
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize("name", docs.documents())
@@ -45,3 +48,9 @@ def test_check_says_what_is_stale_and_writing_mends_it(
     (tmp_path / "docs" / "events.md").write_text("old")
     assert docs.main(["--check"]) == 1
     assert docs.main(["--nonsense"]) == 2
+
+
+def test_the_readme_shows_the_digest_that_its_commands_give() -> None:
+    """The tour's output is real: the run and the replay print what stands there."""
+    digest = run("lost_frame", 7, sampled=False).summary["digest"]
+    assert (ROOT / "README.md").read_text(encoding="utf-8").count(digest) == 2

@@ -261,16 +261,16 @@ BUGS = (
     Bug(
         "key without instrument",
         "core.books:book_fill",
-        """    if known is not None:
-        if event.fee and _same(known, content) and _is_feeless(known):
-            return _book_late_fee(state, account, event, strategy, key, content)
-        return "echo" if _same(known, content) else "conflict"
-""",
+        """known = account.seen.get(key)
+    if known is not None:
+        if event.fee""",
         """short = f"{event.fill_id}:{event.side}"
     if short in account.seen:
         return "echo"
-    account.seen[key] = account.seen[short] = content
-""",
+    known = account.seen.get(short)
+    account.seen[short] = content
+    if known is not None:
+        if event.fee""",
         "twice_told",
         range(2),
         HOLDINGS,
