@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS
 from scenarios.strategies import KINDS as STRATEGIES
 from sim.faults import KINDS as FAULTS
 from sim.faults import UNABLE
@@ -22,6 +23,8 @@ from sim.faults import UNABLE
 DIALECTS = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse", "coinbase")
 CATALOGUE = Path(__file__).parent / "catalogue"
 VENUES = Path(__file__).parent / "venues.yaml"
+# Names are parts of names of holdings, which are written with slashes.
+Name = Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
 Seconds = Annotated[Decimal, Field(ge=0, le=10_000_000)]
 
 # The field faults that a scenario may say it covers: docs/covers.md tells each in a line.
@@ -71,13 +74,13 @@ class Part(BaseModel):
 class InstrumentSpec(Part):
     """An instrument of a venue, in the venue's own terms."""
 
-    symbol: str = Field(min_length=1)
-    base: str = Field(min_length=1)
-    quote: str = Field(min_length=1)
-    settle: str = ""
-    tick: Decimal = Field(gt=0)
-    lot: Decimal = Field(gt=0)
-    multiplier: Decimal = Field(default=Decimal(1), gt=0)
+    symbol: Name
+    base: Name
+    quote: Name
+    settle: Name | Literal[""] = ""
+    tick: Decimal = Field(gt=0, decimal_places=PRICE_DECIMALS)
+    lot: Decimal = Field(gt=0, decimal_places=QUANTITY_DECIMALS)
+    multiplier: Decimal = Field(default=Decimal(1), gt=0, decimal_places=QUANTITY_DECIMALS)
     price: Decimal = Field(gt=0, description="where the seeded market starts")
     maker_rate: Decimal = Field(default=Decimal("0.0002"), gt=-1, lt=1)
     taker_rate: Decimal = Field(default=Decimal("0.0005"), gt=-1, lt=1)
@@ -95,9 +98,9 @@ class VenueSpec(Part):
     """A venue with our one account there."""
 
     dialect: Literal["binance_spot", "binance_usdm", "okx_swap", "bybit_inverse", "coinbase"]
-    name: str = "main"
+    name: Name = "main"
     instruments: tuple[InstrumentSpec, ...] = Field(min_length=1)
-    wallets: dict[str, Decimal]
+    wallets: dict[Name, Annotated[Decimal, Field(decimal_places=ASSET_DECIMALS)]]
     statement_period_ms: int = Field(default=1000, ge=100)
     backfill_period_ms: int = Field(default=30_000, ge=1000)
     latency_ms: int = Field(default=12, ge=1)
@@ -109,12 +112,64 @@ class VenueSpec(Part):
     def account(self) -> str:
         return f"{self.dialect}/{self.name}"
 
+    @model_validator(mode="after")
+    def _tail_behind_median(self) -> "VenueSpec":
+        if self.latency_ms_p99 < self.latency_ms:
+            raise ValueError(f"latency_ms_p99 must be at least latency_ms ({self.latency_ms})")
+        return self
+
+
+class MakerOptions(Part):
+    """See `strategies/maker.py`."""
+
+    lots: int = Field(default=2, ge=1)
+    ticks: int = Field(default=2, ge=0)
+    lots_max: int = Field(default=20, ge=1)
+    hedged: bool = False
+
+
+class TakerOptions(Part):
+    """See `strategies/taker.py`."""
+
+    lots: int = Field(default=3, ge=1)
+    one_in: int = Field(default=4, ge=1)
+    lots_max: int = Field(default=30, ge=1)
+    hedged: bool = False
+
+
+class ScriptedLine(Part):
+    """One order at a stated moment."""
+
+    at_ms: int = Field(ge=0)
+    side: Literal["buy", "sell"]
+    lots: int = Field(ge=1)
+    kind: Literal["limit", "market", "post_only", "ioc"] = "limit"
+    ticks: int = 5
+    account: str = ""
+    instrument: str = ""
+    leg: Literal["net", "long", "short"] = "net"
+    reduce_only: bool = False
+    cancel_after_ms: int | None = Field(default=None, ge=0)
+
+
+class ScriptedOptions(Part):
+    """See `strategies/scripted.py`."""
+
+    lines: tuple[ScriptedLine, ...] = ()
+
+
+OPTIONS: dict[str, type[Part]] = {
+    "maker": MakerOptions,
+    "taker": TakerOptions,
+    "scripted": ScriptedOptions,
+}
+
 
 class StrategySpec(Part):
     """A strategy: its kind, what it trades (all instruments if nothing is said), its options."""
 
     kind: str
-    name: str = Field(min_length=1)
+    name: Name
     accounts: tuple[str, ...] = ()
     tick_ms: int = Field(default=1000, ge=10)
     options: dict[str, Any] = {}
@@ -125,6 +180,11 @@ class StrategySpec(Part):
         if kind not in STRATEGIES:
             raise ValueError(f"no strategy {kind!r}; there are {', '.join(sorted(STRATEGIES))}")
         return kind
+
+    @model_validator(mode="after")
+    def _fitting_options(self) -> "StrategySpec":
+        OPTIONS[self.kind].model_validate(self.options)
+        return self
 
 
 class FaultSpec(Part):
