@@ -1,9 +1,10 @@
 """What every dialect's reader does the same way: answers without an answer, and numbers as told."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
 from types import NoneType
-from typing import get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -30,6 +31,7 @@ from core.events import (
     StatementReported,
 )
 from core.frames import Frame
+from core.money import ASSET_DECIMALS, parse
 
 MS = 1_000_000
 
@@ -85,6 +87,25 @@ def _allowed(annotation: object) -> tuple[type, ...]:
     if all(isinstance(part, str) for part in parts):
         return (str,)
     return tuple(kind for part in parts for kind in _allowed(NoneType if part is None else part))
+
+
+def an_object(told: object) -> dict[str, Any]:
+    """What must be a JSON object; else `Unreadable`."""
+    if not isinstance(told, dict):
+        raise Unreadable("an object was expected")
+    return told
+
+
+def an_array(told: object) -> list[dict[str, Any]]:
+    """What must be a JSON array, of objects as its reader will find; else `Unreadable`."""
+    if not isinstance(told, list):
+        raise Unreadable("an array was expected")
+    return told
+
+
+def units(text: str, asset: str, decimals: Mapping[str, int]) -> int:
+    """An amount of an asset in its units; 8 decimals where nobody said otherwise."""
+    return parse(text, decimals.get(asset, ASSET_DECIMALS))
 
 
 def quarantined(frame: Frame, reason: str) -> list[Event]:

@@ -34,12 +34,14 @@ from core.events import (
     StreamClosed,
 )
 from core.frames import Frame
-from core.money import ASSET_DECIMALS, parse, price, quantity
+from core.money import price, quantity
 from venues.binance_spot.requests import FILLS_PER_PAGE, MOVES_PER_PAGE
 from venues.reader import read
 from venues.reading import (
     MS,
     Unreadable,
+    an_array,
+    an_object,
     cancel_rejected,
     dismissed,
     loads,
@@ -48,6 +50,7 @@ from venues.reading import (
     page_end,
     quarantined,
     rejected,
+    units,
 )
 
 Decimals = Mapping[str, int]
@@ -111,8 +114,8 @@ def _execution_report(frame: Frame, told: Json, decimals: Decimals) -> list[Even
                 side=SIDE[told["S"]],
                 quantity=quantity(told["l"]),
                 price=_told_price(told["L"]),
-                value=_amount(quote_units, "", decimals) if quote_units else None,
-                fee=_amount(told["n"], fee_asset, decimals) if fee_asset else 0,
+                value=units(quote_units, "", decimals) if quote_units else None,
+                fee=units(told["n"], fee_asset, decimals) if fee_asset else 0,
                 fee_asset=fee_asset,
                 maker=bool(told.get("m")),
                 cause=_cause(told["x"]),
@@ -156,7 +159,7 @@ def _account_position(frame: Frame, told: Json, decimals: Decimals) -> list[Even
         StatementRow(
             line["a"],
             "cash",
-            _amount(line["f"], line["a"], decimals) + _amount(line["l"], line["a"], decimals),
+            units(line["f"], line["a"], decimals) + units(line["l"], line["a"], decimals),
         )
         for line in told["B"]
     )
@@ -177,7 +180,7 @@ def _account_position(frame: Frame, told: Json, decimals: Decimals) -> list[Even
 
 def _balance_update(frame: Frame, told: Json, decimals: Decimals) -> list[Event]:
     # The venue gives a movement no id: asset, time and size together are its natural key.
-    amount = _amount(told["d"], told["a"], decimals)
+    amount = units(told["d"], told["a"], decimals)
     return [
         CashMoved(
             received_at=frame.received_at,
@@ -236,17 +239,17 @@ def _answer(frame: Frame, decimals: Decimals) -> list[Event]:
         return _error(frame, told)
     match about:
         case PlaceOrder():
-            return _placed(frame, _object(told), decimals)
+            return _placed(frame, an_object(told), decimals)
         case CancelOrder() | QueryOrder():
-            return [_order(frame, _object(told))]
+            return [_order(frame, an_object(told))]
         case FetchOpenOrders():
-            return _open_orders(frame, _array(told))
+            return _open_orders(frame, an_array(told))
         case FetchStatement():
-            return _account(frame, _object(told), decimals)
+            return _account(frame, an_object(told), decimals)
         case FetchFills():
-            return _my_trades(frame, about, _array(told), decimals)
+            return _my_trades(frame, about, an_array(told), decimals)
         case FetchLedger():
-            return _transfers(frame, about, _object(told), decimals)
+            return _transfers(frame, about, an_object(told), decimals)
         case RenewStream():
             return dismissed(frame, "the stream's key was renewed")
         case _:
@@ -290,7 +293,7 @@ def _placed(frame: Frame, told: Json, decimals: Decimals) -> list[Event]:
             side=SIDE[told["side"]],
             quantity=quantity(fill["qty"]),
             price=price(fill["price"]),
-            fee=_amount(fill["commission"], fill["commissionAsset"], decimals),
+            fee=units(fill["commission"], fill["commissionAsset"], decimals),
             fee_asset=fill["commissionAsset"],
             occurred_at=told["transactTime"] * MS,
         )
@@ -336,8 +339,8 @@ def _account(frame: Frame, told: Json, decimals: Decimals) -> list[Event]:
         StatementRow(
             line["asset"],
             "cash",
-            _amount(line["free"], line["asset"], decimals)
-            + _amount(line["locked"], line["asset"], decimals),
+            units(line["free"], line["asset"], decimals)
+            + units(line["locked"], line["asset"], decimals),
         )
         for line in told["balances"]
     )
@@ -376,8 +379,8 @@ def _my_trade(frame: Frame, line: Json, decimals: Decimals) -> Event:
         side="buy" if line["isBuyer"] else "sell",
         quantity=quantity(line["qty"]),
         price=price(line["price"]),
-        value=_amount(line["quoteQty"], "", decimals),
-        fee=_amount(line["commission"], line["commissionAsset"], decimals),
+        value=units(line["quoteQty"], "", decimals),
+        fee=units(line["commission"], line["commissionAsset"], decimals),
         fee_asset=line["commissionAsset"],
         maker=line["isMaker"],
         occurred_at=line["time"] * MS,
@@ -401,7 +404,7 @@ def _transfer(frame: Frame, line: Json, decimals: Decimals) -> Event:
     # The stream's balanceUpdate names no tranId, so both tellings are keyed by what both have.
     out = line["type"].startswith("MAIN_")
     text = f"-{line['amount']}" if out else line["amount"]
-    amount = _amount(text, line["asset"], decimals)
+    amount = units(text, line["asset"], decimals)
     return CashMoved(
         received_at=frame.received_at,
         frame=frame.number,
@@ -412,22 +415,3 @@ def _transfer(frame: Frame, line: Json, decimals: Decimals) -> Event:
         reason="transfer",
         occurred_at=line["timestamp"] * MS,
     )
-
-
-# --- small things --------------------------------------------------------------------------------
-
-
-def _amount(text: str, asset: str, decimals: Decimals) -> int:
-    return parse(text, decimals.get(asset, ASSET_DECIMALS))
-
-
-def _object(told: object) -> Json:
-    if not isinstance(told, dict):
-        raise Unreadable("an object was expected")
-    return told
-
-
-def _array(told: object) -> list[Json]:
-    if not isinstance(told, list):
-        raise Unreadable("an array was expected")
-    return told

@@ -42,12 +42,14 @@ from core.events import (
     StreamClosed,
 )
 from core.frames import Frame
-from core.money import ASSET_DECIMALS, parse, price, quantity
+from core.money import price, quantity
 from venues.binance_usdm.requests import FILLS_PER_PAGE, INCOME_PER_PAGE
 from venues.reader import read
 from venues.reading import (
     MS,
     Unreadable,
+    an_array,
+    an_object,
     cancel_rejected,
     dismissed,
     loads,
@@ -56,6 +58,7 @@ from venues.reading import (
     page_end,
     quarantined,
     rejected,
+    units,
 )
 
 Decimals = Mapping[str, int]
@@ -132,8 +135,8 @@ def decode(frame: Frame, decimals: Decimals) -> list[Event]:
 
 
 def _stream(frame: Frame, decimals: Decimals) -> list[Event]:
-    message = _object(loads(frame.body))
-    told = _object(message.get("data", message))  # combined streams wrap what they carry
+    message = an_object(loads(frame.body))
+    told = an_object(message.get("data", message))  # combined streams wrap what they carry
     kind = str(told.get("e"))
     if kind in EMPTY:
         return dismissed(frame, f"{kind}: {EMPTY[kind]}")
@@ -185,9 +188,9 @@ def _fill(frame: Frame, line: Json, decimals: Decimals) -> Event:
         leg=LEG[line["ps"]],
         quantity=quantity(line["l"]),
         price=price(line["L"]),
-        fee=_amount(line["n"], fee_asset, decimals) if fee_asset else 0,
+        fee=units(line["n"], fee_asset, decimals) if fee_asset else 0,
         fee_asset=fee_asset,
-        realised=_amount(realised, "", decimals) if realised else None,
+        realised=units(realised, "", decimals) if realised else None,
         maker=bool(line["m"]),
         cause=_cause(line["c"], line["x"]),
         occurred_at=_at(line["T"]),
@@ -204,7 +207,7 @@ def _cause(client_order_id: str, execution_type: str) -> FillCause:
 def _account_update(frame: Frame, told: Json, decimals: Decimals) -> list[Event]:
     at = _at(told["T"])
     wallets = tuple(
-        StatementRow(line["a"], "cash", _amount(line["wb"], line["a"], decimals))
+        StatementRow(line["a"], "cash", units(line["wb"], line["a"], decimals))
         for line in told["a"].get("B", [])
     )
     positions = tuple(
@@ -271,17 +274,17 @@ def _answer(frame: Frame, decimals: Decimals) -> list[Event]:
         return _error(frame, told)
     match about:
         case PlaceOrder() | CancelOrder() | QueryOrder():
-            return [_order(frame, _object(told))]
+            return [_order(frame, an_object(told))]
         case FetchOpenOrders():
-            return _open_orders(frame, _array(told))
+            return _open_orders(frame, an_array(told))
         case FetchStatement(kind="positions"):
-            return [_positions(frame, _array(told))]
+            return [_positions(frame, an_array(told))]
         case FetchStatement():
             return [_balances(frame, told, decimals)]
         case FetchFills():
-            return _user_trades(frame, about, _array(told), decimals)
+            return _user_trades(frame, about, an_array(told), decimals)
         case FetchLedger():
-            return _income(frame, about, _array(told), decimals)
+            return _income(frame, about, an_array(told), decimals)
         case RenewStream():
             return dismissed(frame, "the stream's key was renewed")
         case _:
@@ -345,7 +348,7 @@ def _open_orders(frame: Frame, told: list[Json]) -> list[Event]:
 
 def _balances(frame: Frame, told: object, decimals: Decimals) -> Event:
     """The rows of /balance (`balance`) or of /account (`assets`, `walletBalance`)."""
-    rows = _array(told["assets"] if isinstance(told, dict) else told)
+    rows = an_array(told["assets"] if isinstance(told, dict) else told)
     return _statement(
         frame,
         "balances",
@@ -353,7 +356,7 @@ def _balances(frame: Frame, told: object, decimals: Decimals) -> Event:
             StatementRow(
                 line["asset"],
                 "cash",
-                _amount(
+                units(
                     line["walletBalance"] if "walletBalance" in line else line["balance"],
                     line["asset"],
                     decimals,
@@ -417,9 +420,9 @@ def _user_trade(frame: Frame, line: Json, decimals: Decimals) -> Event:
         leg=LEG[line["positionSide"]],
         quantity=quantity(line["qty"]),
         price=price(line["price"]),
-        fee=_amount(line["commission"], line["commissionAsset"], decimals),
+        fee=units(line["commission"], line["commissionAsset"], decimals),
         fee_asset=line["commissionAsset"],
-        realised=_amount(line["realizedPnl"], line["marginAsset"], decimals),
+        realised=units(line["realizedPnl"], line["marginAsset"], decimals),
         maker=line["maker"],
         occurred_at=_at(line["time"]),
     )
@@ -454,7 +457,7 @@ def _movement(frame: Frame, line: Json, decimals: Decimals) -> list[Event]:
                 instrument=line["symbol"],
                 funding_id=f"{line['tranId']}:{line['symbol']}",
                 asset=asset,
-                amount=_amount(line["income"], asset, decimals),
+                amount=units(line["income"], asset, decimals),
                 occurred_at=_at(line["time"]),
             )
         ]
@@ -467,7 +470,7 @@ def _movement(frame: Frame, line: Json, decimals: Decimals) -> list[Event]:
             account=frame.account,
             movement_id=f"{kind}:{line['tranId']}",
             asset=asset,
-            amount=_amount(line["income"], asset, decimals),
+            amount=units(line["income"], asset, decimals),
             reason=INCOME[kind],
             occurred_at=_at(line["time"]),
             instrument=line["symbol"],
@@ -483,19 +486,3 @@ def _at(ms: object) -> int:
     if type(ms) is not int:
         raise Unreadable(f"{ms!r} is not a time")
     return ms * MS
-
-
-def _amount(text: str, asset: str, decimals: Decimals) -> int:
-    return parse(text, decimals.get(asset, ASSET_DECIMALS))
-
-
-def _object(told: object) -> Json:
-    if not isinstance(told, dict):
-        raise Unreadable("an object was expected")
-    return told
-
-
-def _array(told: object) -> list[Json]:
-    if not isinstance(told, list):
-        raise Unreadable("an array was expected")
-    return told

@@ -42,7 +42,7 @@ from core.events import (
     StreamClosed,
 )
 from core.frames import Frame
-from core.money import ASSET_DECIMALS, parse, price, quantity
+from core.money import price, quantity
 from venues.bybit_inverse.requests import ORDERS_PER_PAGE, POSITIONS_PER_PAGE
 from venues.reader import read
 from venues.reading import (
@@ -56,6 +56,7 @@ from venues.reading import (
     page_end,
     quarantined,
     rejected,
+    units,
 )
 
 Decimals = Mapping[str, int]
@@ -356,7 +357,7 @@ def _cash_rows(coins: list[Json], decimals: Decimals) -> tuple[StatementRow, ...
     """`walletBalance` has no unrealised profit in it."""
     return tuple(
         StatementRow(
-            line["coin"], "cash", _amount(line["walletBalance"] or "0", line["coin"], decimals)
+            line["coin"], "cash", units(line["walletBalance"] or "0", line["coin"], decimals)
         )
         for line in coins
     )
@@ -405,8 +406,8 @@ def _fill(frame: Frame, line: Json, category: str, decimals: Decimals) -> list[E
             side=SIDE[line["side"]],
             quantity=quantity(line["execQty"]),
             price=price(line["execPrice"]),
-            value=_amount(line["execValue"], fee_asset if category != "spot" else "", decimals),
-            fee=_amount(line["execFee"], fee_asset, decimals),
+            value=units(line["execValue"], fee_asset if category != "spot" else "", decimals),
+            fee=units(line["execFee"], fee_asset, decimals),
             fee_asset=fee_asset,
             sequence=line["seq"],
             maker=line["isMaker"],
@@ -414,7 +415,7 @@ def _fill(frame: Frame, line: Json, category: str, decimals: Decimals) -> list[E
             occurred_at=at,
         )
     ]
-    profit = _amount(line.get("execPnl") or "0", fee_asset, decimals)
+    profit = units(line.get("execPnl") or "0", fee_asset, decimals)
     if profit and category != "spot":
         events.append(_realised(frame, line, line["execId"], fee_asset, profit, at))
     if line.get("extraFees"):
@@ -479,12 +480,12 @@ def _lines(frame: Frame, about: FetchLedger, told: Json, decimals: Decimals) -> 
 def _line(frame: Frame, line: Json, decimals: Decimals) -> list[Event]:
     asset, at = line["currency"], int(line["transactionTime"]) * MS
     if line["type"] in LINES_OF_TRADES:
-        profit = _amount(line["cashFlow"], asset, decimals)
+        profit = units(line["cashFlow"], asset, decimals)
         if line["category"] == "spot" or not profit:
             return []
         return [_realised(frame, line, line["tradeId"], asset, profit, at)]
     # `change` is cashFlow + funding - fee: what the wallet moved by, whatever the signs of these.
-    amount = _amount(line["change"], asset, decimals)
+    amount = units(line["change"], asset, decimals)
     if not amount:
         return []
     if line["type"] == "SETTLEMENT":
@@ -526,10 +527,3 @@ def _page_end(frame: Frame, subject: str, after: str, told: Json) -> Event:
     if since and int(since) + WINDOW_MS < read:
         read, more = int(since) + WINDOW_MS, True
     return page_end(frame, subject, str(max(int(since or 0), read - OVERLAP_MS)), more=more)
-
-
-# --- small things --------------------------------------------------------------------------------
-
-
-def _amount(text: str, asset: str, decimals: Decimals) -> int:
-    return parse(text, decimals.get(asset, ASSET_DECIMALS))

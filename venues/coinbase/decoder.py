@@ -59,6 +59,7 @@ from venues.reader import read
 from venues.reading import (
     Unreadable,
     about_text,
+    an_object,
     cancel_rejected,
     dismissed,
     loads,
@@ -120,7 +121,7 @@ def decode(frame: Frame, decimals: Decimals) -> list[Event]:
 
 
 def _stream(frame: Frame, decimals: Decimals) -> list[Event]:
-    told = _object(loads(frame.body))
+    told = an_object(loads(frame.body))
     if told.get("type") == "error":
         return _refused(frame, told)
     match told.get("channel"):
@@ -220,7 +221,7 @@ def _answer(frame: Frame, decimals: Decimals) -> list[Event]:
         return no_answer(frame, about, frame.body.decode(errors="replace"))
     if frame.status in RATE_LIMITED or frame.status >= 500:
         return no_answer(frame, about, f"HTTP {frame.status}")
-    told = _object(loads(frame.body))
+    told = an_object(loads(frame.body))
     if frame.status >= 400 or "error" in told:
         return _error(frame, told)
     match about:
@@ -513,9 +514,3 @@ def _nanoseconds(text: str) -> int:
     whole, _, decimals = text[:-1].partition(".")
     seconds = int(datetime.fromisoformat(f"{whole}+00:00").timestamp())
     return seconds * SECOND + int(decimals.ljust(9, "0")[:9])
-
-
-def _object(told: object) -> Json:
-    if not isinstance(told, dict):
-        raise Unreadable("an object was expected")
-    return told

@@ -46,7 +46,7 @@ from core.events import (
     StreamClosed,
 )
 from core.frames import Frame
-from core.money import ASSET_DECIMALS, QUANTITY_ONE, parse, price, quantity
+from core.money import QUANTITY_ONE, price, quantity
 from venues.okx_swap.requests import ROWS_PER_PAGE
 from venues.reader import read
 from venues.reading import (
@@ -60,6 +60,7 @@ from venues.reading import (
     page_end,
     quarantined,
     rejected,
+    units,
 )
 
 Decimals = Mapping[str, int]
@@ -189,9 +190,9 @@ def _last_fill(frame: Frame, line: Json, decimals: Decimals) -> Event | None:
         leg=LEG[line["posSide"]],
         quantity=quantity(line["fillSz"]),
         price=price(line["fillPx"]),
-        fee=-_amount(fee, fee_asset, decimals),
+        fee=-units(fee, fee_asset, decimals),
         fee_asset=fee_asset,
-        realised=_amount(realised, settled, decimals) if swap else None,
+        realised=units(realised, settled, decimals) if swap else None,
         sequence=_sequence(line["tradeId"]),
         maker=line["execType"] == "M",
         cause=CATEGORY.get(line["category"], "trade"),
@@ -463,7 +464,7 @@ def _cash_rows(details: list[Json], decimals: Decimals) -> tuple[StatementRow, .
         StatementRow(
             line["ccy"],
             "cash",
-            _amount(line["cashBal"], line["ccy"], decimals),
+            units(line["cashBal"], line["ccy"], decimals),
             int(line["uTime"]) * MS,
         )
         for line in details
@@ -508,9 +509,9 @@ def _fill(frame: Frame, line: Json, decimals: Decimals) -> Event:
         leg=LEG[line.get("posSide", "")],
         quantity=quantity(line["fillSz"]),
         price=price(line["fillPx"]),
-        fee=-_amount(line["fee"] or "0", fee_asset, decimals),
+        fee=-units(line["fee"] or "0", fee_asset, decimals),
         fee_asset=fee_asset if line["fee"] else "",
-        realised=_amount(line["fillPnl"], fee_asset, decimals) if swap else None,
+        realised=units(line["fillPnl"], fee_asset, decimals) if swap else None,
         sequence=_sequence(line["tradeId"]),
         maker=line["execType"] == "M",
         cause=SUBTYPE.get(line.get("subType", ""), "trade"),
@@ -521,7 +522,7 @@ def _fill(frame: Frame, line: Json, decimals: Decimals) -> Event:
 def _bills(frame: Frame, about: FetchLedger, data: list[Json], decimals: Decimals) -> list[Event]:
     events: list[Event] = []
     for line in data:
-        amount = _amount(line["balChg"], line["ccy"], decimals)
+        amount = units(line["balChg"], line["ccy"], decimals)
         if line["type"] in BILLS_OF_TRADES or not amount:
             continue
         events.append(_bill(frame, line, amount))
@@ -565,10 +566,3 @@ def _page_end(frame: Frame, subject: str, after: str, data: list[Json]) -> Event
         # The way down is done. It may have begun long ago: look once more for what is newer.
         return page_end(frame, subject, high, more=True)
     return page_end(frame, subject, data[0]["billId"] if data else after, more=False)
-
-
-# --- small things --------------------------------------------------------------------------------
-
-
-def _amount(text: str, asset: str, decimals: Decimals) -> int:
-    return parse(text, decimals.get(asset, ASSET_DECIMALS))
