@@ -299,7 +299,8 @@ def fill_postings(
     """What a fill moves: holdings by what the venue told, and its traded value as a memorandum."""
     sign = 1 if event.side == "buy" else -1
     prefix = f"{strategy}/{account.name}/{event.instrument}"
-    value, exact = event.value, True
+    valued = listing.quote if listing.kind == "spot" else listing.settle
+    value, exact = _told(state, event.value, valued), True
     if value is None:
         value, exact = fill_value(state, listing, event, multiplier)
     if listing.kind == "spot":
@@ -320,7 +321,8 @@ def fill_postings(
             Posting("", f"{prefix}/value/{listing.settle}", -sign * value),
         ]
     if event.realised:
-        lines.append(_cash(account, prefix, "realised", listing.settle, event.realised))
+        realised = rescale(event.realised, ASSET_DECIMALS, _decimals(state, listing.settle))
+        lines.append(_cash(account, prefix, "realised", listing.settle, realised))
     if event.fee:
         lines.append(_cash(account, prefix, "fee", event.fee_asset, -event.fee))
     return lines
@@ -343,12 +345,18 @@ def fill_value(
 
 
 def _progress_value(state: State, listing: Listing, event: ProgressReported) -> tuple[int, int]:
-    if event.value is not None:
-        return event.value, 0
+    told = _told(state, event.value, listing.quote)
+    if told is not None:
+        return told, 0
     decimals = _decimals(state, listing.quote)
     cut = TEN_TO[QUANTITY_DECIMALS + PRICE_DECIMALS - decimals]
     value = event.quantity * event.average_price // cut
     return value, event.quantity * event.average_price_step // cut + 1
+
+
+def _told(state: State, value: int | None, asset: str) -> int | None:
+    """A told value in units of its asset."""
+    return None if value is None else rescale(value, ASSET_DECIMALS, _decimals(state, asset))
 
 
 def _doubt(state: State, holding: str, change: int) -> None:

@@ -69,7 +69,10 @@ class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class AssetListed(Fact, frozen=True, kw_only=True, gc=False):
-    """An asset has this many decimals in our books."""
+    """An asset has this many decimals in our books, 0 to 18; told before anything is booked of it.
+
+    They are those of whoever counts it most finely, not fewer than a venue tells: see `core.money`.
+    """
 
     asset: str
     decimals: int
@@ -159,7 +162,7 @@ class StreamClosed(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class HeartbeatHeard(Fact, frozen=True, kw_only=True, gc=False):
-    """The stream lives."""
+    """The stream lives: told every few seconds for as long as it does, however much it says."""
 
     account: str
     epoch: int
@@ -205,9 +208,10 @@ class CancelRejected(Fact, frozen=True, kw_only=True, gc=False):
 class FillReported(Fact, frozen=True, kw_only=True, gc=False):
     """A venue told one fill.
 
-    `value` (quote units; settlement units for contracts) and `realised` (settlement units) are None
-    where the venue did not tell them. `fee` is what we pay, negative for a rebate. `sequence` is
-    the venue's own order of fills within the instrument, 0 if it tells none.
+    `value` (of the quote asset; of the settlement asset for contracts) and `realised` count
+    `10 ** -8`, whatever decimals that asset has, and are None where not told. `fee` is what we pay,
+    negative for a rebate. `sequence` is the venue's own order of fills within the instrument, 0 if
+    it tells none.
     """
 
     account: str
@@ -232,8 +236,9 @@ class FillReported(Fact, frozen=True, kw_only=True, gc=False):
 class ProgressReported(Fact, frozen=True, kw_only=True, gc=False):
     """A venue told how far an order got, not by which fills.
 
-    `value` is exact where told; else only `average_price` was, cut or rounded to units of
-    `average_price_step`, and the true value lies within half a step (or one) of it.
+    `value` (`10 ** -8` of the quote) is exact where told; else only `average_price` was, cut or
+    rounded to units of `average_price_step`, and the true value lies within half a step (or one) of
+    it.
     """
 
     account: str

@@ -6,7 +6,19 @@ import pytest
 
 from core.effects import FetchFills, OpenStream, RaiseAlert, SetAlarm
 from core.events import HeartbeatHeard, OrderMissing, PageReported, RequestFailed, StreamClosed
-from tests.facts import SPOT, Books, fill, ms, names, only, page, spot, spot_books, stream
+from tests.facts import (
+    SPOT,
+    Books,
+    fill,
+    ms,
+    names,
+    only,
+    page,
+    spot,
+    spot_books,
+    statement,
+    stream,
+)
 
 
 def closed(epoch: int = 1, *, at: int = 100) -> StreamClosed:
@@ -100,6 +112,16 @@ def test_a_heartbeat_is_not_silence() -> None:
         books.tell(HeartbeatHeard(received_at=ms(10_000 * n), account=SPOT, epoch=1))
         while due(books, "silence/venue/main") <= 10_000 * n:
             assert only(OpenStream, books.ring("silence/venue/main")) == []
+
+
+def test_answers_to_requests_do_not_break_the_silence_of_a_stream() -> None:
+    """Statements are read every second: a half-open socket would never be noticed."""
+    books = spot_books()
+    books.tell(stream(at=100))
+    books.ring("silence/venue/main")
+    books.tell(statement({"XRP": "1000"}, as_of=12_000, heard=12_050))
+    books.tell(HeartbeatHeard(received_at=ms(12_060), account=SPOT, epoch=0))  # of another epoch
+    assert only(OpenStream, books.ring("silence/venue/main")) != []
 
 
 def test_a_stream_that_never_comes_up_is_asked_for_again() -> None:

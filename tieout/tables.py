@@ -209,9 +209,6 @@ def _fills(past: History, state: State) -> Iterable[Row]:
         if not isinstance(event, FillReported):
             continue
         account = state.accounts[event.account]
-        listing = account.listings.get(event.instrument)
-        settle = listing.settle if listing is not None else ""
-        valued = listing.quote if listing is not None and listing.kind == "spot" else settle
         order = state.orders.get(
             event.client_order_id or account.client_ids.get(event.order_id, "")
         )
@@ -224,10 +221,10 @@ def _fills(past: History, state: State) -> Iterable[Row]:
             event.side,
             exact(event.quantity, QUANTITY_DECIMALS),
             exact(event.price, PRICE_DECIMALS),
-            _asset(state, valued, event.value),
+            _value(event.value),
             _asset(state, event.fee_asset, event.fee),
             event.fee_asset,
-            _asset(state, settle, event.realised),
+            _value(event.realised),
             event.fill_id,
             event.order_id,
             event.client_order_id,
@@ -292,6 +289,10 @@ def _transfers(past: History, state: State) -> Iterable[Row]:
             taken.frame,
             taken.number,
         )
+
+
+def _value(told: int | None) -> Decimal | None:
+    return None if told is None else exact(told, ASSET_DECIMALS)
 
 
 def _asset(state: State, asset: str, units: int | None) -> Decimal | None:

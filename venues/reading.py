@@ -108,6 +108,11 @@ def units(text: str, asset: str, decimals: Mapping[str, int]) -> int:
     return parse(text, decimals.get(asset, ASSET_DECIMALS))
 
 
+def value(text: str) -> int:
+    """A value told of an asset that its telling does not name: always `10 ** -8`."""
+    return parse(text, ASSET_DECIMALS)
+
+
 def quarantined(frame: Frame, reason: str) -> list[Event]:
     return [
         FrameQuarantined(

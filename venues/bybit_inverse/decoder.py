@@ -57,6 +57,7 @@ from venues.reading import (
     quarantined,
     rejected,
     units,
+    value,
 )
 
 Decimals = Mapping[str, int]
@@ -406,7 +407,7 @@ def _fill(frame: Frame, line: Json, category: str, decimals: Decimals) -> list[E
             side=SIDE[line["side"]],
             quantity=quantity(line["execQty"]),
             price=price(line["execPrice"]),
-            value=units(line["execValue"], fee_asset if category != "spot" else "", decimals),
+            value=value(line["execValue"]),
             fee=units(line["execFee"], fee_asset, decimals),
             fee_asset=fee_asset,
             sequence=line["seq"],

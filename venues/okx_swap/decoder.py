@@ -61,6 +61,7 @@ from venues.reading import (
     quarantined,
     rejected,
     units,
+    value,
 )
 
 Decimals = Mapping[str, int]
@@ -177,7 +178,6 @@ def _last_fill(frame: Frame, line: Json, decimals: Decimals) -> Event | None:
     swap = line["instType"] != "SPOT"
     if swap and not realised:
         return None
-    settled = line.get("fillFeeCcy") or line["feeCcy"]
     return FillReported(
         received_at=frame.received_at,
         frame=frame.number,
@@ -192,7 +192,7 @@ def _last_fill(frame: Frame, line: Json, decimals: Decimals) -> Event | None:
         price=price(line["fillPx"]),
         fee=-units(fee, fee_asset, decimals),
         fee_asset=fee_asset,
-        realised=units(realised, settled, decimals) if swap else None,
+        realised=value(realised) if swap else None,
         sequence=_sequence(line["tradeId"]),
         maker=line["execType"] == "M",
         cause=CATEGORY.get(line["category"], "trade"),
@@ -511,7 +511,7 @@ def _fill(frame: Frame, line: Json, decimals: Decimals) -> Event:
         price=price(line["fillPx"]),
         fee=-units(line["fee"] or "0", fee_asset, decimals),
         fee_asset=fee_asset if line["fee"] else "",
-        realised=units(line["fillPnl"], fee_asset, decimals) if swap else None,
+        realised=value(line["fillPnl"]) if swap else None,
         sequence=_sequence(line["tradeId"]),
         maker=line["execType"] == "M",
         cause=SUBTYPE.get(line.get("subType", ""), "trade"),
