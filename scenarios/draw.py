@@ -38,6 +38,8 @@ STRENGTHS = {
     "mode_change": (3000, 9000),
     "multiplier_change": (35000, 60000),
 }
+# What only a person can settle has no place where everything must end well by itself.
+NOT_DRAWN = ("contradiction",)
 RARE = ("disconnect", "disconnect_replay", "half_open", "key_expired")
 
 
@@ -49,7 +51,7 @@ def plan_of(scenario: Scenario, seed: int, duration_ns: int) -> list[Fault]:
     dice = Dice(seed).stream("plan")
     kinds = [
         kind
-        for kind in (scenario.storm.kinds or tuple(KINDS))
+        for kind in (scenario.storm.kinds or tuple(k for k in KINDS if k not in NOT_DRAWN))
         if kind not in scenario.storm.without
     ]
     venues = [venue.dialect for venue in scenario.venues]

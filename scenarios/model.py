@@ -15,10 +15,11 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS
+from core.money import ASSET_DECIMALS, ASSET_DECIMALS_MAX, PRICE_DECIMALS, QUANTITY_DECIMALS
 from scenarios.strategies import KINDS as STRATEGIES
 from sim.faults import KINDS as FAULTS
 from sim.faults import UNABLE
+from venues.matching import SelfTrade
 
 DIALECTS = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse", "coinbase")
 CATALOGUE = Path(__file__).parent / "catalogue"
@@ -39,7 +40,9 @@ ROWS = (
 FIGURES = (
     *("simulated_seconds", "events", "records", "crashes"),
     *("silent_differences", "open_breaks", "open_suspects", "in_flight", "in_doubt"),
-    *("unjournaled_effects", "orders_sent_twice", "orders_unwished"),
+    *("unjournaled_effects", "orders_sent_twice", "orders_unwished", "orders_given_up"),
+    *("cancels_unpursued", "fills_unplaced", "exits_excessive", "self_trades"),
+    *("breaks_hasty", "names_forgotten", "contradictions_unshown", "stream_silence_seconds_max"),
     *(f"differences.{what}" for what in ("holdings", "money", "orders")),
     *(f"drift.{what}" for what in ("injected", "found", "missed", "false_alarms")),
     *(f"drift.seconds_to_find.{what}" for what in ("p50", "p99", "max")),
@@ -107,6 +110,7 @@ class VenueSpec(Part):
     latency_ms_p99: int = Field(default=60, ge=1)
     skew_ms: int = 0
     market_wait_ms: int = Field(default=500, ge=10)
+    self_trade: SelfTrade | Literal[""] = ""
 
     @property
     def account(self) -> str:
@@ -229,13 +233,18 @@ ON_REQUEST = ("fill_after_cancel", "fill_after_reject")
 
 
 class ClaimSpec(Part):
-    """A number of the summary and its bound. `figure` is a dotted path, `faults.bust` for one."""
+    """A number of the summary and its bound. `figure` is a dotted path, `faults.bust` for one.
+
+    A short form has less of everything: there `at_least_short` holds instead of `at_least`, and
+    where it is not stated, nothing does.
+    """
 
     claim: str = Field(min_length=1)
     figure: str = Field(min_length=1)
     equals: Decimal | None = None
     at_most: Decimal | None = None
     at_least: Decimal | None = None
+    at_least_short: Decimal | None = None
 
     @field_validator("figure")
     @classmethod
@@ -252,7 +261,20 @@ class ClaimSpec(Part):
     def _bounded(self) -> "ClaimSpec":
         if self.equals is None and self.at_most is None and self.at_least is None:
             raise ValueError("a claim needs equals, at_most or at_least")
+        if self.at_least_short is not None:
+            if self.at_least is None or self.at_least_short > self.at_least:
+                raise ValueError("at_least_short needs an at_least that is no less")
         return self
+
+    def in_short(self) -> "ClaimSpec | None":
+        """The claim that a short form makes instead; None where it makes none."""
+        if self.at_least is None:
+            return self
+        if self.at_least_short is not None:
+            return self.model_copy(update={"at_least": self.at_least_short})
+        if self.equals is None and self.at_most is None:
+            return None
+        return self.model_copy(update={"at_least": None})
 
 
 def _is_figure(path: str) -> bool:
@@ -277,6 +299,7 @@ class Scenario(Part):
     short_s: Seconds = Decimal(0)
     heal_s: Seconds = Decimal(30)
     group_wait_us: int = Field(default=500, ge=0)
+    decimals: dict[Name, Annotated[int, Field(ge=ASSET_DECIMALS, le=ASSET_DECIMALS_MAX)]] = {}
     venues: tuple[VenueSpec, ...] = Field(min_length=1)
     strategies: tuple[StrategySpec, ...] = ()
     faults: tuple[FaultSpec, ...] = ()

@@ -33,8 +33,8 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "truncated_answer": ("request", "", "the body is cut after the venue applied it"),
     "html_answer": ("request", "", "200 with an HTML page after the venue applied it"),
     "stale_statement": ("statement", "ms of age", "a statement of some time ago"),
-    "wild_statement": ("statement", "", "one statement that is absurdly wrong"),
-    "empty_statement": ("statement", "", "one statement with nothing in it"),
+    "wild_statement": ("statement", "times in a row", "a statement that is absurdly wrong"),
+    "empty_statement": ("statement", "times in a row", "a statement with nothing in it"),
     "hand_trade": ("venue", "lots", "somebody trades by hand on the account"),
     "hand_trade_untold": ("venue", "lots", "the same, and the stream does not tell"),
     "bust": ("venue", "ms until it is told", "a fill is undone; the drop copy tells later"),
@@ -49,6 +49,7 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "multiplier_change": ("venue", "ms of notice", "a contract's size changes, legs are restated"),
     "crash": ("node", "ms until it is up again", "the node is killed between two steps"),
     "crash_torn_tail": ("node", "ms until up", "killed in a commit: the group is whole or gone"),
+    "contradiction": ("stream", "", "a fill is told again under its id, at another price"),
 }
 
 # What a venue has no way to do, or no channel that would ever tell of it.
@@ -58,6 +59,7 @@ UNABLE: Mapping[str, tuple[str, ...]] = {
     "bybit_inverse": ("mode_change", "multiplier_change"),
     "coinbase": (
         "bust",
+        "contradiction",
         "correction",
         "liquidation",
         "adl",

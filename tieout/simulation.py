@@ -6,12 +6,21 @@ be killed between any two steps: it is then dropped, and rebuilt from what its s
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal, Inexact
 from typing import Protocol
 
 from core.effects import Effect, PlaceOrder, SetAlarm, TellStrategy
-from core.events import AccountOpened, AlarmRang, Event, InstrumentListed, NodeStarted, OpeningSet
+from core.events import (
+    AccountOpened,
+    AdjustmentBooked,
+    AlarmRang,
+    AssetListed,
+    Event,
+    InstrumentListed,
+    NodeStarted,
+    OpeningSet,
+)
 from core.frames import Frame
 from core.gate import BreakGate
 from core.journal import Journal, Store
@@ -29,10 +38,12 @@ from sim.oracle import Oracle
 from sim.truth import Fact, Truth
 from sim.wire import Latency, Wire
 from sim.world import World
+from tieout.truths import cancels_wanted
 from tieout.twins import READERS, TWINS
+from tieout.watch import Watch
 from venues.connector import Connector
 from venues.dialect import Request
-from venues.exchange import Terms
+from venues.exchange import Habits, Terms
 from venues.simulated import Asked, SimulatedVenue
 
 SECOND = 1_000_000_000
@@ -44,7 +55,8 @@ SETTLE_NS = 400 * MS
 SILENCE_NS = 12 * SECOND
 STATEMENT_PERIODS_MAX = 3
 SNAPSHOT_EVERY = 5000
-SHORT_HEAL_NS = 30 * SECOND
+SHORT_HEAL_NS = 35 * SECOND
+OPERATOR_NS = 5 * SECOND
 
 
 class Crashable(Store, Protocol):
@@ -85,15 +97,21 @@ class Simulation:
         self.faults = Faults(self.plan, self.dice, lambda: self.world.now - EPOCH_NS)
         self.truth = Truth(lambda: self.world.now)
         self.bounds = {venue.account: bound_ns(venue) for venue in scenario.venues}
-        self.oracle = Oracle(self.truth, self.bounds, EPOCH_NS)
+        timeless = [v.account for v in scenario.venues if TWINS[v.dialect].dialect.bracketed]
+        self.oracle = Oracle(self.truth, self.bounds, EPOCH_NS, timeless)
         self.sites = [self._site(spec) for spec in scenario.venues]
+        self.watch = Watch({site.spec.account: site.venue.exchange for site in self.sites})
         self.host = Host(self)
         self.on_step: Callable[[State], None] = lambda state: None
+        self.healed_at = 0
         self._market = market
 
     def run(self, progress: Callable[[float], None] = lambda share: None) -> None:
         """Run to the end: faults on, then healed until all that can converge has."""
         self.host.start()
+        for asset, decimals in self.scenario.decimals.items():
+            now = self.world.now
+            self.host.tell(AssetListed(received_at=now, asset=asset, decimals=decimals))
         for site in self.sites:
             self._open(site)
         self.host.open_for_business()
@@ -105,6 +123,7 @@ class Simulation:
             self.world.run(EPOCH_NS + self.duration_ns * part // 20)
             progress(part / 20)
         self.faults.heal()
+        self.healed_at = self.world.now
         self.host.quiet = True
         for site in self.sites:
             for crowd in site.crowds:
@@ -116,6 +135,7 @@ class Simulation:
             heal = min(heal, SHORT_HEAL_NS)
         self.world.run(end + heal)
         self.host.commit_now()
+        self.oracle.look_around()
 
     # --- building --------------------------------------------------------------------------------
 
@@ -135,7 +155,7 @@ class Simulation:
             truth=self.truth,
             words=words,
             dice=self.dice.stream(f"venue/{spec.dialect}"),
-            habits=twin.habits(),
+            habits=_habits(spec),
             skew_ns=spec.skew_ms * MS,
         )
         for instrument in spec.instruments:
@@ -186,7 +206,7 @@ class Simulation:
                     account=spec.account,
                     subject=asset,
                     leg="cash",
-                    amount=parse(str(amount), ASSET_DECIMALS),
+                    amount=parse(str(amount), self.scenario.decimals.get(asset, ASSET_DECIMALS)),
                     occurred_at=site.venue.exchange.updated_at * MS,
                 )
             )
@@ -248,8 +268,10 @@ class Host:
         self._connectors: dict[str, Connector] = {}
         self._strategies: dict[str, Strategy] = {}
         self._alarms: dict[str, int] = {}
+        self._rebuilt: tuple[Journal, State] | None = None
         self._life = 0
         self._breaks_seen = 0
+        self._resolved_seen = 0
         self._may_die = False
         for site in simulation.sites:
             site.venue.on_dropcopy = self._drop_copy(site)
@@ -259,8 +281,8 @@ class Host:
     def start(self) -> None:
         """Boot: rebuild the state, tell it that it lives, begin to listen."""
         sim = self._sim
-        journal = Journal(sim.store)
-        state = recover(journal, self._gate)
+        journal, state = self._rebuilt or self._rebuild()
+        self._rebuilt = None
         self._life += 1
         self._alarms.clear()
         self._connectors = {
@@ -281,8 +303,8 @@ class Host:
             snapshot_every=SNAPSHOT_EVERY,
             watch=self._stepped,
         )
-        sim.oracle.books = View(state)
-        sim.oracle.node_up(up=True)
+        sim.oracle.node_up(View(state))
+        sim.watch.node_up(state)
         self._strategies = {
             spec.name: strategies.make(spec.kind, spec.name, spec.options)
             for spec in sim.scenario.strategies
@@ -305,12 +327,18 @@ class Host:
         self._life += 1
         self._commit_due = False
         sim = self._sim
-        sim.oracle.books = None
-        sim.oracle.node_up(up=False)
         for site in sim.sites:
             site.wire.drop()
         sim.store.crash()
+        sim.truth.dropped()
+        self._rebuilt = self._rebuild()
+        sim.oracle.node_down(View(self._rebuilt[1]))
         self._world.call_in(max(1, down_ns), self.start)
+
+    def _rebuild(self) -> tuple[Journal, State]:
+        """What the next life will begin with; until then it is all that we say."""
+        journal = Journal(self._sim.store)
+        return journal, recover(journal, self._gate)
 
     def _may_crash(self) -> bool:
         if not self._may_die:
@@ -323,14 +351,13 @@ class Host:
 
     def _may_tear(self) -> bool:
         """Killed while it commits: the group is torn, and gone, or durable and nobody was told."""
-        node = self.node
-        if node is None or not self._may_die:
+        if self.node is None or not self._may_die:
             return False
         fault = self._sim.faults.strikes("crash_torn_tail", "node")
         if fault is None:
             return False
         if self._sim.dice.stream("node/tear").below(2):
-            node.commit()
+            self.make_durable()
         self.crash(fault.strength * MS)
         return True
 
@@ -349,7 +376,12 @@ class Host:
 
     def _stepped(self, state: State) -> None:
         """After every step the oracle looks, and whoever else watches the run."""
-        self._sim.oracle.observe([line.holding for line in state.posted if line.holding])
+        touched = [line.holding for line in state.posted if line.holding]
+        if len(state.resolved) != self._resolved_seen:
+            touched += [each.holding for each in state.resolved[self._resolved_seen :]]
+            self._resolved_seen = len(state.resolved)
+        self._sim.oracle.observe(touched)
+        self._sim.watch.look(state)
         self._watch_breaks(state)
         self._sim.on_step(state)
 
@@ -358,7 +390,27 @@ class Host:
             for name, drift in state.breaks.items():
                 if drift.number > self._breaks_seen:
                     self._sim.oracle.on_break(name)
+                    if drift.cause == "conflict":
+                        self._world.call_in(OPERATOR_NS, self._settle, name, drift.number)
         self._breaks_seen = state.breaks_made
+
+    def _settle(self, name: str, number: int) -> None:
+        """Operations looked at a venue that contradicts itself: what was booked first is right."""
+        drift = self.node.state.breaks.get(name) if self.node is not None else None
+        truly = any(name.startswith(f"{f.account}/") for f in self._sim.truth.contradictions)
+        if drift is None or drift.number != number or not truly:
+            return
+        self.tell(
+            AdjustmentBooked(
+                received_at=self._world.now,
+                adjustment_id=f"settled-{number}",
+                holding=name,
+                amount=0,
+                author="operations",
+                approver="the second pair of eyes",
+                reason="the venue's record has what was told first",
+            )
+        )
 
     def next_frame(self) -> int:
         node = self.node
@@ -379,7 +431,7 @@ class Host:
         self._commit_due = False
         if self._may_crash() or self._may_tear():
             return
-        for effect in self.node.commit():
+        for effect in self.make_durable():
             if self._may_crash():
                 return
             self._perform(effect)
@@ -387,7 +439,15 @@ class Host:
     def commit_now(self) -> None:
         """The end of the run: what was delivered is made durable."""
         if self.node is not None:
-            self.node.commit()
+            self.make_durable()
+
+    def make_durable(self) -> list[Effect]:
+        """Commit; only what is durable was told, and found."""
+        assert self.node is not None, "a node that lives"
+        effects = self.node.commit()
+        self._sim.truth.kept()
+        self._sim.oracle.node_durable()
+        return effects
 
     def _perform(self, effect: Effect) -> None:
         match effect:
@@ -429,10 +489,15 @@ class Host:
                 self.tell(wish)
 
     def cancel_all(self) -> None:
-        """The world heals and strategies end: what still rests at the venues is taken off there."""
+        """The world heals and strategies end: what still rests at the venues is taken off there.
+
+        What a strategy asked us to take off is ours to see to.
+        """
+        ours = cancels_wanted(self._sim.store)
         for site in self._sim.sites:
             for ticket in site.venue.exchange.open_tickets():
-                site.venue.exchange.cancel(ticket)
+                if ticket.client_id not in ours:
+                    site.venue.exchange.cancel(ticket)
 
     def _quotes(self, accounts: tuple[str, ...]) -> tuple[Quote, ...]:
         quotes = []
@@ -494,7 +559,7 @@ class View:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._decimals: dict[str, int] = {}
+        self._assets: dict[str, str] = {}
 
     def figure(self, holding: str) -> Decimal:
         return self._scaled(holding, self._state.holdings.get(holding, 0))
@@ -532,15 +597,17 @@ class View:
             case "restated":
                 symbol, number = fact.key
                 return account.listings[symbol].restated >= int(number)
+            case "contradiction":
+                return False  # it changes nothing, so that there is nothing to book
 
     def _scaled(self, holding: str, units: int) -> Decimal:
-        decimals = self._decimals.get(holding)
-        if decimals is None:
-            decimals = QUANTITY_DECIMALS
+        asset = self._assets.get(holding)
+        if asset is None:
             _, subject, leg = holding.rsplit("/", 2)
-            if leg == "cash":
-                decimals = self._state.decimals.get(subject, ASSET_DECIMALS)
-            self._decimals[holding] = decimals
+            asset = self._assets[holding] = subject if leg == "cash" else ""
+        decimals = QUANTITY_DECIMALS
+        if asset:  # an asset's decimals may be told after we were asked for the first time
+            decimals = self._state.decimals.get(asset, ASSET_DECIMALS)
         return EXACT.scaleb(Decimal(units), -decimals)
 
 
@@ -563,6 +630,12 @@ def _terms(spec: VenueSpec, instrument: InstrumentSpec) -> Terms:
         maker_rate=instrument.maker_rate,
         taker_rate=instrument.taker_rate,
     )
+
+
+def _habits(spec: VenueSpec) -> Habits:
+    """The venue's own, and what an order does that meets another of ours where a scenario says."""
+    habits = TWINS[spec.dialect].habits()
+    return replace(habits, self_trade=spec.self_trade) if spec.self_trade else habits
 
 
 def _derived(trade: Trade, instrument: InstrumentSpec) -> Trade:

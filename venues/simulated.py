@@ -7,7 +7,7 @@ trades by hand, busts. It never learns what became of what it sent.
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -16,7 +16,17 @@ from sim.faults import Fault, Faults
 from sim.truth import Fact, Truth
 from sim.wire import Wire
 from sim.world import World
-from venues.exchange import Exchange, Habits, Movement, Position, Refusal, Terms, Ticket, Trade
+from venues.exchange import (
+    Exchange,
+    Habits,
+    Movement,
+    Position,
+    Refusal,
+    Terms,
+    Ticket,
+    Trade,
+    trade_value,
+)
 
 MS = 1_000_000
 Answer = tuple[int, bytes]
@@ -78,7 +88,7 @@ class SimulatedVenue:
     drop_copied: list[bytes] = field(default_factory=list)
     honest: bool = True
     _said: dict[str, deque[tuple[int, bytes]]] = field(default_factory=dict)
-    _lied: dict[str, None] = field(default_factory=dict)
+    _lying: dict[str, tuple[str, int]] = field(default_factory=dict)
     _silent: bool = False
     _quarter: int = 0
 
@@ -93,6 +103,17 @@ class SimulatedVenue:
 
     def on_trade(self, trade: Trade, facts: tuple[Fact, ...]) -> None:
         self._tell(self.words.trade(self.exchange, trade), facts)
+        if self.faults.strikes("contradiction", self.name):
+            self._contradict(trade)
+
+    def _contradict(self, trade: Trade) -> None:
+        """The same fill once more under its id, at another price; what happened stays as it was."""
+        terms = self.exchange.terms[trade.ticket.symbol]
+        price = trade.price + terms.tick
+        value = trade_value(terms, trade.quantity, price)
+        fact = self.truth.contradict(self.account, (terms.symbol, str(trade.trade_id), trade.side))
+        told = replace(trade, price=price, value=value)
+        self._tell(self.words.trade(self.exchange, told), (fact,))
 
     def on_account(self, assets: list[str], legs: list[tuple[str, str]], reason: str) -> None:
         self._tell(self.words.account(self.exchange, assets, legs, reason), ())
@@ -145,21 +166,29 @@ class SimulatedVenue:
             if old:
                 self.honest = False
                 return 200, old[-1]
-        lie = "" if kind in self._lied else self._drawn_lie()
-        self._lied.pop(kind, None)
+        lie = self._next_lie(kind)
         if lie:
-            self._lied[kind] = None  # one statement is wrong, never two in a row
             self.honest = False
             return self._lie(asked, empty=lie == "empty_statement")
         status, body = self.words.answer(self.exchange, asked)
         said.append((self.world.now, body))
         return status, body
 
-    def _drawn_lie(self) -> str:
+    def _next_lie(self, kind: str) -> str:
+        """The lie under way for as long as it lasts; after it one honest statement at least."""
+        under_way = self._lying.pop(kind, None)
+        lie, left = under_way if under_way is not None else self._drawn_lie()
+        if not left:
+            return ""
+        self._lying[kind] = lie, left - 1
+        return lie
+
+    def _drawn_lie(self) -> tuple[str, int]:
         for lie in ("wild_statement", "empty_statement"):
-            if self.faults.strikes(lie, self.name):
-                return lie
-        return ""
+            fault = self.faults.strikes(lie, self.name)
+            if fault is not None:
+                return lie, max(1, fault.strength)
+        return "", 0
 
     def _lie(self, asked: Asked, *, empty: bool) -> Answer:
         """Answer from wallets and positions that are not the true ones."""
