@@ -396,21 +396,24 @@ class Host:
 
     def _settle(self, name: str, number: int) -> None:
         """Operations looked at a venue that contradicts itself: what was booked first is right."""
-        drift = self.node.state.breaks.get(name) if self.node is not None else None
         truly = any(name.startswith(f"{f.account}/") for f in self._sim.truth.contradictions)
-        if drift is None or drift.number != number or not truly:
-            return
-        self.tell(
-            AdjustmentBooked(
-                received_at=self._world.now,
-                adjustment_id=f"settled-{number}",
-                holding=name,
-                amount=0,
-                author="operations",
-                approver="the second pair of eyes",
-                reason="the venue's record has what was told first",
+        if self.node is not None:
+            drift = self.node.state.breaks.get(name)
+            if drift is None or drift.number != number or not truly:
+                return
+            self.tell(
+                AdjustmentBooked(
+                    received_at=self._world.now,
+                    adjustment_id=f"settled-{number}",
+                    holding=name,
+                    amount=0,
+                    author="operations",
+                    approver="the second pair of eyes",
+                    reason="the venue's record has what was told first",
+                )
             )
-        )
+        # Our node may be down, or die before it keeps this: operations look again.
+        self._world.call_in(OPERATOR_NS, self._settle, name, number)
 
     def next_frame(self) -> int:
         node = self.node
