@@ -300,7 +300,7 @@ def fill_postings(
     sign = 1 if event.side == "buy" else -1
     prefix = f"{strategy}/{account.name}/{event.instrument}"
     valued = listing.quote if listing.kind == "spot" else listing.settle
-    value, exact = _told(state, event.value, valued), True
+    value, exact = _told(state, event, event.value, valued), True
     if value is None:
         value, exact = fill_value(state, listing, event, multiplier)
     if listing.kind == "spot":
@@ -320,8 +320,8 @@ def fill_postings(
             ),
             Posting("", f"{prefix}/value/{listing.settle}", -sign * value),
         ]
-    if event.realised:
-        realised = rescale(event.realised, ASSET_DECIMALS, _decimals(state, listing.settle))
+    realised = _told(state, event, event.realised, listing.settle)
+    if realised:
         lines.append(_cash(account, prefix, "realised", listing.settle, realised))
     if event.fee:
         lines.append(_cash(account, prefix, "fee", event.fee_asset, -event.fee))
@@ -345,7 +345,7 @@ def fill_value(
 
 
 def _progress_value(state: State, listing: Listing, event: ProgressReported) -> tuple[int, int]:
-    told = _told(state, event.value, listing.quote)
+    told = _told(state, event, event.value, listing.quote)
     if told is not None:
         return told, 0
     decimals = _decimals(state, listing.quote)
@@ -354,9 +354,14 @@ def _progress_value(state: State, listing: Listing, event: ProgressReported) -> 
     return value, event.quantity * event.average_price_step // cut + 1
 
 
-def _told(state: State, value: int | None, asset: str) -> int | None:
+def _told(
+    state: State,
+    event: FillReported | FillBusted | ProgressReported,
+    value: int | None,
+    asset: str,
+) -> int | None:
     """A told value in units of its asset."""
-    return None if value is None else rescale(value, ASSET_DECIMALS, _decimals(state, asset))
+    return None if value is None else rescale(value, event.told_decimals, _decimals(state, asset))
 
 
 def _doubt(state: State, holding: str, change: int) -> None:

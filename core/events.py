@@ -12,6 +12,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from core.money import ASSET_DECIMALS
+
 Side = Literal["buy", "sell"]
 Leg = Literal["net", "long", "short"]
 OrderKind = Literal["limit", "market", "post_only", "ioc"]
@@ -209,9 +211,9 @@ class FillReported(Fact, frozen=True, kw_only=True, gc=False):
     """A venue told one fill.
 
     `value` (of the quote asset; of the settlement asset for contracts) and `realised` count
-    `10 ** -8`, whatever decimals that asset has, and are None where not told. `fee` is what we pay,
-    negative for a rebate. `sequence` is the venue's own order of fills within the instrument, 0 if
-    it tells none.
+    `10 ** -told_decimals`, for a telling may not name their asset, and are None where not told.
+    `fee` is what we pay, negative for a rebate. `sequence` is the venue's own order of fills within
+    the instrument, 0 if it tells none.
     """
 
     account: str
@@ -225,6 +227,7 @@ class FillReported(Fact, frozen=True, kw_only=True, gc=False):
     client_order_id: str = ""
     leg: Leg = "net"
     value: int | None = None
+    told_decimals: int = ASSET_DECIMALS
     fee: int = 0
     fee_asset: str = ""
     realised: int | None = None
@@ -236,9 +239,9 @@ class FillReported(Fact, frozen=True, kw_only=True, gc=False):
 class ProgressReported(Fact, frozen=True, kw_only=True, gc=False):
     """A venue told how far an order got, not by which fills.
 
-    `value` (`10 ** -8` of the quote) is exact where told; else only `average_price` was, cut or
-    rounded to units of `average_price_step`, and the true value lies within half a step (or one) of
-    it.
+    `value` (`10 ** -told_decimals` of the quote) is exact where told; else only `average_price`
+    was, cut or rounded to units of `average_price_step`, and the true value lies within half a step
+    (or one) of it.
     """
 
     account: str
@@ -253,6 +256,7 @@ class ProgressReported(Fact, frozen=True, kw_only=True, gc=False):
     fee_asset: str
     occurred_at: int
     value: int | None = None
+    told_decimals: int = ASSET_DECIMALS
 
 
 class FillBusted(Fact, frozen=True, kw_only=True, gc=False):
@@ -270,6 +274,7 @@ class FillBusted(Fact, frozen=True, kw_only=True, gc=False):
     client_order_id: str = ""
     leg: Leg = "net"
     value: int | None = None
+    told_decimals: int = ASSET_DECIMALS
     fee: int = 0
     fee_asset: str = ""
     realised: int | None = None

@@ -7,12 +7,12 @@ exactly is refused with `InexactAmount`, never cut.
   (8 where nobody said otherwise, 18 at most);
 - a *quantity* counts `10 ** -8` of a coin or of a contract, whichever the instrument trades in;
 - a *price* counts `10 ** -12` of the quote asset per coin (linear) or per coin (inverse, in USD);
-- a *value* that a venue tells counts `10 ** -8` of an asset that the telling does not name.
+- a *value* counts what its telling says, `10 ** -8` where the telling does not name its asset.
 
 An asset's decimals are those of whoever counts it most finely: ETH of a chain has 18, and so it has
 in our books; USDC has 6 on a chain and 8 at a venue, and so 8. What is told more coarsely is exact
 in finer units. Refused are: an instrument whose lots are finer than 1e-8 or ticks finer than 1e-12,
-a quantity, price or value told more finely than these, and an amount finer than its asset.
+a quantity or price told more finely than these, and an amount or value finer than its asset.
 """
 
 from decimal import Context, Decimal, DecimalException, Inexact

@@ -18,6 +18,7 @@ from tests.facts import (
     bust,
     fill,
     funding,
+    linear,
     ms,
     only,
     opened,
@@ -512,6 +513,15 @@ def test_values_come_at_a_venues_scale_and_are_booked_at_the_assets() -> None:
     books.tell(fill("2", "sell", "1", "0.001"))  # not told: quantity and price give it
     assert books.state.holdings["venue/main/ETH/cash"] == -3 * 10**15
     assert books.state.holdings["venue/main/XRP/cash"] == 3 * 10**8
+
+
+def test_a_value_that_names_its_asset_may_be_as_fine_as_that() -> None:
+    """OKX tells profits of contracts with more decimals than eight."""
+    books = Books()
+    books.tell(started(), listed("USDT", 18), opened(PERP), linear())
+    profit = {"realised": 123_456_789_012, "told_decimals": 12}
+    books.tell(fill("1", "sell", "1", "1", account=PERP, instrument="BTC-PERP", **profit))
+    assert books.state.holdings[f"{PERP}/USDT/cash"] == 123_456_789_012 * 10**6
 
 
 def test_what_is_booked_is_never_counted_anew() -> None:

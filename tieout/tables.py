@@ -221,10 +221,10 @@ def _fills(past: History, state: State) -> Iterable[Row]:
             event.side,
             exact(event.quantity, QUANTITY_DECIMALS),
             exact(event.price, PRICE_DECIMALS),
-            _value(event.value),
+            _told(event, event.value),
             _asset(state, event.fee_asset, event.fee),
             event.fee_asset,
-            _value(event.realised),
+            _told(event, event.realised),
             event.fill_id,
             event.order_id,
             event.client_order_id,
@@ -291,8 +291,8 @@ def _transfers(past: History, state: State) -> Iterable[Row]:
         )
 
 
-def _value(told: int | None) -> Decimal | None:
-    return None if told is None else exact(told, ASSET_DECIMALS)
+def _told(event: FillReported, value: int | None) -> Decimal | None:
+    return None if value is None else exact(value, event.told_decimals)
 
 
 def _asset(state: State, asset: str, units: int | None) -> Decimal | None:

@@ -109,7 +109,7 @@ def units(text: str, asset: str, decimals: Mapping[str, int]) -> int:
 
 
 def value(text: str) -> int:
-    """A value told of an asset that its telling does not name: always `10 ** -8`."""
+    """A value of an asset that its telling does not name: `10 ** -8`, `told_decimals` as it is."""
     return parse(text, ASSET_DECIMALS)
 
 

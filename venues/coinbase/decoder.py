@@ -68,7 +68,6 @@ from venues.reading import (
     page_end,
     quarantined,
     rejected,
-    value,
 )
 
 Decimals = Mapping[str, int]
@@ -185,7 +184,8 @@ def _streamed_progress(frame: Frame, line: Json, at: int, decimals: Decimals) ->
         quantity=quantity(line["cumulative_quantity"]),
         average_price=average,
         average_price_step=step,
-        value=_value(line.get("filled_value")),
+        value=_value(line.get("filled_value"), quote, decimals),
+        told_decimals=decimals.get(quote, ASSET_DECIMALS),
         fee=_amount(line["total_fees"], quote, decimals),
         fee_asset=quote,
         occurred_at=at,
@@ -331,7 +331,8 @@ def _progress(frame: Frame, line: Json, decimals: Decimals) -> Event:
         quantity=quantity(line["filled_size"]),
         average_price=average,
         average_price_step=step,
-        value=_value(line["filled_value"]),
+        value=_value(line["filled_value"], quote, decimals),
+        told_decimals=decimals.get(quote, ASSET_DECIMALS),
         fee=_amount(line["total_fees"], quote, decimals),
         fee_asset=quote,
         # Older orders have no time of their last fill: it was no later than the answer.
@@ -487,12 +488,12 @@ def _average(text: str) -> tuple[int, int]:
     return price(text), TEN_TO[PRICE_DECIMALS - len(decimals)]
 
 
-def _value(text: str | None) -> int | None:
-    """The exact filled value; None where it is not told, or more finely than a value can be."""
+def _value(text: str | None, quote: str, decimals: Decimals) -> int | None:
+    """The exact filled value; None where it is not told, or not in whole units of the quote."""
     if not text:
         return None
     try:
-        return value(text)
+        return _amount(text, quote, decimals)
     except InexactAmount:
         return None
 

@@ -46,7 +46,7 @@ from core.events import (
     StreamClosed,
 )
 from core.frames import Frame
-from core.money import QUANTITY_ONE, price, quantity
+from core.money import ASSET_DECIMALS, QUANTITY_ONE, price, quantity
 from venues.okx_swap.requests import ROWS_PER_PAGE
 from venues.reader import read
 from venues.reading import (
@@ -61,7 +61,6 @@ from venues.reading import (
     quarantined,
     rejected,
     units,
-    value,
 )
 
 Decimals = Mapping[str, int]
@@ -178,6 +177,7 @@ def _last_fill(frame: Frame, line: Json, decimals: Decimals) -> Event | None:
     swap = line["instType"] != "SPOT"
     if swap and not realised:
         return None
+    settled = line.get("fillFeeCcy") or line["feeCcy"]
     return FillReported(
         received_at=frame.received_at,
         frame=frame.number,
@@ -192,7 +192,8 @@ def _last_fill(frame: Frame, line: Json, decimals: Decimals) -> Event | None:
         price=price(line["fillPx"]),
         fee=-units(fee, fee_asset, decimals),
         fee_asset=fee_asset,
-        realised=value(realised) if swap else None,
+        realised=units(realised, settled, decimals) if swap else None,
+        told_decimals=decimals.get(settled, ASSET_DECIMALS),
         sequence=_sequence(line["tradeId"]),
         maker=line["execType"] == "M",
         cause=CATEGORY.get(line["category"], "trade"),
@@ -511,7 +512,8 @@ def _fill(frame: Frame, line: Json, decimals: Decimals) -> Event:
         price=price(line["fillPx"]),
         fee=-units(line["fee"] or "0", fee_asset, decimals),
         fee_asset=fee_asset if line["fee"] else "",
-        realised=value(line["fillPnl"]) if swap else None,
+        realised=units(line["fillPnl"], fee_asset, decimals) if swap else None,
+        told_decimals=decimals.get(fee_asset, ASSET_DECIMALS),
         sequence=_sequence(line["tradeId"]),
         maker=line["execType"] == "M",
         cause=SUBTYPE.get(line.get("subType", ""), "trade"),
