@@ -400,7 +400,7 @@ BUGS = (
     Bug(
         "realised profit not booked",
         "core.books:fill_postings",
-        "if event.realised:",
+        "if realised:",
         "if False:",
         "contracts",
         range(1),
