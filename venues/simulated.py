@@ -195,7 +195,8 @@ class SimulatedVenue:
         exchange = self.exchange
         wallets, positions = exchange.wallets, exchange.positions
         try:
-            factor = Decimal(0) if empty else Decimal(3)
+            # So absurd that it is never by chance what our books say.
+            factor = Decimal(0) if empty else Decimal(1000)
             exchange.wallets = {} if empty else {a: w * factor + 1000 for a, w in wallets.items()}
             exchange.positions = {
                 key: Position(p.quantity * factor, p.entry, p.updated_at, p.sequence, p.trade_id)
