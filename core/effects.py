@@ -6,13 +6,9 @@ the counterparty refuses to honour twice, and reads change nothing.
 
 from typing import Literal
 
-from msgspec import Struct
-
 from core.events import Leg, OrderKind, Side, StatementKind
-
-
-class Wish(Struct, frozen=True, kw_only=True, gc=False, tag=True, omit_defaults=True):
-    """What every effect is."""
+from core.rail_effects import RailEffect
+from core.wish import Wish
 
 
 class PlaceOrder(Wish, frozen=True, kw_only=True, gc=False):
@@ -140,4 +136,5 @@ Effect = (
     | SetAlarm
     | TellStrategy
     | RaiseAlert
+    | RailEffect
 )

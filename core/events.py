@@ -12,6 +12,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+from core.fact import Fact
+from core.rail_events import RailEvent
+
 Side = Literal["buy", "sell"]
 Leg = Literal["net", "long", "short"]
 OrderKind = Literal["limit", "market", "post_only", "ioc"]
@@ -21,13 +24,6 @@ OrderReport = Literal[
 ]
 FillCause = Literal["trade", "liquidation", "adl", "settlement", "correction"]
 StatementKind = Literal["balances", "positions"]
-
-
-class Fact(Struct, frozen=True, kw_only=True, gc=False, tag=True, omit_defaults=True):
-    """What every event carries."""
-
-    received_at: int
-    frame: int = 0
 
 
 # --- ourselves -----------------------------------------------------------------------------------
@@ -405,4 +401,5 @@ Event = (
     | RequestFailed
     | FrameQuarantined
     | FrameDismissed
+    | RailEvent
 )

@@ -6,9 +6,9 @@ type-check.
 """
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar, assert_never
+from typing import Protocol, TypeVar
 
-from core import books, listening, reconcile, restatement, trading
+from core import books, listening, reconcile, restatement, settlement, trading
 from core.effects import Effect, RaiseAlert, SetAlarm
 from core.events import (
     AccountOpened,
@@ -124,7 +124,7 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
         case AdjustmentBooked():
             return _on_adjustment(state, event)
         case _:
-            assert_never(event)
+            return settlement.step(state, event)
 
 
 # --- what moves the books ------------------------------------------------------------------------
