@@ -113,7 +113,7 @@ class CustomerOpened(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class AddressAssigned(Fact, frozen=True, kw_only=True, gc=False):
-    """What arrives on `account` at this address (or virtual IBAN, or reference) is the customer's."""
+    """What comes to this address, virtual IBAN or reference of `account` is the customer's."""
 
     account: str
     address: str

@@ -11,7 +11,7 @@ from typing import Literal
 
 from sim.dice import Dice, Stream
 
-Site = Literal["stream", "request", "statement", "venue", "node"]
+Site = Literal["stream", "request", "statement", "venue", "node", "bank", "custodian", "chain"]
 
 # kind: (site, what its strength means, what it does)
 KINDS: Mapping[str, tuple[Site, str, str]] = {
@@ -47,6 +47,39 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "fill_after_reject": ("venue", "", "an order is rejected, then fills"),
     "mode_change": ("venue", "ms", "the position mode is changed under us, and back"),
     "multiplier_change": ("venue", "ms of notice", "a contract's size changes, legs are restated"),
+    "payment_rejected": ("bank", "", "a payment is refused before it settles, definitely"),
+    "payment_unanswered": ("bank", "ms", "no answer to a payment: done or not, only a query tells"),
+    "payment_late": ("bank", "ms", "a payment settles so much later than its rail's rule"),
+    "payment_held": ("bank", "ms", "a payment waits for documents or screening"),
+    "payment_returned": ("bank", "", "a settled payment comes back at a legal time"),
+    "return_dishonoured": ("bank", "", "a return was not in order and is undone"),
+    "recalled": ("bank", "", "a credit that we received is asked back"),
+    "change_notified": ("bank", "", "the beneficiary's details are corrected"),
+    "fee_deducted": ("bank", "units", "the payment arrives, or is booked, less a fee"),
+    "amount_wrong": ("bank", "units", "a line is booked with another amount, corrected later"),
+    "lines_batched": ("bank", "", "payments of one file are booked as one line"),
+    "lines_identical": ("bank", "", "two credits alike in everything but their place"),
+    "credit_unreferenced": ("bank", "units", "money comes that says nothing of its purpose"),
+    "debit_unannounced": ("bank", "units", "the bank takes a charge that nobody asked for"),
+    "confirmation_outage": ("bank", "ms", "nothing is told of payments, whatever happens to them"),
+    "statement_gap": ("bank", "", "a statement is never delivered, unless asked for"),
+    "notice_twice": ("bank", "ms until the copy", "a notice or webhook comes again"),
+    "notice_disorder": ("bank", "ms", "a notice or webhook is overtaken by later ones"),
+    "completed_but_failed": ("custodian", "", "COMPLETED, while the third party failed to credit"),
+    "approval_hangs": ("custodian", "ms", "a payment waits for somebody's approval"),
+    "custody_replaced": ("custodian", "", "the transaction is replaced and its status goes back"),
+    "custody_failed": ("custodian", "", "a payment fails after it was accepted"),
+    "webhook_forged": ("custodian", "", "a webhook comes whose signature is not theirs"),
+    "tx_underpriced": ("chain", "ms", "the fee market rises above what waits in the mempool"),
+    "tx_dropped": ("chain", "", "the mempool forgets a transaction"),
+    "tx_reverted": ("chain", "", "mined, and reverted: the fee is paid and nothing moved"),
+    "reorg": ("chain", "blocks", "the newest blocks give way to others"),
+    "finality_lost": ("chain", "ms", "blocks go on and none becomes final"),
+    "deposit": ("chain", "units", "value comes to an address of ours"),
+    "deposit_vanishes": ("chain", "units", "a deposit is seen, and gone after a reorganisation"),
+    "deposit_strange": ("chain", "units", "dust, another asset, or value without a log"),
+    "node_lags": ("chain", "ms", "a node answers as of some time ago"),
+    "node_lies": ("chain", "", "a node tells of a head or a final block that there is not"),
     "crash": ("node", "ms until it is up again", "the node is killed between two steps"),
     "crash_torn_tail": ("node", "ms until up", "killed in a commit: the group is whole or gone"),
 }
