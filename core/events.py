@@ -47,7 +47,8 @@ class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
 
     `tells` is "fills" (each with an id) or "progress" (an order's cumulative quantity only).
     `bracketed` venues put no as-of on their statements; `instruments` says that the venue can be
-    asked for an instrument's terms.
+    asked for an instrument's terms. `chain` is the kind of a chain's account, whose `sources` are
+    the nodes that must agree on what is final.
     """
 
     account: str
@@ -62,6 +63,8 @@ class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
     hedged: bool = False
     ledger: bool = False
     instruments: bool = False
+    chain: Literal["", "evm", "bitcoin"] = ""
+    sources: tuple[str, ...] = ()
 
 
 class AssetListed(Fact, frozen=True, kw_only=True, gc=False):

@@ -212,10 +212,11 @@ class Digest:
 def encode_state(state: State) -> bytes:
     """The state's canonical bytes: keys sorted, the last step's postings left out."""
     posted, state.posted = state.posted, []
+    booked, state.booked = state.booked, []
     try:
         return _canonical.encode(state)
     finally:
-        state.posted = posted
+        state.posted, state.booked = posted, booked
 
 
 def decode_state(data: bytes) -> State:

@@ -20,6 +20,7 @@ from core.effects import (
     SetAlarm,
 )
 from core.events import PageReported, RequestFailed, StatementKind, StreamClosed, StreamOpened
+from core.rail_effects import FetchHead
 from core.state import Account, State, count
 
 RETRY_NS = 500_000_000
@@ -157,15 +158,18 @@ def _round(state: State, account: Account, now: int) -> list[Effect]:
     effects: list[Effect] = []
     for subject in [*account.listings, *([LEDGER] if account.ledger else [])]:
         backfill.waiting[subject] = now
-        effects.append(_ask(account, subject))
+        effects += _ask(account, subject)
     return effects
 
 
-def _ask(account: Account, subject: str) -> Effect:
+def _ask(account: Account, subject: str) -> list[Effect]:
+    """The record after our cursor; a chain's lies in blocks that each node must call final."""
     after = account.cursors.get(subject, "")
+    if account.chain:
+        return [FetchHead(account=account.name, source=source) for source in account.sources]
     if subject == LEDGER:
-        return FetchLedger(account=account.name, after=after)
-    return FetchFills(account=account.name, instrument=subject, after=after)
+        return [FetchLedger(account=account.name, after=after)]
+    return [FetchFills(account=account.name, instrument=subject, after=after)]
 
 
 def on_page(state: State, account: Account, event: PageReported) -> tuple[bool, list[Effect]]:
@@ -177,7 +181,7 @@ def on_page(state: State, account: Account, event: PageReported) -> tuple[bool, 
         return False, []
     if event.more:
         backfill.waiting[event.subject] = event.received_at
-        return False, [_ask(account, event.subject)]
+        return False, _ask(account, event.subject)
     del backfill.waiting[event.subject]
     if backfill.waiting:
         return False, []
@@ -197,7 +201,7 @@ def on_backfill_alarm(state: State, account: Account, now: int) -> list[Effect]:
     for subject, asked_at in backfill.waiting.items():
         if now - asked_at > ASK_TIMEOUT_NS:
             backfill.waiting[subject] = now
-            effects.append(_ask(account, subject))
+            effects += _ask(account, subject)
     if not backfill.waiting:
         effects += _round(state, account, now)
     effects.append(FetchOpenOrders(account=account.name))
@@ -224,5 +228,5 @@ def on_retry(state: State, account: Account, about: str, now: int) -> list[Effec
         return [FetchInstruments(account=account.name, instrument=subject)]
     if subject in account.backfill.waiting:
         account.backfill.waiting[subject] = now
-        return [_ask(account, subject)]
+        return _ask(account, subject)
     return []

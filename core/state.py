@@ -14,6 +14,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from core.events import InstrumentKind, Leg, OrderKind, Side, StatementKind
+from core.settlement_state import Booking, Settlement
 
 OrderStatus = Literal[
     "requested",
@@ -211,6 +212,8 @@ class Account(Struct, gc=False):
     hedged: bool
     ledger: bool
     instruments: bool = False
+    chain: Literal["", "evm", "bitcoin"] = ""
+    sources: tuple[str, ...] = ()
     listings: dict[str, Listing] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
@@ -249,7 +252,9 @@ class State(Struct, gc=False):
     resolved: list[Resolved] = field(default_factory=list)
     alarms: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    settlement: Settlement = field(default_factory=Settlement)
     posted: list[Posting] = field(default_factory=list)
+    booked: list[Booking] = field(default_factory=list)
 
 
 def holding(account: str, subject: str, leg: str) -> str:

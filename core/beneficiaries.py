@@ -1,0 +1,2 @@
+def fault_of(scheme: str, beneficiary: str) -> str:
+    return ""
