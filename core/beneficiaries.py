@@ -1,2 +1,0 @@
-def fault_of(scheme: str, beneficiary: str) -> str:
-    return ""
