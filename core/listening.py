@@ -44,11 +44,18 @@ def begin(state: State, account: Account, now: int) -> list[Effect]:
     account.backfill.waiting.clear()
     return [
         *open_stream(state, account, now),
-        FetchOpenOrders(account=account.name),
+        *fetch_orders(account),
         arm(state, f"statement/{account.name}", now + account.statement_period_ns),
         arm(state, f"backfill/{account.name}", now + account.backfill_period_ns),
-        arm(state, f"renew/{account.name}", now + RENEW_NS),
+        *_arm_renewal(state, account, now),
     ]
+
+
+def _arm_renewal(state: State, account: Account, now: int) -> list[Effect]:
+    """Exchanges give keys that end; those who keep money do not."""
+    if account.tells == "lines":
+        return []
+    return [arm(state, f"renew/{account.name}", now + RENEW_NS)]
 
 
 # --- the stream ----------------------------------------------------------------------------------
@@ -75,7 +82,7 @@ def on_stream_opened(state: State, account: Account, event: StreamOpened) -> lis
         *request_backfill(state, account, event.received_at),
         *fetch_statements(account),
         *fetch_instruments(account),
-        FetchOpenOrders(account=account.name),
+        *fetch_orders(account),
     ]
 
 
@@ -103,7 +110,7 @@ def on_silence(state: State, account: Account, now: int) -> list[Effect]:
 
 def on_renew(state: State, account: Account, now: int) -> list[Effect]:
     """Keep the stream's key alive."""
-    return [RenewStream(account=account.name), arm(state, f"renew/{account.name}", now + RENEW_NS)]
+    return [RenewStream(account=account.name), *_arm_renewal(state, account, now)]
 
 
 # --- statements ----------------------------------------------------------------------------------
@@ -131,6 +138,11 @@ def ask_again(state: State, account: Account, name: str) -> list[Effect]:
     """Ask at once for the statement that holds this holding."""
     kind: StatementKind = "balances" if name.endswith("/cash") else "positions"
     return [FetchStatement(account=account.name, kind=kind)]
+
+
+def fetch_orders(account: Account) -> list[Effect]:
+    """Ask for all open orders, where orders can be."""
+    return [] if account.tells == "lines" else [FetchOpenOrders(account=account.name)]
 
 
 def fetch_instruments(account: Account) -> list[Effect]:
@@ -204,7 +216,7 @@ def on_backfill_alarm(state: State, account: Account, now: int) -> list[Effect]:
             effects += _ask(account, subject)
     if not backfill.waiting:
         effects += _round(state, account, now)
-    effects.append(FetchOpenOrders(account=account.name))
+    effects += fetch_orders(account)
     effects += fetch_instruments(account)
     effects.append(arm(state, f"backfill/{account.name}", now + account.backfill_period_ns))
     return effects
@@ -222,7 +234,7 @@ def on_request_failed(state: State, account: Account, event: RequestFailed) -> l
 def on_retry(state: State, account: Account, about: str, now: int) -> list[Effect]:
     """Ask again for what failed."""
     if about == "open_orders":
-        return [FetchOpenOrders(account=account.name)]
+        return fetch_orders(account)
     what, _, subject = about.partition(":")
     if what == "instruments":
         return [FetchInstruments(account=account.name, instrument=subject)]

@@ -2,8 +2,8 @@
 
 Rule 1. A payment is sent under one id for ever. What is not answered is *unknown* and is asked for;
 it is sent again, under that id, only where the counterparty said that it has no such payment.
-Rule 2. Only the evidence that the scheme's rule names settles. Where that is silence, it counts only
-once the account's record was read to its end after the deadline.
+Rule 2. Only the evidence that the scheme's rule names settles. Where that is silence, it counts
+only once the account's record was read to its end after the deadline.
 Rule 3. A payment that failed gives back what it took; one that comes back after it was settled
 books what is owed to us, and never becomes pending again.
 """

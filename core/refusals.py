@@ -7,7 +7,7 @@ would do. Nothing is posted for a refused transfer, and the refusal is remembere
 from collections.abc import Callable
 
 from core import schedule
-from core.beneficiaries import fault_of
+from core.beneficiaries import fault
 from core.rail_events import LegWanted, TransferRequested
 from core.state import State
 
@@ -75,9 +75,10 @@ def _over_maximum(state: State, leg: LegWanted) -> str:
 
 
 def _bad_beneficiary(state: State, leg: LegWanted) -> str:
-    if leg.kind == "exchange":
+    scheme = state.settlement.schemes.get(leg.scheme)
+    if leg.kind == "exchange" or scheme is None:
         return ""
-    return fault_of(leg.scheme, leg.beneficiary)
+    return fault(scheme.beneficiaries, leg.beneficiary)
 
 
 def _no_calendar(state: State, leg: LegWanted) -> str:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from core.events import InstrumentKind, Leg, OrderKind, Side, StatementKind
+from core.events import InstrumentKind, Leg, OrderKind, Side, StatementKind, Tells
 from core.settlement_state import Booking, Settlement
 
 OrderStatus = Literal[
@@ -201,7 +201,7 @@ class Account(Struct, gc=False):
     """One account at one venue: how it tells, and how far we are in listening."""
 
     name: str
-    tells: Literal["fills", "progress"]
+    tells: Tells
     statements: tuple[StatementKind, ...]
     statement_period_ns: int
     backfill_period_ns: int

@@ -66,7 +66,7 @@ class Books:
         self.tell(
             AccountOpened,
             account=BANK,
-            tells="fills",
+            tells="lines",
             statements=("balances",),
             statement_period_ns=HOUR,
             backfill_period_ns=HOUR,

@@ -3,6 +3,7 @@
 import pytest
 
 from core.effects import RaiseAlert
+from core.events import NodeStarted
 from core.rail_effects import QueryPayment, ScreenTransfer, SendPayment, TellCustomer
 from core.rail_events import (
     LegWanted,
@@ -14,7 +15,6 @@ from core.rail_events import (
     TransferReleased,
     TransferScreened,
 )
-from core.events import NodeStarted
 from tests.settling import BANK, DAY, HOUR, SECOND, Books, pay, pull
 
 
@@ -234,11 +234,7 @@ def test_a_wrong_amount_is_a_signed_break_until_it_is_corrected(told: int) -> No
 def test_a_deduction_within_what_the_scheme_allows_is_a_fee() -> None:
     books = Books(alice=0)
     books.scheme(
-        **{
-            **dict(scheme="gpi", kind="in", settled_by="message"),
-            "settles_ns_max": HOUR,
-            "fee_max": 25,
-        }
+        scheme="gpi", kind="in", settled_by="message", settles_ns_max=HOUR, fee_max=25
     )
     (leg,) = books.request("t1", pull("gpi", 300))
     books.line("L1", 280, "payment", leg.payment_id)
@@ -249,7 +245,7 @@ def test_money_without_an_intent_lies_in_suspense_until_two_people_say_whose_it_
     books = Books(alice=0)
     books.line("L9", 500)
     assert books.breaks() == {f"{BANK} L9": "unattributed"}
-    words = dict(account=BANK, line_id="L9", customer="alice", reason="called them")
+    words = {"account": BANK, "line_id": "L9", "customer": "alice", "reason": "called them"}
     books.tell(SuspenseResolved, resolution_id="r1", author="ann", approver="ann", **words)
     assert books.has("alice") == 0
     books.tell(SuspenseResolved, resolution_id="r1", author="ann", approver="bob", **words)
