@@ -29,8 +29,8 @@ from sim.oracle import Oracle
 from sim.truth import Fact, Truth
 from sim.wire import Latency, Wire
 from sim.world import World
+from tieout.connector import Connector
 from tieout.twins import READERS, TWINS
-from venues.connector import Connector
 from venues.dialect import Request
 from venues.exchange import Terms
 from venues.simulated import Asked, SimulatedVenue
@@ -245,7 +245,7 @@ class Host:
         self.placed: dict[str, int] = {}
         self.crashes = 0
         self._commit_due = False
-        self._connectors: dict[str, Connector] = {}
+        self._connectors: dict[str, Connector[Request]] = {}
         self._strategies: dict[str, Strategy] = {}
         self._alarms: dict[str, int] = {}
         self._life = 0
@@ -266,7 +266,7 @@ class Host:
         self._connectors = {
             site.spec.account: Connector(
                 site.spec.account,
-                TWINS[site.spec.dialect].dialect,
+                TWINS[site.spec.dialect].dialect.request,
                 SimulatedTransport(site, self, self._life),
                 Door(self, self._life),
                 lambda: self._world.now,
