@@ -211,12 +211,12 @@ class Digest:
 
 def encode_state(state: State) -> bytes:
     """The state's canonical bytes: keys sorted, the last step's postings left out."""
-    posted, state.posted = state.posted, []
-    booked, state.booked = state.booked, []
+    last = state.posted, state.booked, state.settled
+    state.posted, state.booked, state.settled = [], [], []
     try:
         return _canonical.encode(state)
     finally:
-        state.posted, state.booked = posted, booked
+        state.posted, state.booked, state.settled = last
 
 
 def decode_state(data: bytes) -> State:

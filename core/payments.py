@@ -218,6 +218,7 @@ def settle(state: State, leg: Leg, frame: int, at: int) -> list[Effect]:
         text = f"{leg.payment_id} was {leg.status} and is told as settled"
         return [RaiseAlert(severity="critical", subject=leg.account, text=text)]
     leg.settled_at = at
+    state.settled.append(leg.payment_id)
     if frame:
         leg.evidence.append(frame)
     if leg.kind == "in":
@@ -355,15 +356,12 @@ def _chase(state: State, leg: Leg, now: int) -> list[Effect]:
     effects: list[Effect] = []
     if not leg.heard_at and now >= leg.sent_at + scheme.answer_ns_max and move(leg, "unknown"):
         count(state, f"unknown/{leg.scheme}")
-    if scheme.settled_by == "message" and now >= leg.due_at:
-        if leg.status == "in_flight" and move(leg, "unknown"):
-            count(state, f"unknown/{leg.scheme}")
-        effects += _late(state, leg)
-    if leg.status == "unknown":
+    late = scheme.settled_by == "message" and now >= leg.due_at
+    if late or leg.status == "unknown":
         leg.queries += 1
         effects.append(query(leg))
-        if leg.queries == scheme.queries_max:
-            effects += _late(state, leg)
+    if late or leg.queries >= scheme.queries_max:
+        effects += _late(state, leg)
     return effects
 
 

@@ -1,7 +1,8 @@
 """All that the core remembers: plain records, no behaviour.
 
 Everything here can be rebuilt by stepping through the journal, is written into snapshots, and is
-part of the digest, except `State.posted`, which is the last step's postings for whoever watches.
+part of the digest, except `State.posted`, `booked` and `settled`: the last step's postings, its
+entries in the ledger and the payments that it settled, for whoever watches.
 
 A *holding* is a name, "account/subject/leg": an asset's cash ("binance_spot/main/XRP/cash") or an
 instrument's leg ("okx_swap/main/XRP-USDT-SWAP/long"). A *figure* is a name, too:
@@ -255,6 +256,7 @@ class State(Struct, gc=False):
     settlement: Settlement = field(default_factory=Settlement)
     posted: list[Posting] = field(default_factory=list)
     booked: list[Booking] = field(default_factory=list)
+    settled: list[str] = field(default_factory=list)
 
 
 def holding(account: str, subject: str, leg: str) -> str:

@@ -58,6 +58,7 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
     """Take in one event; returns what is to be done, in order."""
     state.posted.clear()
     state.booked.clear()
+    state.settled.clear()
     state.now = event.received_at
     if _is_strange(state, event) and not isinstance(event, AccountOpened | OrderRequested):
         count(state, "events_of_unknown_accounts")

@@ -233,9 +233,7 @@ def test_a_wrong_amount_is_a_signed_break_until_it_is_corrected(told: int) -> No
 
 def test_a_deduction_within_what_the_scheme_allows_is_a_fee() -> None:
     books = Books(alice=0)
-    books.scheme(
-        scheme="gpi", kind="in", settled_by="message", settles_ns_max=HOUR, fee_max=25
-    )
+    books.scheme(scheme="gpi", kind="in", settled_by="message", settles_ns_max=HOUR, fee_max=25)
     (leg,) = books.request("t1", pull("gpi", 300))
     books.line("L1", 280, "payment", leg.payment_id)
     assert (books.breaks(), books.balance("fees/gpi/USD")) == ({}, 20)
