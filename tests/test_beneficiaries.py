@@ -73,7 +73,7 @@ WRONG: list[tuple[BeneficiaryKind, str, str]] = [
     ("bitcoin", "bc1qr508d6qejxtdg4y5r3zarvaryv98gj9p", "no such witness program"),
     ("bitcoin", "bc1zw508d6qejxtdg4y5r3zarvaryvqyzf3du", "last six letters"),
     ("bitcoin", "bc1gmk9yu", "cut short"),
-    # Made for here: version 17, a group too many, a last bit that is no padding, a script of its own.
+    # Made for here: version 17, a group too many, a last bit that is no padding, version 6.
     ("bitcoin", "bc13zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz29kfv7", "no such witness program"),
     ("bitcoin", "bc1pzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzqsvssup", "no such witness program"),
     ("bitcoin", "bc1pzzzzzzzzzzzzzzzzzzzzzzzzzp45c79q", "no such witness program"),
