@@ -249,12 +249,16 @@ class ReturnReported(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class ChangeNotified(Fact, frozen=True, kw_only=True, gc=False):
-    """The beneficiary's details were wrong and were corrected: a NACHA notification of change."""
+    """The beneficiary's details were wrong and were corrected: a NACHA notification of change.
+
+    `payment_id` is ours where it was told, else the original's `references` say which.
+    """
 
     account: str
     payment_id: str
     code: str
     corrected: str
+    references: tuple[str, ...] = ()
 
 
 class RecallReported(Fact, frozen=True, kw_only=True, gc=False):
@@ -288,7 +292,8 @@ class LineBooked(Fact, frozen=True, kw_only=True, gc=False):
 
     `line_id` is the only stable id there is of it (a bank's own reference, a transaction and its
     log); `derived_id` says that the teller gave none and that it is statement and place. All ids
-    told stand in `references`; a line with details tells its `parts`, whose sum is the amount.
+    told stand in `references`; a line with details tells its `parts`. Its parts together, or its
+    one payment, are amount + `fee`: what the teller took off within the line, mostly nothing.
     `pending` lines are announced, in no balance, and may vanish.
     """
 
@@ -306,6 +311,7 @@ class LineBooked(Fact, frozen=True, kw_only=True, gc=False):
     reversal: bool = False
     pending: bool = False
     derived_id: bool = False
+    fee: int = 0
 
 
 class NostroStated(Fact, frozen=True, kw_only=True, gc=False):
