@@ -106,7 +106,7 @@ def _derive(kdf: str, told: dict[str, Any], password: str) -> bytes:
         # OpenSSL keeps RFC 7914's n < 2 ** (16 * r), and official files of this format do not.
         from Crypto.Protocol.KDF import scrypt
 
-        derived = scrypt(password.encode(), salt, size, n, r, p)  # type: ignore[arg-type]  # bytes do
+        derived = scrypt(password.encode(), salt, size, n, r, p)
         assert isinstance(derived, bytes)
         return derived
     if kdf == "pbkdf2" and told["prf"] == "hmac-sha256":
