@@ -42,6 +42,9 @@ FEE_HEADROOM = 2
 BUMP_NUMERATOR, BUMP_DENOMINATOR = 9, 8
 BUMP_AFTER_LOOKS = 6
 ATTEMPTS_MAX = 12
+# Above this we wait for the market to calm down: nothing is lost by waiting but time.
+FEE_CAP = 1000 * GWEI
+PATIENCE = 4
 
 
 # --- sending -------------------------------------------------------------------------------------
@@ -151,7 +154,9 @@ def on_alarm(state: State, leg: Leg, now: int) -> list[Effect]:
         )
         if leg.queries % scheme.queries_max == 0:
             effects += _ask_nonce(state, leg)
-    if not _mined(leg) and leg.queries % BUMP_AFTER_LOOKS == 0 and _is_first(state, leg):
+    if blockers(state, leg):
+        return effects  # it waits for an earlier nonce: that one is chased
+    if not _mined(leg) and leg.queries % BUMP_AFTER_LOOKS == 0 and _is_outbid(state, leg):
         effects += _bump(state, leg, now)
     return [*_ask(state, leg), *effects]
 
@@ -177,10 +182,11 @@ def _ask_nonce(state: State, leg: Leg) -> list[Effect]:
 def _bump(state: State, leg: Leg, now: int) -> list[Effect]:
     """A new attempt under the same nonce, a good tenth dearer on both caps."""
     last = leg.attempts[-1]
-    if last.number >= ATTEMPTS_MAX:
-        return []
     base_max, _ = _first_fee(of(state, leg.account))
     fee = max(_dearer(last.fee_max), base_max)
+    if last.number >= ATTEMPTS_MAX or fee > FEE_CAP:
+        count(state, f"fee_cap_reached/{leg.account}")
+        return []
     tip = _dearer(last.tip_max)
     count(state, f"fee_bumps/{leg.account}")
     return [sign(leg, last.number + 1, fee, tip)]
@@ -190,9 +196,10 @@ def _dearer(fee: int) -> int:
     return fee * BUMP_NUMERATOR // BUMP_DENOMINATOR + 1
 
 
-def _is_first(state: State, leg: Leg) -> bool:
-    """Whether no earlier nonce of the account is still open: only that one can be in the way."""
-    return not blockers(state, leg)
+def _is_outbid(state: State, leg: Leg) -> bool:
+    """Whether the last attempt pays too little for the newest block that we know of."""
+    base = max((head.base_fee for head in of(state, leg.account).heads.values()), default=0)
+    return leg.attempts[-1].fee_max < base + leg.attempts[-1].tip_max
 
 
 def blockers(state: State, leg: Leg) -> list[Leg]:
@@ -276,6 +283,8 @@ def after_restart(state: State, leg: Leg, now: int) -> list[Effect]:
 
 def _look_again(state: State, leg: Leg, now: int) -> Effect:
     every = state.settlement.schemes[leg.scheme].query_every_ns
+    # What is in a block waits for finality, which takes its time whatever we ask.
+    every *= PATIENCE if _mined(leg) else 1 + min(leg.queries // 10, PATIENCE)
     return arm(state, f"leg/{leg.payment_id}", now + every)
 
 
@@ -344,13 +353,14 @@ def on_block(state: State, account: Account, event: BlockReported) -> list[Effec
 
 def _end_round(account: Account, chain: Chain) -> list[Effect]:
     """Read the record up to what is agreed: its page ends the round."""
-    after = int(account.cursors.get(LEDGER, "") or "0")
+    # Where nothing new is final the last block is read once more: an answer must end the round.
+    after = min(int(account.cursors.get(LEDGER, "") or "0"), chain.agreed - 1)
     return [
         FetchFinal(
             account=account.name,
             source=account.sources[0],
-            after=after,
-            through=max(chain.agreed, after),
+            after=max(0, after),
+            through=max(1, chain.agreed),
         )
     ]
 

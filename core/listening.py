@@ -20,7 +20,7 @@ from core.effects import (
     SetAlarm,
 )
 from core.events import PageReported, RequestFailed, StatementKind, StreamClosed, StreamOpened
-from core.rail_effects import FetchHead
+from core.rail_effects import FetchFinal, FetchHead
 from core.state import Account, State, count
 
 RETRY_NS = 500_000_000
@@ -193,12 +193,26 @@ def on_page(state: State, account: Account, event: PageReported) -> tuple[bool, 
         return False, []
     if event.more:
         backfill.waiting[event.subject] = event.received_at
-        return False, _ask(account, event.subject)
+        return False, _next_page(state, account, event)
     del backfill.waiting[event.subject]
     if backfill.waiting:
         return False, []
     backfill.finished_at = event.received_at
     return True, []
+
+
+def _next_page(state: State, account: Account, event: PageReported) -> list[Effect]:
+    """Go on from the cursor; on a chain within what was agreed to be final when the round began."""
+    if not account.chain:
+        return _ask(account, event.subject)
+    return [
+        FetchFinal(
+            account=account.name,
+            source=account.sources[0],
+            after=int(event.through),
+            through=state.settlement.chains[account.name].agreed,
+        )
+    ]
 
 
 def next_round(state: State, account: Account, now: int) -> list[Effect]:

@@ -12,7 +12,13 @@ from rails import custodian
 from rails.custodian import signing, webhooks
 from rails.custodian.simulated import SimulatedCustodian
 from rails.dialect import Dialect, Request
+from rails.evm.dialect import dialect as evm_dialect
+from rails.evm.signing import EvmSigner, address_of
+from rails.evm.simulated import Holder, SimulatedNodes
+from rails.evm.wallet import Wallet
+from rails.keys import PrivateKey
 from scenarios.rails import RailSpec
+from sim.chain import Chain
 from sim.dice import Dice
 from sim.faults import Fault, Faults
 from sim.payments import Payments
@@ -28,14 +34,13 @@ GAS = {
     "USDC": ("ETH", Decimal("0.0011")),
     "BTC": ("BTC", Decimal("0.00002")),
 }
+CHAIN_ID = 1
+TOKENS = {"USDC": "0x" + "a0" * 20}
+STRANGE_TOKEN = "0x" + "5a" * 20
 
 
 class Keeper(Protocol):
     """A simulated keeper's end of the wire."""
-
-    @property
-    def statements(self) -> dict[str, str]:
-        """The paths that answer with a statement, and of what kind."""
 
     def handle(self, asked: Request) -> tuple[int, bytes, bool]: ...
 
@@ -69,11 +74,13 @@ class Made:
     """A keeper, how to speak with it, and what it brings.
 
     `addresses` are those at which customers receive. `blind_ns` is how long, at most, something
-    that happened there shows in none of its statements yet (finality, on a chain).
+    that happened there shows in none of its statements yet. `states` says whether a request is
+    answered with a statement.
     """
 
     keeper: Keeper
     dialect: Dialect
+    states: Callable[[Request], bool]
     addresses: dict[str, str] = field(default_factory=dict)
     chain: Literal["", "evm", "bitcoin"] = ""
     sources: tuple[str, ...] = ()
@@ -106,7 +113,64 @@ def _custodian(
         dict(DECIMALS),
     )
     keys = webhooks.keys(signing.public_pem(), signing.public_jwks())
-    return Made(keeper, custodian.dialect(DECIMALS, keys))
+    dialect = custodian.dialect(DECIMALS, keys)
+    return Made(keeper, dialect, lambda asked: asked.path in keeper.statements)
 
 
-KEEPERS: Mapping[str, Make] = {"custodian": _custodian}
+def _evm(
+    spec: RailSpec,
+    wire: Wire,
+    places: Places,
+    opening: dict[str, Decimal],
+    customers: Sequence[str],
+) -> Made:
+    """One key pays; each customer has an address to receive at."""
+    key = PrivateKey(_secret(places.dice, f"key/{spec.name}"))
+    addresses = {_address(places.dice, f"{spec.name}/{name}"): name for name in customers}
+    tokens = {asset: TOKENS[asset] for asset in opening if asset != "ETH"}
+    wallet = Wallet(
+        spec.account, address_of(key), CHAIN_ID, tokens=tokens, deposits=tuple(addresses)
+    )
+    chain = Chain(
+        spec.name,
+        places.world,
+        places.dice,
+        chain_id=CHAIN_ID,
+        tokens=(*tokens.values(), STRANGE_TOKEN),
+    )
+    assets = {TOKENS.get(asset, ""): (asset, DECIMALS[asset]) for asset in opening}
+    nodes = SimulatedNodes(
+        spec.name,
+        chain,
+        Holder(spec.account, wallet.addresses, assets),
+        places.faults,
+        places.truth,
+        places.payments,
+        places.dice.stream(f"keeper/{spec.name}"),
+        wire,
+        scheme="evm",
+    )
+    for asset, amount in opening.items():
+        nodes.open(TOKENS.get(asset, ""), int(amount.scaleb(DECIMALS[asset])))
+    return Made(
+        nodes,
+        evm_dialect(spec.name, {spec.account: wallet}),
+        lambda asked: b"eth_getBalance" in asked.body and b"eth_getLogs" not in asked.body,
+        addresses=addresses,
+        chain="evm",
+        sources=("a", "b"),
+        sign=EvmSigner({spec.account: wallet}, {spec.account: key}).sign,
+    )
+
+
+def _secret(dice: Dice, name: str) -> bytes:
+    """A key for simulation, from the seed: it guards nothing."""
+    stream = dice.stream(name)
+    return b"\x01" + b"".join(stream.word().to_bytes(8) for _ in range(4))[1:]
+
+
+def _address(dice: Dice, name: str) -> str:
+    return address_of(PrivateKey(_secret(dice, f"deposit/{name}")))
+
+
+KEEPERS: Mapping[str, Make] = {"custodian": _custodian, "evm": _evm}

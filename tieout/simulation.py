@@ -545,9 +545,9 @@ class RailTransport:
     site: RailSite
 
     def send(self, request: RailRequest, on_answer: Callable[[int, bytes], None]) -> None:
-        keeper = self.site.keeper
-        kind = keeper.statements.get(request.path, "")
-        self.site.wire.ask(lambda: keeper.handle(request), on_answer, kind)
+        site = self.site
+        kind = "balances" if site.made.states(request) else ""
+        site.wire.ask(lambda: site.keeper.handle(request), on_answer, kind)
 
     def open_stream(
         self,
