@@ -5,7 +5,7 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core import calendars
@@ -168,6 +168,7 @@ def test_the_end_of_a_span(within: Within, settled: str, ends: str) -> None:
 
 # --- against the model ---------------------------------------------------------------------------
 
+unhurried = settings(deadline=None)  # the model looks holidays up anew each time
 names = st.sampled_from(sorted(SOURCES))
 moments = st.integers(0, 485 * 86_400 - 1).map(
     lambda seconds: datetime(2026, 2, 1, tzinfo=UTC) + timedelta(seconds=seconds)
@@ -202,6 +203,7 @@ def local(name: str, day: date, of_day: timedelta) -> int:
     return ns(wall.replace(tzinfo=ZoneInfo(SOURCES[name].zone)))
 
 
+@unhurried
 @given(names, moments)
 @example("fed", datetime(2026, 11, 1, 4, 59, tzinfo=UTC))
 def test_the_day_is_the_local_one(name: str, moment: datetime) -> None:
@@ -210,6 +212,7 @@ def test_the_day_is_the_local_one(name: str, moment: datetime) -> None:
     assert open_on(name, here) == slow_open(name, here)
 
 
+@unhurried
 @given(names, moments, st.integers(0, 200), st.sampled_from(["days", "banking", "months"]), hours)
 def test_spans_end_where_the_model_ends_them(
     name: str, moment: datetime, count: int, unit: str, until: timedelta
@@ -232,6 +235,7 @@ def test_spans_end_where_the_model_ends_them(
     assert found == local(name, last, until)
 
 
+@unhurried
 @given(
     names,
     moments,
