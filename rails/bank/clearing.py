@@ -115,10 +115,8 @@ class Clearing:
 
     def _refusal(self, told: Instruction, rule: Rule) -> str:
         """Why it is not taken, as a code; "" if it is."""
-        if (
-            told.currency != self.office.head.currency
-            or rule.calendar != self.office.hours.calendar
-        ):
+        office = self.office
+        if told.currency != office.head.currency or rule.calendar != office.hours.calendar:
             return "AM03"
         if not told.payment_id:
             return "RR12"
@@ -263,7 +261,8 @@ class Clearing:
         ways = rules.returns(order.rule, office.hours, office.world.now)
         if ways and office.strikes("payment_returned") is not None:
             code, since, until = office.dice.pick(ways)
-            office.world.call_at(office.dice.between(since, until - 1), self._return, order, code)
+            at = office.hours.within_open_days(office.dice.between(since, until - 1), until - 1)
+            office.world.call_at(at, self._return, order, code)
         if order.told.message_kind == "NACHA" and office.strikes("change_notified") is not None:
             office.world.call_at(office.next_morning(1), self._change, order)
 

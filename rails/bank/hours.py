@@ -66,3 +66,9 @@ class Hours:
         for _ in range(count):
             day = self.this_or_next(day + _DAY)
         return day
+
+    def within_open_days(self, at: int, last: int) -> int:
+        """The moment itself if it lies in a banking day, else one day on and on; `last` at most."""
+        while at < last and not self.is_open(self.day(at)):
+            at += 86_400 * SECOND
+        return min(at, last)

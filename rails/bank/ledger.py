@@ -4,7 +4,7 @@ A line's number is its place; its `reference` is the bank's own and never change
 decimals of the account's currency, positive where they come to us.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -62,7 +62,7 @@ class Closed:
 
 @dataclass(slots=True, eq=False)
 class Ledger:
-    """One account with the bank."""
+    """One account with the bank. `told` counts the lines of all closed days."""
 
     number: str
     currency: str
@@ -70,6 +70,7 @@ class Ledger:
     lines: list[Line] = field(default_factory=list)
     closed: list[Closed] = field(default_factory=list)
     reserved: Decimal = ZERO
+    told: int = 0
     _balance: Decimal = field(init=False)
 
     def __post_init__(self) -> None:
@@ -96,9 +97,8 @@ class Ledger:
 
     def close(self, first: date, last: date, from_at: int, to_at: int) -> Closed:
         """Close the books of a span that follows the last one closed."""
-        times = [line.booked_at for line in self.lines]
-        already = sum(len(day.lines) for day in self.closed)
-        lines = tuple(self.lines[already : bisect_right(times, to_at - 1)])
+        end = bisect_left(self.lines, to_at, self.told, key=lambda line: line.booked_at)
+        lines, self.told = tuple(self.lines[self.told : end]), end
         opening = self.closed[-1].closing if self.closed else self.opening
         closing = opening + sum((line.amount for line in lines), ZERO)
         day = Closed(len(self.closed) + 1, first, last, from_at, to_at, opening, closing, lines)
