@@ -119,9 +119,22 @@ def on_reported(state: State, event: PaymentReported) -> list[Effect]:
         return settle(state, leg, event.frame, event.received_at)
     if event.status in DEFINITE:
         return _on_failed(state, leg, event)
+    if leg.status not in MOVING:
+        return []
     if leg.status == "unknown" and move(leg, "in_flight"):
         count(state, "unknown_answered")
-    return [_arm(state, leg, event.received_at)] if leg.status in MOVING else []
+    effects = [_arm(state, leg, event.received_at)]
+    if event.moved:
+        effects += open_item(
+            state,
+            "third_party_failed",
+            leg.payment_id,
+            leg.account,
+            leg.asset,
+            -leg.amount,
+            event.frame,
+        )
+    return effects
 
 
 def _name(state: State, leg: Leg, name: str) -> None:
@@ -135,36 +148,14 @@ def _name(state: State, leg: Leg, name: str) -> None:
 
 
 def _on_failed(state: State, leg: Leg, event: PaymentReported) -> list[Effect]:
-    """A definite no: what did not move is given back; what moved all the same is owed to us."""
+    """A definite no: what was taken is given back."""
     if leg.status not in MOVING:
         if leg.status == "settled":
             count(state, "failed_after_settled")
             text = f"{leg.payment_id} is settled by its rail's rule and was told as {event.status}"
             return [RaiseAlert(severity="critical", subject=leg.account, text=text)]
         return []
-    if event.moved:
-        return _third_party_failed(state, leg, event)
     return end(state, leg, "failed", event.code, event.reason, event.frame)
-
-
-def _third_party_failed(state: State, leg: Leg, event: PaymentReported) -> list[Effect]:
-    """The customer gets the amount back at once; we claim it from whoever lost it."""
-    owed = f"receivable/{leg.account}/{leg.asset}"
-    lines = ((owed, leg.amount), (ledger.customer(leg.customer, leg.asset), -leg.amount))
-    book(state, "third_party_failed", leg.payment_id, event.frame, lines)
-    move(leg, "failed")
-    leg.evidence.append(event.frame)
-    expose(state, leg, -leg.exposed)
-    _touch(state, leg)
-    return open_item(
-        state,
-        "third_party_failed",
-        leg.payment_id,
-        leg.account,
-        leg.asset,
-        leg.amount,
-        event.frame,
-    )
 
 
 def end(
@@ -292,7 +283,7 @@ def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, now: i
     leg.outstanding += amount if leg.kind == "out" else -amount
     memorise(state, leg, -leg.contingent, frame)
     expose(state, leg, -leg.exposed)
-    if has(state, leg.payment_id, "late"):
+    if has(state, leg.payment_id, "late", "third_party_failed"):
         close_item(state, leg.payment_id, f"returned: {code}", frame)
     _touch(state, leg)
     return effects

@@ -222,8 +222,8 @@ class PaymentReported(Fact, frozen=True, kw_only=True, gc=False):
 
     `settled` stands only for what the scheme's own rule calls settled (a pacs.002 that says so, a
     gpi ACCC, a custodian's final status with its final sub-status); `rejected`, `failed` and
-    `cancelled` only for definite answers: nothing will move; but where a payment failed beyond the
-    point at which value had left us, `moved` says so. `reference` is their own id of it; `replaces`
+    `cancelled` only for definite answers: nothing will move. `moved` says that value has left us
+    and nobody was credited: neither settled nor failed. `reference` is their own id; `replaces`
     the reference that this one took the place of. `fee` was deducted on the way; `batch` names the
     file or batch in which a bank may book it.
     """

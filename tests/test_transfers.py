@@ -383,22 +383,23 @@ def test_a_return_before_the_next_leg_went_stops_it() -> None:
 
 
 def test_the_third_party_failed_after_value_had_left() -> None:
-    """R12: not counted as paid; the customer has it back, and we a claim and a break."""
+    """R12: neither paid nor failed: a break at once, until the value comes back."""
     books = Books(alice=1000)
     (leg,) = books.request("t1", pay("wire", 300))
-    accepted(books, leg.payment_id)
     books.tell(
         PaymentReported,
         account=BANK,
         payment_id=leg.payment_id,
-        status="failed",
+        status="held",
         moved=True,
         code="COMPLETED_BUT_3RD_PARTY_FAILED",
     )
     books.line("L1", -300, "payment", leg.payment_id)
-    assert (books.seen_by_customer("t1"), books.has("alice")) == ("failed", 1000)
-    assert books.balance(f"receivable/{BANK}/USD") == 300
+    assert (books.seen_by_customer("t1"), books.has("alice")) == ("pending", 700)
     assert books.breaks() == {leg.payment_id: "third_party_failed"}
+    books.line("L2", 300, "return", leg.payment_id)
+    assert (books.seen_by_customer("t1"), books.has("alice")) == ("returned", 1000)
+    assert books.breaks() == {}
 
 
 def test_a_customer_hears_each_status_once() -> None:
