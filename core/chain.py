@@ -206,7 +206,7 @@ def _ask(state: State, leg: Leg) -> list[Effect]:
 
 
 def _ask_nonce(state: State, leg: Leg) -> list[Effect]:
-    sources = state.accounts[leg.account].sources
+    sources = state.accounts[leg.account].sources if leg.nonce >= 0 else ()
     return [FetchNonce(account=leg.account, source=source) for source in sources]
 
 
