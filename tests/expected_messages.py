@@ -33,12 +33,11 @@ SEPA_MT940 = """
 
 EXPECTED: dict[str, list[tuple[str, ...]]] = {
     # --- camt ------------------------------------------------------------------------------------
-    # Announced in SEK on an account whose interim balance is in CHF, as of the report's end, 12:30
-    # at +01:00. Its detail tells USD and CHF, so it has no amount in the entry's currency.
+    # Announced in SEK on an account whose interim balance is in CHF, of another year. Its detail tells USD and CHF, so it has no amount in the entry's currency.
     "camt052/camt__data_camt052.v6.xml": [
         ("line", "ACSR160614165200001", "-200000 SEK", "payment PMNT/RCDT/DMCT", "2007-10-18",
          "value 2007-10-18", "pending"),
-        ("balance", "10022.15 CHF", "2007-10-18T11:30:00"),
+        ("balance", "10022.15 CHF", "2020-04-04"),
     ],
     # Two coffees of the same price on the same day are two coffees.
     "camt053/bankstatementparser__golden_camt053_duplicate_same_day.xml": [

@@ -23,7 +23,7 @@ from rails.messages.context import (
     Context,
     Unreadable,
     apart,
-    day_after,
+    day_end,
     dismissed,
     midnight,
     plain,
@@ -283,7 +283,7 @@ def _cut(day: date, clock: str, zone: str) -> int:
     """Until when the group tells; 2400 and 9999 are the end of its day."""
     digits = clock.replace(":", "")[:4]
     if digits in ("", "2400", "9999"):
-        return day_after(day, zone)
+        return day_end(day, zone)
     if len(digits) != 4 or not digits.isdigit() or not digits.isascii():
         raise Unreadable(f"as-of time {clock!r} is not HHMM")
     return midnight(day, zone) + (int(digits[:2]) * 3600 + int(digits[2:]) * 60) * SECOND

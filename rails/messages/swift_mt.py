@@ -24,7 +24,7 @@ from rails.messages.context import (
     Unreadable,
     amount,
     apart,
-    day_after,
+    day_end,
     dismissed,
     midnight,
     plain,
@@ -179,7 +179,7 @@ def _balance(text: str, kind: Literal["opening", "closing"], zone: str) -> Balan
     if not found:
         raise Unreadable(f"balance {text!r} is not mark, date, currency and amount")
     sign = 1 if found[1] == "C" else -1
-    return Balance(kind, found[3], sign * _amount(found[4]), day_after(yymmdd(found[2]), zone))
+    return Balance(kind, found[3], sign * _amount(found[4]), day_end(yymmdd(found[2]), zone))
 
 
 def _amount(text: str) -> Decimal:
