@@ -611,7 +611,7 @@ def test_an_interim_bai_report_is_compared_not_tied() -> None:
     """Ledger balances of the day so far; and what is only available says nothing to the books."""
     told = bai("USD,030,5,,", "16,142,5,,B1,,/", total=10, group="1,260302,1500,USD,3")
     assert facts(told)[1] == ("balance", "0.05 USD", "2026-03-02T15:00:00")
-    part = bai("USD,010,0,,,015,9,,", "16,142,5,,B1,,/", total=19, group="1,260302,1500,USD,3")
+    part = bai("USD,010,0,,,015,9,,", "16,142,5,,B1,,/", total=14, group="1,260302,1500,USD,3")
     assert facts(part)[1] == ("balance", "0.09 USD", "2026-03-02T15:00:00")
     assert facts(bai("USD,060,5,,", total=5))[0][0] == "dismissed"
     assert facts(bai("USD,015,5,,", total=5, group="4,260302,,USD,2"))[0][0] == "dismissed"
