@@ -668,6 +668,17 @@ def test_pages_in_one_file_are_one_statement() -> None:
     )
 
 
+def test_an_envelope_and_a_foreign_line_end_change_nothing() -> None:
+    """SWIFT's blocks stand around it; NEL is a letter of a bank's text, no end of a line."""
+    plain = mt940(":61:260303C0,NTRFREF//B1", ":86:a\u0085b")
+    wrapped = "{1:F01BANK}{2:O940}{4:\r\n" + plain + "-}"
+    for told in (plain, wrapped, plain.replace("\r\n", "\r")):
+        assert [row[0] for row in facts(told)] == ["line", "tie"]
+    assert rule(mt940(":61:260303C0,NTRFREF//B1", ":86:" + "x" * 10_001)).startswith(":86: has")
+    nel = bai("USD,010,0,,,015,5,,", "16,142,5,,B1,,A\u0085B/", total=10)
+    assert isinstance(read(nel.encode("latin-1"), context())[0], LineBooked)
+
+
 def test_an_entry_date_has_the_year_nearest_to_its_value_date() -> None:
     """It tells month and day only: booked on 30 December, of value on 2 January."""
     told = mt940(":61:2701021230C0,NTRFNONREF//B1")

@@ -27,6 +27,7 @@ from rails.messages.context import (
     dismissed,
     midnight,
     plain,
+    rows,
     told,
     yymmdd,
 )
@@ -125,7 +126,7 @@ def _final(group: list[str]) -> bool:
 def _records(text: str) -> Iterator[Record]:
     """Records, each joined with its continuations."""
     record: Record | None = None
-    for number, line in enumerate((row for row in text.splitlines() if row.strip()), 1):
+    for number, line in enumerate((row for row in rows(text) if row.strip()), 1):
         code, comma, rest = line.strip().partition(",")
         if not comma or code not in {"01", "02", "03", "16", "88", "49", "98", "99"}:
             raise Unreadable(f"line {number}: {line[:12]!r} begins no record of BAI2")

@@ -157,6 +157,11 @@ def _ns(when: datetime) -> int:
 # --- texts and events ----------------------------------------------------------------------------
 
 
+def rows(text: str) -> list[str]:
+    """The lines of a flat file; only a line end ends one, whatever else a bank's text holds."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
 def told(*texts: str) -> tuple[str, ...]:
     """The references among these texts, each once, in order; what says "not provided" is none."""
     cleaned = [" ".join(text.split()) for text in texts]

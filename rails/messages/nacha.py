@@ -21,6 +21,7 @@ from rails.messages.context import (
     apart,
     dismissed,
     midnight,
+    rows,
     told,
     units,
     yymmdd,
@@ -66,7 +67,7 @@ def read(text: str, context: Context) -> list[Event]:
 
 def _records(text: str) -> list[str]:
     """Records of full width; some banks cut the blanks at the end, some write no line ends."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in rows(text) if line.strip()]
     if len(lines) == 1:
         lines = [lines[0][at : at + WIDTH] for at in range(0, len(lines[0]), WIDTH)]
     for number, line in enumerate(lines, 1):

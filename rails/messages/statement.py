@@ -125,14 +125,13 @@ def _booked(statement: Statement, currency: str) -> list[Decimal]:
 
 def _check_tie(statement: Statement, currency: str) -> None:
     ends = _ends(statement, currency)
-    booked = _booked(statement, currency)
     if ends is None:
         told_of = {balance.currency for balance in statement.balances}
-        if booked and told_of and currency not in told_of:
+        if told_of and currency not in told_of:
             raise Unreadable(f"{statement.statement_id} books in {currency} without a balance")
         return
     opening, closing = (end.amount for end in ends)
-    entries = sum(booked, ZERO)
+    entries = sum(_booked(statement, currency), ZERO)
     if opening + entries != closing:
         raise Unreadable(
             f"{statement.statement_id} {currency}: opening {plain(opening)} + entries"
