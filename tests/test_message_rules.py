@@ -11,13 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.events import Event, FrameQuarantined
+from core.events import Event, FrameQuarantined, StatementReported
 from core.rail_events import LineBooked, LinePart, NostroStated
-from rails.messages import read
+from rails.messages import Unreadable, read
+from rails.messages.context import moment
 from rails.messages.inbound import SIZE_MAX
 from rails.messages.tree import DEPTH_MAX
 from tests.expected_messages import EXPECTED
-from tests.test_messages import NOW, SEPA, context, fact, message_paths
+from tests.test_messages import NOW, SEPA, at, context, fact, message_paths
 
 IBAN = "DE89370400440532013000"
 
@@ -244,6 +245,34 @@ def test_the_sequence_and_the_ends_in_time_are_told() -> None:
     assert facts(told)[0][3:] == ("2026-03-01T17:00:00", "2026-03-02T17:00:00")
 
 
+@pytest.mark.parametrize(
+    ("text", "zone", "utc"),
+    [
+        ("2026-03-02T12:30:00+01:00", "UTC", "2026-03-02T11:30:00"),
+        ("2026-03-02T12:30:00-05:00", "UTC", "2026-03-02T17:30:00"),
+        ("2026-03-02T12:30:00Z", "Europe/Berlin", "2026-03-02T12:30:00"),
+        ("2026-03-02T12:30:00", "Europe/Berlin", "2026-03-02T11:30:00"),
+        ("2026-07-02T12:30:00.5", "Europe/Berlin", "2026-07-02T10:30:00.500"),
+        ("2026-03-02T24:00:00", "UTC", "2026-03-03"),
+        ("2026-03-02", "America/New_York", "2026-03-02T05:00:00"),
+        ("2026-03-02+01:00", "UTC", "2026-03-02"),
+    ],
+)
+def test_a_time_is_read_exactly(text: str, zone: str, utc: str) -> None:
+    """With its offset, else where the bank is; a date begins there, whatever stands behind it."""
+    assert at(moment(text, zone)) == utc
+    assert moment("2026-03-02T00:00:00.123456789Z", zone) % 10**9 == 123456789
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-03-02T25:00:00", "2026-02-30", "02.03.2026", "", "2026-3-2"]
+)
+def test_what_is_no_time_is_quarantined(text: str) -> None:
+    """And never a time near it."""
+    with pytest.raises(Unreadable, match=r"time|no day"):
+        moment(text, "UTC")
+
+
 def test_two_closings_that_differ_are_quarantined() -> None:
     """One of them is not the closing."""
     told = camt053(balance("OPBD", "0"), balance("CLBD", "4"), balance("CLBD", "5"), entry("4"))
@@ -293,6 +322,11 @@ def test_a_report_within_the_day_is_no_statement() -> None:
     later = balance("ITBD", "5", day="2026-03-04")
     told = document(later + balance("ITBD", "4"), "BkToCstmrAcctRpt", "Rpt")
     assert facts(told) == [("balance", "5 EUR", "2026-03-04")]
+    (stated,) = read(told.encode(), context())
+    assert isinstance(stated, StatementReported)
+    assert stated.asked_at == NOW  # pushed: not asked before it came
+    both = balance("ITBD", "4") + balance("CLBD", "9", day="2026-03-03")
+    assert facts(document(both, "BkToCstmrAcctRpt", "Rpt"))[0][1] == "9 EUR"
     some = balance("OPBD", "0") + balance("CLBD", "9") + entry("4")
     assert facts(document(some, "BkToCstmrAcctRpt", "Rpt"))[1][:2] == ("balance", "9 EUR")
     empty = document("", "BkToCstmrAcctRpt", "Rpt")
