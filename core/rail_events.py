@@ -314,7 +314,8 @@ class LineBooked(Fact, frozen=True, kw_only=True, gc=False):
     log); `derived_id` says that the teller gave none and that it is statement and place. All ids
     told stand in `references`; a line with details tells its `parts`, whose sum is the amount.
     `fee` was taken within the amount, so that the line's payment is amount + fee; beside several
-    payments it is a part of its own, the one without references. `pending` lines are announced, in no balance, and may vanish.
+    payments it is a part of its own, the one without references. `pending` lines are announced, in
+    no balance, and may vanish.
     """
 
     account: str
