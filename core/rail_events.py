@@ -151,7 +151,9 @@ class LegWanted(Struct, frozen=True, gc=False, omit_defaults=True):
 
     `beneficiary` is whom we pay or from whom we pull: an IBAN, "routing/account", an address. An
     exchange gives `amount` of `asset` for `buys_amount` of `buys`, if it begins by `expires_at`.
-    The next leg waits until this one is settled, or until it can no longer be returned.
+    The next leg waits until this one is settled, or until it can no longer be returned. Where a
+    later leg fails before it was sent, what this one brought is sent back over `undo_scheme`, or
+    stays with the customer.
     """
 
     kind: LegKind
@@ -165,6 +167,7 @@ class LegWanted(Struct, frozen=True, gc=False, omit_defaults=True):
     buys_amount: int = 0
     expires_at: int = 0
     waits_for: Literal["settled", "irrevocable"] = "settled"
+    undo_scheme: str = ""
 
 
 class TransferRequested(Fact, frozen=True, kw_only=True, gc=False):
@@ -219,8 +222,10 @@ class PaymentReported(Fact, frozen=True, kw_only=True, gc=False):
 
     `settled` stands only for what the scheme's own rule calls settled (a pacs.002 that says so, a
     gpi ACCC, a custodian's final status with its final sub-status); `rejected`, `failed` and
-    `cancelled` only for definite answers: nothing will move. `reference` is their own id of it;
-    `replaces` the reference that this one took the place of. `fee` was deducted on the way.
+    `cancelled` only for definite answers: nothing will move. `moved` says that value has left us
+    and nobody was credited: neither settled nor failed. `reference` is their own id; `replaces`
+    the reference that this one took the place of. `fee` was deducted on the way; `batch` names the
+    file or batch in which a bank may book it.
     """
 
     account: str
@@ -231,7 +236,9 @@ class PaymentReported(Fact, frozen=True, kw_only=True, gc=False):
     reason: str = ""
     amount: int | None = None
     fee: int = 0
+    moved: bool = False
     replaces: str = ""
+    batch: str = ""
     occurred_at: int = 0
 
 
@@ -262,12 +269,16 @@ class ReturnReported(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class ChangeNotified(Fact, frozen=True, kw_only=True, gc=False):
-    """The beneficiary's details were wrong and were corrected: a NACHA notification of change."""
+    """The beneficiary's details were wrong and were corrected: a NACHA notification of change.
+
+    `payment_id` is ours where it was told, else the original's `references` say which.
+    """
 
     account: str
     payment_id: str
     code: str
     corrected: str
+    references: tuple[str, ...] = ()
 
 
 class RecallReported(Fact, frozen=True, kw_only=True, gc=False):
@@ -301,7 +312,8 @@ class LineBooked(Fact, frozen=True, kw_only=True, gc=False):
 
     `line_id` is the only stable id there is of it (a bank's own reference, a transaction and its
     log); `derived_id` says that the teller gave none and that it is statement and place. All ids
-    told stand in `references`; a line with details tells its `parts`, whose sum is the amount.
+    told stand in `references`; a line with details tells its `parts`. Its parts together, or its
+    one payment, are amount + `fee`: what the teller took off within the line, mostly nothing.
     `pending` lines are announced, in no balance, and may vanish.
     """
 
@@ -319,6 +331,7 @@ class LineBooked(Fact, frozen=True, kw_only=True, gc=False):
     reversal: bool = False
     pending: bool = False
     derived_id: bool = False
+    fee: int = 0
 
 
 class NostroStated(Fact, frozen=True, kw_only=True, gc=False):

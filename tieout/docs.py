@@ -17,7 +17,7 @@ from typing import Literal, get_args, get_origin
 
 import msgspec
 
-from core import effects, events, orders
+from core import effects, events, fact, orders
 from core.effects import Effect
 from core.events import Event
 from rails import schemes
@@ -72,7 +72,7 @@ def catalogue() -> str:
         f"## Events: {len(get_args(Event))}\n",
         _docstring("events"),
         "Every event carries:\n",
-        fields(events.Fact),
+        fields(fact.Fact),
     ]
     for heading, types in sections(events, get_args(Event)):
         if heading:
@@ -80,7 +80,7 @@ def catalogue() -> str:
         for each in types:
             parts += [f"#### {each.__name__}\n", _docstring(each)]
             parts.append(f"Taken in by `{taken_by[each.__name__]}`.\n")
-            parts.append(fields(each, inherited=events.Fact))
+            parts.append(fields(each, inherited=fact.Fact))
     parts += ["### Words\n", words()]
     parts += ["### Within a statement\n", "#### StatementRow\n", _docstring(events.StatementRow)]
     parts += [fields(events.StatementRow)]
