@@ -35,7 +35,7 @@ from rails.bitcoin.signing import BitcoinSigner
 from rails.bitcoin.simulated import Holder, SimulatedNodes
 from rails.bitcoin.wallet import Wallet
 from rails.keys import PrivateKey
-from sim.bitcoin import EXPIRY_NS, Bitcoin
+from sim.bitcoin import Bitcoin
 from sim.dice import Dice
 from sim.faults import KINDS, Fault, Faults
 from sim.forks import SECOND
@@ -160,6 +160,16 @@ def test_a_replacement_pays_what_it_replaces_and_for_its_own_bytes() -> None:
     assert [known.spend.txid for known in place.chain.waiting()] == [new.tx_hash]
 
 
+def test_a_replacement_pays_a_higher_rate_too() -> None:
+    """More in all and less for each byte: no miner would rather have it."""
+    place = Site()
+    submit(place, pay(place.coins[0], fee=1_000))
+    code, words = refusal(place, bytes.fromhex(pay(*place.coins, fee=1_500).raw))
+    assert code == -26
+    assert "new feerate is not higher" in words
+    submit(place, pay(*place.coins, fee=4_000))
+
+
 def test_a_replacement_pays_for_the_children_too() -> None:
     place = Site()
     first = pay(place.coins[0], fee=1_000)
@@ -189,10 +199,10 @@ def test_after_two_weeks_the_mempool_forgets_and_the_same_bytes_go_again() -> No
     place.run_blocks(5)
     signed = pay(place.coins[0], fee=SIZE)
     submit(place, signed)
-    since = place.world.now
-    place.world.run(until=since + EXPIRY_NS - SECOND)
+    since, two_weeks = place.world.now, 336 * 3600 * SECOND
+    place.world.run(until=since + two_weeks - SECOND)
     assert len(place.chain.waiting()) == 1
-    place.world.run(until=since + EXPIRY_NS + SECOND)
+    place.world.run(until=since + two_weeks + SECOND)
     assert place.chain.waiting() == []
     submit(place, signed)
     assert len(place.chain.waiting()) == 1

@@ -130,6 +130,10 @@ def total(lines: list[LineBooked], asset: str) -> Decimal:
     return Decimal(sum(line.amount for line in lines if line.asset == asset)).scaleb(-SCALE[asset])
 
 
+def total_units(lines: list[LineBooked]) -> int:
+    return sum(line.amount for line in lines)
+
+
 # --- what nodes tell -----------------------------------------------------------------------------
 
 
@@ -273,12 +277,14 @@ def test_a_line_names_its_transaction_its_address_and_the_time_of_its_block() ->
 def test_what_moves_between_our_own_addresses_is_only_a_fee() -> None:
     place = site()
     send(place, coin(0, ETH, to=DEPOSIT))
+    send(place, token(1, 77, to=DEPOSIT), "P2")
     place.run_blocks(200)
     lines, _ = read_all(place)
-    assert [line.kind for line in lines] == ["fee"]
+    assert [line.kind for line in lines] == ["fee", "fee"]
     (statement,) = ask(place, FetchStatement(account="chain/hot", kind="balances"))
     assert isinstance(statement, StatementReported)
-    assert statement.rows[0].amount == 10 * ETH + lines[0].amount
+    assert statement.rows[0].amount == 10 * ETH + total_units(lines)
+    assert statement.rows[1].amount == 1_000_000_000
 
 
 def test_value_without_a_log_is_in_the_statement_and_in_no_line() -> None:
@@ -455,6 +461,21 @@ def log_json_of(place: Site, mined: object) -> dict[str, object]:
 
 def pushed(body: bytes) -> Frame:
     return Frame(number=1, account="chain/hot", channel="stream", received_at=5, body=body)
+
+
+def test_the_truth_waits_for_finality_however_long_that_takes() -> None:
+    place = site()
+    place.run_blocks(20)
+    place.chain.deposit(USDC, DEPOSIT, 1_000_000)
+    place.run_blocks(3)
+    strike(place, "finality_lost", 12_000 * 400)  # 400 blocks
+    for _ in range(40):
+        place.run_blocks(10)
+        is_final = place.chain.final(place.world.now) > 23
+        assert (place.held("USDC") == 1001) == is_final
+        assert not is_final
+    place.run_blocks(100)
+    assert place.held("USDC") == 1001
 
 
 @pytest.mark.parametrize("kind", [kind for kind, told in KINDS.items() if told[0] == "chain"])
