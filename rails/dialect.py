@@ -15,7 +15,7 @@ from core.frames import Decode
 
 @dataclass(slots=True, frozen=True)
 class Request:
-    """One request as it goes to a bank, a custodian or a node, before it is signed for transport."""
+    """One request as it goes to a bank, a custodian or a node, before it is signed."""
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str

@@ -1,0 +1,1 @@
+"""Banks: their messages, and a simulated one."""
