@@ -31,7 +31,8 @@ from rails.bitcoin.address import p2wpkh_address, script_of
 from rails.bitcoin.decoder import decode
 from rails.bitcoin.dialect import dialect
 from rails.bitcoin.requests import request
-from rails.bitcoin.signing import BitcoinSigner
+from rails.bitcoin.signing import BitcoinSigner, Input, Unsigned
+from rails.bitcoin.signing import signed as signed_by
 from rails.bitcoin.simulated import Holder, SimulatedNodes
 from rails.bitcoin.wallet import Wallet
 from rails.keys import PrivateKey
@@ -521,6 +522,22 @@ def test_a_payment_is_settled_with_its_sixth_confirmation() -> None:
     lines = lines_of(ask(place, final(place)))
     assert [(x.kind, x.amount) for x in lines] == [("payment", -30_000), ("fee", -30 * SIZE)]
     assert lines[0].counterparty == f"script:{script_of(OTHER).hex()}"
+
+
+def test_a_fee_is_one_line_however_many_are_paid() -> None:
+    """Core tells the whole fee with each output of a transaction."""
+    place = Site()
+    txid, vout, value = place.coins[0].split(":")
+    spent = (Input(txid, int(vout), int(value)),)
+    pays = ((10_000, script_of(OTHER)), (20_000, script_of(DEPOSIT)), (40_000, script_of(OTHER)))
+    place.chain.submit(signed_by(Unsigned(spent, pays), KEY))
+    place.run_blocks(12)
+    lines = lines_of(ask(place, final(place)))
+    assert [(line.kind, line.amount) for line in lines] == [
+        ("payment", -10_000),
+        ("fee", -(COIN - 70_000)),
+        ("payment", -40_000),
+    ]
 
 
 def test_a_node_that_lags_books_no_line() -> None:
