@@ -327,6 +327,33 @@ def test_a_quiet_day_is_one_request_and_a_payment_in_it_a_few() -> None:
     assert pages <= 14
 
 
+def test_a_node_that_forgot_old_states_is_read_block_by_block() -> None:
+    """Not an archive: slower, and no line is missed."""
+    place = site()
+    place.run_blocks(9)
+    send(place, coin(0))
+    place.chain.deposit(USDC, DEPOSIT, 77)
+    place.run_blocks(300)
+    expected, after, lines = read_all(place)[0], 0, []
+    through = place.chain.final(place.world.now)
+    while after < through:
+        effect = final(after, through)
+        asked = msgspec.json.decode(request(effect, WALLETS).body)
+        told = msgspec.json.decode(place.nodes.handle(request(effect, WALLETS))[1])
+        for call, line in zip(asked, told, strict=True):
+            if call["method"] == "eth_getBalance" and int(call["params"][1], 16) < 250:
+                line.pop("result")
+                line["error"] = {"code": -32000, "message": "missing trie node 1234 (path )"}
+        heard_now = decode(answer(msgspec.json.encode(told), effect), WALLETS)
+        page = heard_now[-1]
+        assert isinstance(page, PageReported), page
+        assert after < int(page.through) <= after + 4 or after >= 246
+        after = int(page.through)
+        lines += [event for event in heard_now if isinstance(event, LineBooked)]
+    assert lines == expected
+    assert len(lines) == 3
+
+
 def test_a_statement_says_as_of_which_block() -> None:
     place = site()
     place.run_blocks(150)
