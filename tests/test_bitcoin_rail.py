@@ -640,6 +640,34 @@ def test_amounts_are_exact_or_none() -> None:
     assert_failed(decode(answer(longer, final(place)), WALLETS))
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("address", 17),
+        ("amount", 0.5),
+        ("amount", "-0.29"),
+        ("category", "generate"),
+        ("category", ["send"]),
+        ("blocktime", "1700000000"),
+        ("blockheight", 3.5),
+        ("txid", "ab"),
+        ("vout", None),
+        ("fee", None),
+        ("confirmations", True),
+    ],
+)
+def test_a_strange_field_books_nothing(field: str, value: object) -> None:
+    """A payment with another sign, and whatever else is not of its type."""
+    place = Site()
+    send(place, pay(place.coins[0]))
+    place.run_blocks(20)
+    effect = final(place)
+    told = msgspec.json.decode(place.nodes.handle(request(effect, WALLETS))[1])
+    entry = next(e for e in told[1]["result"]["transactions"] if e["category"] == "send")
+    entry[field] = value
+    assert_failed(decode(answer(msgspec.json.encode(told), effect), WALLETS))
+
+
 def test_the_dialect_knows_its_bounds() -> None:
     rail = dialect("bitcoin", WALLETS)
     place = Site()

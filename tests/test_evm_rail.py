@@ -33,7 +33,7 @@ from core.rail_events import (
     TransactionRejected,
     TransactionReported,
 )
-from rails.evm.decoder import REJECTIONS, decode
+from rails.evm.decoder import REJECTIONS, decode, number
 from rails.evm.dialect import dialect
 from rails.evm.requests import request
 from rails.evm.simulated import log_json
@@ -590,6 +590,16 @@ def test_no_damaged_answer_raises_or_is_believed(effect: Effect) -> None:
 
 def assert_failed(events: list[Event]) -> None:
     assert [type(event) for event in events] == [RequestFailed]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0x", "5", 5, "0x-5", "0x+5", "0x5_0", "0x 5", "0xg", None, True, ["0x5"]]
+)
+def test_a_quantity_is_one_or_none(text: object) -> None:
+    """What another parser might take for a number books nothing."""
+    with pytest.raises(ValueError, match="no quantity|invalid literal"):
+        number(text)
+    assert number("0x1f") == 31
 
 
 def test_answers_may_come_in_any_order() -> None:

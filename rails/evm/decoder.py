@@ -389,7 +389,7 @@ def _transfer(log: dict[str, Any]) -> tuple[str, str, int]:
     if topics[0] != TRANSFER_TOPIC or len(topics) != 3 or len(log["data"]) != 66:
         # A token of single items tells its transfers under the same topic, with four of them.
         return "", "", 0
-    return "0x" + topics[1][26:].lower(), "0x" + topics[2][26:].lower(), int(log["data"], 16)
+    return "0x" + topics[1][26:].lower(), "0x" + topics[2][26:].lower(), number(log["data"])
 
 
 def _booked(frame: Frame, line: Line, at: int) -> LineBooked:
@@ -443,16 +443,16 @@ def _pushed(frame: Frame, wallet: Wallet) -> list[Event]:
 
 def number(text: object) -> int:
     """A quantity of JSON-RPC ("0x1f"); whatever else it may be is not read."""
-    if not isinstance(text, str) or not text.startswith("0x") or text == "0x":
+    if not isinstance(text, str) or not text.startswith("0x") or not text[2:].isalnum():
         raise Unreadable(f"{text!r} is no quantity")
     return int(text[2:], 16)
 
 
 def hash32(text: object) -> str:
     """A hash of thirty-two bytes, as it was told."""
-    if not isinstance(text, str) or len(text) != 66 or not text.startswith("0x"):
+    if not isinstance(text, str) or len(text) != 66:
         raise Unreadable(f"{text!r} is no hash")
-    int(text[2:], 16)
+    number(text)
     return text
 
 
