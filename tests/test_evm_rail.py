@@ -597,7 +597,7 @@ def assert_failed(events: list[Event]) -> None:
 )
 def test_a_quantity_is_one_or_none(text: object) -> None:
     """What another parser might take for a number books nothing."""
-    with pytest.raises(ValueError, match="no quantity|invalid literal"):
+    with pytest.raises(ValueError, match=r"no quantity|invalid literal"):
         number(text)
     assert number("0x1f") == 31
 
