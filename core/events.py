@@ -24,6 +24,7 @@ OrderReport = Literal[
 ]
 FillCause = Literal["trade", "liquidation", "adl", "settlement", "correction"]
 StatementKind = Literal["balances", "positions"]
+Tells = Literal["fills", "progress", "lines"]
 
 
 # --- ourselves -----------------------------------------------------------------------------------
@@ -45,13 +46,15 @@ class AlarmRang(Fact, frozen=True, kw_only=True, gc=False):
 class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
     """We keep books for this account from now on, and this is how its venue tells.
 
-    `tells` is "fills" (each with an id) or "progress" (an order's cumulative quantity only).
+    `tells` is "fills" (each with an id), "progress" (an order's cumulative quantity only) or, at
+    those who keep money and trade nothing, "lines".
     `bracketed` venues put no as-of on their statements; `instruments` says that the venue can be
-    asked for an instrument's terms.
+    asked for an instrument's terms. `chain` is the kind of a chain's account, whose `sources` are
+    the nodes that must agree on what is final.
     """
 
     account: str
-    tells: Literal["fills", "progress"]
+    tells: Tells
     statements: tuple[StatementKind, ...]
     statement_period_ns: int
     backfill_period_ns: int
@@ -62,6 +65,8 @@ class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
     hedged: bool = False
     ledger: bool = False
     instruments: bool = False
+    chain: Literal["", "evm", "bitcoin"] = ""
+    sources: tuple[str, ...] = ()
 
 
 class AssetListed(Fact, frozen=True, kw_only=True, gc=False):

@@ -211,11 +211,12 @@ class Digest:
 
 def encode_state(state: State) -> bytes:
     """The state's canonical bytes: keys sorted, the last step's postings left out."""
-    posted, state.posted = state.posted, []
+    last = state.posted, state.booked, state.settled
+    state.posted, state.booked, state.settled = [], [], []
     try:
         return _canonical.encode(state)
     finally:
-        state.posted = posted
+        state.posted, state.booked, state.settled = last
 
 
 def decode_state(data: bytes) -> State:

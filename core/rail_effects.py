@@ -111,12 +111,17 @@ class FetchNonce(Wish, frozen=True, kw_only=True, gc=False):
 
 
 class FetchFinal(Wish, frozen=True, kw_only=True, gc=False):
-    """Ask for the account's lines in the blocks after `after` up to and with `through`."""
+    """Ask for the account's lines in the blocks after `after` up to and with `through`.
+
+    `after_hash` is the hash of the block `after`, on which two nodes agreed; "" where it is not
+    known: Bitcoin's node then tells of everything that it ever had.
+    """
 
     account: str
     source: str
     after: int
     through: int
+    after_hash: str = ""
 
 
 class ScreenTransfer(Wish, frozen=True, kw_only=True, gc=False):

@@ -16,7 +16,8 @@ from core.fact import Fact
 
 LegKind = Literal["out", "in", "exchange"]
 SettledBy = Literal["message", "silence", "finality"]
-DayUnit = Literal["banking_days", "calendar_days"]
+DayUnit = Literal["banking_days", "calendar_days", "months"]
+BeneficiaryKind = Literal["", "iban", "routing", "sort_code", "bic", "evm", "bitcoin"]
 LineKind = Literal["payment", "return", "fee", "interest", "reversal", "unknown"]
 LimitScope = Literal["rail", "customer", "asset", "release"]
 PaymentStatus = Literal[
@@ -30,8 +31,9 @@ PaymentStatus = Literal[
 class CalendarPublished(Fact, frozen=True, kw_only=True, gc=False):
     """The days of a calendar, one after another from `first_day` (days since 1970-01-01).
 
-    `midnights` has the UTC nanoseconds at which each local day begins; `banking` has a "1" for each
-    banking day and a "0" for the others, one letter a day.
+    `midnights` has the UTC nanoseconds at which each local day begins and, one more, those at which
+    the last one ends; `banking` has a "1" for each banking day and a "0" for the others, one letter
+    a day.
     """
 
     calendar: str
@@ -41,9 +43,11 @@ class CalendarPublished(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class Window(Struct, frozen=True, gc=False, omit_defaults=True):
-    """What is sent before the cut-off of a banking day settles at `settles_ns` so many days later.
+    """What is sent before the cut-off of a banking day settles at `settles_ns` so many banking days
+    later, or at once where that is past.
 
-    Both are nanoseconds after the local midnight of their banking day.
+    Both are nanoseconds after the local midnight of their banking day: below 0 on the evening
+    before, above 24 hours in the night after.
     """
 
     cutoff_ns: int
@@ -52,10 +56,16 @@ class Window(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Within(Struct, frozen=True, gc=False, omit_defaults=True):
-    """A span after settlement: until `until_ns` after the local midnight of the last day."""
+    """A span after settlement: until `until_ns` after the local midnight of the last day.
+
+    The last day comes `days` of its unit after the day of settlement, and `then_banking_days` after
+    that: "the opening of the banking day following the sixtieth calendar day". `codes` are the
+    reasons that have so long.
+    """
 
     days: int
     unit: DayUnit = "banking_days"
+    then_banking_days: int = 0
     until_ns: int = 0
     codes: tuple[str, ...] = ()
 
@@ -67,9 +77,11 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     `silence`, or finality of the block. Evidence is due `settles_ns_max` after the settlement time
     (of the window, or of sending where there are no windows); an acknowledgement `answer_ns_max`
     after sending. `returns` are the spans in which a settled payment may still come back, by reason
-    code; none where the rail is final. `id_valid_ns` is how long the counterparty honours our id as
+    code; none where the rail is final. `recalls` are those in which we may ask it back, by reason,
+    which obliges nobody. `id_valid_ns` is how long the counterparty honours our id as
     the key of idempotency, 0 for ever. Deductions on the way up to `fee_max` are explained by fees.
     `batched` counterparties may book many payments in one line, named by their batch.
+    `beneficiaries` says how they are written (see `core.beneficiaries`).
     """
 
     scheme: str
@@ -81,7 +93,7 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     windows: tuple[Window, ...] = ()
     silence: Within | None = None
     returns: tuple[Within, ...] = ()
-    recall: Within | None = None
+    recalls: tuple[Within, ...] = ()
     settles_ns_max: int
     answer_ns_max: int
     query_every_ns: int
@@ -90,6 +102,7 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     fee_max: int = 0
     id_valid_ns: int = 0
     batched: bool = False
+    beneficiaries: BeneficiaryKind = ""
 
 
 class LimitSet(Fact, frozen=True, kw_only=True, gc=False):
@@ -138,7 +151,9 @@ class LegWanted(Struct, frozen=True, gc=False, omit_defaults=True):
 
     `beneficiary` is whom we pay or from whom we pull: an IBAN, "routing/account", an address. An
     exchange gives `amount` of `asset` for `buys_amount` of `buys`, if it begins by `expires_at`.
-    The next leg waits until this one is settled, or until it can no longer be returned.
+    The next leg waits until this one is settled, or until it can no longer be returned. Where a
+    later leg fails before it was sent, what this one brought is sent back over `undo_scheme`, or
+    stays with the customer.
     """
 
     kind: LegKind
@@ -152,6 +167,7 @@ class LegWanted(Struct, frozen=True, gc=False, omit_defaults=True):
     buys_amount: int = 0
     expires_at: int = 0
     waits_for: Literal["settled", "irrevocable"] = "settled"
+    undo_scheme: str = ""
 
 
 class TransferRequested(Fact, frozen=True, kw_only=True, gc=False):
@@ -206,8 +222,10 @@ class PaymentReported(Fact, frozen=True, kw_only=True, gc=False):
 
     `settled` stands only for what the scheme's own rule calls settled (a pacs.002 that says so, a
     gpi ACCC, a custodian's final status with its final sub-status); `rejected`, `failed` and
-    `cancelled` only for definite answers: nothing will move. `reference` is their own id of it;
-    `replaces` the reference that this one took the place of. `fee` was deducted on the way.
+    `cancelled` only for definite answers: nothing will move. `moved` says that value has left us
+    and nobody was credited: neither settled nor failed. `reference` is their own id; `replaces`
+    the reference that this one took the place of. `fee` was deducted on the way; `batch` names the
+    file or batch in which a bank may book it.
     """
 
     account: str
@@ -218,7 +236,9 @@ class PaymentReported(Fact, frozen=True, kw_only=True, gc=False):
     reason: str = ""
     amount: int | None = None
     fee: int = 0
+    moved: bool = False
     replaces: str = ""
+    batch: str = ""
     occurred_at: int = 0
 
 

@@ -1,7 +1,8 @@
 """All that the core remembers: plain records, no behaviour.
 
 Everything here can be rebuilt by stepping through the journal, is written into snapshots, and is
-part of the digest, except `State.posted`, which is the last step's postings for whoever watches.
+part of the digest, except `State.posted`, `booked` and `settled`: the last step's postings, its
+entries in the ledger and the payments that it settled, for whoever watches.
 
 A *holding* is a name, "account/subject/leg": an asset's cash ("binance_spot/main/XRP/cash") or an
 instrument's leg ("okx_swap/main/XRP-USDT-SWAP/long"). A *figure* is a name, too:
@@ -13,7 +14,8 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from core.events import InstrumentKind, Leg, OrderKind, Side, StatementKind
+from core.events import InstrumentKind, Leg, OrderKind, Side, StatementKind, Tells
+from core.settlement_state import Booking, Settlement
 
 OrderStatus = Literal[
     "requested",
@@ -200,7 +202,7 @@ class Account(Struct, gc=False):
     """One account at one venue: how it tells, and how far we are in listening."""
 
     name: str
-    tells: Literal["fills", "progress"]
+    tells: Tells
     statements: tuple[StatementKind, ...]
     statement_period_ns: int
     backfill_period_ns: int
@@ -211,6 +213,8 @@ class Account(Struct, gc=False):
     hedged: bool
     ledger: bool
     instruments: bool = False
+    chain: Literal["", "evm", "bitcoin"] = ""
+    sources: tuple[str, ...] = ()
     listings: dict[str, Listing] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
@@ -249,7 +253,10 @@ class State(Struct, gc=False):
     resolved: list[Resolved] = field(default_factory=list)
     alarms: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    settlement: Settlement = field(default_factory=Settlement)
     posted: list[Posting] = field(default_factory=list)
+    booked: list[Booking] = field(default_factory=list)
+    settled: list[str] = field(default_factory=list)
 
 
 def holding(account: str, subject: str, leg: str) -> str:

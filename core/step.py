@@ -57,6 +57,8 @@ class _Told(Protocol):
 def step(state: State, event: Event, gate: Gate) -> list[Effect]:
     """Take in one event; returns what is to be done, in order."""
     state.posted.clear()
+    state.booked.clear()
+    state.settled.clear()
     state.now = event.received_at
     if _is_strange(state, event) and not isinstance(event, AccountOpened | OrderRequested):
         count(state, "events_of_unknown_accounts")
@@ -284,6 +286,7 @@ def _on_page(state: State, event: PageReported) -> list[Effect]:
     ended, effects = listening.on_page(state, account, event)
     if ended:
         effects += reconcile.on_backfilled(state, account, event.received_at)
+        effects += settlement.on_backfilled(state, account)
         effects += listening.next_round(state, account, event.received_at)
     return effects
 
@@ -299,6 +302,8 @@ def _on_alarm(state: State, event: AlarmRang) -> list[Effect]:
         return trading.on_order_alarm(state, rest, now)
     if what == "fills":
         return trading.on_fills_alarm(state, rest, now)
+    if what == "leg":
+        return settlement.on_alarm(state, rest, now)
     if what == "retry":
         name, _, about = rest.rpartition("/")
         return listening.on_retry(state, state.accounts[name], about, now)
@@ -355,6 +360,7 @@ def _on_started(state: State, event: NodeStarted) -> list[Effect]:
         state.alarms.pop(f"readings/{account.name}", None)
         effects += listening.begin(state, account, event.received_at)
     effects += trading.after_restart(state, event.received_at)
+    effects += settlement.after_restart(state, event.received_at)
     fresh = {effect.alarm: None for effect in effects if isinstance(effect, SetAlarm)}
     for alarm, due in state.alarms.items():
         if alarm not in fresh:
@@ -376,6 +382,8 @@ def _on_account(state: State, event: AccountOpened) -> list[Effect]:
         hedged=event.hedged,
         ledger=event.ledger,
         instruments=event.instruments,
+        chain=event.chain,
+        sources=event.sources,
     )
     state.accounts[event.account] = account
     return listening.begin(state, account, event.received_at)

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS
+from scenarios.part import Name, Part, Seconds
+from scenarios.rails import Settling, by_name
 from scenarios.strategies import KINDS as STRATEGIES
 from sim.faults import KINDS as FAULTS
 from sim.faults import UNABLE
@@ -23,9 +25,6 @@ from sim.faults import UNABLE
 DIALECTS = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse", "coinbase")
 CATALOGUE = Path(__file__).parent / "catalogue"
 VENUES = Path(__file__).parent / "venues.yaml"
-# Names are parts of names of holdings, which are written with slashes.
-Name = Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
-Seconds = Annotated[Decimal, Field(ge=0, le=10_000_000)]
 
 # The field faults that a scenario may say it covers: docs/covers.md tells each in a line.
 ROWS = (
@@ -46,6 +45,14 @@ FIGURES = (
     *(f"drift.periods_to_find.{what}" for what in ("p50", "p99")),
     *("drift.breaks_opened", "drift.by_cause.*"),
     *("detection_bound_ns.*", "paused_seconds.*", "counts.*"),
+    *("wrongly_settled", "settlement.items.*", "settlement.legs.*", "settlement.told.*"),
+    *(
+        f"settlement.{what}"
+        for what in (
+            *("payments", "doubled", "differences", "pending", "misjudged"),
+            *("ledger_faults", "limit_excess", "open_items"),
+        )
+    ),
     *(f"faults.{kind}" for kind in FAULTS),
 )
 OF_ACCOUNTS = ("detection_bound_ns", "paused_seconds")
@@ -53,22 +60,6 @@ OF_ACCOUNTS = ("detection_bound_ns", "paused_seconds")
 
 class BadScenario(ValueError):
     """The file is not a scenario; the text names file, field, what was found and what would do."""
-
-
-class Part(BaseModel):
-    """Every part refuses what it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_fields(cls, told: object) -> object:
-        if isinstance(told, dict):
-            strange = [str(name) for name in told if name not in cls.model_fields]
-            if strange:
-                known = ", ".join(cls.model_fields)
-                raise ValueError(f"unknown field {', '.join(strange)}; there are {known}")
-        return told
 
 
 class InstrumentSpec(Part):
@@ -172,7 +163,7 @@ class StrategySpec(Part):
     name: Name
     accounts: tuple[str, ...] = ()
     tick_ms: int = Field(default=1000, ge=10)
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("kind")
     @classmethod
@@ -276,8 +267,10 @@ class Scenario(Part):
     duration_s: Seconds = Field(gt=0)
     short_s: Seconds = Decimal(0)
     heal_s: Seconds = Decimal(30)
+    short_heal_s: Seconds = Decimal(30)
     group_wait_us: int = Field(default=500, ge=0)
-    venues: tuple[VenueSpec, ...] = Field(min_length=1)
+    venues: tuple[VenueSpec, ...] = ()
+    settling: Settling | None = None
     strategies: tuple[StrategySpec, ...] = ()
     faults: tuple[FaultSpec, ...] = ()
     storm: StormSpec | None = None
@@ -299,6 +292,13 @@ class Scenario(Part):
             told.append(each)
         return told
 
+    @field_validator("settling", mode="before")
+    @classmethod
+    def _rails_by_name(cls, settling: object) -> object:
+        if isinstance(settling, dict) and "rails" in settling:
+            return {**settling, "rails": by_name(settling["rails"])}
+        return settling
+
     @field_validator("covers")
     @classmethod
     def _rows(cls, covers: tuple[str, ...]) -> tuple[str, ...]:
@@ -309,7 +309,10 @@ class Scenario(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Scenario":
-        venues = [venue.dialect for venue in self.venues]
+        rails = [rail.name for rail in self.settling.rails] if self.settling else []
+        venues = [venue.dialect for venue in self.venues] + rails
+        if not venues:
+            raise ValueError("a scenario needs venues, or settling with rails, or both")
         if twice := _twice(venues):
             raise ValueError(f"{twice} stands twice under venues; each dialect may stand once")
         if twice := _twice(strategy.name for strategy in self.strategies):

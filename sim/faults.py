@@ -101,6 +101,14 @@ UNABLE: Mapping[str, tuple[str, ...]] = {
     ),
 }
 
+# Which of the sites of their own each kind of keeper has.
+OF_KEEPERS: Mapping[str, tuple[Site, ...]] = {
+    "bank": ("bank",),
+    "custodian": ("bank", "custodian"),
+    "evm": ("chain",),
+    "bitcoin": ("chain",),
+}
+
 
 @dataclass(slots=True, frozen=True)
 class Fault:

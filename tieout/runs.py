@@ -19,11 +19,17 @@ from sim.memory_store import MemoryStore
 from sim.oracle import Drifted
 from tieout import market as markets
 from tieout.outcome import Claim, Found, Outcome, Sample
+from tieout.settling import settlement_figures
 from tieout.simulation import EPOCH_NS, SECOND, Simulation, View
 from tieout.truths import money_differences, order_differences
 
 SAMPLES_MAX = 400
 ZERO = Decimal(0)
+# What never happened is not counted.
+NEVER_COUNTED = (
+    *("faults.", "counts.", "drift.by_cause."),
+    *("settlement.items.", "settlement.legs.", "settlement.told."),
+)
 
 STANDARD = tuple(
     ClaimSpec(claim=claim, figure=figure, equals=Decimal(0))
@@ -48,6 +54,23 @@ STANDARD += (
         figure="drift.periods_to_find.p99",
         at_most=Decimal(3),
     ),
+)
+
+# Where there are rails, all of these too.
+OF_SETTLEMENT = tuple(
+    ClaimSpec(claim=claim, figure=figure, equals=Decimal(0))
+    for claim, figure in (
+        (
+            "nothing is shown as completed that its rail did not settle",
+            "wrongly_settled",
+        ),
+        ("no payment is carried out twice", "settlement.doubled"),
+        ("the ledger holds after every event", "settlement.ledger_faults"),
+        ("in flight plus contingent never exceeds a limit", "settlement.limit_excess"),
+        ("once healed, each payment stands as its rail has it", "settlement.differences"),
+        ("once healed, no customer sees a transfer pending", "settlement.pending"),
+        ("what is wrong is refused, and what is sound is not", "settlement.misjudged"),
+    )
 )
 
 
@@ -151,7 +174,8 @@ def conclude(simulation: Simulation, store: MemoryStore, samples: list[Sample]) 
     assert node is not None, "the healed world has the node up"
     found = [_found(drift) for drift in simulation.oracle.drifted.values()]
     summary = summarise(simulation, store, node.state)
-    specs = [*STANDARD, *simulation.scenario.claims]
+    settling = OF_SETTLEMENT if simulation.rails is not None else ()
+    specs = [*STANDARD, *settling, *simulation.scenario.claims]
     if simulation.duration_ns < int(simulation.scenario.duration_s * SECOND):
         # A short form has less of everything: that enough of it happened is the long form's claim.
         specs = [spec for spec in specs if spec.at_least is None]
@@ -175,7 +199,7 @@ def conclude(simulation: Simulation, store: MemoryStore, samples: list[Sample]) 
 
 def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[str, Any]:
     """The figures of DESIGN §12."""
-    oracle, world = simulation.oracle, simulation.world
+    oracle, world, rails = simulation.oracle, simulation.world, simulation.rails
     holdings = oracle.differences()
     exchanges = [site.venue.exchange for site in simulation.sites]
     money = money_differences(exchanges, state, wished_by(store))
@@ -219,10 +243,11 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "orders_sent_twice": sum(times > 1 for times in simulation.host.placed.values()),
         "orders_unwished": unwished(store),
         "in_doubt": sum(doubt != 0 for doubt in state.doubts.values()),
-        # Not measured before risk and settlement are built: null is not zero.
+        # Not measured before risk is built, or where nothing settles: null is not zero.
         "limit_breaches": None,
         "passive_breaches": None,
-        "wrongly_settled": None,
+        "wrongly_settled": rails.oracle.wrong if rails is not None else None,
+        "settlement": settlement_figures(rails, state, world.now) if rails is not None else None,
         "detection_bound_ns": dict(simulation.bounds),
         "paused_seconds": {
             account: oracle.paused_ns(account, world.now, EPOCH_NS) / SECOND
@@ -268,6 +293,8 @@ def drift_figures(simulation: Simulation, state: State) -> dict[str, Any]:
     found = [drift for drift in oracle.drifted.values() if drift.found_ns >= 0]
     seconds = sorted(drift.found_ns / SECOND for drift in found)
     cadence = {v.account: v.statement_period_ms * 1_000_000 for v in simulation.scenario.venues}
+    if simulation.rails is not None:
+        cadence |= simulation.rails.cadence
     periods = sorted(drift.found_ns / cadence[drift.fact.account] for drift in found)
     return {
         "injected": len(oracle.drifted),
@@ -302,8 +329,8 @@ def quantile(ordered: Sequence[float], percent: int) -> float:
 def judge(spec: ClaimSpec, summary: Mapping[str, Any]) -> Claim:
     """Hold a claim against the summary; a figure that is not there does not hold."""
     figure: Any = summary
-    # What never happened is not counted; every other figure is there, or the claim does not hold.
-    absent = 0 if spec.figure.startswith(("faults.", "counts.", "drift.by_cause.")) else None
+    # Every other figure is there, or the claim does not hold.
+    absent = 0 if spec.figure.startswith(NEVER_COUNTED) else None
     for part in spec.figure.split("."):
         figure = figure.get(part, absent) if isinstance(figure, Mapping) else None
     bounds = []

@@ -12,24 +12,26 @@ from typing import Protocol
 
 from core.effects import Effect, PlaceOrder, SetAlarm, TellStrategy
 from core.events import AccountOpened, AlarmRang, Event, InstrumentListed, NodeStarted, OpeningSet
-from core.frames import Frame
+from core.frames import Decode, Frame
 from core.gate import BreakGate
 from core.journal import Journal, Store
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, parse, price, quantity
 from core.node import Node, recover
 from core.state import State
 from core.strategy import Quote, Strategy, Tick, Wish
+from rails.dialect import Request as RailRequest
 from scenarios import strategies
 from scenarios.draw import plan_of
 from scenarios.model import InstrumentSpec, Scenario, VenueSpec
 from sim.dice import Dice
-from sim.faults import KINDS, UNABLE, Fault, Faults
+from sim.faults import KINDS, OF_KEEPERS, UNABLE, Fault, Faults
 from sim.market import MS, Crowd, Trade
 from sim.oracle import Oracle
 from sim.truth import Fact, Truth
 from sim.wire import Latency, Wire
 from sim.world import World
 from tieout.connector import Connector
+from tieout.settling import PaymentView, Rails, RailSite
 from tieout.twins import READERS, TWINS
 from venues.dialect import Request
 from venues.exchange import Terms
@@ -44,7 +46,6 @@ SETTLE_NS = 400 * MS
 SILENCE_NS = 12 * SECOND
 STATEMENT_PERIODS_MAX = 3
 SNAPSHOT_EVERY = 5000
-SHORT_HEAL_NS = 30 * SECOND
 
 
 class Crashable(Store, Protocol):
@@ -85,6 +86,9 @@ class Simulation:
         self.faults = Faults(self.plan, self.dice, lambda: self.world.now - EPOCH_NS)
         self.truth = Truth(lambda: self.world.now)
         self.bounds = {venue.account: bound_ns(venue) for venue in scenario.venues}
+        self.rails = self._rails()
+        if self.rails is not None:
+            self.bounds |= self.rails.bounds
         self.oracle = Oracle(self.truth, self.bounds, EPOCH_NS)
         self.sites = [self._site(spec) for spec in scenario.venues]
         self.host = Host(self)
@@ -96,9 +100,13 @@ class Simulation:
         self.host.start()
         for site in self.sites:
             self._open(site)
+        if self.rails is not None:
+            self.rails.open(self.host.tell)
         self.host.open_for_business()
         for site in self.sites:
             self._let_trade(site)
+        if self.rails is not None:
+            self.rails.begin(self.host)
         self._let_fail()
         end = EPOCH_NS + self.duration_ns
         for part in range(1, 21):
@@ -113,11 +121,18 @@ class Simulation:
         self.host.cancel_all()
         heal = int(self.scenario.heal_s * SECOND)
         if self.duration_ns < int(self.scenario.duration_s * SECOND):
-            heal = min(heal, SHORT_HEAL_NS)
+            heal = min(heal, int(self.scenario.short_heal_s * SECOND))
         self.world.run(end + heal)
         self.host.commit_now()
 
     # --- building --------------------------------------------------------------------------------
+
+    def _rails(self) -> Rails | None:
+        settling = self.scenario.settling
+        if settling is None:
+            return None
+        until = EPOCH_NS + self.duration_ns
+        return Rails(settling, self.world, self.dice, self.faults, self.truth, EPOCH_NS, until)
 
     def _site(self, spec: VenueSpec) -> Site:
         twin = TWINS[spec.dialect]
@@ -218,19 +233,29 @@ class Simulation:
                     if fault.kind in UNABLE.get(venue, ()):
                         continue
                     if fault.every_ns and fault.where in ("", venue):
-                        self._again(fault, site, f"{number}/{fault.kind}/{site.spec.dialect}", 0)
+                        name = f"{number}/{fault.kind}/{site.spec.dialect}"
+                        self._again(fault, site.venue.strike, name, 0)
+            for rail in self.rails.sites if self.rails is not None else ():
+                if KINDS[fault.kind][0] in OF_KEEPERS[rail.spec.keeper] and fault.every_ns:
+                    if fault.where in ("", rail.spec.name):
+                        name = f"{number}/{fault.kind}/{rail.spec.name}"
+                        self._again(fault, rail.keeper.strike, name, 0)
 
-    def _again(self, fault: Fault, site: Site, name: str, struck: int) -> None:
+    def _again(
+        self, fault: Fault, strike: Callable[[Fault], object], name: str, struck: int
+    ) -> None:
         wait = 1 + self.dice.stream(f"when/{name}").exponential(fault.every_ns)
         base = max(self.world.now, EPOCH_NS + fault.start_ns)
-        self.world.call_at(base + wait, self._strike, fault, site, name, struck)
+        self.world.call_at(base + wait, self._strike, fault, strike, name, struck)
 
-    def _strike(self, fault: Fault, site: Site, name: str, struck: int) -> None:
+    def _strike(
+        self, fault: Fault, strike: Callable[[Fault], object], name: str, struck: int
+    ) -> None:
         if self.faults.healed or self.world.now - EPOCH_NS >= fault.end_ns:
             return
-        site.venue.strike(fault)
+        strike(fault)
         if struck + 1 < fault.times_max:
-            self._again(fault, site, name, struck + 1)
+            self._again(fault, strike, name, struck + 1)
 
 
 class Host:
@@ -273,9 +298,12 @@ class Host:
             )
             for site in sim.sites
         }
+        if sim.rails is not None:
+            sim.rails.connect(self._rail_connector)
+            sim.rails.oracle.books = PaymentView(state)
         self.node = Node(
             journal,
-            READERS,
+            self._readers(),
             self._gate,
             state,
             snapshot_every=SNAPSHOT_EVERY,
@@ -309,6 +337,9 @@ class Host:
         sim.oracle.node_up(up=False)
         for site in sim.sites:
             site.wire.drop()
+        if sim.rails is not None:
+            sim.rails.drop()
+            sim.rails.oracle.books = None
         sim.store.crash()
         self._world.call_in(max(1, down_ns), self.start)
 
@@ -351,6 +382,8 @@ class Host:
         """After every step the oracle looks, and whoever else watches the run."""
         self._sim.oracle.observe([line.holding for line in state.posted if line.holding])
         self._watch_breaks(state)
+        if self._sim.rails is not None:
+            self._sim.rails.observe(state)
         self._sim.on_step(state)
 
     def _watch_breaks(self, state: State) -> None:
@@ -363,6 +396,20 @@ class Host:
     def next_frame(self) -> int:
         node = self.node
         return node.journal.next_number if node is not None else 0
+
+    def _readers(self) -> dict[str, Decode]:
+        rails = self._sim.rails
+        sites = rails.sites if rails is not None else ()
+        return {**READERS, **{site.spec.name: site.made.dialect.decode for site in sites}}
+
+    def _rail_connector(self, site: RailSite) -> Connector[RailRequest]:
+        return Connector(
+            site.spec.account,
+            site.made.dialect.request,
+            RailTransport(site),
+            Door(self, self._life),
+            lambda: self._world.now,
+        )
 
     def _drop_copy(self, site: Site) -> Callable[[bytes], None]:
         def told(body: bytes) -> None:
@@ -399,6 +446,8 @@ class Host:
                 strategy = self._strategies.get(effect.strategy)
                 if strategy is not None:
                     self._wish(strategy.on_order(effect, self._world.now))
+            case _ if self._sim.rails is not None and self._sim.rails.perform(effect, self):
+                pass
             case _:
                 if isinstance(effect, PlaceOrder):
                     name = effect.client_order_id
@@ -477,6 +526,28 @@ class SimulatedTransport:
             return status, body, site.venue.honest
 
         site.wire.ask(handled, on_answer, kind)
+
+    def open_stream(
+        self,
+        epoch: int,
+        on_open: Callable[[], None],
+        on_frame: Callable[[bytes], None],
+        on_close: Callable[[str], None],
+        on_beat: Callable[[], None],
+    ) -> None:
+        self.site.wire.open_stream(epoch, on_open, on_frame, on_close, on_beat)
+
+
+@dataclass(slots=True, frozen=True)
+class RailTransport:
+    """Our end of a wire to a simulated keeper of money."""
+
+    site: RailSite
+
+    def send(self, request: RailRequest, on_answer: Callable[[int, bytes], None]) -> None:
+        site = self.site
+        kind = "balances" if site.made.states(request) else ""
+        site.wire.ask(lambda: site.keeper.handle(request), on_answer, kind)
 
     def open_stream(
         self,

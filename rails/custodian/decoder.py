@@ -110,6 +110,10 @@ def _transaction(frame: Frame, told: Json, decimals: Decimals, vault: str) -> li
     return events + _lines(frame, told, decimals, vault)
 
 
+# Value left us, and the third party did not credit it.
+THIRD_PARTY_FAILED = ("COMPLETED_BUT_3RD_PARTY_FAILED", "COMPLETED_BUT_3RD_PARTY_REJECTED")
+
+
 def _status(frame: Frame, told: Json, decimals: Decimals) -> Event:
     status, sub_status = text(told["status"]), text(told.get("subStatus"))
     said, reason = _meaning(status, sub_status, text(told["destination"].get("type")))
@@ -123,6 +127,7 @@ def _status(frame: Frame, told: Json, decimals: Decimals) -> Event:
         code=sub_status or status,
         reason=reason,
         amount=_amount(told, decimals),
+        moved=sub_status in THIRD_PARTY_FAILED,
         replaces=text(told.get("replacedTxHash")),
         occurred_at=told["lastUpdated"] * MS,
     )
