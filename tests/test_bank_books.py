@@ -12,7 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from core.events import FrameQuarantined
-from core.rail_events import NostroStated
+from core.rail_events import LineBooked, NostroStated
 from rails.bank import rules
 from rails.dialect import Request
 from sim.dice import Stream
@@ -127,6 +127,20 @@ def check_statements(made: Bench) -> None:
     assert sum(one.entries for one in stated) == sum(1 for line in lines if line.booked_at < closed)
 
 
+def check_tellings(made: Bench) -> None:
+    """A line that was told twice, whatever the format, is told with one amount and one kind."""
+    told: dict[str, tuple[int, str]] = {}
+    for line in made.of(LineBooked):
+        if not line.pending:
+            assert told.setdefault(line.line_id, (line.amount, line.kind)) == (
+                line.amount,
+                line.kind,
+            )
+    units = {line.reference: int(line.amount * 100) for line in made.keeper.office.ledger.lines}
+    assert {name: amount for name, (amount, _) in told.items()}.items() <= units.items()
+    assert len(told) > 30
+
+
 def check_payments(made: Bench) -> None:
     """Applied once for each id, but in ACH, which compares none; settled exactly by the rule."""
     office = made.keeper.office
@@ -157,6 +171,7 @@ def test_the_books_are_right_whatever_happens(name: str, seed: int) -> None:
     made = storm(name, seed)
     check_books(made)
     check_statements(made)
+    check_tellings(made)
     check_payments(made)
     assert not made.of(FrameQuarantined), made.of(FrameQuarantined)[0].reason
 

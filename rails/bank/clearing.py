@@ -6,7 +6,7 @@ ACH, where the operator compares files and not their entries.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from rails.bank import flat, rules, words
@@ -111,7 +111,7 @@ class Clearing:
             if office.dice.chance(1, 2):
                 return self._reject(order)
         self._schedule(order, rules.settles(rule, office.hours, office.world.now, told.wanted))
-        return _status(told, "ACCP")
+        return _status(told, "ACCP", reference=told.trace)
 
     def _refusal(self, told: Instruction, rule: Rule) -> str:
         """Why it is not taken, as a code; "" if it is."""
@@ -193,7 +193,7 @@ class Clearing:
         told = order.told
         return Part(
             amount=order.signed,
-            end_to_end_id=told.payment_id,
+            end_to_end_id=told.individual or told.payment_id,
             trace=told.trace,
             uetr=told.uetr,
             text=told.text,
@@ -299,8 +299,8 @@ class Clearing:
         entry = self._entry(order, return_id, "26" if order.signed < 0 else "21")
         at = office.hours.local(office.world.now)
         self._say(order, flat.dishonoured(entry, "R69", code, at, office.head.owner))
-        part = line.parts[0]
-        office.book(-line.amount, "reversal", line.family, (_turned(part),))
+        again = replace(_turned(line.parts[0]), reason="")
+        office.book(-line.amount, "reversal", order.rule.family, (again,))
         order.payment.returned_at, order.payment.returned = -1, 0
         if order.payment.settled_at < 0 and not order.rule.confirms:
             assert order.line is not None, "what came back was booked"
@@ -318,7 +318,7 @@ class Clearing:
         routing, _, account = order.told.peer.partition("/")
         return flat.Entry(
             code,
-            order.told.payment_id,
+            order.told.individual,
             order.told.trace,
             order.told.name,
             routing,
@@ -388,7 +388,7 @@ class Clearing:
             order.told,
             order.code,
             order.reason,
-            reference=order.line.reference if order.line else "",
+            reference=order.line.reference if order.line else order.told.trace,
             charge=self.office.exact(order.payment.fee),
             at=order.payment.settled_at if settled else 0,
         )
@@ -432,14 +432,4 @@ def _status(told: Instruction, code: str, reason: str = "", **more: object) -> S
 
 def _turned(part: Part) -> Part:
     """The same, the other way round."""
-    return Part(
-        -part.amount,
-        part.end_to_end_id,
-        part.trace,
-        part.uetr,
-        "",
-        part.text,
-        part.name,
-        part.peer,
-        part.reason,
-    )
+    return replace(part, amount=-part.amount, address="")
