@@ -104,8 +104,9 @@ def _derive(kdf: str, told: dict[str, Any], password: str) -> bytes:
         if memory > MEMORY_MAX:
             raise NotAKeystore(f"scrypt with n {n}, r {r}, p {p} takes {memory} bytes")
         # OpenSSL keeps RFC 7914's n < 2 ** (16 * r), and official files of this format do not.
-        from Crypto.Protocol.KDF import scrypt
+        from Crypto.Protocol import KDF
 
+        scrypt: Any = KDF.scrypt  # whose types know of texts only, or not, by version
         derived = scrypt(password.encode(), salt, size, n, r, p)
         assert isinstance(derived, bytes)
         return derived

@@ -37,7 +37,7 @@ from rails.bitcoin.wallet import Wallet
 from rails.keys import PrivateKey
 from sim.bitcoin import EXPIRY_NS, Bitcoin
 from sim.dice import Dice
-from sim.faults import Fault, Faults
+from sim.faults import KINDS, Fault, Faults
 from sim.forks import SECOND
 from sim.payments import Payments
 from sim.segwit import BadSpend, read_spend
@@ -451,14 +451,15 @@ def test_a_refused_broadcast_has_its_code() -> None:
     send(place, first)
     place.run_blocks(12)
     send(place, pay(place.coins[1], fee=1_000))
-    forged = msgspec.structs.replace(first, raw=first.raw[:-40] + "00" * 20)
+    honest = pay(place.coins[3])
+    forged = msgspec.structs.replace(honest, raw=honest.raw[:-40] + "00" * 16 + "00000000")
     for signed, code in (
         (first, "already_known"),
         (pay(place.coins[0], fee=90_000), "nonce_too_low"),
         (pay(place.coins[1], fee=1_001), "underpriced"),
         (pay(place.coins[2], fee=100), "underpriced"),
         (msgspec.structs.replace(first, raw="00"), "invalid"),
-        (forged, "nonce_too_low"),
+        (forged, "invalid"),
     ):
         (told,) = send(place, signed)
         assert isinstance(told, TransactionRejected), told
@@ -539,6 +540,19 @@ def test_two_nodes_never_tell_the_same_lie() -> None:
                 expected = place.chain.timeline.hash(one.finalized, place.world.now)
                 assert one.finalized_hash == expected
         assert lies
+
+
+@pytest.mark.parametrize("kind", [kind for kind, told in KINDS.items() if told[0] == "chain"])
+def test_every_fault_of_a_chain_strikes_or_is_impossible_here(kind: str) -> None:
+    by_itself = kind not in ("node_lags", "node_lies")
+    place = Site(plan=[] if by_itself else [Fault(kind, strength=60_000, times_max=1)])
+    place.run_blocks(10)
+    send(place, pay(place.coins[0]))
+    place.nodes.strike(Fault(kind, strength=500))
+    heard(place, head())
+    place.run_blocks(10)
+    impossible = kind in ("tx_reverted", "finality_lost")
+    assert place.faults.counts == ({} if impossible else {kind: 1})
 
 
 EFFECTS: list[Effect] = [

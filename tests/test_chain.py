@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rails.keys import PrivateKey
-from sim.chain import FOREVER
+from sim.chain import FOREVER, Chain
 from sim.dice import Dice
+from sim.execution import Ledger, Outcome, Plain
 from sim.fees import FeeMarket
 from sim.forks import SECOND, Depth, Epochs, Lottery, Slots, Timeline
-from sim.typed import BadTransaction, keccak256, read_transaction
+from sim.typed import BadTransaction, Transaction, keccak256, read_transaction
+from sim.world import World
 from tests.chains import (
     DEPOSIT,
     ETH,
@@ -325,6 +327,39 @@ def test_value_without_a_log_only_shows_in_the_balance() -> None:
     assert mined is not None
     assert (mined.outcome.logs, tx.value, tx.to == DEPOSIT) == ((), 0, False)
     assert place.chain.balance("", DEPOSIT) == 7 * ETH
+
+
+class Counting(Plain):
+    """A machine that keeps something of its own: how often each block executed anything."""
+
+    def __init__(self) -> None:
+        super().__init__((USDC,))
+        self.executed: list[int] = []
+
+    def execute(
+        self, transaction: Transaction, ledger: Ledger, number: int, now: int, *, revert: bool
+    ) -> Outcome:
+        self.executed.append(number)
+        return super().execute(transaction, ledger, number, now, revert=revert)
+
+    def rewind(self, after: int) -> None:
+        self.executed = [number for number in self.executed if number <= after]
+
+
+def test_another_machine_may_execute_and_is_rewound_at_a_fork() -> None:
+    machine = Counting()
+    world = World(START)
+    chain = Chain("chain", world, Dice(1), tokens=(USDC,), machine=machine)
+    chain.fund("", OURS, ETH)
+    world.run(until=START + 100 * SLOT + 1)
+    for nonce in range(3):
+        chain.submit(coin(nonce, 1))
+        world.run(until=world.now + 10 * SLOT)
+    chain.reorganise(12)
+    world.run(until=world.now + 30 * SLOT)
+    standing = [n for n in chain.filled(0, 200) for _ in chain.block(n, world.now)]
+    assert sorted(machine.executed) == standing
+    assert len(standing) == 3
 
 
 # --- what must hold whatever happens -------------------------------------------------------------

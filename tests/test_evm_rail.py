@@ -37,7 +37,7 @@ from rails.evm.decoder import REJECTIONS, decode
 from rails.evm.dialect import dialect
 from rails.evm.requests import request
 from rails.evm.simulated import log_json
-from sim.faults import Fault
+from sim.faults import KINDS, Fault
 from sim.forks import SECOND
 from sim.typed import keccak256
 from tests.chains import (
@@ -455,6 +455,55 @@ def log_json_of(place: Site, mined: object) -> dict[str, object]:
 
 def pushed(body: bytes) -> Frame:
     return Frame(number=1, account="chain/hot", channel="stream", received_at=5, body=body)
+
+
+@pytest.mark.parametrize("kind", [kind for kind, told in KINDS.items() if told[0] == "chain"])
+def test_every_fault_of_a_chain_strikes_here_and_is_counted(kind: str) -> None:
+    by_itself = kind not in ("tx_reverted", "node_lags", "node_lies")
+    plan = [] if by_itself else [Fault(kind, strength=60_000, times_max=1)]
+    place = site(plan=plan)
+    place.run_blocks(100)
+    send(place, coin(0, cap=40 * GWEI))
+    if by_itself:
+        strike(place, kind, 500)
+    ask(place, head())
+    place.run_blocks(60)
+    assert place.faults.counts == {kind: 1}
+
+
+def test_a_surge_holds_back_what_is_sent_and_a_drop_forgets_it() -> None:
+    place = site(plan=[Fault("tx_underpriced", strength=3_600_000, times_max=1)])
+    place.run_blocks(100)
+    send(place, coin(0))
+    place.run_blocks(120)
+    assert place.chain.nonce(OURS) in (0, 1)
+    assert place.chain.fees.base(180) > 200 * GWEI
+    dropped = site(plan=[Fault("tx_dropped", times_max=1)])
+    dropped.run_blocks(1)
+    send(dropped, coin(0))
+    dropped.run_blocks(20)
+    (told,) = ask(dropped, fetch(coin(0)))
+    assert isinstance(told, TransactionReported)
+    assert told.status == "unknown"
+
+
+def test_subscribers_hear_of_a_deposit_and_of_its_end() -> None:
+    """What the nodes push on the wire, read by the decoder: seen, and taken back."""
+    place, told = site(), []
+    place.run_blocks(100)
+
+    class Ear:
+        def push(self, body: bytes, facts: tuple[object, ...] = ()) -> None:
+            told.extend(decode(pushed(body), WALLETS))
+
+    place.nodes.wire = Ear()  # type: ignore[assignment]  # all that is asked of a wire here
+    tx = place.chain.deposit(USDC, DEPOSIT, 9)
+    place.run_blocks(4)
+    place.chain.reorganise(6, vanish=tx.hash)
+    assert [(e.removed, e.line_id) for e in told if isinstance(e, DepositSeen)] == [
+        (False, f"{tx.hash}:0"),
+        (True, f"{tx.hash}:0"),
+    ]
 
 
 # --- what cannot be read -------------------------------------------------------------------------

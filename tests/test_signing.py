@@ -17,6 +17,8 @@ from rails.bitcoin.wallet import Wallet as BitcoinWallet
 from rails.evm import signing as evm
 from rails.evm.wallet import Wallet as EvmWallet
 from rails.keys import ORDER, NotAKey, PrivateKey, hash160
+from sim.dice import Dice
+from sim.keys import secret
 
 USDC = "0x" + "a0b86991c6218b36c1d19d4a2e9eb0ce3606eb48"
 BESU_KEY = "8f2a55949038a9610f50fb23b5883af3b4ecb3c3bb792cbcefbd1542c692be63"
@@ -100,6 +102,14 @@ def test_the_address_of_a_published_key() -> None:
     """The vector of ethereum/tests' keystore: its key and its address."""
     secret = bytes.fromhex("7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d")
     assert evm.address_of(PrivateKey(secret)) == "0x008aeeda4d805471df9b2a5b0f38a0c3bcba786b"
+
+
+def test_a_seed_is_a_wallet_too() -> None:
+    """Golden: the address of the first account of world 7, on any machine."""
+    key = PrivateKey(secret(Dice(7), "chain/hot"))
+    assert evm.address_of(key) == "0x0e1582f21c5c5fe1d42481d60ce8a7263581df93"
+    assert secret(Dice(7), "chain/hot") != secret(Dice(7), "chain/cold")
+    assert secret(Dice(7), "chain/hot") != secret(Dice(8), "chain/hot")
 
 
 # --- what an EVM signer does and refuses ---------------------------------------------------------

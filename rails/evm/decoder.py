@@ -48,10 +48,9 @@ from rails.jsonrpc import (
 
 SECOND = 1_000_000_000
 
-# The beginning of what a node says, and what it means. (geth's txpool and core errors.)
+# The beginning of what a node says, in small letters, and what it means: geth's, then anvil's.
 REJECTIONS: Sequence[tuple[str, str]] = (
     ("already known", "already_known"),
-    ("ALREADY_EXISTS", "already_known"),
     ("nonce too low", "nonce_too_low"),
     ("replacement transaction underpriced", "underpriced"),
     ("transaction underpriced", "underpriced"),
@@ -64,6 +63,8 @@ REJECTIONS: Sequence[tuple[str, str]] = (
     ("transaction type not supported", "invalid"),
     ("invalid transaction v, r, s values", "invalid"),
     ("rlp:", "invalid"),
+    ("transaction already imported", "already_known"),
+    ("failed to decode transaction", "invalid"),
 )
 
 
@@ -202,7 +203,7 @@ def _broadcast(frame: Frame, about: BroadcastTransaction) -> list[Event]:
             raise Unreadable(f"the node took {told!r} for {about.tx_hash}")
         return [_told(frame, "a", about.tx_hash, known=True)]
     for beginning, code in REJECTIONS:
-        if told.message.startswith(beginning):
+        if told.message.lower().startswith(beginning):
             return [
                 TransactionRejected(
                     received_at=frame.received_at,
