@@ -37,11 +37,14 @@ def returned(entry: Entry, reason: str, at: datetime, company: str) -> bytes:
     return _file(entry, addenda, "PPD", entry.amount, at, company)
 
 
-def dishonoured(entry: Entry, reason: str, first: str, at: datetime, company: str) -> bytes:
-    """A return that was not in order and is undone: it names the return's own trace and reason."""
+def dishonoured(
+    entry: Entry, reason: str, undone: tuple[str, str], at: datetime, company: str
+) -> bytes:
+    """A return that was not in order is undone: `undone` is its own trace and its reason."""
+    trace, first = undone
     addenda = (
         f"799{reason}{entry.trace:<15}{'':6}{entry.routing[:8]:<8}{'':3}"
-        f"{entry.return_trace:<15}{at.timetuple().tm_yday:03d}{first[1:]:<2}{'':21}"
+        f"{trace:<15}{at.timetuple().tm_yday:03d}{first[1:]:<2}{'':21}"
     )
     return _file(entry, addenda, "PPD", entry.amount, at, company)
 
