@@ -44,6 +44,9 @@ BUMP_AFTER_LOOKS = 6
 ATTEMPTS_MAX = 12
 # Above this we wait for the market to calm down: nothing is lost by waiting but time.
 FEE_CAP = 1000 * GWEI
+# For one input and two outputs, in satoshis: twenty a virtual byte at first, five hundred at most.
+BITCOIN_FEE = 20 * 141
+BITCOIN_FEE_CAP = 500 * 141
 PATIENCE = 4
 
 
@@ -57,16 +60,38 @@ def send(state: State, leg: Leg, now: int) -> list[Effect]:
     if account.chain == "evm":
         leg.nonce = chain.next_nonce
         chain.next_nonce += 1
-    state.settlement.batches.setdefault(f"{leg.account} nonce:{leg.nonce}", [leg.payment_id])
-    return [sign(leg, 1, *_first_fee(chain)), _look_again(state, leg, now)]
+    return [*_sign_first(state, leg), _look_again(state, leg, now)]
 
 
-def _first_fee(chain: Chain) -> tuple[int, int]:
-    base = max((head.base_fee for head in chain.heads.values()), default=10 * GWEI)
+def _sign_first(state: State, leg: Leg) -> list[Effect]:
+    """Have the first attempt signed.
+
+    Where the wallet chooses what to spend, one payment after the other: two that are not signed yet
+    might be given the same outpoints.
+    """
+    if state.accounts[leg.account].chain == "bitcoin":
+        for other in _under_way(state, leg.account):
+            if not other.attempts and other is not leg:
+                return []
+    return [sign(state, leg, 1, *_first_fee(state, leg))]
+
+
+def _under_way(state: State, account: str) -> list[Leg]:
+    """The account's payments that were sent and are not over, the oldest first."""
+    settlement = state.settlement
+    legs = [settlement.legs[name] for name in settlement.open_legs]
+    return [leg for leg in legs if leg.account == account and leg.status in MOVING]
+
+
+def _first_fee(state: State, leg: Leg) -> tuple[int, int]:
+    if state.accounts[leg.account].chain == "bitcoin":
+        return BITCOIN_FEE, 0
+    heads = of(state, leg.account).heads.values()
+    base = max((head.base_fee for head in heads), default=10 * GWEI)
     return FEE_HEADROOM * base + TIP, TIP
 
 
-def sign(leg: Leg, attempt: int, fee_max: int, tip_max: int) -> SignTransaction:
+def sign(state: State, leg: Leg, attempt: int, fee_max: int, tip_max: int) -> SignTransaction:
     """What the signer is asked: the same for the same attempt, so the same bytes come back."""
     return SignTransaction(
         account=leg.account,
@@ -79,7 +104,13 @@ def sign(leg: Leg, attempt: int, fee_max: int, tip_max: int) -> SignTransaction:
         fee_max=fee_max,
         tip_max=tip_max,
         spends=leg.spends,
+        avoid=_avoided(state, leg) if not leg.spends else (),
     )
+
+
+def _avoided(state: State, leg: Leg) -> tuple[str, ...]:
+    under_way = _under_way(state, leg.account)
+    return tuple(point for other in under_way if other is not leg for point in other.spends)
 
 
 def on_signed(state: State, event: TransactionSigned) -> list[Effect]:
@@ -115,9 +146,10 @@ def _broadcast(leg: Leg, attempt: Attempt) -> BroadcastTransaction:
 
 
 def on_refused(state: State, event: SigningRefused) -> list[Effect]:
-    """Nothing was signed: the payment waits, and somebody looks."""
+    """Nothing was signed: the payment waits, is asked for again, and somebody looks."""
+    count(state, f"signing_refused/{event.account}")
     text = f"{event.payment_id}: not signed: {event.reason}"
-    return [RaiseAlert(severity="critical", subject=event.account, text=text)]
+    return [RaiseAlert(severity="warning", subject=event.account, text=text)]
 
 
 def on_rejected(state: State, event: TransactionRejected) -> list[Effect]:
@@ -144,8 +176,7 @@ def on_alarm(state: State, leg: Leg, now: int) -> list[Effect]:
     """Ask both nodes; hand the bytes in again; pay more if it takes long."""
     effects = [_look_again(state, leg, now)]
     if not leg.attempts:
-        chain = of(state, leg.account)
-        return [sign(leg, 1, *_first_fee(chain)), *effects]
+        return [*_sign_first(state, leg), *effects]
     leg.queries += 1
     scheme = state.settlement.schemes[leg.scheme]
     if now >= leg.due_at:
@@ -182,14 +213,15 @@ def _ask_nonce(state: State, leg: Leg) -> list[Effect]:
 def _bump(state: State, leg: Leg, now: int) -> list[Effect]:
     """A new attempt under the same nonce, a good tenth dearer on both caps."""
     last = leg.attempts[-1]
-    base_max, _ = _first_fee(of(state, leg.account))
+    base_max, _ = _first_fee(state, leg)
     fee = max(_dearer(last.fee_max), base_max)
-    if last.number >= ATTEMPTS_MAX or fee > FEE_CAP:
+    cap = BITCOIN_FEE_CAP if state.accounts[leg.account].chain == "bitcoin" else FEE_CAP
+    if last.number >= ATTEMPTS_MAX or fee > cap:
         count(state, f"fee_cap_reached/{leg.account}")
         return []
     tip = _dearer(last.tip_max)
     count(state, f"fee_bumps/{leg.account}")
-    return [sign(leg, last.number + 1, fee, tip)]
+    return [sign(state, leg, last.number + 1, fee, tip)]
 
 
 def _dearer(fee: int) -> int:
@@ -197,7 +229,12 @@ def _dearer(fee: int) -> int:
 
 
 def _is_outbid(state: State, leg: Leg) -> bool:
-    """Whether the last attempt pays too little for the newest block that we know of."""
+    """Whether the last attempt pays too little for the newest block that we know of.
+
+    Where no node tells what a block asks for, waiting long is the only sign of it.
+    """
+    if state.accounts[leg.account].chain == "bitcoin":
+        return True
     base = max((head.base_fee for head in of(state, leg.account).heads.values()), default=0)
     return leg.attempts[-1].fee_max < base + leg.attempts[-1].tip_max
 
@@ -277,7 +314,7 @@ def on_nonce(state: State, event: NonceReported) -> list[Effect]:
 def after_restart(state: State, leg: Leg, now: int) -> list[Effect]:
     """What was signed is handed in again, byte for byte; what was not is signed again."""
     if not leg.attempts:
-        return [sign(leg, 1, *_first_fee(of(state, leg.account)))]
+        return _sign_first(state, leg)
     return [_broadcast(leg, leg.attempts[-1]), *_ask(state, leg)]
 
 
@@ -346,6 +383,7 @@ def on_block(state: State, account: Account, event: BlockReported) -> list[Effec
     if chain.disagreed_at:
         chain.disagreed_at = 0
         close_item(state, account.name, "the nodes agree again", event.frame)
+    chain.read, chain.read_hash = chain.agreed, chain.agreed_hash
     chain.agreed, chain.agreed_hash = event.number, event.block_hash
     chain.agreed_at = event.received_at
     return _end_round(account, chain)
@@ -361,6 +399,7 @@ def _end_round(account: Account, chain: Chain) -> list[Effect]:
             source=account.sources[0],
             after=max(0, after),
             through=max(1, chain.agreed),
+            after_hash=chain.read_hash if after == chain.read else "",
         )
     ]
 

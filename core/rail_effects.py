@@ -69,7 +69,9 @@ class SignTransaction(Wish, frozen=True, kw_only=True, gc=False):
     """Ask the signer for the bytes of one attempt at a payment.
 
     `asset` names what moves: the chain's own coin or a token. `spends` are the outpoints to consume
-    where the chain has such, with `change` going back to us.
+    where the chain has such, with `change` going back to us; where none are named yet, the wallet
+    chooses them, and none of those to `avoid`: other payments of ours spend them. On such a chain
+    `fee_max` is the whole fee.
     """
 
     account: str
@@ -83,6 +85,7 @@ class SignTransaction(Wish, frozen=True, kw_only=True, gc=False):
     tip_max: int
     spends: tuple[str, ...] = ()
     change: int = 0
+    avoid: tuple[str, ...] = ()
 
 
 class BroadcastTransaction(Wish, frozen=True, kw_only=True, gc=False):

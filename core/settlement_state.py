@@ -225,13 +225,16 @@ class Head(Struct, frozen=True, gc=False):
 
 
 class Chain(Struct, gc=False):
-    """What we know of a chain through its nodes; `agreed` is final by all of them."""
+    """What we know of a chain through its nodes; `agreed` is final by all of them, `read` was so
+    before."""
 
     account: str
     next_nonce: int = 0
     agreed: int = 0
     agreed_hash: str = ""
     agreed_at: int = 0
+    read: int = 0
+    read_hash: str = ""
     asked_block: int = 0
     asked_hash: str = ""
     heads: dict[str, Head] = field(default_factory=dict)

@@ -9,6 +9,14 @@ from core.events import Event
 from core.rail_effects import SignTransaction
 from core.rail_events import SigningRefused
 from rails import custodian
+from rails.bitcoin.address import p2wpkh_address, script_of
+from rails.bitcoin.dialect import dialect as bitcoin_dialect
+from rails.bitcoin.funding import NoFunds, funded
+from rails.bitcoin.signing import BitcoinSigner
+from rails.bitcoin.signing import refused as bitcoin_refused
+from rails.bitcoin.simulated import Holder as BitcoinHolder
+from rails.bitcoin.simulated import SimulatedNodes as BitcoinNodes
+from rails.bitcoin.wallet import Wallet as BitcoinWallet
 from rails.custodian import signing, webhooks
 from rails.custodian.simulated import SimulatedCustodian
 from rails.dialect import Dialect, Request
@@ -18,6 +26,7 @@ from rails.evm.simulated import Holder, SimulatedNodes
 from rails.evm.wallet import Wallet
 from rails.keys import PrivateKey
 from scenarios.rails import RailSpec
+from sim.bitcoin import Bitcoin
 from sim.chain import Chain
 from sim.dice import Dice
 from sim.faults import Fault, Faults
@@ -36,6 +45,7 @@ GAS = {
     "BTC": ("BTC", Decimal("0.00002")),
 }
 CHAIN_ID = 1
+OUTPOINTS = 12
 TOKENS = {"USDC": "0x" + "a0" * 20}
 STRANGE_TOKEN = "0x" + "5a" * 20
 
@@ -164,6 +174,60 @@ def _evm(
     )
 
 
+def _bitcoin(
+    spec: RailSpec,
+    wire: Wire,
+    places: Places,
+    opening: dict[str, Decimal],
+    customers: Sequence[str],
+) -> Made:
+    """One key pays, from several outpoints; each customer has an address to receive at."""
+    key = PrivateKey(_secret(places.dice, f"key/{spec.name}"))
+    addresses = {
+        p2wpkh_address(
+            PrivateKey(_secret(places.dice, f"deposit/{spec.name}/{name}")).public(compressed=True)
+        ): name
+        for name in customers
+    }
+    wallet = BitcoinWallet(
+        spec.account, p2wpkh_address(key.public(compressed=True)), deposits=tuple(addresses)
+    )
+    chain = Bitcoin(spec.name, places.world, places.dice)
+    scripts = {address: script_of(address) for address in wallet.addresses}
+    nodes = BitcoinNodes(
+        spec.name,
+        chain,
+        BitcoinHolder(spec.account, scripts),
+        places.faults,
+        places.truth,
+        places.payments,
+        places.dice.stream(f"keeper/{spec.name}"),
+    )
+    satoshis = int(opening["BTC"].scaleb(8))
+    part = satoshis // OUTPOINTS
+    nodes.open(*[part] * (OUTPOINTS - 1), satoshis - part * (OUTPOINTS - 1))
+    signer = BitcoinSigner({spec.account: wallet}, {spec.account: key})
+
+    def sign(effect: SignTransaction, now: int) -> Event:
+        final = chain.final(now)
+        unspent = chain.unspent(scripts[wallet.address], final, now)
+        points = [f"{txid}:{vout}:{worth}" for (txid, vout), worth in unspent]
+        try:
+            return signer.sign(funded(effect, points), now)
+        except NoFunds as error:
+            return bitcoin_refused(effect, now, str(error))
+
+    return Made(
+        nodes,
+        bitcoin_dialect(spec.name, {spec.account: wallet}),
+        lambda asked: b"scantxoutset" in asked.body,
+        addresses=addresses,
+        chain="bitcoin",
+        sources=("a", "b"),
+        sign=sign,
+    )
+
+
 def _secret(dice: Dice, name: str) -> bytes:
     """A key for simulation, from the seed: it guards nothing."""
     stream = dice.stream(name)
@@ -201,4 +265,9 @@ def _bank(
     )
 
 
-KEEPERS: Mapping[str, Make] = {"bank": _bank, "custodian": _custodian, "evm": _evm}
+KEEPERS: Mapping[str, Make] = {
+    "bank": _bank,
+    "bitcoin": _bitcoin,
+    "custodian": _custodian,
+    "evm": _evm,
+}

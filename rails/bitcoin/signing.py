@@ -56,11 +56,11 @@ class BitcoinSigner:
         """The signed transaction, or the reason why there is none."""
         wallet, key = self.wallets.get(effect.account), self.keys.get(effect.account)
         if wallet is None or key is None:
-            return _refused(effect, now, f"no key for {effect.account!r}")
+            return refused(effect, now, f"no key for {effect.account!r}")
         try:
             unsigned = self._unsigned(effect, wallet, key)
         except (BadAddress, Objection) as error:
-            return _refused(effect, now, str(error))
+            return refused(effect, now, str(error))
         raw = signed(unsigned, key)
         return TransactionSigned(
             received_at=now,
@@ -99,7 +99,7 @@ class Objection(ValueError):
     """Why a transaction must not be signed."""
 
 
-def _refused(effect: SignTransaction, now: int, reason: str) -> SigningRefused:
+def refused(effect: SignTransaction, now: int, reason: str) -> SigningRefused:
     return SigningRefused(
         received_at=now,
         account=effect.account,
