@@ -86,11 +86,18 @@ def instruction(leg: Leg) -> SendPayment:
         beneficiary=leg.beneficiary,
         beneficiary_name=leg.beneficiary_name,
         memo=leg.memo,
+        sent_at=leg.sent_at,
+        settles_at=leg.settles_at,
     )
 
 
 def query(leg: Leg) -> QueryPayment:
-    return QueryPayment(account=leg.account, scheme=leg.scheme, payment_id=leg.payment_id)
+    return QueryPayment(
+        account=leg.account,
+        scheme=leg.scheme,
+        payment_id=leg.payment_id,
+        sent_at=leg.sent_at,
+    )
 
 
 def _set_times(leg: Leg, times: schedule.Times) -> None:

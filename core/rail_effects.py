@@ -11,7 +11,11 @@ from core.wish import Wish
 
 
 class SendPayment(Wish, frozen=True, kw_only=True, gc=False):
-    """Instruct a bank or a custodian: a credit to the beneficiary, or a debit pulled from it."""
+    """Instruct a bank or a custodian: a credit to the beneficiary, or a debit pulled from it.
+
+    `sent_at` is when it was sent first and `settles_at` when it is to settle: a file bears both,
+    and one that is built again must be the same bytes.
+    """
 
     account: str
     scheme: str
@@ -22,24 +26,34 @@ class SendPayment(Wish, frozen=True, kw_only=True, gc=False):
     beneficiary: str
     beneficiary_name: str = ""
     memo: str = ""
+    sent_at: int = 0
+    settles_at: int = 0
 
 
 class QueryPayment(Wish, frozen=True, kw_only=True, gc=False):
-    """Ask what became of a payment."""
+    """Ask what became of a payment that was sent first at `sent_at`."""
 
     account: str
     scheme: str
     payment_id: str
+    sent_at: int = 0
 
 
 class RecallPayment(Wish, frozen=True, kw_only=True, gc=False):
-    """Ask back a credit that was sent (camt.056, a NACHA reversal)."""
+    """Ask back a payment that was sent first at `sent_at`: a camt.056, or a NACHA reversal, which
+    says once more from whom to whom it went."""
 
     account: str
     scheme: str
     payment_id: str
     amount: int
     code: str
+    kind: LegKind = "out"
+    asset: str = ""
+    beneficiary: str = ""
+    beneficiary_name: str = ""
+    sent_at: int = 0
+    asked_at: int = 0
 
 
 class AnswerRecall(Wish, frozen=True, kw_only=True, gc=False):
@@ -48,6 +62,7 @@ class AnswerRecall(Wish, frozen=True, kw_only=True, gc=False):
     account: str
     recall_id: str
     code: str
+    answered_at: int = 0
 
 
 class SignTransaction(Wish, frozen=True, kw_only=True, gc=False):

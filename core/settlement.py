@@ -166,7 +166,14 @@ def _on_recalled(state: State, event: RecallReported) -> list[Effect]:
         return []
     recalls[key] = event.code
     count(state, f"recalls_received/{event.account}")
-    return [AnswerRecall(account=event.account, recall_id=event.recall_id, code="CUST")]
+    return [
+        AnswerRecall(
+            account=event.account,
+            recall_id=event.recall_id,
+            code="CUST",
+            answered_at=event.received_at,
+        )
+    ]
 
 
 # --- what time, a read to the end and a restart bring --------------------------------------------

@@ -422,7 +422,7 @@ def test_a_return_is_dishonoured_and_the_payment_stands() -> None:
     made.run(80 * DAY)
     returned, undone = made.of(ReturnReported)
     assert undone.dishonours
-    assert undone.dishonours == returned.return_id
+    assert undone.dishonours == returned.return_id != undone.return_id
     assert undone.code == "R69"
     assert amounts(made) == [9900, -9900, 9900]
     assert lines(made)[2].reversal

@@ -1,6 +1,7 @@
 """The connector: performs effects at one venue or rail and tells what came back, as frames.
 
-It decides nothing: no retry, no back-fill, no dedup. Its transport is a wire (simulated) or sockets
+It decides nothing: no retry, no back-fill, no dedup. What a dialect cannot say is told as an answer
+that never came, with the reason. Its transport is a wire (simulated) or sockets
 (live); what it hears goes through one door, `tell`. A request is whatever the dialect makes of an
 effect and the transport can send.
 """
@@ -69,7 +70,12 @@ class Connector(Generic[R]):
         def answered(status: int, body: bytes) -> None:
             self._frame("rest", body, status=status, about=effect, asked_at=sent)
 
-        self._transport.send(self._request(effect), answered)
+        try:
+            request = self._request(effect)
+        except ValueError as error:
+            answered(0, f"not sent: {error}".encode())
+        else:
+            self._transport.send(request, answered)
 
     def drop_copy(self, body: bytes) -> None:
         """A message came on the drop copy."""

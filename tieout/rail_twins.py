@@ -34,6 +34,7 @@ from sim.payments import Payments
 from sim.truth import Truth
 from sim.wire import Wire
 from sim.world import World
+from tieout import banks
 
 SECOND = 1_000_000_000
 # Units of every asset that settlement keeps: 10 ** -decimals of one.
@@ -237,4 +238,36 @@ def _address(dice: Dice, name: str) -> str:
     return address_of(PrivateKey(_secret(dice, f"deposit/{name}")))
 
 
-KEEPERS: Mapping[str, Make] = {"custodian": _custodian, "evm": _evm, "bitcoin": _bitcoin}
+def _bank(
+    spec: RailSpec,
+    wire: Wire,
+    places: Places,
+    opening: dict[str, Decimal],
+    customers: Sequence[str],
+) -> Made:
+    """Each customer has a number to be paid at; outsiders pay to them."""
+    made = banks.branch(
+        spec.name,
+        spec.account,
+        opening[banks.PLACES[spec.name].ours.asset],
+        customers,
+        wire,
+        places,
+        every_ns=int(spec.outsiders_every_s * SECOND),
+        amount_max=spec.outsiders_amount_max,
+    )
+    return Made(
+        made.keeper,
+        made.dialect,
+        lambda asked: asked.path in made.keeper.statements,
+        addresses=made.addresses,
+        begin=made.outsiders.start,
+    )
+
+
+KEEPERS: Mapping[str, Make] = {
+    "bank": _bank,
+    "bitcoin": _bitcoin,
+    "custodian": _custodian,
+    "evm": _evm,
+}

@@ -6,7 +6,7 @@ ACH, where the operator compares files and not their entries.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from rails.bank import flat, rules, words
@@ -40,7 +40,6 @@ class Order:
     line: Line | None = None
     doomed: str = ""
     drawn: bool = False
-    returns: int = 0
 
     @property
     def signed(self) -> Decimal:
@@ -59,6 +58,7 @@ class Clearing:
     orders: dict[str, Order] = field(default_factory=dict)
     _files: dict[str, tuple[bytes, Answer]] = field(default_factory=dict)
     _due: dict[tuple[str, int], list[Order]] = field(default_factory=dict)
+    _traces: int = 0
 
     # --- at the door -----------------------------------------------------------------------------
 
@@ -111,7 +111,7 @@ class Clearing:
             if office.dice.chance(1, 2):
                 return self._reject(order)
         self._schedule(order, rules.settles(rule, office.hours, office.world.now, told.wanted))
-        return _status(told, "ACCP")
+        return _status(told, "ACCP", reference=told.trace)
 
     def _refusal(self, told: Instruction, rule: Rule) -> str:
         """Why it is not taken, as a code; "" if it is."""
@@ -193,7 +193,7 @@ class Clearing:
         told = order.told
         return Part(
             amount=order.signed,
-            end_to_end_id=told.payment_id,
+            end_to_end_id=told.individual or told.payment_id,
             trace=told.trace,
             uetr=told.uetr,
             text=told.text,
@@ -269,11 +269,10 @@ class Clearing:
     def _return(self, order: Order, code: str) -> None:
         """The money goes back the way it came, under its own id and with its reason."""
         office = self.office
-        order.returns += 1
         order.payment.returned_at = office.world.now
         order.payment.returned = office.units(order.signed)
         nacha = order.told.message_kind == "NACHA"
-        return_id = f"{flat.BANK[:8]}{order.returns:07d}" if nacha else office.next_id("R")
+        return_id = self._trace() if nacha else office.next_id("R")
         if nacha:
             entry = self._entry(order, return_id, "21" if order.signed < 0 else "26")
             at = office.hours.local(office.world.now)
@@ -296,11 +295,12 @@ class Clearing:
     def _dishonour(self, order: Order, line: Line, code: str, return_id: str) -> None:
         """The return was not in order: it is undone, and the payment stands as it stood."""
         office = self.office
-        entry = self._entry(order, return_id, "26" if order.signed < 0 else "21")
+        entry = self._entry(order, self._trace(), "26" if order.signed < 0 else "21")
         at = office.hours.local(office.world.now)
-        self._say(order, flat.dishonoured(entry, "R69", code, at, office.head.owner))
-        part = line.parts[0]
-        office.book(-line.amount, "reversal", line.family, (_turned(part),))
+        undone = return_id, code
+        self._say(order, flat.dishonoured(entry, "R69", undone, at, office.head.owner))
+        again = replace(_turned(line.parts[0]), reason="")
+        office.book(-line.amount, "reversal", order.rule.family, (again,))
         order.payment.returned_at, order.payment.returned = -1, 0
         if order.payment.settled_at < 0 and not order.rule.confirms:
             assert order.line is not None, "what came back was booked"
@@ -310,15 +310,20 @@ class Clearing:
 
     def _change(self, order: Order) -> None:
         office = self.office
-        entry = self._entry(order, f"{flat.BANK[:8]}{9_000_000 + order.returns:07d}", "21")
+        entry = self._entry(order, self._trace(), "21")
         at = office.hours.local(office.world.now)
         self._say(order, flat.changed(entry, "C01", CORRECTED[9:], at, office.head.owner))
+
+    def _trace(self) -> str:
+        """The number of an entry that the bank passes on to us, given once."""
+        self._traces += 1
+        return f"{flat.FED[:8]}{self._traces:07d}"
 
     def _entry(self, order: Order, return_trace: str, code: str) -> flat.Entry:
         routing, _, account = order.told.peer.partition("/")
         return flat.Entry(
             code,
-            order.told.payment_id,
+            order.told.individual,
             order.told.trace,
             order.told.name,
             routing,
@@ -388,7 +393,7 @@ class Clearing:
             order.told,
             order.code,
             order.reason,
-            reference=order.line.reference if order.line else "",
+            reference=order.line.reference if order.line else order.told.trace,
             charge=self.office.exact(order.payment.fee),
             at=order.payment.settled_at if settled else 0,
         )
@@ -432,14 +437,4 @@ def _status(told: Instruction, code: str, reason: str = "", **more: object) -> S
 
 def _turned(part: Part) -> Part:
     """The same, the other way round."""
-    return Part(
-        -part.amount,
-        part.end_to_end_id,
-        part.trace,
-        part.uetr,
-        "",
-        part.text,
-        part.name,
-        part.peer,
-        part.reason,
-    )
+    return replace(part, amount=-part.amount, address="")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from rails.bank.ledger import Closed, Line
+from rails.bank.ledger import Closed, Line, Part
 
 BANK = "091000019"  # ours, eight digits and the check digit
 FED = "091000010"
@@ -37,11 +37,14 @@ def returned(entry: Entry, reason: str, at: datetime, company: str) -> bytes:
     return _file(entry, addenda, "PPD", entry.amount, at, company)
 
 
-def dishonoured(entry: Entry, reason: str, first: str, at: datetime, company: str) -> bytes:
-    """A return that was not in order and is undone: it names the return's own trace and reason."""
+def dishonoured(
+    entry: Entry, reason: str, undone: tuple[str, str], at: datetime, company: str
+) -> bytes:
+    """A return that was not in order is undone: `undone` is its own trace and its reason."""
+    trace, first = undone
     addenda = (
         f"799{reason}{entry.trace:<15}{'':6}{entry.routing[:8]:<8}{'':3}"
-        f"{entry.return_trace:<15}{at.timetuple().tm_yday:03d}{first[1:]:<2}{'':21}"
+        f"{trace:<15}{at.timetuple().tm_yday:03d}{first[1:]:<2}{'':21}"
     )
     return _file(entry, addenda, "PPD", entry.amount, at, company)
 
@@ -78,14 +81,9 @@ def _file(
 
 # --- BAI2 ----------------------------------------------------------------------------------------
 
-# Credit, debit, by what the line is.
-TYPES = {
-    "PMNT/ICDT/ESCT": ("142", "455"),
-    "PMNT/ICDT/XBCT": ("195", "495"),
-    "PMNT/RCDT/RRTN": ("257", "557"),
-    "PMNT/RDDT/UPDD": ("257", "557"),
-    "ACMT/MDOP/CHRG": ("399", "698"),
-}
+# Credit, debit, by what the line is; a wire is told from an ACH entry by its family.
+TYPES = {"return": ("257", "557"), "reversal": ("258", "558"), "fee": ("399", "698")}
+WIRE, ACH = ("195", "495"), ("142", "455")
 
 
 def bai2(number: str, currency: str, day: Closed, at: datetime) -> bytes:
@@ -109,17 +107,21 @@ def _signed(amount: Decimal) -> str:
 
 
 def _detail(line: Line) -> list[str]:
-    """A transaction; its text runs on in a continuation, for it may be long."""
-    credit, debit = TYPES.get(line.family, ("399", "699"))
+    """A transaction; what is said of it runs on in continuations."""
+    wired = line.family.endswith("XBCT")
+    credit, debit = TYPES.get(line.kind, WIRE if wired else ACH)
     code = debit if line.amount < 0 else credit
     lone = line.parts[0] if line.told_parts and len(line.parts) == 1 else None
-    customer = lone.end_to_end_id if lone else line.batch
-    record = (
-        f"16,{code},{cents(line.amount)},V,{line.value_day:%y%m%d},,{line.reference},{customer},"
-    )
-    texts = [part.text for part in line.parts if part.text] if line.told_parts else []
-    if line.kind == "reversal":
-        texts.insert(0, "REVERSAL")
+    customer = (lone.trace or lone.end_to_end_id) if lone else line.batch
+    dated = f"V,{line.value_day:%y%m%d},"
+    record = f"16,{code},{cents(line.amount)},{dated},{line.reference},{customer},"
+    texts = [text for part in line.parts for text in _texts(part)] if line.told_parts else []
     if not texts:
         return [f"{record}/"]
     return [record + texts[0], *(f"88,{text}" for text in texts[1:])]
+
+
+def _texts(part: Part) -> list[str]:
+    """References with their labels; a comma would begin another field."""
+    told = (("EREF", part.end_to_end_id), ("CREF", part.address), ("REMI", part.text))
+    return [f"{label}:{text.replace(',', ' ')}" for label, text in told if text]

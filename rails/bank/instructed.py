@@ -33,6 +33,7 @@ class Instruction:
     text: str = ""
     uetr: str = ""
     trace: str = ""
+    individual: str = ""
     wanted: date | None = None
     reverses: bool = False
 
@@ -235,14 +236,13 @@ def _entry(record: str, batch: str, file_id: str) -> Instruction:
         peer=f"{record[3:12]}/{record[12:29].strip()}",
         name=record[54:76].strip(),
         trace=record[79:94],
+        individual=record[39:54].strip(),
         wanted=date(2000 + int(effective[:2]), int(effective[2:4]), int(effective[4:])),
         reverses=batch[53:63].strip() == "REVERSAL",
     )
 
 
 def _named(entry: Instruction, text: str) -> Instruction:
-    """A payment's whole id does not fit its entry's fifteen characters; the addenda has it."""
-    whole = text.split()[0] if text else ""
-    if not whole.startswith(entry.payment_id) or not whole:
-        return entry
-    return replace(entry, payment_id=whole, text=text)
+    """An id may not fit its entry's fifteen characters; the addenda begins with the whole of it."""
+    whole, _, rest = text.partition(" ")
+    return replace(entry, payment_id=whole or entry.payment_id, text=rest.strip())
