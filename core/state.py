@@ -81,7 +81,6 @@ class Order(Struct, gc=False):
     filled: int = 0
     reason: str = ""
     told_filled: int = 0
-    told_terminal: str = ""
     cancel_wanted: bool = False
 
 
