@@ -27,10 +27,18 @@ from core.money import (
     InexactAmount,
     rescale,
 )
-from core.state import Account, Entry, Listing, Orphan, Posting, Progress, State, Terms
+from core.state import Account, Entry, Listing, Move, Orphan, Posting, Progress, State, Terms
 
 Booked = Literal[
-    "booked", "with_fill", "late_fee", "inexact", "echo", "conflict", "unlisted", "unreadable"
+    "booked",
+    "with_fill",
+    "late_fee",
+    "inexact",
+    "echo",
+    "other_fee",
+    "conflict",
+    "unlisted",
+    "unreadable",
 ]
 
 # In a remembered fill of a contract that was restated: whose contracts it counts.
@@ -41,6 +49,7 @@ UNBOOKABLE = (InexactAmount, ZeroDivisionError)
 
 RECENT_MAX = 256
 RECENT_KEPT = 128
+MOVES_KEPT = 64
 # An entry this much older than a statement is within it, whatever its sequence.
 SEQUENCE_SLACK_NS = 5_000_000_000
 
@@ -63,7 +72,9 @@ def book_fill(state: State, account: Account, event: FillReported, strategy: str
     if known is not None:
         if event.fee and _same(known, content) and _is_feeless(known):
             return _book_late_fee(state, account, event, strategy, key, content)
-        return "echo" if _same(known, content) else "conflict"
+        if _same(known, content):
+            return "echo"
+        return "other_fee" if _same_but_fee(known, content) else "conflict"
     lines = fill_postings(state, account, listing, event, strategy, multiplier)
     account.seen[key] = content
     whole = _post_contracts(state, listing, lines, multiplier, event)
@@ -77,8 +88,16 @@ def _book_late_fee(
     account.seen[key] = content
     prefix = f"{strategy}/{account.name}/{event.instrument}"
     line = _cash(account, prefix, "fee", event.fee_asset, -event.fee)
+    _note_fee_asset(account, account.listings[event.instrument], event.fee_asset)
     post(state, [line], event.occurred_at, event.sequence)
     return "late_fee"
+
+
+def _note_fee_asset(account: Account, listing: Listing, asset: str) -> None:
+    """A fee in a third asset: from now on any order here is taken to spend that asset, too."""
+    traded = (listing.base, listing.quote) if listing.kind == "spot" else (listing.settle,)
+    if asset not in traded:
+        account.fee_assets[asset] = None
 
 
 def attribute(state: State, orphan: Orphan, strategy: str) -> None:
@@ -162,7 +181,10 @@ def book_funding(state: State, account: Account, event: FundingPaid) -> Booked:
     key, content = f"funding:{event.funding_id}:{event.asset}", str(event.amount)
     prefix = f"unattributed/{account.name}/{event.instrument or '-'}"
     line = _cash(account, prefix, "funding", event.asset, event.amount)
-    return _book_once(state, account, key, content, line, event.occurred_at)
+    booked = _book_once(state, account, key, content, line, event.occurred_at)
+    if booked == "booked":
+        _remember_move(account, Move("funding", event.funding_id, event.asset, event.amount))
+    return booked
 
 
 def book_cash(state: State, account: Account, event: CashMoved, strategy: str) -> Booked:
@@ -170,7 +192,15 @@ def book_cash(state: State, account: Account, event: CashMoved, strategy: str) -
     key, content = f"{event.reason}:{event.movement_id}", f"{event.asset} {event.amount}"
     prefix = f"{strategy}/{account.name}/{event.instrument or '-'}"
     line = _cash(account, prefix, event.reason, event.asset, event.amount)
-    return _book_once(state, account, key, content, line, event.occurred_at)
+    booked = _book_once(state, account, key, content, line, event.occurred_at)
+    if booked == "booked" and event.reason != "realised":
+        _remember_move(account, Move(event.reason, event.movement_id, event.asset, event.amount))
+    return booked
+
+
+def _remember_move(account: Account, move: Move) -> None:
+    account.moves.append(move)
+    del account.moves[:-MOVES_KEPT]
 
 
 def book_opening(state: State, account: Account, event: OpeningSet) -> Booked:
@@ -182,11 +212,11 @@ def book_opening(state: State, account: Account, event: OpeningSet) -> Booked:
     return _book_once(state, account, key, str(event.amount), line, event.occurred_at)
 
 
-def book_adjustment(state: State, event: AdjustmentBooked) -> None:
-    """Book an operator's repair."""
-    drift = state.breaks.get(event.holding)
-    # On a quiet account the venue's as-of stands still: the repair belongs to the break's own.
-    at_ns = drift.reading.hi if drift is not None else event.received_at
+def book_adjustment(state: State, event: AdjustmentBooked, at_ns: int) -> None:
+    """Book an operator's repair at the as-of of what it repairs.
+
+    On a quiet account the venue's as-of stands still: a repair of today would never be within it.
+    """
     figure = f"adjustment/{event.holding}/{event.author}/{event.approver}"
     post(state, [Posting(event.holding, figure, event.amount)], at_ns, 0)
 
@@ -214,6 +244,10 @@ def _same(known: str, content: str) -> bool:
         content.partition(OF_CONTRACTS)[0].split(),
     )
     return before[:3] == now[:3] and (before[3] == now[3] or NO_FEE in (before[3], now[3]))
+
+
+def _same_but_fee(known: str, content: str) -> bool:
+    return known.split()[:3] == content.split()[:3]
 
 
 def _content(event: FillReported | FillBusted) -> str:
@@ -322,6 +356,7 @@ def fill_postings(
     if event.realised:
         lines.append(_cash(account, prefix, "realised", listing.settle, event.realised))
     if event.fee:
+        _note_fee_asset(account, listing, event.fee_asset)
         lines.append(_cash(account, prefix, "fee", event.fee_asset, -event.fee))
     return lines
 

@@ -21,6 +21,22 @@ OrderReport = Literal[
 ]
 FillCause = Literal["trade", "liquidation", "adl", "settlement", "correction"]
 StatementKind = Literal["balances", "positions"]
+Cause = Literal[
+    "unknown",
+    "missing_fill",
+    "duplicate",
+    "external_trade",
+    "fee",
+    "funding",
+    "transfer",
+    "multiplier",
+    "stale_snapshot",
+    "bust",
+    "liquidation",
+    "mode_change",
+    "conflict",
+    "adjustment",
+]
 
 
 class Fact(Struct, frozen=True, kw_only=True, gc=False, tag=True, omit_defaults=True):
@@ -105,7 +121,10 @@ class OpeningSet(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class AdjustmentBooked(Fact, frozen=True, kw_only=True, gc=False):
-    """An operator repaired a break. Author and approver are two people; no id is used twice."""
+    """An operator repaired a break, which is named by its number, or part of it.
+
+    Author and approver are two people; no id is used twice. `cause` is what they found it to be.
+    """
 
     adjustment_id: str
     holding: str
@@ -113,6 +132,8 @@ class AdjustmentBooked(Fact, frozen=True, kw_only=True, gc=False):
     author: str
     approver: str
     reason: str
+    break_number: int = 0
+    cause: Cause = "adjustment"
 
 
 # --- strategies ----------------------------------------------------------------------------------

@@ -125,7 +125,7 @@ def _restate_late(
     effects = _restate(state, account, listing, frame, now)
     for name in misvalued:
         count(state, f"restated_late/{account.name}")
-        effects += reconcile.conflict(state, account, name, frame, now)
+        effects += reconcile.conflict(state, account, name, frame, now, cause="multiplier")
     return effects
 
 
@@ -149,7 +149,7 @@ def _restate(
             books.post(state, lines, terms.effective_at, 0)
     reconcile.on_posted(state, "multiplier", frame, now)
     for name in inexact:
-        effects += reconcile.conflict(state, account, name, frame, now)
+        effects += reconcile.conflict(state, account, name, frame, now, cause="multiplier")
     return effects
 
 

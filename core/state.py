@@ -13,7 +13,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from core.events import InstrumentKind, Leg, OrderKind, Side, StatementKind
+from core.events import Cause, InstrumentKind, Leg, OrderKind, Side, StatementKind
 
 OrderStatus = Literal[
     "requested",
@@ -26,22 +26,6 @@ OrderStatus = Literal[
     "cancelled",
     "expired",
     "rejected",
-]
-Cause = Literal[
-    "unknown",
-    "missing_fill",
-    "duplicate",
-    "external_trade",
-    "fee",
-    "funding",
-    "transfer",
-    "multiplier",
-    "stale_snapshot",
-    "bust",
-    "liquidation",
-    "mode_change",
-    "conflict",
-    "adjustment",
 ]
 
 
@@ -142,7 +126,8 @@ class Reading(Struct, gc=False):
 class Drift(Struct, gc=False):
     """A difference under suspicion, or an open break once it survived the evidence.
 
-    `size` is the venue's figure less ours, at the reading's own as-of.
+    `size` is the venue's figure less ours, at the reading's own as-of. Owner and proposal go with
+    the cause. Where two tellings contradict there may be no size (0), and only a person ends it.
     """
 
     reading: Reading
@@ -150,10 +135,12 @@ class Drift(Struct, gc=False):
     opened_at: int
     reads: int = 1
     survived: bool = False
+    survived_at: int = 0
     broken_at: int = 0
     number: int = 0
+    contradiction: bool = False
     cause: Cause = "unknown"
-    owner: str = "operations"
+    owner: str = ""
     proposal: str = ""
 
 
@@ -174,8 +161,19 @@ class Resolved(Struct, frozen=True, gc=False):
     broken_at: int
     closed_at: int
     cause: Cause
+    owner: str
+    proposal: str
     resolution: str
     evidence: tuple[int, ...]
+
+
+class Move(Struct, frozen=True, gc=False):
+    """A recent funding settlement or movement of cash: what a difference may look like."""
+
+    kind: str
+    ident: str
+    asset: str
+    amount: int
 
 
 class Backfill(Struct, gc=False):
@@ -217,6 +215,8 @@ class Account(Struct, gc=False):
     working: dict[str, None] = field(default_factory=dict)
     client_ids: dict[str, str] = field(default_factory=dict)
     orphans: dict[str, list[Orphan]] = field(default_factory=dict)
+    moves: list[Move] = field(default_factory=list)
+    fee_assets: dict[str, None] = field(default_factory=dict)
     epoch: int = 0
     streaming: bool = False
     heard_at: int = 0

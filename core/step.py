@@ -8,7 +8,7 @@ type-check.
 from collections.abc import Callable
 from typing import Protocol, TypeVar, assert_never
 
-from core import books, listening, reconcile, restatement, trading
+from core import adjustments, books, listening, reconcile, restatement, trading
 from core.effects import Effect, RaiseAlert, SetAlarm
 from core.events import (
     AccountOpened,
@@ -18,6 +18,7 @@ from core.events import (
     CancelRejected,
     CancelRequested,
     CashMoved,
+    Cause,
     Event,
     FillBusted,
     FillReported,
@@ -42,7 +43,8 @@ from core.events import (
     StreamOpened,
 )
 from core.gate import Gate
-from core.state import Account, Cause, Listing, State, count, holding
+from core.money import ASSET_DECIMALS, show
+from core.state import Account, Listing, State, count, holding
 
 T = TypeVar("T")
 
@@ -122,7 +124,7 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
             books.book_opening(state, state.accounts[event.account], event)
             return []
         case AdjustmentBooked():
-            return _on_adjustment(state, event)
+            return adjustments.on_adjustment(state, event)
         case _:
             assert_never(event)
 
@@ -144,6 +146,8 @@ def _on_fill(state: State, event: FillReported) -> list[Effect]:
     if booked == "late_fee":
         reconcile.on_posted(state, "fee", event.frame, event.received_at)
         return []
+    if booked == "other_fee":
+        return _fee_told_anew(state, account, event)
     if booked not in ("booked", "inexact"):
         return _strange(state, account, event, booked, event.leg)
     cause: Cause = "missing_fill" if order is not None else "external_trade"
@@ -168,8 +172,15 @@ def _on_progress(state: State, event: ProgressReported) -> list[Effect]:
     if booked != "booked":
         return _strange(state, account, event, booked, "net")
     cause: Cause = "missing_fill" if order is not None else "external_trade"
+    cause = "fee" if _only_fees(state) else cause
     reconcile.on_posted(state, cause, event.frame, event.received_at)
     return trading.on_progressed(state, order, event)
+
+
+def _only_fees(state: State) -> bool:
+    """Whether all that this step posted is a fee."""
+    purposes = [line.figure.rsplit("/", 2)[1] for line in state.posted if line.amount]
+    return bool(purposes) and all(purpose == "fee" for purpose in purposes)
 
 
 def _on_bust(state: State, event: FillBusted) -> list[Effect]:
@@ -252,28 +263,22 @@ def _strange(
     return [RaiseAlert(severity="critical", subject=account.name, text=text)]
 
 
+def _fee_told_anew(state: State, account: Account, event: FillReported) -> list[Effect]:
+    """The venue tells a known fill with another fee: which of the two holds, a person says."""
+    name = holding(account.name, event.fee_asset, "cash")
+    fee = show(event.fee, state.decimals.get(event.fee_asset, ASSET_DECIMALS))
+    what = f"the fee of fill {event.fill_id} corrected to {fee} {event.fee_asset}"
+    return reconcile.conflict(
+        state, account, name, event.frame, event.received_at, cause="fee", looks_like=what
+    )
+
+
 def _inexact(state: State, account: Account, event: FillReported | FillBusted) -> list[Effect]:
     """A fill of contracts that were restated since, and that does not come out even."""
     name = holding(account.name, event.instrument, event.leg)
-    return reconcile.conflict(state, account, name, event.frame, event.received_at)
-
-
-def _on_adjustment(state: State, event: AdjustmentBooked) -> list[Effect]:
-    fault = ""
-    if not event.author or not event.approver or event.author == event.approver:
-        fault = "it needs an author and another person's approval"
-    elif event.holding not in state.holdings:
-        fault = "there is no such holding"
-    elif event.adjustment_id in state.adjusted:
-        fault = "its id was used before"
-    if fault:
-        text = f"adjustment {event.adjustment_id} of {event.holding} refused: {fault}"
-        return [RaiseAlert(severity="warning", subject=event.holding, text=text)]
-    state.adjusted[event.adjustment_id] = event.holding
-    books.book_adjustment(state, event)
-    reconcile.settle_conflict(state, event)
-    reconcile.on_posted(state, "adjustment", event.frame, event.received_at)
-    return []
+    return reconcile.conflict(
+        state, account, name, event.frame, event.received_at, cause="multiplier"
+    )
 
 
 # --- how we listen -------------------------------------------------------------------------------

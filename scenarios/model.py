@@ -260,6 +260,21 @@ def _is_figure(path: str) -> bool:
     return path in FIGURES or (leaf not in ("", "*") and f"{branch}.*" in FIGURES)
 
 
+class OperatorSpec(Part):
+    """Two people who repair each break that stood open for `after_s`, by its proposed size."""
+
+    author: Name
+    approver: Name
+    after_s: Seconds = Field(gt=0)
+    reason: str = Field(default="no evidence was found for it", min_length=1)
+
+    @model_validator(mode="after")
+    def _two_people(self) -> "OperatorSpec":
+        if self.author == self.approver:
+            raise ValueError(f"author and approver are both {self.author!r}; two people would do")
+        return self
+
+
 class StormSpec(Part):
     """Faults drawn from the seed instead of listed: which kinds, and how often at most."""
 
@@ -281,6 +296,7 @@ class Scenario(Part):
     strategies: tuple[StrategySpec, ...] = ()
     faults: tuple[FaultSpec, ...] = ()
     storm: StormSpec | None = None
+    operators: tuple[OperatorSpec, ...] = ()
     claims: tuple[ClaimSpec, ...] = ()
     market_gap_ms_max: int = Field(default=100, ge=1)
 

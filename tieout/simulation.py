@@ -11,7 +11,15 @@ from decimal import Context, Decimal, Inexact
 from typing import Protocol
 
 from core.effects import Effect, PlaceOrder, SetAlarm, TellStrategy
-from core.events import AccountOpened, AlarmRang, Event, InstrumentListed, NodeStarted, OpeningSet
+from core.events import (
+    AccountOpened,
+    AdjustmentBooked,
+    AlarmRang,
+    Event,
+    InstrumentListed,
+    NodeStarted,
+    OpeningSet,
+)
 from core.frames import Frame
 from core.gate import BreakGate
 from core.journal import Journal, Store
@@ -25,6 +33,7 @@ from scenarios.model import InstrumentSpec, Scenario, VenueSpec
 from sim.dice import Dice
 from sim.faults import KINDS, UNABLE, Fault, Faults
 from sim.market import MS, Crowd, Trade
+from sim.operators import OpenBreak, Operator
 from sim.oracle import Oracle
 from sim.truth import Fact, Truth
 from sim.wire import Latency, Wire
@@ -45,6 +54,7 @@ SILENCE_NS = 12 * SECOND
 STATEMENT_PERIODS_MAX = 3
 SNAPSHOT_EVERY = 5000
 SHORT_HEAL_NS = 30 * SECOND
+LOOK_NS = SECOND
 
 
 class Crashable(Store, Protocol):
@@ -297,6 +307,10 @@ class Host:
         """What a deployment is told before it begins is durable before anything can go wrong."""
         self._commit(self._life)
         self._may_die = True
+        for spec in self._sim.scenario.operators:
+            after_ns = int(spec.after_s * SECOND)
+            operator = Operator(spec.author, spec.approver, after_ns, spec.reason)
+            self._world.call_in(LOOK_NS, self._look, operator)
 
     def crash(self, down_ns: int) -> None:
         """The process is gone, now; nothing of it runs to an end."""
@@ -428,6 +442,35 @@ class Host:
             if not self.quiet:
                 self.tell(wish)
 
+    # --- operators -------------------------------------------------------------------------------
+
+    def _look(self, operator: Operator) -> None:
+        """People look at what is open, and what they book enters by the one door."""
+        for each in operator.look(self._world.now, self._open_breaks()):
+            self.tell(
+                AdjustmentBooked(
+                    received_at=self._world.now,
+                    adjustment_id=each.adjustment_id,
+                    break_number=each.break_number,
+                    holding=each.holding,
+                    amount=each.amount,
+                    author=each.author,
+                    approver=each.approver,
+                    reason=each.reason,
+                )
+            )
+        self._world.call_in(LOOK_NS, self._look, operator)
+
+    def _open_breaks(self) -> list[OpenBreak]:
+        breaks = self.node.state.breaks if self.node is not None else {}
+        return [
+            OpenBreak(drift.number, name, drift.size, drift.broken_at)
+            for name, drift in breaks.items()
+            if not drift.contradiction
+        ]
+
+    # --- the end ---------------------------------------------------------------------------------
+
     def cancel_all(self) -> None:
         """The world heals and strategies end: what still rests at the venues is taken off there."""
         for site in self._sim.sites:
@@ -529,9 +572,18 @@ class View:
                 return f"{fact.key[0]}:{fact.key[1]}" in account.seen
             case "opening":
                 return f"opening:{fact.key[0]}:{fact.key[1]}" in account.seen
+            case "unlisted":
+                name = f"{fact.account}/{fact.key[0]}/cash"
+                return self._adjusted(name) >= Decimal(fact.key[1])
             case "restated":
                 symbol, number = fact.key
                 return account.listings[symbol].restated >= int(number)
+
+    def _adjusted(self, holding: str) -> Decimal:
+        """What people have booked there, in all."""
+        figures = self._state.figures.items()
+        units = [amount for name, amount in figures if name.startswith(f"adjustment/{holding}/")]
+        return self._scaled(holding, sum(units))
 
     def _scaled(self, holding: str, units: int) -> Decimal:
         decimals = self._decimals.get(holding)

@@ -225,6 +225,10 @@ class SimulatedVenue:
                 asset = self.dice.pick(list(exchange.wallets))
                 exchange.transfer(asset, Decimal(max(1, fault.strength)) / 100)
                 return True
+            case "unlisted_credit":
+                asset = self.dice.pick(list(exchange.wallets))
+                exchange.credit_unlisted(asset, Decimal(max(1, fault.strength)) / 100)
+                return True
             case "key_expired":
                 self.wire.end_key(self.words.farewell)
                 return True
