@@ -7,14 +7,23 @@ force when told: they confirm what was announced, or tell that something was not
 Rule 3. A fill is of the contracts of its own time, whenever it is told (`core.books`).
 """
 
-from core import books, reconcile
+from core import books, positions, reconcile
 from core.effects import Effect, RaiseAlert
 from core.events import InstrumentListed
 from core.listening import ASK_TIMEOUT_NS, arm
-from core.state import Account, Drift, Listing, Posting, State, Terms, count, holding
+from core.state import (
+    UNATTRIBUTED,
+    Account,
+    Drift,
+    Listing,
+    Posting,
+    State,
+    Terms,
+    count,
+    holding,
+)
 
 LEGS = ("net", "long", "short")
-UNATTRIBUTED = "unattributed"
 
 
 def on_told(
@@ -147,6 +156,7 @@ def _restate(
             inexact.append(name)
         else:
             books.post(state, lines, terms.effective_at, 0)
+    effects += positions.tell(state, account.name, listing)
     reconcile.on_posted(state, "multiplier", frame, now)
     for name in inexact:
         effects += reconcile.conflict(state, account, name, frame, now, cause="multiplier")

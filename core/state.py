@@ -29,6 +29,10 @@ OrderStatus = Literal[
 ]
 
 
+# Whose what bears none of our client order ids is.
+UNATTRIBUTED = "unattributed"
+
+
 class Posting(Struct, frozen=True, gc=False):
     """One amount, from a figure into a holding. A memorandum has no holding ("")."""
 

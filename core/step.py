@@ -44,7 +44,7 @@ from core.events import (
 )
 from core.gate import Gate
 from core.money import ASSET_DECIMALS, show
-from core.state import Account, Listing, State, count, holding
+from core.state import UNATTRIBUTED, Account, Listing, State, count, holding
 
 T = TypeVar("T")
 
@@ -135,7 +135,7 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
 def _on_fill(state: State, event: FillReported) -> list[Effect]:
     account = _heard(state, event)
     order = trading.order_of(state, account, event.client_order_id, event.order_id)
-    strategy = order.strategy if order is not None else trading.UNATTRIBUTED
+    strategy = order.strategy if order is not None else UNATTRIBUTED
     if account.tells == "progress":
         count(state, f"fills_as_evidence/{account.name}")
         return []
@@ -164,7 +164,7 @@ def _on_fill(state: State, event: FillReported) -> list[Effect]:
 def _on_progress(state: State, event: ProgressReported) -> list[Effect]:
     account = _heard(state, event)
     order = trading.order_of(state, account, event.client_order_id, event.order_id)
-    strategy = order.strategy if order is not None else trading.UNATTRIBUTED
+    strategy = order.strategy if order is not None else UNATTRIBUTED
     booked = _try(books.book_progress, state, account, event, strategy)
     count(state, f"progress_{booked}/{account.name}")
     if booked == "echo":
@@ -186,7 +186,7 @@ def _only_fees(state: State) -> bool:
 def _on_bust(state: State, event: FillBusted) -> list[Effect]:
     account = _heard(state, event)
     order = trading.order_of(state, account, event.client_order_id, event.order_id)
-    strategy = order.strategy if order is not None else trading.UNATTRIBUTED
+    strategy = order.strategy if order is not None else UNATTRIBUTED
     booked = _try(books.book_bust, state, account, event, strategy)
     count(state, f"busts_{booked}/{account.name}")
     if booked == "echo":
@@ -209,7 +209,7 @@ def _on_funding(state: State, event: FundingPaid) -> list[Effect]:
 def _on_cash(state: State, event: CashMoved) -> list[Effect]:
     account = _heard(state, event)
     order = trading.order_of(state, account, event.client_order_id, event.order_id)
-    strategy = order.strategy if order is not None else trading.UNATTRIBUTED
+    strategy = order.strategy if order is not None else UNATTRIBUTED
     booked = books.book_cash(state, account, event, strategy)
     count(state, f"cash_{booked}/{account.name}")
     cause: Cause = "transfer" if event.reason != "realised" else "missing_fill"

@@ -6,7 +6,7 @@ Rule 3. What remains of an order is derived from its fills; a venue that claims 
 raises the suspicion of a missing fill.
 """
 
-from core import ids, orders
+from core import ids, orders, positions
 from core.books import attribute
 from core.effects import CancelOrder, Effect, PlaceOrder, QueryOrder, TellStrategy
 from core.events import (
@@ -23,9 +23,8 @@ from core.events import (
 from core.gate import Approved, Gate, Refused
 from core.listening import arm, request_backfill
 from core.orders import TERMINAL
-from core.state import Account, Order, OrderStatus, Orphan, State, count
+from core.state import UNATTRIBUTED, Account, Order, OrderStatus, Orphan, State, count
 
-UNATTRIBUTED = "unattributed"
 ANSWER_NS_MAX = 5_000_000_000
 QUERY_NS = 1_000_000_000
 GRACE_NS = 3_000_000_000
@@ -155,7 +154,8 @@ def _placed_as(state: State, account: Account, order: Order) -> list[Effect]:
     for orphan in orphans:
         attribute(state, orphan, order.strategy)
         order.filled += orphan.quantity
-    return _told_by_fills(state, order) if orphans else []
+    moved = sum(orphan.quantity for orphan in orphans)
+    return _told_by_fills(state, order, moved) if orphans else []
 
 
 def _told_status(order: Order, event: OrderReported) -> OrderReport:
@@ -248,7 +248,8 @@ def on_open_orders(state: State, account: Account, event: OpenOrdersReported) ->
 
 
 def after_restart(state: State, now: int) -> list[Effect]:
-    """What was in flight when we died is unknown until the venue tells; strategies hear it all."""
+    """What was in flight when we died is unknown until the venue tells; strategies hear of
+    their working orders, then what they hold."""
     effects: list[Effect] = []
     names = [name for account in state.accounts.values() for name in account.working]
     for order in [state.orders[name] for name in names]:
@@ -258,7 +259,7 @@ def after_restart(state: State, now: int) -> list[Effect]:
             effects += [_query(order), arm(state, f"order/{order.client_order_id}", now + QUERY_NS)]
         elif order.cancel_wanted:
             effects.append(_cancel(order))
-    return effects
+    return effects + positions.tell_all(state)
 
 
 def _adopt(state: State, event: OrderReported) -> Order | None:
@@ -306,7 +307,7 @@ def on_filled(state: State, order: Order | None, quantity: int, *, moves: bool) 
     if order is None:
         return []
     order.filled += quantity
-    return _told_by_fills(state, order) if moves else [_tell(order)]
+    return _told_by_fills(state, order, quantity) if moves else [_tell(order, moved=quantity)]
 
 
 def remember_orphan(state: State, account: Account, event: FillReported) -> list[Effect]:
@@ -334,8 +335,9 @@ def on_progressed(state: State, order: Order | None, event: ProgressReported) ->
     """An order's progress was booked."""
     if order is None:
         return []
-    order.filled = max(order.filled, event.quantity)
-    return _told_by_fills(state, order)
+    moved = max(0, event.quantity - order.filled)
+    order.filled += moved
+    return _told_by_fills(state, order, moved)
 
 
 def _move(state: State, order: Order, told: OrderReport | OrderStatus) -> bool:
@@ -354,12 +356,12 @@ def _list_working(state: State, order: Order) -> None:
         working[order.client_order_id] = None
 
 
-def _told_by_fills(state: State, order: Order) -> list[Effect]:
+def _told_by_fills(state: State, order: Order, moved: int) -> list[Effect]:
     _move(state, order, "filled" if order.filled >= order.quantity else "partially_filled")
-    return [_tell(order)]
+    return [_tell(order, moved=moved)]
 
 
-def _tell(order: Order, reason: str = "") -> Effect:
+def _tell(order: Order, reason: str = "", moved: int = 0) -> Effect:
     return TellStrategy(
         strategy=order.strategy,
         reference=order.reference,
@@ -372,4 +374,5 @@ def _tell(order: Order, reason: str = "") -> Effect:
         filled_quantity=order.filled,
         leg=order.leg,
         reason=reason,
+        moved=moved,
     )

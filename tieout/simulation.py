@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Context, Decimal, Inexact
 from typing import Protocol
 
-from core.effects import Effect, PlaceOrder, SetAlarm, TellStrategy
+from core.effects import Effect, PlaceOrder, SetAlarm, TellPosition, TellStrategy
 from core.events import (
     AccountOpened,
     AdjustmentBooked,
@@ -413,6 +413,10 @@ class Host:
                 strategy = self._strategies.get(effect.strategy)
                 if strategy is not None:
                     self._wish(strategy.on_order(effect, self._world.now))
+            case TellPosition():
+                strategy = self._strategies.get(effect.strategy)
+                if strategy is not None:
+                    self._wish(strategy.on_position(effect, self._world.now))
             case _:
                 if isinstance(effect, PlaceOrder):
                     name = effect.client_order_id
