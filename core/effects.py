@@ -16,7 +16,10 @@ class Wish(Struct, frozen=True, kw_only=True, gc=False, tag=True, omit_defaults=
 
 
 class PlaceOrder(Wish, frozen=True, kw_only=True, gc=False):
-    """Send an order; built from `Approved` only."""
+    """Send an order; built from `Approved` only.
+
+    By our clock the venue may take it until `expires_at` (0: for ever) and must refuse it later.
+    """
 
     account: str
     client_order_id: str
@@ -27,6 +30,7 @@ class PlaceOrder(Wish, frozen=True, kw_only=True, gc=False):
     price: int = 0
     leg: Leg = "net"
     reduce_only: bool = False
+    expires_at: int = 0
 
 
 class CancelOrder(Wish, frozen=True, kw_only=True, gc=False):

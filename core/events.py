@@ -67,7 +67,8 @@ class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
 
     `tells` is "fills" (each with an id) or "progress" (an order's cumulative quantity only).
     `bracketed` venues put no as-of on their statements; `instruments` says that the venue can be
-    asked for an instrument's terms.
+    asked for an instrument's terms. An order's request is refused by the venue once it is older
+    than `request_validity_ns`; the venue has dealt with one that it took within `latency_ns_max`.
     """
 
     account: str
@@ -82,6 +83,8 @@ class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
     hedged: bool = False
     ledger: bool = False
     instruments: bool = False
+    request_validity_ns: int = 5_000_000_000
+    latency_ns_max: int = 1_000_000_000
 
 
 class AssetListed(Fact, frozen=True, kw_only=True, gc=False):

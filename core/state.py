@@ -211,6 +211,8 @@ class Account(Struct, gc=False):
     bracketed: bool
     hedged: bool
     ledger: bool
+    request_validity_ns: int
+    latency_ns_max: int
     instruments: bool = False
     listings: dict[str, Listing] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)

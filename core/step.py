@@ -381,6 +381,8 @@ def _on_account(state: State, event: AccountOpened) -> list[Effect]:
         hedged=event.hedged,
         ledger=event.ledger,
         instruments=event.instruments,
+        request_validity_ns=event.request_validity_ns,
+        latency_ns_max=event.latency_ns_max,
     )
     state.accounts[event.account] = account
     return listening.begin(state, account, event.received_at)

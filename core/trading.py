@@ -27,7 +27,7 @@ from core.state import UNATTRIBUTED, Account, Order, OrderStatus, Orphan, State,
 
 ANSWER_NS_MAX = 5_000_000_000
 QUERY_NS = 1_000_000_000
-GRACE_NS = 3_000_000_000
+GIVEN_UP = "not known to the venue"
 
 
 # --- wishes --------------------------------------------------------------------------------------
@@ -47,6 +47,7 @@ def on_order_requested(state: State, gate: Gate, event: OrderRequested) -> list[
         price=event.price,
         leg=event.leg,
         reduce_only=event.reduce_only,
+        expires_at=_expires_at(state, event),
     )
     order = _new_order(name, event)
     verdict = _ask(gate, state, event, place)
@@ -63,6 +64,12 @@ def on_order_requested(state: State, gate: Gate, event: OrderRequested) -> list[
         _tell(order),
         arm(state, f"order/{name}", event.received_at + ANSWER_NS_MAX),
     ]
+
+
+def _expires_at(state: State, event: OrderRequested) -> int:
+    """Counted from the wish, however long a commit takes: so it is known to whoever recovers."""
+    account = state.accounts.get(event.account)
+    return event.received_at + account.request_validity_ns if account is not None else 0
 
 
 def _ask(gate: Gate, state: State, event: OrderRequested, place: PlaceOrder) -> Approved | Refused:
@@ -195,11 +202,20 @@ def on_order_missing(state: State, account: Account, event: OrderMissing) -> lis
     order = state.orders.get(event.client_order_id)
     if order is None or order.status not in ("unknown", "in_flight"):
         return []
-    if event.asked_at - order.requested_at < GRACE_NS:
+    if event.asked_at - order.requested_at < _grace_ns(account):
         return [arm(state, f"order/{order.client_order_id}", event.received_at + QUERY_NS)]
     _move(state, order, "rejected")
-    order.reason = "not known to the venue"
+    order.reason = GIVEN_UP
     return [_tell(order, order.reason)]
+
+
+def _grace_ns(account: Account) -> int:
+    """How long after the wish its order may still come to life at the venue.
+
+    Its request is good for so long by our clock, which is off from the venue's by an error; what
+    arrived in the last moment is dealt with a little later.
+    """
+    return account.request_validity_ns + account.clock_error_ns + account.latency_ns_max
 
 
 def on_cancel_rejected(state: State, account: Account, event: CancelRejected) -> list[Effect]:

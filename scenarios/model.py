@@ -40,6 +40,7 @@ FIGURES = (
     *("simulated_seconds", "events", "records", "crashes"),
     *("silent_differences", "open_breaks", "open_suspects", "in_flight", "in_doubt"),
     *("unjournaled_effects", "orders_sent_twice", "orders_unwished"),
+    "orders_given_up_alive",
     *(f"differences.{what}" for what in ("holdings", "money", "orders")),
     *(f"drift.{what}" for what in ("injected", "found", "missed", "false_alarms")),
     *(f"drift.seconds_to_find.{what}" for what in ("p50", "p99", "max")),
@@ -103,6 +104,7 @@ class VenueSpec(Part):
     wallets: dict[Name, Annotated[Decimal, Field(decimal_places=ASSET_DECIMALS)]]
     statement_period_ms: int = Field(default=1000, ge=100)
     backfill_period_ms: int = Field(default=30_000, ge=1000)
+    request_validity_ms: int = Field(default=5000, ge=100, le=60_000)
     latency_ms: int = Field(default=12, ge=1)
     latency_ms_p99: int = Field(default=60, ge=1)
     skew_ms: int = 0

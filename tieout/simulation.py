@@ -173,6 +173,8 @@ class Simulation:
                 hedged=twin.dialect.hedged,
                 ledger=twin.dialect.ledger,
                 instruments=twin.dialect.instruments,
+                request_validity_ns=spec.request_validity_ms * MS,
+                latency_ns_max=2 * spec.latency_ms_p99 * MS,
             )
         )
         for instrument in spec.instruments:
@@ -516,7 +518,7 @@ class SimulatedTransport:
 
     def send(self, request: Request, on_answer: Callable[[int, bytes], None]) -> None:
         site = self.site
-        asked = Asked(request.method, request.path, request.params)
+        asked = Asked(request.method, request.path, request.params, request.expires_at)
         kind = site.statement_paths.get(request.path, "")
 
         def handled() -> tuple[int, bytes, bool]:
