@@ -27,7 +27,18 @@ from core.money import (
     InexactAmount,
     rescale,
 )
-from core.state import Account, Entry, Listing, Move, Orphan, Posting, Progress, State, Terms
+from core.state import (
+    Account,
+    Booking,
+    Entry,
+    Listing,
+    Move,
+    Orphan,
+    Posting,
+    Progress,
+    State,
+    Terms,
+)
 
 Booked = Literal[
     "booked",
@@ -50,6 +61,7 @@ UNBOOKABLE = (InexactAmount, ZeroDivisionError)
 RECENT_MAX = 256
 RECENT_KEPT = 128
 MOVES_KEPT = 64
+BOOKINGS_KEPT = 32
 # An entry this much older than a statement is within it, whatever its sequence.
 SEQUENCE_SLACK_NS = 5_000_000_000
 
@@ -77,7 +89,7 @@ def book_fill(state: State, account: Account, event: FillReported, strategy: str
         return "other_fee" if _same_but_fee(known, content) else "conflict"
     lines = fill_postings(state, account, listing, event, strategy, multiplier)
     account.seen[key] = content
-    whole = _post_contracts(state, listing, lines, multiplier, event)
+    whole = _post_contracts(state, account, listing, lines, multiplier, event, strategy)
     return "booked" if whole else "inexact"
 
 
@@ -100,14 +112,22 @@ def _note_fee_asset(account: Account, listing: Listing, asset: str) -> None:
         account.fee_assets[asset] = None
 
 
-def attribute(state: State, orphan: Orphan, strategy: str) -> None:
+def attribute(state: State, account: Account, order_id: str, orphan: Orphan, strategy: str) -> None:
     """Move a booked fill's figures from `unattributed` to its strategy; holdings stay."""
     lines: list[Posting] = []
     for line in orphan.lines:
-        rest = line.figure.partition("/")[2]
         lines.append(Posting("", line.figure, -line.amount))
-        lines.append(Posting("", f"{strategy}/{rest}", line.amount))
+        lines.append(Posting("", _of(strategy, line).figure, line.amount))
     post(state, lines, 0, 0)
+    for booking in account.listings[orphan.instrument].bookings:
+        if booking.event.order_id == order_id:
+            booking.strategy = strategy
+            booking.lines = [_of(strategy, line) for line in booking.lines]
+
+
+def _of(strategy: str, line: Posting) -> Posting:
+    rest = line.figure.partition("/")[2]
+    return Posting(line.holding, f"{strategy}/{rest}", line.amount)
 
 
 def book_bust(state: State, account: Account, event: FillBusted, strategy: str) -> Booked:
@@ -140,7 +160,7 @@ def book_bust(state: State, account: Account, event: FillBusted, strategy: str) 
         account.seen[fill_key] = _content(event)
         post(state, lines + undone, event.occurred_at, event.sequence)
         return "with_fill"
-    whole = _post_contracts(state, listing, undone, multiplier, event)
+    whole = _post_contracts(state, account, listing, undone, multiplier, event, strategy)
     return "booked" if whole else "inexact"
 
 
@@ -271,12 +291,41 @@ def multiplier_at(listing: Listing, moment: int) -> int:
     return listing.at_first
 
 
+def unbook(state: State, listing: Listing, since: int) -> list[Booking]:
+    """Post the reverse of the bookings that happened since then, for they count other contracts."""
+    undone = [each for each in listing.bookings if each.event.occurred_at >= since]
+    for each in undone:
+        listing.bookings.remove(each)
+        lines = [Posting(line.holding, line.figure, -line.amount) for line in each.lines]
+        post(state, lines, each.event.occurred_at, each.event.sequence)
+    return undone
+
+
+def rebook(state: State, account: Account, listing: Listing, booking: Booking) -> bool:
+    """Book it again, in the contracts that are now known to be those of its time."""
+    event = booking.event
+    key = f"{event.instrument}:{listing.listing}:{event.fill_id}:{event.side}"
+    content, _, counted = account.seen[key].partition(OF_CONTRACTS)
+    if isinstance(event, FillReported):
+        multiplier = multiplier_at(listing, event.occurred_at)
+        account.seen[key] = f"{content}{OF_CONTRACTS}{multiplier}"
+    else:
+        multiplier = int(counted or listing.at_first)
+    lines = fill_postings(state, account, listing, event, booking.strategy, multiplier)
+    if isinstance(event, FillBusted):
+        lines = [Posting(line.holding, line.figure, -line.amount) for line in lines]
+    lines = [line for line in lines if not line.holding.endswith("/cash")]
+    return _post_contracts(state, account, listing, lines, multiplier, event, booking.strategy)
+
+
 def _post_contracts(
     state: State,
+    account: Account,
     listing: Listing,
     lines: list[Posting],
     multiplier: int,
     event: FillReported | FillBusted,
+    strategy: str,
 ) -> bool:
     """Post a fill's lines, and what the restatements booked since it happened make of them.
 
@@ -284,6 +333,7 @@ def _post_contracts(
     """
     if not listing.changes:
         post(state, lines, event.occurred_at, event.sequence)
+        _remember_booking(account, listing, Booking(event, strategy, lines))
         return True
     first: list[Posting] = []
     later: list[tuple[int, Posting]] = []
@@ -300,7 +350,17 @@ def _post_contracts(
     post(state, first, event.occurred_at, event.sequence)
     for moment, line in later:
         post(state, [line], moment, 0)
+    if not later:
+        _remember_booking(account, listing, Booking(event, strategy, first))
     return whole
+
+
+def _remember_booking(account: Account, listing: Listing, booking: Booking) -> None:
+    """A change of the contract may be heard of after it: then it is booked anew."""
+    if account.instruments and listing.kind != "spot":
+        booking.lines = [line for line in booking.lines if not line.holding.endswith("/cash")]
+        listing.bookings.append(booking)
+        del listing.bookings[:-BOOKINGS_KEPT]
 
 
 def _counted(listing: Listing, amount: int, multiplier: int, moment: int) -> list[tuple[int, int]]:

@@ -100,6 +100,7 @@ class InstrumentListed(Fact, frozen=True, kw_only=True, gc=False):
     `multiplier` is coins per contract (linear) or quote units per contract (inverse), at the scale
     of a quantity; a spot instrument has 1. `listing` counts re-listings under one symbol. A change
     that is yet to come is told with its time; terms without one are those in force when told.
+    `asked_at` is when we asked for them, 0 where they were pushed.
     """
 
     account: str
@@ -111,6 +112,7 @@ class InstrumentListed(Fact, frozen=True, kw_only=True, gc=False):
     multiplier: int
     listing: int = 1
     effective_at: int = 0
+    asked_at: int = 0
 
 
 class OpeningSet(Fact, frozen=True, kw_only=True, gc=False):

@@ -7,13 +7,16 @@ force when told: they confirm what was announced, or tell that something was not
 Rule 3. A fill is of the contracts of its own time, whenever it is told (`core.books`).
 """
 
+from collections.abc import Sequence
+
 from core import books, positions, reconcile
 from core.effects import Effect, RaiseAlert
 from core.events import InstrumentListed
-from core.listening import ASK_TIMEOUT_NS, arm
+from core.listening import ASK_TIMEOUT_NS, arm, fetch_instruments
 from core.state import (
     UNATTRIBUTED,
     Account,
+    Booking,
     Drift,
     Listing,
     Posting,
@@ -65,12 +68,25 @@ def _on_undated(
             return _restate(state, account, listing, event.frame, now)
         return []
     if event.multiplier == listing.multiplier:
+        if _is_younger(account, listing, event):
+            listing.confirmed_at = max(listing.confirmed_at, event.asked_at)
         return []
-    if now - listing.effective_at < ASK_TIMEOUT_NS:
-        return []  # an answer may have been on its way since before the last change
+    if not _is_younger(account, listing, event):
+        return [] if event.asked_at else fetch_instruments(account)
     since = _since(state, account, listing, event)
-    listing.changes[listing.restated :] = [Terms(event.multiplier, since)]
+    later = [terms for terms in announced if terms.effective_at > now]
+    listing.changes[listing.restated :] = [Terms(event.multiplier, since), *later]
     return _restate_late(state, account, listing, event.frame, now)
+
+
+def _is_younger(account: Account, listing: Listing, event: InstrumentListed) -> bool:
+    """Whether the telling is surely of a time after the last change.
+
+    An answer is where we asked after it; of what was pushed only a while says so.
+    """
+    if event.asked_at:
+        return event.asked_at - account.clock_error_ns > listing.effective_at
+    return event.received_at - listing.effective_at >= ASK_TIMEOUT_NS
 
 
 def _since(state: State, account: Account, listing: Listing, event: InstrumentListed) -> int:
@@ -80,6 +96,7 @@ def _since(state: State, account: Account, listing: Listing, event: InstrumentLi
     changed. Where no leg shows it, the change is taken to follow the last fill that we know.
     """
     shown: list[int] = []
+    first = max(listing.effective_at + 1, listing.confirmed_at)
     moved = [listing.effective_at]
     for name in _legs(state, account, listing):
         drift = state.suspects.get(name) or state.breaks.get(name)
@@ -87,7 +104,7 @@ def _since(state: State, account: Account, listing: Listing, event: InstrumentLi
             shown.append(drift.reading.hi)
         moved += [entry.occurred_at for entry in state.recent.get(name, ())]
     since = min(shown) if shown else max(moved) + 1
-    return max(listing.effective_at + 1, min(since, event.received_at))
+    return max(first, min(since, event.received_at))
 
 
 def _explains(state: State, listing: Listing, drift: Drift, multiplier: int) -> bool:
@@ -120,26 +137,30 @@ def on_due(state: State, account: Account, now: int) -> list[Effect]:
 def _restate_late(
     state: State, account: Account, listing: Listing, frame: int, now: int
 ) -> list[Effect]:
-    """Book a change that is in force already.
+    """Book a change that is in force already: what happened since counts the new contracts.
 
-    Fills of the new contracts that were booked before we knew are counted rightly, but their value
-    was reckoned with the old multiplier: that cannot be mended exactly, and is shown.
+    It is unbooked and booked anew. Of what is no longer remembered the count is right and the value
+    is not: that is shown.
     """
     since = listing.changes[listing.restated].effective_at
-    misvalued = [
+    undone = books.unbook(state, listing, since)
+    forgotten = [
         name
         for name in _legs(state, account, listing)
-        if any(entry.occurred_at >= since for entry in state.recent.get(name, ()))
+        if len(undone) == books.BOOKINGS_KEPT
+        and any(entry.occurred_at >= since for entry in state.recent.get(name, ()))
     ]
-    effects = _restate(state, account, listing, frame, now)
-    for name in misvalued:
-        count(state, f"restated_late/{account.name}")
-        effects += reconcile.conflict(state, account, name, frame, now, cause="multiplier")
-    return effects
+    return _restate(state, account, listing, frame, now, undone, forgotten)
 
 
 def _restate(
-    state: State, account: Account, listing: Listing, frame: int, now: int
+    state: State,
+    account: Account,
+    listing: Listing,
+    frame: int,
+    now: int,
+    undone: Sequence[Booking] = (),
+    wrong: Sequence[str] = (),
 ) -> list[Effect]:
     terms, old = listing.changes[listing.restated], listing.multiplier
     listing.multiplier, listing.effective_at = terms.multiplier, terms.effective_at
@@ -149,16 +170,20 @@ def _restate(
     count(state, f"multiplier_changed/{account.name}")
     text = f"{listing.instrument}: multiplier {old} became {terms.multiplier}"
     effects: list[Effect] = [RaiseAlert(severity="warning", subject=account.name, text=text)]
-    inexact: list[str] = []
+    odd = dict.fromkeys(wrong)
     for name in _legs(state, account, listing):
         lines = _restated(state, name, old, terms)
         if lines is None:
-            inexact.append(name)
+            odd[name] = None
         else:
             books.post(state, lines, terms.effective_at, 0)
+    for booking in undone:
+        if not books.rebook(state, account, listing, booking):
+            odd[holding(account.name, listing.instrument, booking.event.leg)] = None
     effects += positions.tell(state, account.name, listing)
     reconcile.on_posted(state, "multiplier", frame, now)
-    for name in inexact:
+    for name in odd:
+        count(state, f"restated_wrong/{account.name}")
         effects += reconcile.conflict(state, account, name, frame, now, cause="multiplier")
     return effects
 

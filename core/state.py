@@ -13,7 +13,16 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from core.events import Cause, InstrumentKind, Leg, OrderKind, Side, StatementKind
+from core.events import (
+    Cause,
+    FillBusted,
+    FillReported,
+    InstrumentKind,
+    Leg,
+    OrderKind,
+    Side,
+    StatementKind,
+)
 
 OrderStatus = Literal[
     "requested",
@@ -89,11 +98,21 @@ class Terms(Struct, frozen=True, gc=False):
     effective_at: int
 
 
+class Booking(Struct, gc=False):
+    """A recent fill or bust of contracts, and the lines of it that depend on their size."""
+
+    event: FillReported | FillBusted
+    strategy: str
+    lines: list[Posting]
+
+
 class Listing(Struct, gc=False):
     """An instrument's terms. `multiplier` is what our holdings are counted in now.
 
     `changes` are its changes in order, with what the multiplier was `at_first`; those announced but
-    not yet in force stand last. `restated` of them are booked.
+    not yet in force stand last. `restated` of them are booked. `bookings` are the last ones, where
+    the venue can be asked for terms: a change may be heard of after them. `confirmed_at` is the
+    latest moment at which the multiplier was surely in force.
     """
 
     instrument: str
@@ -107,6 +126,8 @@ class Listing(Struct, gc=False):
     at_first: int = 0
     changes: list[Terms] = field(default_factory=list)
     restated: int = 0
+    bookings: list[Booking] = field(default_factory=list)
+    confirmed_at: int = 0
 
 
 class Reading(Struct, gc=False):

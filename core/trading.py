@@ -159,7 +159,7 @@ def _placed_as(state: State, account: Account, order: Order) -> list[Effect]:
     account.client_ids[order.order_id] = order.client_order_id
     orphans = account.orphans.pop(order.order_id, [])
     for orphan in orphans:
-        attribute(state, orphan, order.strategy)
+        attribute(state, account, order.order_id, orphan, order.strategy)
         order.filled += orphan.quantity
     moved = sum(orphan.quantity for orphan in orphans)
     return _told_by_fills(state, order, moved) if orphans else []

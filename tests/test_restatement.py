@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from core.books import BOOKINGS_KEPT
 from core.effects import FetchInstruments
 from core.events import Event, FillReported, InstrumentListed, RequestFailed
 from core.money import quantity
@@ -23,9 +24,11 @@ from tests.facts import (
     only,
     opened,
     page,
+    report,
     started,
     statement,
     stream,
+    wish,
 )
 
 AT = 10_000
@@ -38,12 +41,14 @@ def begun(**account: Any) -> Books:
     return books
 
 
-def terms(multiplier: str, *, heard: int, at: int | None = None) -> InstrumentListed:
+def terms(
+    multiplier: str, *, heard: int, at: int | None = None, asked: int | None = None
+) -> InstrumentListed:
     """The venue tells the terms in force or, with a time, a change."""
     return InstrumentListed(
         received_at=ms(heard), frame=7, account=PERP, instrument=SWAP, kind="linear", base="BTC",
         quote="USDT", settle="USDT", multiplier=quantity(multiplier),
-        effective_at=0 if at is None else ms(at),
+        effective_at=0 if at is None else ms(at), asked_at=0 if asked is None else ms(asked),
     )  # fmt: skip
 
 
@@ -256,13 +261,90 @@ def test_a_change_that_nobody_announced_follows_the_last_fill() -> None:
     assert (held(books), books.doubted()) == ("30", False)
 
 
-def test_fills_valued_before_the_change_was_known_are_shown() -> None:
-    """Counted rightly, valued wrongly, and not in silence."""
+def test_fills_booked_before_the_change_was_known_are_booked_anew() -> None:
+    """What happened since counts the new contracts, and is worth what they are worth."""
     books = begun()
-    books.tell(BOUGHT, traded("2", "buy", "2", at=AT + 5), terms("0.001", heard=12_000, at=AT))
-    assert held(books) == "32"
+    late = traded("2", "buy", "2", at=AT + 5)  # 0.002 BTC
+    books.tell(BOUGHT, late, terms("0.001", heard=12_000, at=AT))
+    assert (held(books), value(books)) == ("32", "-1600")
+    assert not books.doubted()
+    books.tell(late)
+    assert held(books) == "32", "an echo"
+    books.tell(bust(late, at=13_000))
+    assert (held(books), value(books)) == ("30", "-1500")
+
+
+def test_a_bust_booked_before_the_change_was_known_is_counted_anew() -> None:
+    """It undoes a contract of before, which is ten by then."""
+    books = begun()
+    more = traded("2", "buy", "1", at=2000)
+    books.tell(BOUGHT, more, bust(more, at=AT + 5), terms("0.001", heard=12_000, at=AT))
+    assert (held(books), value(books)) == ("30", "-1500")
+    assert not books.doubted()
+
+
+def test_more_than_is_remembered_is_counted_rightly_and_shown() -> None:
+    books = begun()
+    late = [traded(f"n{n}", "buy", "1", at=AT + n) for n in range(BOOKINGS_KEPT + 1)]
+    books.tell(BOUGHT, *late, terms("0.001", heard=12_000, at=AT))
+    assert held(books) == str(30 + len(late))
     assert books.break_(SWAP, "net", PERP) == "0"
-    assert books.state.counts[f"restated_late/{PERP}"] == 1
+    assert books.state.counts[f"restated_wrong/{PERP}"] == 1
+
+
+def test_the_shares_of_strategies_are_restated_without_what_came_after() -> None:
+    books = begun()
+    for name, at in (("1", 1000), ("2", AT + 5)):
+        books.tell(wish("buy", "3", "50000", account=PERP, instrument=SWAP, at=at - 50))
+        order = list(books.state.orders)[-1]
+        books.tell(traded(name, "buy", "3", at=at, client_order_id=order))
+    books.tell(terms("0.001", heard=12_000, at=AT))
+    assert books.figure(f"mm/{PERP}/{SWAP}/position/net") == "6"
+    assert books.figure(f"mm/{PERP}/{SWAP}/restated/net") == "27"
+
+
+def test_an_owner_that_was_found_late_keeps_what_is_booked_anew() -> None:
+    books = begun()
+    books.tell(wish("buy", "3", "50000", account=PERP, instrument=SWAP))
+    order = books.order().client_order_id
+    books.tell(traded("1", "buy", "3", at=AT + 5, order_id="o"))  # whose, is not known yet
+    books.tell(report(order, "acknowledged", order_id="o", account=PERP, instrument=SWAP))
+    books.tell(terms("0.001", heard=12_000, at=AT))
+    assert books.figure(f"mm/{PERP}/{SWAP}/position/net") == "3"
+    assert books.figure(f"mm/{PERP}/{SWAP}/value/USDT") == "-150"
+    assert value(books) == "0"
+
+
+@pytest.mark.parametrize(("asked", "holds"), [(AT - 100, "30"), (AT + 100, "3")])
+def test_an_answer_that_was_asked_for_after_the_last_change_tells_the_next(
+    asked: int, holds: str
+) -> None:
+    """Two changes within seconds, the second announced to nobody."""
+    books = begun()
+    books.tell(BOUGHT, ANNOUNCED)
+    books.ring(f"restate/{PERP}")
+    books.tell(terms("0.01", heard=AT + 200, asked=asked))
+    assert held(books) == holds
+
+
+def test_terms_that_are_pushed_soon_after_a_change_are_asked_after() -> None:
+    """The push may have been on its way since before it."""
+    books = begun()
+    books.tell(BOUGHT, ANNOUNCED)
+    books.ring(f"restate/{PERP}")
+    effects = books.tell(terms("0.01", heard=AT + 200))
+    assert only(FetchInstruments, effects) == [FetchInstruments(account=PERP, instrument=SWAP)]
+    assert held(books) == "30"
+
+
+def test_what_is_announced_for_later_outlives_a_change_that_was_not_announced() -> None:
+    books = begun()
+    books.tell(BOUGHT, terms("0.01", heard=AT + 100, at=50_000))
+    books.tell(terms("0.001", heard=AT + 200, asked=AT + 150))
+    assert held(books) == "30"
+    assert books.state.alarms[f"restate/{PERP}"] == ms(50_000)
+    books.ring(f"restate/{PERP}")
+    assert held(books) == "3"
 
 
 # --- asking --------------------------------------------------------------------------------------
