@@ -348,9 +348,12 @@ def _post_contracts(
         figure = f"{head.rpartition('/')[0]}/restated/{leg}"
         later += [(moment, Posting(line.holding, figure, change)) for moment, change in counted[1:]]
     post(state, first, event.occurred_at, event.sequence)
+    derived = listing.derived
     for moment, line in later:
         post(state, [line], moment, 0)
-    if not later:
+        if derived is not None and moment == derived.since:
+            derived.lines.append(line)  # if the change is moved, this goes with it
+    if all(derived is not None and moment == derived.since for moment, _ in later):
         _remember_booking(account, listing, Booking(event, strategy, first))
     return whole
 

@@ -67,6 +67,8 @@ def _on_line(
     reading = _reading(account, event, row, name)
     verdict, _ = judge(state, reading)
     if verdict == "agrees":
+        if event.complete:
+            _confirm(account, reading)
         return _agreed(state, reading)
     if not event.complete:
         return []
@@ -150,6 +152,7 @@ def on_due(state: State, account: Account, now: int) -> list[Effect]:
         del state.readings[name]
         verdict, size = judge(state, reading)
         if verdict == "agrees":
+            _confirm(account, reading)
             effects += _agreed(state, reading)
         elif verdict != "differs" and _may_ask_again(state, account, reading):
             effects += ask_again(state, account, name)
@@ -313,6 +316,14 @@ def on_posted(
             _close(state, line.holding, drift, cause, resolution, (frame,), now)
         elif size:  # 0 where the reading lies further back than our books remember
             _resize(state, state.accounts[line.holding.rsplit("/", 2)[0]], drift, size)
+
+
+def _confirm(account: Account, reading: Reading) -> None:
+    """A leg was as we count it when we asked: the venue had not counted it anew by then."""
+    listing = account.listings.get(reading.holding.split("/")[2])
+    if listing is not None and reading.told and reading.as_of_told:
+        asked_at = reading.asked_at - account.clock_error_ns
+        listing.confirmed_at = max(listing.confirmed_at, asked_at)
 
 
 def _agreed(state: State, reading: Reading) -> list[Effect]:

@@ -106,13 +106,29 @@ class Booking(Struct, gc=False):
     lines: list[Posting]
 
 
+class Derived(Struct, gc=False):
+    """A change from `old` contracts to `new` whose time was not told: somewhere in `lo`..`hi`.
+
+    It is taken to be at `since`; `lines` were posted for it. The change before it came at `before`.
+    """
+
+    old: int
+    new: int
+    lo: int
+    hi: int
+    since: int
+    before: int
+    lines: list[Posting] = field(default_factory=list)
+
+
 class Listing(Struct, gc=False):
     """An instrument's terms. `multiplier` is what our holdings are counted in now.
 
     `changes` are its changes in order, with what the multiplier was `at_first`; those announced but
     not yet in force stand last. `restated` of them are booked. `bookings` are the last ones, where
     the venue can be asked for terms: a change may be heard of after them. `confirmed_at` is the
-    latest moment at which the multiplier was surely in force.
+    latest moment at which the multiplier was surely in force; `derived` is the last change while
+    only evidence says when it came.
     """
 
     instrument: str
@@ -128,6 +144,7 @@ class Listing(Struct, gc=False):
     restated: int = 0
     bookings: list[Booking] = field(default_factory=list)
     confirmed_at: int = 0
+    derived: Derived | None = None
 
 
 class Reading(Struct, gc=False):

@@ -157,6 +157,7 @@ def _on_fill(state: State, event: FillReported) -> list[Effect]:
     reconcile.on_posted(state, cause, event.frame, event.received_at)
     if booked == "inexact":
         effects += _inexact(state, account, event)
+    effects += restatement.reconsider(state, account, event.frame, event.received_at)
     corrects = event.cause == "correction"
     return effects + trading.on_filled(state, order, event.quantity, moves=not corrects)
 
@@ -195,6 +196,7 @@ def _on_bust(state: State, event: FillBusted) -> list[Effect]:
         return _strange(state, account, event, booked, event.leg)
     reconcile.on_posted(state, "bust", event.frame, event.received_at)
     effects = _inexact(state, account, event) if booked == "inexact" else []
+    effects += restatement.reconsider(state, account, event.frame, event.received_at)
     undone = 0 if booked == "with_fill" else -event.quantity
     return effects + trading.on_filled(state, order, undone, moves=False)
 
@@ -311,7 +313,8 @@ def _on_alarm(state: State, event: AlarmRang) -> list[Effect]:
     if what == "restate":
         return restatement.on_due(state, account, now)
     if what == "readings":
-        return reconcile.on_due(state, account, now)
+        due_now = reconcile.on_due(state, account, now)
+        return due_now + restatement.reconsider(state, account, 0, now)
     if what == "statement":
         return listening.on_statement_alarm(state, account, now)
     if what == "backfill":
