@@ -35,6 +35,19 @@ def place(state: State, account: Account, listing: Listing, change: Derived) -> 
     return 0
 
 
+def is_settled(account: Account, listing: Listing, change: Derived) -> bool:
+    """Whether each leg that was booked to in the window has agreed since: no place is as good.
+
+    What differs later has another reason, and must not move the change by coincidence.
+    """
+    booked = [
+        holding(account.name, listing.instrument, each.event.leg)
+        for each in listing.bookings
+        if change.lo <= each.event.occurred_at <= change.hi
+    ]
+    return bool(booked) and all(name in change.agreed for name in booked)
+
+
 def _reading(state: State, name: str) -> Reading | None:
     """The line that tells the leg otherwise than our books, if there is one."""
     drift = state.suspects.get(name) or state.breaks.get(name)

@@ -319,11 +319,20 @@ def on_posted(
 
 
 def _confirm(account: Account, reading: Reading) -> None:
-    """A leg was as we count it when we asked: the venue had not counted it anew by then."""
+    """A leg was as we count it when we asked: the venue had not counted it anew by then.
+
+    Where that is after a change whose time was not told, the leg had changed with it at the latest.
+    """
     listing = account.listings.get(reading.holding.split("/")[2])
-    if listing is not None and reading.told and reading.as_of_told:
-        asked_at = reading.asked_at - account.clock_error_ns
-        listing.confirmed_at = max(listing.confirmed_at, asked_at)
+    if listing is None or not reading.told or not reading.as_of_told:
+        return
+    asked_at, derived = reading.asked_at - account.clock_error_ns, listing.derived
+    listing.confirmed_at = max(listing.confirmed_at, asked_at)
+    if derived is None or asked_at <= derived.heard_at or reading.hi < derived.lo:
+        return
+    derived.hi = min(derived.hi, reading.hi)
+    if reading.hi >= derived.since:
+        derived.agreed[reading.holding] = None
 
 
 def _agreed(state: State, reading: Reading) -> list[Effect]:

@@ -104,6 +104,7 @@ def _derived(state: State, account: Account, listing: Listing, event: Instrument
         lo=lo,
         hi=hi,
         since=0,
+        heard_at=event.received_at,
         before=listing.effective_at,
     )
     follows = max(lo, min(max(moved, default=lo), hi))
@@ -115,9 +116,10 @@ def reconsider(state: State, account: Account, frame: int, now: int) -> list[Eff
     """Where the legs by now speak for another moment of a change, move it there."""
     effects: list[Effect] = []
     for listing in account.listings.values():
-        if listing.derived is not None:
-            moment = dating.place(state, account, listing, listing.derived)
-            if moment and moment != listing.derived.since:
+        change = listing.derived
+        if change is not None and not dating.is_settled(account, listing, change):
+            moment = dating.place(state, account, listing, change) or min(change.since, change.hi)
+            if moment != change.since:
                 effects += _move(state, account, listing, moment, frame, now)
     return effects
 
@@ -136,6 +138,7 @@ def _move(
     listing.changes[listing.restated] = Terms(change.new, moment)
     listing.multiplier, listing.effective_at = change.old, change.before
     change.since = moment
+    change.agreed.clear()
     return _restate(state, account, listing, frame, now, undone, derived=change)
 
 

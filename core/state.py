@@ -109,7 +109,8 @@ class Booking(Struct, gc=False):
 class Derived(Struct, gc=False):
     """A change from `old` contracts to `new` whose time was not told: somewhere in `lo`..`hi`.
 
-    It is taken to be at `since`; `lines` were posted for it. The change before it came at `before`.
+    It is taken to be at `since`; `lines` were posted for it, and these holdings `agreed` with that.
+    It was heard of at `heard_at`; the change before it came at `before`.
     """
 
     old: int
@@ -117,8 +118,10 @@ class Derived(Struct, gc=False):
     lo: int
     hi: int
     since: int
+    heard_at: int
     before: int
     lines: list[Posting] = field(default_factory=list)
+    agreed: dict[str, None] = field(default_factory=dict)
 
 
 class Listing(Struct, gc=False):

@@ -77,7 +77,7 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
         case CancelRequested():
             return trading.on_cancel_requested(state, event)
         case StatementReported():
-            return reconcile.on_statement(state, _heard(state, event), event)
+            return _on_statement(state, event)
         case ProgressReported():
             return _on_progress(state, event)
         case PageReported():
@@ -160,6 +160,12 @@ def _on_fill(state: State, event: FillReported) -> list[Effect]:
     effects += restatement.reconsider(state, account, event.frame, event.received_at)
     corrects = event.cause == "correction"
     return effects + trading.on_filled(state, order, event.quantity, moves=not corrects)
+
+
+def _on_statement(state: State, event: StatementReported) -> list[Effect]:
+    account = _heard(state, event)
+    effects = reconcile.on_statement(state, account, event)
+    return effects + restatement.reconsider(state, account, event.frame, event.received_at)
 
 
 def _on_progress(state: State, event: ProgressReported) -> list[Effect]:

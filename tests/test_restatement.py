@@ -347,6 +347,87 @@ def test_what_is_announced_for_later_outlives_a_change_that_was_not_announced() 
     assert held(books) == "3"
 
 
+# --- when it came, where nobody told -------------------------------------------------------------
+
+
+def unannounced(*told: Event) -> Books:
+    """The old contracts were in force when asked for at 8000, the new ones at 11,990."""
+    books = begun()
+    books.tell(*told, terms("0.01", heard=8010, asked=8000))
+    return books
+
+
+NEW = terms("0.001", heard=12_000, asked=11_990)
+
+
+def test_a_fill_of_before_that_is_told_after_moves_the_change_behind_it() -> None:
+    """Taken to be of the new contracts at first; the leg then says that it was of the old."""
+    books = unannounced(BOUGHT)
+    books.tell(NEW, traded("2", "sell", "1", at=9000, heard=13_000))
+    assert held(books) == "29"
+    books.tell(positions({f"{SWAP}/net": "20"}, as_of=AT, heard=14_000))
+    books.ring(f"readings/{PERP}")
+    assert (held(books), value(books)) == ("20", "-1000")
+    assert not books.doubted()
+
+
+def test_evidence_that_comes_after_the_statement_moves_it_too() -> None:
+    books = unannounced(BOUGHT)
+    books.tell(NEW, positions({f"{SWAP}/net": "20"}, as_of=AT, heard=12_500))
+    books.ring(f"readings/{PERP}")
+    assert books.suspect(SWAP, "net", PERP) is not None
+    books.tell(traded("2", "sell", "1", at=9000, heard=13_000))
+    assert (held(books), value(books)) == ("20", "-1000")
+    assert not books.doubted()
+
+
+def test_a_change_that_was_moved_takes_with_it_what_was_told_late() -> None:
+    """A fill of before the window was counted anew at the wrong moment: then at the right one."""
+    books = unannounced(BOUGHT)
+    books.tell(NEW, traded("0", "buy", "2", at=500, heard=12_500))
+    books.tell(traded("2", "sell", "1", at=9000, heard=13_000))
+    books.tell(positions({f"{SWAP}/net": "40"}, as_of=AT, heard=14_000))
+    books.ring(f"readings/{PERP}")
+    assert (held(books), value(books)) == ("40", "-2000")
+
+
+def test_a_bust_within_the_window_is_counted_by_its_own_moment() -> None:
+    books = unannounced(BOUGHT)
+    sold = traded("2", "sell", "1", at=8500)
+    books.tell(sold, NEW, bust(sold, at=9000))
+    books.tell(traded("3", "buy", "1", at=9500, heard=13_000))
+    books.tell(positions({f"{SWAP}/net": "40"}, as_of=AT, heard=14_000))
+    books.ring(f"readings/{PERP}")
+    assert (held(books), value(books)) == ("40", "-2000")
+
+
+def test_a_leg_that_has_not_changed_since_its_fill_had_changed_with_it_at_the_latest() -> None:
+    """Told anew with the fill's own as-of: it was not counted anew after it."""
+    books = unannounced()
+    books.tell(traded("2", "buy", "2", at=9000), NEW)
+    assert held(books) == "20"
+    books.tell(positions({f"{SWAP}/net": "2"}, as_of=9000, heard=13_000))
+    assert (held(books), value(books)) == ("2", "-100")
+
+
+def test_what_differs_after_a_leg_has_agreed_does_not_move_the_change() -> None:
+    """It has another reason, whatever figure another moment would make by coincidence."""
+    books = unannounced(BOUGHT, traded("2", "sell", "1", at=9000))
+    books.tell(NEW, positions({f"{SWAP}/net": "20"}, as_of=AT, heard=13_000))
+    assert not books.doubted()
+    books.tell(positions({f"{SWAP}/net": "29"}, as_of=13_500, heard=14_000))
+    books.ring(f"readings/{PERP}")
+    assert held(books) == "20"
+    assert books.suspect(SWAP, "net", PERP) == "9"
+
+
+def test_a_time_that_is_told_after_all_is_the_time() -> None:
+    books = unannounced(BOUGHT)
+    books.tell(NEW, terms("0.001", heard=13_000, at=9500))
+    assert f"restated:{SWAP}:100000:{ms(9500)}" in books.account(PERP).seen
+    assert (held(books), value(books)) == ("30", "-1500")
+
+
 # --- asking --------------------------------------------------------------------------------------
 
 
