@@ -51,9 +51,7 @@ def is_settled(account: Account, listing: Listing, change: Derived) -> bool:
 def _reading(state: State, name: str) -> Reading | None:
     """The line that tells the leg otherwise than our books, if there is one."""
     drift = state.suspects.get(name) or state.breaks.get(name)
-    if drift is None:
-        return state.readings.get(name)
-    return None if drift.contradiction else drift.reading
+    return None if drift is None or drift.contradiction else drift.reading
 
 
 def _moments(listing: Listing, change: Derived, told: list[Reading]) -> list[int]:

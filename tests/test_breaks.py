@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
-from core.causes import REMEDIES
+from core.causes import REMEDIES, classify
 from core.effects import RaiseAlert
 from core.events import AdjustmentBooked, CashMoved, Cause, PositionModeReported
 from core.state import Drift, Terms
@@ -111,10 +111,13 @@ def test_two_fills_under_one_number_of_the_venue_look_like_a_duplicate() -> None
 
 
 def test_an_entry_that_is_younger_than_the_reading_explains_nothing() -> None:
-    books = broken("930")
-    books.tell(fill("1", "buy", "70", "0.001", at=5000, value=units("0.07")))
-    disagree(books, "930", at=5500, eth="9.93", asked=4000)
-    assert the_break(books).proposal == REMEDIES["unknown"].proposal
+    for at, hint in ((5000, ""), (500, "what happened")):
+        books = broken("930")
+        books.tell(fill("1", "buy", "70", "0.001", at=at, value=units("0.07")))
+        drift = books.state.breaks[XRP]
+        drift.size = units("-70")
+        cause, looks_like = classify(books.state, books.account(), drift)
+        assert (cause, looks_like[:13]) == ("unknown", hint)
 
 
 @pytest.mark.parametrize(
@@ -330,6 +333,14 @@ def test_a_contradiction_is_ended_by_people_with_any_amount_or_none() -> None:
     assert not books.tell(adjusted("0"))
     assert not books.state.breaks
     assert books.endings()[-1][0] == "conflict"
+
+
+def test_people_know_better_than_what_it_was_taken_for() -> None:
+    books = spot_books()
+    books.tell(fill("7", "buy", "10", "0.001"), fill("7", "buy", "11", "0.001"))
+    books.tell(adjusted("-10", cause="duplicate"))
+    (resolved,) = books.state.resolved
+    assert (resolved.cause, resolved.owner) == ("duplicate", "engineering")
 
 
 def test_a_bust_closes_as_a_bust_with_its_owner() -> None:

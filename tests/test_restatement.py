@@ -14,6 +14,7 @@ from core.books import BOOKINGS_KEPT
 from core.effects import FetchInstruments
 from core.events import Event, FillReported, InstrumentListed, RequestFailed
 from core.money import quantity
+from scenarios.model import check
 from tests.facts import (
     PERP,
     Books,
@@ -30,6 +31,7 @@ from tests.facts import (
     stream,
     wish,
 )
+from tieout.runs import run
 
 AT = 10_000
 SWAP = "BTC-PERP"
@@ -401,6 +403,27 @@ def test_a_bust_within_the_window_is_counted_by_its_own_moment() -> None:
     assert (held(books), value(books)) == ("40", "-2000")
 
 
+def test_the_old_contracts_were_in_force_when_the_venue_last_told_them() -> None:
+    """In an answer, or by a leg that was as we count it: the change came after we asked."""
+    books = unannounced(BOUGHT)
+    books.tell(NEW, traded("2", "sell", "1", at=7900, heard=13_000))
+    assert held(books) == "20"
+    books = unannounced(BOUGHT)
+    books.tell(positions({f"{SWAP}/net": "3"}, as_of=1000, heard=9520))
+    books.tell(NEW, traded("2", "sell", "1", at=9400, heard=13_000))
+    assert held(books) == "20"
+
+
+def test_an_undone_fill_of_before_the_window_counts_its_own_contracts_in_it() -> None:
+    more = traded("2", "buy", "1", at=2000)
+    books = unannounced(BOUGHT, more)
+    books.tell(NEW, bust(more, at=9000), traded("3", "sell", "1", at=8200, heard=13_000))
+    books.tell(positions({f"{SWAP}/net": "20"}, as_of=9000, heard=14_000))
+    books.ring(f"readings/{PERP}")
+    assert held(books) == "20"
+    assert f"restated:{SWAP}:100000:{ms(9000)}" in books.account(PERP).seen
+
+
 def test_a_leg_that_has_not_changed_since_its_fill_had_changed_with_it_at_the_latest() -> None:
     """Told anew with the fill's own as-of: it was not counted anew after it."""
     books = unannounced()
@@ -455,3 +478,30 @@ def test_what_a_deployment_began_with_does_not_undo_what_the_venue_told() -> Non
     books.tell(linear())
     assert held(books) == "30"
     assert books.account(PERP).listings[SWAP].multiplier == quantity("0.001")
+
+
+# --- in a simulation -----------------------------------------------------------------------------
+
+RAPID = {
+    "name": "rapid",
+    "claim": "changes every few seconds, of which one notice in five is lost",
+    "duration_s": 240,
+    "heal_s": 45,
+    "venues": ["okx_swap"],
+    "strategies": [
+        {"kind": "maker", "name": "mm", "options": {"hedged": True}},
+        {"kind": "taker", "name": "tk", "options": {"hedged": True}},
+    ],
+    "faults": [
+        {"kind": "multiplier_change", "every_s": 6, "strength": 1500},
+        {"kind": "lost_frame", "one_in": 5},
+        {"kind": "bust", "every_s": 3, "strength": 4000},
+    ],
+}
+
+
+@pytest.mark.parametrize("seed", [3, 4, 5, 6, 15, 18])
+def test_changes_that_nobody_heard_announced_leave_nothing_wrong(seed: int) -> None:
+    outcome = run(check(RAPID, "here"), seed=seed, sampled=False)
+    assert [claim.claim for claim in outcome.claims if not claim.held] == []
+    assert outcome.summary["faults"]["multiplier_change"] > 20
