@@ -397,6 +397,8 @@ def fill_postings(
     sign = 1 if event.side == "buy" else -1
     prefix = f"{strategy}/{account.name}/{event.instrument}"
     value, exact = event.value, True
+    if isinstance(event, FillBusted) and listing.changes and listing.kind == "linear":
+        value = None  # undone is what was booked: where contracts change, that may be mended later
     if value is None:
         value, exact = fill_value(state, listing, event, multiplier)
     if listing.kind == "spot":

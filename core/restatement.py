@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from core import books, dating, positions, reconcile
 from core.effects import Effect, RaiseAlert
-from core.events import InstrumentListed
+from core.events import FillBusted, FillReported, InstrumentListed
 from core.listening import ASK_TIMEOUT_NS, arm, fetch_instruments
 from core.state import (
     UNATTRIBUTED,
@@ -117,11 +117,34 @@ def reconsider(state: State, account: Account, frame: int, now: int) -> list[Eff
     effects: list[Effect] = []
     for listing in account.listings.values():
         change = listing.derived
-        if change is not None and not dating.is_settled(account, listing, change):
-            moment = dating.place(state, account, listing, change) or min(change.since, change.hi)
+        if change is not None:
+            settled = dating.is_settled(account, listing, change)
+            moment = 0 if settled else dating.place(state, account, listing, change)
+            moment = moment or max(change.lo, min(change.since, change.hi))
             if moment != change.since:
                 effects += _move(state, account, listing, moment, frame, now)
     return effects
+
+
+def heed(state: State, account: Account, event: FillBusted) -> list[Effect]:
+    """A bust tells what its fill was worth, and so which contracts that counted."""
+    listing = account.listings.get(event.instrument)
+    change = listing.derived if listing is not None else None
+    if listing is None or change is None or listing.kind != "linear" or event.value is None:
+        return []
+    moments = [
+        each.event.occurred_at
+        for each in listing.bookings
+        if isinstance(each.event, FillReported)
+        and (each.event.fill_id, each.event.side) == (event.fill_id, event.side)
+        and change.lo <= each.event.occurred_at <= change.hi
+    ]
+    for moment in moments:
+        if books.fill_value(state, listing, event, change.new)[0] == event.value:
+            change.hi = moment
+        elif books.fill_value(state, listing, event, change.old)[0] == event.value:
+            change.lo = moment + 1
+    return reconsider(state, account, event.frame, event.received_at)
 
 
 def _move(

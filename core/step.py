@@ -194,14 +194,15 @@ def _on_bust(state: State, event: FillBusted) -> list[Effect]:
     account = _heard(state, event)
     order = trading.order_of(state, account, event.client_order_id, event.order_id)
     strategy = order.strategy if order is not None else UNATTRIBUTED
+    effects = restatement.heed(state, account, event)
     booked = _try(books.book_bust, state, account, event, strategy)
     count(state, f"busts_{booked}/{account.name}")
     if booked == "echo":
-        return []
+        return effects
     if booked in ("conflict", "unlisted", "unreadable"):
-        return _strange(state, account, event, booked, event.leg)
+        return effects + _strange(state, account, event, booked, event.leg)
     reconcile.on_posted(state, "bust", event.frame, event.received_at)
-    effects = _inexact(state, account, event) if booked == "inexact" else []
+    effects += _inexact(state, account, event) if booked == "inexact" else []
     effects += restatement.reconsider(state, account, event.frame, event.received_at)
     undone = 0 if booked == "with_fill" else -event.quantity
     return effects + trading.on_filled(state, order, undone, moves=False)

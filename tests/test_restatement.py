@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from core.books import BOOKINGS_KEPT
 from core.effects import FetchInstruments
@@ -29,6 +30,7 @@ from tests.facts import (
     started,
     statement,
     stream,
+    units,
     wish,
 )
 from tieout.runs import run
@@ -422,6 +424,21 @@ def test_an_undone_fill_of_before_the_window_counts_its_own_contracts_in_it() ->
     books.ring(f"readings/{PERP}")
     assert held(books) == "20"
     assert f"restated:{SWAP}:100000:{ms(9000)}" in books.account(PERP).seen
+
+
+@pytest.mark.parametrize("worth", ["50", "500"])
+def test_what_an_undone_fill_was_worth_says_which_contracts_it_counted(
+    worth: str,
+) -> None:
+    """1 contract of 0.001 BTC, or of 0.01: whichever it was, its own value is undone."""
+    books = unannounced(BOUGHT)
+    sold = traded("2", "sell", "1", at=9000)
+    books.tell(traded("3", "sell", "1", at=8500), sold, NEW)
+    undone = bust(sold, at=13_000)
+    books.tell(structs.replace(undone, value=units(worth)))
+    assert (held(books), value(books)) == ("20", "-1000")
+    place = int(next(iter(books.account(PERP).listings[SWAP].changes)).effective_at)
+    assert place <= ms(9000) if worth == "50" else place > ms(9000)
 
 
 def test_a_leg_that_has_not_changed_since_its_fill_had_changed_with_it_at_the_latest() -> None:
