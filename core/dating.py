@@ -21,6 +21,9 @@ def legs(state: State, account: Account, listing: Listing) -> list[str]:
 
 def place(state: State, account: Account, listing: Listing, change: Derived) -> int:
     """The moment within the change's window that the readings speak for, else 0."""
+    booked = [each.event.occurred_at for each in listing.bookings]
+    if len(booked) == books.BOOKINGS_KEPT and min(booked) >= change.lo:
+        return 0  # some of the window's bookings are no longer remembered
     names = legs(state, account, listing)
     told = {name: reading for name in names if (reading := _reading(state, name)) is not None}
     told = {name: reading for name, reading in told.items() if reading.hi >= change.lo}

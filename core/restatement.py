@@ -44,6 +44,7 @@ def _on_dated(
     terms, change = Terms(event.multiplier, event.effective_at), listing.derived
     if change is not None and change.new == terms.multiplier:
         if change.lo <= terms.effective_at <= change.hi and terms not in listing.changes:
+            change.lo = change.hi = terms.effective_at
             return _move(
                 state, account, listing, terms.effective_at, event.frame, event.received_at
             )
