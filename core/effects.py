@@ -12,7 +12,10 @@ from core.wish import Wish
 
 
 class PlaceOrder(Wish, frozen=True, kw_only=True, gc=False):
-    """Send an order; built from `Approved` only."""
+    """Send an order; built from `Approved` only.
+
+    By our clock the venue may take it until `expires_at` (0: for ever) and must refuse it later.
+    """
 
     account: str
     client_order_id: str
@@ -23,6 +26,7 @@ class PlaceOrder(Wish, frozen=True, kw_only=True, gc=False):
     price: int = 0
     leg: Leg = "net"
     reduce_only: bool = False
+    expires_at: int = 0
 
 
 class CancelOrder(Wish, frozen=True, kw_only=True, gc=False):
@@ -99,7 +103,10 @@ class SetAlarm(Wish, frozen=True, kw_only=True, gc=False):
 
 
 class TellStrategy(Wish, frozen=True, kw_only=True, gc=False):
-    """What a strategy hears of its own order."""
+    """What a strategy hears of its own order.
+
+    `moved` is by how much its fills grew with this telling; negative where one was undone.
+    """
 
     strategy: str
     reference: str
@@ -112,6 +119,21 @@ class TellStrategy(Wish, frozen=True, kw_only=True, gc=False):
     filled_quantity: int
     leg: Leg = "net"
     reason: str = ""
+    moved: int = 0
+
+
+class TellPosition(Wish, frozen=True, kw_only=True, gc=False):
+    """What a strategy holds of an instrument, in all: it takes the place of whatever it thought.
+
+    Told when a node came up, and when contracts are counted anew. Of a spot instrument it is what
+    was bought less what was sold and what was paid in it as a fee.
+    """
+
+    strategy: str
+    account: str
+    instrument: str
+    leg: Leg
+    quantity: int
 
 
 class RaiseAlert(Wish, frozen=True, kw_only=True, gc=False):
@@ -135,6 +157,7 @@ Effect = (
     | RenewStream
     | SetAlarm
     | TellStrategy
+    | TellPosition
     | RaiseAlert
     | RailEffect
 )

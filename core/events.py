@@ -25,6 +25,22 @@ OrderReport = Literal[
 FillCause = Literal["trade", "liquidation", "adl", "settlement", "correction"]
 StatementKind = Literal["balances", "positions"]
 Tells = Literal["fills", "progress", "lines"]
+Cause = Literal[
+    "unknown",
+    "missing_fill",
+    "duplicate",
+    "external_trade",
+    "fee",
+    "funding",
+    "transfer",
+    "multiplier",
+    "stale_snapshot",
+    "bust",
+    "liquidation",
+    "mode_change",
+    "conflict",
+    "adjustment",
+]
 
 
 # --- ourselves -----------------------------------------------------------------------------------
@@ -50,7 +66,8 @@ class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
     those who keep money and trade nothing, "lines".
     `bracketed` venues put no as-of on their statements; `instruments` says that the venue can be
     asked for an instrument's terms. `chain` is the kind of a chain's account, whose `sources` are
-    the nodes that must agree on what is final.
+    the nodes that must agree on what is final. An order's request is refused by the venue once it
+    is older than `request_validity_ns`; it has dealt with one that it took within `latency_ns_max`.
     """
 
     account: str
@@ -67,6 +84,8 @@ class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
     instruments: bool = False
     chain: Literal["", "evm", "bitcoin"] = ""
     sources: tuple[str, ...] = ()
+    request_validity_ns: int = 5_000_000_000
+    latency_ns_max: int = 1_000_000_000
 
 
 class AssetListed(Fact, frozen=True, kw_only=True, gc=False):
@@ -82,6 +101,7 @@ class InstrumentListed(Fact, frozen=True, kw_only=True, gc=False):
     `multiplier` is coins per contract (linear) or quote units per contract (inverse), at the scale
     of a quantity; a spot instrument has 1. `listing` counts re-listings under one symbol. A change
     that is yet to come is told with its time; terms without one are those in force when told.
+    `asked_at` is when we asked for them, 0 where they were pushed.
     """
 
     account: str
@@ -93,6 +113,7 @@ class InstrumentListed(Fact, frozen=True, kw_only=True, gc=False):
     multiplier: int
     listing: int = 1
     effective_at: int = 0
+    asked_at: int = 0
 
 
 class OpeningSet(Fact, frozen=True, kw_only=True, gc=False):
@@ -106,7 +127,10 @@ class OpeningSet(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class AdjustmentBooked(Fact, frozen=True, kw_only=True, gc=False):
-    """An operator repaired a break. Author and approver are two people; no id is used twice."""
+    """An operator repaired a break, which is named by its number, or part of it.
+
+    Author and approver are two people; no id is used twice. `cause` is what they found it to be.
+    """
 
     adjustment_id: str
     holding: str
@@ -114,6 +138,8 @@ class AdjustmentBooked(Fact, frozen=True, kw_only=True, gc=False):
     author: str
     approver: str
     reason: str
+    break_number: int = 0
+    cause: Cause = "adjustment"
 
 
 # --- strategies ----------------------------------------------------------------------------------

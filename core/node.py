@@ -24,7 +24,7 @@ from core.state import State
 from core.step import step
 
 # Raise it when the same events come to mean another state: no older snapshot is used then.
-FOLD = 1
+FOLD = 2
 
 
 class Node:

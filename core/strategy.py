@@ -9,7 +9,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from core.effects import TellStrategy
+from core.effects import TellPosition, TellStrategy
 from core.events import CancelRequested, Leg, OrderKind, OrderRequested, Side
 
 
@@ -46,6 +46,9 @@ class Strategy(Protocol):
 
     def on_order(self, told: TellStrategy, now: int) -> list[Wish]:
         """Hear of an order of one's own."""
+
+    def on_position(self, told: TellPosition, now: int) -> list[Wish]:
+        """Hear what one holds, after the node came up or contracts were counted anew."""
 
 
 MakeStrategy = Callable[[str, Mapping[str, object]], Strategy]

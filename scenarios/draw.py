@@ -38,6 +38,8 @@ STRENGTHS = {
     "mode_change": (3000, 9000),
     "multiplier_change": (35000, 60000),
 }
+# Only people end it, and in a storm there are none.
+NOT_DRAWN = ("unlisted_credit",)
 RARE = ("disconnect", "disconnect_replay", "half_open", "key_expired")
 
 
@@ -50,7 +52,7 @@ def plan_of(scenario: Scenario, seed: int, duration_ns: int) -> list[Fault]:
     kinds = [
         kind
         for kind in (scenario.storm.kinds or tuple(KINDS))
-        if kind not in scenario.storm.without
+        if kind not in (*scenario.storm.without, *NOT_DRAWN)
     ]
     venues = [venue.dialect for venue in scenario.venues]
     drawn = []

@@ -39,6 +39,7 @@ FIGURES = (
     *("simulated_seconds", "events", "records", "crashes"),
     *("silent_differences", "open_breaks", "open_suspects", "in_flight", "in_doubt"),
     *("unjournaled_effects", "orders_sent_twice", "orders_unwished"),
+    "orders_given_up_alive",
     *(f"differences.{what}" for what in ("holdings", "money", "orders")),
     *(f"drift.{what}" for what in ("injected", "found", "missed", "false_alarms")),
     *(f"drift.seconds_to_find.{what}" for what in ("p50", "p99", "max")),
@@ -94,6 +95,7 @@ class VenueSpec(Part):
     wallets: dict[Name, Annotated[Decimal, Field(decimal_places=ASSET_DECIMALS)]]
     statement_period_ms: int = Field(default=1000, ge=100)
     backfill_period_ms: int = Field(default=30_000, ge=1000)
+    request_validity_ms: int = Field(default=5000, ge=100, le=60_000)
     latency_ms: int = Field(default=12, ge=1)
     latency_ms_p99: int = Field(default=60, ge=1)
     skew_ms: int = 0
@@ -251,6 +253,21 @@ def _is_figure(path: str) -> bool:
     return path in FIGURES or (leaf not in ("", "*") and f"{branch}.*" in FIGURES)
 
 
+class OperatorSpec(Part):
+    """Two people who repair each break that stood open for `after_s`, by its proposed size."""
+
+    author: Name
+    approver: Name
+    after_s: Seconds = Field(gt=0)
+    reason: str = Field(default="no evidence was found for it", min_length=1)
+
+    @model_validator(mode="after")
+    def _two_people(self) -> "OperatorSpec":
+        if self.author == self.approver:
+            raise ValueError(f"author and approver are both {self.author!r}; two people would do")
+        return self
+
+
 class StormSpec(Part):
     """Faults drawn from the seed instead of listed: which kinds, and how often at most."""
 
@@ -274,6 +291,7 @@ class Scenario(Part):
     strategies: tuple[StrategySpec, ...] = ()
     faults: tuple[FaultSpec, ...] = ()
     storm: StormSpec | None = None
+    operators: tuple[OperatorSpec, ...] = ()
     claims: tuple[ClaimSpec, ...] = ()
     market_gap_ms_max: int = Field(default=100, ge=1)
 

@@ -43,6 +43,7 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "adl": ("venue", "lots", "auto-deleveraging closes part of the position"),
     "funding": ("venue", "", "a funding settlement"),
     "transfer": ("venue", "units", "cash is moved in or out by hand"),
+    "unlisted_credit": ("venue", "units", "the venue credits cash and lists it nowhere"),
     "fill_after_cancel": ("venue", "", "a cancel is acknowledged, then a fill is told"),
     "fill_after_reject": ("venue", "", "an order is rejected, then fills"),
     "mode_change": ("venue", "ms", "the position mode is changed under us, and back"),

@@ -157,7 +157,8 @@ class Reporter:
                         (text_of(state, name, drift.size), "n"),
                         (drift.cause, ""),
                         (duration((state.now - drift.opened_at) / 1e9), "n"),
-                        (drift.proposal or "waiting for evidence", ""),
+                        (drift.owner, ""),
+                        (drift.proposal, ""),
                     ]
                 )
                 for name, drift in drifts[:OPEN_MAX]
@@ -165,7 +166,7 @@ class Reporter:
             heads = [("break", "n"), ("holding", ""), ("size", "n"), ("cause", ""), ("age", "n")]
             parts += [
                 tag("h3", text(count(len(drifts), "difference"), " found and still open")),
-                grid([*heads, ("proposed", "")], rows),
+                grid([*heads, ("owner", ""), ("proposed", "")], rows),
             ]
         parts += self._unequal()
         if not parts:
@@ -429,18 +430,21 @@ class Reporter:
                 (each.holding, ""),
                 (text_of(state, each.holding, each.size), "n"),
                 (each.cause.replace("_", " "), "w"),
+                (each.owner, ""),
                 (f"{self._since(each.opened_at):.3f} s", "n"),
                 (duration((each.closed_at - each.opened_at) / 1e9), "n"),
+                (each.proposal, ""),
                 (each.resolution, ""),
                 (evidence, "n"),
             ]
             rows.append(row(cells))
-        heads = [("no.", "n"), ("holding", ""), ("size", "n"), ("cause", ""), ("opened at", "n")]
-        heads += [("age", "n"), ("resolution", ""), ("frames", "n")]
+        heads = [("no.", "n"), ("holding", ""), ("size", "n"), ("cause", ""), ("owner", "")]
+        heads += [("opened at", "n"), ("age", "n"), ("proposed", ""), ("resolution", "")]
+        heads.append(("frames", "n"))
         if len(rows) <= BREAKS_SHOWN + 3:
             return grid(heads, rows)
         if len(those) > BREAKS_MAX:
-            rows.append(gap(8, f"and {len(those) - BREAKS_MAX:,} more, in breaks.parquet"))
+            rows.append(gap(10, f"and {len(those) - BREAKS_MAX:,} more, in breaks.parquet"))
         more = tag("summary", text(f"{len(those) - BREAKS_SHOWN:,} more"))
         rest = tag("details", join(more, grid(heads, rows[BREAKS_SHOWN:])))
         return join(grid(heads, rows[:BREAKS_SHOWN]), rest)

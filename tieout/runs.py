@@ -9,10 +9,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from core.effects import PlaceOrder
+from core.effects import PlaceOrder, TellStrategy
 from core.events import OrderRequested
 from core.journal import decode_effect, decode_event, digest_of
 from core.state import State
+from core.trading import GIVEN_UP
 from scenarios.model import ClaimSpec, Scenario, find
 from sim.faults import Fault
 from sim.memory_store import MemoryStore
@@ -22,6 +23,7 @@ from tieout.outcome import Claim, Found, Outcome, Sample
 from tieout.settling import settlement_figures
 from tieout.simulation import EPOCH_NS, SECOND, Simulation, View
 from tieout.truths import money_differences, order_differences
+from venues.exchange import Exchange
 
 SAMPLES_MAX = 400
 ZERO = Decimal(0)
@@ -42,6 +44,7 @@ STANDARD = tuple(
         ("nothing was asked of a venue that the journal does not hold", "unjournaled_effects"),
         ("no order is sent twice", "orders_sent_twice"),
         ("every order sent follows from one wish", "orders_unwished"),
+        ("no order was given up that its venue took", "orders_given_up_alive"),
         ("once healed, orders stand as their venue says", "differences.orders"),
         ("once healed, no break stays open", "open_breaks"),
         ("once healed, nothing is suspected", "open_suspects"),
@@ -242,6 +245,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "unjournaled_effects": unjournaled(simulation, store),
         "orders_sent_twice": sum(times > 1 for times in simulation.host.placed.values()),
         "orders_unwished": unwished(store),
+        "orders_given_up_alive": given_up_alive(exchanges, store),
         "in_doubt": sum(doubt != 0 for doubt in state.doubts.values()),
         # Not measured before risk is built, or where nothing settles: null is not zero.
         "limit_breaches": None,
@@ -285,6 +289,14 @@ def unwished(store: MemoryStore) -> int:
     causes = [record.cause for record in store.committed if record.name == "PlaceOrder"]
     wishes = {r.number: None for r in store.committed if r.name == "OrderRequested"}
     return sum(cause not in wishes for cause in causes) + len(causes) - len(dict.fromkeys(causes))
+
+
+def given_up_alive(exchanges: Sequence[Exchange], store: MemoryStore) -> int:
+    """Orders of which we said that the venue never took them, and that it has a ticket for."""
+    told = [r for r in store.committed if r.name == "TellStrategy" and GIVEN_UP.encode() in r.body]
+    names = [decode_effect(record.body) for record in told]
+    given_up = {each.client_order_id: None for each in names if isinstance(each, TellStrategy)}
+    return sum(1 for each in exchanges for name in given_up if name in each.by_client)
 
 
 def drift_figures(simulation: Simulation, state: State) -> dict[str, Any]:

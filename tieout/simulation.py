@@ -10,8 +10,16 @@ from dataclasses import dataclass, field
 from decimal import Context, Decimal, Inexact
 from typing import Protocol
 
-from core.effects import Effect, PlaceOrder, SetAlarm, TellStrategy
-from core.events import AccountOpened, AlarmRang, Event, InstrumentListed, NodeStarted, OpeningSet
+from core.effects import Effect, PlaceOrder, SetAlarm, TellPosition, TellStrategy
+from core.events import (
+    AccountOpened,
+    AdjustmentBooked,
+    AlarmRang,
+    Event,
+    InstrumentListed,
+    NodeStarted,
+    OpeningSet,
+)
 from core.frames import Decode, Frame
 from core.gate import BreakGate
 from core.journal import Journal, Store
@@ -26,6 +34,7 @@ from scenarios.model import InstrumentSpec, Scenario, VenueSpec
 from sim.dice import Dice
 from sim.faults import KINDS, OF_KEEPERS, UNABLE, Fault, Faults
 from sim.market import MS, Crowd, Trade
+from sim.operators import OpenBreak, Operator
 from sim.oracle import Oracle
 from sim.truth import Fact, Truth
 from sim.wire import Latency, Wire
@@ -46,6 +55,7 @@ SETTLE_NS = 400 * MS
 SILENCE_NS = 12 * SECOND
 STATEMENT_PERIODS_MAX = 3
 SNAPSHOT_EVERY = 5000
+LOOK_NS = SECOND
 
 
 class Crashable(Store, Protocol):
@@ -178,6 +188,8 @@ class Simulation:
                 hedged=twin.dialect.hedged,
                 ledger=twin.dialect.ledger,
                 instruments=twin.dialect.instruments,
+                request_validity_ns=spec.request_validity_ms * MS,
+                latency_ns_max=2 * spec.latency_ms_p99 * MS,
             )
         )
         for instrument in spec.instruments:
@@ -325,6 +337,10 @@ class Host:
         """What a deployment is told before it begins is durable before anything can go wrong."""
         self._commit(self._life)
         self._may_die = True
+        for spec in self._sim.scenario.operators:
+            after_ns = int(spec.after_s * SECOND)
+            operator = Operator(spec.author, spec.approver, after_ns, spec.reason)
+            self._world.call_in(LOOK_NS, self._look, operator)
 
     def crash(self, down_ns: int) -> None:
         """The process is gone, now; nothing of it runs to an end."""
@@ -446,6 +462,10 @@ class Host:
                 strategy = self._strategies.get(effect.strategy)
                 if strategy is not None:
                     self._wish(strategy.on_order(effect, self._world.now))
+            case TellPosition():
+                strategy = self._strategies.get(effect.strategy)
+                if strategy is not None:
+                    self._wish(strategy.on_position(effect, self._world.now))
             case _ if self._sim.rails is not None and self._sim.rails.perform(effect, self):
                 pass
             case _:
@@ -476,6 +496,35 @@ class Host:
         for wish in wishes:
             if not self.quiet:
                 self.tell(wish)
+
+    # --- operators -------------------------------------------------------------------------------
+
+    def _look(self, operator: Operator) -> None:
+        """People look at what is open, and what they book enters by the one door."""
+        for each in operator.look(self._world.now, self._open_breaks()):
+            self.tell(
+                AdjustmentBooked(
+                    received_at=self._world.now,
+                    adjustment_id=each.adjustment_id,
+                    break_number=each.break_number,
+                    holding=each.holding,
+                    amount=each.amount,
+                    author=each.author,
+                    approver=each.approver,
+                    reason=each.reason,
+                )
+            )
+        self._world.call_in(LOOK_NS, self._look, operator)
+
+    def _open_breaks(self) -> list[OpenBreak]:
+        breaks = self.node.state.breaks if self.node is not None else {}
+        return [
+            OpenBreak(drift.number, name, drift.size, drift.broken_at)
+            for name, drift in breaks.items()
+            if not drift.contradiction
+        ]
+
+    # --- the end ---------------------------------------------------------------------------------
 
     def cancel_all(self) -> None:
         """The world heals and strategies end: what still rests at the venues is taken off there."""
@@ -518,7 +567,7 @@ class SimulatedTransport:
 
     def send(self, request: Request, on_answer: Callable[[int, bytes], None]) -> None:
         site = self.site
-        asked = Asked(request.method, request.path, request.params)
+        asked = Asked(request.method, request.path, request.params, request.expires_at)
         kind = site.statement_paths.get(request.path, "")
 
         def handled() -> tuple[int, bytes, bool]:
@@ -600,9 +649,18 @@ class View:
                 return f"{fact.key[0]}:{fact.key[1]}" in account.seen
             case "opening":
                 return f"opening:{fact.key[0]}:{fact.key[1]}" in account.seen
+            case "unlisted":
+                name = f"{fact.account}/{fact.key[0]}/cash"
+                return self._adjusted(name) >= Decimal(fact.key[1])
             case "restated":
                 symbol, number = fact.key
                 return account.listings[symbol].restated >= int(number)
+
+    def _adjusted(self, holding: str) -> Decimal:
+        """What people have booked there, in all."""
+        figures = self._state.figures.items()
+        units = [amount for name, amount in figures if name.startswith(f"adjustment/{holding}/")]
+        return self._scaled(holding, sum(units))
 
     def _scaled(self, holding: str, units: int) -> Decimal:
         decimals = self._decimals.get(holding)

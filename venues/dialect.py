@@ -17,11 +17,18 @@ SECOND = 1_000_000_000
 
 @dataclass(slots=True, frozen=True)
 class Request:
-    """One HTTP request before signing. Numbers are texts; nested bodies as the venue wants them."""
+    """One HTTP request before signing. Numbers are texts; nested bodies as the venue wants them.
+
+    Who signs it says in the venue's own way that it is void after `expires_at` (ns of our clock, 0
+    for never): Binance by `timestamp` + `recvWindow` (60 s at most), Bybit by the headers
+    X-BAPI-TIMESTAMP and X-BAPI-RECV-WINDOW, OKX by the header `expTime` (orders only), Coinbase by
+    the `exp` of the request's token (two minutes at most).
+    """
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
     params: dict[str, object] = field(default_factory=dict)
+    expires_at: int = 0
 
 
 @dataclass(slots=True, frozen=True)

@@ -200,6 +200,7 @@ class Exchange:
     trade_ids: dict[str, int] = field(default_factory=dict)
     upcoming: dict[str, tuple[Decimal, int]] = field(default_factory=dict)
     restated: dict[str, list[int]] = field(default_factory=dict)
+    unlisted: dict[str, Decimal] = field(default_factory=dict)
     made: int = 1000
     sequence: int = 5000
     updated_at: int = 0
@@ -753,6 +754,17 @@ class Exchange:
     def transfer(self, asset: str, amount: Decimal) -> None:
         """Cash comes or goes by hand."""
         self._move("transfer", "", asset, amount)
+
+    def credit_unlisted(self, asset: str, amount: Decimal) -> None:
+        """Cash comes that no record will ever list: it shows in the balance, and nowhere else.
+
+        What identifies it is how much has come so, in all: that is what people can see of it.
+        """
+        self._credit(asset, amount)
+        self.unlisted[asset] = self.unlisted.get(asset, ZERO) + amount
+        key = (asset, f"{self.unlisted[asset]:f}")
+        name = f"{self.account}/{asset}/cash"
+        self.truth.lost((self.truth.record(self.account, "unlisted", key, {name: amount}),))
 
     def _move(
         self, kind: Literal["funding", "transfer"], symbol: str, asset: str, amount: Decimal

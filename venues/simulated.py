@@ -29,6 +29,7 @@ class Asked:
     method: str
     path: str
     params: dict[str, Any]
+    expires_at: int = 0
 
 
 class Words(Protocol):
@@ -46,6 +47,7 @@ class Words(Protocol):
     ) -> list[bytes]: ...
     def movement(self, exchange: Exchange, movement: Movement) -> list[bytes]: ...
     def answer(self, exchange: Exchange, asked: Asked) -> Answer: ...
+    def expired(self, exchange: Exchange, asked: Asked) -> Answer: ...
 
 
 @dataclass(slots=True)
@@ -77,6 +79,7 @@ class SimulatedVenue:
     on_dropcopy: Callable[[bytes], None] = field(default=lambda body: None)
     drop_copied: list[bytes] = field(default_factory=list)
     honest: bool = True
+    expired: int = 0
     _said: dict[str, deque[tuple[int, bytes]]] = field(default_factory=dict)
     _lied: dict[str, None] = field(default_factory=dict)
     _silent: bool = False
@@ -120,11 +123,17 @@ class SimulatedVenue:
     # --- what is asked is answered ---------------------------------------------------------------
 
     def handle(self, asked: Asked) -> Answer:
-        """Do and answer, as asked; statements may lie (then `honest` is False)."""
+        """Do and answer, as asked; statements may lie (then `honest` is False).
+
+        What comes too late by the venue's own clock is not done, whatever it asks for.
+        """
         self.honest = True
         kind = self.words.statements.get(asked.path, "")
         if kind:
             return self._statement(asked, kind)
+        if 0 < asked.expires_at < self.world.now + self.skew_ns:
+            self.expired += 1
+            return self.words.expired(self.exchange, asked)
         places = asked.method == "POST" and not self._is_cancel(asked)
         if places and self.faults.strikes("fill_after_reject", self.name):
             return self._reject_and_fill(asked)
@@ -224,6 +233,10 @@ class SimulatedVenue:
             case "transfer":
                 asset = self.dice.pick(list(exchange.wallets))
                 exchange.transfer(asset, Decimal(max(1, fault.strength)) / 100)
+                return True
+            case "unlisted_credit":
+                asset = self.dice.pick(list(exchange.wallets))
+                exchange.credit_unlisted(asset, Decimal(max(1, fault.strength)) / 100)
                 return True
             case "key_expired":
                 self.wire.end_key(self.words.farewell)

@@ -22,7 +22,7 @@ def request(effect: Effect) -> Request:
     """The request that performs an effect; a venue of balances has nothing else to be asked."""
     match effect:
         case PlaceOrder():
-            return Request("POST", "/api/v3/order", _order(effect))
+            return Request("POST", "/api/v3/order", _order(effect), effect.expires_at)
         case CancelOrder():
             return Request("DELETE", "/api/v3/order", _by_id(effect))
         case QueryOrder():

@@ -139,6 +139,11 @@ class Words:
                 )
             return 400, _encode({"code": code, "msg": text})
 
+    def expired(self, exchange: Exchange, asked: Asked) -> Answer:
+        """The request is older than its recvWindow."""
+        text = "Timestamp for this request is outside of the recvWindow."
+        return 400, _encode({"code": -1021, "msg": text})
+
     def _answer(self, exchange: Exchange, asked: Asked) -> object:
         params = asked.params
         match asked.method, asked.path:

@@ -25,7 +25,7 @@ def request(effect: Effect) -> Request:
     """The request that performs an effect."""
     match effect:
         case PlaceOrder():
-            return Request("POST", "/fapi/v1/order", _order(effect))
+            return Request("POST", "/fapi/v1/order", _order(effect), effect.expires_at)
         case CancelOrder():
             return Request("DELETE", "/fapi/v1/order", _by_id(effect))
         case QueryOrder():

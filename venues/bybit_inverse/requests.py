@@ -39,7 +39,7 @@ def request(effect: Effect) -> Request:
     """The request that performs an effect."""
     match effect:
         case PlaceOrder():
-            return Request("POST", "/v5/order/create", _order(effect))
+            return Request("POST", "/v5/order/create", _order(effect), effect.expires_at)
         case CancelOrder():
             return Request("POST", "/v5/order/cancel", _by_id(effect))
         case QueryOrder():

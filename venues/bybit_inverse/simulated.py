@@ -140,6 +140,12 @@ class Words:
             }
         )
 
+    def expired(self, exchange: Exchange, asked: Asked) -> Answer:
+        """The request is older than its receive window."""
+        text = "The request time exceeds the time window range."
+        told = {"retCode": 10002, "retMsg": text, "result": {}, "retExtInfo": {}}
+        return 200, _encode(told | {"time": exchange.clock.now_ms()})
+
     def _answer(self, exchange: Exchange, asked: Asked) -> dict[str, Any]:
         params = asked.params
         match asked.method, asked.path:

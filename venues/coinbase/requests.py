@@ -23,7 +23,7 @@ def request(effect: Effect) -> Request:
     """The request that performs an effect."""
     match effect:
         case PlaceOrder():
-            return Request("POST", f"{BROKERAGE}/orders", _order(effect))
+            return Request("POST", f"{BROKERAGE}/orders", _order(effect), effect.expires_at)
         case CancelOrder(order_id=""):
             # Orders are cancelled by the venue's id alone: ask for it, core then cancels again.
             return _by_client_id(effect.client_order_id)

@@ -141,6 +141,10 @@ class Words:
             case _:
                 return 404, _encode(_http_error("NOT_FOUND", f"no such path {asked.path}"))
 
+    def expired(self, exchange: Exchange, asked: Asked) -> Answer:
+        """The token that signed the request has ended."""
+        return 401, b"Unauthorized\n"
+
     def _place(self, exchange: Exchange, params: dict[str, Any]) -> object:
         """An id that was used before gets the order that has it."""
         configuration = params["order_configuration"]

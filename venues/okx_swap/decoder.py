@@ -279,6 +279,7 @@ def _listed(
         settle=line["settleCcy"] or quote,
         multiplier=multiplier,
         effective_at=effective_at,
+        asked_at=frame.asked_at,
     )
 
 

@@ -30,7 +30,7 @@ def request(effect: Effect) -> Request:
     """The request that performs an effect."""
     match effect:
         case PlaceOrder():
-            return Request("POST", "/api/v5/trade/order", _order(effect))
+            return Request("POST", "/api/v5/trade/order", _order(effect), effect.expires_at)
         case CancelOrder():
             return Request("POST", "/api/v5/trade/cancel-order", _by_id(effect))
         case QueryOrder():

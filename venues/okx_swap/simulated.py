@@ -263,6 +263,14 @@ class Words:
             case _:
                 return 404, _encode({"code": "404", "data": {}, "msg": "Not Found"})
 
+    def expired(self, exchange: Exchange, asked: Asked) -> Answer:
+        """The order's expTime has passed."""
+        now = str(exchange.clock.now_ms() * 1000)
+        row = {"clOrdId": asked.params["clOrdId"], "ordId": "", "tag": "", "sCode": "51149"}
+        row |= {"sMsg": "Order timed out. Please try again later.", "ts": ""}
+        told = {"code": "1", "data": [row], "msg": "", "inTime": now, "outTime": now}
+        return 200, _encode(told)
+
     def _placed(self, exchange: Exchange, params: dict[str, Any], now: str) -> object:
         try:
             if Decimal(params["sz"]) <= 0:
