@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from core.events import Leg, OrderKind, Side, StatementKind
+from core.events import Leg, Memory, OrderKind, Side, StatementKind
 
 
 class Wish(Struct, frozen=True, kw_only=True, gc=False, tag=True, omit_defaults=True):
@@ -102,6 +102,19 @@ class SetAlarm(Wish, frozen=True, kw_only=True, gc=False):
     at: int
 
 
+class Remember(Wish, frozen=True, kw_only=True, gc=False):
+    """Keep what the state gives up, to be found again by its key. To journal it is to perform it.
+
+    An id's content is what must be the same in each telling; an order and a progress are kept
+    whole, as JSON; of the venue's id of an order, our own.
+    """
+
+    account: str
+    kind: Memory
+    key: str
+    content: str
+
+
 class TellStrategy(Wish, frozen=True, kw_only=True, gc=False):
     """What a strategy hears of its own order."""
 
@@ -138,6 +151,7 @@ Effect = (
     | OpenStream
     | RenewStream
     | SetAlarm
+    | Remember
     | TellStrategy
     | RaiseAlert
 )

@@ -8,7 +8,7 @@ type-check.
 from collections.abc import Callable
 from typing import Protocol, TypeVar, assert_never
 
-from core import books, listening, reconcile, restatement, trading
+from core import books, listening, memory, reconcile, restatement, trading
 from core.effects import Effect, RaiseAlert, SetAlarm
 from core.events import (
     AccountOpened,
@@ -27,6 +27,7 @@ from core.events import (
     HeartbeatHeard,
     InstrumentListed,
     Leg,
+    MemoryTrimmed,
     NodeStarted,
     OpeningSet,
     OpenOrdersReported,
@@ -36,6 +37,7 @@ from core.events import (
     PageReported,
     PositionModeReported,
     ProgressReported,
+    Recalled,
     RequestFailed,
     StatementReported,
     StreamClosed,
@@ -108,6 +110,11 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
             return [RaiseAlert(severity="warning", subject=event.account, text=event.reason)]
         case FrameDismissed():
             count(state, f"dismissed/{event.account}")
+            return []
+        case MemoryTrimmed():
+            return memory.on_trimmed(state, event)
+        case Recalled():
+            memory.on_recalled(state, state.accounts[event.account], event)
             return []
         case NodeStarted():
             return _on_started(state, event)

@@ -397,7 +397,7 @@ BUGS = (
         "the id of a busted fill is forgotten",
         "core.books:book_bust",
         'return "booked" if whole',
-        'del account.seen[fill_key]\n    return "booked" if whole',
+        'del account.seen[fill_id]\n    return "booked" if whole',
         "busts_told_soon",
         range(2),
         HOLDINGS,
