@@ -42,7 +42,7 @@ class MemoryStore:
 
     def kept(self, identity: str) -> Record | None:
         """The last effect that bears the identity, committed or not yet; None where none does."""
-        for record in islice(self.committed, self._looked_through, len(self.committed)):
+        for record in self.committed[self._looked_through :]:
             if record.identity and record.kind == "effect":
                 self._kept[record.identity] = record
         self._looked_through = len(self.committed)
