@@ -104,11 +104,12 @@ class Node:
         number = self.journal.event(event, memory.identity_of(self.state, event))
         for effect in step(self.state, event, self._gate):
             self.journal.effect(effect, number, event.received_at)
+            # What the journal is asked to keep it has by now: there is nobody else to ask.
             if type(effect) is not Remember:
                 self._waiting.append(effect)
         self._watch(self.state)
 
-    # --- what is at hand ---------------------------------------------------------------------
+    # --- what is at hand --------------------------------------------------------------------------
 
     def _recall(self, account: str, key: str, event: Event) -> None:
         """Have back what the event names, if it was put away; of a venue's id, the order too."""

@@ -24,6 +24,7 @@ from core.node import Keep, Node, encode_snapshot, recover
 from core.state import State
 from scenarios.model import MemorySpec, Scenario, check
 from sim.memory_store import MemoryStore
+from sim.truth import Fact, FactKind
 from tests.facts import (
     PERP,
     SPOT,
@@ -47,6 +48,7 @@ from tieout.history import history
 from tieout.outcome import Outcome
 from tieout.replay import replay
 from tieout.runs import run
+from tieout.simulation import View
 from tieout.sqlite_store import SqliteStore
 from tieout.verify import verify
 
@@ -249,6 +251,29 @@ def kept_by(node: Node) -> dict[str, list[Remember]]:
     return found
 
 
+def test_what_the_oracle_sees_as_booked_is_what_was_ever_booked() -> None:
+    """It asks after what it has not yet seen booked, and that may have been put away since."""
+    node = a_node(LITTLE)
+    tell(node, [FIRST, bust(FIRST), funding("F", "0.5"), CASH])
+    other = a_node(LITTLE, tells="progress")
+    tell(other, [progress(f"o{n}", "buy", "1", "0.002") for n in range(9)])
+    tell(node, pass_by())
+    view, of_progress = (View(each.state, each.journal.store) for each in (node, other))
+    facts: list[tuple[FactKind, str, tuple[str, ...]]] = [
+        ("fill", SPOT, ("XRPETH", "1", "buy")),
+        ("bust", SPOT, ("XRPETH", "B1")),
+        ("funding", PERP, ("BTC-PERP", "F", "USDT")),
+        ("cash", SPOT, ("transfer", "t1")),
+        ("opening", SPOT, ("XRP", "cash")),
+    ]
+    assert [view.booked(Fact(1, account, kind, key, 0, {})) for kind, account, key in facts] == [
+        True
+    ] * len(facts)
+    assert not view.booked(Fact(1, SPOT, "fill", ("XRPETH", "1", "sell"), 0, {}))
+    assert of_progress.booked(Fact(1, SPOT, "progress", ("o0", "1"), 0, {}))
+    assert not of_progress.booked(Fact(1, SPOT, "progress", ("o0", "2"), 0, {}))
+
+
 # --- asked only when it must be ------------------------------------------------------------------
 
 
@@ -377,7 +402,10 @@ def test_an_order_whose_fills_are_awaited_stays_at_hand() -> None:
 def test_working_orders_are_never_put_away() -> None:
     node = a_node(LITTLE)
     tell(node, [wish("buy", "1", "0.001", at=50 + number) for number in range(20)])
-    assert len(node.state.orders) == 20
+    for number in range(21, 30):
+        tell(node, ended(number))
+    assert node.state.put_away > 0
+    assert list(node.state.accounts[SPOT].working) == list(node.state.orders)[:20]
 
 
 def test_every_order_is_in_the_tables_wherever_it_is_remembered() -> None:
