@@ -10,7 +10,8 @@ after: each telling of it bears the time at which it happened, or one that is of
 is at hand spans.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from itertools import islice
 
 import msgspec
 
@@ -62,10 +63,9 @@ def on_trimmed(state: State, event: MemoryTrimmed) -> list[Effect]:
     return kept
 
 
-def _oldest(held: Iterable[str], keep: int) -> list[str]:
+def _oldest(held: Collection[str], keep: int) -> list[str]:
     """Those that came in first, beyond the number to keep."""
-    names = list(held)
-    return names[: max(0, len(names) - keep)]
+    return list(islice(held, max(0, len(held) - keep)))
 
 
 def _newest(state: State, account: Account) -> int:
@@ -82,12 +82,14 @@ def _newest(state: State, account: Account) -> int:
 
 def _put_orders_away(state: State, keep: int) -> list[Effect]:
     """Orders that are over, but for those whose fills are still being waited for."""
-    over = [
+    working = sum(len(account.working) for account in state.accounts.values())
+    over = (
         name
         for name, order in state.orders.items()
         if name not in state.accounts[order.account].working
-    ]
-    names = [name for name in _oldest(over, keep) if f"fills/{name}" not in state.alarms]
+    )
+    oldest = list(islice(over, max(0, len(state.orders) - working - keep)))
+    names = [name for name in oldest if f"fills/{name}" not in state.alarms]
     kept: list[Effect] = []
     for name in names:
         order = state.orders.pop(name)

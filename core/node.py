@@ -31,8 +31,12 @@ from core.step import step
 FOLD = 2
 
 
+# Put away as soon as one in so many is too much: often, so that no commit waits long for it.
+EXCESS_ONE_IN = 16
+
+
 class Keep(NamedTuple):
-    """How much a node keeps at hand; what is beyond, by an eighth, is put away down to this.
+    """How much a node keeps at hand; what is beyond is put away down to this.
 
     Ids, progresses and orphans for each account; orders that are over for all. An id takes about
     110 bytes, an order 450.
@@ -69,7 +73,7 @@ class Node:
         self._gate = gate
         self._watch = watch
         self._keep = keep
-        self._most = Keep(*[number + number // 8 for number in keep])
+        self._most = Keep(*[number + number // EXCESS_ONE_IN for number in keep])
         self._waiting: list[Effect] = []
         self._snapshot_every = snapshot_every
         self._snapshot_due = journal.next_number + snapshot_every
@@ -132,7 +136,7 @@ class Node:
             self._recall(account, order_key(kept.content), event)
 
     def _holds_too_much(self) -> bool:
-        """Whether anything is an eighth beyond what is to be kept at hand."""
+        """Whether anything is far enough beyond what is to be kept at hand."""
         ids, orders, progress, orphans = self._most
         state, working = self.state, 0
         for account in state.accounts.values():

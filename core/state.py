@@ -5,8 +5,8 @@ part of the digest, except `State.posted`, which is the last step's postings for
 
 It is bounded: what grows with time (ids, orders that are over, progress) is put away in the journal
 and recalled when it is named again (`core/memory.py`); of what was resolved a tail is here, the
-journal has all. What is left grows with names (accounts, assets, instruments) and with what people
-do (adjustments, restatements).
+journal has all; an alarm leaves as it rings. What is left grows with names (accounts, assets,
+instruments) and with what is done by hand (adjustments, restatements).
 
 A *holding* is a name, "account/subject/leg": an asset's cash ("binance_spot/main/XRP/cash") or an
 instrument's leg ("okx_swap/main/XRP-USDT-SWAP/long"). A *figure* is a name, too:
