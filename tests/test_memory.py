@@ -7,7 +7,7 @@ They must book the same.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 
 from core.effects import Remember, TellStrategy
 from core.events import AlarmRang, CashMoved, Event, FillReported, Recalled
+from core.frames import Frame
 from core.gate import BreakGate
 from core.ids import client_order_id
 from core.journal import Journal, Record, decode_effect, decode_event, encode_state
@@ -406,6 +407,7 @@ def test_working_orders_are_never_put_away() -> None:
         tell(node, ended(number))
     assert node.state.put_away > 0
     assert list(node.state.accounts[SPOT].working) == list(node.state.orders)[:20]
+    assert len(node.state.orders) == 20 + LITTLE.orders
 
 
 def test_every_order_is_in_the_tables_wherever_it_is_remembered() -> None:
@@ -618,6 +620,29 @@ def test_an_ancient_id_is_known_over_crashes_and_replay(copied: Path) -> None:
     again = replay(copied)
     assert again.digest == digest
     assert encode_state(again.state) == live
+
+
+def test_what_is_not_traded_here_has_no_key(tmp_path: Path) -> None:
+    """The venue lists an instrument that we were not told to trade: it is not listed in our books,
+    and a proof of the journal agrees with the node that wrote it."""
+
+    def read(frame: Frame, decimals: Mapping[str, int]) -> list[Event]:
+        listed = msgspec.structs.replace(spot("ADAETH"), frame=frame.number)
+        told = msgspec.structs.replace(FIRST, instrument="ADAETH", frame=frame.number)
+        return [listed, told, msgspec.structs.replace(FIRST, frame=frame.number)]
+
+    with closing(SqliteStore(tmp_path / "journal.db")) as store:
+        journal = Journal(store)
+        node = Node(journal, {"venue": read}, GATE)
+        tell(node, founding())
+        number = journal.next_number
+        node.deliver(
+            Frame(number=number, account=SPOT, channel="stream", received_at=ms(110), body=b"")
+        )
+        node.commit()
+        fills = [record for record in store.records() if record.name == "FillReported"]
+    assert [record.identity for record in fills] == ["", f"{SPOT}/XRPETH:1:1:buy"]
+    assert str(verify(tmp_path / "journal.db").status) == "sound"
 
 
 def test_an_ancient_order_is_known_by_the_venues_id(copied: Path) -> None:
