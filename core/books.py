@@ -3,7 +3,8 @@
 Rule 1. The books are the sum of postings, and a posting is never changed: an undone fill is posted
 once more with the other sign.
 Rule 2. Same id and same content is an echo and changes nothing; same id and other content is a
-conflict and is shown. Ids are remembered for ever.
+conflict and is shown. Ids are remembered for ever: the newest here, the others in the journal, from
+where they are back before a fact that names them is booked (`core/memory.py`).
 Rule 3. A holding can be read as it was at any recent moment of its teller's clock (`at`), which is
 how a statement is compared at its own as-of.
 """
@@ -18,6 +19,14 @@ from core.events import (
     FundingPaid,
     OpeningSet,
     ProgressReported,
+)
+from core.identity import (
+    bust_key,
+    busted_key,
+    cash_key,
+    fill_key,
+    funding_key,
+    opening_key,
 )
 from core.money import (
     ASSET_DECIMALS,
@@ -74,7 +83,7 @@ def book_fill(state: State, account: Account, event: FillReported, strategy: str
     listing = account.listings.get(event.instrument)
     if listing is None:
         return "unlisted"
-    key = f"{event.instrument}:{listing.listing}:{event.fill_id}:{event.side}"
+    key = fill_key(event.instrument, listing.listing, event.fill_id, event.side)
     content = _content(event)
     multiplier = listing.multiplier
     if listing.changes:
@@ -139,15 +148,16 @@ def book_bust(state: State, account: Account, event: FillBusted, strategy: str) 
     listing = account.listings.get(event.instrument)
     if listing is None:
         return "unlisted"
-    key = f"bust:{event.instrument}:{event.bust_id}"
+    key = bust_key(event.instrument, event.bust_id)
     content = f"{event.fill_id} {event.quantity} {event.price}"
     known = account.seen.get(key)
     if known is not None:
         return "echo" if known == content else "conflict"
-    fill_key = f"{event.instrument}:{listing.listing}:{event.fill_id}:{event.side}"
-    fill = account.seen.get(fill_key)
+    fill_id = fill_key(event.instrument, listing.listing, event.fill_id, event.side)
+    undone_id = busted_key(fill_id)
+    fill = account.seen.get(fill_id)
     other = fill is not None and fill.split()[1:3] != [str(event.quantity), str(event.price)]
-    if other or f"busted:{fill_key}" in account.seen:
+    if other or undone_id in account.seen:
         return "conflict"
     multiplier = listing.multiplier
     if listing.changes:
@@ -155,9 +165,9 @@ def book_bust(state: State, account: Account, event: FillBusted, strategy: str) 
         multiplier = int((fill or "").partition(OF_CONTRACTS)[2] or listing.at_first)
     lines = fill_postings(state, account, listing, event, strategy, multiplier)
     undone = [Posting(line.holding, line.figure, -line.amount) for line in lines]
-    account.seen[key], account.seen[f"busted:{fill_key}"] = content, event.bust_id
+    account.seen[key], account.seen[undone_id] = content, event.bust_id
     if fill is None:
-        account.seen[fill_key] = _content(event)
+        account.seen[fill_id] = _content(event)
         post(state, lines + undone, event.occurred_at, event.sequence)
         return "with_fill"
     whole = _post_contracts(state, account, listing, undone, multiplier, event, strategy)
@@ -198,7 +208,7 @@ def book_progress(state: State, account: Account, event: ProgressReported, strat
 
 def book_funding(state: State, account: Account, event: FundingPaid) -> Booked:
     """Book a funding settlement once, to each strategy's account as unattributed."""
-    key, content = f"funding:{event.funding_id}:{event.asset}", str(event.amount)
+    key, content = funding_key(event.funding_id, event.asset), str(event.amount)
     prefix = f"unattributed/{account.name}/{event.instrument or '-'}"
     line = _cash(account, prefix, "funding", event.asset, event.amount)
     booked = _book_once(state, account, key, content, line, event.occurred_at)
@@ -209,7 +219,7 @@ def book_funding(state: State, account: Account, event: FundingPaid) -> Booked:
 
 def book_cash(state: State, account: Account, event: CashMoved, strategy: str) -> Booked:
     """Book a movement of cash once."""
-    key, content = f"{event.reason}:{event.movement_id}", f"{event.asset} {event.amount}"
+    key, content = cash_key(event.reason, event.movement_id), f"{event.asset} {event.amount}"
     prefix = f"{strategy}/{account.name}/{event.instrument or '-'}"
     line = _cash(account, prefix, event.reason, event.asset, event.amount)
     booked = _book_once(state, account, key, content, line, event.occurred_at)
@@ -228,7 +238,7 @@ def book_opening(state: State, account: Account, event: OpeningSet) -> Booked:
     holding = f"{account.name}/{event.subject}/{event.leg}"
     figure = f"opening/{account.name}/{event.subject}/opening/{event.leg}"
     line = Posting(holding, figure, event.amount)
-    key = f"opening:{event.subject}:{event.leg}"
+    key = opening_key(event.subject, event.leg)
     return _book_once(state, account, key, str(event.amount), line, event.occurred_at)
 
 

@@ -6,7 +6,7 @@ the counterparty refuses to honour twice, and reads change nothing.
 
 from typing import Literal
 
-from core.events import Leg, OrderKind, Side, StatementKind
+from core.events import Leg, Memory, OrderKind, Side, StatementKind
 from core.rail_effects import RailEffect
 from core.wish import Wish
 
@@ -102,6 +102,19 @@ class SetAlarm(Wish, frozen=True, kw_only=True, gc=False):
     at: int
 
 
+class Remember(Wish, frozen=True, kw_only=True, gc=False):
+    """Keep what the state gives up, to be found again by its key. To journal it is to perform it.
+
+    An id's content is what must be the same in each telling; an order and a progress are kept
+    whole, as JSON; of the venue's id of an order, our own.
+    """
+
+    account: str
+    kind: Memory
+    key: str
+    content: str
+
+
 class TellStrategy(Wish, frozen=True, kw_only=True, gc=False):
     """What a strategy hears of its own order.
 
@@ -156,6 +169,7 @@ Effect = (
     | OpenStream
     | RenewStream
     | SetAlarm
+    | Remember
     | TellStrategy
     | TellPosition
     | RaiseAlert

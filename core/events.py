@@ -41,6 +41,7 @@ Cause = Literal[
     "conflict",
     "adjustment",
 ]
+Memory = Literal["id", "order", "placed", "progress"]
 
 
 # --- ourselves -----------------------------------------------------------------------------------
@@ -57,6 +58,32 @@ class AlarmRang(Fact, frozen=True, kw_only=True, gc=False):
     """An alarm that we set reached its time."""
 
     alarm: str
+
+
+class MemoryTrimmed(Fact, frozen=True, kw_only=True, gc=False):
+    """The node put away what its state had at hand beyond these numbers, the oldest first.
+
+    Of each account so many ids, progresses and orders' fills that wait for an owner (`orphans`);
+    of the whole node so many orders that are over.
+    """
+
+    ids: int
+    orders: int
+    progress: int
+    orphans: int
+
+
+class Recalled(Fact, frozen=True, kw_only=True, gc=False):
+    """What had been put away was asked for, for an event that follows; the journal had it.
+
+    `record` is the number of the `Remember` that kept it.
+    """
+
+    account: str
+    kind: Memory
+    key: str
+    content: str
+    record: int
 
 
 class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
@@ -407,6 +434,8 @@ class FrameDismissed(Fact, frozen=True, kw_only=True, gc=False):
 Event = (
     NodeStarted
     | AlarmRang
+    | MemoryTrimmed
+    | Recalled
     | AccountOpened
     | AssetListed
     | InstrumentListed

@@ -35,6 +35,7 @@ READS_MAX = 4
 PERIODS_MAX = 10
 UNSURE_MAX = 3
 TICK_NS_MAX = 1_000_000
+RESOLVED_KEPT = 64
 
 
 # --- a statement comes in ------------------------------------------------------------------------
@@ -363,6 +364,11 @@ def _close(
     state.breaks.pop(name, None)
     if drift.cause == "unknown" and cause != "unknown":
         _know(drift, cause)
+    state.resolved_made += 1
+    state.causes[drift.cause] = state.causes.get(drift.cause, 0) + 1
+    # Those of this very step stay, however many: who watches the steps misses none.
+    while len(state.resolved) >= RESOLVED_KEPT and state.resolved[0].closed_at < now:
+        del state.resolved[0]
     state.resolved.append(
         Resolved(
             holding=name,

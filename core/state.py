@@ -4,6 +4,11 @@ Everything here can be rebuilt by stepping through the journal, is written into 
 part of the digest, except `State.posted`, `booked` and `settled`: the last step's postings, its
 entries in the ledger and the payments that it settled, for whoever watches.
 
+It is bounded: what grows with time (ids, orders that are over, progress) is put away in the journal
+and recalled when it is named again (`core/memory.py`); of what was resolved a tail is here, the
+journal has all; an alarm leaves as it rings. What is left grows with names (accounts, assets,
+instruments) and with what is done by hand (adjustments, restatements).
+
 A *holding* is a name, "account/subject/leg": an asset's cash ("binance_spot/main/XRP/cash") or an
 instrument's leg ("okx_swap/main/XRP-USDT-SWAP/long"). A *figure* is a name, too:
 "strategy/account/instrument/purpose/unit". Each posting moves one holding and one figure by the
@@ -242,7 +247,10 @@ class Orphan(Struct, frozen=True, gc=False):
 
 
 class Account(Struct, gc=False):
-    """One account at one venue: how it tells, and how far we are in listening."""
+    """One account at one venue: how it tells, and how far we are in listening.
+
+    `put_away_until` is the newest moment, by the venue's clock, that anything put away can be of.
+    """
 
     name: str
     tells: Tells
@@ -274,10 +282,15 @@ class Account(Struct, gc=False):
     heard_at: int = 0
     backfill: Backfill = field(default_factory=Backfill)
     mode_told: bool | None = None
+    put_away_until: int = 0
 
 
 class State(Struct, gc=False):
-    """The whole."""
+    """The whole.
+
+    `resolved` are the last suspects and breaks that are over, `resolved_made` how many there were,
+    `causes` how often each cause was found. `put_away` counts what was ever put away.
+    """
 
     node: str = ""
     epoch: int = 0
@@ -298,6 +311,9 @@ class State(Struct, gc=False):
     breaks: dict[str, Drift] = field(default_factory=dict)
     adjusted: dict[str, str] = field(default_factory=dict)
     resolved: list[Resolved] = field(default_factory=list)
+    resolved_made: int = 0
+    causes: dict[str, int] = field(default_factory=dict)
+    put_away: int = 0
     alarms: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     settlement: Settlement = field(default_factory=Settlement)

@@ -8,7 +8,16 @@ type-check.
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from core import adjustments, books, listening, reconcile, restatement, settlement, trading
+from core import (
+    adjustments,
+    books,
+    listening,
+    memory,
+    reconcile,
+    restatement,
+    settlement,
+    trading,
+)
 from core.effects import Effect, RaiseAlert, SetAlarm
 from core.events import (
     AccountOpened,
@@ -28,6 +37,7 @@ from core.events import (
     HeartbeatHeard,
     InstrumentListed,
     Leg,
+    MemoryTrimmed,
     NodeStarted,
     OpeningSet,
     OpenOrdersReported,
@@ -37,6 +47,7 @@ from core.events import (
     PageReported,
     PositionModeReported,
     ProgressReported,
+    Recalled,
     RequestFailed,
     StatementReported,
     StreamClosed,
@@ -112,6 +123,11 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
             return [RaiseAlert(severity="warning", subject=event.account, text=event.reason)]
         case FrameDismissed():
             count(state, f"dismissed/{event.account}")
+            return []
+        case MemoryTrimmed():
+            return memory.on_trimmed(state, event)
+        case Recalled():
+            memory.on_recalled(state, state.accounts[event.account], event)
             return []
         case NodeStarted():
             return _on_started(state, event)

@@ -275,6 +275,14 @@ class StormSpec(Part):
     without: tuple[str, ...] = ()
 
 
+class MemorySpec(Part):
+    """How much the node keeps at hand; a scenario that says nothing has the node's own numbers."""
+
+    ids: int = Field(ge=1)
+    orders: int = Field(ge=1)
+    progress: int = Field(ge=1)
+
+
 class Scenario(Part):
     """One claim, and all that it takes to try it."""
 
@@ -292,6 +300,7 @@ class Scenario(Part):
     faults: tuple[FaultSpec, ...] = ()
     storm: StormSpec | None = None
     operators: tuple[OperatorSpec, ...] = ()
+    memory: MemorySpec | None = None
     claims: tuple[ClaimSpec, ...] = ()
     market_gap_ms_max: int = Field(default=100, ge=1)
 

@@ -19,6 +19,8 @@ class MemoryStore:
         self.pending: list[Record] = []
         self.groups: list[tuple[int, bytes]] = []
         self._snapshots: list[tuple[int, bytes]] = []
+        self._kept: dict[str, Record] = {}
+        self._looked_through = 0
 
     def append(self, record: Record) -> None:
         self.pending.append(record)
@@ -37,6 +39,17 @@ class MemoryStore:
     def events(self, after: int = 0) -> Iterator[bytes]:
         """The bodies of the events among them."""
         return (record.body for record in self.records(after) if record.kind == "event")
+
+    def kept(self, identity: str) -> Record | None:
+        """The last effect that bears the identity, committed or not yet; None where none does."""
+        for record in self.committed[self._looked_through :]:
+            if record.identity and record.kind == "effect":
+                self._kept[record.identity] = record
+        self._looked_through = len(self.committed)
+        for record in reversed(self.pending):
+            if record.identity == identity and record.kind == "effect":
+                return record
+        return self._kept.get(identity)
 
     def last(self) -> tuple[int, bytes]:
         """The number and chain hash of the last committed group; (0, b"") of an empty store."""

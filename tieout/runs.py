@@ -12,6 +12,7 @@ from typing import Any
 from core.effects import PlaceOrder, TellStrategy
 from core.events import OrderRequested
 from core.journal import decode_effect, decode_event, digest_of
+from core.memory import all_orders
 from core.state import State
 from core.trading import GIVEN_UP
 from scenarios.model import ClaimSpec, Scenario, find
@@ -132,13 +133,13 @@ class Sampler:
         self._next: dict[str, int] = {}
         self._last: dict[str, Sample] = {}
         self._unequal: dict[str, None] = {}
-        self._view = View(State())
+        self._view = View(State(), simulation.store)
         self._seen: State | None = None
 
     def look(self, state: State) -> None:
         """A step was taken."""
         if state is not self._seen:  # the node was born, or born again
-            self._seen, self._view = state, View(state)
+            self._seen, self._view = state, View(state, self._simulation.store)
         names = [line.holding for line in state.posted if line.holding]
         for name in dict.fromkeys([*self._unequal, *names]) if self._unequal else names:
             self._take(state.now, name)
@@ -206,7 +207,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
     holdings = oracle.differences()
     exchanges = [site.venue.exchange for site in simulation.sites]
     money = money_differences(exchanges, state, wished_by(store))
-    orders = order_differences(exchanges, state)
+    orders = order_differences(exchanges, state, all_orders(state, store.records()))
     events = sum(1 for record in store.committed if record.kind == "event")
     return {
         "scenario": simulation.scenario.name,
@@ -320,15 +321,8 @@ def drift_figures(simulation: Simulation, state: State) -> dict[str, Any]:
         },
         "periods_to_find": {"p50": quantile(periods, 50), "p99": quantile(periods, 99)},
         "breaks_opened": state.breaks_made,
-        "by_cause": _by_cause(state),
+        "by_cause": dict(sorted(state.causes.items())),
     }
-
-
-def _by_cause(state: State) -> dict[str, int]:
-    causes: dict[str, int] = {}
-    for each in state.resolved:
-        causes[each.cause] = causes.get(each.cause, 0) + 1
-    return dict(sorted(causes.items()))
 
 
 def quantile(ordered: Sequence[float], percent: int) -> float:

@@ -22,10 +22,12 @@ from core.events import (
 )
 from core.frames import Decode, Frame
 from core.gate import BreakGate
+from core.identity import progress_key
 from core.journal import Journal, Store
+from core.memory import find, progress_of
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, parse, price, quantity
-from core.node import Node, recover
-from core.state import State
+from core.node import Keep, Node, recover
+from core.state import Account, Progress, State
 from core.strategy import Quote, Strategy, Tick, Wish
 from rails.dialect import Request as RailRequest
 from scenarios import strategies
@@ -319,9 +321,10 @@ class Host:
             self._gate,
             state,
             snapshot_every=SNAPSHOT_EVERY,
+            keep=keep_of(sim.scenario),
             watch=self._stepped,
         )
-        sim.oracle.books = View(state)
+        sim.oracle.books = View(state, sim.store)
         sim.oracle.node_up(up=True)
         self._strategies = {
             spec.name: strategies.make(spec.kind, spec.name, spec.options)
@@ -612,8 +615,8 @@ class RailTransport:
 class View:
     """What the oracle sees of a node's books."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, state: State, store: Store) -> None:
+        self._state, self._store = state, store
         self._decimals: dict[str, int] = {}
 
     def figure(self, holding: str) -> Decimal:
@@ -635,20 +638,20 @@ class View:
         match fact.kind:
             case "fill":
                 symbol, fill_id, side = fact.key
-                return f"{symbol}:1:{fill_id}:{side}" in account.seen
+                return self._known(account, f"{symbol}:1:{fill_id}:{side}")
             case "progress":
                 order_id, filled = fact.key
-                done = account.progress.get(order_id)
+                done = account.progress.get(order_id) or self._put_away(account, order_id)
                 return done is not None and done.quantity >= quantity(filled)
             case "bust":
                 symbol, bust_id = fact.key
-                return f"bust:{symbol}:{bust_id}" in account.seen
+                return self._known(account, f"bust:{symbol}:{bust_id}")
             case "funding":
-                return f"funding:{fact.key[1]}:{fact.key[2]}" in account.seen
+                return self._known(account, f"funding:{fact.key[1]}:{fact.key[2]}")
             case "cash":
-                return f"{fact.key[0]}:{fact.key[1]}" in account.seen
+                return self._known(account, f"{fact.key[0]}:{fact.key[1]}")
             case "opening":
-                return f"opening:{fact.key[0]}:{fact.key[1]}" in account.seen
+                return self._known(account, f"opening:{fact.key[0]}:{fact.key[1]}")
             case "unlisted":
                 name = f"{fact.account}/{fact.key[0]}/cash"
                 return self._adjusted(name) >= Decimal(fact.key[1])
@@ -662,6 +665,18 @@ class View:
         units = [amount for name, amount in figures if name.startswith(f"adjustment/{holding}/")]
         return self._scaled(holding, sum(units))
 
+    def _known(self, account: Account, key: str) -> bool:
+        """At hand, or put away: the books are both."""
+        if key in account.seen:
+            return True
+        return self._state.put_away > 0 and find(self._store, account.name, key) is not None
+
+    def _put_away(self, account: Account, order_id: str) -> Progress | None:
+        found = None
+        if self._state.put_away:
+            found = find(self._store, account.name, progress_key(order_id))
+        return None if found is None else progress_of(found[0].content)
+
     def _scaled(self, holding: str, units: int) -> Decimal:
         decimals = self._decimals.get(holding)
         if decimals is None:
@@ -671,6 +686,12 @@ class View:
                 decimals = self._state.decimals.get(subject, ASSET_DECIMALS)
             self._decimals[holding] = decimals
         return EXACT.scaleb(Decimal(units), -decimals)
+
+
+def keep_of(scenario: Scenario) -> Keep:
+    """How much the scenario's node keeps at hand."""
+    told = scenario.memory
+    return Keep() if told is None else Keep(told.ids, told.orders, told.progress)
 
 
 def bound_ns(spec: VenueSpec) -> int:
