@@ -104,6 +104,19 @@ class OpeningSet(Fact, frozen=True, kw_only=True, gc=False):
     occurred_at: int
 
 
+class ReferenceSet(Fact, frozen=True, kw_only=True, gc=False):
+    """An instrument is taken to be worth `price`: the middle of its public book at `as_of`.
+
+    `as_of` is our clock's, when the frame that told it was heard. Public frames are not journaled;
+    what is decided by a price is decided by this one.
+    """
+
+    account: str
+    instrument: str
+    price: int
+    as_of: int
+
+
 class AdjustmentBooked(Fact, frozen=True, kw_only=True, gc=False):
     """An operator repaired a break. Author and approver are two people; no id is used twice."""
 
@@ -384,6 +397,7 @@ Event = (
     | AssetListed
     | InstrumentListed
     | OpeningSet
+    | ReferenceSet
     | AdjustmentBooked
     | OrderRequested
     | CancelRequested

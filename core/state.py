@@ -196,6 +196,13 @@ class Orphan(Struct, frozen=True, gc=False):
     lines: tuple[Posting, ...]
 
 
+class Reference(Struct, frozen=True, gc=False):
+    """What an instrument is taken to be worth, and since when (by our clock) that is so."""
+
+    price: int
+    as_of: int
+
+
 class Account(Struct, gc=False):
     """One account at one venue: how it tells, and how far we are in listening."""
 
@@ -218,6 +225,7 @@ class Account(Struct, gc=False):
     working: dict[str, None] = field(default_factory=dict)
     client_ids: dict[str, str] = field(default_factory=dict)
     orphans: dict[str, list[Orphan]] = field(default_factory=dict)
+    references: dict[str, Reference] = field(default_factory=dict)
     epoch: int = 0
     streaming: bool = False
     heard_at: int = 0

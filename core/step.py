@@ -36,13 +36,14 @@ from core.events import (
     PageReported,
     PositionModeReported,
     ProgressReported,
+    ReferenceSet,
     RequestFailed,
     StatementReported,
     StreamClosed,
     StreamOpened,
 )
 from core.gate import Gate
-from core.state import Account, Cause, Listing, State, count, holding
+from core.state import Account, Cause, Listing, Reference, State, count, holding
 
 T = TypeVar("T")
 
@@ -121,6 +122,8 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
         case OpeningSet():
             books.book_opening(state, state.accounts[event.account], event)
             return []
+        case ReferenceSet():
+            return _on_reference(state, event)
         case AdjustmentBooked():
             return _on_adjustment(state, event)
         case _:
@@ -402,4 +405,16 @@ def _on_listed(state: State, event: InstrumentListed) -> list[Effect]:
         effective_at=event.effective_at,
         at_first=event.multiplier,
     )
+    return []
+
+
+def _on_reference(state: State, event: ReferenceSet) -> list[Effect]:
+    """Keep the newest; no price, or one of what we do not trade, is none to keep."""
+    account = state.accounts[event.account]
+    if event.instrument not in account.listings or event.price <= 0:
+        count(state, f"references_ignored/{account.name}")
+        return []
+    known = account.references.get(event.instrument)
+    if known is None or event.as_of > known.as_of:
+        account.references[event.instrument] = Reference(event.price, event.as_of)
     return []

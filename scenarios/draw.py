@@ -14,6 +14,7 @@ RATES = {
     "request": (120, 12),
     "statement": (80, 10),
     "node": (6000, 2000),
+    "public": (300, 20),
 }
 STRENGTHS = {
     "duplicate_frame": (0, 3000),
@@ -37,8 +38,20 @@ STRENGTHS = {
     "crash_torn_tail": (200, 3000),
     "mode_change": (3000, 9000),
     "multiplier_change": (35000, 60000),
+    "public_duplicate_frame": (0, 3000),
+    "public_reorder_frame": (5, 400),
+    "public_late_frame": (50, 900),
+    "public_disconnect": (200, 5000),
+    "public_half_open": (2000, 20000),
 }
-RARE = ("disconnect", "disconnect_replay", "half_open", "key_expired")
+RARE = (
+    "disconnect",
+    "disconnect_replay",
+    "half_open",
+    "key_expired",
+    "public_disconnect",
+    "public_half_open",
+)
 
 
 def plan_of(scenario: Scenario, seed: int, duration_ns: int) -> list[Fault]:

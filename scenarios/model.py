@@ -45,6 +45,8 @@ FIGURES = (
     *(f"drift.seconds_to_find.{what}" for what in ("p50", "p99", "max")),
     *(f"drift.periods_to_find.{what}" for what in ("p50", "p99")),
     *("drift.breaks_opened", "drift.by_cause.*"),
+    *(f"market_data.{what}" for what in ("frames", "unreadable", "overtaken", "stale")),
+    *("market_data.references", "market_data.age_ns_max"),
     *("detection_bound_ns.*", "paused_seconds.*", "counts.*"),
     *(f"faults.{kind}" for kind in FAULTS),
 )

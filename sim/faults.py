@@ -11,7 +11,7 @@ from typing import Literal
 
 from sim.dice import Dice, Stream
 
-Site = Literal["stream", "request", "statement", "venue", "node"]
+Site = Literal["stream", "request", "statement", "venue", "node", "public"]
 
 # kind: (site, what its strength means, what it does)
 KINDS: Mapping[str, tuple[Site, str, str]] = {
@@ -49,6 +49,13 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "multiplier_change": ("venue", "ms of notice", "a contract's size changes, legs are restated"),
     "crash": ("node", "ms until it is up again", "the node is killed between two steps"),
     "crash_torn_tail": ("node", "ms until up", "killed in a commit: the group is whole or gone"),
+    "public_lost_frame": ("public", "", "a frame of market data is lost"),
+    "public_duplicate_frame": ("public", "ms until the copy", "a frame of market data comes twice"),
+    "public_reorder_frame": ("public", "ms of delay", "a frame of market data is overtaken"),
+    "public_late_frame": ("public", "ms of delay", "the stream of market data stalls"),
+    "public_poison_frame": ("public", "", "garbage on the stream of market data"),
+    "public_disconnect": ("public", "ms until it can be opened again", "market data is cut off"),
+    "public_half_open": ("public", "ms of silence", "market data falls silent, the socket is open"),
 }
 
 # What a venue has no way to do, or no channel that would ever tell of it.

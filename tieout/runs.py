@@ -5,6 +5,7 @@ drift found, no false alarm.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "unjournaled_effects": unjournaled(simulation, store),
         "orders_sent_twice": sum(times > 1 for times in simulation.host.placed.values()),
         "orders_unwished": unwished(store),
+        "market_data": asdict(simulation.host.heard),
         "in_doubt": sum(doubt != 0 for doubt in state.doubts.values()),
         # Not measured before risk and settlement are built: null is not zero.
         "limit_breaches": None,

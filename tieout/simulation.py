@@ -31,8 +31,9 @@ from sim.wire import Latency, Wire
 from sim.world import World
 from tieout.twins import READERS, TWINS
 from venues.connector import Connector
-from venues.dialect import Request
+from venues.dialect import Request, Top
 from venues.exchange import Terms
+from venues.public import LOOK_NS, Heard, MarketData
 from venues.simulated import Asked, SimulatedVenue
 
 SECOND = 1_000_000_000
@@ -61,6 +62,7 @@ class Site:
     spec: VenueSpec
     venue: SimulatedVenue
     wire: Wire
+    public: Wire
     crowds: list[Crowd] = field(default_factory=list)
     statement_paths: dict[str, str] = field(default_factory=dict)
 
@@ -109,7 +111,7 @@ class Simulation:
         for site in self.sites:
             for crowd in site.crowds:
                 crowd.stopped = True
-            site.wire.closed_until = 0
+            site.wire.closed_until = site.public.closed_until = 0
         self.host.cancel_all()
         heal = int(self.scenario.heal_s * SECOND)
         if self.duration_ns < int(self.scenario.duration_s * SECOND):
@@ -125,6 +127,16 @@ class Simulation:
         wire = Wire(
             spec.dialect, spec.account, self.world, self.dice, self.faults, self.truth, latency
         )
+        public = Wire(
+            spec.dialect,
+            spec.account,
+            self.world,
+            self.dice,
+            self.faults,
+            self.truth,
+            latency,
+            public=True,
+        )
         words = twin.words()
         venue = SimulatedVenue(
             name=spec.dialect,
@@ -137,10 +149,11 @@ class Simulation:
             dice=self.dice.stream(f"venue/{spec.dialect}"),
             habits=twin.habits(),
             skew_ns=spec.skew_ms * MS,
+            public=public,
         )
         for instrument in spec.instruments:
             venue.exchange.list_instrument(_terms(spec, instrument))
-        return Site(spec, venue, wire, statement_paths=dict(words.statements))
+        return Site(spec, venue, wire, public, statement_paths=dict(words.statements))
 
     def _open(self, site: Site) -> None:
         """Our books and the venue begin with the same wallets, each told in its own way."""
@@ -246,6 +259,8 @@ class Host:
         self.crashes = 0
         self._commit_due = False
         self._connectors: dict[str, Connector] = {}
+        self._market: dict[str, MarketData] = {}
+        self.heard = Heard()
         self._strategies: dict[str, Strategy] = {}
         self._alarms: dict[str, int] = {}
         self._life = 0
@@ -290,6 +305,7 @@ class Host:
         for spec in sim.scenario.strategies:
             self._world.call_in(spec.tick_ms * MS, self._tick, self._life, spec.name)
         self.tell(NodeStarted(received_at=self._world.now, node=NODE, epoch=state.epoch + 1))
+        self._listen_to_markets()
         for site in sim.sites:
             site.venue.resend_drop_copy()
 
@@ -309,6 +325,7 @@ class Host:
         sim.oracle.node_up(up=False)
         for site in sim.sites:
             site.wire.drop()
+            site.public.drop()
         sim.store.crash()
         self._world.call_in(max(1, down_ns), self.start)
 
@@ -412,6 +429,28 @@ class Host:
             del self._alarms[alarm]
             self.tell(AlarmRang(received_at=self._world.now, alarm=alarm))
 
+    # --- market data -----------------------------------------------------------------------------
+
+    def _listen_to_markets(self) -> None:
+        for site in self._sim.sites:
+            market = MarketData(
+                site.spec.account,
+                TWINS[site.spec.dialect].dialect.tops,
+                site.public.open_stream,
+                lambda: self._world.now,
+                self.heard,
+            )
+            self._market[site.spec.account] = market
+            market.open()
+            self._world.call_in(LOOK_NS, self._look, Door(self, self._life), market)
+
+    def _look(self, door: "Door", market: MarketData) -> None:
+        if door.life != self._life:
+            return
+        for reference in market.look():
+            door.tell(reference)
+        self._world.call_in(LOOK_NS, self._look, door, market)
+
     # --- strategies ------------------------------------------------------------------------------
 
     def _tick(self, life: int, name: str) -> None:
@@ -440,7 +479,9 @@ class Host:
             if accounts and site.spec.account not in accounts:
                 continue
             for instrument in site.spec.instruments:
-                quotes.append(_quote(site, instrument))
+                shown = self._market[site.spec.account].show(instrument.symbol)
+                if shown is not None:
+                    quotes.append(_quote(site.spec.account, instrument, *shown))
         return tuple(quotes)
 
 
@@ -572,14 +613,13 @@ def _derived(trade: Trade, instrument: InstrumentSpec) -> Trade:
     )
 
 
-def _quote(site: Site, instrument: InstrumentSpec) -> Quote:
-    book = site.venue.exchange.books[instrument.symbol]
-    tick = price(str(instrument.tick))
+def _quote(account: str, instrument: InstrumentSpec, top: Top, heard_at: int) -> Quote:
     return Quote(
-        account=site.spec.account,
+        account=account,
         instrument=instrument.symbol,
-        bid=(book.best_bid or 0) * tick,
-        ask=(book.best_ask or 0) * tick,
-        tick=tick,
+        bid=top.bid,
+        ask=top.ask,
+        tick=price(str(instrument.tick)),
         lot=quantity(str(instrument.lot)),
+        as_of=heard_at,
     )

@@ -55,6 +55,7 @@ TWINS: Mapping[str, Twin] = {
         bybit_inverse_simulated.Words,
         lambda: Habits(
             realised_apart=True,
+            repeats_update=True,
             name_trade=bybit_inverse_simulated.name_trade,
             name_order=bybit_inverse_simulated.name_order,
             movement_key=bybit_inverse_simulated.movement_key,

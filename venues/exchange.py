@@ -126,6 +126,10 @@ class Position:
     trade_id: int = 0
 
 
+# Price and quantity of the best bid and of the best ask; None where nobody is.
+Top = tuple[tuple[Decimal, Decimal] | None, tuple[Decimal, Decimal] | None]
+
+
 class Refusal(Exception):
     """The exchange will not have it; `why` is one of a few words that a speaker translates."""
 
@@ -169,6 +173,7 @@ class Habits:
     realised_apart: bool = False
     forced_ids_negative: bool = False
     trade_ids_per_symbol: bool = False
+    repeats_update: bool = False
     name_trade: Callable[[int], str] = str
     name_order: Callable[[int], str] = str
     tells_terms: Callable[["Exchange", str], list[bytes]] | None = None
@@ -203,6 +208,7 @@ class Exchange:
     made: int = 1000
     sequence: int = 5000
     updated_at: int = 0
+    on_book: Callable[[str], None] = field(default=lambda symbol: None)
 
     # --- set-up ----------------------------------------------------------------------------------
 
@@ -257,6 +263,7 @@ class Exchange:
         )
         self._settle(terms, placement, cause)
         self._after(ticket, placement)
+        self.on_book(symbol)
         return ticket
 
     def _check(
@@ -358,6 +365,7 @@ class Exchange:
         if not ticket.alive or not self.books[ticket.symbol].cancel(ticket.order_id):
             raise Refusal("unknown_order")
         self._end(ticket, "CANCELED")
+        self.on_book(ticket.symbol)
 
     def open_tickets(self) -> list[Ticket]:
         return list(self.open.values())
@@ -371,6 +379,7 @@ class Exchange:
         self.made += 1
         placement = self.books[symbol].place(f"x{self.made}", CROWD, side, lots, ticks, "ioc")
         self._settle(terms, placement, "trade")
+        self.on_book(symbol)
 
     def crowd_rests(self, symbol: str, side: Side, quantity: Decimal, price: Decimal) -> str:
         """Somebody else's order in the book; it takes ours first where they cross."""
@@ -381,11 +390,22 @@ class Exchange:
         self._settle(
             terms, self.books[symbol].place(name, CROWD, side, lots, ticks, "limit"), "trade"
         )
+        self.on_book(symbol)
         return name
 
     def crowd_cancels(self, symbol: str, name: str) -> None:
         """Somebody else takes an order back."""
         self.books[symbol].cancel(name)
+        self.on_book(symbol)
+
+    def top(self, symbol: str) -> Top:
+        """The best level of each side."""
+        terms, book = self.terms[symbol], self.books[symbol]
+        bid, ask = (
+            (levels[0][0] * terms.tick, levels[0][1] * terms.lot) if levels else None
+            for levels in (book.depth("buy", 1), book.depth("sell", 1))
+        )
+        return bid, ask
 
     def last_price(self, terms: Terms) -> Decimal:
         """A price to value things at: the middle of the book, or one side of it."""

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from venues.exchange import Exchange, Movement, Refusal, Ticket, Trade
+from venues.exchange import Exchange, Movement, Refusal, Ticket, Top, Trade
 from venues.simulated import Answer, Asked
 
 _encode = msgspec.json.encode
+ZERO = Decimal(0)
 KINDS = {"LIMIT": "limit", "MARKET": "market", "LIMIT_MAKER": "post_only"}
 ERRORS = {
     "unknown_symbol": (-1121, "Invalid symbol."),
@@ -81,6 +82,20 @@ class Words:
                 }
             )
         ]
+
+    def top(self, exchange: Exchange, symbol: str, top: Top, update: int) -> bytes:
+        """`<symbol>@bookTicker`: no time, and no type."""
+        bid, ask = top
+        return _encode(
+            {
+                "u": update,
+                "s": symbol,
+                "b": amount(bid[0] if bid else ZERO),
+                "B": amount(bid[1] if bid else ZERO),
+                "a": amount(ask[0] if ask else ZERO),
+                "A": amount(ask[1] if ask else ZERO),
+            }
+        )
 
     def _report(
         self, exchange: Exchange, ticket: Ticket, execution: str, trade: Trade | None

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from venues.exchange import Exchange, Movement, Refusal, Ticket, Trade
+from venues.exchange import Exchange, Movement, Refusal, Ticket, Top, Trade
 from venues.simulated import Answer, Asked
 
 _encode = msgspec.json.encode
@@ -124,6 +124,23 @@ class Words:
         position, terms = exchange.positions[symbol, leg], exchange.terms[symbol]
         moved = exchange.last_price(terms) - position.entry
         return moved * position.quantity * terms.multiplier
+
+    def top(self, exchange: Exchange, symbol: str, top: Top, update: int) -> bytes:
+        """`<symbol>@bookTicker`."""
+        (bid, ask), now = top, exchange.clock.now_ms()
+        return _encode(
+            {
+                "e": "bookTicker",
+                "u": update,
+                "E": now,
+                "T": now,
+                "s": symbol,
+                "b": plain(bid[0]) if bid else "0",
+                "B": plain(bid[1]) if bid else "0",
+                "a": plain(ask[0]) if ask else "0",
+                "A": plain(ask[1]) if ask else "0",
+            }
+        )
 
     def _update(
         self, exchange: Exchange, ticket: Ticket, execution: str, trade: Trade | None

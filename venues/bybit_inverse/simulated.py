@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from venues.exchange import Exchange, Line, Movement, Position, Refusal, Terms, Ticket, Trade
+from venues.exchange import Exchange, Line, Movement, Position, Refusal, Terms, Ticket, Top, Trade
 from venues.simulated import Answer, Asked
 
 _encode = msgspec.json.encode
@@ -120,6 +120,20 @@ class Words:
     def movement(self, exchange: Exchange, movement: Movement) -> list[bytes]:
         """Only the new wallet is pushed; by how much it moved, the transaction log tells."""
         return []
+
+    def top(self, exchange: Exchange, symbol: str, top: Top, update: int) -> bytes:
+        """`orderbook.1`: whole at every push."""
+        bids, asks = ([[text(side[0]), text(side[1])]] if side else [] for side in top)
+        now = exchange.clock.now_ms()
+        return _encode(
+            {
+                "topic": f"orderbook.1.{symbol}",
+                "type": "snapshot",
+                "ts": now,
+                "data": {"s": symbol, "b": bids, "a": asks, "u": update, "seq": update},
+                "cts": now,
+            }
+        )
 
     # --- answers ---------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from venues.exchange import Exchange, Movement, Refusal, Ticket, Trade
+from venues.exchange import Exchange, Movement, Refusal, Ticket, Top, Trade
 from venues.simulated import Answer, Asked
 
 _encode = msgspec.json.encode
@@ -28,6 +28,11 @@ ERRORS = {
     "balance": ("INSUFFICIENT_FUND", "Insufficient balance in source account"),
 }
 STEP = Decimal("0.0001")
+ZERO = Decimal(0)
+DAY = (
+    *("volume_24_h", "low_24_h", "high_24_h", "low_52_w", "high_52_w"),
+    "price_percent_chg_24_h",
+)
 BATCH = "/api/v3/brokerage/orders/historical/batch"
 HISTORICAL = "/api/v3/brokerage/orders/historical/"
 
@@ -64,6 +69,7 @@ class Words:
 
     def __init__(self) -> None:
         self._sequence = 0
+        self._told = 0
 
     # --- the stream ------------------------------------------------------------------------------
 
@@ -82,6 +88,30 @@ class Words:
     def movement(self, exchange: Exchange, movement: Movement) -> list[bytes]:
         """No channel tells a transfer."""
         return []
+
+    def top(self, exchange: Exchange, symbol: str, top: Top, update: int) -> bytes:
+        """The channel ticker; what the day did is left as it was."""
+        (bid, ask), self._told = top, self._told + 1
+        price = bid or ask or (ZERO, ZERO)
+        ticker = {
+            "type": "ticker",
+            "product_id": symbol,
+            "price": plain(price[0]),
+            **dict.fromkeys(DAY, "0"),
+            "best_bid": plain(bid[0]) if bid else "0",
+            "best_bid_quantity": plain(bid[1]) if bid else "0",
+            "best_ask": plain(ask[0]) if ask else "0",
+            "best_ask_quantity": plain(ask[1]) if ask else "0",
+        }
+        return _encode(
+            {
+                "channel": "ticker",
+                "client_id": "",
+                "timestamp": time(exchange.clock.now_ms()),
+                "sequence_num": self._told,
+                "events": [{"type": "update", "tickers": [ticker]}],
+            }
+        )
 
     def _user(self, exchange: Exchange, ticket: Ticket) -> bytes:
         self._sequence += 1

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from venues.exchange import Exchange, Line, Movement, Position, Refusal, Ticket, Trade
+from venues.exchange import Exchange, Line, Movement, Position, Refusal, Ticket, Top, Trade
 from venues.simulated import Answer, Asked
 
 _encode = msgspec.json.encode
@@ -154,6 +154,12 @@ class Words:
     def movement(self, exchange: Exchange, movement: Movement) -> list[bytes]:
         """Only new balances are pushed; by how much they moved, the bills tell."""
         return []
+
+    def top(self, exchange: Exchange, symbol: str, top: Top, update: int) -> bytes:
+        """The channel bbo-tbt; how many orders make a level is not counted here."""
+        bids, asks = ([[text(s[0]), text(s[1]), "0", "1"]] if s else [] for s in top)
+        row = {"asks": asks, "bids": bids, "ts": str(exchange.clock.now_ms()), "seqId": update}
+        return _encode({"arg": {"channel": "bbo-tbt", "instId": symbol}, "data": [row]})
 
     def _order_push(
         self, exchange: Exchange, ticket: Ticket, trade: Trade | None
