@@ -51,7 +51,8 @@ class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
 
     `tells` is "fills" (each with an id) or "progress" (an order's cumulative quantity only).
     `bracketed` venues put no as-of on their statements; `instruments` says that the venue can be
-    asked for an instrument's terms.
+    asked for an instrument's terms. `page_rows` is how many rows of a record we ask for at a time,
+    never more than the venue gives; 0 is as many as its documentation says.
     """
 
     account: str
@@ -66,6 +67,7 @@ class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
     hedged: bool = False
     ledger: bool = False
     instruments: bool = False
+    page_rows: int = 0
 
 
 class AssetListed(Fact, frozen=True, kw_only=True, gc=False):

@@ -164,8 +164,8 @@ def _round(state: State, account: Account, now: int) -> list[Effect]:
 def _ask(account: Account, subject: str) -> Effect:
     after = account.cursors.get(subject, "")
     if subject == LEDGER:
-        return FetchLedger(account=account.name, after=after)
-    return FetchFills(account=account.name, instrument=subject, after=after)
+        return FetchLedger(account=account.name, after=after, rows=account.page_rows)
+    return FetchFills(account=account.name, instrument=subject, after=after, rows=account.page_rows)
 
 
 def on_page(state: State, account: Account, event: PageReported) -> tuple[bool, list[Effect]]:

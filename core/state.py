@@ -218,6 +218,7 @@ class Account(Struct, gc=False):
     hedged: bool
     ledger: bool
     instruments: bool = False
+    page_rows: int = 0
     listings: dict[str, Listing] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)

@@ -379,6 +379,7 @@ def _on_account(state: State, event: AccountOpened) -> list[Effect]:
         hedged=event.hedged,
         ledger=event.ledger,
         instruments=event.instruments,
+        page_rows=event.page_rows,
     )
     state.accounts[event.account] = account
     return listening.begin(state, account, event.received_at)

@@ -22,6 +22,7 @@ from sim.faults import UNABLE
 
 DIALECTS = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse", "coinbase")
 CATALOGUE = Path(__file__).parent / "catalogue"
+PAGE_ROWS_MIN = 3
 VENUES = Path(__file__).parent / "venues.yaml"
 # Names are parts of names of holdings, which are written with slashes.
 Name = Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
@@ -109,10 +110,21 @@ class VenueSpec(Part):
     latency_ms_p99: int = Field(default=60, ge=1)
     skew_ms: int = 0
     market_wait_ms: int = Field(default=500, ge=10)
+    page_rows: int = Field(
+        default=0, ge=0, description="rows of a page of a record; 0: as many as the venue gives"
+    )
 
     @property
     def account(self) -> str:
         return f"{self.dialect}/{self.name}"
+
+    @field_validator("page_rows")
+    @classmethod
+    def _moves_on(cls, rows: int) -> int:
+        # The last row read is read again, and both sides of a self-trade bear one id.
+        if 0 < rows < PAGE_ROWS_MIN:
+            raise ValueError(f"a page must bring something new: 0, or at least {PAGE_ROWS_MIN}")
+        return rows
 
     @model_validator(mode="after")
     def _tail_behind_median(self) -> "VenueSpec":

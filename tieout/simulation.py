@@ -137,7 +137,8 @@ class Simulation:
             latency,
             public=True,
         )
-        words = twin.words()
+        words, habits = twin.words(), twin.habits()
+        habits.page_rows_max = min(habits.page_rows_max, spec.page_rows or habits.page_rows_max)
         venue = SimulatedVenue(
             name=spec.dialect,
             account=spec.account,
@@ -147,7 +148,7 @@ class Simulation:
             truth=self.truth,
             words=words,
             dice=self.dice.stream(f"venue/{spec.dialect}"),
-            habits=twin.habits(),
+            habits=habits,
             skew_ns=spec.skew_ms * MS,
             public=public,
         )
@@ -176,6 +177,7 @@ class Simulation:
                 hedged=twin.dialect.hedged,
                 ledger=twin.dialect.ledger,
                 instruments=twin.dialect.instruments,
+                page_rows=spec.page_rows,
             )
         )
         for instrument in spec.instruments:

@@ -174,6 +174,7 @@ class Habits:
     forced_ids_negative: bool = False
     trade_ids_per_symbol: bool = False
     repeats_update: bool = False
+    page_rows_max: int = 1000
     name_trade: Callable[[int], str] = str
     name_order: Callable[[int], str] = str
     tells_terms: Callable[["Exchange", str], list[bytes]] | None = None
@@ -227,6 +228,10 @@ class Exchange:
         self.wallets_at[asset] = self.updated_at = self.clock.now_ms()
         name = f"{self.account}/{asset}/cash"
         self.truth.record(self.account, "opening", (asset, "cash"), {name: amount}, "opening")
+
+    def rows(self, asked: object) -> int:
+        """How many rows a page has when so many are asked for: no more than the venue gives."""
+        return min(int(str(asked)), self.habits.page_rows_max)
 
     # --- orders ----------------------------------------------------------------------------------
 

@@ -254,7 +254,7 @@ class Words:
         }
 
     def _my_trades(self, exchange: Exchange, params: dict[str, Any]) -> object:
-        first, limit = int(params["fromId"]), int(params["limit"])
+        first, limit = int(params["fromId"]), exchange.rows(params["limit"])
         trades = exchange.trades.get(params["symbol"], [])
         page = [trade for trade in trades if trade.trade_id >= first and not trade.busted]
         return [
@@ -277,7 +277,8 @@ class Words:
         ]
 
     def _transfers(self, exchange: Exchange, params: dict[str, Any]) -> object:
-        since, page, size = int(params["startTime"]), int(params["current"]), int(params["size"])
+        since, page = int(params["startTime"]), int(params["current"])
+        size = exchange.rows(params["size"])
         moves = [move for move in exchange.movements if move.at >= since]
         return {
             "total": len(moves),

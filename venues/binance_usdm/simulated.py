@@ -319,7 +319,7 @@ class Words:
         ]
 
     def _user_trades(self, exchange: Exchange, params: dict[str, Any]) -> object:
-        first, limit = int(params["fromId"]), int(params["limit"])
+        first, limit = int(params["fromId"]), exchange.rows(params["limit"])
         trades = exchange.trades.get(params["symbol"], [])
         page = [trade for trade in trades if trade.trade_id >= first and not trade.busted]
         return [
@@ -344,7 +344,7 @@ class Words:
         ]
 
     def _income(self, exchange: Exchange, params: dict[str, Any]) -> object:
-        start, limit = int(params.get("startTime", 0)), int(params["limit"])
+        start, limit = int(params.get("startTime", 0)), exchange.rows(params["limit"])
         skipped = (int(params["page"]) - 1) * limit
         rows = [
             _row(move.symbol, _INCOME[move.kind], move.amount, move.asset, move.at, move.number, "")

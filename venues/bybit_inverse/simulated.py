@@ -176,11 +176,13 @@ class Words:
                 return {"category": "inverse", "list": rows, "nextPageCursor": ""}
             case "GET", "/v5/execution/list":
                 trades = exchange.trades.get(params["symbol"], [])
-                page, cursor = _page(trades, _trade_place, params)
+                page, cursor = _page(trades, _trade_place, params, exchange.rows(params["limit"]))
                 rows = [self._execution(exchange, trade) for trade in page]
                 return {"category": "inverse", "list": rows, "nextPageCursor": cursor}
             case "GET", "/v5/account/transaction-log":
-                lines, cursor = _page(exchange.lines, _line_place, params)
+                lines, cursor = _page(
+                    exchange.lines, _line_place, params, exchange.rows(params["limit"])
+                )
                 rows = [self._line(exchange, line) for line in lines]
                 return {"list": rows, "nextPageCursor": cursor}
             case "GET", "/v5/account/info":
@@ -465,10 +467,10 @@ def _line_place(line: Line) -> tuple[str, int]:
 
 
 def _page(
-    rows: list[T], place: Callable[[T], tuple[str, int]], params: dict[str, Any]
+    rows: list[T], place: Callable[[T], tuple[str, int]], params: dict[str, Any], limit: int
 ) -> tuple[list[T], str]:
     """Newest first from `startTime` on, after the row that `cursor` names."""
-    since, limit = int(params.get("startTime", 0)), int(params["limit"])
+    since = int(params.get("startTime", 0))
     cursor = params.get("cursor", "").partition(",")[0]
     page: list[T] = []
     for row in reversed(rows):

@@ -257,7 +257,8 @@ class Words:
 
     def _batch(self, exchange: Exchange, params: dict[str, Any]) -> object:
         """A page of orders, by offset: what moves to the front pushes others to later pages."""
-        products = params.get("product_ids", [])
+        products, limit = params.get("product_ids", []), int(params["limit"])
+        first = int(params.get("cursor", "0"))
         tickets = list(exchange.tickets.values())
         if params.get("order_status") == ["OPEN"]:
             tickets = exchange.open_tickets()
@@ -266,7 +267,7 @@ class Words:
         tickets.sort(key=lambda ticket: ticket.created_at, reverse=True)
         if params.get("sort_by") == "LAST_FILL_TIME":
             tickets.sort(key=lambda ticket: lasts.get(ticket.order_id, 0), reverse=True)
-        first, limit = int(params.get("cursor", "0")), int(params["limit"])
+            limit = exchange.rows(limit)
         has_next = first + limit < len(tickets)
         return {
             "orders": [self._order(ticket, lasts) for ticket in tickets[first : first + limit]],
