@@ -26,6 +26,8 @@ STRENGTHS = {
     "slow_request": (100, 900),
     "rate_limited": (200, 1500),
     "stale_statement": (1000, 5000),
+    "wild_statement": (1, 2),
+    "empty_statement": (1, 2),
     "hand_trade": (1, 6),
     "hand_trade_untold": (1, 6),
     "bust": (3000, 20000),

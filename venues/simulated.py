@@ -94,7 +94,7 @@ class SimulatedVenue:
     drop_copied: list[bytes] = field(default_factory=list)
     honest: bool = True
     _said: dict[str, deque[tuple[int, bytes]]] = field(default_factory=dict)
-    _lied: dict[str, None] = field(default_factory=dict)
+    _lies: dict[str, tuple[str, int]] = field(default_factory=dict)
     _tops: dict[str, ToldTop] = field(default_factory=dict)
     _silent: bool = False
     _quarter: int = 0
@@ -202,21 +202,33 @@ class SimulatedVenue:
             if old:
                 self.honest = False
                 return 200, old[-1]
-        lie = "" if kind in self._lied else self._drawn_lie()
-        self._lied.pop(kind, None)
+        lie = self._next_lie(kind)
         if lie:
-            self._lied[kind] = None  # one statement is wrong, never two in a row
             self.honest = False
             return self._lie(asked, empty=lie == "empty_statement")
         status, body = self.words.answer(self.exchange, asked)
         said.append((self.world.now, body))
         return status, body
 
-    def _drawn_lie(self) -> str:
+    def _next_lie(self, kind: str) -> str:
+        """As many reads in a row as the fault is strong; after the last, one that is honest."""
+        told = self._lies.pop(kind, None)
+        if told is None:
+            drawn = self._drawn_lie()
+            if drawn is None:
+                return ""
+            told = (drawn.kind, max(1, drawn.strength))
+        lie, left = told
+        if left:
+            self._lies[kind] = (lie, left - 1)
+        return lie if left else ""
+
+    def _drawn_lie(self) -> Fault | None:
         for lie in ("wild_statement", "empty_statement"):
-            if self.faults.strikes(lie, self.name):
-                return lie
-        return ""
+            fault = self.faults.strikes(lie, self.name)
+            if fault is not None:
+                return fault
+        return None
 
     def _lie(self, asked: Asked, *, empty: bool) -> Answer:
         """Answer from wallets and positions that are not the true ones."""
