@@ -178,7 +178,7 @@ def frames() -> dict[str, bytes]:
     )
     exchange.fund("USDT", Decimal(1000))
     exchange.crowd_rests("BTC-USDT-SWAP", "sell", Decimal("0.5"), Decimal("50000.1"))
-    exchange.crowd_rests("BTC-USDT-SWAP", "buy", Decimal("0.5"), Decimal("49000.0"))
+    exchange.crowd_rests("BTC-USDT-SWAP", "buy", Decimal("0.5"), Decimal("49999.0"))
     place: dict[str, object] = {
         "instId": "BTC-USDT-SWAP",
         "tdMode": "cross",
