@@ -34,10 +34,14 @@ class Fact(Struct, frozen=True, kw_only=True, gc=False, tag=True, omit_defaults=
 
 
 class NodeStarted(Fact, frozen=True, kw_only=True, gc=False):
-    """A node came up; `epoch` counts the boots and is part of every id we choose afterwards."""
+    """A node came up; `epoch` counts the boots and is part of every id we choose afterwards.
+
+    `records_lost` is by how many the journal is shorter than its anchor says it was.
+    """
 
     node: str
     epoch: int
+    records_lost: int = 0
 
 
 class AlarmRang(Fact, frozen=True, kw_only=True, gc=False):

@@ -152,7 +152,9 @@ def _on_fill(state: State, event: FillReported) -> list[Effect]:
     cause: Cause = "missing_fill" if order is not None else "external_trade"
     if event.cause in ("liquidation", "adl"):
         cause = "liquidation"
-    effects = trading.remember_orphan(state, account, event) if order is None else []
+    effects = []
+    if order is None:
+        effects = trading.remember_orphan(state, account, event, event.quantity)
     reconcile.on_posted(state, cause, event.frame, event.received_at)
     if booked == "inexact":
         effects += _inexact(state, account, event)
@@ -188,6 +190,8 @@ def _on_bust(state: State, event: FillBusted) -> list[Effect]:
     reconcile.on_posted(state, "bust", event.frame, event.received_at)
     effects = _inexact(state, account, event) if booked == "inexact" else []
     undone = 0 if booked == "with_fill" else -event.quantity
+    if order is None and undone:
+        effects += trading.remember_orphan(state, account, event, undone)
     return effects + trading.on_filled(state, order, undone, moves=False)
 
 
@@ -352,7 +356,7 @@ def _is_strange(state: State, event: Event) -> bool:
 
 def _on_started(state: State, event: NodeStarted) -> list[Effect]:
     state.node, state.epoch, state.orders_made = event.node, event.epoch, 0
-    effects: list[Effect] = []
+    effects: list[Effect] = _on_cut(state, event) if event.records_lost else []
     state.readings.clear()
     for account in state.accounts.values():
         state.alarms.pop(f"readings/{account.name}", None)
@@ -363,6 +367,13 @@ def _on_started(state: State, event: NodeStarted) -> list[Effect]:
         if alarm not in fresh:
             effects.append(SetAlarm(alarm=alarm, at=max(due, event.received_at)))
     return effects
+
+
+def _on_cut(state: State, event: NodeStarted) -> list[Effect]:
+    """What was lost is told again by the venues' own records; that it was lost must be seen."""
+    count(state, "journal_cuts")
+    text = f"the journal lost {event.records_lost} records that its anchor knows of"
+    return [RaiseAlert(severity="critical", subject="journal", text=text)]
 
 
 def _on_account(state: State, event: AccountOpened) -> list[Effect]:

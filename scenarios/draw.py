@@ -38,6 +38,7 @@ STRENGTHS = {
     "fill_after_cancel": (1, 2),
     "crash": (200, 3000),
     "crash_torn_tail": (200, 3000),
+    "crash_cut_tail": (1, 60),
     "mode_change": (3000, 9000),
     "multiplier_change": (35000, 60000),
     "public_duplicate_frame": (0, 3000),
@@ -46,7 +47,9 @@ STRENGTHS = {
     "public_disconnect": (200, 5000),
     "public_half_open": (2000, 20000),
 }
+AT_COMMITS = ("crash_torn_tail", "crash_cut_tail")
 RARE = (
+    "crash_cut_tail",
     "disconnect",
     "disconnect_replay",
     "half_open",
@@ -96,7 +99,7 @@ def _draw(kind: str, where: str, dice: Stream, duration_ns: int) -> list[Fault]:
     else:
         mild, worst = RATES[site]
         one_in = mild - (mild - worst) * intensity // 100
-        one_in = one_in // 4 if kind == "crash_torn_tail" else one_in  # commits, not steps
+        one_in = one_in // 4 if kind in AT_COMMITS else one_in  # there are fewer than steps
         one_in *= 8 if kind in RARE else 1
     return [Fault(kind, where, start, start + length, one_in, strength, every_ns)]
 

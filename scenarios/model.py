@@ -38,7 +38,7 @@ ROWS = (
 # What a claim may be about: every number of `summary.json`. For ".*" stands any name (a count that
 # was never made is 0) or that of an account.
 FIGURES = (
-    *("simulated_seconds", "events", "records", "crashes"),
+    *("simulated_seconds", "events", "records", "crashes", "cuts_unshown"),
     *("silent_differences", "open_breaks", "open_suspects", "in_flight", "in_doubt"),
     *("unjournaled_effects", "orders_sent_twice", "orders_unwished"),
     *(f"differences.{what}" for what in ("holdings", "money", "orders")),

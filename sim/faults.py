@@ -49,6 +49,7 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "multiplier_change": ("venue", "ms of notice", "a contract's size changes, legs are restated"),
     "crash": ("node", "ms until it is up again", "the node is killed between two steps"),
     "crash_torn_tail": ("node", "ms until up", "killed in a commit: the group is whole or gone"),
+    "crash_cut_tail": ("node", "groups lost", "killed, and the journal's last groups are gone"),
     "public_lost_frame": ("public", "", "a frame of market data is lost"),
     "public_duplicate_frame": ("public", "ms until the copy", "a frame of market data comes twice"),
     "public_reorder_frame": ("public", "ms of delay", "a frame of market data is overtaken"),

@@ -190,6 +190,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "events": events,
         "records": len(store.committed),
         "crashes": simulation.host.crashes,
+        "cuts_unshown": simulation.host.cuts - simulation.host.cuts_shown,
         "claims": [],
         "faults": dict(sorted(simulation.faults.counts.items())),
         "drift": drift_figures(simulation, state),
@@ -235,9 +236,13 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
 
 
 def unjournaled(simulation: Simulation, store: MemoryStore) -> int:
-    """Orders that reached the wire and that the journal does not know: must be none."""
+    """Orders that reached the wire and that the journal does not know: must be none.
+
+    What it knew and lost, by a cut of its tail, was journaled.
+    """
     placed = [decode_effect(r.body) for r in store.committed if r.name == "PlaceOrder"]
     known = {each.client_order_id: None for each in placed if isinstance(each, PlaceOrder)}
+    known |= simulation.host.placed_lost
     return sum(1 for name in simulation.host.placed if name not in known)
 
 

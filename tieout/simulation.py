@@ -14,9 +14,9 @@ from core.effects import Effect, PlaceOrder, SetAlarm, TellStrategy
 from core.events import AccountOpened, AlarmRang, Event, InstrumentListed, NodeStarted, OpeningSet
 from core.frames import Frame
 from core.gate import BreakGate
-from core.journal import Journal, Store
+from core.journal import Journal, Record, Store, decode_effect
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, parse, price, quantity
-from core.node import Node, recover
+from core.node import Node, boot_epoch, recover
 from core.state import State
 from core.strategy import Quote, Strategy, Tick, Wish
 from scenarios import strategies
@@ -46,6 +46,7 @@ SILENCE_NS = 12 * SECOND
 STATEMENT_PERIODS_MAX = 3
 SNAPSHOT_EVERY = 5000
 SHORT_HEAL_NS = 30 * SECOND
+CUT_DOWN_NS = 500 * MS
 
 
 class Crashable(Store, Protocol):
@@ -53,6 +54,13 @@ class Crashable(Store, Protocol):
 
     def crash(self) -> int:
         """Forget what was not committed; returns how many records that were."""
+
+    def cut(self, groups: int, floor: int) -> list[Record]:
+        """Lose the last committed groups, but none up to `floor`; returns what is lost."""
+
+    @property
+    def anchored(self) -> int:
+        """The last record that was ever committed, as the anchor has it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -259,6 +267,10 @@ class Host:
         self.quiet = False
         self.placed: dict[str, int] = {}
         self.crashes = 0
+        self.cuts = 0
+        self.cuts_shown = 0
+        self.placed_lost: dict[str, None] = {}
+        self._floor = 0
         self._commit_due = False
         self._connectors: dict[str, Connector] = {}
         self._market: dict[str, MarketData] = {}
@@ -306,15 +318,25 @@ class Host:
         }
         for spec in sim.scenario.strategies:
             self._world.call_in(spec.tick_ms * MS, self._tick, self._life, spec.name)
-        self.tell(NodeStarted(received_at=self._world.now, node=NODE, epoch=state.epoch + 1))
+        self._tell_of_boot(boot_epoch(state, sim.store))
         self._listen_to_markets()
         for site in sim.sites:
             site.venue.resend_drop_copy()
+
+    def _tell_of_boot(self, epoch: int) -> None:
+        """Start-up holds the journal against its anchor, and says what is missing."""
+        store = self._sim.store
+        lost = store.anchored - store.last()[0]
+        self.cuts_shown += lost > 0
+        self.tell(
+            NodeStarted(received_at=self._world.now, node=NODE, epoch=epoch, records_lost=lost)
+        )
 
     def open_for_business(self) -> None:
         """What a deployment is told before it begins is durable before anything can go wrong."""
         self._commit(self._life)
         self._may_die = True
+        self._floor, _ = self._sim.store.last()
 
     def crash(self, down_ns: int) -> None:
         """The process is gone, now; nothing of it runs to an end."""
@@ -351,6 +373,23 @@ class Host:
         if self._sim.dice.stream("node/tear").below(2):
             node.commit()
         self.crash(fault.strength * MS)
+        return True
+
+    def _may_cut(self) -> bool:
+        """Killed, and what comes up again finds an old copy of its journal."""
+        if not self._may_die:
+            return False
+        fault = self._sim.faults.strikes("crash_cut_tail", "node")
+        if fault is None:
+            return False
+        self.crash(CUT_DOWN_NS)
+        lost = self._sim.store.cut(max(1, fault.strength), self._floor)
+        self.cuts += bool(lost)
+        for record in lost:
+            if record.name == "PlaceOrder":
+                order = decode_effect(record.body)
+                assert isinstance(order, PlaceOrder)
+                self.placed_lost[order.client_order_id] = None
         return True
 
     # --- in --------------------------------------------------------------------------------------
@@ -396,7 +435,7 @@ class Host:
         if life != self._life or self.node is None:
             return
         self._commit_due = False
-        if self._may_crash() or self._may_tear():
+        if self._may_crash() or self._may_tear() or self._may_cut():
             return
         for effect in self.node.commit():
             if self._may_crash():
