@@ -49,7 +49,6 @@ STRENGTHS = {
 }
 AT_COMMITS = ("crash_torn_tail", "crash_cut_tail")
 RARE = (
-    "crash_cut_tail",
     "disconnect",
     "disconnect_replay",
     "half_open",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 from itertools import pairwise
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -87,6 +88,46 @@ def test_what_a_simulated_venue_tells_is_the_top_of_its_book(venue: str) -> None
     told = twin.dialect.tops(words.top(exchange, "X", exchange.top("X"), 6))[0]
     assert (told.instrument, told.bid, told.ask) == ("X", price("99.9"), price("100.2"))
     assert told.sequence > empty.sequence
+
+
+@pytest.mark.parametrize("venue", TWINS)
+def test_a_venue_tells_a_change_once_in_a_while_and_the_same_again_after_three_seconds(
+    venue: str,
+) -> None:
+    told: list[Top] = []
+    scenario = check(
+        {
+            "name": "one",
+            "claim": "none",
+            "duration_s": 1,
+            "venues": [venue],
+        },
+        "test_market_data",
+    )
+    simulation = Simulation(scenario, 1, MemoryStore())
+    site, world = simulation.sites[0], simulation.world
+    symbol = site.spec.instruments[0].symbol
+    read, exchange = TWINS[venue].dialect.tops, site.venue.exchange
+    site.venue.public = SimpleNamespace(push=lambda body: told.extend(read(body)))  # type: ignore[assignment]
+    tick, lot = exchange.terms[symbol].tick, exchange.terms[symbol].lot
+
+    def later(ms: int) -> int:
+        world.run(world.now + ms * MS)
+        return len(told)
+
+    exchange.crowd_rests(symbol, "buy", lot, 90 * tick)
+    assert later(1) == 1
+    for ticks in (120, 115, 110):
+        exchange.crowd_rests(symbol, "sell", lot, ticks * tick)
+    assert later(98) == 1, "not so soon again"
+    assert later(2) == 2
+    assert (told[-1].bid, told[-1].ask) == (price(str(90 * tick)), price(str(110 * tick)))
+    exchange.crowd_rests(symbol, "buy", lot, 80 * tick)
+    assert later(2500) == 2, "the top is as it was"
+    assert later(2000) == 3
+    first, again = told[-2:]
+    assert (again.bid, again.ask) == (first.bid, first.ask)
+    assert (again.sequence, again.occurred_at) > (first.sequence, first.occurred_at)
 
 
 # --- the latest, and never too old ---------------------------------------------------------------

@@ -120,8 +120,6 @@ class MarketData:
         last = self._references.get(instrument)
         if last is None:
             return True
-        if heard_at <= last.as_of:
-            return False
         moved = abs(middle - last.price) * REFERENCE_MOVE >= last.price
         return moved or heard_at - last.as_of >= REFERENCE_NS_MAX
 
