@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -17,9 +18,13 @@ from core.state import Reference, State
 from core.step import step
 from core.strategy import Quote
 from scenarios.model import check
+from sim.dice import Dice
+from sim.faults import Fault, Faults
 from sim.market import MS
 from sim.memory_store import MemoryStore
 from sim.truth import Truth
+from sim.wire import Latency, Wire
+from sim.world import World
 from tests.test_shapes import MODULES
 from tieout.simulation import Simulation
 from tieout.twins import TWINS
@@ -234,6 +239,25 @@ def test_silence_and_a_closed_stream_are_dialled_again_a_beat_is_life() -> None:
     assert desk.dialled == 3
     desk.data.look()
     assert desk.dialled == 3
+
+
+def ignore(*told: object) -> None:
+    pass
+
+
+@pytest.mark.parametrize(("kind", "heard"), [("lost_frame", [b"all"]), ("public_lost_frame", [])])
+def test_a_public_wire_has_faults_of_its_own(kind: str, heard: list[bytes]) -> None:
+    """Neither stream is struck by what was planned for the other."""
+    world, dice = World(0), Dice(1)
+    faults = Faults([Fault(kind)], dice, lambda: world.now)
+    told: dict[bool, list[bytes]] = {False: [], True: []}
+    for public, bodies in told.items():
+        wire = Wire("v", "v/a", world, dice, faults, Truth(lambda: 0), Latency(), public=public)
+        wire.greet = partial(wire.push, b"all")
+        wire.open_stream(1, ignore, bodies.append, ignore, ignore)
+    world.run(2 * 10**9)
+    assert told[True] == heard
+    assert told[False] == [body for body in [b"all"] if not heard]
 
 
 # --- references ----------------------------------------------------------------------------------
