@@ -190,7 +190,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "events": events,
         "records": len(store.committed),
         "crashes": simulation.host.crashes,
-        "cuts_unshown": simulation.host.cuts - simulation.host.cuts_shown,
+        "cuts_unshown": simulation.host.cuts_unshown,
         "claims": [],
         "faults": dict(sorted(simulation.faults.counts.items())),
         "drift": drift_figures(simulation, state),

@@ -267,8 +267,7 @@ class Host:
         self.quiet = False
         self.placed: dict[str, int] = {}
         self.crashes = 0
-        self.cuts = 0
-        self.cuts_shown = 0
+        self.cuts_unshown = 0
         self.placed_lost: dict[str, None] = {}
         self._floor = 0
         self._commit_due = False
@@ -327,10 +326,10 @@ class Host:
         """Start-up holds the journal against its anchor, and says what is missing."""
         store = self._sim.store
         lost = store.anchored - store.last()[0]
-        self.cuts_shown += lost > 0
-        self.tell(
-            NodeStarted(received_at=self._world.now, node=NODE, epoch=epoch, records_lost=lost)
-        )
+        now = self._world.now
+        self.tell(NodeStarted(received_at=now, node=NODE, epoch=epoch, records_lost=lost))
+        if lost and self.node is not None:
+            self.cuts_unshown = 0
 
     def open_for_business(self) -> None:
         """What a deployment is told before it begins is durable before anything can go wrong."""
@@ -384,7 +383,7 @@ class Host:
             return False
         self.crash(CUT_DOWN_NS)
         lost = self._sim.store.cut(max(1, fault.strength), self._floor)
-        self.cuts += bool(lost)
+        self.cuts_unshown += bool(lost)
         for record in lost:
             if record.name == "PlaceOrder":
                 order = decode_effect(record.body)
