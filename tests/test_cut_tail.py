@@ -1,7 +1,9 @@
 """A journal that lost committed groups, as after an old copy was put back over it."""
 
+from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
 from core import ids
@@ -110,6 +112,27 @@ def test_a_cut_on_disk_keeps_the_epoch_in_its_anchor(tmp_path: Path) -> None:
     store = SqliteStore(path)
     state = recover(Journal(store), BreakGate())
     assert (state.epoch, boot_epoch(state, store)) == (1, 3)
+    store.close()
+
+
+def test_a_snapshot_of_the_lost_tail_is_no_snapshot_of_what_is_written_over_it(
+    tmp_path: Path,
+) -> None:
+    """Else it would be used as soon as the file is as long again: a state that never was."""
+    path = tmp_path / "journal.db"
+    store = SqliteStore(path)
+    node = boot(store)
+    early = node.journal.commit()
+    store.save_snapshot(early, b"early")
+    node.deliver(OPENED)
+    store.save_snapshot(node.journal.commit(), b"late")
+    store.close()
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.execute("DELETE FROM records WHERE number > ?", (early,))
+        connection.execute("DELETE FROM groups WHERE last > ?", (early,))
+    accept_cut(path)
+    store = SqliteStore(path)
+    assert list(store.snapshots()) == [(early, b"early")]
     store.close()
 
 
