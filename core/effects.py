@@ -61,18 +61,23 @@ class FetchStatement(Wish, frozen=True, kw_only=True, gc=False):
 
 
 class FetchFills(Wish, frozen=True, kw_only=True, gc=False):
-    """Ask for the fills (or orders' progress) of an instrument after a cursor; "" is the start."""
+    """Ask for the fills (or orders' progress) of an instrument after a cursor; "" is the start.
+
+    `rows` is how many at most; 0 leaves it to the dialect.
+    """
 
     account: str
     instrument: str
     after: str
+    rows: int = 0
 
 
 class FetchLedger(Wish, frozen=True, kw_only=True, gc=False):
-    """Ask for funding and other movements after a cursor; "" is the start."""
+    """Ask for funding and other movements after a cursor; "" is the start. `rows` as for fills."""
 
     account: str
     after: str
+    rows: int = 0
 
 
 class FetchInstruments(Wish, frozen=True, kw_only=True, gc=False):

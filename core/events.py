@@ -48,10 +48,14 @@ Memory = Literal["id", "order", "placed", "progress"]
 
 
 class NodeStarted(Fact, frozen=True, kw_only=True, gc=False):
-    """A node came up; `epoch` counts the boots and is part of every id we choose afterwards."""
+    """A node came up; `epoch` counts the boots and is part of every id we choose afterwards.
+
+    `records_lost` is by how many the journal is shorter than its anchor says it was.
+    """
 
     node: str
     epoch: int
+    records_lost: int = 0
 
 
 class AlarmRang(Fact, frozen=True, kw_only=True, gc=False):
@@ -95,6 +99,8 @@ class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
     asked for an instrument's terms. `chain` is the kind of a chain's account, whose `sources` are
     the nodes that must agree on what is final. An order's request is refused by the venue once it
     is older than `request_validity_ns`; it has dealt with one that it took within `latency_ns_max`.
+    `page_rows` is how many rows of a record we ask for at a time, never more than the venue gives;
+    0 is as many as its documentation says.
     """
 
     account: str
@@ -113,6 +119,7 @@ class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
     sources: tuple[str, ...] = ()
     request_validity_ns: int = 5_000_000_000
     latency_ns_max: int = 1_000_000_000
+    page_rows: int = 0
 
 
 class AssetListed(Fact, frozen=True, kw_only=True, gc=False):
@@ -151,6 +158,19 @@ class OpeningSet(Fact, frozen=True, kw_only=True, gc=False):
     leg: str
     amount: int
     occurred_at: int
+
+
+class ReferenceSet(Fact, frozen=True, kw_only=True, gc=False):
+    """An instrument is taken to be worth `price`: the middle of its public book at `as_of`.
+
+    `as_of` is our clock's, when the frame that told it was heard. Public frames are not journaled;
+    what is decided by a price is decided by this one.
+    """
+
+    account: str
+    instrument: str
+    price: int
+    as_of: int
 
 
 class AdjustmentBooked(Fact, frozen=True, kw_only=True, gc=False):
@@ -440,6 +460,7 @@ Event = (
     | AssetListed
     | InstrumentListed
     | OpeningSet
+    | ReferenceSet
     | AdjustmentBooked
     | OrderRequested
     | CancelRequested

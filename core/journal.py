@@ -64,6 +64,10 @@ class Record(Struct, frozen=True, gc=False):
 class Store(Protocol):
     """Where records rest. `append` may lose what `commit` has not confirmed; nothing else may."""
 
+    @property
+    def epoch(self) -> int:
+        """The highest boot epoch that was made durable; it stands where no cut of records gets."""
+
     def append(self, record: Record) -> None: ...
 
     def commit(self, last: int, chain: bytes) -> None:

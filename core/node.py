@@ -184,6 +184,11 @@ def recover(journal: Journal, gate: Gate) -> State:
     return state
 
 
+def boot_epoch(state: State, store: Store) -> int:
+    """The next boot's: above every epoch that ids were chosen under, whatever the journal lost."""
+    return max(state.epoch, store.epoch) + 1
+
+
 def _latest(store: Store) -> tuple[State, int]:
     """The newest snapshot that can be used, and its record's number; else an empty state, and 0."""
     last, _ = store.last()

@@ -246,6 +246,13 @@ class Orphan(Struct, frozen=True, gc=False):
     lines: tuple[Posting, ...]
 
 
+class Reference(Struct, frozen=True, gc=False):
+    """What an instrument is taken to be worth, and since when (by our clock) that is so."""
+
+    price: int
+    as_of: int
+
+
 class Account(Struct, gc=False):
     """One account at one venue: how it tells, and how far we are in listening.
 
@@ -268,6 +275,7 @@ class Account(Struct, gc=False):
     instruments: bool = False
     chain: Literal["", "evm", "bitcoin"] = ""
     sources: tuple[str, ...] = ()
+    page_rows: int = 0
     listings: dict[str, Listing] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
@@ -277,6 +285,7 @@ class Account(Struct, gc=False):
     orphans: dict[str, list[Orphan]] = field(default_factory=dict)
     moves: list[Move] = field(default_factory=list)
     fee_assets: dict[str, None] = field(default_factory=dict)
+    references: dict[str, Reference] = field(default_factory=dict)
     epoch: int = 0
     streaming: bool = False
     heard_at: int = 0

@@ -48,6 +48,7 @@ from core.events import (
     PositionModeReported,
     ProgressReported,
     Recalled,
+    ReferenceSet,
     RequestFailed,
     StatementReported,
     StreamClosed,
@@ -55,7 +56,7 @@ from core.events import (
 )
 from core.gate import Gate
 from core.money import ASSET_DECIMALS, show
-from core.state import UNATTRIBUTED, Account, Listing, State, count, holding
+from core.state import UNATTRIBUTED, Account, Listing, Reference, State, count, holding
 
 T = TypeVar("T")
 
@@ -141,6 +142,8 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
         case OpeningSet():
             books.book_opening(state, state.accounts[event.account], event)
             return []
+        case ReferenceSet():
+            return _on_reference(state, event)
         case AdjustmentBooked():
             return adjustments.on_adjustment(state, event)
         case _:
@@ -171,7 +174,9 @@ def _on_fill(state: State, event: FillReported) -> list[Effect]:
     cause: Cause = "missing_fill" if order is not None else "external_trade"
     if event.cause in ("liquidation", "adl"):
         cause = "liquidation"
-    effects = trading.remember_orphan(state, account, event) if order is None else []
+    effects = []
+    if order is None:
+        effects = trading.remember_orphan(state, account, event, event.quantity)
     reconcile.on_posted(state, cause, event.frame, event.received_at)
     if booked == "inexact":
         effects += _inexact(state, account, event)
@@ -223,6 +228,8 @@ def _on_bust(state: State, event: FillBusted) -> list[Effect]:
     effects += _inexact(state, account, event) if booked == "inexact" else []
     effects += restatement.reconsider(state, account, event.frame, event.received_at)
     undone = 0 if booked == "with_fill" else -event.quantity
+    if order is None and undone:
+        effects += trading.remember_orphan(state, account, event, undone)
     return effects + trading.on_filled(state, order, undone, moves=False)
 
 
@@ -385,7 +392,7 @@ def _is_strange(state: State, event: Event) -> bool:
 
 def _on_started(state: State, event: NodeStarted) -> list[Effect]:
     state.node, state.epoch, state.orders_made = event.node, event.epoch, 0
-    effects: list[Effect] = []
+    effects: list[Effect] = _on_cut(state, event) if event.records_lost else []
     state.readings.clear()
     for account in state.accounts.values():
         state.alarms.pop(f"readings/{account.name}", None)
@@ -397,6 +404,13 @@ def _on_started(state: State, event: NodeStarted) -> list[Effect]:
         if alarm not in fresh:
             effects.append(SetAlarm(alarm=alarm, at=max(due, event.received_at)))
     return effects
+
+
+def _on_cut(state: State, event: NodeStarted) -> list[Effect]:
+    """What was lost is told again by the venues' own records; that it was lost must be seen."""
+    count(state, "journal_cuts")
+    text = f"the journal lost {event.records_lost} records that its anchor knows of"
+    return [RaiseAlert(severity="critical", subject="journal", text=text)]
 
 
 def _on_account(state: State, event: AccountOpened) -> list[Effect]:
@@ -417,6 +431,7 @@ def _on_account(state: State, event: AccountOpened) -> list[Effect]:
         sources=event.sources,
         request_validity_ns=event.request_validity_ns,
         latency_ns_max=event.latency_ns_max,
+        page_rows=event.page_rows,
     )
     state.accounts[event.account] = account
     return listening.begin(state, account, event.received_at)
@@ -443,4 +458,16 @@ def _on_listed(state: State, event: InstrumentListed) -> list[Effect]:
         effective_at=event.effective_at,
         at_first=event.multiplier,
     )
+    return []
+
+
+def _on_reference(state: State, event: ReferenceSet) -> list[Effect]:
+    """Keep the newest; no price, or one of what we do not trade, is none to keep."""
+    account = state.accounts[event.account]
+    if event.instrument not in account.listings or event.price <= 0:
+        count(state, f"references_ignored/{account.name}")
+        return []
+    known = account.references.get(event.instrument)
+    if known is None or event.as_of > known.as_of:
+        account.references[event.instrument] = Reference(event.price, event.as_of)
     return []

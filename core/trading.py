@@ -12,6 +12,7 @@ from core.effects import CancelOrder, Effect, PlaceOrder, QueryOrder, TellStrate
 from core.events import (
     CancelRejected,
     CancelRequested,
+    FillBusted,
     FillReported,
     OpenOrdersReported,
     OrderMissing,
@@ -155,14 +156,17 @@ def on_order_reported(state: State, account: Account, event: OrderReported) -> l
 
 
 def _placed_as(state: State, account: Account, order: Order) -> list[Effect]:
-    """The venue's id of our order became known: fills that named only that id find their home."""
+    """The venue's id of our order became known: what was booked under that id finds its home."""
     account.client_ids[order.order_id] = order.client_order_id
-    orphans = account.orphans.pop(order.order_id, [])
-    for orphan in orphans:
+    before = order.filled
+    for orphan in account.orphans.pop(order.order_id, []):
         attribute(state, account, order.order_id, orphan, order.strategy)
         order.filled += orphan.quantity
-    moved = sum(orphan.quantity for orphan in orphans)
-    return _told_by_fills(state, order, moved) if orphans else []
+    progress = account.progress.get(order.order_id)
+    if progress is not None:
+        order.filled = max(order.filled, progress.quantity)
+    moved = order.filled - before
+    return _told_by_fills(state, order, moved) if moved else []
 
 
 def _told_status(order: Order, event: OrderReported) -> OrderReport:
@@ -326,11 +330,17 @@ def on_filled(state: State, order: Order | None, quantity: int, *, moves: bool) 
     return _told_by_fills(state, order, quantity) if moves else [_tell(order, moved=quantity)]
 
 
-def remember_orphan(state: State, account: Account, event: FillReported) -> list[Effect]:
-    """A fill of an order that we do not know by the venue's id, and that may be ours: ask."""
-    if event.client_order_id or not event.order_id:
+def remember_orphan(
+    state: State, account: Account, event: FillReported | FillBusted, quantity: int
+) -> list[Effect]:
+    """A fill, or its undoing, of an order that we do not know, and that may be ours: ask.
+
+    It names the venue's id only, or an id of ours that the journal lost.
+    """
+    name = event.client_order_id
+    if not event.order_id or (name and not ids.is_ours(state.node, name)):
         return []
-    orphan = Orphan(event.instrument, event.quantity, tuple(state.posted))
+    orphan = Orphan(event.instrument, quantity, tuple(state.posted))
     known = account.orphans.setdefault(event.order_id, [])
     known.append(orphan)
     return [_whose(account, event.order_id, orphan)] if len(known) == 1 else []

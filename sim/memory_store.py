@@ -1,12 +1,14 @@
 """The journal of a simulated node: a list that survives the node, and a tail that does not.
 
-What `commit` has not confirmed dies with `crash`; nothing else ever does.
+What `commit` has not confirmed dies with `crash`. Only `cut` takes more, as when an old copy is put
+back: the anchor stands outside the list, and says still how long it was and which boot came last.
 """
 
 from collections.abc import Iterator
 from itertools import islice
 
-from core.journal import Record
+from core.events import NodeStarted
+from core.journal import Record, decode_event
 
 SNAPSHOTS_KEPT = 2
 
@@ -18,6 +20,8 @@ class MemoryStore:
         self.committed: list[Record] = []
         self.pending: list[Record] = []
         self.groups: list[tuple[int, bytes]] = []
+        self.anchored = 0
+        self.epoch = 0
         self._snapshots: list[tuple[int, bytes]] = []
         self._kept: dict[str, Record] = {}
         self._looked_through = 0
@@ -27,10 +31,16 @@ class MemoryStore:
 
     def commit(self, last: int, chain: bytes) -> None:
         """Make everything appended so far durable, as one group."""
+        for record in self.pending:
+            if record.name == "NodeStarted":
+                boot = decode_event(record.body)
+                assert isinstance(boot, NodeStarted)
+                self.epoch = max(self.epoch, boot.epoch)
         self.committed += self.pending
         self.pending.clear()
         assert len(self.committed) == last, (len(self.committed), last)
         self.groups.append((last, chain))
+        self.anchored = last
 
     def records(self, after: int = 0) -> Iterator[Record]:
         """The committed records with numbers above `after`, in order."""
@@ -67,4 +77,18 @@ class MemoryStore:
         """Lose what was not committed; returns how many records that were."""
         lost = len(self.pending)
         self.pending.clear()
+        return lost
+
+    def cut(self, groups: int, floor: int) -> list[Record]:
+        """Lose the last committed groups, but none up to the record `floor`; returns what is lost.
+
+        Snapshots lie in the same file: those of what is lost are lost with it.
+        """
+        kept = [group for group in self.groups[:-groups] if group[0] >= floor]
+        kept = kept or [group for group in self.groups if group[0] <= floor][-1:]
+        last = kept[-1][0] if kept else 0
+        self.groups = [group for group in self.groups if group[0] <= last]
+        lost = self.committed[last:]
+        del self.committed[last:]
+        self._snapshots = [each for each in self._snapshots if each[0] <= last]
         return lost

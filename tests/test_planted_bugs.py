@@ -654,7 +654,7 @@ BUGS = (
         "for order in held",
         "for order in ()",
         "failed_reads",
-        range(1),
+        range(3),
         ORDERS,
     ),
     # contracts that are restated

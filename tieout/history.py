@@ -212,7 +212,8 @@ class _Reader:
         at = event.received_at
         match event:
             case NodeStarted():
-                self._note(at, "node started", "", f"{event.node}, boot {event.epoch}")
+                lost = f", {event.records_lost} records lost" if event.records_lost else ""
+                self._note(at, "node started", "", f"{event.node}, boot {event.epoch}{lost}")
             case StreamOpened():
                 self._note(at, "stream opened", event.account, f"epoch {event.epoch}")
             case StreamClosed():

@@ -5,6 +5,7 @@ drift found, no false alarm.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -217,6 +218,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "events": events,
         "records": len(store.committed),
         "crashes": simulation.host.crashes,
+        "cuts_unshown": simulation.host.cuts_unshown,
         "claims": [],
         "faults": dict(sorted(simulation.faults.counts.items())),
         "drift": drift_figures(simulation, state),
@@ -247,6 +249,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "orders_sent_twice": sum(times > 1 for times in simulation.host.placed.values()),
         "orders_unwished": unwished(store),
         "orders_given_up_alive": given_up_alive(exchanges, store),
+        "market_data": asdict(simulation.host.heard),
         "in_doubt": sum(doubt != 0 for doubt in state.doubts.values()),
         # Not measured before risk is built, or where nothing settles: null is not zero.
         "limit_breaches": None,
@@ -263,9 +266,13 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
 
 
 def unjournaled(simulation: Simulation, store: MemoryStore) -> int:
-    """Orders that reached the wire and that the journal does not know: must be none."""
+    """Orders that reached the wire and that the journal does not know: must be none.
+
+    What it knew and lost, by a cut of its tail, was journaled.
+    """
     placed = [decode_effect(r.body) for r in store.committed if r.name == "PlaceOrder"]
     known = {each.client_order_id: None for each in placed if isinstance(each, PlaceOrder)}
+    known |= simulation.host.placed_lost
     return sum(1 for name in simulation.host.placed if name not in known)
 
 

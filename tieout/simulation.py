@@ -23,10 +23,10 @@ from core.events import (
 from core.frames import Decode, Frame
 from core.gate import BreakGate
 from core.identity import progress_key
-from core.journal import Journal, Store
+from core.journal import Journal, Record, Store, decode_effect
 from core.memory import find, progress_of
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, parse, price, quantity
-from core.node import Keep, Node, recover
+from core.node import Keep, Node, boot_epoch, recover
 from core.state import Account, Progress, State
 from core.strategy import Quote, Strategy, Tick, Wish
 from rails.dialect import Request as RailRequest
@@ -44,8 +44,9 @@ from sim.world import World
 from tieout.connector import Connector
 from tieout.settling import PaymentView, Rails, RailSite
 from tieout.twins import READERS, TWINS
-from venues.dialect import Request
+from venues.dialect import Request, Top
 from venues.exchange import Terms
+from venues.public import LOOK_NS, Heard, MarketData
 from venues.simulated import Asked, SimulatedVenue
 
 SECOND = 1_000_000_000
@@ -57,7 +58,8 @@ SETTLE_NS = 400 * MS
 SILENCE_NS = 12 * SECOND
 STATEMENT_PERIODS_MAX = 3
 SNAPSHOT_EVERY = 5000
-LOOK_NS = SECOND
+OPERATORS_LOOK_NS = SECOND
+CUT_DOWN_NS = 500 * MS
 
 
 class Crashable(Store, Protocol):
@@ -65,6 +67,13 @@ class Crashable(Store, Protocol):
 
     def crash(self) -> int:
         """Forget what was not committed; returns how many records that were."""
+
+    def cut(self, groups: int, floor: int) -> list[Record]:
+        """Lose the last committed groups, but none up to `floor`; returns what is lost."""
+
+    @property
+    def anchored(self) -> int:
+        """The last record that was ever committed, as the anchor has it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -74,6 +83,7 @@ class Site:
     spec: VenueSpec
     venue: SimulatedVenue
     wire: Wire
+    public: Wire
     crowds: list[Crowd] = field(default_factory=list)
     statement_paths: dict[str, str] = field(default_factory=dict)
 
@@ -129,7 +139,7 @@ class Simulation:
         for site in self.sites:
             for crowd in site.crowds:
                 crowd.stopped = True
-            site.wire.closed_until = 0
+            site.wire.closed_until = site.public.closed_until = 0
         self.host.cancel_all()
         heal = int(self.scenario.heal_s * SECOND)
         if self.duration_ns < int(self.scenario.duration_s * SECOND):
@@ -152,7 +162,18 @@ class Simulation:
         wire = Wire(
             spec.dialect, spec.account, self.world, self.dice, self.faults, self.truth, latency
         )
-        words = twin.words()
+        public = Wire(
+            spec.dialect,
+            spec.account,
+            self.world,
+            self.dice,
+            self.faults,
+            self.truth,
+            latency,
+            public=True,
+        )
+        words, habits = twin.words(), twin.habits()
+        habits.page_rows_max = min(habits.page_rows_max, spec.page_rows or habits.page_rows_max)
         venue = SimulatedVenue(
             name=spec.dialect,
             account=spec.account,
@@ -162,12 +183,13 @@ class Simulation:
             truth=self.truth,
             words=words,
             dice=self.dice.stream(f"venue/{spec.dialect}"),
-            habits=twin.habits(),
+            habits=habits,
             skew_ns=spec.skew_ms * MS,
+            public=public,
         )
         for instrument in spec.instruments:
             venue.exchange.list_instrument(_terms(spec, instrument))
-        return Site(spec, venue, wire, statement_paths=dict(words.statements))
+        return Site(spec, venue, wire, public, statement_paths=dict(words.statements))
 
     def _open(self, site: Site) -> None:
         """Our books and the venue begin with the same wallets, each told in its own way."""
@@ -192,6 +214,7 @@ class Simulation:
                 instruments=twin.dialect.instruments,
                 request_validity_ns=spec.request_validity_ms * MS,
                 latency_ns_max=2 * spec.latency_ms_p99 * MS,
+                page_rows=spec.page_rows,
             )
         )
         for instrument in spec.instruments:
@@ -283,8 +306,13 @@ class Host:
         self.quiet = False
         self.placed: dict[str, int] = {}
         self.crashes = 0
+        self.cuts_unshown = 0
+        self.placed_lost: dict[str, None] = {}
+        self._floor = 0
         self._commit_due = False
         self._connectors: dict[str, Connector[Request]] = {}
+        self._market: dict[str, MarketData] = {}
+        self.heard = Heard()
         self._strategies: dict[str, Strategy] = {}
         self._alarms: dict[str, int] = {}
         self._life = 0
@@ -332,9 +360,19 @@ class Host:
         }
         for spec in sim.scenario.strategies:
             self._world.call_in(spec.tick_ms * MS, self._tick, self._life, spec.name)
-        self.tell(NodeStarted(received_at=self._world.now, node=NODE, epoch=state.epoch + 1))
+        self._tell_of_boot(boot_epoch(state, sim.store))
+        self._listen_to_markets()
         for site in sim.sites:
             site.venue.resend_drop_copy()
+
+    def _tell_of_boot(self, epoch: int) -> None:
+        """Start-up holds the journal against its anchor, and says what is missing."""
+        store = self._sim.store
+        lost = store.anchored - store.last()[0]
+        now = self._world.now
+        self.tell(NodeStarted(received_at=now, node=NODE, epoch=epoch, records_lost=lost))
+        if lost and self.node is not None:
+            self.cuts_unshown = 0
 
     def open_for_business(self) -> None:
         """What a deployment is told before it begins is durable before anything can go wrong."""
@@ -343,7 +381,8 @@ class Host:
         for spec in self._sim.scenario.operators:
             after_ns = int(spec.after_s * SECOND)
             operator = Operator(spec.author, spec.approver, after_ns, spec.reason)
-            self._world.call_in(LOOK_NS, self._look, operator)
+            self._world.call_in(OPERATORS_LOOK_NS, self._operate, operator)
+        self._floor, _ = self._sim.store.last()
 
     def crash(self, down_ns: int) -> None:
         """The process is gone, now; nothing of it runs to an end."""
@@ -356,6 +395,7 @@ class Host:
         sim.oracle.node_up(up=False)
         for site in sim.sites:
             site.wire.drop()
+            site.public.drop()
         if sim.rails is not None:
             sim.rails.drop()
             sim.rails.oracle.books = None
@@ -382,6 +422,23 @@ class Host:
         if self._sim.dice.stream("node/tear").below(2):
             node.commit()
         self.crash(fault.strength * MS)
+        return True
+
+    def _may_cut(self) -> bool:
+        """Killed, and what comes up again finds an old copy of its journal."""
+        if not self._may_die:
+            return False
+        fault = self._sim.faults.strikes("crash_cut_tail", "node")
+        if fault is None:
+            return False
+        self.crash(CUT_DOWN_NS)
+        lost = self._sim.store.cut(max(1, fault.strength), self._floor)
+        self.cuts_unshown += bool(lost)
+        for record in lost:
+            if record.name == "PlaceOrder":
+                order = decode_effect(record.body)
+                assert isinstance(order, PlaceOrder)
+                self.placed_lost[order.client_order_id] = None
         return True
 
     # --- in --------------------------------------------------------------------------------------
@@ -443,7 +500,7 @@ class Host:
         if life != self._life or self.node is None:
             return
         self._commit_due = False
-        if self._may_crash() or self._may_tear():
+        if self._may_crash() or self._may_tear() or self._may_cut():
             return
         for effect in self.node.commit():
             if self._may_crash():
@@ -484,6 +541,28 @@ class Host:
             del self._alarms[alarm]
             self.tell(AlarmRang(received_at=self._world.now, alarm=alarm))
 
+    # --- market data -----------------------------------------------------------------------------
+
+    def _listen_to_markets(self) -> None:
+        for site in self._sim.sites:
+            market = MarketData(
+                site.spec.account,
+                TWINS[site.spec.dialect].dialect.tops,
+                site.public.open_stream,
+                lambda: self._world.now,
+                self.heard,
+            )
+            self._market[site.spec.account] = market
+            market.open()
+            self._world.call_in(LOOK_NS, self._look, Door(self, self._life), market)
+
+    def _look(self, door: "Door", market: MarketData) -> None:
+        if door.life != self._life:
+            return
+        for reference in market.look():
+            door.tell(reference)
+        self._world.call_in(LOOK_NS, self._look, door, market)
+
     # --- strategies ------------------------------------------------------------------------------
 
     def _tick(self, life: int, name: str) -> None:
@@ -502,7 +581,7 @@ class Host:
 
     # --- operators -------------------------------------------------------------------------------
 
-    def _look(self, operator: Operator) -> None:
+    def _operate(self, operator: Operator) -> None:
         """People look at what is open, and what they book enters by the one door."""
         for each in operator.look(self._world.now, self._open_breaks()):
             self.tell(
@@ -517,7 +596,7 @@ class Host:
                     reason=each.reason,
                 )
             )
-        self._world.call_in(LOOK_NS, self._look, operator)
+        self._world.call_in(OPERATORS_LOOK_NS, self._operate, operator)
 
     def _open_breaks(self) -> list[OpenBreak]:
         breaks = self.node.state.breaks if self.node is not None else {}
@@ -541,7 +620,9 @@ class Host:
             if accounts and site.spec.account not in accounts:
                 continue
             for instrument in site.spec.instruments:
-                quotes.append(_quote(site, instrument))
+                shown = self._market[site.spec.account].show(instrument.symbol)
+                if shown is not None:
+                    quotes.append(_quote(site.spec.account, instrument, *shown))
         return tuple(quotes)
 
 
@@ -722,14 +803,13 @@ def _derived(trade: Trade, instrument: InstrumentSpec) -> Trade:
     )
 
 
-def _quote(site: Site, instrument: InstrumentSpec) -> Quote:
-    book = site.venue.exchange.books[instrument.symbol]
-    tick = price(str(instrument.tick))
+def _quote(account: str, instrument: InstrumentSpec, top: Top, heard_at: int) -> Quote:
     return Quote(
-        account=site.spec.account,
+        account=account,
         instrument=instrument.symbol,
-        bid=(book.best_bid or 0) * tick,
-        ask=(book.best_ask or 0) * tick,
-        tick=tick,
+        bid=top.bid,
+        ask=top.ask,
+        tick=price(str(instrument.tick)),
         lot=quantity(str(instrument.lot)),
+        as_of=heard_at,
     )

@@ -312,6 +312,8 @@ class SqliteStore:
     def _check_anchor(self) -> int:
         """Refuse a file that once held more; returns the highest epoch that is known."""
         last, chain = self.last()
+        # Left by a tail that is gone: once the file is as long again, it would pass for this one's.
+        self._cursor.execute("DELETE FROM snapshots WHERE number > ?", (last,))
         epoch = int(read_meta(self._connection).get("epoch", "0"))
         anchor = self._anchor.read()
         if anchor is None:

@@ -1,7 +1,8 @@
 """What a venue's dialect is made of: how we ask, how we read, how its account tells.
 
 A dialect package holds `requests.py` (an effect becomes a request), `decoder.py` (a frame becomes
-events; pure, shared by the simulation and live) and `simulated.py` (the venue's own words).
+events; pure, shared by the simulation and live), `public.py` (a frame of market data becomes the
+top of a book; as pure) and `simulated.py` (the venue's own words).
 """
 
 from collections.abc import Callable
@@ -32,12 +33,27 @@ class Request:
 
 
 @dataclass(slots=True, frozen=True)
+class Top:
+    """The top of a public book as a venue told it: prices of `core.money`, 0 where nobody offers.
+
+    `sequence` is the venue's own order of its tellings, `occurred_at` its clock; 0 if not told.
+    """
+
+    instrument: str
+    bid: int
+    ask: int
+    sequence: int
+    occurred_at: int = 0
+
+
+@dataclass(slots=True, frozen=True)
 class Dialect:
     """One venue's way to ask and to be read, and the facts of listening that core wants to know."""
 
     venue: str
     request: Callable[[Effect], Request]
     decode: Decode
+    tops: Callable[[bytes], list[Top]]
     tells: Literal["fills", "progress"] = "fills"
     statements: tuple[StatementKind, ...] = ("balances",)
     bracketed: bool = False

@@ -57,11 +57,11 @@ def request(effect: Effect) -> Request:
             params = {
                 "category": CATEGORY,
                 "symbol": effect.instrument,
-                "limit": str(EXECUTIONS_PER_PAGE),
+                "limit": str(effect.rows or EXECUTIONS_PER_PAGE),
             }
             return Request("GET", "/v5/execution/list", {**params, **_page(effect.after)})
         case FetchLedger():
-            params = {"accountType": "UNIFIED", "limit": str(LINES_PER_PAGE)}
+            params = {"accountType": "UNIFIED", "limit": str(effect.rows or LINES_PER_PAGE)}
             return Request("GET", "/v5/account/transaction-log", {**params, **_page(effect.after)})
         case RenewStream():
             # No key of a stream ends here; the read says that we may still ask.

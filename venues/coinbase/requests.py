@@ -85,7 +85,7 @@ def _page(effect: FetchFills) -> dict[str, object]:
     params: dict[str, object] = {
         "product_ids": [effect.instrument],
         "sort_by": "LAST_FILL_TIME",
-        "limit": ORDERS_PER_PAGE,
+        "limit": effect.rows or ORDERS_PER_PAGE,
     }
     if cursor:
         params["cursor"] = cursor
