@@ -95,7 +95,7 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "public_half_open": ("public", "ms of silence", "market data falls silent, the socket is open"),
 }
 
-# What a venue has no way to do, or no channel that would ever tell of it.
+# What a venue or keeper has no way to do, or no channel that would ever tell of it.
 UNABLE: Mapping[str, tuple[str, ...]] = {
     "binance_spot": ("liquidation", "adl", "funding", "mode_change", "multiplier_change"),
     "binance_usdm": ("mode_change", "multiplier_change"),
@@ -109,6 +109,22 @@ UNABLE: Mapping[str, tuple[str, ...]] = {
         "transfer",
         "mode_change",
         "multiplier_change",
+    ),
+    "bank_eu": ("return_dishonoured", "change_notified"),
+    "bank_gb": ("payment_returned", "return_dishonoured", "change_notified", "lines_batched"),
+    "custodian": (
+        "payment_unanswered",
+        "payment_held",
+        "payment_returned",
+        "return_dishonoured",
+        "recalled",
+        "change_notified",
+        "fee_deducted",
+        "amount_wrong",
+        "lines_batched",
+        "lines_identical",
+        "debit_unannounced",
+        "statement_gap",
     ),
 }
 

@@ -315,10 +315,10 @@ def test_no_answer_and_only_a_query_tells() -> None:
     """Done or not: half of each, both under the same silence."""
     found = Counter()
     for seed in range(12):
-        fault = always("payment_unanswered", 2 * DAY // MS)
+        fault = always("payment_unanswered", 3 * DAY // MS)
         made = bank("bank_eu", "2026-06-10T10:00", fault, seed=seed)
         assert isinstance(send(made, "p1", FILES.credit("p1", "5.00"))[0], RequestFailed)
-        made.run(DAY)
+        made.run(2 * DAY)
         assert not made.of(PaymentReported)
         told = query(made, "p1")[0]
         found[type(told)] += 1
@@ -540,6 +540,7 @@ def test_payments_of_one_window_are_one_line() -> None:
         if line.parts:
             assert sum(part.amount for part in line.parts) == -600
             assert [part.references[0] for part in line.parts]
+        assert [told for told in line.references if told.startswith("BANKEUB")]
         settled = [e for e in made.of(PaymentReported) if e.status == "settled"]
         assert {e.reference for e in settled} == {line.line_id}
         assert len(settled) == 3

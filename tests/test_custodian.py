@@ -142,6 +142,19 @@ def test_either_signature_does_and_any_changed_byte_of_it_does_not(name: bytes) 
                 webhooks.verified(bytes(changed), KEYS)
 
 
+@pytest.mark.parametrize("name", [webhooks.LEGACY, webhooks.DETACHED])
+def test_a_signature_has_one_spelling(name: bytes) -> None:
+    """Other letters at its end may decode to the same bytes: they are refused all the same."""
+    message = only(signing.signed(b"{}"), name)
+    end = message.index(b"\r\n\r\n")
+    while message[end - 1 : end] == b"=":
+        end -= 1
+    letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    for letter in letters.replace(message[end - 1 : end], b""):
+        with pytest.raises(webhooks.Forged):
+            webhooks.verified(message[: end - 1] + bytes([letter]) + message[end:], KEYS)
+
+
 def test_both_signatures_must_hold_where_both_are_borne() -> None:
     """A good one beside a bad one is no good: the bad one was put there by somebody."""
     good, other = signing.signed(b'{"a":1}'), signing.signed(b'{"a":2}')
@@ -311,6 +324,15 @@ def test_a_payment_that_it_does_not_know_is_missing() -> None:
     made = bench()
     events = made.ask(QueryPayment(account=ACCOUNT, scheme="custodian", payment_id="nobody"))
     assert isinstance(events[0], PaymentMissing)
+
+
+def test_an_answer_about_another_payment_is_no_answer() -> None:
+    made = bench()
+    made.ask(pay("p1"))
+    query = QueryPayment(account=ACCOUNT, scheme="custodian", payment_id="p1")
+    status, body, _ = made.keeper.handle(made.dialect.request(query))  # type: ignore[union-attr]
+    other = QueryPayment(account=ACCOUNT, scheme="custodian", payment_id="p2")
+    assert [type(e) for e in made.read(body, status=status, about=other)] == [RequestFailed]
 
 
 def test_no_funds_fails_and_moves_nothing() -> None:

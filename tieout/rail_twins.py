@@ -25,6 +25,7 @@ from rails.evm.signing import EvmSigner, address_of
 from rails.evm.simulated import Holder, SimulatedNodes
 from rails.evm.wallet import Wallet
 from rails.keys import PrivateKey
+from rails.outsiders import Outsiders
 from scenarios.rails import RailSpec
 from sim.bitcoin import Bitcoin
 from sim.chain import Chain
@@ -125,7 +126,25 @@ def _custodian(
     )
     keys = webhooks.keys(signing.public_pem(), signing.public_jwks())
     dialect = custodian.dialect(DECIMALS, keys)
-    return Made(keeper, dialect, lambda asked: asked.path in keeper.statements)
+    asset = next(iter(opening), "")
+    addresses = {f"vault-{spec.name}-{who}": who for who in customers}
+    every_ns = int(spec.outsiders_every_s * SECOND)
+    outsiders = Outsiders(
+        places.world,
+        places.dice.stream(f"outsiders/{spec.name}"),
+        tuple(addresses) if every_ns and asset else (),
+        lambda address, amount: keeper.deposit(asset, amount, address),
+        every_ns,
+        places.until,
+        max(1, int(spec.outsiders_amount_max * 100)),
+    )
+    return Made(
+        keeper,
+        dialect,
+        lambda asked: asked.path in keeper.statements,
+        addresses=addresses,
+        begin=outsiders.start,
+    )
 
 
 def _evm(

@@ -197,6 +197,7 @@ class SimulatedCustodian:
         self, tx: Tx, status: str, sub_status: str = "", facts: tuple[Fact, ...] = ()
     ) -> None:
         tx.status, tx.sub_status, tx.updated_at = status, sub_status, self._now_ms()
+        self.vault.touch(tx)
         self._told(tx, facts)
 
     def _broken(self) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import takewhile
 
 ZERO = Decimal(0)
 OURS = "VAULT_ACCOUNT"
@@ -66,7 +67,12 @@ class Vault:
     def book(self, asset: str, amount: Decimal) -> None:
         self.totals[asset] = self.totals.get(asset, ZERO) + amount
 
+    def touch(self, tx: Tx) -> None:
+        """It changed: `transactions` stand in the order in which they changed last."""
+        self.transactions[tx.tx_id] = self.transactions.pop(tx.tx_id)
+
     def updated_after(self, after_ms: int, limit: int) -> list[Tx]:
         """The first so many that changed after a millisecond, as they changed."""
-        later = [tx for tx in self.transactions.values() if tx.updated_at > after_ms]
-        return sorted(later, key=lambda tx: tx.updated_at)[:limit]
+        newest = reversed(self.transactions.values())
+        later = list(takewhile(lambda tx: tx.updated_at > after_ms, newest))
+        return later[::-1][:limit]
