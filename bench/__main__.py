@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench import apply, ingest, recovery, simulated, stream
+from bench import apply, ingest, recovery, settlement, simulated, stream
 from bench.rows import Row
 
 WIDTH = 140
@@ -18,6 +18,7 @@ SUBJECTS: dict[str, Callable[[bool], list[Row]]] = {
     "apply": lambda quick: apply.rows(stream.record(quick=quick), 6 if quick else 50),
     "ingest": lambda quick: ingest.rows(quick=quick),
     "recovery": lambda quick: recovery.rows(quick=quick),
+    "settlement": lambda quick: settlement.rows(quick=quick),
     "simulated": lambda quick: simulated.rows(quick=quick),
 }
 

@@ -60,7 +60,7 @@ def rows(*, quick: bool = False) -> list[Result]:
 def _race(told: Told, group: int, rounds: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="tieout-bench-") as name:
         folder = Path(name)
-        written = _groups_of(_ingest(folder / "once.db", told, group))
+        written = groups_of(_ingest(folder / "once.db", told, group))
         if group == 1:
             contestants = {
                 "commit": lambda: _committing(folder, told),
@@ -69,7 +69,7 @@ def _race(told: Told, group: int, rounds: int) -> dict[str, float]:
         else:
             contestants = {
                 "node": lambda: _ingesting(folder, told, group),
-                "bare": lambda: _inserting(folder, written),
+                "bare": lambda: inserting(folder, written),
             }
         return race(contestants, rounds)
 
@@ -82,7 +82,7 @@ def _told(*, quick: bool) -> Told:
     return Told(setup, frames)
 
 
-def _fresh(folder: Path, name: str) -> Path:
+def fresh(folder: Path, name: str) -> Path:
     """A path under this name, and nothing there from an earlier round."""
     for old in folder.glob(f"{name}.db*"):
         old.unlink()
@@ -117,7 +117,7 @@ def _ingest(path: Path, told: Told, group: int) -> Path:
 
 def _ingesting(folder: Path, told: Told, group: int) -> Iterator[Chunk]:
     """A chunk is a group: its frames delivered, and committed."""
-    node, store = _booted(_fresh(folder, "node"), told)
+    node, store = _booted(fresh(folder, "node"), told)
 
     def chunk(frames: Sequence[Frame]) -> Chunk:
         def run() -> None:
@@ -134,7 +134,7 @@ def _ingesting(folder: Path, told: Told, group: int) -> Iterator[Chunk]:
 
 def _committing(folder: Path, told: Told) -> Iterator[Chunk]:
     """A chunk is one commit; the frame was delivered before it."""
-    node, store = _booted(_fresh(folder, "commit"), told)
+    node, store = _booted(fresh(folder, "commit"), told)
     for frame in told.frames:
         _deliver(node, frame)
         yield node.commit
@@ -144,7 +144,7 @@ def _committing(folder: Path, told: Told) -> Iterator[Chunk]:
 # --- the yardsticks ------------------------------------------------------------------------------
 
 
-def _groups_of(path: Path) -> list[dict[str, list[Row]]]:
+def groups_of(path: Path) -> list[dict[str, list[Row]]]:
     """What each commit of the node wrote after the first: the rows by table."""
     with closing(apsw.Connection(str(path))) as connection:
         ends = [last for (last,) in connection.execute("SELECT last FROM groups ORDER BY last")]
@@ -164,9 +164,9 @@ def _groups_of(path: Path) -> list[dict[str, list[Row]]]:
         ]
 
 
-def _inserting(folder: Path, groups: Sequence[dict[str, list[Row]]]) -> Iterator[Chunk]:
+def inserting(folder: Path, groups: Sequence[dict[str, list[Row]]]) -> Iterator[Chunk]:
     """A chunk is a group: the same rows, put in bare."""
-    connection = apsw.Connection(str(_fresh(folder, "bare")))
+    connection = apsw.Connection(str(fresh(folder, "bare")))
     for pragma in ("journal_mode = WAL", "synchronous = FULL"):
         connection.execute(f"PRAGMA {pragma}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES_MAX}")
@@ -192,7 +192,7 @@ def _inserting(folder: Path, groups: Sequence[dict[str, list[Row]]]) -> Iterator
 
 def _appending(folder: Path, groups: Sequence[dict[str, list[Row]]]) -> Iterator[Chunk]:
     """A chunk is one append of what a commit's records hold, and its fdatasync."""
-    file = os.open(_fresh(folder, "append"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    file = os.open(fresh(folder, "append"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def chunk(data: bytes) -> Chunk:
         def run() -> None:

@@ -12,7 +12,12 @@ from typing import Literal
 
 from msgspec import Struct
 
-from core.money import ASSET_DECIMALS
+from core.fact import Fact
+from core.rail_events import RailEvent
+
+# Of a value that does not name its asset: `core.money.ASSET_DECIMALS`, out of reach of those who
+# simulate keepers and know our effects by these events.
+TOLD_DECIMALS = 8
 
 Side = Literal["buy", "sell"]
 Leg = Literal["net", "long", "short"]
@@ -23,23 +28,38 @@ OrderReport = Literal[
 ]
 FillCause = Literal["trade", "liquidation", "adl", "settlement", "correction"]
 StatementKind = Literal["balances", "positions"]
-
-
-class Fact(Struct, frozen=True, kw_only=True, gc=False, tag=True, omit_defaults=True):
-    """What every event carries."""
-
-    received_at: int
-    frame: int = 0
+Tells = Literal["fills", "progress", "lines"]
+Cause = Literal[
+    "unknown",
+    "missing_fill",
+    "duplicate",
+    "external_trade",
+    "fee",
+    "funding",
+    "transfer",
+    "multiplier",
+    "stale_snapshot",
+    "bust",
+    "liquidation",
+    "mode_change",
+    "conflict",
+    "adjustment",
+]
+Memory = Literal["id", "order", "placed", "progress"]
 
 
 # --- ourselves -----------------------------------------------------------------------------------
 
 
 class NodeStarted(Fact, frozen=True, kw_only=True, gc=False):
-    """A node came up; `epoch` counts the boots and is part of every id we choose afterwards."""
+    """A node came up; `epoch` counts the boots and is part of every id we choose afterwards.
+
+    `records_lost` is by how many the journal is shorter than its anchor says it was.
+    """
 
     node: str
     epoch: int
+    records_lost: int = 0
 
 
 class AlarmRang(Fact, frozen=True, kw_only=True, gc=False):
@@ -48,16 +68,47 @@ class AlarmRang(Fact, frozen=True, kw_only=True, gc=False):
     alarm: str
 
 
-class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
-    """We keep books for this account from now on, and this is how its venue tells.
+class MemoryTrimmed(Fact, frozen=True, kw_only=True, gc=False):
+    """The node put away what its state had at hand beyond these numbers, the oldest first.
 
-    `tells` is "fills" (each with an id) or "progress" (an order's cumulative quantity only).
-    `bracketed` venues put no as-of on their statements; `instruments` says that the venue can be
-    asked for an instrument's terms.
+    Of each account so many ids, progresses and orders' fills that wait for an owner (`orphans`);
+    of the whole node so many orders that are over.
+    """
+
+    ids: int
+    orders: int
+    progress: int
+    orphans: int
+
+
+class Recalled(Fact, frozen=True, kw_only=True, gc=False):
+    """What had been put away was asked for, for an event that follows; the journal had it.
+
+    `record` is the number of the `Remember` that kept it.
     """
 
     account: str
-    tells: Literal["fills", "progress"]
+    kind: Memory
+    key: str
+    content: str
+    record: int
+
+
+class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
+    """We keep books for this account from now on, and this is how its venue tells.
+
+    `tells` is "fills" (each with an id), "progress" (an order's cumulative quantity only) or, at
+    those who keep money and trade nothing, "lines".
+    `bracketed` venues put no as-of on their statements; `instruments` says that the venue can be
+    asked for an instrument's terms. `chain` is the kind of a chain's account, whose `sources` are
+    the nodes that must agree on what is final. An order's request is refused by the venue once it
+    is older than `request_validity_ns`; it has dealt with one that it took within `latency_ns_max`.
+    `page_rows` is how many rows of a record we ask for at a time, never more than the venue gives;
+    0 is as many as its documentation says.
+    """
+
+    account: str
+    tells: Tells
     statements: tuple[StatementKind, ...]
     statement_period_ns: int
     backfill_period_ns: int
@@ -68,6 +119,11 @@ class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
     hedged: bool = False
     ledger: bool = False
     instruments: bool = False
+    chain: Literal["", "evm", "bitcoin"] = ""
+    sources: tuple[str, ...] = ()
+    request_validity_ns: int = 5_000_000_000
+    latency_ns_max: int = 1_000_000_000
+    page_rows: int = 0
 
 
 class AssetListed(Fact, frozen=True, kw_only=True, gc=False):
@@ -86,6 +142,7 @@ class InstrumentListed(Fact, frozen=True, kw_only=True, gc=False):
     `multiplier` is coins per contract (linear) or quote units per contract (inverse), at the scale
     of a quantity; a spot instrument has 1. `listing` counts re-listings under one symbol. A change
     that is yet to come is told with its time; terms without one are those in force when told.
+    `asked_at` is when we asked for them, 0 where they were pushed.
     """
 
     account: str
@@ -97,6 +154,7 @@ class InstrumentListed(Fact, frozen=True, kw_only=True, gc=False):
     multiplier: int
     listing: int = 1
     effective_at: int = 0
+    asked_at: int = 0
 
 
 class OpeningSet(Fact, frozen=True, kw_only=True, gc=False):
@@ -109,8 +167,24 @@ class OpeningSet(Fact, frozen=True, kw_only=True, gc=False):
     occurred_at: int
 
 
+class ReferenceSet(Fact, frozen=True, kw_only=True, gc=False):
+    """An instrument is taken to be worth `price`: the middle of its public book at `as_of`.
+
+    `as_of` is our clock's, when the frame that told it was heard. Public frames are not journaled;
+    what is decided by a price is decided by this one.
+    """
+
+    account: str
+    instrument: str
+    price: int
+    as_of: int
+
+
 class AdjustmentBooked(Fact, frozen=True, kw_only=True, gc=False):
-    """An operator repaired a break. Author and approver are two people; no id is used twice."""
+    """An operator repaired a break, which is named by its number, or part of it.
+
+    Author and approver are two people; no id is used twice. `cause` is what they found it to be.
+    """
 
     adjustment_id: str
     holding: str
@@ -118,6 +192,8 @@ class AdjustmentBooked(Fact, frozen=True, kw_only=True, gc=False):
     author: str
     approver: str
     reason: str
+    break_number: int = 0
+    cause: Cause = "adjustment"
 
 
 # --- strategies ----------------------------------------------------------------------------------
@@ -227,7 +303,7 @@ class FillReported(Fact, frozen=True, kw_only=True, gc=False):
     client_order_id: str = ""
     leg: Leg = "net"
     value: int | None = None
-    told_decimals: int = ASSET_DECIMALS
+    told_decimals: int = TOLD_DECIMALS
     fee: int = 0
     fee_asset: str = ""
     realised: int | None = None
@@ -256,7 +332,7 @@ class ProgressReported(Fact, frozen=True, kw_only=True, gc=False):
     fee_asset: str
     occurred_at: int
     value: int | None = None
-    told_decimals: int = ASSET_DECIMALS
+    told_decimals: int = TOLD_DECIMALS
 
 
 class FillBusted(Fact, frozen=True, kw_only=True, gc=False):
@@ -274,7 +350,7 @@ class FillBusted(Fact, frozen=True, kw_only=True, gc=False):
     client_order_id: str = ""
     leg: Leg = "net"
     value: int | None = None
-    told_decimals: int = ASSET_DECIMALS
+    told_decimals: int = TOLD_DECIMALS
     fee: int = 0
     fee_asset: str = ""
     realised: int | None = None
@@ -390,10 +466,13 @@ class FrameDismissed(Fact, frozen=True, kw_only=True, gc=False):
 Event = (
     NodeStarted
     | AlarmRang
+    | MemoryTrimmed
+    | Recalled
     | AccountOpened
     | AssetListed
     | InstrumentListed
     | OpeningSet
+    | ReferenceSet
     | AdjustmentBooked
     | OrderRequested
     | CancelRequested
@@ -415,4 +494,5 @@ Event = (
     | RequestFailed
     | FrameQuarantined
     | FrameDismissed
+    | RailEvent
 )

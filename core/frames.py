@@ -17,6 +17,9 @@ Channel = Literal["stream", "rest", "dropcopy"]
 class Frame(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """One message as it came off the wire.
 
+    `body` is the bytes as they came. A webhook's signature stands in its headers and covers its raw
+    body, so its frame holds the whole HTTP message: header lines, a blank line, the raw body.
+
     `number` is the journal's. `status` is the HTTP status of an answer (0: none came: timed out or
     cut off, the reason then stands in `body`); `about` is the effect that it answers, None on a
     stream; `asked_at` is when that was sent. `epoch` is the stream's.

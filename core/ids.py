@@ -25,3 +25,8 @@ def client_order_id(node: str, epoch: int, position: int) -> str:
 def is_ours(node: str, client_order_id: str) -> bool:
     """Whether some boot of `node` chose this id."""
     return client_order_id.startswith(node) and len(client_order_id) == len(node) + 10
+
+
+def payment_id(node: str, epoch: int, position: int) -> str:
+    """As a client order id, with a "p" between, so that the two can never be the same."""
+    return f"{node}p{base36(epoch):0>3}{base36(position):0>7}"

@@ -27,6 +27,7 @@ from core.events import (
     StreamClosed,
     StreamOpened,
 )
+from core.rail_effects import FetchFinal, FetchHead
 from core.state import Account, State, count
 
 RETRY_NS = 500_000_000
@@ -50,11 +51,18 @@ def begin(state: State, account: Account, now: int) -> list[Effect]:
     account.backfill.waiting.clear()
     return [
         *open_stream(state, account, now),
-        FetchOpenOrders(account=account.name),
+        *fetch_orders(account),
         arm(state, f"statement/{account.name}", now + account.statement_period_ns),
         arm(state, f"backfill/{account.name}", now + account.backfill_period_ns),
-        arm(state, f"renew/{account.name}", now + RENEW_NS),
+        *_arm_renewal(state, account, now),
     ]
+
+
+def _arm_renewal(state: State, account: Account, now: int) -> list[Effect]:
+    """Exchanges give keys that end; those who keep money do not."""
+    if account.tells == "lines":
+        return []
+    return [arm(state, f"renew/{account.name}", now + RENEW_NS)]
 
 
 # --- the stream ----------------------------------------------------------------------------------
@@ -81,7 +89,7 @@ def on_stream_opened(state: State, account: Account, event: StreamOpened) -> lis
         *request_backfill(state, account, event.received_at),
         *fetch_statements(account),
         *fetch_instruments(account),
-        FetchOpenOrders(account=account.name),
+        *fetch_orders(account),
     ]
 
 
@@ -115,7 +123,7 @@ def on_silence(state: State, account: Account, now: int) -> list[Effect]:
 
 def on_renew(state: State, account: Account, now: int) -> list[Effect]:
     """Keep the stream's key alive."""
-    return [RenewStream(account=account.name), arm(state, f"renew/{account.name}", now + RENEW_NS)]
+    return [RenewStream(account=account.name), *_arm_renewal(state, account, now)]
 
 
 # --- statements ----------------------------------------------------------------------------------
@@ -145,6 +153,11 @@ def ask_again(state: State, account: Account, name: str) -> list[Effect]:
     return [FetchStatement(account=account.name, kind=kind)]
 
 
+def fetch_orders(account: Account) -> list[Effect]:
+    """Ask for all open orders, where orders can be."""
+    return [] if account.tells == "lines" else [FetchOpenOrders(account=account.name)]
+
+
 def fetch_instruments(account: Account) -> list[Effect]:
     """Ask for the terms of what we trade, where the venue can be asked: they may have changed."""
     if not account.instruments:
@@ -170,15 +183,20 @@ def _round(state: State, account: Account, now: int) -> list[Effect]:
     effects: list[Effect] = []
     for subject in [*account.listings, *([LEDGER] if account.ledger else [])]:
         backfill.waiting[subject] = now
-        effects.append(_ask(account, subject))
+        effects += _ask(account, subject)
     return effects
 
 
-def _ask(account: Account, subject: str) -> Effect:
+def _ask(account: Account, subject: str) -> list[Effect]:
+    """The record after our cursor; a chain's lies in blocks that each node must call final."""
     after = account.cursors.get(subject, "")
+    if account.chain:
+        return [FetchHead(account=account.name, source=source) for source in account.sources]
     if subject == LEDGER:
-        return FetchLedger(account=account.name, after=after)
-    return FetchFills(account=account.name, instrument=subject, after=after)
+        return [FetchLedger(account=account.name, after=after, rows=account.page_rows)]
+    return [
+        FetchFills(account=account.name, instrument=subject, after=after, rows=account.page_rows)
+    ]
 
 
 def on_page(state: State, account: Account, event: PageReported) -> tuple[bool, list[Effect]]:
@@ -190,12 +208,26 @@ def on_page(state: State, account: Account, event: PageReported) -> tuple[bool, 
         return False, []
     if event.more:
         backfill.waiting[event.subject] = event.received_at
-        return False, [_ask(account, event.subject)]
+        return False, _next_page(state, account, event)
     del backfill.waiting[event.subject]
     if backfill.waiting:
         return False, []
     backfill.finished_at = event.received_at
     return True, []
+
+
+def _next_page(state: State, account: Account, event: PageReported) -> list[Effect]:
+    """Go on from the cursor; on a chain within what was agreed to be final when the round began."""
+    if not account.chain:
+        return _ask(account, event.subject)
+    return [
+        FetchFinal(
+            account=account.name,
+            source=account.sources[0],
+            after=int(event.through),
+            through=state.settlement.chains[account.name].agreed,
+        )
+    ]
 
 
 def next_round(state: State, account: Account, now: int) -> list[Effect]:
@@ -210,10 +242,10 @@ def on_backfill_alarm(state: State, account: Account, now: int) -> list[Effect]:
     for subject, asked_at in backfill.waiting.items():
         if now - asked_at > ASK_TIMEOUT_NS:
             backfill.waiting[subject] = now
-            effects.append(_ask(account, subject))
+            effects += _ask(account, subject)
     if not backfill.waiting:
         effects += _round(state, account, now)
-    effects.append(FetchOpenOrders(account=account.name))
+    effects += fetch_orders(account)
     effects += fetch_instruments(account)
     effects.append(arm(state, f"backfill/{account.name}", now + account.backfill_period_ns))
     return effects
@@ -231,11 +263,11 @@ def on_request_failed(state: State, account: Account, event: RequestFailed) -> l
 def on_retry(state: State, account: Account, about: str, now: int) -> list[Effect]:
     """Ask again for what failed."""
     if about == "open_orders":
-        return [FetchOpenOrders(account=account.name)]
+        return fetch_orders(account)
     what, _, subject = about.partition(":")
     if what == "instruments":
         return [FetchInstruments(account=account.name, instrument=subject)]
     if subject in account.backfill.waiting:
         account.backfill.waiting[subject] = now
-        return [_ask(account, subject)]
+        return _ask(account, subject)
     return []

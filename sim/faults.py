@@ -11,7 +11,9 @@ from typing import Literal
 
 from sim.dice import Dice, Stream
 
-Site = Literal["stream", "request", "statement", "venue", "node"]
+Site = Literal[
+    "stream", "request", "statement", "venue", "node", "bank", "custodian", "chain", "public"
+]
 
 # kind: (site, what its strength means, what it does)
 KINDS: Mapping[str, tuple[Site, str, str]] = {
@@ -33,8 +35,8 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "truncated_answer": ("request", "", "the body is cut after the venue applied it"),
     "html_answer": ("request", "", "200 with an HTML page after the venue applied it"),
     "stale_statement": ("statement", "ms of age", "a statement of some time ago"),
-    "wild_statement": ("statement", "times in a row", "a statement that is absurdly wrong"),
-    "empty_statement": ("statement", "times in a row", "a statement with nothing in it"),
+    "wild_statement": ("statement", "reads in a row", "a statement that is absurdly wrong"),
+    "empty_statement": ("statement", "reads in a row", "a statement with nothing in it"),
     "hand_trade": ("venue", "lots", "somebody trades by hand on the account"),
     "hand_trade_untold": ("venue", "lots", "the same, and the stream does not tell"),
     "bust": ("venue", "ms until it is told", "a fill is undone; the drop copy tells later"),
@@ -43,16 +45,58 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "adl": ("venue", "lots", "auto-deleveraging closes part of the position"),
     "funding": ("venue", "", "a funding settlement"),
     "transfer": ("venue", "units", "cash is moved in or out by hand"),
+    "unlisted_credit": ("venue", "units", "the venue credits cash and lists it nowhere"),
     "fill_after_cancel": ("venue", "", "a cancel is acknowledged, then a fill is told"),
     "fill_after_reject": ("venue", "", "an order is rejected, then fills"),
     "mode_change": ("venue", "ms", "the position mode is changed under us, and back"),
     "multiplier_change": ("venue", "ms of notice", "a contract's size changes, legs are restated"),
+    "payment_rejected": ("bank", "", "a payment is refused before it settles, definitely"),
+    "payment_unanswered": ("bank", "ms", "no answer to a payment: done or not, only a query tells"),
+    "payment_late": ("bank", "ms", "a payment settles so much later than its rail's rule"),
+    "payment_held": ("bank", "ms", "a payment waits for documents or screening"),
+    "payment_returned": ("bank", "", "a settled payment comes back at a legal time"),
+    "return_dishonoured": ("bank", "", "a return was not in order and is undone"),
+    "recalled": ("bank", "", "a credit that we received is asked back"),
+    "change_notified": ("bank", "", "the beneficiary's details are corrected"),
+    "fee_deducted": ("bank", "units", "the payment arrives, or is booked, less a fee"),
+    "amount_wrong": ("bank", "units", "a line is booked with another amount, corrected later"),
+    "lines_batched": ("bank", "", "payments of one file are booked as one line"),
+    "lines_identical": ("bank", "", "two credits alike in everything but their place"),
+    "credit_unreferenced": ("bank", "units", "money comes that says nothing of its purpose"),
+    "debit_unannounced": ("bank", "units", "the bank takes a charge that nobody asked for"),
+    "confirmation_outage": ("bank", "ms", "nothing is told of payments, whatever happens to them"),
+    "statement_gap": ("bank", "", "a statement is never delivered, unless asked for"),
+    "notice_twice": ("bank", "ms until the copy", "a notice or webhook comes again"),
+    "notice_disorder": ("bank", "ms", "a notice or webhook is overtaken by later ones"),
+    "completed_but_failed": ("custodian", "", "COMPLETED, while the third party failed to credit"),
+    "approval_hangs": ("custodian", "ms", "a payment waits for somebody's approval"),
+    "custody_replaced": ("custodian", "", "the transaction is replaced and its status goes back"),
+    "custody_failed": ("custodian", "", "a payment fails after it was accepted"),
+    "webhook_forged": ("custodian", "", "a webhook comes whose signature is not theirs"),
+    "tx_underpriced": ("chain", "ms", "the fee market rises above what waits in the mempool"),
+    "tx_dropped": ("chain", "", "the mempool forgets a transaction"),
+    "tx_reverted": ("chain", "", "mined, and reverted: the fee is paid and nothing moved"),
+    "reorg": ("chain", "blocks", "the newest blocks give way to others"),
+    "finality_lost": ("chain", "ms", "blocks go on and none becomes final"),
+    "deposit": ("chain", "units", "value comes to an address of ours"),
+    "deposit_vanishes": ("chain", "units", "a deposit is seen, and gone after a reorganisation"),
+    "deposit_strange": ("chain", "units", "dust, another asset, or value without a log"),
+    "node_lags": ("chain", "ms", "a node answers as of some time ago"),
+    "node_lies": ("chain", "", "a node tells of a head or a final block that there is not"),
     "crash": ("node", "ms until it is up again", "the node is killed between two steps"),
     "crash_torn_tail": ("node", "ms until up", "killed in a commit: the group is whole or gone"),
     "contradiction": ("stream", "", "a fill is told again under its id, at another price"),
+    "crash_cut_tail": ("node", "groups lost", "killed, and the journal's last groups are gone"),
+    "public_lost_frame": ("public", "", "a frame of market data is lost"),
+    "public_duplicate_frame": ("public", "ms until the copy", "a frame of market data comes twice"),
+    "public_reorder_frame": ("public", "ms of delay", "a frame of market data is overtaken"),
+    "public_late_frame": ("public", "ms of delay", "the stream of market data stalls"),
+    "public_poison_frame": ("public", "", "garbage on the stream of market data"),
+    "public_disconnect": ("public", "ms until it can be opened again", "market data is cut off"),
+    "public_half_open": ("public", "ms of silence", "market data falls silent, the socket is open"),
 }
 
-# What a venue has no way to do, or no channel that would ever tell of it.
+# What a venue or keeper has no way to do, or no channel that would ever tell of it.
 UNABLE: Mapping[str, tuple[str, ...]] = {
     "binance_spot": ("liquidation", "adl", "funding", "mode_change", "multiplier_change"),
     "binance_usdm": ("mode_change", "multiplier_change"),
@@ -68,6 +112,30 @@ UNABLE: Mapping[str, tuple[str, ...]] = {
         "mode_change",
         "multiplier_change",
     ),
+    "bank_eu": ("return_dishonoured", "change_notified"),
+    "bank_gb": ("payment_returned", "return_dishonoured", "change_notified", "lines_batched"),
+    "custodian": (
+        "payment_unanswered",
+        "payment_held",
+        "payment_returned",
+        "return_dishonoured",
+        "recalled",
+        "change_notified",
+        "fee_deducted",
+        "amount_wrong",
+        "lines_batched",
+        "lines_identical",
+        "debit_unannounced",
+        "statement_gap",
+    ),
+}
+
+# Which of the sites of their own each kind of keeper has.
+OF_KEEPERS: Mapping[str, tuple[Site, ...]] = {
+    "bank": ("bank",),
+    "custodian": ("bank", "custodian"),
+    "evm": ("chain",),
+    "bitcoin": ("chain",),
 }
 
 

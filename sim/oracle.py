@@ -147,10 +147,12 @@ class Oracle:
         born = {kind: clocks[kind].read(fact.at) for kind in kinds}
         self._born_usable[fact.number] = born
         self._pending[fact.number] = fact
+        if fact.kind == "restated":  # a leg that is flat is counted anew as well, though by nothing
+            for name in self._truth.totals:
+                if name.startswith(f"{fact.account}/{fact.key[0]}/"):
+                    self._restated_at[name] = fact.at
         for name in fact.deltas:
             self._moved_at[name] = fact.at
-            if fact.kind == "restated":
-                self._restated_at[name] = fact.at
             self._unbooked.setdefault(name, {})[fact.number] = (fact, born[shown_by(name)])
             self._watched[name] = self._moved[name] = None
         if self.books is not None:

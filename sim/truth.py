@@ -12,7 +12,15 @@ from decimal import Decimal
 from typing import Literal
 
 FactKind = Literal[
-    "fill", "progress", "bust", "funding", "cash", "opening", "restated", "contradiction"
+    "fill",
+    "progress",
+    "bust",
+    "funding",
+    "cash",
+    "opening",
+    "restated",
+    "unlisted",
+    "contradiction",
 ]
 
 

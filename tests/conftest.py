@@ -35,6 +35,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     Tests record both as properties, which reach this process from every worker.
     """
     counts: dict[str, Counter[str]] = {}
+    messages: list[tuple[str, int, str, int, int, str]] = []
     unsampled: list[str] = []
     for reports in terminalreporter.stats.values():
         for report in reports:
@@ -44,6 +45,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 if name == "samples":
                     dialect, what, how_many = value
                     counts.setdefault(dialect, Counter())[what] += how_many
+                elif name == "message":
+                    messages.append(value)
                 elif name == "unsampled":
                     unsampled.append(value)
     if counts:
@@ -52,6 +55,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for dialect, told in sorted(counts.items()):
             figures = "".join(str(told[column]).rjust(18) for column in COLUMNS)
             terminalreporter.line(dialect.ljust(16) + figures)
+    if messages:
+        terminalreporter.section("messages of banks: samples read")
+        terminalreporter.line(f"{'':58}{'lines':>6}{'ties':>5}{'else':>5}  signed sum, or the rule")
+        for name, lines, sums, ties, other, broken in sorted(messages):
+            told = broken or sums
+            terminalreporter.line(f"{name[:57]:58}{lines:6}{ties:5}{other - ties:5}  {told}")
     if unsampled:
         terminalreporter.section("simulated frames without a sample")
         for line in sorted(unsampled):

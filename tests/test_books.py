@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.effects import RaiseAlert
-from core.events import AdjustmentBooked, AssetListed, CashMoved, Event
+from core.events import TOLD_DECIMALS, AssetListed, CashMoved, Event
+from core.money import ASSET_DECIMALS
 from tests.facts import (
     PERP,
     Books,
@@ -379,26 +380,6 @@ def test_a_movement_is_booked_once_per_reason_and_id() -> None:
     assert books.hold("USDT", account=PERP) == "12"
 
 
-def test_an_adjustment_needs_two_people() -> None:
-    books = spot_books()
-    alone, together = (
-        AdjustmentBooked(
-            adjustment_id="A1",
-            received_at=ms(9),
-            holding="venue/main/XRP/cash",
-            amount=units("-1"),
-            author="ann",
-            approver=approver,
-            reason="the venue's own error",
-        )
-        for approver in ("ann", "ben")
-    )
-    assert only(RaiseAlert, books.tell(alone))
-    assert books.hold("XRP") == "1000"
-    assert not only(RaiseAlert, books.tell(together))
-    assert books.hold("XRP") == "999"
-
-
 # --- attribution ---------------------------------------------------------------------------------
 
 
@@ -499,6 +480,10 @@ def summed(books: Books) -> dict[str, int]:
 
 
 # --- how finely an asset is counted --------------------------------------------------------------
+
+
+def test_a_value_that_names_no_asset_is_told_at_the_scale_of_assets() -> None:
+    assert TOLD_DECIMALS == ASSET_DECIMALS
 
 
 def listed(asset: str, decimals: int) -> AssetListed:

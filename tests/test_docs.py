@@ -8,6 +8,7 @@ import pytest
 from core.effects import Effect
 from core.events import Event
 from core.orders import MOVES
+from rails import schemes
 from tieout import docs
 from tieout.runs import run
 
@@ -35,6 +36,21 @@ def test_the_picture_has_every_move_and_no_other() -> None:
         if " --> " in line and "[*]" not in line
     }
     assert drawn == {(status, to) for status, moves in MOVES.items() for to in moves}
+
+
+def test_the_rails_have_every_scheme_with_its_windows_and_spans() -> None:
+    """And each figure as the table has it."""
+    text = docs.rails()
+    for name, row in schemes.load().items():
+        assert f"(#{name})" in text
+        part = text.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        for words in (row.evidence, row.retries, row.duplicates, row.note, *row.cites):
+            assert words in part
+        for each in (*row.returns, *row.recalls):
+            assert " ".join(each.codes) in part
+    assert "10:30 → 13:00, 14:45 → 17:00, 16:45 → 18:00" in text
+    assert "60 calendar days, then 1 banking day, until 08:30: R05 R07" in text
+    assert "| an answer is due | 10 s after sending; then we ask every 30 s, at most 40" in text
 
 
 def test_check_says_what_is_stale_and_writing_mends_it(

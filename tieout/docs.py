@@ -1,4 +1,4 @@
-"""The documents that are drawn from the code: the event and effect catalogue, the order lifecycle.
+"""The documents that are drawn from the code: events and effects, the order lifecycle, the rails.
 
     python -m tieout.docs            writes them into docs/
     python -m tieout.docs --check    says which are stale, and exits with 1 if any is
@@ -17,12 +17,22 @@ from typing import Literal, get_args, get_origin
 
 import msgspec
 
-from core import effects, events, orders
+from core import effects, events, fact, orders, rail_effects, rail_events, wish
 from core.effects import Effect
 from core.events import Event
+from rails import schemes
+from rails.calendars import SOURCES
+from rails.schemes import Scheme, WithinRow
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
+WITHIN = (
+    *(events.StatementRow, rail_events.Window, rail_events.Within),
+    *(rail_events.LegWanted, rail_events.LinePart),
+)
+WRITTEN = [
+    each.__name__ for each in (events, effects, rail_events, rail_effects, fact, wish)
+]  # modules of structs, which are never compiled: their source can be asked
 MARK = "<!-- Written by `python -m tieout.docs` from the code. Change the code, then run it. -->\n"
 
 
@@ -45,7 +55,7 @@ def main(arguments: list[str]) -> int:
 
 def documents() -> dict[str, str]:
     """Each document's name and what it should hold."""
-    return {"events.md": catalogue(), "order_lifecycle.md": lifecycle()}
+    return {"events.md": catalogue(), "order_lifecycle.md": lifecycle(), "rails.md": rails()}
 
 
 def _read(path: Path) -> str:
@@ -57,7 +67,6 @@ def _read(path: Path) -> str:
 
 def catalogue() -> str:
     """Every event and every effect: what it means, its fields, who takes it in."""
-    taken_by = handlers()
     parts = [
         MARK,
         "# Events and effects\n",
@@ -69,22 +78,29 @@ def catalogue() -> str:
         f"## Events: {len(get_args(Event))}\n",
         _docstring("events"),
         "Every event carries:\n",
-        fields(events.Fact),
+        fields(fact.Fact),
     ]
-    for heading, types in sections(events, get_args(Event)):
-        if heading:
-            parts.append(f"### {heading[0].upper()}{heading[1:]}\n")
-        for each in types:
-            parts += [f"#### {each.__name__}\n", _docstring(each)]
-            parts.append(f"Taken in by `{taken_by[each.__name__]}`.\n")
-            parts.append(fields(each, inherited=events.Fact))
-    parts += ["### Words\n", words()]
-    parts += ["### Within a statement\n", "#### StatementRow\n", _docstring(events.StatementRow)]
-    parts += [fields(events.StatementRow)]
+    for module in (events, rail_events):
+        parts += _told_in(module, handlers())
+    parts += ["### Words\n", words(), "### Within events\n"]
+    for each in WITHIN:
+        parts += [f"#### {each.__name__}\n", _docstring(each), fields(each)]
     parts += [f"## Effects: {len(get_args(Effect))}\n", _docstring("effects")]
     for each in get_args(Effect):
         parts += [f"### {each.__name__}\n", _docstring(each), fields(each)]
     return "\n".join(parts)
+
+
+def _told_in(module: ModuleType, taken_by: dict[str, str]) -> Iterator[str]:
+    """The events of one module, under its headings."""
+    union = [each for each in get_args(Event) if each.__module__ == module.__name__]
+    for heading, types in sections(module, union):
+        if heading:
+            yield f"### {heading[0].upper()}{heading[1:]}\n"
+        for each in types:
+            yield from (f"#### {each.__name__}\n", _docstring(each))
+            yield f"Taken in by `{taken_by[each.__name__]}`.\n"
+            yield fields(each, inherited=fact.Fact)
 
 
 def sections(module: ModuleType, union: Iterable[type]) -> Iterator[tuple[str, list[type]]]:
@@ -105,9 +121,13 @@ def sections(module: ModuleType, union: Iterable[type]) -> Iterator[tuple[str, l
 
 
 def handlers() -> dict[str, str]:
-    """Who takes in each event, read from the `match` of `step`."""
+    """Who takes in each event, read from the `match` of `step` and that of `settlement`."""
+    return _handlers("step") | _handlers("settlement")
+
+
+def _handlers(module: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for case in (node for node in ast.walk(_source("step")) if isinstance(node, ast.match_case)):
+    for case in (node for node in ast.walk(_source(module)) if isinstance(node, ast.match_case)):
         if not isinstance(case.pattern, ast.MatchClass):
             continue
         # What the case returns is its handler's answer; where it has none, `step` itself is it.
@@ -116,16 +136,17 @@ def handlers() -> dict[str, str]:
         if isinstance(returned, ast.Return) and isinstance(returned.value, ast.Call):
             handler = ast.unparse(returned.value.func)
         name = ast.unparse(case.pattern.cls)
-        found[name] = handler if "." in handler else f"step.{handler}"
+        found[name] = handler if "." in handler else f"{module}.{handler}"
     return found
 
 
 def words() -> str:
     """The closed sets of words that fields may hold."""
     lines = ["| type | one of |", "|---|---|"]
-    for name, alias in vars(events).items():
+    for name, alias in (vars(events) | vars(rail_events)).items():
         if get_origin(alias) is Literal:
-            lines.append(f"| `{name}` | {', '.join(get_args(alias))} |")
+            told = ", ".join(word or "(nothing)" for word in get_args(alias))
+            lines.append(f"| `{name}` | {told} |")
     return "\n".join(lines) + "\n"
 
 
@@ -145,7 +166,7 @@ def fields(struct: type, inherited: type | None = None) -> str:
 
 def _types(struct: type) -> Iterator[tuple[str, str]]:
     """The types as the source has them: `Side` says more than the words that it stands for."""
-    if struct.__module__ not in (events.__name__, effects.__name__):
+    if struct.__module__ not in WRITTEN:
         return
     module = ast.parse(inspect.getsource(sys.modules[struct.__module__]))
     for node in module.body:
@@ -197,6 +218,110 @@ def lifecycle() -> str:
         lines.append(f"| {status} | {', '.join(moves) or 'nothing: it ends here'} | {counts} |")
     lines.append("")
     return "\n".join(lines)
+
+
+# --- the rails -----------------------------------------------------------------------------------
+
+
+def rails() -> str:
+    """The terms of every scheme, as a table and each in its own words."""
+    rows = schemes.load()
+    parts = [
+        MARK,
+        "# The rails\n",
+        "The terms on which Tieout moves value, scheme by scheme: what settles a payment there, and"
+        " when, and for how long it may still come back. Core decides by these rows and by nothing"
+        " else.\n",
+        "| scheme | direction | settled by | sent before → settled | may come back | limit |",
+        "|---|---|---|---|---|---|",
+        *(_overview(name, row) for name, row in rows.items()),
+        "\nTimes of day are those of the calendar's place. -03:00 is 21:00 on the evening before,"
+        " 26:15 a quarter past two in the night after; +1 is one banking day later.\n",
+        "| calendar | place | closed on weekends and on |",
+        "|---|---|---|",
+        *(f"| {name} | {source.zone} | {source.words} |" for name, source in SOURCES.items()),
+        "",
+    ]
+    for name, row in rows.items():
+        parts += [f"## {name}\n", *_terms(row)]
+    return "\n".join(parts)
+
+
+def _overview(name: str, row: Scheme) -> str:
+    back = "; ".join(_span(each) for each in row.returns) or "no"
+    moves = "we pay" if row.kind == "out" else "we pull"
+    cells = (f"[{row.name}](#{name})", f"{moves} {row.asset}", row.settled_by, _windows(row))
+    return "| " + " | ".join((*cells, back, _limit(row))) + " |"
+
+
+def _terms(row: Scheme) -> Iterator[str]:
+    told = {
+        "account": f"`{row.account}`",
+        "settled by": f"{row.settled_by}: {row.evidence}",
+        "calendar": row.calendar or "none",
+        "windows": _windows(row),
+        "silence": _span(row.silence) if row.silence else "",
+        "may come back": "<br>".join(_coded(each) for each in row.returns) or "never",
+        "we may ask it back": "<br>".join(_coded(each) for each in row.recalls) or "no",
+        "evidence is due": f"{_length(row.settles_within)} after settlement, or after sending where"
+        " there are no windows",
+        "an answer is due": f"{_length(row.answer_within)} after sending; then we ask every"
+        f" {_length(row.query_every)}, at most {row.queries_max} times",
+        "limit": _limit(row),
+        "fees": f"{row.fee.rule}; up to {row.fee.max} {row.asset} is explained so",
+        "our id": f"{row.idempotency.key}; honoured {_validity(row)}",
+        "retries": row.retries,
+        "duplicates": row.duplicates + ("; may be booked many in one line" if row.batched else ""),
+        "beneficiaries": f"{row.beneficiaries} (see `core/beneficiaries.py`)",
+        "mind": row.note,
+        "after": "<br>".join(row.cites),
+        "checked": str(row.checked),
+    }
+    yield "| | |\n|---|---|"
+    yield from (f"| {name} | {text} |" for name, text in told.items() if text)
+    yield ""
+
+
+def _windows(row: Scheme) -> str:
+    """Cut-off and settlement of each window."""
+    shown = [
+        f"{_clock(each.cutoff)} → {'at once' if each.settles <= 0 else _clock(each.settles)}"
+        + (f" +{each.days}" if each.days else "")
+        for each in row.windows
+    ]
+    return ", ".join(shown) or "at any time → at once"
+
+
+def _span(row: WithinRow) -> str:
+    number, unit = row.within
+    days = "day" if row.then_banking_days == 1 else "days"
+    then = f", then {row.then_banking_days} banking {days}" if row.then_banking_days else ""
+    return f"{number} {unit.replace('_', ' ')}{then}, until {_clock(row.until)}"
+
+
+def _coded(row: WithinRow) -> str:
+    return f"{_span(row)}: {' '.join(row.codes)}"
+
+
+def _limit(row: Scheme) -> str:
+    most = row.units("amount_max", row.amount_max)
+    return f"{row.amount_max} {row.asset}" if most else "none"
+
+
+def _validity(row: Scheme) -> str:
+    return f"for {_length(row.idempotency.valid)}" if row.idempotency.valid else "for ever"
+
+
+def _clock(of_day: int) -> str:
+    hours, minutes = divmod(abs(of_day) // (60 * schemes.SECOND), 60)
+    return f"{'-' if of_day < 0 else ''}{hours:02}:{minutes:02}"
+
+
+def _length(ns: int) -> str:
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if ns % (size * schemes.SECOND) == 0:
+            return f"{ns // (size * schemes.SECOND)} {unit}"
+    return f"{ns // schemes.SECOND} s"
 
 
 if __name__ == "__main__":

@@ -5,14 +5,17 @@ drift found, no false alarm.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from core.effects import PlaceOrder
+from core.effects import PlaceOrder, TellStrategy
 from core.events import OrderRequested
 from core.journal import decode_effect, decode_event, digest_of
+from core.memory import all_orders
 from core.state import State
+from core.trading import GIVEN_UP
 from scenarios.model import ClaimSpec, Scenario, find
 from sim.faults import Fault
 from sim.market import MS
@@ -20,7 +23,8 @@ from sim.memory_store import MemoryStore
 from sim.oracle import Drifted
 from tieout import market as markets
 from tieout.outcome import Claim, Found, Outcome, Sample
-from tieout.simulation import EPOCH_NS, SECOND, SILENCE_NS, Simulation, View
+from tieout.settling import settlement_figures
+from tieout.simulation import EPOCH_NS, SECOND, Simulation, View
 from tieout.truths import (
     cancels_unpursued,
     contradictions_unshown,
@@ -36,6 +40,11 @@ SAMPLES_MAX = 400
 ANSWER_NS = 2 * SECOND
 DIAL_NS = SECOND
 ZERO = Decimal(0)
+# What never happened is not counted.
+NEVER_COUNTED = (
+    *("faults.", "counts.", "drift.by_cause."),
+    *("settlement.items.", "settlement.legs.", "settlement.told."),
+)
 
 STANDARD = tuple(
     ClaimSpec(claim=claim, figure=figure, equals=Decimal(0))
@@ -48,6 +57,7 @@ STANDARD = tuple(
         ("nothing was asked of a venue that the journal does not hold", "unjournaled_effects"),
         ("no order is sent twice", "orders_sent_twice"),
         ("every order sent follows from one wish", "orders_unwished"),
+        ("no order was given up that its venue took", "orders_given_up_taken"),
         ("once healed, orders stand as their venue says", "differences.orders"),
         ("once healed, no break stays open", "open_breaks"),
         ("once healed, nothing is suspected", "open_suspects"),
@@ -64,14 +74,31 @@ STANDARD = tuple(
 STANDARD += (
     ClaimSpec(
         claim="a stream that says nothing is replaced within its limit and a dial",
-        figure="stream_silence_seconds_max",
-        at_most=Decimal(SILENCE_NS + DIAL_NS) / SECOND,
+        figure="silence_excess_seconds_max",
+        at_most=Decimal(DIAL_NS) / SECOND,
     ),
     ClaimSpec(
         claim="drift is found within three statement periods (p99)",
         figure="drift.periods_to_find.p99",
         at_most=Decimal(3),
     ),
+)
+
+# Where there are rails, all of these too.
+OF_SETTLEMENT = tuple(
+    ClaimSpec(claim=claim, figure=figure, equals=Decimal(0))
+    for claim, figure in (
+        (
+            "nothing is shown as completed that its rail did not settle",
+            "wrongly_settled",
+        ),
+        ("no payment is carried out twice", "settlement.doubled"),
+        ("the ledger holds after every event", "settlement.ledger_faults"),
+        ("in flight plus contingent never exceeds a limit", "settlement.limit_excess"),
+        ("once healed, each payment stands as its rail has it", "settlement.differences"),
+        ("once healed, no customer sees a transfer pending", "settlement.pending"),
+        ("what is wrong is refused, and what is sound is not", "settlement.misjudged"),
+    )
 )
 
 
@@ -130,13 +157,13 @@ class Sampler:
         self._next: dict[str, int] = {}
         self._last: dict[str, Sample] = {}
         self._unequal: dict[str, None] = {}
-        self._view = View(State())
+        self._view = View(State(), simulation.store)
         self._seen: State | None = None
 
     def look(self, state: State) -> None:
         """A step was taken."""
         if state is not self._seen:  # the node was born, or born again
-            self._seen, self._view = state, View(state)
+            self._seen, self._view = state, View(state, self._simulation.store)
         names = [line.holding for line in state.posted if line.holding]
         for name in dict.fromkeys([*self._unequal, *names]) if self._unequal else names:
             self._take(state.now, name)
@@ -175,7 +202,8 @@ def conclude(simulation: Simulation, store: MemoryStore, samples: list[Sample]) 
     assert node is not None, "the healed world has the node up"
     found = [_found(drift) for drift in simulation.oracle.drifted.values()]
     summary = summarise(simulation, store, node.state)
-    specs = [*STANDARD, *simulation.scenario.claims]
+    settling = OF_SETTLEMENT if simulation.rails is not None else ()
+    specs = [*STANDARD, *settling, *simulation.scenario.claims]
     if simulation.duration_ns < int(simulation.scenario.duration_s * SECOND):
         specs = [short for spec in specs if (short := spec.in_short()) is not None]
     claims = [judge(spec, summary) for spec in specs]
@@ -198,11 +226,11 @@ def conclude(simulation: Simulation, store: MemoryStore, samples: list[Sample]) 
 
 def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[str, Any]:
     """The figures of DESIGN §12."""
-    oracle, world = simulation.oracle, simulation.world
+    oracle, world, rails = simulation.oracle, simulation.world, simulation.rails
     holdings = oracle.differences()
     exchanges = [site.venue.exchange for site in simulation.sites]
     money = money_differences(exchanges, state, wished_by(store))
-    orders = order_differences(exchanges, state)
+    orders = order_differences(exchanges, state, all_orders(state, store.records()))
     events = sum(1 for record in store.committed if record.kind == "event")
     return {
         "scenario": simulation.scenario.name,
@@ -212,6 +240,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "events": events,
         "records": len(store.committed),
         "crashes": simulation.host.crashes,
+        "cuts_unshown": simulation.host.cuts_unshown,
         "claims": [],
         "faults": dict(sorted(simulation.faults.counts.items())),
         "drift": drift_figures(simulation, state),
@@ -242,19 +271,22 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "orders_sent_twice": sum(times > 1 for times in simulation.host.placed.values()),
         "orders_unwished": unwished(store),
         "orders_given_up": len(simulation.watch.given_up),
+        "orders_given_up_taken": given_up_taken(exchanges, store),
         "cancels_unpursued": len(cancels_unpursued(exchanges, store)),
         "fills_unplaced": len(_unplaced(simulation, exchanges, state)),
         "breaks_hasty": len(simulation.watch.hasty),
         "names_forgotten": len(oracle.forgotten),
         "contradictions_unshown": contradictions_unshown(simulation.truth, state),
         "exits_excessive": len(simulation.watch.excessive),
-        "stream_silence_seconds_max": max(s.wire.silence_ns() for s in simulation.sites) / SECOND,
+        "silence_excess_seconds_max": simulation.silence_excess_ns() / SECOND,
         "self_trades": self_trades(exchanges),
+        "market_data": asdict(simulation.host.heard),
         "in_doubt": sum(doubt != 0 for doubt in state.doubts.values()),
-        # Not measured before risk and settlement are built: null is not zero.
+        # Not measured before risk is built, or where nothing settles: null is not zero.
         "limit_breaches": None,
         "passive_breaches": None,
-        "wrongly_settled": None,
+        "wrongly_settled": rails.oracle.wrong if rails is not None else None,
+        "settlement": settlement_figures(rails, state, world.now) if rails is not None else None,
         "detection_bound_ns": dict(simulation.bounds),
         "paused_seconds": {
             account: oracle.paused_ns(account, world.now, EPOCH_NS) / SECOND
@@ -275,9 +307,13 @@ def _unplaced(simulation: Simulation, exchanges: Sequence[Exchange], state: Stat
 
 
 def unjournaled(simulation: Simulation, store: MemoryStore) -> int:
-    """Orders that reached the wire and that the journal does not know: must be none."""
+    """Orders that reached the wire and that the journal does not know: must be none.
+
+    What it knew and lost, by a cut of its tail, was journaled.
+    """
     placed = [decode_effect(r.body) for r in store.committed if r.name == "PlaceOrder"]
     known = {each.client_order_id: None for each in placed if isinstance(each, PlaceOrder)}
+    known |= simulation.host.placed_lost
     return sum(1 for name in simulation.host.placed if name not in known)
 
 
@@ -304,12 +340,22 @@ def unwished(store: MemoryStore) -> int:
     return sum(cause not in wishes for cause in causes) + len(causes) - len(dict.fromkeys(causes))
 
 
+def given_up_taken(exchanges: Sequence[Exchange], store: MemoryStore) -> int:
+    """Orders of which we said that the venue never took them, and that it has a ticket for."""
+    told = [r for r in store.committed if r.name == "TellStrategy" and GIVEN_UP.encode() in r.body]
+    names = [decode_effect(record.body) for record in told]
+    given_up = {each.client_order_id: None for each in names if isinstance(each, TellStrategy)}
+    return sum(1 for each in exchanges for name in given_up if name in each.by_client)
+
+
 def drift_figures(simulation: Simulation, state: State) -> dict[str, Any]:
     """How much was hidden from us, and how soon we knew."""
     oracle = simulation.oracle
     found = [drift for drift in oracle.drifted.values() if drift.found_ns >= 0]
     seconds = sorted(drift.found_ns / SECOND for drift in found)
     cadence = {v.account: v.statement_period_ms * 1_000_000 for v in simulation.scenario.venues}
+    if simulation.rails is not None:
+        cadence |= simulation.rails.cadence
     periods = sorted(drift.found_ns / cadence[drift.fact.account] for drift in found)
     return {
         "injected": len(oracle.drifted),
@@ -323,15 +369,8 @@ def drift_figures(simulation: Simulation, state: State) -> dict[str, Any]:
         },
         "periods_to_find": {"p50": quantile(periods, 50), "p99": quantile(periods, 99)},
         "breaks_opened": state.breaks_made,
-        "by_cause": _by_cause(state),
+        "by_cause": dict(sorted(state.causes.items())),
     }
-
-
-def _by_cause(state: State) -> dict[str, int]:
-    causes: dict[str, int] = {}
-    for each in state.resolved:
-        causes[each.cause] = causes.get(each.cause, 0) + 1
-    return dict(sorted(causes.items()))
 
 
 def quantile(ordered: Sequence[float], percent: int) -> float:
@@ -344,8 +383,8 @@ def quantile(ordered: Sequence[float], percent: int) -> float:
 def judge(spec: ClaimSpec, summary: Mapping[str, Any]) -> Claim:
     """Hold a claim against the summary; a figure that is not there does not hold."""
     figure: Any = summary
-    # What never happened is not counted; every other figure is there, or the claim does not hold.
-    absent = 0 if spec.figure.startswith(("faults.", "counts.", "drift.by_cause.")) else None
+    # Every other figure is there, or the claim does not hold.
+    absent = 0 if spec.figure.startswith(NEVER_COUNTED) else None
     for part in spec.figure.split("."):
         figure = figure.get(part, absent) if isinstance(figure, Mapping) else None
     bounds = []

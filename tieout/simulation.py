@@ -5,12 +5,12 @@ effects go to connectors whose wire is simulated, a commit takes its group's wai
 be killed between any two steps: it is then dropped, and rebuilt from what its store kept.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal, Inexact
 from typing import Protocol
 
-from core.effects import Effect, PlaceOrder, SetAlarm, TellStrategy
+from core.effects import Effect, PlaceOrder, SetAlarm, TellPosition, TellStrategy
 from core.events import (
     AccountOpened,
     AdjustmentBooked,
@@ -21,29 +21,35 @@ from core.events import (
     NodeStarted,
     OpeningSet,
 )
-from core.frames import Frame
+from core.frames import Decode, Frame
 from core.gate import BreakGate
-from core.journal import Journal, Store
+from core.identity import progress_key
+from core.journal import Journal, Record, Store, decode_effect
+from core.memory import find, progress_of
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, parse, price, quantity
-from core.node import Node, recover
-from core.state import State
+from core.node import Keep, Node, boot_epoch, recover
+from core.state import Account, Progress, State
 from core.strategy import Quote, Strategy, Tick, Wish
+from rails.dialect import Request as RailRequest
 from scenarios import strategies
 from scenarios.draw import plan_of
 from scenarios.model import InstrumentSpec, Scenario, VenueSpec
 from sim.dice import Dice
-from sim.faults import KINDS, UNABLE, Fault, Faults
+from sim.faults import KINDS, OF_KEEPERS, UNABLE, Fault, Faults
 from sim.market import MS, Crowd, Trade
+from sim.operators import OpenBreak, Operator
 from sim.oracle import Oracle
 from sim.truth import Fact, Truth
 from sim.wire import Latency, Wire
 from sim.world import World
+from tieout.connector import Connector
+from tieout.settling import PaymentView, Rails, RailSite
 from tieout.truths import cancels_wanted
 from tieout.twins import READERS, TWINS
 from tieout.watch import Watch
-from venues.connector import Connector
-from venues.dialect import Request
+from venues.dialect import Request, Top
 from venues.exchange import Habits, Terms
+from venues.public import LOOK_NS, Heard, MarketData
 from venues.simulated import Asked, SimulatedVenue
 
 SECOND = 1_000_000_000
@@ -55,8 +61,8 @@ SETTLE_NS = 400 * MS
 SILENCE_NS = 12 * SECOND
 STATEMENT_PERIODS_MAX = 3
 SNAPSHOT_EVERY = 5000
-SHORT_HEAL_NS = 35 * SECOND
-OPERATOR_NS = 5 * SECOND
+OPERATORS_LOOK_NS = SECOND
+CUT_DOWN_NS = 500 * MS
 
 
 class Crashable(Store, Protocol):
@@ -64,6 +70,13 @@ class Crashable(Store, Protocol):
 
     def crash(self) -> int:
         """Forget what was not committed; returns how many records that were."""
+
+    def cut(self, groups: int, floor: int) -> list[Record]:
+        """Lose the last committed groups, but none up to `floor`; returns what is lost."""
+
+    @property
+    def anchored(self) -> int:
+        """The last record that was ever committed, as the anchor has it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -73,6 +86,7 @@ class Site:
     spec: VenueSpec
     venue: SimulatedVenue
     wire: Wire
+    public: Wire
     crowds: list[Crowd] = field(default_factory=list)
     statement_paths: dict[str, str] = field(default_factory=dict)
 
@@ -97,6 +111,11 @@ class Simulation:
         self.faults = Faults(self.plan, self.dice, lambda: self.world.now - EPOCH_NS)
         self.truth = Truth(lambda: self.world.now)
         self.bounds = {venue.account: bound_ns(venue) for venue in scenario.venues}
+        self.rails = self._rails()
+        if self.rails is not None:
+            self.bounds |= self.rails.bounds
+        railed = self.rails.decimals if self.rails is not None else {}
+        self.decimals = asset_decimals(scenario, railed)
         timeless = [v.account for v in scenario.venues if TWINS[v.dialect].dialect.bracketed]
         self.oracle = Oracle(self.truth, self.bounds, EPOCH_NS, timeless)
         self.sites = [self._site(spec) for spec in scenario.venues]
@@ -109,14 +128,16 @@ class Simulation:
     def run(self, progress: Callable[[float], None] = lambda share: None) -> None:
         """Run to the end: faults on, then healed until all that can converge has."""
         self.host.start()
-        for asset, decimals in self.scenario.decimals.items():
-            now = self.world.now
-            self.host.tell(AssetListed(received_at=now, asset=asset, decimals=decimals))
+        self._list_assets()
         for site in self.sites:
             self._open(site)
+        if self.rails is not None:
+            self.rails.open(self.host.tell)
         self.host.open_for_business()
         for site in self.sites:
             self._let_trade(site)
+        if self.rails is not None:
+            self.rails.begin(self.host)
         self._let_fail()
         end = EPOCH_NS + self.duration_ns
         for part in range(1, 21):
@@ -128,22 +149,52 @@ class Simulation:
         for site in self.sites:
             for crowd in site.crowds:
                 crowd.stopped = True
-            site.wire.closed_until = 0
+            site.wire.closed_until = site.public.closed_until = 0
         self.host.cancel_all()
         heal = int(self.scenario.heal_s * SECOND)
         if self.duration_ns < int(self.scenario.duration_s * SECOND):
-            heal = min(heal, SHORT_HEAL_NS)
+            heal = min(heal, int(self.scenario.short_heal_s * SECOND))
         self.world.run(end + heal)
         self.host.commit_now()
         self.oracle.look_around()
 
     # --- building --------------------------------------------------------------------------------
 
+    def _list_assets(self) -> None:
+        """In how many decimals each asset is counted, before anything is booked of it."""
+        for asset, decimals in self.decimals.items():
+            now = self.world.now
+            self.host.tell(AssetListed(received_at=now, asset=asset, decimals=decimals))
+
+    def silence_excess_ns(self) -> int:
+        """For how much longer than it may a stream of ours told us nothing and was not replaced."""
+        silent = [site.wire.silence_ns() - SILENCE_NS for site in self.sites]
+        for rail in self.rails.sites if self.rails is not None else ():
+            silent.append(rail.wire.silence_ns() - int(rail.spec.silence_s * SECOND))
+        return max(0, *silent)
+
+    def _rails(self) -> Rails | None:
+        settling = self.scenario.settling
+        if settling is None:
+            return None
+        until = EPOCH_NS + self.duration_ns
+        return Rails(settling, self.world, self.dice, self.faults, self.truth, EPOCH_NS, until)
+
     def _site(self, spec: VenueSpec) -> Site:
         twin = TWINS[spec.dialect]
         latency = Latency(spec.latency_ms * MS, spec.latency_ms_p99 * MS)
         wire = Wire(
             spec.dialect, spec.account, self.world, self.dice, self.faults, self.truth, latency
+        )
+        public = Wire(
+            spec.dialect,
+            spec.account,
+            self.world,
+            self.dice,
+            self.faults,
+            self.truth,
+            latency,
+            public=True,
         )
         words = twin.words()
         venue = SimulatedVenue(
@@ -157,10 +208,11 @@ class Simulation:
             dice=self.dice.stream(f"venue/{spec.dialect}"),
             habits=_habits(spec),
             skew_ns=spec.skew_ms * MS,
+            public=public,
         )
         for instrument in spec.instruments:
             venue.exchange.list_instrument(_terms(spec, instrument))
-        return Site(spec, venue, wire, statement_paths=dict(words.statements))
+        return Site(spec, venue, wire, public, statement_paths=dict(words.statements))
 
     def _open(self, site: Site) -> None:
         """Our books and the venue begin with the same wallets, each told in its own way."""
@@ -183,6 +235,9 @@ class Simulation:
                 hedged=twin.dialect.hedged,
                 ledger=twin.dialect.ledger,
                 instruments=twin.dialect.instruments,
+                request_validity_ns=spec.request_validity_ms * MS,
+                latency_ns_max=2 * spec.latency_ms_p99 * MS,
+                page_rows=spec.page_rows,
             )
         )
         for instrument in spec.instruments:
@@ -206,7 +261,7 @@ class Simulation:
                     account=spec.account,
                     subject=asset,
                     leg="cash",
-                    amount=parse(str(amount), self.scenario.decimals.get(asset, ASSET_DECIMALS)),
+                    amount=parse(str(amount), self.decimals.get(asset, ASSET_DECIMALS)),
                     occurred_at=site.venue.exchange.updated_at * MS,
                 )
             )
@@ -238,19 +293,29 @@ class Simulation:
                     if fault.kind in UNABLE.get(venue, ()):
                         continue
                     if fault.every_ns and fault.where in ("", venue):
-                        self._again(fault, site, f"{number}/{fault.kind}/{site.spec.dialect}", 0)
+                        name = f"{number}/{fault.kind}/{site.spec.dialect}"
+                        self._again(fault, site.venue.strike, name, 0)
+            for rail in self.rails.sites if self.rails is not None else ():
+                if KINDS[fault.kind][0] in OF_KEEPERS[rail.spec.keeper] and fault.every_ns:
+                    if fault.where in ("", rail.spec.name):
+                        name = f"{number}/{fault.kind}/{rail.spec.name}"
+                        self._again(fault, rail.keeper.strike, name, 0)
 
-    def _again(self, fault: Fault, site: Site, name: str, struck: int) -> None:
+    def _again(
+        self, fault: Fault, strike: Callable[[Fault], object], name: str, struck: int
+    ) -> None:
         wait = 1 + self.dice.stream(f"when/{name}").exponential(fault.every_ns)
         base = max(self.world.now, EPOCH_NS + fault.start_ns)
-        self.world.call_at(base + wait, self._strike, fault, site, name, struck)
+        self.world.call_at(base + wait, self._strike, fault, strike, name, struck)
 
-    def _strike(self, fault: Fault, site: Site, name: str, struck: int) -> None:
+    def _strike(
+        self, fault: Fault, strike: Callable[[Fault], object], name: str, struck: int
+    ) -> None:
         if self.faults.healed or self.world.now - EPOCH_NS >= fault.end_ns:
             return
-        site.venue.strike(fault)
+        strike(fault)
         if struck + 1 < fault.times_max:
-            self._again(fault, site, name, struck + 1)
+            self._again(fault, strike, name, struck + 1)
 
 
 class Host:
@@ -264,8 +329,13 @@ class Host:
         self.quiet = False
         self.placed: dict[str, int] = {}
         self.crashes = 0
+        self.cuts_unshown = 0
+        self.placed_lost: dict[str, None] = {}
+        self._floor = 0
         self._commit_due = False
-        self._connectors: dict[str, Connector] = {}
+        self._connectors: dict[str, Connector[Request]] = {}
+        self._market: dict[str, MarketData] = {}
+        self.heard = Heard()
         self._strategies: dict[str, Strategy] = {}
         self._alarms: dict[str, int] = {}
         self._rebuilt: tuple[Journal, State] | None = None
@@ -288,22 +358,26 @@ class Host:
         self._connectors = {
             site.spec.account: Connector(
                 site.spec.account,
-                TWINS[site.spec.dialect].dialect,
+                TWINS[site.spec.dialect].dialect.request,
                 SimulatedTransport(site, self, self._life),
                 Door(self, self._life),
                 lambda: self._world.now,
             )
             for site in sim.sites
         }
+        if sim.rails is not None:
+            sim.rails.connect(self._rail_connector)
+            sim.rails.oracle.books = PaymentView(state)
         self.node = Node(
             journal,
-            READERS,
+            self._readers(),
             self._gate,
             state,
             snapshot_every=SNAPSHOT_EVERY,
+            keep=keep_of(sim.scenario),
             watch=self._stepped,
         )
-        sim.oracle.node_up(View(state))
+        sim.oracle.node_up(View(state, sim.store))
         sim.watch.node_up(state)
         self._strategies = {
             spec.name: strategies.make(spec.kind, spec.name, spec.options)
@@ -311,17 +385,32 @@ class Host:
         }
         for spec in sim.scenario.strategies:
             self._world.call_in(spec.tick_ms * MS, self._tick, self._life, spec.name)
-        self.tell(NodeStarted(received_at=self._world.now, node=NODE, epoch=state.epoch + 1))
+        self._tell_of_boot(boot_epoch(state, sim.store))
+        self._listen_to_markets()
         for site in sim.sites:
             site.venue.resend_drop_copy()
+
+    def _tell_of_boot(self, epoch: int) -> None:
+        """Start-up holds the journal against its anchor, and says what is missing."""
+        store = self._sim.store
+        lost = store.anchored - store.last()[0]
+        now = self._world.now
+        self.tell(NodeStarted(received_at=now, node=NODE, epoch=epoch, records_lost=lost))
+        if lost and self.node is not None:
+            self.cuts_unshown = 0
 
     def open_for_business(self) -> None:
         """What a deployment is told before it begins is durable before anything can go wrong."""
         self._commit(self._life)
         self._may_die = True
+        for spec in self._sim.scenario.operators:
+            after_ns = int(spec.after_s * SECOND)
+            operator = Operator(spec.author, spec.approver, after_ns, spec.reason)
+            self._world.call_in(OPERATORS_LOOK_NS, self._operate, operator)
+        self._floor, _ = self._sim.store.last()
 
-    def crash(self, down_ns: int) -> None:
-        """The process is gone, now; nothing of it runs to an end."""
+    def crash(self, down_ns: int, groups: int = 0) -> None:
+        """The process is gone, now, and so many groups of its journal: nothing runs to an end."""
         self.node = None
         self.crashes += 1
         self._life += 1
@@ -329,10 +418,16 @@ class Host:
         sim = self._sim
         for site in sim.sites:
             site.wire.drop()
+            site.public.drop()
+        if sim.rails is not None:
+            sim.rails.drop()
+            sim.rails.oracle.books = None
         sim.store.crash()
+        if groups:
+            self._cut(groups)
         sim.truth.dropped()
         self._rebuilt = self._rebuild()
-        sim.oracle.node_down(View(self._rebuilt[1]))
+        sim.oracle.node_down(View(self._rebuilt[1], sim.store))
         self._world.call_in(max(1, down_ns), self.start)
 
     def _rebuild(self) -> tuple[Journal, State]:
@@ -361,6 +456,25 @@ class Host:
         self.crash(fault.strength * MS)
         return True
 
+    def _may_cut(self) -> bool:
+        """Killed, and what comes up again finds an old copy of its journal."""
+        if not self._may_die:
+            return False
+        fault = self._sim.faults.strikes("crash_cut_tail", "node")
+        if fault is None:
+            return False
+        self.crash(CUT_DOWN_NS, max(1, fault.strength))
+        return True
+
+    def _cut(self, groups: int) -> None:
+        lost = self._sim.store.cut(groups, self._floor)
+        self.cuts_unshown += bool(lost)
+        for record in lost:
+            if record.name == "PlaceOrder":
+                order = decode_effect(record.body)
+                assert isinstance(order, PlaceOrder)
+                self.placed_lost[order.client_order_id] = None
+
     # --- in --------------------------------------------------------------------------------------
 
     def tell(self, told: Frame | Event) -> None:
@@ -377,12 +491,15 @@ class Host:
     def _stepped(self, state: State) -> None:
         """After every step the oracle looks, and whoever else watches the run."""
         touched = [line.holding for line in state.posted if line.holding]
-        if len(state.resolved) != self._resolved_seen:
-            touched += [each.holding for each in state.resolved[self._resolved_seen :]]
-            self._resolved_seen = len(state.resolved)
+        resolved = state.resolved_made - self._resolved_seen
+        if resolved > 0:
+            touched += [each.holding for each in state.resolved[-resolved:]]
+        self._resolved_seen = state.resolved_made
         self._sim.oracle.observe(touched)
         self._sim.watch.look(state)
         self._watch_breaks(state)
+        if self._sim.rails is not None:
+            self._sim.rails.observe(state)
         self._sim.on_step(state)
 
     def _watch_breaks(self, state: State) -> None:
@@ -390,34 +507,25 @@ class Host:
             for name, drift in state.breaks.items():
                 if drift.number > self._breaks_seen:
                     self._sim.oracle.on_break(name)
-                    if drift.cause == "conflict":
-                        self._world.call_in(OPERATOR_NS, self._settle, name, drift.number)
         self._breaks_seen = state.breaks_made
-
-    def _settle(self, name: str, number: int) -> None:
-        """Operations looked at a venue that contradicts itself: what was booked first is right."""
-        truly = any(name.startswith(f"{f.account}/") for f in self._sim.truth.contradictions)
-        if self.node is not None:
-            drift = self.node.state.breaks.get(name)
-            if drift is None or drift.number != number or not truly:
-                return
-            self.tell(
-                AdjustmentBooked(
-                    received_at=self._world.now,
-                    adjustment_id=f"settled-{number}",
-                    holding=name,
-                    amount=0,
-                    author="operations",
-                    approver="the second pair of eyes",
-                    reason="the venue's record has what was told first",
-                )
-            )
-        # Our node may be down, or die before it keeps this: operations look again.
-        self._world.call_in(OPERATOR_NS, self._settle, name, number)
 
     def next_frame(self) -> int:
         node = self.node
         return node.journal.next_number if node is not None else 0
+
+    def _readers(self) -> dict[str, Decode]:
+        rails = self._sim.rails
+        sites = rails.sites if rails is not None else ()
+        return {**READERS, **{site.spec.name: site.made.dialect.decode for site in sites}}
+
+    def _rail_connector(self, site: RailSite) -> Connector[RailRequest]:
+        return Connector(
+            site.spec.account,
+            site.made.dialect.request,
+            RailTransport(site),
+            Door(self, self._life),
+            lambda: self._world.now,
+        )
 
     def _drop_copy(self, site: Site) -> Callable[[bytes], None]:
         def told(body: bytes) -> None:
@@ -432,7 +540,7 @@ class Host:
         if life != self._life or self.node is None:
             return
         self._commit_due = False
-        if self._may_crash() or self._may_tear():
+        if self._may_crash() or self._may_tear() or self._may_cut():
             return
         for effect in self.make_durable():
             if self._may_crash():
@@ -462,6 +570,12 @@ class Host:
                 strategy = self._strategies.get(effect.strategy)
                 if strategy is not None:
                     self._wish(strategy.on_order(effect, self._world.now))
+            case TellPosition():
+                strategy = self._strategies.get(effect.strategy)
+                if strategy is not None:
+                    self._wish(strategy.on_position(effect, self._world.now))
+            case _ if self._sim.rails is not None and self._sim.rails.perform(effect, self):
+                pass
             case _:
                 if isinstance(effect, PlaceOrder):
                     name = effect.client_order_id
@@ -474,6 +588,28 @@ class Host:
         if life == self._life and self._alarms.get(alarm) == due:
             del self._alarms[alarm]
             self.tell(AlarmRang(received_at=self._world.now, alarm=alarm))
+
+    # --- market data -----------------------------------------------------------------------------
+
+    def _listen_to_markets(self) -> None:
+        for site in self._sim.sites:
+            market = MarketData(
+                site.spec.account,
+                TWINS[site.spec.dialect].dialect.tops,
+                site.public.open_stream,
+                lambda: self._world.now,
+                self.heard,
+            )
+            self._market[site.spec.account] = market
+            market.open()
+            self._world.call_in(LOOK_NS, self._look, Door(self, self._life), market)
+
+    def _look(self, door: "Door", market: MarketData) -> None:
+        if door.life != self._life:
+            return
+        for reference in market.look():
+            door.tell(reference)
+        self._world.call_in(LOOK_NS, self._look, door, market)
 
     # --- strategies ------------------------------------------------------------------------------
 
@@ -490,6 +626,38 @@ class Host:
         for wish in wishes:
             if not self.quiet:
                 self.tell(wish)
+
+    # --- operators -------------------------------------------------------------------------------
+
+    def _operate(self, operator: Operator) -> None:
+        """People look at what is open, and what they book enters by the one door."""
+        for each in operator.look(self._world.now, self._open_breaks()):
+            self.tell(
+                AdjustmentBooked(
+                    received_at=self._world.now,
+                    adjustment_id=each.adjustment_id,
+                    break_number=each.break_number,
+                    holding=each.holding,
+                    amount=each.amount,
+                    author=each.author,
+                    approver=each.approver,
+                    reason=each.reason,
+                )
+            )
+        self._world.call_in(OPERATORS_LOOK_NS, self._operate, operator)
+
+    def _open_breaks(self) -> list[OpenBreak]:
+        """What people can settle: contradictions too, where the venue did tell two contents."""
+        breaks = self.node.state.breaks if self.node is not None else {}
+        told = {fact.account: None for fact in self._sim.truth.contradictions}
+        return [
+            OpenBreak(drift.number, name, drift.size, drift.broken_at, drift.contradiction)
+            for name, drift in breaks.items()
+            if not drift.contradiction
+            or (drift.cause == "conflict" and name.rsplit("/", 2)[0] in told)
+        ]
+
+    # --- the end ---------------------------------------------------------------------------------
 
     def cancel_all(self) -> None:
         """The world heals and strategies end: what still rests at the venues is taken off there.
@@ -508,7 +676,9 @@ class Host:
             if accounts and site.spec.account not in accounts:
                 continue
             for instrument in site.spec.instruments:
-                quotes.append(_quote(site, instrument))
+                shown = self._market[site.spec.account].show(instrument.symbol)
+                if shown is not None:
+                    quotes.append(_quote(site.spec.account, instrument, *shown))
         return tuple(quotes)
 
 
@@ -537,7 +707,7 @@ class SimulatedTransport:
 
     def send(self, request: Request, on_answer: Callable[[int, bytes], None]) -> None:
         site = self.site
-        asked = Asked(request.method, request.path, request.params)
+        asked = Asked(request.method, request.path, request.params, request.expires_at)
         kind = site.statement_paths.get(request.path, "")
 
         def handled() -> tuple[int, bytes, bool]:
@@ -557,11 +727,33 @@ class SimulatedTransport:
         self.site.wire.open_stream(epoch, on_open, on_frame, on_close, on_beat)
 
 
+@dataclass(slots=True, frozen=True)
+class RailTransport:
+    """Our end of a wire to a simulated keeper of money."""
+
+    site: RailSite
+
+    def send(self, request: RailRequest, on_answer: Callable[[int, bytes], None]) -> None:
+        site = self.site
+        kind = "balances" if site.made.states(request) else ""
+        site.wire.ask(lambda: site.keeper.handle(request), on_answer, kind)
+
+    def open_stream(
+        self,
+        epoch: int,
+        on_open: Callable[[], None],
+        on_frame: Callable[[bytes], None],
+        on_close: Callable[[str], None],
+        on_beat: Callable[[], None],
+    ) -> None:
+        self.site.wire.open_stream(epoch, on_open, on_frame, on_close, on_beat)
+
+
 class View:
     """What the oracle sees of a node's books."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, state: State, store: Store) -> None:
+        self._state, self._store = state, store
         self._assets: dict[str, str] = {}
 
     def figure(self, holding: str) -> Decimal:
@@ -583,25 +775,46 @@ class View:
         match fact.kind:
             case "fill":
                 symbol, fill_id, side = fact.key
-                return f"{symbol}:1:{fill_id}:{side}" in account.seen
+                return self._known(account, f"{symbol}:1:{fill_id}:{side}")
             case "progress":
                 order_id, filled = fact.key
-                done = account.progress.get(order_id)
+                done = account.progress.get(order_id) or self._put_away(account, order_id)
                 return done is not None and done.quantity >= quantity(filled)
             case "bust":
                 symbol, bust_id = fact.key
-                return f"bust:{symbol}:{bust_id}" in account.seen
+                return self._known(account, f"bust:{symbol}:{bust_id}")
             case "funding":
-                return f"funding:{fact.key[1]}:{fact.key[2]}" in account.seen
+                return self._known(account, f"funding:{fact.key[1]}:{fact.key[2]}")
             case "cash":
-                return f"{fact.key[0]}:{fact.key[1]}" in account.seen
+                return self._known(account, f"{fact.key[0]}:{fact.key[1]}")
             case "opening":
-                return f"opening:{fact.key[0]}:{fact.key[1]}" in account.seen
+                return self._known(account, f"opening:{fact.key[0]}:{fact.key[1]}")
+            case "unlisted":
+                name = f"{fact.account}/{fact.key[0]}/cash"
+                return self._adjusted(name) >= Decimal(fact.key[1])
             case "restated":
                 symbol, number = fact.key
                 return account.listings[symbol].restated >= int(number)
             case "contradiction":
                 return False  # it changes nothing, so that there is nothing to book
+
+    def _adjusted(self, holding: str) -> Decimal:
+        """What people have booked there, in all."""
+        figures = self._state.figures.items()
+        units = [amount for name, amount in figures if name.startswith(f"adjustment/{holding}/")]
+        return self._scaled(holding, sum(units))
+
+    def _known(self, account: Account, key: str) -> bool:
+        """At hand, or put away: the books are both."""
+        if key in account.seen:
+            return True
+        return self._state.put_away > 0 and find(self._store, account.name, key) is not None
+
+    def _put_away(self, account: Account, order_id: str) -> Progress | None:
+        found = None
+        if self._state.put_away:
+            found = find(self._store, account.name, progress_key(order_id))
+        return None if found is None else progress_of(found[0].content)
 
     def _scaled(self, holding: str, units: int) -> Decimal:
         asset = self._assets.get(holding)
@@ -612,6 +825,30 @@ class View:
         if asset:  # an asset's decimals may be told after we were asked for the first time
             decimals = self._state.decimals.get(asset, ASSET_DECIMALS)
         return EXACT.scaleb(Decimal(units), -decimals)
+
+
+def keep_of(scenario: Scenario) -> Keep:
+    """How much the scenario's node keeps at hand."""
+    told = scenario.memory
+    return Keep() if told is None else Keep(told.ids, told.orders, told.progress)
+
+
+def asset_decimals(scenario: Scenario, rails: Mapping[str, int]) -> dict[str, int]:
+    """The scale of each asset that has one of its own.
+
+    ValueError where an asset of the rails is counted otherwise, or more finely, by somebody else.
+    """
+    held = [
+        asset
+        for venue in scenario.venues
+        for each in venue.instruments
+        for asset in (*venue.wallets, each.base, each.quote, each.settle)
+    ]
+    for asset, decimals in rails.items():
+        told = scenario.decimals.get(asset, decimals)
+        if told != decimals or (asset in held and decimals < ASSET_DECIMALS):
+            raise ValueError(f"{asset}: a rail counts it in {decimals} decimals, others do not")
+    return {**rails, **scenario.decimals}
 
 
 def bound_ns(spec: VenueSpec) -> int:
@@ -636,8 +873,9 @@ def _terms(spec: VenueSpec, instrument: InstrumentSpec) -> Terms:
 
 
 def _habits(spec: VenueSpec) -> Habits:
-    """The venue's own, and what an order does that meets another of ours where a scenario says."""
+    """The venue's own, but for pages and for orders that meet ours where a scenario says so."""
     habits = TWINS[spec.dialect].habits()
+    habits.page_rows_max = min(habits.page_rows_max, spec.page_rows or habits.page_rows_max)
     return replace(habits, self_trade=spec.self_trade) if spec.self_trade else habits
 
 
@@ -648,14 +886,13 @@ def _derived(trade: Trade, instrument: InstrumentSpec) -> Trade:
     )
 
 
-def _quote(site: Site, instrument: InstrumentSpec) -> Quote:
-    book = site.venue.exchange.books[instrument.symbol]
-    tick = price(str(instrument.tick))
+def _quote(account: str, instrument: InstrumentSpec, top: Top, heard_at: int) -> Quote:
     return Quote(
-        account=site.spec.account,
+        account=account,
         instrument=instrument.symbol,
-        bid=(book.best_bid or 0) * tick,
-        ask=(book.best_ask or 0) * tick,
-        tick=tick,
+        bid=top.bid,
+        ask=top.ask,
+        tick=price(str(instrument.tick)),
         lot=quantity(str(instrument.lot)),
+        as_of=heard_at,
     )

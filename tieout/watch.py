@@ -5,7 +5,7 @@ and at what the venues truly have; it changes neither, and no decision is made h
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Context, Decimal, Inexact
 
 from core import events
@@ -19,10 +19,14 @@ ZERO = Decimal(0)
 
 @dataclass(slots=True)
 class Side:
-    """One account: its books in this life of the node, its venue, and what was seen of both."""
+    """One account: its books in this life of the node, its venue if it has one, what was seen.
+
+    `ours` are the orders that were working in this life; our books may have put them away since.
+    """
 
     books: Account
-    exchange: Exchange
+    exchange: Exchange | None
+    ours: dict[str, None] = field(default_factory=dict)
     working: int = 0
     tickets: int = 0
     started_at: int = 0
@@ -47,17 +51,20 @@ class Watch:
         self._breaks, self._orders = state.breaks_made, len(state.orders)
         for name, account in state.accounts.items():
             self._sides[name].books = account
+            self._sides[name].ours.clear()
 
     def look(self, state: State) -> None:
         """A step was taken."""
         if len(state.accounts) > len(self._sides):
             for name, account in state.accounts.items():
-                self._sides.setdefault(name, Side(account, self._exchanges[name]))
+                self._sides.setdefault(name, Side(account, self._exchanges.get(name)))
         for side in self._sides.values():
-            books, tickets = side.books, len(side.exchange.tickets)
-            if len(books.working) != side.working or tickets != side.tickets:
-                side.working, side.tickets = len(books.working), tickets
-                self._look_at_orders(state, side)
+            books, exchange = side.books, side.exchange
+            if exchange is not None:
+                seen = len(books.working), len(exchange.tickets)
+                if seen != (side.working, side.tickets):
+                    side.working, side.tickets = seen
+                    self._look_at_orders(state, side, exchange)
             backfill = books.backfill
             if backfill.finished_at != side.finished_at:
                 # What ended is the round seen under way: the next may begin in the same step.
@@ -65,19 +72,20 @@ class Watch:
             side.started_at = backfill.started_at
         if state.breaks_made > self._breaks:
             self._look_at_breaks(state)
-        if len(state.orders) > self._orders:
-            self._orders = len(state.orders)
-            if state.breaks:
-                self._look_at_exit(state, next(reversed(state.orders.values())))
+        more, self._orders = len(state.orders) > self._orders, len(state.orders)
+        if more and state.breaks:
+            self._look_at_exit(state, next(reversed(state.orders.values())))
 
-    def _look_at_orders(self, state: State, side: Side) -> None:
+    def _look_at_orders(self, state: State, side: Side, exchange: Exchange) -> None:
         """No order that we call over is alive at its venue.
 
         Looked at when there are more or fewer that work, or when one more came to the venue.
         """
-        for ticket in side.exchange.open.values():
-            if ticket.client_id not in side.books.working and ticket.client_id in state.orders:
-                self.given_up[ticket.client_id] = None
+        side.ours.update(side.books.working)
+        for ticket in exchange.open.values():
+            name = ticket.client_id
+            if name not in side.books.working and (name in state.orders or name in side.ours):
+                self.given_up[name] = None
 
     def _look_at_breaks(self, state: State) -> None:
         """A break was opened: a round that began after its suspect must have ended.

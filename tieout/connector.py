@@ -1,22 +1,26 @@
-"""The connector: performs effects at one venue and tells what came back, as frames.
+"""The connector: performs effects at one venue or rail and tells what came back, as frames.
 
-It decides nothing: no retry, no back-fill, no dedup. Its transport is a wire (simulated) or sockets
-(live); what it hears goes through one door, `tell`.
+It decides nothing: no retry, no back-fill, no dedup. What a dialect cannot say is told as an answer
+that never came, with the reason. Its transport is a wire (simulated) or sockets
+(live); what it hears goes through one door, `tell`. A request is whatever the dialect makes of an
+effect and the transport can send.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from core.effects import Effect, OpenStream
 from core.events import Event, HeartbeatHeard, StreamClosed, StreamOpened
 from core.frames import Channel, Frame
-from venues.dialect import Dialect, Request
+
+R = TypeVar("R")
+R_contra = TypeVar("R_contra", contravariant=True)
 
 
-class Transport(Protocol):
+class Transport(Protocol[R_contra]):
     """How bytes reach the venue and come back."""
 
-    def send(self, request: Request, on_answer: Callable[[int, bytes], None]) -> None:
+    def send(self, request: R_contra, on_answer: Callable[[int, bytes], None]) -> None:
         """Send one request; the answer's status and body come later, status 0 for none."""
 
     def open_stream(
@@ -38,19 +42,19 @@ class Door(Protocol):
     def tell(self, told: Frame | Event) -> None: ...
 
 
-class Connector:
+class Connector(Generic[R]):
     """One account's connector."""
 
     def __init__(
         self,
         account: str,
-        dialect: Dialect,
-        transport: Transport,
+        request: Callable[[Effect], R],
+        transport: Transport[R],
         door: Door,
         clock: Callable[[], int],
     ) -> None:
         self._account = account
-        self._dialect = dialect
+        self._request = request
         self._transport = transport
         self._door = door
         self._clock = clock
@@ -66,7 +70,12 @@ class Connector:
         def answered(status: int, body: bytes) -> None:
             self._frame("rest", body, status=status, about=effect, asked_at=sent)
 
-        self._transport.send(self._dialect.request(effect), answered)
+        try:
+            request = self._request(effect)
+        except ValueError as error:
+            answered(0, f"not sent: {error}".encode())
+        else:
+            self._transport.send(request, answered)
 
     def drop_copy(self, body: bytes) -> None:
         """A message came on the drop copy."""

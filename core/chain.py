@@ -1,0 +1,444 @@
+"""Payments on a chain: nonces, signed bytes, fees, and finality by two nodes that agree.
+
+Rule 1. A payment keeps its nonce (or the outpoints that it spends) for ever: whatever replaces it
+takes the same one, so that at most one of its attempts can ever be mined.
+Rule 2. Bytes are journaled before they are sent, and the same bytes are sent again; a new attempt
+is a new signature over a higher fee, never another payment.
+Rule 3. Only a block that every node calls final settles or fails a payment, and only lines of such
+blocks are booked. What is newer is a hint. A node's word alone is never enough.
+"""
+
+from core import payments
+from core.effects import Effect, RaiseAlert
+from core.items import close_item, open_item
+from core.leg_moves import MOVING
+from core.listening import LEDGER, arm
+from core.rail_effects import (
+    BroadcastTransaction,
+    FetchBlock,
+    FetchFinal,
+    FetchNonce,
+    FetchTransaction,
+    SignTransaction,
+)
+from core.rail_events import (
+    BlockReported,
+    DepositSeen,
+    HeadReported,
+    NonceReported,
+    SigningRefused,
+    TransactionRejected,
+    TransactionReported,
+    TransactionSigned,
+)
+from core.settlement_state import Attempt, Chain, Deposit, Head, Leg
+from core.state import Account, State, count
+
+GWEI = 10**9
+TIP = 2 * GWEI
+# A base fee can rise by an eighth a block; twice it lasts about six blocks of rising.
+FEE_HEADROOM = 2
+# Nodes ask for a tenth more on both caps; an eighth satisfies those that ask for 12.5 %.
+BUMP_NUMERATOR, BUMP_DENOMINATOR = 9, 8
+BUMP_AFTER_LOOKS = 6
+ATTEMPTS_MAX = 12
+# Above this we wait for the market to calm down: nothing is lost by waiting but time.
+FEE_CAP = 1000 * GWEI
+# For one input and two outputs, in satoshis: twenty a virtual byte at first, five hundred at most.
+BITCOIN_FEE = 20 * 141
+BITCOIN_FEE_CAP = 500 * 141
+PATIENCE = 4
+
+
+# --- sending -------------------------------------------------------------------------------------
+
+
+def send(state: State, leg: Leg, now: int) -> list[Effect]:
+    """Give the payment its nonce and have its first attempt signed."""
+    chain = of(state, leg.account)
+    account = state.accounts[leg.account]
+    if account.chain == "evm":
+        leg.nonce = chain.next_nonce
+        chain.next_nonce += 1
+    return [*_sign_first(state, leg), _look_again(state, leg, now)]
+
+
+def _sign_first(state: State, leg: Leg) -> list[Effect]:
+    """Have the first attempt signed.
+
+    Where the wallet chooses what to spend, one payment after the other: two that are not signed yet
+    might be given the same outpoints.
+    """
+    if state.accounts[leg.account].chain == "bitcoin":
+        for other in _under_way(state, leg.account):
+            if not other.attempts and other is not leg:
+                return []
+    return [sign(state, leg, 1, *_first_fee(state, leg))]
+
+
+def _under_way(state: State, account: str) -> list[Leg]:
+    """The account's payments that were sent and are not over, the oldest first."""
+    settlement = state.settlement
+    legs = [settlement.legs[name] for name in settlement.open_legs]
+    return [leg for leg in legs if leg.account == account and leg.status in MOVING]
+
+
+def _first_fee(state: State, leg: Leg) -> tuple[int, int]:
+    if state.accounts[leg.account].chain == "bitcoin":
+        return BITCOIN_FEE, 0
+    heads = of(state, leg.account).heads.values()
+    base = max((head.base_fee for head in heads), default=10 * GWEI)
+    return FEE_HEADROOM * base + TIP, TIP
+
+
+def sign(state: State, leg: Leg, attempt: int, fee_max: int, tip_max: int) -> SignTransaction:
+    """What the signer is asked: the same for the same attempt, so the same bytes come back."""
+    return SignTransaction(
+        account=leg.account,
+        payment_id=leg.payment_id,
+        attempt=attempt,
+        nonce=leg.nonce,
+        asset=leg.asset,
+        amount=leg.amount,
+        beneficiary=leg.beneficiary,
+        fee_max=fee_max,
+        tip_max=tip_max,
+        spends=leg.spends,
+        avoid=_avoided(state, leg) if not leg.spends else (),
+    )
+
+
+def _avoided(state: State, leg: Leg) -> tuple[str, ...]:
+    under_way = _under_way(state, leg.account)
+    return tuple(point for other in under_way if other is not leg for point in other.spends)
+
+
+def on_signed(state: State, event: TransactionSigned) -> list[Effect]:
+    """The bytes are in the journal now: they may go."""
+    leg = state.settlement.legs.get(event.payment_id)
+    if leg is None or leg.account != event.account:
+        count(state, "signed_unknown")
+        return []
+    if any(each.number == event.attempt for each in leg.attempts) or leg.status not in MOVING:
+        return []
+    leg.spends = event.spends or leg.spends
+    leg.attempts.append(
+        Attempt(
+            number=event.attempt,
+            tx_hash=event.tx_hash,
+            raw=event.raw,
+            fee_max=event.fee_max,
+            tip_max=event.tip_max,
+            sent_at=event.received_at,
+        )
+    )
+    state.settlement.batches.setdefault(f"{leg.account} {event.tx_hash}", [leg.payment_id])
+    return [_broadcast(leg, leg.attempts[-1]), _look_again(state, leg, event.received_at)]
+
+
+def _broadcast(leg: Leg, attempt: Attempt) -> BroadcastTransaction:
+    return BroadcastTransaction(
+        account=leg.account,
+        payment_id=leg.payment_id,
+        tx_hash=attempt.tx_hash,
+        raw=attempt.raw,
+    )
+
+
+def on_refused(state: State, event: SigningRefused) -> list[Effect]:
+    """Nothing was signed: the payment waits, is asked for again, and somebody looks."""
+    count(state, f"signing_refused/{event.account}")
+    text = f"{event.payment_id}: not signed: {event.reason}"
+    return [RaiseAlert(severity="warning", subject=event.account, text=text)]
+
+
+def on_rejected(state: State, event: TransactionRejected) -> list[Effect]:
+    """A node would not take the bytes."""
+    leg, attempt = _attempt(state, event.account, event.tx_hash)
+    if leg is None or attempt is None or leg.status not in MOVING:
+        return []
+    count(state, f"tx_{event.code}/{event.account}")
+    if event.code == "underpriced":
+        return _bump(state, leg, event.received_at)
+    if event.code == "nonce_too_low":
+        # One of our attempts was mined, or somebody else signs with our key: the chain knows.
+        return [*_ask(state, leg), *_ask_nonce(state, leg)]
+    if event.code in ("no_funds", "invalid"):
+        text = f"{leg.payment_id}: {event.reason}"
+        return [RaiseAlert(severity="critical", subject=leg.account, text=text)]
+    return []
+
+
+# --- looking -------------------------------------------------------------------------------------
+
+
+def on_alarm(state: State, leg: Leg, now: int) -> list[Effect]:
+    """Ask both nodes; hand the bytes in again; pay more if it takes long."""
+    effects = [_look_again(state, leg, now)]
+    if not leg.attempts:
+        return [*_sign_first(state, leg), *effects]
+    leg.queries += 1
+    scheme = state.settlement.schemes[leg.scheme]
+    if now >= leg.due_at:
+        effects += open_item(
+            state, "late", leg.payment_id, leg.account, leg.asset, leg.outstanding, 0
+        )
+        if leg.queries % scheme.queries_max == 0:
+            effects += _ask_nonce(state, leg)
+    if blockers(state, leg):
+        return effects  # it waits for an earlier nonce: that one is chased
+    if not _mined(leg) and leg.queries % BUMP_AFTER_LOOKS == 0 and _is_outbid(state, leg):
+        effects += _bump(state, leg, now)
+    return [*_ask(state, leg), *effects]
+
+
+def _ask(state: State, leg: Leg) -> list[Effect]:
+    return [
+        FetchTransaction(
+            account=leg.account,
+            source=source,
+            payment_id=leg.payment_id,
+            tx_hash=attempt.tx_hash,
+        )
+        for attempt in leg.attempts[-3:]
+        for source in state.accounts[leg.account].sources
+    ]
+
+
+def _ask_nonce(state: State, leg: Leg) -> list[Effect]:
+    sources = state.accounts[leg.account].sources if leg.nonce >= 0 else ()
+    return [FetchNonce(account=leg.account, source=source) for source in sources]
+
+
+def _bump(state: State, leg: Leg, now: int) -> list[Effect]:
+    """A new attempt under the same nonce, a good tenth dearer on both caps."""
+    last = leg.attempts[-1]
+    base_max, _ = _first_fee(state, leg)
+    fee = max(_dearer(last.fee_max), base_max)
+    cap = BITCOIN_FEE_CAP if state.accounts[leg.account].chain == "bitcoin" else FEE_CAP
+    if last.number >= ATTEMPTS_MAX or fee > cap:
+        count(state, f"fee_cap_reached/{leg.account}")
+        return []
+    tip = _dearer(last.tip_max)
+    count(state, f"fee_bumps/{leg.account}")
+    return [sign(state, leg, last.number + 1, fee, tip)]
+
+
+def _dearer(fee: int) -> int:
+    return fee * BUMP_NUMERATOR // BUMP_DENOMINATOR + 1
+
+
+def _is_outbid(state: State, leg: Leg) -> bool:
+    """Whether the last attempt pays too little for the newest block that we know of.
+
+    Where no node tells what a block asks for, waiting long is the only sign of it.
+    """
+    if state.accounts[leg.account].chain == "bitcoin":
+        return True
+    base = max((head.base_fee for head in of(state, leg.account).heads.values()), default=0)
+    return leg.attempts[-1].fee_max < base + leg.attempts[-1].tip_max
+
+
+def blockers(state: State, leg: Leg) -> list[Leg]:
+    """The payments with an earlier nonce that are not mined yet: they block this one."""
+    settlement = state.settlement
+    found = []
+    for payment_id in settlement.open_legs:
+        other = settlement.legs[payment_id]
+        if other.account == leg.account and 0 <= other.nonce < leg.nonce:
+            if other.status in MOVING and not _mined(other):
+                found.append(other)
+    return found
+
+
+def _mined(leg: Leg) -> bool:
+    return any(attempt.block_hash for attempt in leg.attempts)
+
+
+def on_transaction(state: State, event: TransactionReported) -> list[Effect]:
+    """A node told what it knows of an attempt."""
+    leg, attempt = _attempt(state, event.account, event.tx_hash)
+    if leg is None or attempt is None or leg.status not in MOVING:
+        return []
+    leg.heard_at = event.received_at
+    if event.status == "mined":
+        attempt.block_number, attempt.block_hash = event.block_number, event.block_hash
+        attempt.succeeded = event.succeeded
+        return _if_final(state, leg, attempt, event)
+    if attempt.block_hash and event.source == state.accounts[leg.account].sources[0]:
+        # It was in a block that gave way to another.
+        count(state, f"tx_unmined/{leg.account}")
+        attempt.block_number, attempt.block_hash, attempt.succeeded = 0, "", False
+    forgotten = event.status == "unknown" and attempt is leg.attempts[-1] and not _mined(leg)
+    every = state.settlement.schemes[leg.scheme].query_every_ns
+    if not forgotten or event.received_at < attempt.sent_at + every:
+        return []
+    attempt.sent_at = event.received_at
+    count(state, f"tx_sent_again/{leg.account}")
+    return [_broadcast(leg, attempt)]
+
+
+def _if_final(state: State, leg: Leg, attempt: Attempt, event: TransactionReported) -> list[Effect]:
+    chain = of(state, leg.account)
+    if not chain.agreed or event.block_number > chain.agreed:
+        return []
+    # What was asked before the agreement may still tell of a block that is none any more.
+    if event.asked_at <= chain.agreed_at or chain.disagreed_at:
+        return []
+    if event.succeeded:
+        return payments.settle(state, leg, event.frame, event.received_at)
+    count(state, f"tx_reverted/{leg.account}")
+    return payments.end(
+        state, leg, "failed", "REVERTED", "mined and reverted: only its fee was paid", event.frame
+    )
+
+
+def on_nonce(state: State, event: NonceReported) -> list[Effect]:
+    """A nonce of ours that is used up in a final block, by none of our attempts, is not ours."""
+    effects: list[Effect] = []
+    settlement = state.settlement
+    for payment_id in settlement.open_legs:
+        leg = settlement.legs[payment_id]
+        if leg.account != event.account or not 0 <= leg.nonce < event.finalized:
+            continue
+        if leg.status in MOVING and not _mined(leg) and leg.queries > 3:
+            effects += open_item(
+                state,
+                "nonce_taken",
+                f"{event.account} nonce {leg.nonce}",
+                leg.account,
+                leg.asset,
+                leg.outstanding,
+                event.frame,
+            )
+    return effects
+
+
+def after_restart(state: State, leg: Leg, now: int) -> list[Effect]:
+    """What was signed is handed in again, byte for byte; what was not is signed again."""
+    if not leg.attempts:
+        return _sign_first(state, leg)
+    return [_broadcast(leg, leg.attempts[-1]), *_ask(state, leg)]
+
+
+def _look_again(state: State, leg: Leg, now: int) -> Effect:
+    every = state.settlement.schemes[leg.scheme].query_every_ns
+    # What is in a block waits for finality, which takes its time whatever we ask.
+    every *= PATIENCE if _mined(leg) else 1 + min(leg.queries // 10, PATIENCE)
+    return arm(state, f"leg/{leg.payment_id}", now + every)
+
+
+def _attempt(state: State, account: str, tx_hash: str) -> tuple[Leg, Attempt] | tuple[None, None]:
+    leg = payments.find(state, account, (tx_hash,))
+    if leg is not None:
+        for attempt in leg.attempts:
+            if attempt.tx_hash == tx_hash:
+                return leg, attempt
+    return None, None
+
+
+# --- finality ------------------------------------------------------------------------------------
+
+
+def on_head(state: State, account: Account, event: HeadReported) -> list[Effect]:
+    """The lowest final block that nodes named is asked for at each of the others."""
+    chain = of(state, account.name)
+    chain.heads[event.source] = Head(
+        event.number,
+        event.block_hash,
+        event.finalized,
+        event.finalized_hash,
+        event.base_fee,
+        event.received_at,
+    )
+    if len(chain.heads) < len(account.sources):
+        return []
+    if any(chain.heads[s].at < account.backfill.started_at for s in account.sources):
+        return []  # this round's answers are not complete
+    lowest = min(account.sources, key=lambda source: chain.heads[source].finalized)
+    head = chain.heads[lowest]
+    if head.finalized < chain.agreed:
+        count(state, f"finality_went_back/{account.name}")
+        return _end_round(account, chain)
+    chain.asked_block = head.finalized
+    chain.asked_hash = head.finalized_hash
+    return [
+        FetchBlock(account=account.name, source=source, number=head.finalized)
+        for source in account.sources
+        if source != lowest
+    ]
+
+
+def on_block(state: State, account: Account, event: BlockReported) -> list[Effect]:
+    """Another node says which block it has there: the same, or no block is final."""
+    chain = of(state, account.name)
+    if event.number != chain.asked_block:
+        return []
+    if event.block_hash != chain.asked_hash:
+        if not event.block_hash:
+            return _end_round(account, chain)  # it lags: nothing is agreed, nothing contradicted
+        chain.disagreed_at = event.received_at
+        count(state, f"sources_disagree/{account.name}")
+        return [
+            *open_item(state, "sources_disagree", account.name, account.name, "", 0, event.frame),
+            *_end_round(account, chain),
+        ]
+    if chain.disagreed_at:
+        chain.disagreed_at = 0
+        close_item(state, account.name, "the nodes agree again", event.frame)
+    chain.read, chain.read_hash = chain.agreed, chain.agreed_hash
+    chain.agreed, chain.agreed_hash = event.number, event.block_hash
+    chain.agreed_at = event.received_at
+    return _end_round(account, chain)
+
+
+def _end_round(account: Account, chain: Chain) -> list[Effect]:
+    """Read the record up to what is agreed: its page ends the round."""
+    # Where nothing new is final the last block is read once more: an answer must end the round.
+    after = min(int(account.cursors.get(LEDGER, "") or "0"), chain.agreed - 1)
+    return [
+        FetchFinal(
+            account=account.name,
+            source=account.sources[0],
+            after=max(0, after),
+            through=max(1, chain.agreed),
+            after_hash=chain.read_hash if after == chain.read else "",
+        )
+    ]
+
+
+def on_deposit(state: State, event: DepositSeen) -> list[Effect]:
+    """A hint: shown as on its way, credited only from a final block."""
+    settlement = state.settlement
+    key = f"{event.account} {event.line_id}"
+    owner = settlement.addresses.get(f"{event.account} {event.address}", "")
+    if event.removed:
+        if settlement.deposits.pop(key, None) is not None:
+            count(state, f"deposits_vanished/{event.account}")
+        return []
+    seen = state.accounts[event.account].seen
+    if owner and f"line:{event.line_id}" not in seen:
+        settlement.deposits[key] = Deposit(
+            event.account,
+            event.asset,
+            event.amount,
+            owner,
+            event.block_number,
+            event.block_hash,
+            event.received_at,
+        )
+    return []
+
+
+def forget_vanished(state: State, account: Account) -> None:
+    """What was seen at or below a block that is final now, and is not in it, is gone."""
+    chain = of(state, account.name)
+    deposits = state.settlement.deposits
+    for key, seen in list(deposits.items()):
+        if seen.account == account.name and seen.block_number <= chain.agreed:
+            count(state, f"deposits_vanished/{account.name}")
+            del deposits[key]
+
+
+def of(state: State, account: str) -> Chain:
+    return state.settlement.chains.setdefault(account, Chain(account=account))

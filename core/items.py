@@ -1,0 +1,91 @@
+"""Open breaks of settlement: what is about a payment, a line or a statement, and not a balance.
+
+Each has a signed size, a cause, an owner and a proposed repair, and closes itself with the evidence
+that explained it; a person closes what no evidence will.
+"""
+
+from core.effects import Effect, RaiseAlert
+from core.settlement_state import ClosedItem, Item, ItemCause
+from core.state import State, count
+
+# cause: (who looks at it, what would help)
+REMEDIES: dict[ItemCause, tuple[str, str]] = {
+    "late": ("payments", "ask the counterparty; the payment is not sent again"),
+    "amount": ("reconciliation", "wait for the correcting line, or claim the difference"),
+    "duplicate": ("reconciliation", "claim the second booking back"),
+    "unattributed": ("operations", "find whose it is, then credit it or send it back"),
+    "unknown_debit": ("operations", "ask the counterparty what it took, and claim it back"),
+    "after_the_end": ("payments", "value moved for a payment that was over: claim it back"),
+    "third_party_failed": ("custody", "value left and was not credited: claim it from them"),
+    "illegal_return": ("payments", "returned later than the rail allows: dishonour it"),
+    "unmatched_return": ("reconciliation", "find the payment that came back"),
+    "statement_gap": ("reconciliation", "ask for the statement that is missing"),
+    "statement_untied": ("reconciliation", "opening + entries is not closing: ask for it again"),
+    "conflict": ("reconciliation", "one id was told with two contents: ask which is right"),
+    "nonce_taken": ("security", "somebody else signs with our key: stop, and rotate it"),
+    "sources_disagree": (
+        "chain operations",
+        "two nodes call different blocks final: trust neither",
+    ),
+}
+
+
+def open_item(
+    state: State,
+    cause: ItemCause,
+    subject: str,
+    account: str,
+    asset: str,
+    size: int,
+    frame: int,
+) -> list[Effect]:
+    """Open a break, once for a subject; a second finding of it adds to the evidence."""
+    items = state.settlement.items
+    known = items.get(subject)
+    if known is not None:
+        known.evidence.append(frame)
+        return []
+    state.breaks_made += 1
+    owner, proposal = REMEDIES[cause]
+    items[subject] = Item(
+        subject=subject,
+        account=account,
+        asset=asset,
+        size=size,
+        cause=cause,
+        opened_at=state.now,
+        number=state.breaks_made,
+        owner=owner,
+        proposal=proposal,
+        evidence=[frame] if frame else [],
+    )
+    count(state, f"items/{cause}")
+    text = f"break {state.breaks_made}: {subject}: {cause}, {size} {asset}: {proposal}"
+    return [RaiseAlert(severity="critical", subject=account, text=text)]
+
+
+def close_item(state: State, subject: str, resolution: str, frame: int) -> None:
+    """Close the subject's break, if it has one."""
+    item = state.settlement.items.pop(subject, None)
+    if item is None:
+        return
+    state.settlement.closed.append(
+        ClosedItem(
+            subject=item.subject,
+            account=item.account,
+            asset=item.asset,
+            size=item.size,
+            cause=item.cause,
+            opened_at=item.opened_at,
+            closed_at=state.now,
+            number=item.number,
+            resolution=resolution,
+            evidence=(*item.evidence, frame),
+        )
+    )
+
+
+def has(state: State, subject: str, *causes: ItemCause) -> bool:
+    """Whether the subject has an open break of one of these causes."""
+    item = state.settlement.items.get(subject)
+    return item is not None and item.cause in causes

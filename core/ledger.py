@@ -1,0 +1,153 @@
+"""The double-entry book of settlement: balanced entries that name their evidence.
+
+Rule 1. The lines of an entry sum to zero in every asset; the book is the sum of its entries, and an
+entry is never changed: what was wrong is booked once more with the other sign.
+Rule 2. A line on a nostro moves the holding of that account by the same amount, at the moment when
+the counterparty booked it: the book's nostro and the holding that statements are compared with are
+one figure told twice.
+Rule 3. The intent of a customer lowers what is available, never what is posted.
+"""
+
+from core import books
+from core.settlement_state import LedgerEntry, Leg
+from core.state import Posting, State
+
+NOSTRO = "nostro/"
+OF_LEGS = ("transit/", "held/", "contingent/")
+
+
+def book(
+    state: State,
+    purpose: str,
+    subject: str,
+    frame: int,
+    lines: tuple[tuple[str, int], ...],
+    occurred_at: int = 0,
+) -> None:
+    """Post one entry. `subject` is the payment or line it is about, `frame` its evidence (0: ours).
+
+    Lines of nothing are left out, and an entry of nothing is no entry.
+    """
+    lines = tuple(line for line in lines if line[1])
+    if not lines:
+        return
+    assert _balances(lines), (purpose, subject, lines)
+    ledger = state.settlement.ledger
+    for name, amount in lines:
+        ledger[name] = ledger.get(name, 0) + amount
+        if name.startswith(NOSTRO):
+            account, _, asset = name.removeprefix(NOSTRO).rpartition("/")
+            holding = f"{account}/{asset}/cash"
+            figure = f"settlement/{account}/{purpose}/{asset}"
+            books.post(state, [Posting(holding, figure, amount)], occurred_at or state.now, 0)
+    state.booked.append(LedgerEntry(purpose, subject, frame, lines))
+
+
+def _balances(lines: tuple[tuple[str, int], ...]) -> bool:
+    sums: dict[str, int] = {}
+    for name, amount in lines:
+        asset = asset_of(name)
+        sums[asset] = sums.get(asset, 0) + amount
+    return not any(sums.values())
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+def asset_of(name: str) -> str:
+    """The asset that an account of the ledger is kept in."""
+    return name.rpartition("/")[2]
+
+
+def nostro(account: str, asset: str) -> str:
+    return f"nostro/{account}/{asset}"
+
+
+def customer(name: str, asset: str) -> str:
+    return f"customer/{name}/{asset}"
+
+
+def unsettled(name: str, asset: str) -> str:
+    return f"unsettled/{name}/{asset}"
+
+
+def transit(leg: Leg) -> str:
+    return f"transit/{leg.scheme}/{leg.asset}"
+
+
+def fees(leg: Leg) -> str:
+    return f"fees/{leg.scheme}/{leg.asset}"
+
+
+def suspense(account: str, asset: str) -> str:
+    return f"suspense/{account}/{asset}"
+
+
+# --- what a customer has -------------------------------------------------------------------------
+
+
+def posted(state: State, name: str, asset: str) -> int:
+    """What we owe the customer, as the ledger stands."""
+    return -state.settlement.ledger.get(customer(name, asset), 0)
+
+
+def available(state: State, name: str, asset: str) -> int:
+    """What the customer may still dispose of: posted less held."""
+    return posted(state, name, asset) - state.settlement.ledger.get(f"held/{name}/{asset}", 0)
+
+
+def hold(state: State, leg: Leg, amount: int) -> None:
+    """Hold part of a customer's balance for a leg (or, of a negative amount, let it go again)."""
+    leg.held += amount
+    lines = (
+        (f"held/{leg.customer}/{leg.asset}", amount),
+        (f"intended/{leg.scheme or 'exchange'}/{leg.asset}", -amount),
+    )
+    book(state, "hold", leg.payment_id, 0, lines)
+
+
+def memorise(state: State, leg: Leg, amount: int, frame: int) -> None:
+    """Note (or strike out) that a settled amount may still come back."""
+    leg.contingent += amount
+    lines = (
+        (f"contingent/{leg.scheme}/{leg.asset}", amount),
+        (f"revocable/{leg.scheme}/{leg.asset}", -amount),
+    )
+    book(state, "contingent", leg.payment_id, frame, lines)
+
+
+# --- what must hold after every event ------------------------------------------------------------
+
+
+def faults(state: State) -> list[str]:
+    """What does not hold of the ledger, as texts; none is the rule.
+
+    Every asset sums to zero; each clearing account is the sum of what its legs have outstanding;
+    what is held and contingent is the sum over legs; each nostro is its holding.
+    """
+    settlement = state.settlement
+    sums: dict[str, int] = {}
+    rests: dict[str, int] = {}
+    found: list[str] = []
+    for name, amount in settlement.ledger.items():
+        sums[asset_of(name)] = sums.get(asset_of(name), 0) + amount
+        if name.startswith(OF_LEGS):
+            rests[name] = amount
+        elif name.startswith(NOSTRO):
+            account, _, asset = name.removeprefix(NOSTRO).rpartition("/")
+            held = state.holdings.get(f"{account}/{asset}/cash", 0)
+            if held != amount:
+                found.append(f"{name} is {amount}, its holding {held}")
+    for payment_id in settlement.open_legs:
+        leg = settlement.legs[payment_id]
+        for name, amount in (
+            (transit(leg), leg.outstanding),
+            (f"held/{leg.customer}/{leg.asset}", leg.held),
+            (f"contingent/{leg.scheme}/{leg.asset}", leg.contingent),
+        ):
+            rests[name] = rests.get(name, 0) - amount
+    found += [f"{asset}: the ledger sums to {total}" for asset, total in sums.items() if total]
+    found += [
+        f"{name} is off the sum of its legs by {rest}" for name, rest in rests.items() if rest
+    ]
+    return found

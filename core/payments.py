@@ -1,0 +1,453 @@
+"""One payment, from sending to the end of its last span of return, and the chasing in between.
+
+Rule 1. A payment is sent under one id for ever. What is not answered is *unknown* and is asked for;
+it is sent again, under that id, only where the counterparty said that it has no such payment.
+Rule 2. Only the evidence that the scheme's rule names settles. Where that is silence, it counts
+only once the account's record was read to its end after the deadline.
+Rule 3. A payment that failed gives back what it took; one that comes back after it was settled
+books what is owed to us, and never becomes pending again.
+"""
+
+from core import ledger, schedule
+from core.effects import Effect, RaiseAlert
+from core.exposure import expose
+from core.identity import return_key
+from core.items import close_item, has, open_item
+from core.ledger import book, hold, memorise
+from core.leg_moves import MOVING, move
+from core.listening import arm, request_backfill
+from core.rail_effects import QueryPayment, SendPayment
+from core.rail_events import (
+    ChangeNotified,
+    PaymentMissing,
+    PaymentReported,
+    RecallAnswered,
+    ReturnReported,
+    SchemePublished,
+)
+from core.settlement_state import Leg
+from core.state import Account, State, count
+
+ACKNOWLEDGED = ("received", "accepted", "pending", "held")
+DEFINITE = ("rejected", "failed", "cancelled")
+
+
+# --- sending -------------------------------------------------------------------------------------
+
+
+def post_sent(state: State, leg: Leg, now: int) -> list[Effect]:
+    """Post the leg as in flight; one that cannot be sent any more fails instead."""
+    scheme = state.settlement.schemes[leg.scheme]
+    times = schedule.times(state, scheme, now)
+    if times is None:
+        return end(state, leg, "failed", "NO_CALENDAR", "no banking day is published for it", 0)
+    if leg.kind == "out":
+        short = leg.amount - leg.held - ledger.available(state, leg.customer, leg.asset)
+        if short > 0:
+            return end(state, leg, "failed", "NO_FUNDS", f"{short} {leg.asset} short", 0)
+    hold(state, leg, -leg.held)
+    book(state, "send", leg.payment_id, 0, _sent_lines(leg))
+    leg.outstanding += _signed(leg)
+    moved = move(leg, "in_flight")
+    assert moved, leg
+    leg.sent_at = now
+    _set_times(leg, times)
+    _touch(state, leg)
+    return []
+
+
+def instruct(state: State, leg: Leg, now: int) -> list[Effect]:
+    """Tell a bank or a custodian, and look again when its answer is due."""
+    return [instruction(leg), _arm(state, leg, now)]
+
+
+def _sent_lines(leg: Leg) -> tuple[tuple[str, int], ...]:
+    """In flight: what is paid leaves the customer; what is pulled is the customer's, unsettled."""
+    if leg.kind == "out":
+        theirs = ledger.customer(leg.customer, leg.asset)
+    else:
+        theirs = ledger.unsettled(leg.customer, leg.asset)
+    return ((theirs, -_signed(leg)), (ledger.transit(leg), _signed(leg)))
+
+
+def _signed(leg: Leg) -> int:
+    """The leg's amount as a line on our nostro would show it."""
+    return leg.amount if leg.kind == "in" else -leg.amount
+
+
+def instruction(leg: Leg) -> SendPayment:
+    """What the rail is told: the same for the same leg, however often."""
+    return SendPayment(
+        account=leg.account,
+        scheme=leg.scheme,
+        payment_id=leg.payment_id,
+        kind=leg.kind,
+        asset=leg.asset,
+        amount=leg.amount,
+        beneficiary=leg.beneficiary,
+        beneficiary_name=leg.beneficiary_name,
+        memo=leg.memo,
+        sent_at=leg.sent_at,
+        settles_at=leg.settles_at,
+    )
+
+
+def query(leg: Leg) -> QueryPayment:
+    return QueryPayment(
+        account=leg.account,
+        scheme=leg.scheme,
+        payment_id=leg.payment_id,
+        sent_at=leg.sent_at,
+    )
+
+
+def _set_times(leg: Leg, times: schedule.Times) -> None:
+    leg.settles_at, leg.due_at = times.settles_at, times.due_at
+    leg.silent_until = times.silent_until
+
+
+# --- what is told of it --------------------------------------------------------------------------
+
+
+def on_reported(state: State, event: PaymentReported) -> list[Effect]:
+    """A counterparty told a status."""
+    leg = _leg(state, event.account, event.payment_id)
+    if leg is None:
+        count(state, f"payments_unknown/{event.account}")
+        return []
+    leg.heard_at = event.received_at
+    leg.fee = event.fee or leg.fee
+    leg.code, leg.reason = event.code or leg.code, event.reason or leg.reason
+    for name in (event.reference, event.batch):
+        _name(state, leg, name)
+    leg.reference = event.reference or leg.reference
+    settlement = state.settlement
+    scheme = settlement.schemes[leg.scheme]
+    if event.status == "settled" and scheme.settled_by == "message":
+        return settle(state, leg, event.frame, event.received_at)
+    if event.status in DEFINITE:
+        return _on_failed(state, leg, event)
+    if leg.status not in MOVING:
+        return []
+    if leg.status == "unknown" and move(leg, "in_flight"):
+        count(state, "unknown_answered")
+    effects = [_arm(state, leg, event.received_at)]
+    if event.moved:
+        effects += open_item(
+            state,
+            "third_party_failed",
+            leg.payment_id,
+            leg.account,
+            leg.asset,
+            -leg.amount,
+            event.frame,
+        )
+    return effects
+
+
+def _name(state: State, leg: Leg, name: str) -> None:
+    """Remember what else the counterparty calls it: lines may bear only that."""
+    if not name:
+        return
+    key = f"{leg.account} {name}"
+    members = state.settlement.batches.setdefault(key, [])
+    if leg.payment_id not in members:
+        members.append(leg.payment_id)
+
+
+def _on_failed(state: State, leg: Leg, event: PaymentReported) -> list[Effect]:
+    """A definite no: what was taken is given back."""
+    if leg.status not in MOVING:
+        if leg.status == "settled":
+            count(state, "failed_after_settled")
+            text = f"{leg.payment_id} is settled by its rail's rule and was told as {event.status}"
+            return [RaiseAlert(severity="critical", subject=leg.account, text=text)]
+        return []
+    return end(state, leg, "failed", event.code, event.reason, event.frame)
+
+
+def end(
+    state: State,
+    leg: Leg,
+    status: str,
+    code: str,
+    reason: str,
+    frame: int,
+) -> list[Effect]:
+    """The leg is over without settlement: failed, or cancelled before it was sent."""
+    sent = leg.status in MOVING
+    moved = move(leg, "failed" if status == "failed" else "cancelled")
+    if not moved:
+        return []
+    leg.code, leg.reason = code or leg.code, reason or leg.reason
+    if frame:
+        leg.evidence.append(frame)
+    hold(state, leg, -leg.held)
+    if sent:
+        book(state, "fail", leg.payment_id, frame, _negated(_sent_lines(leg)))
+        leg.outstanding -= _signed(leg)
+    expose(state, leg, -leg.exposed)
+    close_item(state, leg.payment_id, f"the payment {leg.status}: {leg.code} {leg.reason}", frame)
+    _touch(state, leg)
+    effects = []
+    if leg.outstanding:
+        # The counterparty says that nothing moved, and booked a line for it before.
+        effects = open_item(
+            state,
+            "after_the_end",
+            leg.payment_id,
+            leg.account,
+            leg.asset,
+            leg.outstanding,
+            frame,
+        )
+    return effects
+
+
+def _negated(lines: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
+    return tuple((name, -amount) for name, amount in lines)
+
+
+def settle(state: State, leg: Leg, frame: int, at: int) -> list[Effect]:
+    """The rail's own rule says: settled. It may be returnable for a while."""
+    if leg.status == "settled":
+        return []
+    if leg.status == "returned" or not move(leg, "settled"):
+        count(state, "settled_too_late")
+        text = f"{leg.payment_id} was {leg.status} and is told as settled"
+        return [RaiseAlert(severity="critical", subject=leg.account, text=text)]
+    leg.settled_at = at
+    state.settled.append(leg.payment_id)
+    if frame:
+        leg.evidence.append(frame)
+    if leg.kind == "in":
+        theirs = ledger.customer(leg.customer, leg.asset)
+        waiting = ledger.unsettled(leg.customer, leg.asset)
+        lines = ((waiting, leg.amount), (theirs, -leg.amount))
+        book(state, "settle", leg.payment_id, frame, lines)
+    close_item(state, leg.payment_id, "settled", frame)
+    scheme = state.settlement.schemes[leg.scheme]
+    leg.revocable_until = schedule.revocable_until(state, scheme, leg.settles_at or at)
+    _touch(state, leg)
+    if leg.revocable_until > at:
+        memorise(state, leg, leg.amount, frame)
+        return [_arm(state, leg, at)]
+    leg.revocable_until = 0
+    expose(state, leg, -leg.exposed)
+    return []
+
+
+def on_irrevocable(state: State, leg: Leg) -> None:
+    """The last span of return is over."""
+    memorise(state, leg, -leg.contingent, 0)
+    expose(state, leg, -leg.exposed)
+    _touch(state, leg)
+
+
+# --- it comes back -------------------------------------------------------------------------------
+
+
+def on_return_reported(state: State, account: Account, event: ReturnReported) -> list[Effect]:
+    """A message of a return, before or after its line."""
+    key = return_key(event.return_id)
+    content = f"{event.payment_id} {event.amount} {event.code}"
+    known = account.seen.get(key)
+    if known is not None:
+        count(state, f"returns_{'echo' if known == content else 'conflict'}/{account.name}")
+        return []
+    account.seen[key] = content
+    leg = find(state, account.name, (event.payment_id, *event.references))
+    if leg is None:
+        return open_item(
+            state, "unmatched_return", event.return_id, account.name, "", event.amount, event.frame
+        )
+    if event.dishonours:
+        return undo_return(state, leg, event.frame)
+    return give_back(state, leg, event.amount, event.code, event.frame, event.received_at)
+
+
+def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, now: int) -> list[Effect]:
+    """Book a return: of what was paid, to the customer; of what was pulled, from the customer.
+
+    Where a pulled amount is the customer's already, what is owed to us refers to the old payment.
+    """
+    if leg.returned:
+        count(state, "returned_before")
+        return []
+    was = leg.status
+    effects: list[Effect] = []
+    if not move(leg, "returned"):
+        return open_item(
+            state, "unmatched_return", leg.payment_id, leg.account, leg.asset, amount, frame
+        )
+    legal = schedule.may_return(state, state.settlement.schemes[leg.scheme], leg, code, now)
+    if was == "settled" and not legal:
+        effects += open_item(
+            state, "illegal_return", leg.payment_id, leg.account, leg.asset, -amount, frame
+        )
+    leg.returned, leg.code = amount, code
+    leg.evidence.append(frame)
+    book(state, "return", leg.payment_id, frame, _returned_lines(state, leg, was, amount))
+    leg.outstanding += amount if leg.kind == "out" else -amount
+    memorise(state, leg, -leg.contingent, frame)
+    expose(state, leg, -leg.exposed)
+    if has(state, leg.payment_id, "late", "third_party_failed"):
+        close_item(state, leg.payment_id, f"returned: {code}", frame)
+    _touch(state, leg)
+    return effects
+
+
+def _returned_lines(state: State, leg: Leg, was: str, amount: int) -> tuple[tuple[str, int], ...]:
+    transit = ledger.transit(leg)
+    if leg.kind == "out":
+        return ((transit, amount), (ledger.customer(leg.customer, leg.asset), -amount))
+    if was != "settled":
+        return ((transit, -amount), (ledger.unsettled(leg.customer, leg.asset), amount))
+    return ((transit, -amount), (f"receivable/{leg.customer}/{leg.asset}", amount))
+
+
+def undo_return(state: State, leg: Leg, frame: int) -> list[Effect]:
+    """The return was not in order: the payment stands."""
+    if not leg.returned or not leg.settled_at or not move(leg, "settled"):
+        count(state, "dishonoured_nothing")
+        return []
+    lines = _negated(_returned_lines(state, leg, "settled", leg.returned))
+    book(state, "return_undone", leg.payment_id, frame, lines)
+    leg.outstanding -= leg.returned if leg.kind == "out" else -leg.returned
+    leg.returned = 0
+    leg.evidence.append(frame)
+    close_item(state, leg.payment_id, "the return was dishonoured", frame)
+    _touch(state, leg)
+    return []
+
+
+def on_change(state: State, event: ChangeNotified) -> list[Effect]:
+    """Details to be corrected before the next payment to the same beneficiary."""
+    text = f"{event.payment_id}: {event.code}: the beneficiary is to be {event.corrected}"
+    return [RaiseAlert(severity="notice", subject=event.account, text=text)]
+
+
+def on_recall_answered(state: State, event: RecallAnswered) -> list[Effect]:
+    count(state, f"recalls_{'accepted' if event.accepted else 'declined'}/{event.account}")
+    return []
+
+
+# --- chasing -------------------------------------------------------------------------------------
+
+
+def on_alarm(state: State, payment_id: str, now: int) -> list[Effect]:
+    """It is time to look at a payment again."""
+    leg = state.settlement.legs[payment_id]
+    if leg.status == "settled":
+        if leg.contingent and now >= leg.revocable_until:
+            on_irrevocable(state, leg)
+        return []
+    if leg.status not in MOVING:
+        return []
+    return [*_chase(state, leg, now), _arm(state, leg, now)]
+
+
+def _chase(state: State, leg: Leg, now: int) -> list[Effect]:
+    """Ask what became of it; say so when it is late."""
+    scheme = state.settlement.schemes[leg.scheme]
+    if scheme.settled_by == "silence" and leg.heard_at and now >= leg.silent_until:
+        return request_backfill(state, state.accounts[leg.account], now)
+    effects: list[Effect] = []
+    if not leg.heard_at and now >= leg.sent_at + scheme.answer_ns_max and move(leg, "unknown"):
+        count(state, f"unknown/{leg.scheme}")
+    late = scheme.settled_by == "message" and now >= leg.due_at
+    if late or leg.status == "unknown":
+        leg.queries += 1
+        effects.append(query(leg))
+    if late or leg.queries >= scheme.queries_max:
+        effects += _late(state, leg)
+    return effects
+
+
+def _late(state: State, leg: Leg) -> list[Effect]:
+    return open_item(
+        state, "late", leg.payment_id, leg.account, leg.asset, leg.outstanding or _signed(leg), 0
+    )
+
+
+def on_missing(state: State, event: PaymentMissing) -> list[Effect]:
+    """They have no such payment: it never arrived, and may go again, under its own id."""
+    leg = _leg(state, event.account, event.payment_id)
+    if leg is None or leg.status not in MOVING:
+        return []
+    scheme = state.settlement.schemes[leg.scheme]
+    if leg.heard_at or event.asked_at < leg.sent_at + scheme.answer_ns_max:
+        # Told of it before, or asked before it could have arrived: only time will tell.
+        count(state, f"payments_missing/{leg.account}")
+        return [_arm(state, leg, event.received_at)]
+    times = schedule.times(state, scheme, event.received_at)
+    if times is not None:
+        _set_times(leg, times)
+    leg.sent_at = event.received_at
+    count(state, f"payments_sent_again/{leg.account}")
+    return [instruction(leg), _arm(state, leg, event.received_at)]
+
+
+def on_backfilled(state: State, account: Account) -> list[Effect]:
+    """The account's record was read to its end: what silence settles, and is silent, is settled."""
+    effects: list[Effect] = []
+    settlement = state.settlement
+    for payment_id in list(settlement.open_legs):
+        leg = settlement.legs[payment_id]
+        if leg.account != account.name or leg.status not in MOVING or not leg.heard_at:
+            continue
+        silent = settlement.schemes[leg.scheme].settled_by == "silence"
+        # Only what was asked for after the deadline can show that nothing came until then.
+        if silent and account.backfill.started_at > leg.silent_until:
+            effects += settle(state, leg, 0, state.now)
+    return effects
+
+
+def after_restart(state: State, leg: Leg) -> list[Effect]:
+    """Whether an instruction left before the crash is unknown: it is asked for, never repeated."""
+    if leg.heard_at:
+        return []
+    if move(leg, "unknown"):
+        count(state, f"unknown/{leg.scheme}")
+    return [query(leg)]
+
+
+def _arm(state: State, leg: Leg, now: int) -> Effect:
+    scheme = state.settlement.schemes[leg.scheme]
+    return arm(state, f"leg/{leg.payment_id}", _next_look(leg, scheme, now))
+
+
+def _next_look(leg: Leg, scheme: SchemePublished, now: int) -> int:
+    if leg.status == "settled":
+        return leg.revocable_until
+    if leg.status == "unknown":
+        return now + scheme.query_every_ns
+    if not leg.heard_at:
+        return max(leg.sent_at + scheme.answer_ns_max, now + 1)
+    due = leg.silent_until if scheme.settled_by == "silence" else leg.due_at
+    return due + 1 if due >= now else now + scheme.query_every_ns
+
+
+# --- finding -------------------------------------------------------------------------------------
+
+
+def _leg(state: State, account: str, payment_id: str) -> Leg | None:
+    leg = state.settlement.legs.get(payment_id)
+    return leg if leg is not None and leg.account == account else None
+
+
+def find(state: State, account: str, references: tuple[str, ...]) -> Leg | None:
+    """The one payment that these references name; None where they name none, or several."""
+    for reference in references:
+        leg = _leg(state, account, reference)
+        if leg is not None:
+            return leg
+    for reference in references:
+        members = state.settlement.batches.get(f"{account} {reference}", ())
+        if len(members) == 1:
+            return state.settlement.legs[members[0]]
+    return None
+
+
+def _touch(state: State, leg: Leg) -> None:
+    state.settlement.touched.append(leg.transfer_id)

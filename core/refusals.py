@@ -1,0 +1,102 @@
+"""Why a transfer is refused: every rule once, in the order in which they are asked.
+
+A refusal has a code, which is counted and shown, and a reason that says what was found and what
+would do. Nothing is posted for a refused transfer, and the refusal is remembered with its id.
+"""
+
+from collections.abc import Callable
+
+from core import schedule
+from core.beneficiaries import fault
+from core.rail_events import LegWanted, TransferRequested
+from core.state import State
+
+Found = tuple[str, str]
+
+
+def refusal(state: State, event: TransferRequested) -> Found | None:
+    """The first rule that the request breaks, or None."""
+    if event.customer not in state.settlement.customers:
+        return "UNKNOWN_CUSTOMER", f"no balances are kept for {event.customer!r}"
+    if not event.legs:
+        return "NO_LEGS", "a transfer needs at least one leg"
+    for number, leg in enumerate(event.legs):
+        for code, rule in RULES:
+            found = rule(state, leg)
+            if found:
+                return code, f"leg {number}: {found}"
+    return None
+
+
+def _bad_amount(state: State, leg: LegWanted) -> str:
+    return "" if leg.amount > 0 else f"amount is {leg.amount}; a positive one would do"
+
+
+def _unknown_asset(state: State, leg: LegWanted) -> str:
+    for asset in (leg.asset, leg.buys) if leg.kind == "exchange" else (leg.asset,):
+        if asset not in state.decimals:
+            return f"asset {asset!r} is not kept here; {', '.join(sorted(state.decimals))} are"
+    return ""
+
+
+def _bad_exchange(state: State, leg: LegWanted) -> str:
+    if leg.kind != "exchange":
+        return ""
+    if leg.buys_amount <= 0 or leg.buys == leg.asset:
+        return (
+            f"it buys {leg.buys_amount} {leg.buys!r}; a positive amount of another asset would do"
+        )
+    return "" if leg.expires_at > state.now else "its rate has expired"
+
+
+def _unknown_scheme(state: State, leg: LegWanted) -> str:
+    if leg.kind == "exchange" or leg.scheme in state.settlement.schemes:
+        return ""
+    known = ", ".join(sorted(state.settlement.schemes))
+    return f"no scheme {leg.scheme!r}; there are {known}"
+
+
+def _wrong_scheme(state: State, leg: LegWanted) -> str:
+    scheme = state.settlement.schemes.get(leg.scheme)
+    if leg.kind == "exchange" or scheme is None:
+        return ""
+    if scheme.asset != leg.asset:
+        return f"{leg.scheme} moves {scheme.asset}, not {leg.asset}"
+    return "" if scheme.kind == leg.kind else f"{leg.scheme} moves value {scheme.kind} only"
+
+
+def _over_maximum(state: State, leg: LegWanted) -> str:
+    scheme = state.settlement.schemes.get(leg.scheme)
+    if leg.kind == "exchange" or scheme is None or not scheme.amount_max:
+        return ""
+    if leg.amount <= scheme.amount_max:
+        return ""
+    return f"{leg.amount} is more than {leg.scheme} takes; at most {scheme.amount_max} would do"
+
+
+def _bad_beneficiary(state: State, leg: LegWanted) -> str:
+    scheme = state.settlement.schemes.get(leg.scheme)
+    if leg.kind == "exchange" or scheme is None:
+        return ""
+    return fault(scheme.beneficiaries, leg.beneficiary)
+
+
+def _no_calendar(state: State, leg: LegWanted) -> str:
+    scheme = state.settlement.schemes.get(leg.scheme)
+    if leg.kind == "exchange" or scheme is None:
+        return ""
+    if schedule.times(state, scheme, state.now) is not None:
+        return ""
+    return f"no calendar says when {leg.scheme} settles"
+
+
+RULES: tuple[tuple[str, Callable[[State, LegWanted], str]], ...] = (
+    ("BAD_AMOUNT", _bad_amount),
+    ("UNKNOWN_ASSET", _unknown_asset),
+    ("BAD_EXCHANGE", _bad_exchange),
+    ("UNKNOWN_SCHEME", _unknown_scheme),
+    ("WRONG_SCHEME", _wrong_scheme),
+    ("OVER_SCHEME_MAX", _over_maximum),
+    ("BAD_BENEFICIARY", _bad_beneficiary),
+    ("NO_CALENDAR", _no_calendar),
+)

@@ -1,0 +1,197 @@
+"""Settlement's part of the spine: one fact of a rail in, effects out.
+
+The three ledgers of a transfer are kept in one double-entry book (`core.ledger`); what a payment
+goes through stands in `core.payments` and `core.chain`, what a transfer does in `core.transfers`,
+and what counterparties book in `core.lines`. Whatever moved a leg in a step, its transfer is
+followed before the step ends.
+"""
+
+from typing import assert_never
+
+from core import chain, lines, payments, transfers
+from core.effects import Effect
+from core.identity import opened_key
+from core.ledger import book, customer, nostro
+from core.leg_moves import MOVING
+from core.rail_effects import AnswerRecall
+from core.rail_events import (
+    AddressAssigned,
+    BalanceOpened,
+    BlockReported,
+    CalendarPublished,
+    ChangeNotified,
+    CustomerOpened,
+    DepositSeen,
+    HeadReported,
+    LimitSet,
+    LineBooked,
+    NonceReported,
+    NostroStated,
+    PaymentMissing,
+    PaymentReported,
+    RailEvent,
+    RecallAnswered,
+    RecallReported,
+    ReturnReported,
+    SchemePublished,
+    SigningRefused,
+    SuspenseResolved,
+    TransactionRejected,
+    TransactionReported,
+    TransactionSigned,
+    TransferCancelled,
+    TransferReleased,
+    TransferRequested,
+    TransferScreened,
+)
+from core.reconcile import on_posted
+from core.settlement_state import Limit
+from core.state import Account, State, count
+
+
+def step(state: State, event: RailEvent) -> list[Effect]:
+    """Take in one event of settlement."""
+    effects = _take(state, event)
+    return effects + transfers.follow(state)
+
+
+def _take(state: State, event: RailEvent) -> list[Effect]:
+    settlement = state.settlement
+    match event:
+        case LineBooked():
+            effects = lines.on_line(state, state.accounts[event.account], event)
+            on_posted(state, "transfer", event.frame, event.received_at)
+            return effects
+        case PaymentReported():
+            return payments.on_reported(state, event)
+        case TransactionReported():
+            return chain.on_transaction(state, event)
+        case HeadReported():
+            return chain.on_head(state, state.accounts[event.account], event)
+        case BlockReported():
+            return chain.on_block(state, state.accounts[event.account], event)
+        case PaymentMissing():
+            return payments.on_missing(state, event)
+        case TransferRequested():
+            return transfers.on_requested(state, event)
+        case TransferReleased():
+            return transfers.on_released(state, event)
+        case TransferScreened():
+            return transfers.on_screened(state, event)
+        case TransferCancelled():
+            return transfers.on_cancelled(state, event)
+        case ReturnReported():
+            return payments.on_return_reported(state, state.accounts[event.account], event)
+        case NostroStated():
+            return lines.on_stated(state, state.accounts[event.account], event)
+        case TransactionSigned():
+            return chain.on_signed(state, event)
+        case SigningRefused():
+            return chain.on_refused(state, event)
+        case TransactionRejected():
+            return chain.on_rejected(state, event)
+        case NonceReported():
+            return chain.on_nonce(state, event)
+        case DepositSeen():
+            return chain.on_deposit(state, event)
+        case ChangeNotified():
+            return payments.on_change(state, event)
+        case RecallReported():
+            return _on_recalled(state, event)
+        case RecallAnswered():
+            return payments.on_recall_answered(state, event)
+        case SuspenseResolved():
+            return lines.on_resolved(state, event)
+        case CalendarPublished():
+            settlement.calendars[event.calendar] = event
+            return []
+        case SchemePublished():
+            settlement.schemes[event.scheme] = event
+            return []
+        case LimitSet():
+            _set_limit(state, event)
+            return []
+        case CustomerOpened():
+            settlement.customers[event.customer] = None
+            return []
+        case AddressAssigned():
+            settlement.addresses[f"{event.account} {event.address}"] = event.customer
+            return []
+        case BalanceOpened():
+            _open_balance(state, event)
+            return []
+        case _:
+            assert_never(event)
+
+
+def _set_limit(state: State, event: LimitSet) -> None:
+    subject = "" if event.scope in ("asset", "release") else event.subject
+    state.settlement.limits[f"{event.scope}/{subject}/{event.asset}"] = Limit(
+        event.limit, event.scope, subject, event.asset, event.amount
+    )
+
+
+def _open_balance(state: State, event: BalanceOpened) -> None:
+    """Once, however often a deployment says what it began with."""
+    account = state.accounts[event.account]
+    key = opened_key(event.asset, event.customer)
+    if key in account.seen:
+        return
+    account.seen[key] = str(event.amount)
+    theirs = customer(event.customer, event.asset) if event.customer else f"equity/{event.asset}"
+    lines_ = ((nostro(event.account, event.asset), event.amount), (theirs, -event.amount))
+    book(state, "opening", event.account, event.frame, lines_, event.occurred_at)
+
+
+def _on_recalled(state: State, event: RecallReported) -> list[Effect]:
+    """What is a customer's is not given back without the customer: we say so."""
+    recalls = state.settlement.recalls
+    key = f"{event.account} {event.recall_id}"
+    if key in recalls:
+        return []
+    recalls[key] = event.code
+    count(state, f"recalls_received/{event.account}")
+    return [
+        AnswerRecall(
+            account=event.account,
+            recall_id=event.recall_id,
+            code="CUST",
+            answered_at=event.received_at,
+        )
+    ]
+
+
+# --- what time, a read to the end and a restart bring --------------------------------------------
+
+
+def on_alarm(state: State, payment_id: str, now: int) -> list[Effect]:
+    """It is time to look at a payment."""
+    leg = state.settlement.legs[payment_id]
+    if leg.status in MOVING and state.accounts[leg.account].chain:
+        effects = chain.on_alarm(state, leg, now)
+    else:
+        effects = payments.on_alarm(state, payment_id, now)
+    return effects + transfers.follow(state)
+
+
+def on_backfilled(state: State, account: Account) -> list[Effect]:
+    """An account's own record was read to its end."""
+    if account.chain:
+        chain.forget_vanished(state, account)
+        return []
+    return payments.on_backfilled(state, account) + transfers.follow(state)
+
+
+def after_restart(state: State, now: int) -> list[Effect]:
+    """Ask for every payment that may or may not have left."""
+    state.settlement.payments_made = 0
+    effects: list[Effect] = []
+    for payment_id in list(state.settlement.open_legs):
+        leg = state.settlement.legs[payment_id]
+        if leg.status not in MOVING:
+            continue
+        if state.accounts[leg.account].chain:
+            effects += chain.after_restart(state, leg, now)
+        else:
+            effects += payments.after_restart(state, leg)
+    return effects + transfers.follow(state)

@@ -1,0 +1,276 @@
+"""What the core remembers of settlement: transfers, their legs, the ledger, limits, open items.
+
+The *ledger* is one double-entry book. An account of it is a name that ends in its asset:
+
+    nostro/bank_us/ops/USD       what our account there holds, by lines that were told
+    customer/alice/USD           what we owe a customer (a credit, so negative)
+    unsettled/alice/USD          what a customer pulled in, and that is not settled yet
+    transit/fedwire/USD          the clearing account of a scheme: sent, and not yet on the nostro
+    suspense/bank_us/ops/USD     lines of which nobody knows what they are
+    receivable/alice/USD         what came back after a customer had it
+    fees/fedwire/USD, income/bank_us/ops/USD, exchange/USD, equity/USD, loss/USD
+
+and, as memoranda that balance among themselves: `held/…` against `intended/…` (the ledger of
+intent), `contingent/…` against `revocable/…` (settled, and still returnable).
+
+This module is never compiled.
+"""
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+from core.rail_events import (
+    CalendarPublished,
+    LegKind,
+    LimitScope,
+    SchemePublished,
+)
+
+LegStatus = Literal[
+    "requested",
+    "refused",
+    "validated",
+    "in_flight",
+    "unknown",
+    "settled",
+    "returned",
+    "failed",
+    "cancelled",
+]
+ItemCause = Literal[
+    "late",
+    "amount",
+    "duplicate",
+    "unattributed",
+    "unknown_debit",
+    "after_the_end",
+    "third_party_failed",
+    "illegal_return",
+    "unmatched_return",
+    "statement_gap",
+    "statement_untied",
+    "conflict",
+    "nonce_taken",
+    "sources_disagree",
+]
+
+
+class LedgerEntry(Struct, frozen=True, gc=False):
+    """One balanced entry of the ledger: why, on whose evidence, and its lines."""
+
+    purpose: str
+    subject: str
+    frame: int
+    lines: tuple[tuple[str, int], ...]
+
+
+class Attempt(Struct, gc=False):
+    """One signed transaction of a payment, and what nodes last said of it."""
+
+    number: int
+    tx_hash: str
+    raw: str
+    fee_max: int
+    tip_max: int
+    sent_at: int
+    block_number: int = 0
+    block_hash: str = ""
+    succeeded: bool = False
+
+
+class Leg(Struct, gc=False):
+    """One leg of a transfer. `payment_id` is ours, for ever.
+
+    `outstanding` is what the nostro has still to show of it, signed as a line would be; the sum of
+    these over all legs of a scheme is the balance of its clearing account. `exposed` is how much of
+    it counts against limits. Times are 0 while they are not known.
+    """
+
+    payment_id: str
+    transfer_id: str
+    number: int
+    customer: str
+    kind: LegKind
+    scheme: str
+    account: str
+    asset: str
+    amount: int
+    beneficiary: str
+    beneficiary_name: str
+    memo: str
+    waits_for: Literal["settled", "irrevocable"]
+    status: LegStatus = "requested"
+    buys: str = ""
+    buys_amount: int = 0
+    expires_at: int = 0
+    undo_scheme: str = ""
+    undo_of: str = ""
+    undone: bool = False
+    held: int = 0
+    exposed: int = 0
+    outstanding: int = 0
+    returned: int = 0
+    fee: int = 0
+    sent_at: int = 0
+    heard_at: int = 0
+    settles_at: int = 0
+    due_at: int = 0
+    silent_until: int = 0
+    settled_at: int = 0
+    revocable_until: int = 0
+    contingent: int = 0
+    queries: int = 0
+    reference: str = ""
+    code: str = ""
+    reason: str = ""
+    evidence: list[int] = field(default_factory=list)
+    nonce: int = -1
+    spends: tuple[str, ...] = ()
+    attempts: list[Attempt] = field(default_factory=list)
+
+
+class Transfer(Struct, gc=False):
+    """What a customer asked for. `content` tells an echo from another body under the same id."""
+
+    transfer_id: str
+    customer: str
+    content: str
+    requested_at: int
+    requested_by: str
+    legs: list[str] = field(default_factory=list)
+    refusal: str = ""
+    reason: str = ""
+    needs_release: bool = False
+    approver: str = ""
+    screened: Literal["", "clear", "hit"] = ""
+    told: str = ""
+    cancelled_by: str = ""
+
+
+class Limit(Struct, frozen=True, gc=False):
+    """A bound on what is in flight or contingent."""
+
+    limit: str
+    scope: LimitScope
+    subject: str
+    asset: str
+    amount: int
+
+
+class Item(Struct, gc=False):
+    """An open break of settlement: what it is about, its signed size, why, and what would help."""
+
+    subject: str
+    account: str
+    asset: str
+    size: int
+    cause: ItemCause
+    opened_at: int
+    number: int
+    owner: str
+    proposal: str
+    evidence: list[int] = field(default_factory=list)
+
+
+class ClosedItem(Struct, frozen=True, gc=False):
+    """A break of settlement that is over, and why."""
+
+    subject: str
+    account: str
+    asset: str
+    size: int
+    cause: ItemCause
+    opened_at: int
+    closed_at: int
+    number: int
+    resolution: str
+    evidence: tuple[int, ...]
+
+
+class Suspended(Struct, frozen=True, gc=False):
+    """A line whose amount lies in suspense."""
+
+    account: str
+    line_id: str
+    asset: str
+    amount: int
+    at: int
+    references: tuple[str, ...]
+    counterparty: str
+    frame: int
+
+
+class Deposit(Struct, frozen=True, gc=False):
+    """Value for a customer that was seen in a block which is not final."""
+
+    account: str
+    asset: str
+    amount: int
+    customer: str
+    block_number: int
+    block_hash: str
+    seen_at: int
+
+
+class Head(Struct, frozen=True, gc=False):
+    """What a node last said of its chain."""
+
+    number: int
+    block_hash: str
+    finalized: int
+    finalized_hash: str
+    base_fee: int
+    at: int
+
+
+class Chain(Struct, gc=False):
+    """What we know of a chain through its nodes; `agreed` is final by all of them, `read` was so
+    before."""
+
+    account: str
+    next_nonce: int = 0
+    agreed: int = 0
+    agreed_hash: str = ""
+    agreed_at: int = 0
+    read: int = 0
+    read_hash: str = ""
+    asked_block: int = 0
+    asked_hash: str = ""
+    heads: dict[str, Head] = field(default_factory=dict)
+    disagreed_at: int = 0
+
+
+class StatementChain(Struct, gc=False):
+    """The last closed statement of one asset: the next must open where it closed."""
+
+    sequence: int
+    closing: int
+    to_at: int
+
+
+class Settlement(Struct, gc=False):
+    """The whole of settlement."""
+
+    calendars: dict[str, CalendarPublished] = field(default_factory=dict)
+    schemes: dict[str, SchemePublished] = field(default_factory=dict)
+    limits: dict[str, Limit] = field(default_factory=dict)
+    customers: dict[str, None] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
+    transfers: dict[str, Transfer] = field(default_factory=dict)
+    legs: dict[str, Leg] = field(default_factory=dict)
+    open_legs: dict[str, None] = field(default_factory=dict)
+    named: dict[str, str] = field(default_factory=dict)
+    batches: dict[str, list[str]] = field(default_factory=dict)
+    touched: list[str] = field(default_factory=list)
+    ledger: dict[str, int] = field(default_factory=dict)
+    exposure: dict[str, int] = field(default_factory=dict)
+    suspense: dict[str, Suspended] = field(default_factory=dict)
+    resolutions: dict[str, str] = field(default_factory=dict)
+    items: dict[str, Item] = field(default_factory=dict)
+    closed: list[ClosedItem] = field(default_factory=list)
+    deposits: dict[str, Deposit] = field(default_factory=dict)
+    recalls: dict[str, str] = field(default_factory=dict)
+    chains: dict[str, Chain] = field(default_factory=dict)
+    statements: dict[str, StatementChain] = field(default_factory=dict)
+    payments_made: int = 0

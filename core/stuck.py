@@ -1,0 +1,122 @@
+"""What is stuck: which payment, at which stage, since when, waiting for which evidence, until when,
+whom it keeps waiting, and what is safe to do.
+
+Made from the state alone, so that operations see what the books decide by, and nothing else.
+"""
+
+from typing import NamedTuple
+
+from core import chain
+from core.leg_moves import MOVING
+from core.settlement_state import Leg, Transfer
+from core.state import State
+
+
+class Stuck(NamedTuple):
+    """One payment that is not over. Times are nanoseconds UTC, 0 where nothing says when."""
+
+    transfer_id: str
+    payment_id: str
+    customer: str
+    scheme: str
+    account: str
+    asset: str
+    amount: int
+    stage: str
+    since: int
+    waiting_for: str
+    expected_by: int
+    late: bool
+    blocks: tuple[str, ...]
+    safe: str
+
+
+def stuck(state: State) -> list[Stuck]:
+    """Everything under way, the longest waiting first; what is late stands before what is not."""
+    settlement = state.settlement
+    rows = [_row(state, settlement.legs[name]) for name in settlement.open_legs]
+    found = [row for row in rows if row.waiting_for]
+    return sorted(found, key=lambda row: (not row.late, row.since, row.payment_id))
+
+
+def _row(state: State, leg: Leg) -> Stuck:
+    transfer = state.settlement.transfers[leg.transfer_id]
+    waiting_for, expected_by, safe = _waits(state, transfer, leg)
+    return Stuck(
+        transfer_id=leg.transfer_id,
+        payment_id=leg.payment_id,
+        customer=leg.customer,
+        scheme=leg.scheme or "exchange",
+        account=leg.account,
+        asset=leg.asset,
+        amount=leg.amount,
+        stage=leg.status,
+        since=leg.sent_at or transfer.requested_at,
+        waiting_for=waiting_for,
+        expected_by=expected_by,
+        late=bool(expected_by) and state.now > expected_by,
+        blocks=_blocks(state, transfer, leg),
+        safe=safe,
+    )
+
+
+def _waits(state: State, transfer: Transfer, leg: Leg) -> tuple[str, int, str]:
+    """For which evidence, until when, and what may be done meanwhile."""
+    if leg.status == "validated":
+        return _before_sending(state, transfer, leg)
+    if leg.status in MOVING:
+        if state.accounts[leg.account].chain:
+            return _on_chain(state, leg)
+        return _at_counterparty(state, leg)
+    if leg.outstanding:
+        what = "the line that gives it back" if leg.status != "settled" else "its line"
+        return f"{what} on {leg.account}", leg.due_at, "nothing to do: its money is accounted for"
+    return "", 0, ""
+
+
+def _before_sending(state: State, transfer: Transfer, leg: Leg) -> tuple[str, int, str]:
+    if transfer.needs_release and not transfer.approver:
+        return "a second person's release", 0, "cancel it, or release it"
+    if transfer.needs_release and transfer.screened != "clear":
+        return "sanctions screening", 0, "cancel it"
+    before = state.settlement.legs[transfer.legs[leg.number - 1]]
+    if before.status == "settled":
+        return f"leg {before.number} to be irrevocable", before.revocable_until, "cancel it"
+    return f"leg {before.number} to settle", before.due_at, "wait: an earlier leg is on its way"
+
+
+def _at_counterparty(state: State, leg: Leg) -> tuple[str, int, str]:
+    scheme = state.settlement.schemes[leg.scheme]
+    if leg.status == "unknown":
+        answer = "an answer to a status query"
+        return answer, leg.sent_at + scheme.answer_ns_max, "ask; neither send again nor refund"
+    if not leg.heard_at:
+        return "an acknowledgement", leg.sent_at + scheme.answer_ns_max, "wait"
+    if scheme.settled_by == "silence":
+        return "no return until its deadline", leg.silent_until, "wait; a recall may be asked for"
+    return "the message that it is settled", leg.due_at, "ask; a recall may be asked for"
+
+
+def _on_chain(state: State, leg: Leg) -> tuple[str, int, str]:
+    if not leg.attempts:
+        return "a signature", leg.sent_at, "nothing was sent: it may still be cancelled"
+    in_the_way = chain.blockers(state, leg)
+    if in_the_way:
+        first = in_the_way[0]
+        text = f"nonce {first.nonce} ({first.payment_id}) to be mined"
+        return text, leg.due_at, f"pay more for {first.payment_id}; this one is only queued"
+    if any(attempt.block_hash for attempt in leg.attempts):
+        return "its block to be final", leg.due_at, "wait; never send it under another nonce"
+    return "a block", leg.due_at, "pay more under the same nonce; no refund before one is final"
+
+
+def _blocks(state: State, transfer: Transfer, leg: Leg) -> tuple[str, ...]:
+    """The payments that cannot go on before this one does."""
+    legs = state.settlement.legs
+    found = [name for name in transfer.legs if legs[name].number > leg.number]
+    if leg.nonce >= 0 and leg.status in MOVING and not chain.blockers(state, leg):
+        for name in state.settlement.open_legs:
+            other = legs[name]
+            if other.account == leg.account and other.nonce > leg.nonce >= 0:
+                found.append(name)
+    return tuple(dict.fromkeys(found))

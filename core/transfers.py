@@ -1,0 +1,413 @@
+"""Transfers: from a customer's request through its legs to what the customer is told.
+
+    requested -> refused | held -> (released) -> leg after leg -> completed | failed | returned
+
+Rule 1. One id, one body: told again it is an echo, told with another body it is an error.
+Rule 2. A request passes every check before anything is posted; all its legs count against limits
+from then on, so that no later leg can fail for a limit.
+Rule 3. A leg starts when the one before it has what it waits for. Once a leg was sent there is only
+forward; before that, a failure cancels what is not sent and undoes what can be undone.
+"""
+
+from hashlib import sha256
+
+import msgspec
+
+from core import chain, ids, ledger, payments
+from core.effects import Effect, RaiseAlert
+from core.exposure import expose, over, release_bound
+from core.ledger import book, hold
+from core.leg_moves import move
+from core.rail_effects import ScreenTransfer, TellCustomer
+from core.rail_events import (
+    LegWanted,
+    TransferCancelled,
+    TransferReleased,
+    TransferRequested,
+    TransferScreened,
+)
+from core.refusals import refusal
+from core.settlement_state import Leg, Transfer
+from core.state import State, count
+
+Told = tuple[str, int]
+
+
+# --- a request comes in --------------------------------------------------------------------------
+
+
+def on_requested(state: State, event: TransferRequested) -> list[Effect]:
+    """Check everything, then hold and begin; or refuse, with the reason."""
+    settlement = state.settlement
+    content = _content(event)
+    known = settlement.transfers.get(event.transfer_id)
+    if known is not None:
+        return _again(state, known, content)
+    transfer = Transfer(
+        transfer_id=event.transfer_id,
+        customer=event.customer,
+        content=content,
+        requested_at=event.received_at,
+        requested_by=event.requested_by,
+    )
+    settlement.transfers[event.transfer_id] = transfer
+    found = refusal(state, event)
+    legs = [] if found else [_leg(state, event, n, each) for n, each in enumerate(event.legs)]
+    if not found:
+        found = _unfunded(state, event) or _over_limit(state, legs)
+    if found:
+        state.settlement.payments_made -= len(legs)
+        return _refuse(state, transfer, *found)
+    for leg in legs:
+        settlement.legs[leg.payment_id] = leg
+        settlement.open_legs[leg.payment_id] = None
+        transfer.legs.append(leg.payment_id)
+        leg.status = "validated"
+        if leg.kind != "exchange":
+            expose(state, leg, leg.amount)
+    _hold_what_is_there(state, legs)
+    count(state, "transfers_validated")
+    settlement.touched.append(transfer.transfer_id)
+    return _ask_release(state, transfer, legs)
+
+
+def _content(event: TransferRequested) -> str:
+    body = msgspec.json.encode((event.customer, event.legs))
+    return sha256(body).hexdigest()[:32]
+
+
+def _again(state: State, known: Transfer, content: str) -> list[Effect]:
+    if known.content == content:
+        count(state, "transfers_echo")
+        return [] if not known.refusal else [_refused(known)]
+    count(state, "refused/ID_REUSED")
+    text = f"transfer {known.transfer_id} was asked for before with another body: not taken"
+    return [RaiseAlert(severity="warning", subject=known.customer, text=text)]
+
+
+def _refuse(state: State, transfer: Transfer, code: str, reason: str) -> list[Effect]:
+    transfer.refusal, transfer.reason = code, reason
+    count(state, f"refused/{code}")
+    return [_refused(transfer)]
+
+
+def _refused(transfer: Transfer) -> TellCustomer:
+    transfer.told = "refused"
+    return TellCustomer(
+        customer=transfer.customer,
+        transfer_id=transfer.transfer_id,
+        status="refused",
+        reason=f"{transfer.refusal}: {transfer.reason}",
+    )
+
+
+def _leg(state: State, event: TransferRequested, number: int, wanted: LegWanted) -> Leg:
+    settlement = state.settlement
+    settlement.payments_made += 1
+    scheme = settlement.schemes.get(wanted.scheme)
+    return Leg(
+        payment_id=ids.payment_id(state.node, state.epoch, settlement.payments_made),
+        transfer_id=event.transfer_id,
+        number=number,
+        customer=event.customer,
+        kind=wanted.kind,
+        scheme=wanted.scheme,
+        account=scheme.account if scheme is not None else "",
+        asset=wanted.asset,
+        amount=wanted.amount,
+        beneficiary=wanted.beneficiary,
+        beneficiary_name=wanted.beneficiary_name,
+        memo=wanted.memo,
+        waits_for=wanted.waits_for,
+        buys=wanted.buys,
+        buys_amount=wanted.buys_amount,
+        expires_at=wanted.expires_at,
+        undo_scheme=wanted.undo_scheme,
+    )
+
+
+def _unfunded(state: State, event: TransferRequested) -> tuple[str, str] | None:
+    """Each asset must suffice at each leg, counting what earlier legs bring."""
+    have: dict[str, int] = {}
+    for leg in event.legs:
+        there = have.setdefault(leg.asset, ledger.available(state, event.customer, leg.asset))
+        if leg.kind == "in":
+            have[leg.asset] = there + leg.amount
+            continue
+        if leg.amount > there:
+            return "NO_FUNDS", f"{there} {leg.asset} available, {leg.amount} wanted"
+        have[leg.asset] = there - leg.amount
+        if leg.kind == "exchange":
+            bought = have.setdefault(leg.buys, ledger.available(state, event.customer, leg.buys))
+            have[leg.buys] = bought + leg.buys_amount
+    return None
+
+
+def _over_limit(state: State, legs: list[Leg]) -> tuple[str, str] | None:
+    found = over(state, legs)
+    if found is None:
+        return None
+    limit, headroom = found
+    return "OVER_LIMIT", f"{limit.limit}: at most {headroom} {limit.asset} would pass"
+
+
+def _hold_what_is_there(state: State, legs: list[Leg]) -> None:
+    """Hold what no earlier leg brings; the rest is held when it has come."""
+    brought: dict[str, int] = {}
+    for leg in legs:
+        if leg.kind == "in":
+            brought[leg.asset] = brought.get(leg.asset, 0) + leg.amount
+            continue
+        used = min(leg.amount, brought.get(leg.asset, 0))
+        brought[leg.asset] = brought.get(leg.asset, 0) - used
+        hold(state, leg, leg.amount - used)
+        if leg.kind == "exchange":
+            brought[leg.buys] = brought.get(leg.buys, 0) + leg.buys_amount
+
+
+# --- a second person, screening, a change of mind ------------------------------------------------
+
+
+def _ask_release(state: State, transfer: Transfer, legs: list[Leg]) -> list[Effect]:
+    for leg in legs:
+        bound = release_bound(state, leg.asset)
+        if bound is not None and leg.amount > bound:
+            transfer.needs_release = True
+    if not transfer.needs_release:
+        return []
+    count(state, "releases_wanted")
+    return [
+        ScreenTransfer(
+            transfer_id=transfer.transfer_id,
+            customer=transfer.customer,
+            beneficiaries=tuple(leg.beneficiary for leg in legs if leg.beneficiary),
+        )
+    ]
+
+
+def on_released(state: State, event: TransferReleased) -> list[Effect]:
+    """Two people: who requested a transfer does not release it."""
+    transfer = state.settlement.transfers.get(event.transfer_id)
+    if transfer is None or not transfer.needs_release or transfer.approver:
+        return []
+    if not event.approver or event.approver in (transfer.requested_by, transfer.customer):
+        count(state, "refused/SELF_APPROVED")
+        text = f"{transfer.transfer_id}: {event.approver or 'nobody'} may not release it"
+        return [RaiseAlert(severity="warning", subject=transfer.customer, text=text)]
+    transfer.approver = event.approver
+    state.settlement.touched.append(transfer.transfer_id)
+    return []
+
+
+def on_screened(state: State, event: TransferScreened) -> list[Effect]:
+    """A hit ends what has not begun."""
+    transfer = state.settlement.transfers.get(event.transfer_id)
+    if transfer is None or transfer.screened:
+        return []
+    transfer.screened = "clear" if event.clear else "hit"
+    state.settlement.touched.append(transfer.transfer_id)
+    if event.clear or _begun(state, transfer):
+        return []
+    count(state, "refused/SCREENING_HIT")
+    return _cancel_rest(state, transfer, "SCREENING_HIT", event.reference)
+
+
+def on_cancelled(state: State, event: TransferCancelled) -> list[Effect]:
+    """Possible until the first leg is sent."""
+    transfer = state.settlement.transfers.get(event.transfer_id)
+    if transfer is None or transfer.refusal:
+        return []
+    if _begun(state, transfer):
+        count(state, "refused/CANCEL_TOO_LATE")
+        text = f"{transfer.transfer_id} is on its way: it cannot be cancelled any more"
+        return [RaiseAlert(severity="notice", subject=transfer.customer, text=text)]
+    transfer.cancelled_by = event.by
+    return _cancel_rest(state, transfer, "CANCELLED", f"by {event.by}")
+
+
+def _begun(state: State, transfer: Transfer) -> bool:
+    return any(leg.status != "validated" for leg in _legs(state, transfer))
+
+
+def _cancel_rest(state: State, transfer: Transfer, code: str, reason: str) -> list[Effect]:
+    effects: list[Effect] = []
+    for leg in _legs(state, transfer):
+        if leg.status == "validated":
+            effects += payments.end(state, leg, "cancelled", code, reason, 0)
+    return effects
+
+
+# --- leg after leg -------------------------------------------------------------------------------
+
+
+def follow(state: State) -> list[Effect]:
+    """Go on with every transfer that a leg of which changed in this step."""
+    effects: list[Effect] = []
+    settlement = state.settlement
+    while settlement.touched:
+        transfer = settlement.transfers[settlement.touched.pop(0)]
+        effects += _go_on(state, transfer)
+        effects += _tell(state, transfer)
+        for payment_id in transfer.legs:
+            if _is_closed(settlement.legs[payment_id]):
+                settlement.open_legs.pop(payment_id, None)
+    return effects
+
+
+def _is_closed(leg: Leg) -> bool:
+    """Nothing can be expected of it any more in the ordinary course of its rail."""
+    over_ = leg.status in ("failed", "cancelled", "returned", "settled", "refused")
+    return over_ and not (leg.outstanding or leg.held or leg.contingent or leg.exposed)
+
+
+def _go_on(state: State, transfer: Transfer) -> list[Effect]:
+    """Start the next leg if it is its turn; undo, if one before it failed."""
+    legs = _legs(state, transfer)
+    for number, leg in enumerate(legs):
+        if leg.status in ("failed", "returned", "cancelled"):
+            return _give_up(state, transfer, number)
+        if leg.status == "validated":
+            if not _may_go(transfer):
+                return []
+            return _start(state, leg)
+        if leg.status != "settled" or (leg.waits_for == "irrevocable" and leg.contingent):
+            return []
+    return []
+
+
+def _may_go(transfer: Transfer) -> bool:
+    cleared = bool(transfer.approver) and transfer.screened == "clear"
+    return not transfer.needs_release or cleared
+
+
+def _start(state: State, leg: Leg) -> list[Effect]:
+    if leg.kind == "exchange":
+        return _exchange(state, leg)
+    failed = payments.post_sent(state, leg, state.now)
+    if leg.status != "in_flight":
+        return failed
+    if state.accounts[leg.account].chain:
+        return chain.send(state, leg, state.now)
+    return payments.instruct(state, leg, state.now)
+
+
+def _exchange(state: State, leg: Leg) -> list[Effect]:
+    """Two assets change hands at the rate that was agreed, through our exchange position."""
+    if state.now > leg.expires_at:
+        return payments.end(state, leg, "failed", "RATE_EXPIRED", "the rate had expired", 0)
+    short = leg.amount - leg.held - ledger.available(state, leg.customer, leg.asset)
+    if short > 0:
+        return payments.end(state, leg, "failed", "NO_FUNDS", f"{short} {leg.asset} short", 0)
+    hold(state, leg, -leg.held)
+    book(state, "exchange", leg.payment_id, 0, _exchange_lines(leg))
+    move(leg, "settled")
+    leg.sent_at = leg.settled_at = state.now
+    state.settlement.touched.append(leg.transfer_id)
+    return []
+
+
+def _exchange_lines(leg: Leg) -> tuple[tuple[str, int], ...]:
+    return (
+        (ledger.customer(leg.customer, leg.asset), leg.amount),
+        (f"exchange/{leg.asset}", -leg.amount),
+        (f"exchange/{leg.buys}", leg.buys_amount),
+        (ledger.customer(leg.customer, leg.buys), -leg.buys_amount),
+    )
+
+
+def _give_up(state: State, transfer: Transfer, number: int) -> list[Effect]:
+    """Leg `number` failed or came back: cancel what is not sent, undo what can be undone."""
+    legs = _legs(state, transfer)
+    rest = [leg for leg in legs[number + 1 :] if leg.status == "validated" and not leg.undo_of]
+    effects = []
+    for leg in rest:
+        effects += payments.end(state, leg, "cancelled", "EARLIER_LEG", legs[number].code, 0)
+    if legs[number].status == "failed":
+        for leg in legs[:number]:
+            effects += _undo(state, transfer, leg)
+    return effects
+
+
+def _undo(state: State, transfer: Transfer, leg: Leg) -> list[Effect]:
+    """Send back what a leg brought, where its request says how; else it stays with the customer."""
+    settlement = state.settlement
+    scheme = settlement.schemes.get(leg.undo_scheme)
+    if leg.kind != "in" or leg.status != "settled" or leg.undone or scheme is None:
+        return []
+    leg.undone = True
+    wanted = LegWanted(
+        kind="out",
+        asset=leg.asset,
+        amount=leg.amount,
+        scheme=leg.undo_scheme,
+        beneficiary=leg.beneficiary,
+        beneficiary_name=leg.beneficiary_name,
+        memo=leg.memo,
+    )
+    event = TransferRequested(
+        received_at=state.now,
+        transfer_id=transfer.transfer_id,
+        customer=transfer.customer,
+        legs=(wanted,),
+    )
+    back = _leg(state, event, len(transfer.legs), wanted)
+    back.undo_of = leg.payment_id
+    if over(state, [back]) is not None:
+        count(state, "undo_over_limit")
+        text = f"{transfer.transfer_id}: sending back {leg.payment_id} would exceed a limit"
+        return [RaiseAlert(severity="warning", subject=transfer.customer, text=text)]
+    settlement.legs[back.payment_id] = back
+    settlement.open_legs[back.payment_id] = None
+    transfer.legs.append(back.payment_id)
+    back.status = "validated"
+    expose(state, back, back.amount)
+    return _start(state, back)
+
+
+# --- what the customer sees ----------------------------------------------------------------------
+
+
+def _tell(state: State, transfer: Transfer) -> list[Effect]:
+    """Tell the customer, if it is news."""
+    status, until = view(state, transfer)
+    told = f"{status} {until}"
+    if told == transfer.told:
+        return []
+    transfer.told = told
+    count(state, f"told/{status}")
+    return [
+        TellCustomer(
+            customer=transfer.customer,
+            transfer_id=transfer.transfer_id,
+            status=status,  # type: ignore[arg-type]  # of the words that `view` returns
+            returnable_until=until,
+            reason=_reason(state, transfer) if status in ("failed", "returned") else "",
+        )
+    ]
+
+
+def view(state: State, transfer: Transfer) -> Told:
+    """What the customer sees: the status, and until when a completed one may still come back."""
+    legs = [leg for leg in _legs(state, transfer) if not leg.undo_of]
+    if transfer.refusal:
+        return "refused", 0
+    statuses = {leg.status: None for leg in legs}
+    if "returned" in statuses:
+        return "returned", 0
+    if "failed" in statuses:
+        return "failed", 0
+    if "cancelled" in statuses:
+        return "cancelled", 0
+    if any(leg.status != "settled" for leg in legs):
+        return "pending", 0
+    until = max((leg.revocable_until for leg in legs if leg.contingent), default=0)
+    return ("completed_returnable", until) if until else ("completed", 0)
+
+
+def _reason(state: State, transfer: Transfer) -> str:
+    texts = [f"{leg.code} {leg.reason}".strip() for leg in _legs(state, transfer) if leg.code]
+    return "; ".join(dict.fromkeys(texts))
+
+
+def _legs(state: State, transfer: Transfer) -> list[Leg]:
+    return [state.settlement.legs[payment_id] for payment_id in transfer.legs]

@@ -1,0 +1,93 @@
+"""What others pay to us at the simulated bank, and what the bank takes or gives unasked."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from rails.bank import rules, words
+from rails.bank.ledger import Line, Part
+from rails.bank.office import Office
+
+MS = 1_000_000
+# How others pay to an account, by its currency.
+BY = {
+    "USD": ("fedach_credit_next_day", "fedwire"),
+    "EUR": ("sepa_sct", "sct_inst"),
+    "GBP": ("fps",),
+}
+CHARGE = "ACMT/MDOP/CHRG"
+
+
+@dataclass(slots=True, eq=False)
+class Arrivals:
+    """Credits from outside; `recalls` has the answers that we gave to those asked back."""
+
+    office: Office
+    came: int = 0
+    asked_back: dict[str, Line] = field(default_factory=dict)
+    recalls: dict[str, str] = field(default_factory=dict)
+
+    def credit(self, address: str, amount: Decimal, text: str = "") -> int:
+        """Somebody pays to an address of ours; it is booked when their scheme settles it: then."""
+        office = self.office
+        self.came += 1
+        scheme = office.dice.pick(BY[office.head.currency])
+        part = Part(
+            amount,
+            end_to_end_id=f"E2E{self.came:08d}",
+            address=address,
+            text=text,
+            name=f"Payer {self.came % 97}",
+            peer=f"XX{self.came % 89:020d}",
+        )
+        at = rules.settles(rules.RULES[scheme], office.hours, office.world.now, None)
+        office.world.call_at(at, self._arrive, scheme, part)
+        return at
+
+    def _arrive(self, scheme: str, part: Part) -> None:
+        office, family = self.office, rules.RULES[scheme].family.replace("ICDT", "RCDT")
+        family = family.replace("IRCT", "RRCT")
+        fee = office.strikes("fee_deducted")
+        if fee and office.exact(fee) < part.amount:
+            line = self._less(part, family, office.exact(fee))
+        else:
+            line = office.book_payment(part.amount, family, part)
+        if office.strikes("lines_identical") is not None:
+            office.book(part.amount, "payment", family, (part,))
+        if office.strikes("recalled") is not None:
+            at = office.next_morning(office.dice.between(1, 9))
+            office.world.call_at(at, self._ask_back, line)
+
+    def _less(self, part: Part, family: str, fee: Decimal) -> Line:
+        """Booked less what was taken on the way, which the line says."""
+        net = part.amount - fee
+        return self.office.book(net, "payment", family, (part,), charge=fee)
+
+    def _ask_back(self, line: Line) -> None:
+        office = self.office
+        recall_id = office.next_id("K")
+        self.asked_back[recall_id] = line
+        reason = office.dice.pick(("DUPL", "TECH", "FRAD", "CUST"))
+        body = words.camt_056(
+            office.next_id("C"), recall_id, line, reason, office.world.now, office.head.currency
+        )
+        office.notices.tell(body)
+
+    def answered(self, recall_id: str, code: str) -> bool:
+        """Our answer to a recall; False if there is no such recall."""
+        if recall_id not in self.asked_back:
+            return False
+        self.recalls[recall_id] = code
+        return True
+
+    def unreferenced(self, units: int) -> None:
+        """Money comes that says nothing of its purpose, from nobody we know."""
+        office = self.office
+        family = rules.RULES[BY[office.head.currency][0]].family.replace("ICDT", "RCDT")
+        amount = office.exact(max(1, units))
+        office.book(amount, "payment", family, (Part(amount),))
+
+    def charge(self, units: int) -> None:
+        """The bank takes a charge that nobody asked for."""
+        office = self.office
+        amount = -office.exact(max(1, units))
+        office.book(amount, "fee", CHARGE, (Part(amount, text="ACCOUNT CHARGE"),))

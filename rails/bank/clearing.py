@@ -1,0 +1,440 @@
+"""Payments that we instruct, from the bank's door to where their scheme settles them, and back.
+
+A payment that was taken is settled once, at the time that its scheme's rule gives; the world's
+truth is told then, and never by what was said. What an end-to-end id named is taken once, except in
+ACH, where the operator compares files and not their entries.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from rails.bank import flat, rules, words
+from rails.bank.hours import SECOND
+from rails.bank.instructed import Instruction, Malformed, payments
+from rails.bank.ledger import Line, Part
+from rails.bank.office import Office
+from rails.bank.rules import Rule
+from rails.bank.words import Status
+from rails.keeper import Answer
+from sim.payments import Payment
+
+MS = 1_000_000
+HOUR = 3600 * SECOND
+REFUSALS = ("AC01", "AC04", "BE04", "AG01")
+CORRECTED = "0210000218812345678"  # what a notification of change says is right
+
+
+@dataclass(slots=True, eq=False)
+class Order:
+    """One payment as the bank has it. `code` is its status in the words of ISO 20022."""
+
+    told: Instruction
+    rule: Rule
+    taken_at: int
+    payment: Payment
+    code: str = "ACCP"
+    reason: str = ""
+    settles_at: int = 0
+    mute_until: int = 0
+    line: Line | None = None
+    doomed: str = ""
+    drawn: bool = False
+
+    @property
+    def signed(self) -> Decimal:
+        return self.told.amount if self.told.direction == "in" else -self.told.amount
+
+    @property
+    def alive(self) -> bool:
+        return self.code not in ("RJCT", "CANC") and self.line is None
+
+
+@dataclass(slots=True, eq=False)
+class Clearing:
+    """Every payment that we instructed at one bank."""
+
+    office: Office
+    orders: dict[str, Order] = field(default_factory=dict)
+    _files: dict[str, tuple[bytes, Answer]] = field(default_factory=dict)
+    _due: dict[tuple[str, int], list[Order]] = field(default_factory=dict)
+    _traces: int = 0
+
+    # --- at the door -----------------------------------------------------------------------------
+
+    def receive(self, body: bytes) -> Answer:
+        """A file of payments: taken, or refused, each with its status."""
+        try:
+            told = payments(body)
+        except (Malformed, ValueError, IndexError) as error:
+            return 400, b'{"code":"FORMAT","message":"%s"}' % str(error).encode(), True
+        name = body.decode() if told[0].message_kind == "NACHA" else told[0].message_id
+        known = self._files.get(name)
+        if known is not None and known[0] == body:
+            return known[1]
+        unanswered = self.office.strikes("payment_unanswered")
+        if unanswered and self.office.dice.chance(1, 2):
+            return _nobody()  # and it never came here
+        refused = "AM05" if known is not None else ""
+        statuses = [self._take(one, refused) for one in told]
+        answer = 200, self._pain_002(statuses), True
+        self._files.setdefault(name, (body, answer))
+        if not unanswered:
+            return answer
+        for one in told:
+            if one.payment_id in self.orders:
+                self.orders[one.payment_id].mute_until = self.office.world.now + unanswered * MS
+        return _nobody()
+
+    def _take(self, told: Instruction, refused: str) -> Status:
+        office, rule = self.office, rules.RULES[told.scheme]
+        refused = refused or self._refusal(told, rule)
+        if refused:
+            return _status(told, "RJCT", refused)
+        if told.reverses:
+            return self._reverse(told)
+        payment = Payment(
+            told.payment_id,
+            office.account,
+            told.scheme,
+            told.currency,
+            office.units(told.amount),
+        )
+        payment = office.payments.applied(payment, office.world.now)
+        order = Order(told, rule, office.world.now, payment)
+        doubled = payment.times_applied - 1
+        self.orders[told.payment_id + (f"#{doubled}" if doubled else "")] = order
+        if told.direction == "out":
+            office.ledger.reserved += told.amount
+        if office.strikes("payment_rejected") is not None:
+            order.doomed = office.dice.pick(REFUSALS)
+            if office.dice.chance(1, 2):
+                return self._reject(order)
+        self._schedule(order, rules.settles(rule, office.hours, office.world.now, told.wanted))
+        return _status(told, "ACCP", reference=told.trace)
+
+    def _refusal(self, told: Instruction, rule: Rule) -> str:
+        """Why it is not taken, as a code; "" if it is."""
+        office = self.office
+        if told.currency != office.head.currency or rule.calendar != office.hours.calendar:
+            return "AM03"
+        if not told.payment_id:
+            return "RR12"
+        if told.payment_id in self.orders and told.message_kind != "NACHA":
+            return "AM05"
+        if told.amount > rule.amount_max:
+            return "AM02"
+        if told.direction == "out" and told.amount > office.ledger.free:
+            return "AM04"
+        return ""
+
+    def _reject(self, order: Order) -> Status:
+        order.code, order.reason = "RJCT", order.doomed
+        order.payment.failed_at = self.office.world.now
+        self._release(order)
+        return _status(order.told, "RJCT", order.doomed)
+
+    def _release(self, order: Order) -> None:
+        if order.told.direction == "out":
+            self.office.ledger.reserved -= order.told.amount
+
+    # --- to settlement ---------------------------------------------------------------------------
+
+    def _schedule(self, order: Order, at: int) -> None:
+        """Payments of one scheme that settle in one window are carried out together."""
+        order.settles_at = at
+        key = (order.rule.scheme, at)
+        if key not in self._due:
+            self._due[key] = []
+            self.office.world.call_at(at, self._window, key)
+        self._due[key].append(order)
+
+    def _window(self, key: tuple[str, int]) -> None:
+        ready = [order for order in self._due.pop(key) if order.alive and self._ready(order)]
+        together = len(ready) > 1 and self.office.strikes("lines_batched") is not None
+        if together:
+            return self._book_batch(ready)
+        for order in ready:
+            part = self._part(order)
+            line = self.office.book_payment(order.signed, order.rule.family, part)
+            self._booked(order, line)
+        return None
+
+    def _ready(self, order: Order) -> bool:
+        """Whether nothing holds it up; what does is drawn once."""
+        office = self.office
+        if order.doomed:
+            self.tell(order, self._reject(order))
+            return False
+        if order.drawn:
+            return True
+        order.drawn = True
+        held = office.strikes("payment_held")
+        late = office.strikes("payment_late")
+        if held is not None:
+            order.code, order.reason = self._waiting(order)
+            self.tell(order, self.status(order))
+        if held is None and late is None:
+            return True
+        wait = ((held or 0) + (late or 0)) * MS
+        self._schedule(order, office.world.now + max(1, wait))
+        return False
+
+    def _waiting(self, order: Order) -> tuple[str, str]:
+        match order.rule.scheme:
+            case "swift_gpi":
+                return "ACSP", self.office.dice.pick(("G003", "G004"))
+            case "fps":
+                return "ACWP", ""
+            case _:
+                return "PDNG", ""
+
+    def _part(self, order: Order, reason: str = "") -> Part:
+        told = order.told
+        return Part(
+            amount=order.signed,
+            end_to_end_id=told.individual or told.payment_id,
+            trace=told.trace,
+            uetr=told.uetr,
+            text=told.text,
+            name=told.name,
+            peer=told.peer,
+            reason=reason,
+        )
+
+    def _book_batch(self, orders: list[Order]) -> None:
+        """One line for all of them, which may or may not say what is in it."""
+        office = self.office
+        line = office.book(
+            sum((order.signed for order in orders), Decimal(0)),
+            "payment",
+            orders[0].rule.family,
+            tuple(self._part(order) for order in orders),
+            batch=office.next_id("B"),
+            told_parts=office.dice.chance(1, 2),
+        )
+        for order in orders:
+            self._booked(order, line)
+
+    def _booked(self, order: Order, line: Line) -> None:
+        office, rule = self.office, order.rule
+        self._release(order)
+        order.line, order.reason = line, ""
+        order.code = "ACSP"
+        if rule.scheme == "swift_gpi":
+            order.reason = "G000"
+            wait = office.dice.between(HOUR, 20 * HOUR)
+            office.world.call_in(wait, self._delivered, order)
+        elif rule.confirms:
+            order.code = "ACSC"
+            self._settle(order)
+        else:
+            ends = rules.silence_ends(office.hours, office.world.now)
+            office.world.call_at(ends, self._silence_ended, order)
+        self.tell(order, self.status(order))
+        if rule.scheme != "swift_gpi":
+            order.payment.revocable_until = rules.revocable_until(
+                rule, office.hours, office.world.now
+            )
+            self._may_come_back(order)
+
+    def _settle(self, order: Order) -> None:
+        order.payment.settled_at = self.office.world.now
+
+    def _delivered(self, order: Order) -> None:
+        """gpi: the beneficiary's bank credited it, less what the banks between took."""
+        fee = self.office.strikes("fee_deducted")
+        order.code, order.reason = "ACCC", ""
+        order.payment.fee = fee or 0
+        self._settle(order)
+        self.tell(order, self.status(order))
+
+    def _silence_ended(self, order: Order) -> None:
+        """Nothing came back in time, and nothing says so."""
+        if order.payment.returned_at < 0:
+            self._settle(order)
+
+    # --- and back --------------------------------------------------------------------------------
+
+    def _may_come_back(self, order: Order) -> None:
+        office = self.office
+        ways = rules.returns(order.rule, office.hours, office.world.now)
+        if ways and office.strikes("payment_returned") is not None:
+            code, since, until = office.dice.pick(ways)
+            at = office.hours.within_open_days(office.dice.between(since, until - 1), until - 1)
+            office.world.call_at(at, self._return, order, code)
+        if order.told.message_kind == "NACHA" and office.strikes("change_notified") is not None:
+            office.world.call_at(office.next_morning(1), self._change, order)
+
+    def _return(self, order: Order, code: str) -> None:
+        """The money goes back the way it came, under its own id and with its reason."""
+        office = self.office
+        order.payment.returned_at = office.world.now
+        order.payment.returned = office.units(order.signed)
+        nacha = order.told.message_kind == "NACHA"
+        return_id = self._trace() if nacha else office.next_id("R")
+        if nacha:
+            entry = self._entry(order, return_id, "21" if order.signed < 0 else "26")
+            at = office.hours.local(office.world.now)
+            self._say(order, flat.returned(entry, code, at, office.head.owner))
+        else:
+            part, line = self._part(order), order.line
+            original = line.reference if line else ""
+            body = words.pacs_004(
+                return_id, part, original, code, Decimal(0), office.world.now, office.head.currency
+            )
+            self._say(order, body)
+        family = "PMNT/RCDT/RRTN" if order.signed < 0 else "PMNT/IDDT/UPDD"
+        back = self._part(order, code)
+        line = office.book(-order.signed, "return", family, (_turned(back),))
+        if nacha and office.strikes("return_dishonoured") is not None:
+            office.world.call_at(
+                office.next_morning(1), self._dishonour, order, line, code, return_id
+            )
+
+    def _dishonour(self, order: Order, line: Line, code: str, return_id: str) -> None:
+        """The return was not in order: it is undone, and the payment stands as it stood."""
+        office = self.office
+        entry = self._entry(order, self._trace(), "26" if order.signed < 0 else "21")
+        at = office.hours.local(office.world.now)
+        undone = return_id, code
+        self._say(order, flat.dishonoured(entry, "R69", undone, at, office.head.owner))
+        again = replace(_turned(line.parts[0]), reason="")
+        office.book(-line.amount, "reversal", order.rule.family, (again,))
+        order.payment.returned_at, order.payment.returned = -1, 0
+        if order.payment.settled_at < 0 and not order.rule.confirms:
+            assert order.line is not None, "what came back was booked"
+            ends = rules.silence_ends(office.hours, order.line.booked_at)
+            if ends <= office.world.now:
+                self._settle(order)
+
+    def _change(self, order: Order) -> None:
+        office = self.office
+        entry = self._entry(order, self._trace(), "21")
+        at = office.hours.local(office.world.now)
+        self._say(order, flat.changed(entry, "C01", CORRECTED[9:], at, office.head.owner))
+
+    def _trace(self) -> str:
+        """The number of an entry that the bank passes on to us, given once."""
+        self._traces += 1
+        return f"{flat.FED[:8]}{self._traces:07d}"
+
+    def _entry(self, order: Order, return_trace: str, code: str) -> flat.Entry:
+        routing, _, account = order.told.peer.partition("/")
+        return flat.Entry(
+            code,
+            order.told.individual,
+            order.told.trace,
+            order.told.name,
+            routing,
+            account,
+            order.told.amount,
+            return_trace,
+        )
+
+    def _reverse(self, told: Instruction) -> Status:
+        """NACHA: an entry of ours that undoes one; it settles as any entry does."""
+        order = self.orders.get(told.payment_id)
+        if order is None or order.payment.returned_at >= 0:
+            return _status(told, "RJCT", "NOOR")
+        at = rules.settles(order.rule, self.office.hours, self.office.world.now, told.wanted)
+        self.office.world.call_at(at, self._reversed, order)
+        return _status(told, "ACCP")
+
+    def _reversed(self, order: Order) -> None:
+        if order.payment.returned_at >= 0 or order.line is None:
+            return
+        order.payment.returned_at = self.office.world.now
+        order.payment.returned = self.office.units(order.signed)
+        self.office.book(
+            -order.signed, "reversal", order.rule.family, (_turned(self._part(order)),)
+        )
+
+    def recall(self, payment_id: str) -> None:
+        """We ask a credit back: before it settles it is stopped, after it its receiver decides."""
+        office, order = self.office, self.orders.get(payment_id)
+        if order is None:
+            return self._answer_recall(payment_id, "RJCR", "NOOR")
+        if order.alive:
+            order.code = "CANC"
+            order.payment.failed_at = office.world.now
+            self._release(order)
+            return self._answer_recall(payment_id, "CNCL", "")
+        at = office.next_morning(office.dice.between(1, 9))
+        if order.line is None or order.payment.returned_at >= 0:
+            return self._answer_recall(payment_id, "RJCR", "ARDT")
+        if office.dice.chance(1, 2):
+            office.world.call_at(at, self._consent, order)
+        else:
+            office.world.call_at(at, self._answer_recall, payment_id, "RJCR", "CUST")
+        return None
+
+    def _consent(self, order: Order) -> None:
+        if order.payment.returned_at >= 0:
+            return self._answer_recall(order.told.payment_id, "RJCR", "ARDT")
+        self._answer_recall(order.told.payment_id, "CNCL", "")
+        return self._return(order, "FOCR")
+
+    def _answer_recall(self, payment_id: str, code: str, reason: str) -> None:
+        office = self.office
+        body = words.camt_029(office.next_id("C"), payment_id, code, reason, office.world.now)
+        office.notices.tell(body)
+
+    # --- what is said of it ----------------------------------------------------------------------
+
+    def query(self, payment_id: str) -> bytes | None:
+        """The status of a payment now; None if it is not known."""
+        order = self.orders.get(payment_id)
+        return self._body(order, self.status(order)) if order else None
+
+    def status(self, order: Order) -> Status:
+        settled = order.code in ("ACSC", "ACCC")
+        return _status(
+            order.told,
+            order.code,
+            order.reason,
+            reference=order.line.reference if order.line else order.told.trace,
+            charge=self.office.exact(order.payment.fee),
+            at=order.payment.settled_at if settled else 0,
+        )
+
+    def tell(self, order: Order, status: Status) -> None:
+        """Push a status, unless the bank says nothing of this payment for now."""
+        self._say(order, self._body(order, status))
+
+    def _say(self, order: Order, body: bytes) -> None:
+        if self.office.world.now >= order.mute_until:
+            self.office.notices.tell(body)
+
+    def _body(self, order: Order, status: Status) -> bytes:
+        """The scheme's own word where it has one for us, else the bank's."""
+        confirms = order.rule.confirms and status.code in ("ACSP", "ACSC", "ACCC", "ACWP")
+        if not confirms:
+            return self._pain_002([status])
+        office = self.office
+        return words.pacs_002(status, office.next_id("S"), office.world.now, office.head.currency)
+
+    def _pain_002(self, statuses: Iterable[Status]) -> bytes:
+        return words.pain_002(statuses, self.office.next_id("S"), self.office.world.now)
+
+
+def _nobody() -> Answer:
+    return 504, b"upstream request timeout", False
+
+
+def _status(told: Instruction, code: str, reason: str = "", **more: object) -> Status:
+    return Status(
+        told.payment_id,
+        told.message_id,
+        told.message_kind,
+        code,
+        reason,
+        uetr=told.uetr,
+        amount=told.amount,
+        **more,  # type: ignore[arg-type]  # fields by their names
+    )
+
+
+def _turned(part: Part) -> Part:
+    """The same, the other way round."""
+    return replace(part, amount=-part.amount, address="")

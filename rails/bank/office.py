@@ -1,0 +1,122 @@
+"""What every part of the simulated bank shares: one account, its books, and the way to tell of it.
+
+Whatever is booked is recorded with the world's truth under the bank's own reference, and told at
+once in a camt.054. The bank's own mistake, an amount that is wrong and is put right on the next
+banking day, lives here too.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from rails.bank import words
+from rails.bank.hours import Hours
+from rails.bank.ledger import ZERO, Kind, Ledger, Line, Part
+from rails.bank.words import Head
+from rails.keeper import Notices
+from sim.dice import Stream
+from sim.faults import Faults
+from sim.payments import Payments
+from sim.truth import Truth
+from sim.world import World
+
+
+@dataclass(slots=True, eq=False)
+class Office:
+    """One account with its books and its notices."""
+
+    name: str
+    account: str
+    head: Head
+    hours: Hours
+    world: World
+    faults: Faults
+    truth: Truth
+    payments: Payments
+    dice: Stream
+    ledger: Ledger
+    notices: Notices
+    decimals: int = 2
+    on_booked: Callable[[Line], None] = field(default=lambda line: None)
+    _made: int = 0
+
+    @property
+    def holding(self) -> str:
+        return f"{self.account}/{self.head.currency}/cash"
+
+    def opened(self) -> None:
+        """The account stands at its opening balance, as the world has it."""
+        key, deltas = (self.head.currency, "cash"), {self.holding: self.ledger.opening}
+        self.truth.record(self.account, "opening", key, deltas, "opening")
+
+    def next_id(self, kind: str) -> str:
+        """A name of the bank's own that it never gives again."""
+        self._made += 1
+        return f"{self.name.upper().replace('_', '')}{kind}{self._made:09d}"
+
+    def units(self, amount: Decimal) -> int:
+        return int(abs(amount).scaleb(self.decimals))
+
+    def exact(self, units: int) -> Decimal:
+        return Decimal(units).scaleb(-self.decimals)
+
+    def strikes(self, kind: str) -> int | None:
+        """The strength of a fault that strikes here now; None mostly."""
+        fault = self.faults.strikes(kind, self.name)
+        return fault.strength if fault else None
+
+    # --- books -----------------------------------------------------------------------------------
+
+    def book(
+        self,
+        amount: Decimal,
+        kind: Kind,
+        family: str,
+        parts: tuple[Part, ...],
+        *,
+        batch: str = "",
+        told_parts: bool = True,
+        charge: Decimal = ZERO,
+    ) -> Line:
+        """One line, now; it is in the balance from here on, and told."""
+        now = self.world.now
+        line = Line(
+            len(self.ledger.lines) + 1,
+            self.next_id("L"),
+            amount,
+            now,
+            self.hours.this_or_next(self.hours.day(now)),
+            kind,
+            family,
+            parts,
+            batch,
+            told_parts,
+            charge,
+        )
+        self.ledger.book(line)
+        key = ("line", line.reference)
+        fact = self.truth.record(self.account, "cash", key, {self.holding: amount}, kind)
+        body = words.camt_054(self.head, line, self.next_id("N"), now)
+        self.notices.tell(body, (fact,))
+        return line
+
+    def book_payment(self, amount: Decimal, family: str, part: Part) -> Line:
+        """A payment's line; a fault may have it booked with a wrong amount first."""
+        off = self.strikes("amount_wrong")
+        if not off:
+            return self.book(amount, "payment", family, (part,))
+        wrong = self.exact(off) * (1 if amount > 0 else -1)
+        line = self.book(amount + wrong, "payment", family, (replace(part, amount=amount + wrong),))
+        self.world.call_at(self.next_morning(1), self._put_right, line, amount)
+        return line
+
+    def _put_right(self, wrong: Line, amount: Decimal) -> None:
+        """The wrong line is undone, and the payment booked as it is."""
+        part = wrong.parts[0]
+        undo = replace(part, amount=-wrong.amount)
+        self.book(-wrong.amount, "reversal", wrong.family, (undo,))
+        self.book(amount, "payment", wrong.family, (replace(part, amount=amount),))
+
+    def next_morning(self, days: int) -> int:
+        """Ten o'clock of the banking day so many days on."""
+        return self.hours.at(self.hours.later(self.hours.day(self.world.now), days), "10:00")

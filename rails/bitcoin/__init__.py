@@ -1,0 +1,1 @@
+"""Bitcoin: Bitcoin Core's JSON-RPC with its watching wallet, and the signer of P2WPKH spends."""

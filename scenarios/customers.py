@@ -1,0 +1,204 @@
+"""Customers: a counterparty that asks for transfers, now and then wrongly, twice, or not after all.
+
+What they ask for is drawn from the flows of the scenario by a stream of dice of their own; what
+they hear of it (`TellCustomer`) decides nothing here, but is kept for whoever judges the run.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import ROUND_DOWN, Decimal
+
+from core.rail_events import (
+    BeneficiaryKind,
+    LegWanted,
+    RailEvent,
+    SchemePublished,
+    TransferCancelled,
+    TransferRequested,
+)
+from scenarios.rails import CustomersSpec, FlowSpec, LegSpec
+from sim.dice import Stream
+
+SECOND = 1_000_000_000
+# Whom customers pay, and from whom they pull: sound addresses that are nobody's.
+BENEFICIARIES: dict[BeneficiaryKind, tuple[str, ...]] = {
+    "": ("vault-7", "vault-8"),
+    "iban": ("DE89370400440532013000", "NL91ABNA0417164300", "FR1420041010050500013M02606"),
+    "routing": ("021000021/123456789", "011401533/111122223333"),
+    "sort_code": ("200000/55779911", "090127/93496333"),
+    "bic": ("DEUTDEFF/DE89370400440532013000", "CHASUS33/000123456789"),
+    "evm": (
+        "0x52908400098527886e0f7030069857d2e4169ee7",
+        "0xde709f2102306220921060314715629080e2fb77",
+    ),
+    "bitcoin": (
+        "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+        "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
+    ),
+}
+WRONG = (
+    "zero",
+    "negative",
+    "unknown_asset",
+    "unknown_scheme",
+    "wrong_way",
+    "too_much",
+    "bad_beneficiary",
+    "unknown_customer",
+    "no_legs",
+    "over_scheme_max",
+    "expired_rate",
+)
+
+
+@dataclass(slots=True, eq=False)
+class Customers:
+    """All of them: `next` is what one of them asks for now."""
+
+    spec: CustomersSpec
+    schemes: dict[str, SchemePublished]
+    decimals: Mapping[str, int]
+    dice: Stream
+    asked: list[TransferRequested] = field(default_factory=list)
+    wrong: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        return [f"c{number}" for number in range(1, self.spec.count + 1)]
+
+    def next(self, now: int) -> RailEvent:
+        """One request, mostly new and sound."""
+        dice, spec = self.dice, self.spec
+        if self.asked and spec.again_one_in and dice.chance(1, spec.again_one_in):
+            return self._again(now)
+        if self.asked and spec.cancel_one_in and dice.chance(1, spec.cancel_one_in):
+            last = self.asked[-1]
+            return TransferCancelled(
+                received_at=now, transfer_id=last.transfer_id, by=last.customer
+            )
+        flow = self._drawn()
+        request = self.request(flow, dice.pick(self.names), now)
+        if spec.wrong_one_in and dice.chance(1, spec.wrong_one_in):
+            request = self._spoilt(request, dice.pick(WRONG))
+        self.asked.append(request)
+        return request
+
+    def _drawn(self) -> FlowSpec:
+        flows = [flow for flow in self.spec.flows if flow.at_s is None]
+        place = self.dice.below(sum(flow.weight for flow in flows))
+        for flow in flows:
+            place -= flow.weight
+            if place < 0:
+                return flow
+        raise AssertionError("a weight is at least 1")
+
+    def request(self, flow: FlowSpec, customer: str, now: int) -> TransferRequested:
+        """One such request of this customer."""
+        number = len(self.asked) + 1
+        base = self.dice.between(int(flow.amount_min * 100), int(flow.amount_max * 100))
+        legs = tuple(self._leg(leg, Decimal(base) / 100, now) for leg in flow.legs)
+        return TransferRequested(
+            received_at=now,
+            transfer_id=f"t{number}",
+            customer=customer,
+            legs=legs,
+            requested_by=customer,
+        )
+
+    def _leg(self, leg: LegSpec, base: Decimal, now: int) -> LegWanted:
+        scheme = self.schemes.get(leg.scheme)
+        kind: BeneficiaryKind = scheme.beneficiaries if scheme is not None else ""
+        to = leg.beneficiary or self.dice.pick(BENEFICIARIES[kind])
+        if leg.kind == "exchange":
+            return LegWanted(
+                kind="exchange",
+                asset=leg.asset,
+                amount=self._units(base, leg.asset),
+                buys=leg.buys,
+                buys_amount=self._units(base * leg.rate, leg.buys),
+                expires_at=now + int(leg.valid_s * SECOND),
+            )
+        return LegWanted(
+            kind=leg.kind,
+            asset=leg.asset,
+            amount=self._units(base * leg.rate, leg.asset),
+            scheme=leg.scheme,
+            beneficiary=to,
+            beneficiary_name="Example Customer",
+            memo=f"invoice {self.dice.below(10_000)}",
+            waits_for=leg.waits_for,
+            undo_scheme=leg.undo_scheme,
+        )
+
+    def _units(self, amount: Decimal, asset: str) -> int:
+        """Cut to what the asset can count."""
+        decimals = self.decimals[asset]
+        cut = amount.quantize(Decimal(1).scaleb(-min(decimals, 8)), rounding=ROUND_DOWN)
+        return int(cut.scaleb(decimals))
+
+    def _again(self, now: int) -> TransferRequested:
+        """The same id once more: with the same body, or with another."""
+        old = self.dice.pick(self.asked)
+        legs = old.legs
+        if legs and self.dice.below(2):
+            legs = (_with_amount(legs[0], legs[0].amount + 1), *legs[1:])
+        return TransferRequested(
+            received_at=now,
+            transfer_id=old.transfer_id,
+            customer=old.customer,
+            legs=legs,
+            requested_by=old.requested_by,
+        )
+
+    def _spoilt(self, request: TransferRequested, how: str) -> TransferRequested:
+        """A request that must be refused; `wrong` remembers which, and why."""
+        self.wrong[request.transfer_id] = how
+        customer, legs = request.customer, request.legs
+        first = legs[0]
+        match how:
+            case "zero":
+                first = _with_amount(first, 0)
+            case "negative":
+                first = _with_amount(first, -first.amount)
+            case "unknown_asset":
+                first = _with(first, asset="XYZ")
+            case "unknown_scheme":
+                first = _with(first, kind="out", scheme="pigeon_post")
+            case "wrong_way":
+                first = _with(first, kind="out" if first.kind == "in" else "in")
+            case "too_much":
+                first = _with_amount(first, first.amount * 10**9)
+            case "bad_beneficiary":
+                first = _with(first, beneficiary=first.beneficiary[:-1] + "?")
+            case "unknown_customer":
+                customer = "nobody"
+            case "no_legs":
+                legs = ()
+            case "over_scheme_max":
+                scheme = self.schemes.get(first.scheme)
+                first = _with_amount(first, (scheme.amount_max if scheme else 0) + 10**15)
+            case "expired_rate":
+                first = LegWanted(
+                    kind="exchange",
+                    asset=first.asset,
+                    amount=1,
+                    buys="BTC" if first.asset != "BTC" else "USD",
+                    buys_amount=1,
+                    expires_at=request.received_at,
+                )
+        return TransferRequested(
+            received_at=request.received_at,
+            transfer_id=request.transfer_id,
+            customer=customer,
+            legs=(first, *legs[1:]) if legs else (),
+            requested_by=request.requested_by,
+        )
+
+
+def _with_amount(leg: LegWanted, amount: int) -> LegWanted:
+    return _with(leg, amount=amount)
+
+
+def _with(leg: LegWanted, **changes: object) -> LegWanted:
+    fields = {name: getattr(leg, name) for name in LegWanted.__struct_fields__}
+    return LegWanted(**{**fields, **changes})

@@ -1,0 +1,143 @@
+"""What a scenario may say of settlement: rails, customers and what they ask, limits, operators."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, model_validator
+
+from scenarios.part import Name, Part, Seconds
+
+RAILS = Path(__file__).parent / "rails.yaml"
+
+
+class RailSpec(Part):
+    """One keeper of money with our account there, and the schemes that we use from it.
+
+    `balances` is our own money there when the books begin; `outsiders_every_s` is how often, on
+    average, somebody pays in of his own accord (0: nobody).
+    """
+
+    name: Name
+    keeper: Literal["bank", "custodian", "evm", "bitcoin"]
+    holder: Name = "ops"
+    schemes: tuple[str, ...] = Field(min_length=1)
+    balances: dict[Name, Decimal] = Field(default_factory=dict)
+    statement_period_s: Seconds = Decimal(3600)
+    backfill_period_s: Seconds = Decimal(3600)
+    silence_s: Seconds = Decimal(3600 * 24)
+    settle_s: Seconds = Decimal(2)
+    latency_ms: int = Field(default=40, ge=1)
+    latency_ms_p99: int = Field(default=400, ge=1)
+    outsiders_every_s: Seconds = Decimal(0)
+    outsiders_amount_max: Decimal = Field(default=Decimal(500), gt=0)
+
+    @property
+    def account(self) -> str:
+        return f"{self.name}/{self.holder}"
+
+
+class LegSpec(Part):
+    """A leg of what customers ask for; the amount is the flow's, times `rate` where it is told."""
+
+    kind: Literal["out", "in", "exchange"]
+    asset: Name
+    scheme: str = ""
+    buys: Name | Literal[""] = ""
+    rate: Decimal = Field(default=Decimal(1), gt=0)
+    valid_s: Seconds = Decimal(86_400 * 7)
+    waits_for: Literal["settled", "irrevocable"] = "settled"
+    undo_scheme: str = ""
+    beneficiary: str = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> "LegSpec":
+        if self.kind == "exchange" and not self.buys:
+            raise ValueError("an exchange says what it buys")
+        if self.kind != "exchange" and not self.scheme:
+            raise ValueError("value moves over a scheme: say which")
+        return self
+
+
+class FlowSpec(Part):
+    """Something that customers ask for, how often beside the others, and within what amounts."""
+
+    flow: Name
+    legs: tuple[LegSpec, ...] = Field(min_length=1)
+    weight: int = Field(default=1, ge=1)
+    amount_min: Decimal = Field(default=Decimal(10), gt=0)
+    amount_max: Decimal = Field(default=Decimal(1000), gt=0)
+    at_s: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "FlowSpec":
+        if self.amount_max < self.amount_min:
+            raise ValueError(f"amount_max must be at least amount_min ({self.amount_min})")
+        return self
+
+
+class CustomersSpec(Part):
+    """Customers, what each has with us at first, and what they ask for.
+
+    A flow with `at_s` is asked for once, then; the others are drawn, every `every_s` on average.
+    One request in `wrong_one_in` is one that must be refused, one in `again_one_in` is told again.
+    """
+
+    count: int = Field(default=3, ge=1, le=200)
+    balances: dict[Name, Decimal] = Field(default_factory=dict)
+    every_s: Seconds = Decimal(3600)
+    flows: tuple[FlowSpec, ...] = Field(min_length=1)
+    wrong_one_in: int = Field(default=0, ge=0)
+    again_one_in: int = Field(default=0, ge=0)
+    cancel_one_in: int = Field(default=0, ge=0)
+
+
+class LimitSpec(Part):
+    """A bound on what is in flight or contingent; of scope `release`, on one transfer alone."""
+
+    limit: Name
+    scope: Literal["rail", "customer", "asset", "release"]
+    subject: str = ""
+    asset: Name
+    amount: Decimal = Field(ge=0)
+
+
+class ReleaseSpec(Part):
+    """Those who let transfers go, screen them, and say whose a line in suspense is."""
+
+    release_s: Seconds = Decimal(600)
+    screen_s: Seconds = Decimal(30)
+    hit_one_in: int = Field(default=0, ge=0)
+    resolve_s: Seconds = Decimal(0)
+
+
+class Settling(Part):
+    """All of it."""
+
+    rails: tuple[RailSpec, ...] = Field(min_length=1)
+    customers: CustomersSpec
+    limits: tuple[LimitSpec, ...] = ()
+    release: ReleaseSpec = ReleaseSpec()
+
+
+def by_name(rails: object) -> object:
+    """Rails named by their names take from the table what they do not state themselves."""
+    if not isinstance(rails, list):
+        return rails
+    table = _table()
+    told = []
+    for rail in rails:
+        each = {"name": rail} if isinstance(rail, str) else rail
+        if isinstance(each, dict) and each.get("name") in table:
+            each = {**table[each["name"]], "name": each["name"], **each}
+        told.append(each)
+    return told
+
+
+@cache
+def _table() -> Mapping[str, dict[str, Any]]:
+    table: dict[str, dict[str, Any]] = yaml.safe_load(RAILS.read_text(encoding="utf-8"))
+    return table

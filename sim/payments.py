@@ -1,0 +1,45 @@
+"""What really became of payments, told by the simulated rails to the oracle and to nobody else.
+
+A payment is settled when its own rail's rule says so, by the world's clock: that instant is stated
+here by whoever keeps the rail, and is never derived from what we were told.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True, eq=False)
+class Payment:
+    """One payment as the world has it; times are the world's nanoseconds, -1 while they are not.
+
+    `times_applied` counts how often the counterparty carried it out: more than once is a doubling.
+    `revocable_until` is the end of the last span in which the rail lets it come back, 0 if none.
+    """
+
+    payment_id: str
+    account: str
+    scheme: str
+    asset: str
+    amount: int
+    applied_at: int = -1
+    times_applied: int = 0
+    settled_at: int = -1
+    failed_at: int = -1
+    returned_at: int = -1
+    returned: int = 0
+    fee: int = 0
+    revocable_until: int = 0
+
+
+class Payments:
+    """All of them, by our id."""
+
+    def __init__(self) -> None:
+        self.all: dict[str, Payment] = {}
+
+    def applied(self, payment: Payment, now: int) -> Payment:
+        """The counterparty took it on: for the first time, or, wrongly, once more."""
+        known = self.all.setdefault(payment.payment_id, payment)
+        known.times_applied += 1
+        if known.applied_at < 0:
+            known.applied_at = now
+        return known

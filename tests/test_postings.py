@@ -1,0 +1,189 @@
+"""docs/postings.md is what the core books: every entry of the stories below, and no other."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from core.rail_events import (
+    AddressAssigned,
+    LegWanted,
+    PaymentReported,
+    ReturnReported,
+    SuspenseResolved,
+)
+from tests.settling import BANK, DAY, HOUR, Books, pay, pull
+
+PAGE = Path(__file__).parent.parent / "docs" / "postings.md"
+Entry = tuple[str, tuple[str, ...]]
+PLACES = {
+    **dict.fromkeys(("nostro", "suspense", "income"), "ACCOUNT"),
+    **dict.fromkeys(("customer", "unsettled", "held", "receivable"), "CUSTOMER"),
+    **dict.fromkeys(("transit", "intended", "contingent", "revocable"), "SCHEME"),
+}
+
+
+def of_page() -> dict[Entry, str]:
+    """The entries that the page lists, each with its line."""
+    found = {}
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 4 and "`" in cells[2]:
+            found[cells[0], tuple(sorted(re.findall(r"`(.+?)`", cells[2])))] = line
+    return found
+
+
+class Watched(Books):
+    """Books that note every entry."""
+
+    def __init__(self, **opening: int) -> None:
+        self.entries: set[Entry] = set()
+        super().__init__(**opening)
+
+    def tell(self, fact: Any, /, **fields: Any) -> Any:
+        effects = super().tell(fact, **fields)
+        for booking in self.state.booked:
+            lines = tuple(sorted(_shape(name, amount) for name, amount in booking.lines))
+            self.entries.add((booking.purpose, lines))
+        return effects
+
+
+def _shape(name: str, amount: int) -> str:
+    head, *rest = name.split("/")
+    sign = "+" if amount > 0 else "-"
+    place = PLACES.get(head)
+    if head == "fees":
+        place = "ACCOUNT" if len(rest) == 3 else "SCHEME"
+    return f"{head}/{place} {sign}" if place else f"{head} {sign}"
+
+
+def _accept(books: Books, payment_id: str, status: str = "accepted") -> None:
+    books.tell(PaymentReported, account=BANK, payment_id=payment_id, status=status)
+
+
+def _return(books: Books, payment_id: str, return_id: str = "x", **more: str) -> None:
+    books.tell(
+        ReturnReported,
+        account=BANK,
+        return_id=return_id,
+        payment_id=payment_id,
+        amount=300,
+        code="R10",
+        **more,
+    )
+
+
+def _settled(books: Books, *legs: LegWanted) -> str:
+    (leg,) = books.request("t1", *legs)
+    _accept(books, leg.payment_id)
+    books.line("L1", 300 if leg.kind == "in" else -300, "payment", leg.payment_id)
+    books.wait(8 * DAY)
+    assert leg.status == "settled"
+    return leg.payment_id
+
+
+def paid_and_returnable(books: Books) -> None:
+    _settled(books, pay("ach", 300))
+    books.wait(61 * DAY)
+
+
+def paid_and_returned(books: Books) -> None:
+    name = _settled(books, pay("ach", 300))
+    _return(books, name)
+    _return(books, name, "y", dishonours="x")
+    books.line("L2", 300, "return", name)
+
+
+def pulled_and_returned(books: Books) -> None:
+    name = _settled(books, pull("pull", 300))
+    _return(books, name)
+    _return(books, name, "y", dishonours="x")
+    books.line("L2", -300, "return", name)
+
+
+def returned_before_it_settled(books: Books) -> None:
+    (leg,) = books.request("t1", pull("pull", 300))
+    _return(books, leg.payment_id)
+
+
+def lines_of_returns(books: Books) -> None:
+    for number, wanted in enumerate((pay("ach", 300), pull("pull", 300))):
+        (leg,) = books.request(f"t{number}", wanted)
+        sign = 1 if leg.kind == "in" else -1
+        books.line(f"L{number}", 300 * sign, "payment", leg.payment_id)
+        _return(books, leg.payment_id, f"x{number}")
+        books.line(f"R{number}", -300 * sign, "return", leg.payment_id)
+
+
+def failed(books: Books) -> None:
+    for number, wanted in enumerate((pay("wire", 300), pull("pull", 300))):
+        (leg,) = books.request(f"t{number}", wanted)
+        _accept(books, leg.payment_id, "rejected")
+
+
+def booked_otherwise(books: Books) -> None:
+    books.scheme(scheme="gpi", kind="in", settled_by="message", settles_ns_max=HOUR, fee_max=25)
+    (gpi,) = books.request("t0", LegWanted("in", "USD", 300, "gpi", "x"))
+    books.line("L0", 280, "payment", gpi.payment_id)
+    (leg,) = books.request("t1", pay("wire", 300))
+    books.line("L1", -310, "payment", leg.payment_id)
+    books.line("L2", 10, "reversal", leg.payment_id)
+
+
+def without_an_intent(books: Books) -> None:
+    books.tell(AddressAssigned, account=BANK, address="ref-7", customer="alice")
+    books.line("L1", 50, "payment", "ref-7")
+    for number in (2, 3):
+        books.line(f"L{number}", 50)
+    books.line("L4", -50)
+    books.line("L5", -50, "fee")
+    books.line("L6", 50, "interest")
+    for number, customer in ((2, "alice"), (3, "")):
+        books.tell(
+            SuspenseResolved,
+            resolution_id=f"r{number}",
+            account=BANK,
+            line_id=f"L{number}",
+            customer=customer,
+            author="ann",
+            approver="bob",
+            reason="found",
+        )
+
+
+def exchanged(books: Books) -> None:
+    books.request(
+        "t1",
+        LegWanted(
+            kind="exchange",
+            asset="USD",
+            amount=300,
+            buys="EUR",
+            buys_amount=270,
+            expires_at=books.now + HOUR,
+        ),
+    )
+
+
+STORIES: tuple[Callable[[Books], None], ...] = (
+    paid_and_returnable,
+    paid_and_returned,
+    pulled_and_returned,
+    returned_before_it_settled,
+    lines_of_returns,
+    failed,
+    booked_otherwise,
+    without_an_intent,
+    exchanged,
+)
+
+
+def test_the_page_lists_every_entry_and_no_other() -> None:
+    booked: set[Entry] = set()
+    for story in STORIES:
+        books = Watched(alice=1000)
+        story(books)
+        booked |= books.entries
+    page = of_page()
+    assert not booked - page.keys(), "booked, and not on the page"
+    assert not page.keys() - booked, "on the page, and booked by no story"

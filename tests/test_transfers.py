@@ -1,0 +1,434 @@
+"""Transfers through three ledgers: what is told moves them, and nothing else does."""
+
+import pytest
+
+from core.effects import RaiseAlert
+from core.events import NodeStarted
+from core.rail_effects import QueryPayment, ScreenTransfer, SendPayment, TellCustomer
+from core.rail_events import (
+    LegWanted,
+    PaymentMissing,
+    PaymentReported,
+    ReturnReported,
+    SuspenseResolved,
+    TransferCancelled,
+    TransferReleased,
+    TransferScreened,
+)
+from tests.settling import BANK, DAY, HOUR, SECOND, Books, pay, pull
+
+
+def settled(books: Books, payment_id: str) -> None:
+    books.tell(PaymentReported, account=BANK, payment_id=payment_id, status="settled")
+
+
+def accepted(books: Books, payment_id: str, **more: str) -> None:
+    books.tell(PaymentReported, account=BANK, payment_id=payment_id, status="accepted", **more)
+
+
+def test_a_wire_goes_through_three_ledgers() -> None:
+    """Sent: from the customer to transit. Settled by a message. The line moves the nostro."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    assert [each.payment_id for each in books.of(SendPayment)] == [leg.payment_id]
+    assert (books.has("alice"), books.balance("transit/wire/USD")) == (700, -300)
+    assert books.seen_by_customer("t1") == "pending"
+    settled(books, leg.payment_id)
+    assert books.seen_by_customer("t1") == "completed"
+    assert books.balance("nostro/bank/ops/USD") == 1000
+    books.line("L1", -300, "payment", leg.payment_id)
+    assert books.balance("nostro/bank/ops/USD") == 700
+    assert books.balance("transit/wire/USD") == 0
+    assert not books.state.settlement.open_legs
+
+
+def test_a_held_amount_is_not_available_and_still_posted() -> None:
+    """R1: the sum of holds cannot exceed the balance: the hold fails."""
+    books = Books(alice=1000)
+    books.limit("release", "", 100)
+    books.request("t1", pay("wire", 700))
+    assert books.has("alice") == 1000
+    books.request("t2", pay("wire", 301))
+    assert books.state.settlement.transfers["t2"].refusal == "NO_FUNDS"
+    books.request("t3", pay("wire", 300))
+    assert not books.state.settlement.transfers["t3"].refusal
+
+
+def test_silence_settles_only_once_the_record_was_read_after_the_deadline() -> None:
+    """ACH sends no confirmation: day 2, opening of business, and a complete read after it."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("ach", 300))
+    accepted(books, leg.payment_id)
+    books.wait(leg.silent_until - books.now)
+    assert leg.status == "in_flight"
+    books.wait(2)
+    assert leg.status == "settled"
+    assert books.seen_by_customer("t1") == "completed_returnable"
+    books.wait(61 * DAY)
+    assert books.seen_by_customer("t1") == "completed"
+
+
+def test_silence_does_not_settle_while_the_record_cannot_be_read() -> None:
+    """An outage of the confirmation path would hide a return."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("ach", 300))
+    accepted(books, leg.payment_id)
+    books.read_to_the_end = lambda: None  # type: ignore[method-assign]
+    books.wait(10 * DAY)
+    assert leg.status == "in_flight"
+
+
+def test_a_return_after_settlement_gives_back_and_is_never_pending_again() -> None:
+    """R7: an ACH return after success: returned, credited, and the money expected back."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("ach", 300))
+    accepted(books, leg.payment_id)
+    books.line("L1", -300, "payment", leg.payment_id)
+    books.wait(10 * DAY)
+    assert leg.status == "settled"
+    books.tell(
+        ReturnReported,
+        account=BANK,
+        return_id="x1",
+        payment_id=leg.payment_id,
+        amount=300,
+        code="R10",
+    )
+    assert books.seen_by_customer("t1") == "returned"
+    assert (books.has("alice"), books.balance("transit/ach/USD")) == (1000, 300)
+    books.line("L2", 300, "return", leg.payment_id)
+    assert (books.balance("transit/ach/USD"), books.breaks()) == (0, {})
+
+
+def test_a_returned_debit_books_what_the_customer_owes() -> None:
+    """Pulled, credited, spent and returned: a receivable that refers to the old payment."""
+    books = Books(alice=0)
+    (leg,) = books.request("t1", pull("pull", 300))
+    accepted(books, leg.payment_id)
+    assert books.has("alice") == 0
+    books.line("L1", 300, "payment", leg.payment_id)
+    books.wait(8 * DAY)
+    assert (leg.status, books.has("alice")) == ("settled", 300)
+    (out,) = books.request("t2", pay("wire", 300))
+    settled(books, out.payment_id)
+    books.line("L2", -300, "return", leg.payment_id)
+    assert books.seen_by_customer("t1") == "returned"
+    assert books.balance("receivable/alice/USD") == 300
+    assert (books.has("alice"), books.breaks()) == (0, {})
+
+
+def test_an_illegal_return_is_booked_and_is_a_break() -> None:
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("ach", 300))
+    accepted(books, leg.payment_id)
+    books.line("L1", -300, "payment", leg.payment_id)
+    books.wait(70 * DAY)
+    assert books.seen_by_customer("t1") == "completed"
+    books.line("L2", 300, "return", leg.payment_id)
+    assert books.breaks() == {leg.payment_id: "illegal_return"}
+
+
+def test_the_same_id_is_an_echo_and_another_body_an_error() -> None:
+    books = Books(alice=1000)
+    books.request("t1", pay("wire", 300))
+    books.request("t1", pay("wire", 300))
+    assert books.state.counts["transfers_echo"] == 1
+    books.request("t1", pay("wire", 301))
+    assert books.state.counts["refused/ID_REUSED"] == 1
+    assert len(books.of(SendPayment)) == 1
+
+
+def test_a_payment_without_an_answer_is_asked_for_and_never_sent_under_another_id() -> None:
+    """A timeout: unknown, queried; sent again under its own id once they say they have none."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    first = books.of(SendPayment)
+    books.wait(11 * SECOND)
+    assert leg.status == "unknown"
+    assert [each.payment_id for each in books.of(QueryPayment)] == [leg.payment_id]
+    books.tell(PaymentMissing, account=BANK, payment_id=leg.payment_id, asked_at=books.now - SECOND)
+    assert books.of(SendPayment) == first
+    settled(books, leg.payment_id)
+    assert books.seen_by_customer("t1") == "completed"
+
+
+def test_after_a_restart_what_was_not_answered_is_asked_for_and_not_sent() -> None:
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    books.of(SendPayment)
+    books.tell(NodeStarted, node="t", epoch=2)
+    assert books.of(SendPayment) == []
+    assert [each.payment_id for each in books.of(QueryPayment)] == [leg.payment_id]
+    (other,) = books.request("t2", pay("wire", 300))
+    assert other.payment_id != leg.payment_id
+
+
+def test_a_late_payment_is_a_break_that_closes_itself() -> None:
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    accepted(books, leg.payment_id)
+    books.wait(2 * HOUR)
+    assert books.breaks() == {leg.payment_id: "late"}
+    settled(books, leg.payment_id)
+    assert books.breaks() == {}
+    assert books.state.settlement.closed[0].resolution == "settled"
+
+
+def test_a_rejected_payment_gives_back_what_it_took() -> None:
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    books.tell(
+        PaymentReported, account=BANK, payment_id=leg.payment_id, status="rejected", code="AC04"
+    )
+    assert (books.has("alice"), books.seen_by_customer("t1")) == (1000, "failed")
+    assert not any(books.state.settlement.exposure.values())
+
+
+def test_value_that_moves_after_the_end_is_a_break_and_no_revival() -> None:
+    """R3: the payment arrives after it was void."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    books.tell(PaymentReported, account=BANK, payment_id=leg.payment_id, status="rejected")
+    books.line("L1", -300, "payment", leg.payment_id)
+    assert leg.status == "failed"
+    assert books.breaks() == {leg.payment_id: "after_the_end"}
+    assert books.balance("suspense/bank/ops/USD") == 300
+
+
+def test_a_resolution_happens_once() -> None:
+    """R2: a rejected payment cannot settle, a void does not work twice."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    for status in ("rejected", "rejected", "settled", "rejected"):
+        books.tell(PaymentReported, account=BANK, payment_id=leg.payment_id, status=status)
+    assert (leg.status, books.has("alice")) == ("failed", 1000)
+
+
+def test_a_line_told_twice_is_an_echo_and_identical_lines_are_two() -> None:
+    """R4, R10: one id is one line; what is alike in all but its id is another."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    for _ in range(3):
+        books.line("L1", -300, "payment", leg.payment_id)
+    assert books.balance("nostro/bank/ops/USD") == 700
+    books.line("L2", -300, "payment", leg.payment_id)
+    assert books.balance("nostro/bank/ops/USD") == 400
+    assert books.breaks() == {leg.payment_id: "duplicate"}
+    books.line("L3", 300, "reversal", leg.payment_id)
+    assert books.breaks() == {}
+    assert books.balance("suspense/bank/ops/USD") == 0
+
+
+@pytest.mark.parametrize("told", [-290, -310])
+def test_a_wrong_amount_is_a_signed_break_until_it_is_corrected(told: int) -> None:
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    books.line("L1", told, "payment", leg.payment_id)
+    item = books.state.settlement.items[leg.payment_id]
+    assert (item.cause, item.size) == ("amount", told + 300)
+    books.line("L2", -300 - told, "payment", leg.payment_id)
+    assert books.breaks() == {}
+    assert (books.balance("suspense/bank/ops/USD"), books.balance("transit/wire/USD")) == (0, 0)
+
+
+def test_a_deduction_within_what_the_scheme_allows_is_a_fee() -> None:
+    books = Books(alice=0)
+    books.scheme(scheme="gpi", kind="in", settled_by="message", settles_ns_max=HOUR, fee_max=25)
+    (leg,) = books.request("t1", pull("gpi", 300))
+    books.line("L1", 280, "payment", leg.payment_id)
+    assert (books.breaks(), books.balance("fees/gpi/USD")) == ({}, 20)
+
+
+def test_money_without_an_intent_lies_in_suspense_until_two_people_say_whose_it_is() -> None:
+    books = Books(alice=0)
+    books.line("L9", 500)
+    assert books.breaks() == {f"{BANK} L9": "unattributed"}
+    words = {"account": BANK, "line_id": "L9", "customer": "alice", "reason": "called them"}
+    books.tell(SuspenseResolved, resolution_id="r1", author="ann", approver="ann", **words)
+    assert books.has("alice") == 0
+    books.tell(SuspenseResolved, resolution_id="r1", author="ann", approver="bob", **words)
+    assert (books.has("alice"), books.breaks()) == (500, {})
+
+
+def test_a_batch_is_consumed_by_its_declared_key_and_exact_sum() -> None:
+    books = Books(alice=1000)
+    legs = [books.request(f"t{n}", pay("ach", 100 + n))[0] for n in range(3)]
+    for leg in legs:
+        accepted(books, leg.payment_id, batch="B7")
+    books.line("L1", -303, "payment", "B7")
+    assert (books.balance("transit/ach/USD"), books.breaks()) == (0, {})
+
+
+def test_a_batch_that_does_not_add_up_is_a_break() -> None:
+    books = Books(alice=1000)
+    legs = [books.request(f"t{n}", pay("ach", 100))[0] for n in range(2)]
+    for leg in legs:
+        accepted(books, leg.payment_id, batch="B7")
+    books.line("L1", -201, "payment", "B7")
+    assert books.breaks() == {f"{BANK} L1": "unknown_debit"}
+
+
+def test_limits_count_holds_and_what_is_returnable() -> None:
+    """In flight plus contingent never exceeds a limit; the room comes back when it is over."""
+    books = Books(alice=10_000)
+    books.limit("rail", "ach", 500)
+    (leg,) = books.request("t1", pay("ach", 300))
+    accepted(books, leg.payment_id)
+    books.line("L1", -300, "payment", leg.payment_id)
+    books.request("t2", pay("ach", 201))
+    assert books.state.settlement.transfers["t2"].refusal == "OVER_LIMIT"
+    assert "at most 200 USD" in books.state.settlement.transfers["t2"].reason
+    books.wait(20 * DAY)
+    assert leg.status == "settled"
+    books.request("t3", pay("ach", 201))
+    assert books.state.settlement.transfers["t3"].refusal == "OVER_LIMIT"
+    books.wait(60 * DAY)
+    books.request("t4", pay("ach", 201))
+    assert not books.state.settlement.transfers["t4"].refusal
+
+
+def test_above_the_bound_two_people_and_a_clear_screening() -> None:
+    books = Books(alice=1000)
+    books.limit("release", "", 500)
+    (leg,) = books.request("t1", pay("wire", 501))
+    assert len(books.of(ScreenTransfer)) == 1
+    books.tell(TransferReleased, transfer_id="t1", approver="clerk")
+    books.tell(TransferScreened, transfer_id="t1", clear=True)
+    assert books.of(SendPayment) == []
+    books.tell(TransferReleased, transfer_id="t1", approver="boss")
+    assert [each.payment_id for each in books.of(SendPayment)] == [leg.payment_id]
+
+
+def test_a_screening_hit_ends_it() -> None:
+    books = Books(alice=1000)
+    books.limit("release", "", 500)
+    books.request("t1", pay("wire", 501))
+    books.tell(TransferReleased, transfer_id="t1", approver="boss")
+    books.tell(TransferScreened, transfer_id="t1", clear=False)
+    assert (books.of(SendPayment), books.has("alice")) == ([], 1000)
+    assert books.seen_by_customer("t1") == "cancelled"
+    assert books.balance("held/alice/USD") == 0
+
+
+def test_what_is_on_its_way_cannot_be_cancelled() -> None:
+    books = Books(alice=1000)
+    books.request("t1", pay("wire", 300))
+    books.tell(TransferCancelled, transfer_id="t1", by="alice")
+    assert books.seen_by_customer("t1") == "pending"
+    assert any("cannot be cancelled" in each.text for each in books.of(RaiseAlert))
+
+
+def exchange(amount: int, buys: int, expires_at: int) -> LegWanted:
+    return LegWanted(
+        kind="exchange",
+        asset="USD",
+        amount=amount,
+        buys="EUR",
+        buys_amount=buys,
+        expires_at=expires_at,
+    )
+
+
+def test_legs_follow_one_another_and_exchange_through_a_position() -> None:
+    books = Books(alice=0)
+    books.scheme(scheme="sct", kind="out", asset="EUR", settled_by="message", settles_ns_max=HOUR)
+    euro = LegWanted(kind="out", asset="EUR", amount=270, scheme="sct", beneficiary="x")
+    legs = books.request("t1", pull("pull", 300), exchange(300, 270, books.now + 30 * DAY), euro)
+    accepted(books, legs[0].payment_id)
+    assert [leg.status for leg in legs] == ["in_flight", "validated", "validated"]
+    books.wait(8 * DAY)
+    assert [leg.status for leg in legs] == ["settled", "settled", "unknown"]  # nobody answered it
+    assert (books.balance("exchange/USD"), books.balance("exchange/EUR")) == (-300, 270)
+
+
+def test_a_later_leg_waits_until_an_earlier_one_cannot_come_back() -> None:
+    books = Books(alice=0)
+    legs = books.request("t1", pull("pull", 300, waits_for="irrevocable"), pay("wire", 300))
+    accepted(books, legs[0].payment_id)
+    books.wait(20 * DAY)
+    assert [leg.status for leg in legs] == ["settled", "validated"]
+    books.wait(60 * DAY)
+    assert [leg.status for leg in legs] == ["settled", "unknown"]  # sent, and nobody answered
+
+
+def test_an_expired_rate_fails_and_what_was_pulled_goes_back_the_way_it_was_told() -> None:
+    books = Books(alice=0)
+    legs = books.request(
+        "t1", pull("pull", 300, undo_scheme="wire"), exchange(300, 270, books.now + SECOND)
+    )
+    accepted(books, legs[0].payment_id)
+    books.wait(8 * DAY)
+    back = books.legs("t1")[2]
+    assert (legs[1].status, back.kind, back.status) == ("failed", "out", "unknown")
+    assert back.beneficiary == legs[0].beneficiary
+    settled(books, back.payment_id)
+    assert (books.has("alice"), books.seen_by_customer("t1")) == (0, "failed")
+
+
+def test_a_return_before_the_next_leg_went_stops_it() -> None:
+    books = Books(alice=0)
+    legs = books.request("t1", pull("pull", 300), pay("wire", 300))
+    accepted(books, legs[0].payment_id)
+    books.tell(
+        ReturnReported,
+        account=BANK,
+        return_id="x",
+        payment_id=legs[0].payment_id,
+        amount=300,
+        code="R01",
+    )
+    assert [leg.status for leg in legs] == ["returned", "cancelled"]
+    assert (books.has("alice"), books.balance("unsettled/alice/USD")) == (0, 0)
+    assert not any(books.state.settlement.exposure.values())
+
+
+def test_the_third_party_failed_after_value_had_left() -> None:
+    """R12: neither paid nor failed: a break at once, until the value comes back."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    books.tell(
+        PaymentReported,
+        account=BANK,
+        payment_id=leg.payment_id,
+        status="held",
+        moved=True,
+        code="COMPLETED_BUT_3RD_PARTY_FAILED",
+    )
+    books.line("L1", -300, "payment", leg.payment_id)
+    assert (books.seen_by_customer("t1"), books.has("alice")) == ("pending", 700)
+    assert books.breaks() == {leg.payment_id: "third_party_failed"}
+    books.line("L2", 300, "return", leg.payment_id)
+    assert (books.seen_by_customer("t1"), books.has("alice")) == ("returned", 1000)
+    assert books.breaks() == {}
+
+
+def test_a_customer_hears_each_status_once() -> None:
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    for _ in range(3):
+        accepted(books, leg.payment_id)
+        settled(books, leg.payment_id)
+    assert [each.status for each in books.of(TellCustomer)] == ["pending", "completed"]
+
+
+REFUSED = [
+    ("BAD_AMOUNT", pay("wire", 0)),
+    ("BAD_AMOUNT", pay("wire", -5)),
+    ("UNKNOWN_ASSET", LegWanted(kind="out", asset="XYZ", amount=5, scheme="wire")),
+    ("UNKNOWN_SCHEME", pay("pigeon", 5)),
+    ("WRONG_SCHEME", pay("pull", 5)),
+    ("WRONG_SCHEME", LegWanted(kind="out", asset="EUR", amount=5, scheme="wire")),
+    ("BAD_EXCHANGE", LegWanted(kind="exchange", asset="USD", amount=5, buys="USD", buys_amount=5)),
+    ("BAD_EXCHANGE", LegWanted(kind="exchange", asset="USD", amount=5, buys="EUR", buys_amount=5)),
+    ("NO_FUNDS", pay("wire", 1001)),
+]
+
+
+@pytest.mark.parametrize(("code", "leg"), REFUSED)
+def test_a_refusal_has_its_code_and_posts_nothing(code: str, leg: LegWanted) -> None:
+    books = Books(alice=1000)
+    before = dict(books.state.settlement.ledger)
+    books.request("t1", leg)
+    assert books.state.settlement.transfers["t1"].refusal == code
+    assert {k: v for k, v in books.state.settlement.ledger.items() if v} == before
+    assert books.seen_by_customer("t1") == "refused"

@@ -1,0 +1,460 @@
+"""Settlement's part of the simulated driver: keepers of money, customers, operators, signers.
+
+It wires and decides nothing, as `tieout.simulation` does for venues. Whoever answers here is a
+counterparty: what it says enters by the node's one door.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+
+from core import exposure, ledger
+from core.effects import Effect
+from core.events import AccountOpened, Event
+from core.frames import Frame
+from core.money import show
+from core.rail_effects import ScreenTransfer, SignTransaction, TellCustomer
+from core.rail_events import (
+    AddressAssigned,
+    BalanceOpened,
+    CustomerOpened,
+    LimitSet,
+    SchemePublished,
+    SuspenseResolved,
+    TransferReleased,
+    TransferScreened,
+)
+from core.state import State
+from core.transfers import view
+from rails import calendars, schemes
+from rails.dialect import Request
+from scenarios.customers import Customers
+from scenarios.rails import RailSpec, Settling
+from sim.dice import Dice
+from sim.faults import Faults
+from sim.payments import Payments
+from sim.settlement_oracle import SettlementOracle
+from sim.truth import Truth
+from sim.wire import Latency, Wire
+from sim.world import World
+from tieout.connector import Connector
+from tieout.rail_twins import DECIMALS, KEEPERS, Keeper, Made, Places
+
+SECOND = 1_000_000_000
+MS = 1_000_000
+HOUR = 3600 * SECOND
+DAY = 24 * HOUR
+# Thirteen months beyond the longest run: the longest span of return.
+CALENDAR_DAYS = 540
+BOUND_PERIODS = 3
+SIGNING_MS = (5, 40)
+FAULTS_MAX = 20
+
+
+class Host(Protocol):
+    """What settlement needs of where the node lives."""
+
+    def tell(self, told: Frame | Event) -> None: ...
+
+
+@dataclass(slots=True, eq=False)
+class RailSite:
+    """One keeper with everything around it."""
+
+    spec: RailSpec
+    made: Made
+    wire: Wire
+
+    @property
+    def keeper(self) -> Keeper:
+        return self.made.keeper
+
+
+@dataclass(slots=True, eq=False)
+class Rails:
+    """All that is around a node that settles."""
+
+    spec: Settling
+    world: World
+    dice: Dice
+    faults: Faults
+    truth: Truth
+    epoch_ns: int
+    until: int
+    payments: Payments = field(default_factory=Payments)
+    sites: list[RailSite] = field(default_factory=list)
+    schemes: dict[str, SchemePublished] = field(default_factory=dict)
+    told: list[TellCustomer] = field(default_factory=list)
+    oracle: SettlementOracle = field(init=False)
+    customers: Customers = field(init=False)
+    resolved: int = 0
+    ledger_faults: list[str] = field(default_factory=list)
+    excesses: dict[str, int] = field(default_factory=dict)
+    exposed_max: dict[str, int] = field(default_factory=dict)
+    _connectors: dict[str, Connector[Request]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.oracle = SettlementOracle(self.payments)
+        self.schemes = self._schemes()
+        customers = Customers(
+            self.spec.customers, self.schemes, DECIMALS, self.dice.stream("customers")
+        )
+        self.customers = customers
+        places = Places(self.world, self.dice, self.faults, self.truth, self.payments, self.until)
+        for spec in self.spec.rails:
+            calm = Latency(
+                spec.latency_ms * MS,
+                spec.latency_ms_p99 * MS,
+                timeout=20 * SECOND,
+                heartbeat=int(spec.silence_s * SECOND) // 3,
+            )
+            wire = Wire(
+                spec.name, spec.account, self.world, self.dice, self.faults, self.truth, calm
+            )
+            made = KEEPERS[spec.keeper](spec, wire, places, self._opening(spec), customers.names)
+            self.sites.append(RailSite(spec, made, wire))
+
+    def _schemes(self) -> dict[str, SchemePublished]:
+        table = schemes.load()
+        return {
+            name: table[name].event(name, self.epoch_ns, rail.account)
+            for rail in self.spec.rails
+            for name in rail.schemes
+        }
+
+    def _opening(self, spec: RailSpec) -> dict[str, Decimal]:
+        """What lies with this keeper at first: ours, and the customers' whose asset it keeps."""
+        opening = dict(spec.balances)
+        for asset, amount in self.spec.customers.balances.items():
+            if self._home(asset) == spec.account:
+                theirs = amount * self.spec.customers.count
+                opening[asset] = opening.get(asset, Decimal(0)) + theirs
+        return opening
+
+    def _home(self, asset: str) -> str:
+        """Where customers' money of an asset lies: with the first keeper that has some of it."""
+        for rail in self.spec.rails:
+            if asset in rail.balances:
+                return rail.account
+        raise ValueError(f"customers: no rail's balances name {asset}; one of them would do")
+
+    @property
+    def bounds(self) -> dict[str, int]:
+        """How old an unnamed difference may be, per account."""
+        return {
+            site.spec.account: BOUND_PERIODS * int(site.spec.statement_period_s * SECOND)
+            + 2 * site.spec.latency_ms_p99 * MS
+            + site.made.blind_ns
+            for site in self.sites
+        }
+
+    @property
+    def cadence(self) -> dict[str, int]:
+        """Each account's statement period."""
+        return {
+            site.spec.account: int(site.spec.statement_period_s * SECOND) for site in self.sites
+        }
+
+    @property
+    def decimals(self) -> dict[str, int]:
+        """In how many decimals each asset is counted that lies here or that customers hold."""
+        balances = [rail.balances for rail in self.spec.rails]
+        held = [*balances, self.spec.customers.balances]
+        return {asset: DECIMALS[asset] for asset in DECIMALS if any(asset in each for each in held)}
+
+    def observe(self, state: State) -> None:
+        """A step was taken: payments against the world's, the ledger, and the limits."""
+        self.oracle.observe(self.world.now)
+        if not state.booked:
+            return
+        if len(self.ledger_faults) < FAULTS_MAX:
+            self.ledger_faults += ledger.faults(state)
+        for key, amount in state.settlement.exposure.items():
+            self.exposed_max[key] = max(amount, self.exposed_max.get(key, 0))
+        for key in exposure.breaches(state):
+            self.excesses[key] = self.excesses.get(key, 0) + 1
+
+    # --- what stands is told ---------------------------------------------------------------------
+
+    def open(self, tell: Callable[[Event], None]) -> None:
+        """What a deployment tells its books before it begins."""
+        now = self.world.now
+        today = datetime.fromtimestamp(now // SECOND, UTC).date()
+        first, last = today - timedelta(days=30), today + timedelta(days=CALENDAR_DAYS)
+        for name in calendars.SOURCES:
+            tell(calendars.published(name, first, last, now))
+        for site in self.sites:
+            tell(self._account(site))
+        for scheme in self.schemes.values():
+            tell(scheme)
+        for limit in self.spec.limits:
+            tell(
+                LimitSet(
+                    received_at=now,
+                    limit=limit.limit,
+                    scope=limit.scope,
+                    subject=limit.subject,
+                    asset=limit.asset,
+                    amount=units(limit.amount, limit.asset),
+                )
+            )
+        for customer in self.customers.names:
+            tell(CustomerOpened(received_at=now, customer=customer))
+        self._open_balances(tell)
+        for site in self.sites:
+            for address, customer in site.made.addresses.items():
+                tell(
+                    AddressAssigned(
+                        received_at=now,
+                        account=site.spec.account,
+                        address=address,
+                        customer=customer,
+                    )
+                )
+
+    def _account(self, site: RailSite) -> AccountOpened:
+        spec = site.spec
+        return AccountOpened(
+            received_at=self.world.now,
+            account=spec.account,
+            tells="lines",
+            statements=("balances",),
+            statement_period_ns=int(spec.statement_period_s * SECOND),
+            backfill_period_ns=int(spec.backfill_period_s * SECOND),
+            settle_ns=int(spec.settle_s * SECOND),
+            silence_ns_max=int(spec.silence_s * SECOND),
+            clock_error_ns=2 * MS,
+            ledger=True,
+            chain=site.made.chain,
+            sources=site.made.sources,
+        )
+
+    def _open_balances(self, tell: Callable[[Event], None]) -> None:
+        for site in self.sites:
+            for asset, amount in site.spec.balances.items():
+                tell(self._balance(site.spec.account, asset, amount, ""))
+        for asset, amount in self.spec.customers.balances.items():
+            for customer in self.customers.names:
+                tell(self._balance(self._home(asset), asset, amount, customer))
+
+    def _balance(self, account: str, asset: str, amount: Decimal, customer: str) -> BalanceOpened:
+        return BalanceOpened(
+            received_at=self.world.now,
+            account=account,
+            asset=asset,
+            amount=units(amount, asset),
+            customer=customer,
+            occurred_at=self.world.now,
+        )
+
+    # --- a life of the node ----------------------------------------------------------------------
+
+    def connect(self, door: Callable[[RailSite], Connector[Request]]) -> None:
+        """The node was born: it gets connectors of its own."""
+        self._connectors = {site.spec.account: door(site) for site in self.sites}
+
+    def drop(self) -> None:
+        """The node died, and its connections with it."""
+        for site in self.sites:
+            site.wire.drop()
+
+    def perform(self, effect: Effect, host: Host) -> bool:
+        """Do what the effect asks, if it is for anyone here."""
+        match effect:
+            case SignTransaction():
+                self._sign(effect, host)
+            case ScreenTransfer():
+                self._screen(effect, host)
+            case TellCustomer():
+                self.told.append(effect)
+            case _:
+                connector = self._connectors.get(getattr(effect, "account", ""))
+                if connector is None:
+                    return False
+                connector.perform(effect)
+        return True
+
+    # --- those who answer ------------------------------------------------------------------------
+
+    def begin(self, host: Host) -> None:
+        """Customers begin to ask, outsiders to pay, operators to look."""
+        spec = self.spec.customers
+        if any(flow.at_s is None for flow in spec.flows):
+            self._ask_later(host)
+        for flow in spec.flows:
+            if flow.at_s is not None:
+                at = self.epoch_ns + int(flow.at_s * SECOND)
+                self.world.call_at(at, self._ask_once, host, flow.flow)
+        for site in self.sites:
+            site.made.begin()
+        if self.spec.release.resolve_s:
+            self.world.call_in(int(self.spec.release.resolve_s * SECOND), self._resolve, host)
+
+    def _ask_later(self, host: Host) -> None:
+        mean = int(self.spec.customers.every_s * SECOND)
+        wait = 1 + self.dice.stream("customers/when").exponential(mean)
+        if self.world.now + wait < self.until:
+            self.world.call_in(wait, self._ask, host)
+
+    def _ask(self, host: Host) -> None:
+        host.tell(self.customers.next(self.world.now))
+        self._ask_later(host)
+
+    def _ask_once(self, host: Host, flow: str) -> None:
+        spec = next(each for each in self.spec.customers.flows if each.flow == flow)
+        request = self.customers.request(spec, self.customers.names[0], self.world.now)
+        self.customers.asked.append(request)
+        host.tell(request)
+
+    def _sign(self, effect: SignTransaction, host: Host) -> None:
+        """A signer of its own process: asked by the one life, it answers whichever lives."""
+        site = next(site for site in self.sites if site.spec.account == effect.account)
+        wait = self.dice.stream("signer").between(*SIGNING_MS) * MS
+
+        def signed() -> None:
+            host.tell(site.made.sign(effect, self.world.now))
+
+        self.world.call_in(wait, signed)
+
+    def _screen(self, effect: ScreenTransfer, host: Host) -> None:
+        dice, spec = self.dice.stream("screening"), self.spec.release
+        hit = bool(spec.hit_one_in) and dice.chance(1, spec.hit_one_in)
+        self.world.call_in(
+            1 + dice.exponential(int(spec.screen_s * SECOND)),
+            lambda: host.tell(
+                TransferScreened(
+                    received_at=self.world.now, transfer_id=effect.transfer_id, clear=not hit
+                )
+            ),
+        )
+        self.world.call_in(
+            1 + dice.exponential(int(spec.release_s * SECOND)),
+            lambda: host.tell(
+                TransferReleased(
+                    received_at=self.world.now,
+                    transfer_id=effect.transfer_id,
+                    approver="operator-2",
+                )
+            ),
+        )
+
+    def _resolve(self, host: Host) -> None:
+        """Operators find out whose a line in suspense is: here, the first customer's."""
+        every = int(self.spec.release.resolve_s * SECOND)
+        books = self.oracle.books
+        state = books.state if isinstance(books, PaymentView) else None
+        for line in list(state.settlement.suspense.values()) if state is not None else ():
+            if self.world.now - line.at < every or line.amount < 0:
+                continue
+            self.resolved += 1
+            host.tell(
+                SuspenseResolved(
+                    received_at=self.world.now,
+                    resolution_id=f"r{self.resolved}",
+                    account=line.account,
+                    line_id=line.line_id,
+                    customer=self.customers.names[0],
+                    author="operator-1",
+                    approver="operator-2",
+                    reason="found the payer",
+                )
+            )
+        self.world.call_in(every, self._resolve, host)
+
+
+def settlement_figures(rails: Rails, state: State, now: int) -> dict[str, Any]:
+    """What `summary.json` says of settlement."""
+    settlement = state.settlement
+    differences = rails.oracle.differences(now)
+    statuses = Counter(f"{leg.scheme}.{leg.status}" for leg in settlement.legs.values())
+    causes = [item.cause for item in settlement.items.values()]
+    causes += [item.cause for item in settlement.closed]
+    return {
+        "payments": len(rails.payments.all),
+        "doubled": len(rails.oracle.doubled()),
+        "differences": len(differences),
+        "pending": len(pending(state)),
+        "misjudged": len(misjudged(rails, state)),
+        "ledger_faults": len(rails.ledger_faults),
+        "limit_excess": sum(rails.excesses.values()),
+        "open_items": len(settlement.items),
+        "items": dict(sorted(Counter(causes).items())),
+        "legs": dict(sorted(statuses.items())),
+        "told": dict(sorted(Counter(each.status for each in rails.told).items())),
+        "exposed_max": dict(sorted(rails.exposed_max.items())),
+        "reversal_loss": reversal_loss(state),
+        "detail": [
+            {
+                "payment": each.payment_id,
+                "scheme": each.scheme,
+                "books": each.books,
+                "truth": each.truth,
+                "at_s": (each.at - rails.epoch_ns) / SECOND,
+            }
+            for each in [*rails.oracle.wrongly_settled, *differences][:20]
+        ]
+        + [{"ledger": text} for text in rails.ledger_faults[:5]],
+    }
+
+
+def misjudged(rails: Rails, state: State) -> list[str]:
+    """Requests that were wrong by design and taken, or sound by design and refused for a fault of
+    their own (that funds or limits do not suffice is none)."""
+    found = []
+    for transfer in state.settlement.transfers.values():
+        wrong = transfer.transfer_id in rails.customers.wrong
+        faulty = bool(transfer.refusal) and transfer.refusal not in ("NO_FUNDS", "OVER_LIMIT")
+        if (faulty and not wrong) or (wrong and not transfer.refusal):
+            found.append(f"{transfer.transfer_id}: {transfer.refusal or 'taken'}")
+    return found
+
+
+def reversal_loss(state: State) -> dict[str, str]:
+    """What came back after customers had it, and is owed to us still, by asset."""
+    owed: dict[str, int] = {}
+    for name, amount in state.settlement.ledger.items():
+        if name.startswith("receivable/") and amount:
+            asset = ledger.asset_of(name)
+            owed[asset] = owed.get(asset, 0) + amount
+    return {asset: show(amount, DECIMALS[asset]) for asset, amount in sorted(owed.items())}
+
+
+class PaymentView:
+    """What the settlement oracle sees of a node's books."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    def completed(self) -> list[str]:
+        """The payments that the last step settled."""
+        return self.state.settled
+
+    def status(self, payment_id: str) -> str:
+        leg = self.state.settlement.legs.get(payment_id)
+        if leg is None:
+            return ""
+        return leg.status if leg.status in ("settled", "returned", "failed") else "open"
+
+    def returned(self, payment_id: str) -> int:
+        leg = self.state.settlement.legs.get(payment_id)
+        return leg.returned if leg is not None else 0
+
+
+def pending(state: State) -> list[str]:
+    """The transfers that a customer still sees as pending."""
+    return [
+        transfer.transfer_id
+        for transfer in state.settlement.transfers.values()
+        if view(state, transfer)[0] == "pending"
+    ]
+
+
+def units(amount: Decimal, asset: str) -> int:
+    """Whole units of an asset; what it cannot count is refused with ValueError."""
+    scaled = amount.scaleb(DECIMALS[asset])
+    if scaled != int(scaled):
+        raise ValueError(f"{amount} {asset} has more than {DECIMALS[asset]} decimals")
+    return int(scaled)
