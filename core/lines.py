@@ -36,13 +36,25 @@ def on_line(state: State, account: Account, event: LineBooked) -> list[Effect]:
     count(state, f"lines_booked/{account.name}")
     effects: list[Effect] = []
     contras: list[Contra] = []
-    for part in event.parts or (LinePart(event.amount, ()),):
+    for part in _parts(state, account, event):
         contra, then = _explain(state, account, event, part)
         contras += contra
         effects += then
     lines = ((ledger.nostro(account.name, event.asset), event.amount), *contras)
     book(state, _purpose(event), event.line_id, event.frame, lines, event.booked_at)
     return effects
+
+
+def _parts(state: State, account: Account, event: LineBooked) -> tuple[LinePart, ...]:
+    """The line's payments, and what was taken out of it as one more; a line may be one payment.
+
+    What was taken out of a payment that nobody of ours asked for has only made it smaller.
+    """
+    if event.parts or not event.fee or event.kind == "fee":
+        return event.parts or (LinePart(event.amount, ()),)
+    if payments.find(state, account.name, event.references) is None:
+        return (LinePart(event.amount, ()),)
+    return (LinePart(event.amount + event.fee, event.references), LinePart(-event.fee, ()))
 
 
 def _purpose(event: LineBooked) -> str:
@@ -70,7 +82,8 @@ def _explain(
     """The other side of a part, and what follows from it."""
     references = (*part.references, *event.references)
     leg = payments.find(state, account.name, references)
-    if event.kind == "fee":
+    taken = event.fee and not part.references and part.amount == -event.fee
+    if event.kind == "fee" or taken:
         name = f"fees/{account.name}/{event.asset}"
         if leg is not None:
             name = f"fees/{leg.scheme}/{event.asset}"
