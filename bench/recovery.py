@@ -12,9 +12,9 @@ from bench.lanes import GATE
 from bench.measure import Chunk, race
 from bench.rows import Row
 from bench.stream import recorded
-from core.events import Event, FillReported
+from core.events import Event, FillReported, MemoryTrimmed
 from core.journal import Journal, Record, decode_event
-from core.node import decode_snapshot, encode_snapshot, recover
+from core.node import Keep, decode_snapshot, encode_snapshot, recover
 from core.state import State
 from core.step import step
 from tieout.replay import replay
@@ -87,7 +87,7 @@ def _restart(path: Path, name: str, known: int) -> Row:
 
 
 def _remember_more(path: Path, fills: int) -> None:
-    """Put a newest snapshot whose books know so many fills more."""
+    """Put a newest snapshot whose books know so many fills more, most of them put away."""
     with closing(SqliteStore(path)) as store:
         number, data = next(store.snapshots())
         state = decode_snapshot(data)
@@ -101,4 +101,5 @@ def _remember_more(path: Path, fills: int) -> None:
         )
         for each in range(fills):
             step(state, msgspec.structs.replace(like, fill_id=f"more-{each}"), GATE)
+        step(state, MemoryTrimmed(received_at=state.now, **Keep()._asdict()), GATE)
         store.save_snapshot(number, encode_snapshot(state))

@@ -1,7 +1,7 @@
 """The full simulated path: JSON frames, wire, node, journal in memory, oracle, under every fault.
 
-An *input* is an event that core was told by a venue or a strategy; market data never enters core,
-heartbeats and alarms are not counted. The time is the process's own.
+An *input* is an event that core was told by a venue or a strategy; heartbeats, alarms and reference
+prices, which are all that enters core of market data, are not counted. The time is the process's.
 
 Whose time it is, is sampled: a timer of CPU time rings each millisecond, and the function that runs
 then is booked to its package. A profiler that is told of every call would charge small functions
@@ -30,7 +30,7 @@ from tieout.simulation import SECOND, Simulation
 
 SCENARIO, FULL_S = "spot_weather", 600
 SAMPLE_S = 0.001
-NOT_COUNTED = ("HeartbeatHeard", "AlarmRang")
+NOT_COUNTED = ("HeartbeatHeard", "AlarmRang", "ReferenceSet")
 INSTALLED = Path(core.__file__).parent.parent
 SIMPY = str(Path(simpy.__file__).parent)
 GLUE = "SimPy and its glue"

@@ -3,7 +3,8 @@
 Rule 1. The books are the sum of postings, and a posting is never changed: an undone fill is posted
 once more with the other sign.
 Rule 2. Same id and same content is an echo and changes nothing; same id and other content is a
-conflict and is shown. Ids are remembered for ever.
+conflict and is shown. Ids are remembered for ever: the newest here, the others in the journal, from
+where they are back before a fact that names them is booked (`core/memory.py`).
 Rule 3. A holding can be read as it was at any recent moment of its teller's clock (`at`), which is
 how a statement is compared at its own as-of.
 """
@@ -19,6 +20,14 @@ from core.events import (
     OpeningSet,
     ProgressReported,
 )
+from core.identity import (
+    bust_key,
+    busted_key,
+    cash_key,
+    fill_key,
+    funding_key,
+    opening_key,
+)
 from core.money import (
     ASSET_DECIMALS,
     PRICE_DECIMALS,
@@ -27,10 +36,29 @@ from core.money import (
     InexactAmount,
     rescale,
 )
-from core.state import Account, Entry, Listing, Orphan, Posting, Progress, State, Terms
+from core.state import (
+    Account,
+    Booking,
+    Entry,
+    Listing,
+    Move,
+    Orphan,
+    Posting,
+    Progress,
+    State,
+    Terms,
+)
 
 Booked = Literal[
-    "booked", "with_fill", "late_fee", "inexact", "echo", "conflict", "unlisted", "unreadable"
+    "booked",
+    "with_fill",
+    "late_fee",
+    "inexact",
+    "echo",
+    "other_fee",
+    "conflict",
+    "unlisted",
+    "unreadable",
 ]
 
 # In a remembered fill of a contract that was restated: whose contracts it counts.
@@ -41,6 +69,8 @@ UNBOOKABLE = (InexactAmount, ZeroDivisionError)
 
 RECENT_MAX = 256
 RECENT_KEPT = 128
+MOVES_KEPT = 64
+BOOKINGS_KEPT = 32
 # An entry this much older than a statement is within it, whatever its sequence.
 SEQUENCE_SLACK_NS = 5_000_000_000
 
@@ -53,7 +83,7 @@ def book_fill(state: State, account: Account, event: FillReported, strategy: str
     listing = account.listings.get(event.instrument)
     if listing is None:
         return "unlisted"
-    key = f"{event.instrument}:{listing.listing}:{event.fill_id}:{event.side}"
+    key = fill_key(event.instrument, listing.listing, event.fill_id, event.side)
     content = _content(event)
     multiplier = listing.multiplier
     if listing.changes:
@@ -63,10 +93,12 @@ def book_fill(state: State, account: Account, event: FillReported, strategy: str
     if known is not None:
         if event.fee and _same(known, content) and _is_feeless(known):
             return _book_late_fee(state, account, event, strategy, key, content)
-        return "echo" if _same(known, content) else "conflict"
+        if _same(known, content):
+            return "echo"
+        return "other_fee" if _same_but_fee(known, content) else "conflict"
     lines = fill_postings(state, account, listing, event, strategy, multiplier)
     account.seen[key] = content
-    whole = _post_contracts(state, listing, lines, multiplier, event)
+    whole = _post_contracts(state, account, listing, lines, multiplier, event, strategy)
     return "booked" if whole else "inexact"
 
 
@@ -77,18 +109,34 @@ def _book_late_fee(
     account.seen[key] = content
     prefix = f"{strategy}/{account.name}/{event.instrument}"
     line = _cash(account, prefix, "fee", event.fee_asset, -event.fee)
+    _note_fee_asset(account, account.listings[event.instrument], event.fee_asset)
     post(state, [line], event.occurred_at, event.sequence)
     return "late_fee"
 
 
-def attribute(state: State, orphan: Orphan, strategy: str) -> None:
+def _note_fee_asset(account: Account, listing: Listing, asset: str) -> None:
+    """A fee in a third asset: from now on any order here is taken to spend that asset, too."""
+    traded = (listing.base, listing.quote) if listing.kind == "spot" else (listing.settle,)
+    if asset not in traded:
+        account.fee_assets[asset] = None
+
+
+def attribute(state: State, account: Account, order_id: str, orphan: Orphan, strategy: str) -> None:
     """Move a booked fill's figures from `unattributed` to its strategy; holdings stay."""
     lines: list[Posting] = []
     for line in orphan.lines:
-        rest = line.figure.partition("/")[2]
         lines.append(Posting("", line.figure, -line.amount))
-        lines.append(Posting("", f"{strategy}/{rest}", line.amount))
+        lines.append(Posting("", _of(strategy, line).figure, line.amount))
     post(state, lines, 0, 0)
+    for booking in account.listings[orphan.instrument].bookings:
+        if booking.event.order_id == order_id:
+            booking.strategy = strategy
+            booking.lines = [_of(strategy, line) for line in booking.lines]
+
+
+def _of(strategy: str, line: Posting) -> Posting:
+    rest = line.figure.partition("/")[2]
+    return Posting(line.holding, f"{strategy}/{rest}", line.amount)
 
 
 def book_bust(state: State, account: Account, event: FillBusted, strategy: str) -> Booked:
@@ -100,15 +148,16 @@ def book_bust(state: State, account: Account, event: FillBusted, strategy: str) 
     listing = account.listings.get(event.instrument)
     if listing is None:
         return "unlisted"
-    key = f"bust:{event.instrument}:{event.bust_id}"
+    key = bust_key(event.instrument, event.bust_id)
     content = f"{event.fill_id} {event.quantity} {event.price}"
     known = account.seen.get(key)
     if known is not None:
         return "echo" if known == content else "conflict"
-    fill_key = f"{event.instrument}:{listing.listing}:{event.fill_id}:{event.side}"
-    fill = account.seen.get(fill_key)
+    fill_id = fill_key(event.instrument, listing.listing, event.fill_id, event.side)
+    undone_id = busted_key(fill_id)
+    fill = account.seen.get(fill_id)
     other = fill is not None and fill.split()[1:3] != [str(event.quantity), str(event.price)]
-    if other or f"busted:{fill_key}" in account.seen:
+    if other or undone_id in account.seen:
         return "conflict"
     multiplier = listing.multiplier
     if listing.changes:
@@ -116,12 +165,12 @@ def book_bust(state: State, account: Account, event: FillBusted, strategy: str) 
         multiplier = int((fill or "").partition(OF_CONTRACTS)[2] or listing.at_first)
     lines = fill_postings(state, account, listing, event, strategy, multiplier)
     undone = [Posting(line.holding, line.figure, -line.amount) for line in lines]
-    account.seen[key], account.seen[f"busted:{fill_key}"] = content, event.bust_id
+    account.seen[key], account.seen[undone_id] = content, event.bust_id
     if fill is None:
-        account.seen[fill_key] = _content(event)
+        account.seen[fill_id] = _content(event)
         post(state, lines + undone, event.occurred_at, event.sequence)
         return "with_fill"
-    whole = _post_contracts(state, listing, undone, multiplier, event)
+    whole = _post_contracts(state, account, listing, undone, multiplier, event, strategy)
     return "booked" if whole else "inexact"
 
 
@@ -159,18 +208,29 @@ def book_progress(state: State, account: Account, event: ProgressReported, strat
 
 def book_funding(state: State, account: Account, event: FundingPaid) -> Booked:
     """Book a funding settlement once, to each strategy's account as unattributed."""
-    key, content = f"funding:{event.funding_id}:{event.asset}", str(event.amount)
+    key, content = funding_key(event.funding_id, event.asset), str(event.amount)
     prefix = f"unattributed/{account.name}/{event.instrument or '-'}"
     line = _cash(account, prefix, "funding", event.asset, event.amount)
-    return _book_once(state, account, key, content, line, event.occurred_at)
+    booked = _book_once(state, account, key, content, line, event.occurred_at)
+    if booked == "booked":
+        _remember_move(account, Move("funding", event.funding_id, event.asset, event.amount))
+    return booked
 
 
 def book_cash(state: State, account: Account, event: CashMoved, strategy: str) -> Booked:
     """Book a movement of cash once."""
-    key, content = f"{event.reason}:{event.movement_id}", f"{event.asset} {event.amount}"
+    key, content = cash_key(event.reason, event.movement_id), f"{event.asset} {event.amount}"
     prefix = f"{strategy}/{account.name}/{event.instrument or '-'}"
     line = _cash(account, prefix, event.reason, event.asset, event.amount)
-    return _book_once(state, account, key, content, line, event.occurred_at)
+    booked = _book_once(state, account, key, content, line, event.occurred_at)
+    if booked == "booked" and event.reason != "realised":
+        _remember_move(account, Move(event.reason, event.movement_id, event.asset, event.amount))
+    return booked
+
+
+def _remember_move(account: Account, move: Move) -> None:
+    account.moves.append(move)
+    del account.moves[:-MOVES_KEPT]
 
 
 def book_opening(state: State, account: Account, event: OpeningSet) -> Booked:
@@ -178,15 +238,15 @@ def book_opening(state: State, account: Account, event: OpeningSet) -> Booked:
     holding = f"{account.name}/{event.subject}/{event.leg}"
     figure = f"opening/{account.name}/{event.subject}/opening/{event.leg}"
     line = Posting(holding, figure, event.amount)
-    key = f"opening:{event.subject}:{event.leg}"
+    key = opening_key(event.subject, event.leg)
     return _book_once(state, account, key, str(event.amount), line, event.occurred_at)
 
 
-def book_adjustment(state: State, event: AdjustmentBooked) -> None:
-    """Book an operator's repair."""
-    drift = state.breaks.get(event.holding)
-    # On a quiet account the venue's as-of stands still: the repair belongs to the break's own.
-    at_ns = drift.reading.hi if drift is not None else event.received_at
+def book_adjustment(state: State, event: AdjustmentBooked, at_ns: int) -> None:
+    """Book an operator's repair at the as-of of what it repairs.
+
+    On a quiet account the venue's as-of stands still: a repair of today would never be within it.
+    """
     figure = f"adjustment/{event.holding}/{event.author}/{event.approver}"
     post(state, [Posting(event.holding, figure, event.amount)], at_ns, 0)
 
@@ -216,6 +276,10 @@ def _same(known: str, content: str) -> bool:
     return before[:3] == now[:3] and (before[3] == now[3] or NO_FEE in (before[3], now[3]))
 
 
+def _same_but_fee(known: str, content: str) -> bool:
+    return known.split()[:3] == content.split()[:3]
+
+
 def _content(event: FillReported | FillBusted) -> str:
     """What must be the same in every telling of a fill."""
     fee = f"{event.fee}{event.fee_asset}" if event.fee_asset else NO_FEE
@@ -237,12 +301,41 @@ def multiplier_at(listing: Listing, moment: int) -> int:
     return listing.at_first
 
 
+def unbook(state: State, listing: Listing, since: int) -> list[Booking]:
+    """Post the reverse of the bookings that happened since then, for they count other contracts."""
+    undone = [each for each in listing.bookings if each.event.occurred_at >= since]
+    for each in undone:
+        listing.bookings.remove(each)
+        lines = [Posting(line.holding, line.figure, -line.amount) for line in each.lines]
+        post(state, lines, each.event.occurred_at, each.event.sequence)
+    return undone
+
+
+def rebook(state: State, account: Account, listing: Listing, booking: Booking) -> bool:
+    """Book it again, in the contracts that are now known to be those of its time."""
+    event = booking.event
+    key = f"{event.instrument}:{listing.listing}:{event.fill_id}:{event.side}"
+    content, _, counted = account.seen[key].partition(OF_CONTRACTS)
+    if isinstance(event, FillReported):
+        multiplier = multiplier_at(listing, event.occurred_at)
+        account.seen[key] = f"{content}{OF_CONTRACTS}{multiplier}"
+    else:
+        multiplier = int(counted or listing.at_first)
+    lines = fill_postings(state, account, listing, event, booking.strategy, multiplier)
+    if isinstance(event, FillBusted):
+        lines = [Posting(line.holding, line.figure, -line.amount) for line in lines]
+    lines = [line for line in lines if not line.holding.endswith("/cash")]
+    return _post_contracts(state, account, listing, lines, multiplier, event, booking.strategy)
+
+
 def _post_contracts(
     state: State,
+    account: Account,
     listing: Listing,
     lines: list[Posting],
     multiplier: int,
     event: FillReported | FillBusted,
+    strategy: str,
 ) -> bool:
     """Post a fill's lines, and what the restatements booked since it happened make of them.
 
@@ -250,6 +343,7 @@ def _post_contracts(
     """
     if not listing.changes:
         post(state, lines, event.occurred_at, event.sequence)
+        _remember_booking(account, listing, Booking(event, strategy, lines))
         return True
     first: list[Posting] = []
     later: list[tuple[int, Posting]] = []
@@ -264,9 +358,22 @@ def _post_contracts(
         figure = f"{head.rpartition('/')[0]}/restated/{leg}"
         later += [(moment, Posting(line.holding, figure, change)) for moment, change in counted[1:]]
     post(state, first, event.occurred_at, event.sequence)
+    derived = listing.derived
     for moment, line in later:
         post(state, [line], moment, 0)
+        if derived is not None and moment == derived.since:
+            derived.lines.append(line)  # if the change is moved, this goes with it
+    if all(derived is not None and moment == derived.since for moment, _ in later):
+        _remember_booking(account, listing, Booking(event, strategy, first))
     return whole
+
+
+def _remember_booking(account: Account, listing: Listing, booking: Booking) -> None:
+    """A change of the contract may be heard of after it: then it is booked anew."""
+    if account.instruments and listing.kind != "spot":
+        booking.lines = [line for line in booking.lines if not line.holding.endswith("/cash")]
+        listing.bookings.append(booking)
+        del listing.bookings[:-BOOKINGS_KEPT]
 
 
 def _counted(listing: Listing, amount: int, multiplier: int, moment: int) -> list[tuple[int, int]]:
@@ -300,6 +407,8 @@ def fill_postings(
     sign = 1 if event.side == "buy" else -1
     prefix = f"{strategy}/{account.name}/{event.instrument}"
     value, exact = event.value, True
+    if isinstance(event, FillBusted) and listing.changes and listing.kind == "linear":
+        value = None  # undone is what was booked: where contracts change, that may be mended later
     if value is None:
         value, exact = fill_value(state, listing, event, multiplier)
     if listing.kind == "spot":
@@ -322,6 +431,7 @@ def fill_postings(
     if event.realised:
         lines.append(_cash(account, prefix, "realised", listing.settle, event.realised))
     if event.fee:
+        _note_fee_asset(account, listing, event.fee_asset)
         lines.append(_cash(account, prefix, "fee", event.fee_asset, -event.fee))
     return lines
 

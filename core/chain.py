@@ -206,7 +206,7 @@ def _ask(state: State, leg: Leg) -> list[Effect]:
 
 
 def _ask_nonce(state: State, leg: Leg) -> list[Effect]:
-    sources = state.accounts[leg.account].sources
+    sources = state.accounts[leg.account].sources if leg.nonce >= 0 else ()
     return [FetchNonce(account=leg.account, source=source) for source in sources]
 
 
@@ -269,10 +269,13 @@ def on_transaction(state: State, event: TransactionReported) -> list[Effect]:
         # It was in a block that gave way to another.
         count(state, f"tx_unmined/{leg.account}")
         attempt.block_number, attempt.block_hash, attempt.succeeded = 0, "", False
-    if event.status == "unknown" and attempt is leg.attempts[-1]:
-        count(state, f"tx_sent_again/{leg.account}")
-        return [_broadcast(leg, attempt)]
-    return []
+    forgotten = event.status == "unknown" and attempt is leg.attempts[-1] and not _mined(leg)
+    every = state.settlement.schemes[leg.scheme].query_every_ns
+    if not forgotten or event.received_at < attempt.sent_at + every:
+        return []
+    attempt.sent_at = event.received_at
+    count(state, f"tx_sent_again/{leg.account}")
+    return [_broadcast(leg, attempt)]
 
 
 def _if_final(state: State, leg: Leg, attempt: Attempt, event: TransactionReported) -> list[Effect]:

@@ -6,13 +6,16 @@ the counterparty refuses to honour twice, and reads change nothing.
 
 from typing import Literal
 
-from core.events import Leg, OrderKind, Side, StatementKind
+from core.events import Leg, Memory, OrderKind, Side, StatementKind
 from core.rail_effects import RailEffect
 from core.wish import Wish
 
 
 class PlaceOrder(Wish, frozen=True, kw_only=True, gc=False):
-    """Send an order; built from `Approved` only."""
+    """Send an order; built from `Approved` only.
+
+    By our clock the venue may take it until `expires_at` (0: for ever) and must refuse it later.
+    """
 
     account: str
     client_order_id: str
@@ -23,6 +26,7 @@ class PlaceOrder(Wish, frozen=True, kw_only=True, gc=False):
     price: int = 0
     leg: Leg = "net"
     reduce_only: bool = False
+    expires_at: int = 0
 
 
 class CancelOrder(Wish, frozen=True, kw_only=True, gc=False):
@@ -57,18 +61,23 @@ class FetchStatement(Wish, frozen=True, kw_only=True, gc=False):
 
 
 class FetchFills(Wish, frozen=True, kw_only=True, gc=False):
-    """Ask for the fills (or orders' progress) of an instrument after a cursor; "" is the start."""
+    """Ask for the fills (or orders' progress) of an instrument after a cursor; "" is the start.
+
+    `rows` is how many at most; 0 leaves it to the dialect.
+    """
 
     account: str
     instrument: str
     after: str
+    rows: int = 0
 
 
 class FetchLedger(Wish, frozen=True, kw_only=True, gc=False):
-    """Ask for funding and other movements after a cursor; "" is the start."""
+    """Ask for funding and other movements after a cursor; "" is the start. `rows` as for fills."""
 
     account: str
     after: str
+    rows: int = 0
 
 
 class FetchInstruments(Wish, frozen=True, kw_only=True, gc=False):
@@ -98,8 +107,24 @@ class SetAlarm(Wish, frozen=True, kw_only=True, gc=False):
     at: int
 
 
+class Remember(Wish, frozen=True, kw_only=True, gc=False):
+    """Keep what the state gives up, to be found again by its key. To journal it is to perform it.
+
+    An id's content is what must be the same in each telling; an order and a progress are kept
+    whole, as JSON; of the venue's id of an order, our own.
+    """
+
+    account: str
+    kind: Memory
+    key: str
+    content: str
+
+
 class TellStrategy(Wish, frozen=True, kw_only=True, gc=False):
-    """What a strategy hears of its own order."""
+    """What a strategy hears of its own order.
+
+    `moved` is by how much its fills grew with this telling; negative where one was undone.
+    """
 
     strategy: str
     reference: str
@@ -112,6 +137,21 @@ class TellStrategy(Wish, frozen=True, kw_only=True, gc=False):
     filled_quantity: int
     leg: Leg = "net"
     reason: str = ""
+    moved: int = 0
+
+
+class TellPosition(Wish, frozen=True, kw_only=True, gc=False):
+    """What a strategy holds of an instrument, in all: it takes the place of whatever it thought.
+
+    Told when a node came up, and when contracts are counted anew. Of a spot instrument it is what
+    was bought less what was sold and what was paid in it as a fee.
+    """
+
+    strategy: str
+    account: str
+    instrument: str
+    leg: Leg
+    quantity: int
 
 
 class RaiseAlert(Wish, frozen=True, kw_only=True, gc=False):
@@ -134,7 +174,9 @@ Effect = (
     | OpenStream
     | RenewStream
     | SetAlarm
+    | Remember
     | TellStrategy
+    | TellPosition
     | RaiseAlert
     | RailEffect
 )

@@ -25,22 +25,69 @@ OrderReport = Literal[
 FillCause = Literal["trade", "liquidation", "adl", "settlement", "correction"]
 StatementKind = Literal["balances", "positions"]
 Tells = Literal["fills", "progress", "lines"]
+Cause = Literal[
+    "unknown",
+    "missing_fill",
+    "duplicate",
+    "external_trade",
+    "fee",
+    "funding",
+    "transfer",
+    "multiplier",
+    "stale_snapshot",
+    "bust",
+    "liquidation",
+    "mode_change",
+    "conflict",
+    "adjustment",
+]
+Memory = Literal["id", "order", "placed", "progress"]
 
 
 # --- ourselves -----------------------------------------------------------------------------------
 
 
 class NodeStarted(Fact, frozen=True, kw_only=True, gc=False):
-    """A node came up; `epoch` counts the boots and is part of every id we choose afterwards."""
+    """A node came up; `epoch` counts the boots and is part of every id we choose afterwards.
+
+    `records_lost` is by how many the journal is shorter than its anchor says it was.
+    """
 
     node: str
     epoch: int
+    records_lost: int = 0
 
 
 class AlarmRang(Fact, frozen=True, kw_only=True, gc=False):
     """An alarm that we set reached its time."""
 
     alarm: str
+
+
+class MemoryTrimmed(Fact, frozen=True, kw_only=True, gc=False):
+    """The node put away what its state had at hand beyond these numbers, the oldest first.
+
+    Of each account so many ids, progresses and orders' fills that wait for an owner (`orphans`);
+    of the whole node so many orders that are over.
+    """
+
+    ids: int
+    orders: int
+    progress: int
+    orphans: int
+
+
+class Recalled(Fact, frozen=True, kw_only=True, gc=False):
+    """What had been put away was asked for, for an event that follows; the journal had it.
+
+    `record` is the number of the `Remember` that kept it.
+    """
+
+    account: str
+    kind: Memory
+    key: str
+    content: str
+    record: int
 
 
 class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
@@ -50,7 +97,10 @@ class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
     those who keep money and trade nothing, "lines".
     `bracketed` venues put no as-of on their statements; `instruments` says that the venue can be
     asked for an instrument's terms. `chain` is the kind of a chain's account, whose `sources` are
-    the nodes that must agree on what is final.
+    the nodes that must agree on what is final. An order's request is refused by the venue once it
+    is older than `request_validity_ns`; it has dealt with one that it took within `latency_ns_max`.
+    `page_rows` is how many rows of a record we ask for at a time, never more than the venue gives;
+    0 is as many as its documentation says.
     """
 
     account: str
@@ -67,6 +117,9 @@ class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
     instruments: bool = False
     chain: Literal["", "evm", "bitcoin"] = ""
     sources: tuple[str, ...] = ()
+    request_validity_ns: int = 5_000_000_000
+    latency_ns_max: int = 1_000_000_000
+    page_rows: int = 0
 
 
 class AssetListed(Fact, frozen=True, kw_only=True, gc=False):
@@ -82,6 +135,7 @@ class InstrumentListed(Fact, frozen=True, kw_only=True, gc=False):
     `multiplier` is coins per contract (linear) or quote units per contract (inverse), at the scale
     of a quantity; a spot instrument has 1. `listing` counts re-listings under one symbol. A change
     that is yet to come is told with its time; terms without one are those in force when told.
+    `asked_at` is when we asked for them, 0 where they were pushed.
     """
 
     account: str
@@ -93,6 +147,7 @@ class InstrumentListed(Fact, frozen=True, kw_only=True, gc=False):
     multiplier: int
     listing: int = 1
     effective_at: int = 0
+    asked_at: int = 0
 
 
 class OpeningSet(Fact, frozen=True, kw_only=True, gc=False):
@@ -105,8 +160,24 @@ class OpeningSet(Fact, frozen=True, kw_only=True, gc=False):
     occurred_at: int
 
 
+class ReferenceSet(Fact, frozen=True, kw_only=True, gc=False):
+    """An instrument is taken to be worth `price`: the middle of its public book at `as_of`.
+
+    `as_of` is our clock's, when the frame that told it was heard. Public frames are not journaled;
+    what is decided by a price is decided by this one.
+    """
+
+    account: str
+    instrument: str
+    price: int
+    as_of: int
+
+
 class AdjustmentBooked(Fact, frozen=True, kw_only=True, gc=False):
-    """An operator repaired a break. Author and approver are two people; no id is used twice."""
+    """An operator repaired a break, which is named by its number, or part of it.
+
+    Author and approver are two people; no id is used twice. `cause` is what they found it to be.
+    """
 
     adjustment_id: str
     holding: str
@@ -114,6 +185,8 @@ class AdjustmentBooked(Fact, frozen=True, kw_only=True, gc=False):
     author: str
     approver: str
     reason: str
+    break_number: int = 0
+    cause: Cause = "adjustment"
 
 
 # --- strategies ----------------------------------------------------------------------------------
@@ -381,10 +454,13 @@ class FrameDismissed(Fact, frozen=True, kw_only=True, gc=False):
 Event = (
     NodeStarted
     | AlarmRang
+    | MemoryTrimmed
+    | Recalled
     | AccountOpened
     | AssetListed
     | InstrumentListed
     | OpeningSet
+    | ReferenceSet
     | AdjustmentBooked
     | OrderRequested
     | CancelRequested

@@ -47,16 +47,7 @@ class BreakGate:
             return Refused("UNKNOWN_INSTRUMENT", f"{wish.instrument!r} is not listed here")
         if wish.quantity <= 0 or wish.price < 0 or (wish.kind != "market" and wish.price == 0):
             return Refused("BAD_ORDER", "quantity and price must be positive")
-        if listing.kind == "spot":
-            touched = [
-                holding(wish.account, listing.base, "cash"),
-                holding(wish.account, listing.quote, "cash"),
-            ]
-        else:
-            touched = [
-                holding(wish.account, wish.instrument, leg) for leg in ("net", "long", "short")
-            ] + [holding(wish.account, listing.settle, "cash")]
-        for name in touched:
+        for name in _touched(account, listing):
             drift = state.breaks.get(name)
             if drift is not None and not self._is_exit(state, wish, listing, name):
                 return Refused(
@@ -67,11 +58,15 @@ class BreakGate:
     def _is_exit(self, state: State, wish: OrderRequested, listing: Listing, name: str) -> bool:
         """Whether it only reduces what is broken: of a spot asset by giving it away, else by flag.
 
-        At most the smaller of ours and the venue's, signs agreeing, net of the other exits.
+        At most the smaller of ours and the venue's, signs agreeing, net of the other exits. Where a
+        third asset is broken that fees are paid in, the only exit is a sale of what we hold: it
+        spends a fee, but ends the trading that would spend more.
         """
         account = state.accounts[wish.account]
         if listing.kind == "spot":
             asset = name.split("/")[2]
+            if asset not in (listing.base, listing.quote):
+                asset, name = listing.base, holding(wish.account, listing.base, "cash")
             gives = listing.base if wish.side == "sell" else listing.quote
             room = _room(state, name)
             return gives == asset and _given(state, listing, wish) <= room - _working(
@@ -89,6 +84,20 @@ class BreakGate:
             if same and order.side == wish.side:
                 room -= order.quantity - order.filled
         return wish.quantity <= room
+
+
+def _touched(account: Account, listing: Listing) -> list[str]:
+    """The holdings that an order in the instrument may move: what is traded, and what pays for it.
+
+    A third asset that the account was charged fees in may be charged for any order.
+    """
+    if listing.kind == "spot":
+        names = [(listing.base, "cash"), (listing.quote, "cash")]
+    else:
+        names = [(listing.instrument, leg) for leg in ("net", "long", "short")]
+        names.append((listing.settle, "cash"))
+    names += [(asset, "cash") for asset in account.fee_assets]
+    return [holding(account.name, subject, leg) for subject, leg in names]
 
 
 def _room(state: State, name: str) -> int:

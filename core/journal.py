@@ -17,12 +17,13 @@ import msgspec
 from google_crc32c import value as crc32c
 from msgspec import Struct
 
-from core.effects import Effect
-from core.events import Event, FillReported
+from core.effects import Effect, Remember
+from core.events import Event
 from core.frames import Frame
+from core.identity import identity as identity_of
 from core.state import State
 
-SCHEMA = 1
+SCHEMA = 2
 Kind = Literal["frame", "event", "effect"]
 
 _encoder = msgspec.json.Encoder()
@@ -44,7 +45,10 @@ class FrameHead(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Record(Struct, frozen=True, gc=False):
-    """One line of the journal. `cause` is the number of the record that it follows from, or 0."""
+    """One line of the journal. `cause` is the number of the record that it follows from, or 0.
+
+    `identity` is what an event is known again by, or what an effect keeps; "" of all others.
+    """
 
     number: int
     kind: Kind
@@ -60,6 +64,10 @@ class Record(Struct, frozen=True, gc=False):
 class Store(Protocol):
     """Where records rest. `append` may lose what `commit` has not confirmed; nothing else may."""
 
+    @property
+    def epoch(self) -> int:
+        """The highest boot epoch that was made durable; it stands where no cut of records gets."""
+
     def append(self, record: Record) -> None: ...
 
     def commit(self, last: int, chain: bytes) -> None:
@@ -70,6 +78,9 @@ class Store(Protocol):
 
     def events(self, after: int = 0) -> Iterator[bytes]:
         """The bodies of the events among them: all that a recovery needs."""
+
+    def kept(self, identity: str) -> Record | None:
+        """The last effect that bears the identity, committed or not yet; None where none does."""
 
     def last(self) -> tuple[int, bytes]:
         """The number and chain hash of the last committed group; (0, b"") of an empty store."""
@@ -108,11 +119,8 @@ class Journal:
             "frame", frame.channel, 0, frame.received_at, _encoder.encode(head), frame.body
         )
 
-    def event(self, event: Event) -> int:
-        """Write an event; its cause is its frame."""
-        identity = ""
-        if type(event) is FillReported:
-            identity = f"{event.account}/{event.instrument}/{event.fill_id}"
+    def event(self, event: Event, identity: str = "") -> int:
+        """Write an event, and what it is known again by; its cause is its frame."""
         return self._append(
             "event",
             type(event).__name__,
@@ -125,8 +133,11 @@ class Journal:
 
     def effect(self, effect: Effect, cause: int, at: int) -> int:
         """Write an effect that the event numbered `cause` brought about."""
+        identity = ""
+        if type(effect) is Remember:
+            identity = identity_of(effect.account, effect.key)
         return self._append(
-            "effect", type(effect).__name__, cause, at, b"", _encoder.encode(effect)
+            "effect", type(effect).__name__, cause, at, b"", _encoder.encode(effect), identity
         )
 
     def commit(self) -> int:

@@ -9,7 +9,7 @@ Rule 3. The intent of a customer lowers what is available, never what is posted.
 """
 
 from core import books
-from core.settlement_state import Booking, Leg
+from core.settlement_state import LedgerEntry, Leg
 from core.state import Posting, State
 
 NOSTRO = "nostro/"
@@ -40,7 +40,7 @@ def book(
             holding = f"{account}/{asset}/cash"
             figure = f"settlement/{account}/{purpose}/{asset}"
             books.post(state, [Posting(holding, figure, amount)], occurred_at or state.now, 0)
-    state.booked.append(Booking(purpose, subject, frame, lines))
+    state.booked.append(LedgerEntry(purpose, subject, frame, lines))
 
 
 def _balances(lines: tuple[tuple[str, int], ...]) -> bool:

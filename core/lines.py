@@ -10,6 +10,7 @@ explained, and no drift.
 
 from core import books, ledger, payments
 from core.effects import Effect, RaiseAlert
+from core.identity import line_key
 from core.items import close_item, has, open_item
 from core.ledger import book
 from core.leg_moves import MOVING
@@ -26,7 +27,7 @@ def on_line(state: State, account: Account, event: LineBooked) -> list[Effect]:
     if event.pending:
         count(state, f"lines_announced/{account.name}")
         return []
-    key, content = f"line:{event.line_id}", f"{event.asset} {event.amount}"
+    key, content = line_key(event.line_id), f"{event.asset} {event.amount}"
     known = account.seen.get(key)
     if known is not None:
         count(state, f"lines_{'echo' if known == content else 'conflict'}/{account.name}")

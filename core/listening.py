@@ -180,8 +180,10 @@ def _ask(account: Account, subject: str) -> list[Effect]:
     if account.chain:
         return [FetchHead(account=account.name, source=source) for source in account.sources]
     if subject == LEDGER:
-        return [FetchLedger(account=account.name, after=after)]
-    return [FetchFills(account=account.name, instrument=subject, after=after)]
+        return [FetchLedger(account=account.name, after=after, rows=account.page_rows)]
+    return [
+        FetchFills(account=account.name, instrument=subject, after=after, rows=account.page_rows)
+    ]
 
 
 def on_page(state: State, account: Account, event: PageReported) -> tuple[bool, list[Effect]]:

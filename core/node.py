@@ -1,6 +1,7 @@
 """The node: the one door. All that happens goes through `deliver`.
 
-    deliver -> (frame: read it) -> journal -> step -> journal the effects;  commit -> perform
+    deliver -> (frame: read it) -> recall what it names -> journal -> step -> journal the effects
+    commit -> put away what is too much to keep at hand -> make it durable -> perform
 
 Rule 1. Effects are handed out by `commit` only, after their group is durable: what we did not
 remember, we did not do.
@@ -12,19 +13,39 @@ keys included, and one that is damaged or of another make is passed over.
 
 from collections.abc import Callable, Mapping
 from hashlib import sha256
+from typing import NamedTuple
 
 import msgspec
 
-from core.effects import Effect
-from core.events import Event, FrameQuarantined
+from core import memory
+from core.effects import Effect, Remember
+from core.events import Event, FrameQuarantined, MemoryTrimmed, Recalled
 from core.frames import Decode, Frame
 from core.gate import Gate
+from core.identity import order_key
 from core.journal import SCHEMA, Journal, Store, decode_event
 from core.state import State
 from core.step import step
 
 # Raise it when the same events come to mean another state: no older snapshot is used then.
-FOLD = 1
+FOLD = 2
+
+
+# Put away as soon as one in so many is too much: often, so that no commit waits long for it.
+EXCESS_ONE_IN = 16
+
+
+class Keep(NamedTuple):
+    """How much a node keeps at hand; what is beyond is put away down to this.
+
+    Ids, progresses and orphans for each account; orders that are over for all. An id takes about
+    110 bytes, an order 450.
+    """
+
+    ids: int = 10_000
+    orders: int = 2_000
+    progress: int = 2_000
+    orphans: int = 1_000
 
 
 class Node:
@@ -38,6 +59,7 @@ class Node:
         state: State | None = None,
         *,
         snapshot_every: int = 0,
+        keep: Keep = Keep(),  # noqa: B008  # a value that nobody can change
         watch: Callable[[State], None] = lambda state: None,
     ) -> None:
         """`readers` has a reader for each venue, by the first part of an account's name.
@@ -50,6 +72,8 @@ class Node:
         self._readers = readers
         self._gate = gate
         self._watch = watch
+        self._keep = keep
+        self._most = Keep(*[number + number // EXCESS_ONE_IN for number in keep])
         self._waiting: list[Effect] = []
         self._snapshot_every = snapshot_every
         self._snapshot_due = journal.next_number + snapshot_every
@@ -65,6 +89,8 @@ class Node:
 
     def commit(self) -> list[Effect]:
         """Make everything delivered durable; returns the effects that may now be performed."""
+        if self._holds_too_much():
+            self._put_away()
         last = self.journal.commit()
         if self._snapshot_every and last >= self._snapshot_due:
             self._snapshot_due = last + self._snapshot_every
@@ -73,11 +99,65 @@ class Node:
         return effects
 
     def _take(self, event: Event) -> None:
-        number = self.journal.event(event)
+        if self.state.put_away:
+            for account, key in memory.wanted(self.state, event):
+                self._recall(account, key, event)
+        self._book(event)
+
+    def _book(self, event: Event) -> None:
+        number = self.journal.event(event, memory.identity_of(self.state, event))
         for effect in step(self.state, event, self._gate):
             self.journal.effect(effect, number, event.received_at)
-            self._waiting.append(effect)
+            # What the journal is asked to keep it has by now: there is nobody else to ask.
+            if type(effect) is not Remember:
+                self._waiting.append(effect)
         self._watch(self.state)
+
+    # --- what is at hand --------------------------------------------------------------------------
+
+    def _recall(self, account: str, key: str, event: Event) -> None:
+        """Have back what the event names, if it was put away; of a venue's id, the order too."""
+        found = memory.find(self.journal.store, account, key)
+        if found is None:
+            return
+        kept, record = found
+        self._book(
+            Recalled(
+                received_at=event.received_at,
+                frame=event.frame,
+                account=account,
+                kind=kept.kind,
+                key=key,
+                content=kept.content,
+                record=record,
+            )
+        )
+        if kept.kind == "placed" and kept.content not in self.state.orders:
+            self._recall(account, order_key(kept.content), event)
+
+    def _holds_too_much(self) -> bool:
+        """Whether anything is far enough beyond what is to be kept at hand."""
+        ids, orders, progress, orphans = self._most
+        state, working = self.state, 0
+        for account in state.accounts.values():
+            if len(account.seen) > ids or len(account.progress) > progress:
+                return True
+            if len(account.orphans) > orphans:
+                return True
+            working += len(account.working)
+        return len(state.orders) - working > orders
+
+    def _put_away(self) -> None:
+        keep = self._keep
+        self._book(
+            MemoryTrimmed(
+                received_at=self.state.now,
+                ids=keep.ids,
+                orders=keep.orders,
+                progress=keep.progress,
+                orphans=keep.orphans,
+            )
+        )
 
     def _read(self, frame: Frame) -> list[Event]:
         """Read a frame; a reader that trips over it must not take the node down with it."""
@@ -102,6 +182,11 @@ def recover(journal: Journal, gate: Gate) -> State:
     for body in journal.store.events(number):
         step(state, decode_event(body), gate)
     return state
+
+
+def boot_epoch(state: State, store: Store) -> int:
+    """The next boot's: above every epoch that ids were chosen under, whatever the journal lost."""
+    return max(state.epoch, store.epoch) + 1
 
 
 def _latest(store: Store) -> tuple[State, int]:

@@ -11,6 +11,7 @@ books what is owed to us, and never becomes pending again.
 from core import ledger, schedule
 from core.effects import Effect, RaiseAlert
 from core.exposure import expose
+from core.identity import return_key
 from core.items import close_item, has, open_item
 from core.ledger import book, hold, memorise
 from core.leg_moves import MOVING, move
@@ -248,7 +249,7 @@ def on_irrevocable(state: State, leg: Leg) -> None:
 
 def on_return_reported(state: State, account: Account, event: ReturnReported) -> list[Effect]:
     """A message of a return, before or after its line."""
-    key = f"return:{event.return_id}"
+    key = return_key(event.return_id)
     content = f"{event.payment_id} {event.amount} {event.code}"
     known = account.seen.get(key)
     if known is not None:

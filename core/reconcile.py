@@ -14,13 +14,13 @@ line, and close themselves with the evidence named. Nothing is repaired in silen
 
 from typing import Literal
 
+from core import causes
 from core.books import at
 from core.effects import Effect, RaiseAlert, SetAlarm
-from core.events import AdjustmentBooked, StatementReported, StatementRow
+from core.events import AdjustmentBooked, Cause, StatementReported, StatementRow
 from core.listening import ask_again, fetch_instruments, request_backfill
 from core.state import (
     Account,
-    Cause,
     Drift,
     Reading,
     Resolved,
@@ -35,6 +35,7 @@ READS_MAX = 4
 PERIODS_MAX = 10
 UNSURE_MAX = 3
 TICK_NS_MAX = 1_000_000
+RESOLVED_KEPT = 64
 
 
 # --- a statement comes in ------------------------------------------------------------------------
@@ -67,6 +68,8 @@ def _on_line(
     reading = _reading(account, event, row, name)
     verdict, _ = judge(state, reading)
     if verdict == "agrees":
+        if event.complete:
+            _confirm(account, reading)
         return _agreed(state, reading)
     if not event.complete:
         return []
@@ -150,6 +153,7 @@ def on_due(state: State, account: Account, now: int) -> list[Effect]:
         del state.readings[name]
         verdict, size = judge(state, reading)
         if verdict == "agrees":
+            _confirm(account, reading)
             effects += _agreed(state, reading)
         elif verdict != "differs" and _may_ask_again(state, account, reading):
             effects += ask_again(state, account, name)
@@ -175,22 +179,26 @@ def _differs(state: State, account: Account, reading: Reading, size: int, now: i
         count(state, f"stale/{account.name}")
         return []
     if broken is not None:
-        broken.reading, broken.size = reading, size
+        broken.reading = reading
         broken.reads += 1
+        _resize(state, account, broken, size)
         return []
     suspect = state.suspects.get(name)
     if suspect is None:
-        state.suspects[name] = Drift(reading=reading, size=size, opened_at=now)
+        suspect = state.suspects[name] = Drift(reading=reading, size=size, opened_at=now)
+        _classify(state, account, suspect)
         count(state, f"suspects/{account.name}")
         terms = [] if name.endswith("/cash") else fetch_instruments(account)
         return terms + request_backfill(state, account, now)
     # Reads that say the same make a break; one that says otherwise begins anew, but not for ever.
     suspect.reads = suspect.reads + 1 if suspect.size == size else 1
-    suspect.reading, suspect.size = reading, size
+    suspect.reading = reading
+    _resize(state, account, suspect, size)
     absurd = _implausible(state, reading)
     enough = READS_MAX if absurd else 3 if account.bracketed else 2
     old = now - suspect.opened_at > PERIODS_MAX * account.statement_period_ns and not absurd
-    fresh = reading.asked_at > account.backfill.finished_at
+    # Asked for after the round that it survived: later rounds run beside every statement of some.
+    fresh = reading.asked_at > suspect.survived_at
     if suspect.survived and fresh and (suspect.reads >= enough or old):
         return _break(state, account, suspect, now)
     suspect.survived = suspect.survived and suspect.reads > 1
@@ -218,39 +226,65 @@ def _break(state: State, account: Account, suspect: Drift, now: int) -> list[Eff
     del state.suspects[name]
     state.breaks_made += 1
     suspect.number, suspect.broken_at = state.breaks_made, now
-    suspect.cause = "mode_change" if _mode_changed(account) else "unknown"
-    suspect.proposal = "find the venue's evidence, or book an adjustment under two pairs of eyes"
+    if not suspect.contradiction:
+        _classify(state, account, suspect)
     state.breaks[name] = suspect
     count(state, f"breaks/{account.name}")
     text = f"break {suspect.number}: {name} differs by {suspect.size} after back-fill and re-read"
     return [RaiseAlert(severity="critical", subject=name, text=text)]
 
 
-def _mode_changed(account: Account) -> bool:
-    return account.mode_told is not None and account.mode_told != account.hedged
+def _resize(state: State, account: Account, drift: Drift, size: int) -> None:
+    """The difference is of another size now, and so perhaps of another cause."""
+    if size == drift.size:
+        return
+    drift.size = size
+    if not drift.contradiction:
+        _classify(state, account, drift)
 
 
-def conflict(state: State, account: Account, name: str, frame: int, now: int) -> list[Effect]:
+def _classify(state: State, account: Account, drift: Drift) -> None:
+    _know(drift, *causes.classify(state, account, drift))
+
+
+def _know(drift: Drift, cause: Cause, looks_like: str = "") -> None:
+    """Owner and proposal go with the cause."""
+    drift.cause = cause
+    drift.owner, drift.proposal = causes.remedy(cause, looks_like)
+
+
+def conflict(
+    state: State,
+    account: Account,
+    name: str,
+    frame: int,
+    now: int,
+    *,
+    cause: Cause = "conflict",
+    looks_like: str = "",
+) -> list[Effect]:
     """Same id, other content: a break at once, with no size, for someone to look at."""
     count(state, f"conflicts/{account.name}")
     if name in state.breaks:
         return []
     told = state.holdings.get(name, 0)
     reading = Reading(name, told, now, now, 0, now, now, frame, now)
-    drift = Drift(reading=reading, size=0, opened_at=now, survived=True)
-    state.suspects.pop(name, None)
+    drift = Drift(reading=reading, size=0, opened_at=now, survived=True, contradiction=True)
+    _know(drift, cause, looks_like)
     state.suspects[name] = drift
-    effects = _break(state, account, drift, now)
-    drift.cause = "conflict"
-    return effects
+    return _break(state, account, drift, now)
 
 
-def settle_conflict(state: State, event: AdjustmentBooked) -> None:
-    """Only a person says which of two contents was right; the amount may be zero."""
-    drift = state.breaks.get(event.holding)
-    if drift is not None and drift.cause == "conflict":
-        resolution = f"{event.reason} ({event.author}, approved by {event.approver})"
-        _close(state, event.holding, drift, "conflict", resolution, (), event.received_at)
+def on_adjusted(state: State, drift: Drift, event: AdjustmentBooked) -> None:
+    """Two people repaired a break. Of two contents that contradict, only people say which holds."""
+    if event.cause != "adjustment":
+        _know(drift, event.cause)
+    people = f"{event.author}, approved by {event.approver}"
+    resolution = f"adjustment {event.adjustment_id}: {event.reason} ({people})"
+    if drift.contradiction:
+        _close(state, event.holding, drift, event.cause, resolution, (), event.received_at)
+    else:
+        on_posted(state, event.cause, event.frame, event.received_at, resolution)
 
 
 # --- evidence ------------------------------------------------------------------------------------
@@ -263,24 +297,43 @@ def on_backfilled(state: State, account: Account, now: int) -> list[Effect]:
         if not name.startswith(account.name + "/"):
             continue
         if suspect.opened_at <= account.backfill.started_at and not suspect.survived:
-            suspect.survived = True
+            suspect.survived, suspect.survived_at = True, account.backfill.finished_at
             effects += ask_again(state, account, name)
     return effects
 
 
-def on_posted(state: State, cause: Cause, frame: int, now: int) -> None:
+def on_posted(
+    state: State, cause: Cause, frame: int, now: int, resolution: str = "evidence booked"
+) -> None:
     """Judge what is open in the holdings just posted to, and close what the posting explains."""
     if not state.suspects and not state.breaks:
         return
     for line in state.posted:
         drift = state.suspects.get(line.holding) or state.breaks.get(line.holding)
-        if drift is None or drift.cause == "conflict":
+        if drift is None or drift.contradiction:
             continue
         verdict, size = judge(state, drift.reading)
         if verdict == "agrees":
-            _close(state, line.holding, drift, cause, "evidence booked", (frame,), now)
-        else:
-            drift.size = size
+            _close(state, line.holding, drift, cause, resolution, (frame,), now)
+        elif size:  # 0 where the reading lies further back than our books remember
+            _resize(state, state.accounts[line.holding.rsplit("/", 2)[0]], drift, size)
+
+
+def _confirm(account: Account, reading: Reading) -> None:
+    """A leg was as we count it when we asked: the venue had not counted it anew by then.
+
+    Where that is after a change whose time was not told, the leg had changed with it at the latest.
+    """
+    listing = account.listings.get(reading.holding.split("/")[2])
+    if listing is None or not reading.told or not reading.as_of_told:
+        return
+    asked_at, derived = reading.asked_at - account.clock_error_ns, listing.derived
+    listing.confirmed_at = max(listing.confirmed_at, asked_at)
+    if derived is None or asked_at <= derived.heard_at or reading.hi < derived.lo:
+        return
+    derived.hi = min(derived.hi, reading.hi)
+    if reading.hi >= derived.since:
+        derived.agreed[reading.holding] = None
 
 
 def _agreed(state: State, reading: Reading) -> list[Effect]:
@@ -291,7 +344,7 @@ def _agreed(state: State, reading: Reading) -> list[Effect]:
     if parked is not None and parked.hi <= reading.hi and parked.heard_at <= reading.heard_at:
         del state.readings[name]
     drift = state.suspects.get(name) or state.breaks.get(name)
-    if drift is not None and drift.cause != "conflict" and not _older(reading, drift.reading):
+    if drift is not None and not drift.contradiction and not _older(reading, drift.reading):
         reason = "a later statement agrees"
         cause: Cause = "stale_snapshot" if not drift.number else drift.cause
         _close(state, name, drift, cause, reason, (reading.frame,), reading.heard_at)
@@ -309,7 +362,13 @@ def _close(
 ) -> None:
     state.suspects.pop(name, None)
     state.breaks.pop(name, None)
-    known = drift.cause if drift.cause != "unknown" else cause
+    if drift.cause == "unknown" and cause != "unknown":
+        _know(drift, cause)
+    state.resolved_made += 1
+    state.causes[drift.cause] = state.causes.get(drift.cause, 0) + 1
+    # Those of this very step stay, however many: who watches the steps misses none.
+    while len(state.resolved) >= RESOLVED_KEPT and state.resolved[0].closed_at < now:
+        del state.resolved[0]
     state.resolved.append(
         Resolved(
             holding=name,
@@ -318,7 +377,9 @@ def _close(
             opened_at=drift.opened_at,
             broken_at=drift.broken_at,
             closed_at=now,
-            cause=known,
+            cause=drift.cause,
+            owner=drift.owner,
+            proposal=drift.proposal,
             resolution=resolution,
             evidence=(drift.reading.frame, *evidence),
         )

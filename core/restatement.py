@@ -7,14 +7,24 @@ force when told: they confirm what was announced, or tell that something was not
 Rule 3. A fill is of the contracts of its own time, whenever it is told (`core.books`).
 """
 
-from core import books, reconcile
-from core.effects import Effect, RaiseAlert
-from core.events import InstrumentListed
-from core.listening import ASK_TIMEOUT_NS, arm
-from core.state import Account, Drift, Listing, Posting, State, Terms, count, holding
+from collections.abc import Sequence
 
-LEGS = ("net", "long", "short")
-UNATTRIBUTED = "unattributed"
+from core import books, dating, positions, reconcile
+from core.effects import Effect, RaiseAlert
+from core.events import FillBusted, FillReported, InstrumentListed
+from core.listening import ASK_TIMEOUT_NS, arm, fetch_instruments
+from core.state import (
+    UNATTRIBUTED,
+    Account,
+    Booking,
+    Derived,
+    Listing,
+    Posting,
+    State,
+    Terms,
+    count,
+    holding,
+)
 
 
 def on_told(
@@ -31,7 +41,13 @@ def on_told(
 def _on_dated(
     state: State, account: Account, listing: Listing, event: InstrumentListed
 ) -> list[Effect]:
-    terms = Terms(event.multiplier, event.effective_at)
+    terms, change = Terms(event.multiplier, event.effective_at), listing.derived
+    if change is not None and change.new == terms.multiplier:
+        if change.lo <= terms.effective_at <= change.hi and terms not in listing.changes:
+            change.lo = change.hi = terms.effective_at
+            return _move(
+                state, account, listing, terms.effective_at, event.frame, event.received_at
+            )
     if terms in listing.changes or (
         terms.multiplier == listing.multiplier and terms.effective_at <= event.received_at
     ):
@@ -56,35 +72,98 @@ def _on_undated(
             return _restate(state, account, listing, event.frame, now)
         return []
     if event.multiplier == listing.multiplier:
+        if _is_younger(account, listing, event):
+            listing.confirmed_at = max(listing.confirmed_at, event.asked_at)
         return []
-    if now - listing.effective_at < ASK_TIMEOUT_NS:
-        return []  # an answer may have been on its way since before the last change
-    since = _since(state, account, listing, event)
-    listing.changes[listing.restated :] = [Terms(event.multiplier, since)]
-    return _restate_late(state, account, listing, event.frame, now)
+    if not _is_younger(account, listing, event):
+        return [] if event.asked_at else fetch_instruments(account)
+    change = _derived(state, account, listing, event)
+    later = [terms for terms in announced if terms.effective_at > now]
+    listing.changes[listing.restated :] = [Terms(event.multiplier, change.since), *later]
+    return _restate_late(state, account, listing, event.frame, now, change)
 
 
-def _since(state: State, account: Account, listing: Listing, event: InstrumentListed) -> int:
-    """When a change that nobody announced came into force: derived, for it was not told.
+def _is_younger(account: Account, listing: Listing, event: InstrumentListed) -> bool:
+    """Whether the telling is surely of a time after the last change.
 
-    A leg whose told figure is exactly ours restated was restated when the venue says that it last
-    changed. Where no leg shows it, the change is taken to follow the last fill that we know.
+    An answer is where we asked after it; of what was pushed only a while says so.
     """
-    shown: list[int] = []
-    moved = [listing.effective_at]
-    for name in _legs(state, account, listing):
-        drift = state.suspects.get(name) or state.breaks.get(name)
-        if drift is not None and _explains(state, listing, drift, event.multiplier):
-            shown.append(drift.reading.hi)
-        moved += [entry.occurred_at for entry in state.recent.get(name, ())]
-    since = min(shown) if shown else max(moved) + 1
-    return max(listing.effective_at + 1, min(since, event.received_at))
+    if event.asked_at:
+        return event.asked_at - account.clock_error_ns > listing.effective_at
+    return event.received_at - listing.effective_at >= ASK_TIMEOUT_NS
 
 
-def _explains(state: State, listing: Listing, drift: Drift, multiplier: int) -> bool:
-    reading = drift.reading
-    ours = books.at(state, reading.holding, reading.lo, reading.hi, reading.sequence)
-    return bool(ours) and ours[-1] * listing.multiplier == reading.told * multiplier != 0
+def _derived(state: State, account: Account, listing: Listing, event: InstrumentListed) -> Derived:
+    """When a change that nobody announced came into force, as far as it is known."""
+    lo = max(listing.effective_at + 1, listing.confirmed_at)
+    hi = max(lo, event.received_at + account.clock_error_ns)
+    names = dating.legs(state, account, listing)
+    moved = [entry.occurred_at + 1 for name in names for entry in state.recent.get(name, ())]
+    change = Derived(
+        old=listing.multiplier,
+        new=event.multiplier,
+        lo=lo,
+        hi=hi,
+        since=0,
+        heard_at=event.received_at,
+        before=listing.effective_at,
+    )
+    follows = max(lo, min(max(moved, default=lo), hi))
+    change.since = dating.place(state, account, listing, change) or follows
+    return change
+
+
+def reconsider(state: State, account: Account, frame: int, now: int) -> list[Effect]:
+    """Where the legs by now speak for another moment of a change, move it there."""
+    effects: list[Effect] = []
+    for listing in account.listings.values():
+        change = listing.derived
+        if change is not None:
+            settled = dating.is_settled(account, listing, change)
+            moment = 0 if settled else dating.place(state, account, listing, change)
+            moment = moment or max(change.lo, min(change.since, change.hi))
+            if moment != change.since:
+                effects += _move(state, account, listing, moment, frame, now)
+    return effects
+
+
+def heed(state: State, account: Account, event: FillBusted) -> list[Effect]:
+    """A bust tells what its fill was worth, and so which contracts that counted."""
+    listing = account.listings.get(event.instrument)
+    change = listing.derived if listing is not None else None
+    if listing is None or change is None or listing.kind != "linear" or event.value is None:
+        return []
+    moments = [
+        each.event.occurred_at
+        for each in listing.bookings
+        if isinstance(each.event, FillReported)
+        and (each.event.fill_id, each.event.side) == (event.fill_id, event.side)
+        and change.lo <= each.event.occurred_at <= change.hi
+    ]
+    for moment in moments:
+        if books.fill_value(state, listing, event, change.new)[0] == event.value:
+            change.hi = moment
+        elif books.fill_value(state, listing, event, change.old)[0] == event.value:
+            change.lo = moment + 1
+    return reconsider(state, account, event.frame, event.received_at)
+
+
+def _move(
+    state: State, account: Account, listing: Listing, moment: int, frame: int, now: int
+) -> list[Effect]:
+    """Take the last change back, and book it at another moment."""
+    change = listing.derived
+    assert change is not None, "only what is derived can be moved"
+    count(state, f"multiplier_moved/{account.name}")
+    undone = books.unbook(state, listing, min(moment, change.since))
+    lines = [Posting(line.holding, line.figure, -line.amount) for line in change.lines]
+    books.post(state, lines, change.since, 0)
+    listing.restated -= 1
+    listing.changes[listing.restated] = Terms(change.new, moment)
+    listing.multiplier, listing.effective_at = change.old, change.before
+    change.since = moment
+    change.agreed.clear()
+    return _restate(state, account, listing, frame, now, undone, derived=change)
 
 
 def _arm(state: State, account: Account) -> list[Effect]:
@@ -109,53 +188,68 @@ def on_due(state: State, account: Account, now: int) -> list[Effect]:
 
 
 def _restate_late(
-    state: State, account: Account, listing: Listing, frame: int, now: int
+    state: State,
+    account: Account,
+    listing: Listing,
+    frame: int,
+    now: int,
+    derived: Derived | None = None,
 ) -> list[Effect]:
-    """Book a change that is in force already.
+    """Book a change that is in force already: what happened since counts the new contracts.
 
-    Fills of the new contracts that were booked before we knew are counted rightly, but their value
-    was reckoned with the old multiplier: that cannot be mended exactly, and is shown.
+    It is unbooked and booked anew. Of what is no longer remembered the count is right and the value
+    is not: that is shown.
     """
     since = listing.changes[listing.restated].effective_at
-    misvalued = [
+    undone = books.unbook(state, listing, since)
+    forgotten = [
         name
-        for name in _legs(state, account, listing)
-        if any(entry.occurred_at >= since for entry in state.recent.get(name, ()))
+        for name in dating.legs(state, account, listing)
+        if len(undone) == books.BOOKINGS_KEPT
+        and any(entry.occurred_at >= since for entry in state.recent.get(name, ()))
     ]
-    effects = _restate(state, account, listing, frame, now)
-    for name in misvalued:
-        count(state, f"restated_late/{account.name}")
-        effects += reconcile.conflict(state, account, name, frame, now)
-    return effects
+    return _restate(state, account, listing, frame, now, undone, forgotten, derived)
 
 
 def _restate(
-    state: State, account: Account, listing: Listing, frame: int, now: int
+    state: State,
+    account: Account,
+    listing: Listing,
+    frame: int,
+    now: int,
+    undone: Sequence[Booking] = (),
+    wrong: Sequence[str] = (),
+    derived: Derived | None = None,
 ) -> list[Effect]:
     terms, old = listing.changes[listing.restated], listing.multiplier
     listing.multiplier, listing.effective_at = terms.multiplier, terms.effective_at
     listing.restated += 1
+    listing.derived = derived
+    posted: list[Posting] = []
     identity = f"restated:{listing.instrument}:{terms.multiplier}:{terms.effective_at}"
     account.seen[identity] = str(old)
     count(state, f"multiplier_changed/{account.name}")
     text = f"{listing.instrument}: multiplier {old} became {terms.multiplier}"
     effects: list[Effect] = [RaiseAlert(severity="warning", subject=account.name, text=text)]
-    inexact: list[str] = []
-    for name in _legs(state, account, listing):
+    odd = dict.fromkeys(wrong)
+    for name in dating.legs(state, account, listing):
         lines = _restated(state, name, old, terms)
         if lines is None:
-            inexact.append(name)
+            odd[name] = None
         else:
-            books.post(state, lines, terms.effective_at, 0)
+            posted += lines
+    books.post(state, posted, terms.effective_at, 0)
+    if derived is not None:
+        derived.lines = posted
+    for booking in undone:
+        if not books.rebook(state, account, listing, booking):
+            odd[holding(account.name, listing.instrument, booking.event.leg)] = None
+    effects += positions.tell(state, account.name, listing)
     reconcile.on_posted(state, "multiplier", frame, now)
-    for name in inexact:
-        effects += reconcile.conflict(state, account, name, frame, now)
+    for name in odd:
+        count(state, f"restated_wrong/{account.name}")
+        effects += reconcile.conflict(state, account, name, frame, now, cause="multiplier")
     return effects
-
-
-def _legs(state: State, account: Account, listing: Listing) -> list[str]:
-    names = [holding(account.name, listing.instrument, leg) for leg in LEGS]
-    return [name for name in names if name in state.holdings]
 
 
 def _restated(state: State, name: str, old: int, terms: Terms) -> list[Posting] | None:

@@ -10,6 +10,7 @@ from typing import Protocol, assert_never
 
 from core import chain, lines, payments, transfers
 from core.effects import Effect
+from core.identity import opened_key
 from core.ledger import book, customer, nostro
 from core.leg_moves import MOVING
 from core.rail_effects import AnswerRecall
@@ -149,7 +150,7 @@ def _set_limit(state: State, event: LimitSet) -> None:
 def _open_balance(state: State, event: BalanceOpened) -> None:
     """Once, however often a deployment says what it began with."""
     account = state.accounts[event.account]
-    key = f"opened:{event.asset}:{event.customer}"
+    key = opened_key(event.asset, event.customer)
     if key in account.seen:
         return
     account.seen[key] = str(event.amount)

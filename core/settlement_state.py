@@ -56,7 +56,7 @@ ItemCause = Literal[
 ]
 
 
-class Booking(Struct, frozen=True, gc=False):
+class LedgerEntry(Struct, frozen=True, gc=False):
     """One balanced entry of the ledger: why, on whose evidence, and its lines."""
 
     purpose: str

@@ -4,6 +4,11 @@ Everything here can be rebuilt by stepping through the journal, is written into 
 part of the digest, except `State.posted`, `booked` and `settled`: the last step's postings, its
 entries in the ledger and the payments that it settled, for whoever watches.
 
+It is bounded: what grows with time (ids, orders that are over, progress) is put away in the journal
+and recalled when it is named again (`core/memory.py`); of what was resolved a tail is here, the
+journal has all; an alarm leaves as it rings. What is left grows with names (accounts, assets,
+instruments) and with what is done by hand (adjustments, restatements).
+
 A *holding* is a name, "account/subject/leg": an asset's cash ("binance_spot/main/XRP/cash") or an
 instrument's leg ("okx_swap/main/XRP-USDT-SWAP/long"). A *figure* is a name, too:
 "strategy/account/instrument/purpose/unit". Each posting moves one holding and one figure by the
@@ -14,8 +19,18 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from core.events import InstrumentKind, Leg, OrderKind, Side, StatementKind, Tells
-from core.settlement_state import Booking, Settlement
+from core.events import (
+    Cause,
+    FillBusted,
+    FillReported,
+    InstrumentKind,
+    Leg,
+    OrderKind,
+    Side,
+    StatementKind,
+    Tells,
+)
+from core.settlement_state import LedgerEntry, Settlement
 
 OrderStatus = Literal[
     "requested",
@@ -29,22 +44,10 @@ OrderStatus = Literal[
     "expired",
     "rejected",
 ]
-Cause = Literal[
-    "unknown",
-    "missing_fill",
-    "duplicate",
-    "external_trade",
-    "fee",
-    "funding",
-    "transfer",
-    "multiplier",
-    "stale_snapshot",
-    "bust",
-    "liquidation",
-    "mode_change",
-    "conflict",
-    "adjustment",
-]
+
+
+# Whose what bears none of our client order ids is.
+UNATTRIBUTED = "unattributed"
 
 
 class Posting(Struct, frozen=True, gc=False):
@@ -83,7 +86,6 @@ class Order(Struct, gc=False):
     filled: int = 0
     reason: str = ""
     told_filled: int = 0
-    told_terminal: str = ""
     cancel_wanted: bool = False
 
 
@@ -104,11 +106,40 @@ class Terms(Struct, frozen=True, gc=False):
     effective_at: int
 
 
+class Booking(Struct, gc=False):
+    """A recent fill or bust of contracts, and the lines of it that depend on their size."""
+
+    event: FillReported | FillBusted
+    strategy: str
+    lines: list[Posting]
+
+
+class Derived(Struct, gc=False):
+    """A change from `old` contracts to `new` whose time was not told: somewhere in `lo`..`hi`.
+
+    It is taken to be at `since`; `lines` were posted for it, and these holdings `agreed` with that.
+    It was heard of at `heard_at`; the change before it came at `before`.
+    """
+
+    old: int
+    new: int
+    lo: int
+    hi: int
+    since: int
+    heard_at: int
+    before: int
+    lines: list[Posting] = field(default_factory=list)
+    agreed: dict[str, None] = field(default_factory=dict)
+
+
 class Listing(Struct, gc=False):
     """An instrument's terms. `multiplier` is what our holdings are counted in now.
 
     `changes` are its changes in order, with what the multiplier was `at_first`; those announced but
-    not yet in force stand last. `restated` of them are booked.
+    not yet in force stand last. `restated` of them are booked. `bookings` are the last ones, where
+    the venue can be asked for terms: a change may be heard of after them. `confirmed_at` is the
+    latest moment at which the multiplier was surely in force; `derived` is the last change while
+    only evidence says when it came.
     """
 
     instrument: str
@@ -122,6 +153,9 @@ class Listing(Struct, gc=False):
     at_first: int = 0
     changes: list[Terms] = field(default_factory=list)
     restated: int = 0
+    bookings: list[Booking] = field(default_factory=list)
+    confirmed_at: int = 0
+    derived: Derived | None = None
 
 
 class Reading(Struct, gc=False):
@@ -145,7 +179,8 @@ class Reading(Struct, gc=False):
 class Drift(Struct, gc=False):
     """A difference under suspicion, or an open break once it survived the evidence.
 
-    `size` is the venue's figure less ours, at the reading's own as-of.
+    `size` is the venue's figure less ours, at the reading's own as-of. Owner and proposal go with
+    the cause. Where two tellings contradict there may be no size (0), and only a person ends it.
     """
 
     reading: Reading
@@ -153,10 +188,12 @@ class Drift(Struct, gc=False):
     opened_at: int
     reads: int = 1
     survived: bool = False
+    survived_at: int = 0
     broken_at: int = 0
     number: int = 0
+    contradiction: bool = False
     cause: Cause = "unknown"
-    owner: str = "operations"
+    owner: str = ""
     proposal: str = ""
 
 
@@ -177,8 +214,19 @@ class Resolved(Struct, frozen=True, gc=False):
     broken_at: int
     closed_at: int
     cause: Cause
+    owner: str
+    proposal: str
     resolution: str
     evidence: tuple[int, ...]
+
+
+class Move(Struct, frozen=True, gc=False):
+    """A recent funding settlement or movement of cash: what a difference may look like."""
+
+    kind: str
+    ident: str
+    asset: str
+    amount: int
 
 
 class Backfill(Struct, gc=False):
@@ -198,8 +246,18 @@ class Orphan(Struct, frozen=True, gc=False):
     lines: tuple[Posting, ...]
 
 
+class Reference(Struct, frozen=True, gc=False):
+    """What an instrument is taken to be worth, and since when (by our clock) that is so."""
+
+    price: int
+    as_of: int
+
+
 class Account(Struct, gc=False):
-    """One account at one venue: how it tells, and how far we are in listening."""
+    """One account at one venue: how it tells, and how far we are in listening.
+
+    `put_away_until` is the newest moment, by the venue's clock, that anything put away can be of.
+    """
 
     name: str
     tells: Tells
@@ -212,9 +270,12 @@ class Account(Struct, gc=False):
     bracketed: bool
     hedged: bool
     ledger: bool
+    request_validity_ns: int
+    latency_ns_max: int
     instruments: bool = False
     chain: Literal["", "evm", "bitcoin"] = ""
     sources: tuple[str, ...] = ()
+    page_rows: int = 0
     listings: dict[str, Listing] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
@@ -222,15 +283,23 @@ class Account(Struct, gc=False):
     working: dict[str, None] = field(default_factory=dict)
     client_ids: dict[str, str] = field(default_factory=dict)
     orphans: dict[str, list[Orphan]] = field(default_factory=dict)
+    moves: list[Move] = field(default_factory=list)
+    fee_assets: dict[str, None] = field(default_factory=dict)
+    references: dict[str, Reference] = field(default_factory=dict)
     epoch: int = 0
     streaming: bool = False
     heard_at: int = 0
     backfill: Backfill = field(default_factory=Backfill)
     mode_told: bool | None = None
+    put_away_until: int = 0
 
 
 class State(Struct, gc=False):
-    """The whole."""
+    """The whole.
+
+    `resolved` are the last suspects and breaks that are over, `resolved_made` how many there were,
+    `causes` how often each cause was found. `put_away` counts what was ever put away.
+    """
 
     node: str = ""
     epoch: int = 0
@@ -251,11 +320,14 @@ class State(Struct, gc=False):
     breaks: dict[str, Drift] = field(default_factory=dict)
     adjusted: dict[str, str] = field(default_factory=dict)
     resolved: list[Resolved] = field(default_factory=list)
+    resolved_made: int = 0
+    causes: dict[str, int] = field(default_factory=dict)
+    put_away: int = 0
     alarms: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     settlement: Settlement = field(default_factory=Settlement)
     posted: list[Posting] = field(default_factory=list)
-    booked: list[Booking] = field(default_factory=list)
+    booked: list[LedgerEntry] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
 
 

@@ -8,7 +8,16 @@ type-check.
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from core import books, listening, reconcile, restatement, settlement, trading
+from core import (
+    adjustments,
+    books,
+    listening,
+    memory,
+    reconcile,
+    restatement,
+    settlement,
+    trading,
+)
 from core.effects import Effect, RaiseAlert, SetAlarm
 from core.events import (
     AccountOpened,
@@ -18,6 +27,7 @@ from core.events import (
     CancelRejected,
     CancelRequested,
     CashMoved,
+    Cause,
     Event,
     FillBusted,
     FillReported,
@@ -27,6 +37,7 @@ from core.events import (
     HeartbeatHeard,
     InstrumentListed,
     Leg,
+    MemoryTrimmed,
     NodeStarted,
     OpeningSet,
     OpenOrdersReported,
@@ -36,13 +47,16 @@ from core.events import (
     PageReported,
     PositionModeReported,
     ProgressReported,
+    Recalled,
+    ReferenceSet,
     RequestFailed,
     StatementReported,
     StreamClosed,
     StreamOpened,
 )
 from core.gate import Gate
-from core.state import Account, Cause, Listing, State, count, holding
+from core.money import ASSET_DECIMALS, show
+from core.state import UNATTRIBUTED, Account, Listing, Reference, State, count, holding
 
 T = TypeVar("T")
 
@@ -77,7 +91,7 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
         case CancelRequested():
             return trading.on_cancel_requested(state, event)
         case StatementReported():
-            return reconcile.on_statement(state, _heard(state, event), event)
+            return _on_statement(state, event)
         case ProgressReported():
             return _on_progress(state, event)
         case PageReported():
@@ -111,6 +125,11 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
         case FrameDismissed():
             count(state, f"dismissed/{event.account}")
             return []
+        case MemoryTrimmed():
+            return memory.on_trimmed(state, event)
+        case Recalled():
+            memory.on_recalled(state, state.accounts[event.account], event)
+            return []
         case NodeStarted():
             return _on_started(state, event)
         case AccountOpened():
@@ -123,8 +142,10 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
         case OpeningSet():
             books.book_opening(state, state.accounts[event.account], event)
             return []
+        case ReferenceSet():
+            return _on_reference(state, event)
         case AdjustmentBooked():
-            return _on_adjustment(state, event)
+            return adjustments.on_adjustment(state, event)
         case _:
             return settlement.step(state, event)
 
@@ -135,7 +156,7 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
 def _on_fill(state: State, event: FillReported) -> list[Effect]:
     account = _heard(state, event)
     order = trading.order_of(state, account, event.client_order_id, event.order_id)
-    strategy = order.strategy if order is not None else trading.UNATTRIBUTED
+    strategy = order.strategy if order is not None else UNATTRIBUTED
     if account.tells == "progress":
         count(state, f"fills_as_evidence/{account.name}")
         return []
@@ -146,23 +167,34 @@ def _on_fill(state: State, event: FillReported) -> list[Effect]:
     if booked == "late_fee":
         reconcile.on_posted(state, "fee", event.frame, event.received_at)
         return []
+    if booked == "other_fee":
+        return _fee_told_anew(state, account, event)
     if booked not in ("booked", "inexact"):
         return _strange(state, account, event, booked, event.leg)
     cause: Cause = "missing_fill" if order is not None else "external_trade"
     if event.cause in ("liquidation", "adl"):
         cause = "liquidation"
-    effects = trading.remember_orphan(state, account, event) if order is None else []
+    effects = []
+    if order is None:
+        effects = trading.remember_orphan(state, account, event, event.quantity)
     reconcile.on_posted(state, cause, event.frame, event.received_at)
     if booked == "inexact":
         effects += _inexact(state, account, event)
+    effects += restatement.reconsider(state, account, event.frame, event.received_at)
     corrects = event.cause == "correction"
     return effects + trading.on_filled(state, order, event.quantity, moves=not corrects)
+
+
+def _on_statement(state: State, event: StatementReported) -> list[Effect]:
+    account = _heard(state, event)
+    effects = reconcile.on_statement(state, account, event)
+    return effects + restatement.reconsider(state, account, event.frame, event.received_at)
 
 
 def _on_progress(state: State, event: ProgressReported) -> list[Effect]:
     account = _heard(state, event)
     order = trading.order_of(state, account, event.client_order_id, event.order_id)
-    strategy = order.strategy if order is not None else trading.UNATTRIBUTED
+    strategy = order.strategy if order is not None else UNATTRIBUTED
     booked = _try(books.book_progress, state, account, event, strategy)
     count(state, f"progress_{booked}/{account.name}")
     if booked == "echo":
@@ -170,23 +202,34 @@ def _on_progress(state: State, event: ProgressReported) -> list[Effect]:
     if booked != "booked":
         return _strange(state, account, event, booked, "net")
     cause: Cause = "missing_fill" if order is not None else "external_trade"
+    cause = "fee" if _only_fees(state) else cause
     reconcile.on_posted(state, cause, event.frame, event.received_at)
     return trading.on_progressed(state, order, event)
+
+
+def _only_fees(state: State) -> bool:
+    """Whether all that this step posted is a fee."""
+    purposes = [line.figure.rsplit("/", 2)[1] for line in state.posted if line.amount]
+    return bool(purposes) and all(purpose == "fee" for purpose in purposes)
 
 
 def _on_bust(state: State, event: FillBusted) -> list[Effect]:
     account = _heard(state, event)
     order = trading.order_of(state, account, event.client_order_id, event.order_id)
-    strategy = order.strategy if order is not None else trading.UNATTRIBUTED
+    strategy = order.strategy if order is not None else UNATTRIBUTED
+    effects = restatement.heed(state, account, event)
     booked = _try(books.book_bust, state, account, event, strategy)
     count(state, f"busts_{booked}/{account.name}")
     if booked == "echo":
-        return []
+        return effects
     if booked in ("conflict", "unlisted", "unreadable"):
-        return _strange(state, account, event, booked, event.leg)
+        return effects + _strange(state, account, event, booked, event.leg)
     reconcile.on_posted(state, "bust", event.frame, event.received_at)
-    effects = _inexact(state, account, event) if booked == "inexact" else []
+    effects += _inexact(state, account, event) if booked == "inexact" else []
+    effects += restatement.reconsider(state, account, event.frame, event.received_at)
     undone = 0 if booked == "with_fill" else -event.quantity
+    if order is None and undone:
+        effects += trading.remember_orphan(state, account, event, undone)
     return effects + trading.on_filled(state, order, undone, moves=False)
 
 
@@ -200,7 +243,7 @@ def _on_funding(state: State, event: FundingPaid) -> list[Effect]:
 def _on_cash(state: State, event: CashMoved) -> list[Effect]:
     account = _heard(state, event)
     order = trading.order_of(state, account, event.client_order_id, event.order_id)
-    strategy = order.strategy if order is not None else trading.UNATTRIBUTED
+    strategy = order.strategy if order is not None else UNATTRIBUTED
     booked = books.book_cash(state, account, event, strategy)
     count(state, f"cash_{booked}/{account.name}")
     cause: Cause = "transfer" if event.reason != "realised" else "missing_fill"
@@ -254,28 +297,22 @@ def _strange(
     return [RaiseAlert(severity="critical", subject=account.name, text=text)]
 
 
+def _fee_told_anew(state: State, account: Account, event: FillReported) -> list[Effect]:
+    """The venue tells a known fill with another fee: which of the two holds, a person says."""
+    name = holding(account.name, event.fee_asset, "cash")
+    fee = show(event.fee, state.decimals.get(event.fee_asset, ASSET_DECIMALS))
+    what = f"the fee of fill {event.fill_id} corrected to {fee} {event.fee_asset}"
+    return reconcile.conflict(
+        state, account, name, event.frame, event.received_at, cause="fee", looks_like=what
+    )
+
+
 def _inexact(state: State, account: Account, event: FillReported | FillBusted) -> list[Effect]:
     """A fill of contracts that were restated since, and that does not come out even."""
     name = holding(account.name, event.instrument, event.leg)
-    return reconcile.conflict(state, account, name, event.frame, event.received_at)
-
-
-def _on_adjustment(state: State, event: AdjustmentBooked) -> list[Effect]:
-    fault = ""
-    if not event.author or not event.approver or event.author == event.approver:
-        fault = "it needs an author and another person's approval"
-    elif event.holding not in state.holdings:
-        fault = "there is no such holding"
-    elif event.adjustment_id in state.adjusted:
-        fault = "its id was used before"
-    if fault:
-        text = f"adjustment {event.adjustment_id} of {event.holding} refused: {fault}"
-        return [RaiseAlert(severity="warning", subject=event.holding, text=text)]
-    state.adjusted[event.adjustment_id] = event.holding
-    books.book_adjustment(state, event)
-    reconcile.settle_conflict(state, event)
-    reconcile.on_posted(state, "adjustment", event.frame, event.received_at)
-    return []
+    return reconcile.conflict(
+        state, account, name, event.frame, event.received_at, cause="multiplier"
+    )
 
 
 # --- how we listen -------------------------------------------------------------------------------
@@ -311,7 +348,8 @@ def _on_alarm(state: State, event: AlarmRang) -> list[Effect]:
     if what == "restate":
         return restatement.on_due(state, account, now)
     if what == "readings":
-        return reconcile.on_due(state, account, now)
+        due_now = reconcile.on_due(state, account, now)
+        return due_now + restatement.reconsider(state, account, 0, now)
     if what == "statement":
         return listening.on_statement_alarm(state, account, now)
     if what == "backfill":
@@ -354,7 +392,7 @@ def _is_strange(state: State, event: Event) -> bool:
 
 def _on_started(state: State, event: NodeStarted) -> list[Effect]:
     state.node, state.epoch, state.orders_made = event.node, event.epoch, 0
-    effects: list[Effect] = []
+    effects: list[Effect] = _on_cut(state, event) if event.records_lost else []
     state.readings.clear()
     for account in state.accounts.values():
         state.alarms.pop(f"readings/{account.name}", None)
@@ -366,6 +404,13 @@ def _on_started(state: State, event: NodeStarted) -> list[Effect]:
         if alarm not in fresh:
             effects.append(SetAlarm(alarm=alarm, at=max(due, event.received_at)))
     return effects
+
+
+def _on_cut(state: State, event: NodeStarted) -> list[Effect]:
+    """What was lost is told again by the venues' own records; that it was lost must be seen."""
+    count(state, "journal_cuts")
+    text = f"the journal lost {event.records_lost} records that its anchor knows of"
+    return [RaiseAlert(severity="critical", subject="journal", text=text)]
 
 
 def _on_account(state: State, event: AccountOpened) -> list[Effect]:
@@ -384,6 +429,9 @@ def _on_account(state: State, event: AccountOpened) -> list[Effect]:
         instruments=event.instruments,
         chain=event.chain,
         sources=event.sources,
+        request_validity_ns=event.request_validity_ns,
+        latency_ns_max=event.latency_ns_max,
+        page_rows=event.page_rows,
     )
     state.accounts[event.account] = account
     return listening.begin(state, account, event.received_at)
@@ -410,4 +458,16 @@ def _on_listed(state: State, event: InstrumentListed) -> list[Effect]:
         effective_at=event.effective_at,
         at_first=event.multiplier,
     )
+    return []
+
+
+def _on_reference(state: State, event: ReferenceSet) -> list[Effect]:
+    """Keep the newest; no price, or one of what we do not trade, is none to keep."""
+    account = state.accounts[event.account]
+    if event.instrument not in account.listings or event.price <= 0:
+        count(state, f"references_ignored/{account.name}")
+        return []
+    known = account.references.get(event.instrument)
+    if known is None or event.as_of > known.as_of:
+        account.references[event.instrument] = Reference(event.price, event.as_of)
     return []

@@ -9,12 +9,16 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from core.effects import TellStrategy
+from core.effects import TellPosition, TellStrategy
 from core.events import CancelRequested, Leg, OrderKind, OrderRequested, Side
 
 
 class Quote(Struct, frozen=True, gc=False):
-    """Top of a public book: prices at the scale of `core.money`, 0 where a side is empty."""
+    """Top of a public book: prices at the scale of `core.money`, 0 where a side is empty.
+
+    `as_of` is when our clock heard it: a quote's age is `Tick.now - as_of`, and one that is older
+    than the market data's limit is not shown at all.
+    """
 
     account: str
     instrument: str
@@ -22,6 +26,7 @@ class Quote(Struct, frozen=True, gc=False):
     ask: int
     tick: int
     lot: int
+    as_of: int
 
 
 class Tick(Struct, frozen=True, gc=False):
@@ -46,6 +51,9 @@ class Strategy(Protocol):
 
     def on_order(self, told: TellStrategy, now: int) -> list[Wish]:
         """Hear of an order of one's own."""
+
+    def on_position(self, told: TellPosition, now: int) -> list[Wish]:
+        """Hear what one holds, after the node came up or contracts were counted anew."""
 
 
 MakeStrategy = Callable[[str, Mapping[str, object]], Strategy]

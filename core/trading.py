@@ -6,12 +6,13 @@ Rule 3. What remains of an order is derived from its fills; a venue that claims 
 raises the suspicion of a missing fill.
 """
 
-from core import ids, orders
+from core import ids, orders, positions
 from core.books import attribute
 from core.effects import CancelOrder, Effect, PlaceOrder, QueryOrder, TellStrategy
 from core.events import (
     CancelRejected,
     CancelRequested,
+    FillBusted,
     FillReported,
     OpenOrdersReported,
     OrderMissing,
@@ -23,12 +24,11 @@ from core.events import (
 from core.gate import Approved, Gate, Refused
 from core.listening import arm, request_backfill
 from core.orders import TERMINAL
-from core.state import Account, Order, OrderStatus, Orphan, State, count
+from core.state import UNATTRIBUTED, Account, Order, OrderStatus, Orphan, State, count
 
-UNATTRIBUTED = "unattributed"
 ANSWER_NS_MAX = 5_000_000_000
 QUERY_NS = 1_000_000_000
-GRACE_NS = 3_000_000_000
+GIVEN_UP = "not known to the venue"
 
 
 # --- wishes --------------------------------------------------------------------------------------
@@ -48,6 +48,7 @@ def on_order_requested(state: State, gate: Gate, event: OrderRequested) -> list[
         price=event.price,
         leg=event.leg,
         reduce_only=event.reduce_only,
+        expires_at=_expires_at(state, event),
     )
     order = _new_order(name, event)
     verdict = _ask(gate, state, event, place)
@@ -64,6 +65,12 @@ def on_order_requested(state: State, gate: Gate, event: OrderRequested) -> list[
         _tell(order),
         arm(state, f"order/{name}", event.received_at + ANSWER_NS_MAX),
     ]
+
+
+def _expires_at(state: State, event: OrderRequested) -> int:
+    """Counted from the wish, however long a commit takes: so it is known to whoever recovers."""
+    account = state.accounts.get(event.account)
+    return event.received_at + account.request_validity_ns if account is not None else 0
 
 
 def _ask(gate: Gate, state: State, event: OrderRequested, place: PlaceOrder) -> Approved | Refused:
@@ -149,13 +156,17 @@ def on_order_reported(state: State, account: Account, event: OrderReported) -> l
 
 
 def _placed_as(state: State, account: Account, order: Order) -> list[Effect]:
-    """The venue's id of our order became known: fills that named only that id find their home."""
+    """The venue's id of our order became known: what was booked under that id finds its home."""
     account.client_ids[order.order_id] = order.client_order_id
-    orphans = account.orphans.pop(order.order_id, [])
-    for orphan in orphans:
-        attribute(state, orphan, order.strategy)
+    before = order.filled
+    for orphan in account.orphans.pop(order.order_id, []):
+        attribute(state, account, order.order_id, orphan, order.strategy)
         order.filled += orphan.quantity
-    return _told_by_fills(state, order) if orphans else []
+    progress = account.progress.get(order.order_id)
+    if progress is not None:
+        order.filled = max(order.filled, progress.quantity)
+    moved = order.filled - before
+    return _told_by_fills(state, order, moved) if moved else []
 
 
 def _told_status(order: Order, event: OrderReported) -> OrderReport:
@@ -195,11 +206,20 @@ def on_order_missing(state: State, account: Account, event: OrderMissing) -> lis
     order = state.orders.get(event.client_order_id)
     if order is None or order.status not in ("unknown", "in_flight"):
         return []
-    if event.asked_at - order.requested_at < GRACE_NS:
+    if event.asked_at - order.requested_at < _grace_ns(account):
         return [arm(state, f"order/{order.client_order_id}", event.received_at + QUERY_NS)]
     _move(state, order, "rejected")
-    order.reason = "not known to the venue"
+    order.reason = GIVEN_UP
     return [_tell(order, order.reason)]
+
+
+def _grace_ns(account: Account) -> int:
+    """How long after the wish its order may still come to life at the venue.
+
+    Its request is good for so long by our clock, which is off from the venue's by an error; what
+    arrived in the last moment is dealt with a little later.
+    """
+    return account.request_validity_ns + account.clock_error_ns + account.latency_ns_max
 
 
 def on_cancel_rejected(state: State, account: Account, event: CancelRejected) -> list[Effect]:
@@ -248,7 +268,8 @@ def on_open_orders(state: State, account: Account, event: OpenOrdersReported) ->
 
 
 def after_restart(state: State, now: int) -> list[Effect]:
-    """What was in flight when we died is unknown until the venue tells; strategies hear it all."""
+    """What was in flight when we died is unknown until the venue tells; strategies hear of
+    their working orders, then what they hold."""
     effects: list[Effect] = []
     names = [name for account in state.accounts.values() for name in account.working]
     for order in [state.orders[name] for name in names]:
@@ -258,7 +279,7 @@ def after_restart(state: State, now: int) -> list[Effect]:
             effects += [_query(order), arm(state, f"order/{order.client_order_id}", now + QUERY_NS)]
         elif order.cancel_wanted:
             effects.append(_cancel(order))
-    return effects
+    return effects + positions.tell_all(state)
 
 
 def _adopt(state: State, event: OrderReported) -> Order | None:
@@ -306,14 +327,20 @@ def on_filled(state: State, order: Order | None, quantity: int, *, moves: bool) 
     if order is None:
         return []
     order.filled += quantity
-    return _told_by_fills(state, order) if moves else [_tell(order)]
+    return _told_by_fills(state, order, quantity) if moves else [_tell(order, moved=quantity)]
 
 
-def remember_orphan(state: State, account: Account, event: FillReported) -> list[Effect]:
-    """A fill of an order that we do not know by the venue's id, and that may be ours: ask."""
-    if event.client_order_id or not event.order_id:
+def remember_orphan(
+    state: State, account: Account, event: FillReported | FillBusted, quantity: int
+) -> list[Effect]:
+    """A fill, or its undoing, of an order that we do not know, and that may be ours: ask.
+
+    It names the venue's id only, or an id of ours that the journal lost.
+    """
+    name = event.client_order_id
+    if not event.order_id or (name and not ids.is_ours(state.node, name)):
         return []
-    orphan = Orphan(event.instrument, event.quantity, tuple(state.posted))
+    orphan = Orphan(event.instrument, quantity, tuple(state.posted))
     known = account.orphans.setdefault(event.order_id, [])
     known.append(orphan)
     return [_whose(account, event.order_id, orphan)] if len(known) == 1 else []
@@ -334,8 +361,9 @@ def on_progressed(state: State, order: Order | None, event: ProgressReported) ->
     """An order's progress was booked."""
     if order is None:
         return []
-    order.filled = max(order.filled, event.quantity)
-    return _told_by_fills(state, order)
+    moved = max(0, event.quantity - order.filled)
+    order.filled += moved
+    return _told_by_fills(state, order, moved)
 
 
 def _move(state: State, order: Order, told: OrderReport | OrderStatus) -> bool:
@@ -354,12 +382,12 @@ def _list_working(state: State, order: Order) -> None:
         working[order.client_order_id] = None
 
 
-def _told_by_fills(state: State, order: Order) -> list[Effect]:
+def _told_by_fills(state: State, order: Order, moved: int) -> list[Effect]:
     _move(state, order, "filled" if order.filled >= order.quantity else "partially_filled")
-    return [_tell(order)]
+    return [_tell(order, moved=moved)]
 
 
-def _tell(order: Order, reason: str = "") -> Effect:
+def _tell(order: Order, reason: str = "", moved: int = 0) -> Effect:
     return TellStrategy(
         strategy=order.strategy,
         reference=order.reference,
@@ -372,4 +400,5 @@ def _tell(order: Order, reason: str = "") -> Effect:
         filled_quantity=order.filled,
         leg=order.leg,
         reason=reason,
+        moved=moved,
     )

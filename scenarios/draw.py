@@ -14,6 +14,7 @@ RATES = {
     "request": (120, 12),
     "statement": (80, 10),
     "node": (6000, 2000),
+    "public": (300, 20),
 }
 STRENGTHS = {
     "duplicate_frame": (0, 3000),
@@ -25,6 +26,8 @@ STRENGTHS = {
     "slow_request": (100, 900),
     "rate_limited": (200, 1500),
     "stale_statement": (1000, 5000),
+    "wild_statement": (1, 2),
+    "empty_statement": (1, 2),
     "hand_trade": (1, 6),
     "hand_trade_untold": (1, 6),
     "bust": (3000, 20000),
@@ -35,10 +38,26 @@ STRENGTHS = {
     "fill_after_cancel": (1, 2),
     "crash": (200, 3000),
     "crash_torn_tail": (200, 3000),
+    "crash_cut_tail": (1, 60),
     "mode_change": (3000, 9000),
     "multiplier_change": (35000, 60000),
+    "public_duplicate_frame": (0, 3000),
+    "public_reorder_frame": (5, 400),
+    "public_late_frame": (50, 900),
+    "public_disconnect": (200, 5000),
+    "public_half_open": (2000, 20000),
 }
-RARE = ("disconnect", "disconnect_replay", "half_open", "key_expired")
+# Only people end it, and in a storm there are none.
+NOT_DRAWN = ("unlisted_credit",)
+AT_COMMITS = ("crash_torn_tail", "crash_cut_tail")
+RARE = (
+    "disconnect",
+    "disconnect_replay",
+    "half_open",
+    "key_expired",
+    "public_disconnect",
+    "public_half_open",
+)
 
 
 def plan_of(scenario: Scenario, seed: int, duration_ns: int) -> list[Fault]:
@@ -50,7 +69,7 @@ def plan_of(scenario: Scenario, seed: int, duration_ns: int) -> list[Fault]:
     kinds = [
         kind
         for kind in (scenario.storm.kinds or tuple(KINDS))
-        if kind not in scenario.storm.without
+        if kind not in (*scenario.storm.without, *NOT_DRAWN)
     ]
     venues = [venue.dialect for venue in scenario.venues]
     drawn = []
@@ -81,7 +100,7 @@ def _draw(kind: str, where: str, dice: Stream, duration_ns: int) -> list[Fault]:
     else:
         mild, worst = RATES[site]
         one_in = mild - (mild - worst) * intensity // 100
-        one_in = one_in // 4 if kind == "crash_torn_tail" else one_in  # commits, not steps
+        one_in = one_in // 4 if kind in AT_COMMITS else one_in  # there are fewer than steps
         one_in *= 8 if kind in RARE else 1
     return [Fault(kind, where, start, start + length, one_in, strength, every_ns)]
 

@@ -24,6 +24,7 @@ from sim.faults import UNABLE
 
 DIALECTS = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse", "coinbase")
 CATALOGUE = Path(__file__).parent / "catalogue"
+PAGE_ROWS_MIN = 3
 VENUES = Path(__file__).parent / "venues.yaml"
 
 # The field faults that a scenario may say it covers: docs/covers.md tells each in a line.
@@ -36,14 +37,17 @@ ROWS = (
 # What a claim may be about: every number of `summary.json`. For ".*" stands any name (a count that
 # was never made is 0) or that of an account.
 FIGURES = (
-    *("simulated_seconds", "events", "records", "crashes"),
+    *("simulated_seconds", "events", "records", "crashes", "cuts_unshown"),
     *("silent_differences", "open_breaks", "open_suspects", "in_flight", "in_doubt"),
     *("unjournaled_effects", "orders_sent_twice", "orders_unwished"),
+    "orders_given_up_alive",
     *(f"differences.{what}" for what in ("holdings", "money", "orders")),
     *(f"drift.{what}" for what in ("injected", "found", "missed", "false_alarms")),
     *(f"drift.seconds_to_find.{what}" for what in ("p50", "p99", "max")),
     *(f"drift.periods_to_find.{what}" for what in ("p50", "p99")),
     *("drift.breaks_opened", "drift.by_cause.*"),
+    *(f"market_data.{what}" for what in ("frames", "unreadable", "overtaken", "stale")),
+    *("market_data.references", "market_data.age_ns_max"),
     *("detection_bound_ns.*", "paused_seconds.*", "counts.*"),
     *("wrongly_settled", "settlement.items.*", "settlement.legs.*", "settlement.told.*"),
     *(
@@ -94,14 +98,26 @@ class VenueSpec(Part):
     wallets: dict[Name, Annotated[Decimal, Field(decimal_places=ASSET_DECIMALS)]]
     statement_period_ms: int = Field(default=1000, ge=100)
     backfill_period_ms: int = Field(default=30_000, ge=1000)
+    request_validity_ms: int = Field(default=5000, ge=100, le=60_000)
     latency_ms: int = Field(default=12, ge=1)
     latency_ms_p99: int = Field(default=60, ge=1)
     skew_ms: int = 0
     market_wait_ms: int = Field(default=500, ge=10)
+    page_rows: int = Field(
+        default=0, ge=0, description="rows of a page of a record; 0: as many as the venue gives"
+    )
 
     @property
     def account(self) -> str:
         return f"{self.dialect}/{self.name}"
+
+    @field_validator("page_rows")
+    @classmethod
+    def _moves_on(cls, rows: int) -> int:
+        # The last row read is read again, and both sides of a self-trade bear one id.
+        if 0 < rows < PAGE_ROWS_MIN:
+            raise ValueError(f"a page must bring something new: 0, or at least {PAGE_ROWS_MIN}")
+        return rows
 
     @model_validator(mode="after")
     def _tail_behind_median(self) -> "VenueSpec":
@@ -251,11 +267,34 @@ def _is_figure(path: str) -> bool:
     return path in FIGURES or (leaf not in ("", "*") and f"{branch}.*" in FIGURES)
 
 
+class OperatorSpec(Part):
+    """Two people who repair each break that stood open for `after_s`, by its proposed size."""
+
+    author: Name
+    approver: Name
+    after_s: Seconds = Field(gt=0)
+    reason: str = Field(default="no evidence was found for it", min_length=1)
+
+    @model_validator(mode="after")
+    def _two_people(self) -> "OperatorSpec":
+        if self.author == self.approver:
+            raise ValueError(f"author and approver are both {self.author!r}; two people would do")
+        return self
+
+
 class StormSpec(Part):
     """Faults drawn from the seed instead of listed: which kinds, and how often at most."""
 
     kinds: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+
+
+class MemorySpec(Part):
+    """How much the node keeps at hand; a scenario that says nothing has the node's own numbers."""
+
+    ids: int = Field(ge=1)
+    orders: int = Field(ge=1)
+    progress: int = Field(ge=1)
 
 
 class Scenario(Part):
@@ -274,6 +313,8 @@ class Scenario(Part):
     strategies: tuple[StrategySpec, ...] = ()
     faults: tuple[FaultSpec, ...] = ()
     storm: StormSpec | None = None
+    operators: tuple[OperatorSpec, ...] = ()
+    memory: MemorySpec | None = None
     claims: tuple[ClaimSpec, ...] = ()
     market_gap_ms_max: int = Field(default=100, ge=1)
 

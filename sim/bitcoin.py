@@ -72,6 +72,7 @@ class Bitcoin:
         self.on_block: Callable[[list[Known]], None] = lambda mined: None
         self._pool: dict[str, Known] = {}
         self._spenders: dict[Outpoint, list[Known]] = {}
+        self._paying: dict[bytes, list[tuple[Known, int]]] = {}
         self._dice = dice.stream(f"chain/{name}/blocks")
         self._call: Call | None = None
         self._outsiders = 0
@@ -100,13 +101,12 @@ class Bitcoin:
 
     def unspent(self, script: bytes, number: int, now: int) -> Iterator[tuple[Outpoint, int]]:
         """What pays to this script after the block of this number, and is not spent by then."""
-        for known in self.known.values():
-            mined = self.place(known, now)
+        for known, vout in self._paying.get(script, ()):
+            mined, outpoint = self.place(known, now), (known.spend.txid, vout)
             if mined is None or mined.number > number:
                 continue
-            for vout, (value, pays) in enumerate(known.spend.outputs):
-                if pays == script and not self._spent_by((known.spend.txid, vout), number, now):
-                    yield (known.spend.txid, vout), value
+            if not self._spent_by(outpoint, number, now):
+                yield outpoint, known.spend.outputs[vout][0]
 
     def _spent_by(self, outpoint: Outpoint, number: int, now: int) -> bool:
         spender = self.spender(outpoint, now)
@@ -197,6 +197,8 @@ class Bitcoin:
         known = self.known[spend.txid] = Known(spend, fee)
         for outpoint in spend.inputs:
             self._spenders.setdefault(outpoint, []).append(known)
+        for vout, (_, script) in enumerate(spend.outputs):
+            self._paying.setdefault(script, []).append((known, vout))
         return known
 
     def _enter(self, known: Known) -> None:

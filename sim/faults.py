@@ -11,7 +11,9 @@ from typing import Literal
 
 from sim.dice import Dice, Stream
 
-Site = Literal["stream", "request", "statement", "venue", "node", "bank", "custodian", "chain"]
+Site = Literal[
+    "stream", "request", "statement", "venue", "node", "bank", "custodian", "chain", "public"
+]
 
 # kind: (site, what its strength means, what it does)
 KINDS: Mapping[str, tuple[Site, str, str]] = {
@@ -33,8 +35,8 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "truncated_answer": ("request", "", "the body is cut after the venue applied it"),
     "html_answer": ("request", "", "200 with an HTML page after the venue applied it"),
     "stale_statement": ("statement", "ms of age", "a statement of some time ago"),
-    "wild_statement": ("statement", "", "one statement that is absurdly wrong"),
-    "empty_statement": ("statement", "", "one statement with nothing in it"),
+    "wild_statement": ("statement", "reads in a row", "a statement that is absurdly wrong"),
+    "empty_statement": ("statement", "reads in a row", "a statement with nothing in it"),
     "hand_trade": ("venue", "lots", "somebody trades by hand on the account"),
     "hand_trade_untold": ("venue", "lots", "the same, and the stream does not tell"),
     "bust": ("venue", "ms until it is told", "a fill is undone; the drop copy tells later"),
@@ -43,6 +45,7 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "adl": ("venue", "lots", "auto-deleveraging closes part of the position"),
     "funding": ("venue", "", "a funding settlement"),
     "transfer": ("venue", "units", "cash is moved in or out by hand"),
+    "unlisted_credit": ("venue", "units", "the venue credits cash and lists it nowhere"),
     "fill_after_cancel": ("venue", "", "a cancel is acknowledged, then a fill is told"),
     "fill_after_reject": ("venue", "", "an order is rejected, then fills"),
     "mode_change": ("venue", "ms", "the position mode is changed under us, and back"),
@@ -82,6 +85,14 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "node_lies": ("chain", "", "a node tells of a head or a final block that there is not"),
     "crash": ("node", "ms until it is up again", "the node is killed between two steps"),
     "crash_torn_tail": ("node", "ms until up", "killed in a commit: the group is whole or gone"),
+    "crash_cut_tail": ("node", "groups lost", "killed, and the journal's last groups are gone"),
+    "public_lost_frame": ("public", "", "a frame of market data is lost"),
+    "public_duplicate_frame": ("public", "ms until the copy", "a frame of market data comes twice"),
+    "public_reorder_frame": ("public", "ms of delay", "a frame of market data is overtaken"),
+    "public_late_frame": ("public", "ms of delay", "the stream of market data stalls"),
+    "public_poison_frame": ("public", "", "garbage on the stream of market data"),
+    "public_disconnect": ("public", "ms until it can be opened again", "market data is cut off"),
+    "public_half_open": ("public", "ms of silence", "market data falls silent, the socket is open"),
 }
 
 # What a venue or keeper has no way to do, or no channel that would ever tell of it.

@@ -116,9 +116,11 @@ class Oracle:
     def _on_fact(self, fact: Fact) -> None:
         born = self._born_usable[fact.number] = self._usable(fact.account, fact.at)
         self._pending[fact.number] = fact
+        if fact.kind == "restated":  # a leg that is flat is counted anew as well, though by nothing
+            for name in self._truth.totals:
+                if name.startswith(f"{fact.account}/{fact.key[0]}/"):
+                    self._restated_at[name] = fact.at
         for name in fact.deltas:
-            if fact.kind == "restated":
-                self._restated_at[name] = fact.at
             self._unbooked.setdefault(name, {})[fact.number] = (fact, born)
             self._watched[name] = self._moved[name] = None
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-FactKind = Literal["fill", "progress", "bust", "funding", "cash", "opening", "restated"]
+FactKind = Literal["fill", "progress", "bust", "funding", "cash", "opening", "restated", "unlisted"]
 
 
 @dataclass(slots=True, eq=False)

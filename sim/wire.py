@@ -2,6 +2,7 @@
 
 A stream is a connection: in order, until a fault says otherwise; what is pushed while none is open
 is told to nobody. A request is answered once, fails, or leaves its outcome unknown: status 0.
+A `public` wire carries market data, with dice and faults of its own; nothing is asked over it.
 """
 
 from collections import deque
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sim.dice import Dice
-from sim.faults import Faults
+from sim.faults import Fault, Faults
 from sim.truth import Fact, Truth
 from sim.world import World
 
@@ -53,10 +54,21 @@ class Wire:
     faults: Faults
     truth: Truth
     latency: Latency
+    public: bool = False
     session: Session | None = None
     closed_until: int = 0
     recent: deque[tuple[bytes, tuple[Fact, ...]]] = field(default_factory=lambda: deque(maxlen=64))
     replay_next: int = 0
+    greet: Callable[[], None] = field(default=lambda: None)
+
+    _strikes: Callable[[str, str], Fault | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # A public stream's faults are kinds of their own.
+        self._strikes = self._public_strikes if self.public else self.faults.strikes
+
+    def _public_strikes(self, kind: str, venue: str) -> Fault | None:
+        return self.faults.strikes(f"public_{kind}", venue)
 
     # --- the stream ------------------------------------------------------------------------------
 
@@ -84,6 +96,7 @@ class Wire:
         session.open = True
         session.last_arrival = self.world.now
         on_open()
+        self.greet()
         self.world.call_in(self.latency.heartbeat, self._beat, session)
         again, self.replay_next = self.replay_next, 0
         for body, facts in list(self.recent)[-again:] if again else []:
@@ -98,14 +111,15 @@ class Wire:
     def push(self, body: bytes, facts: tuple[Fact, ...] = ()) -> None:
         """The venue tells something on its stream."""
         session = self.session
-        self.recent.append((body, facts))
+        if not self.public:
+            self.recent.append((body, facts))
         if session is None or not session.open:
             self.truth.lost(facts)
             return
         if self._cut(session):
             self.truth.lost(facts)
             return
-        strikes, venue = self.faults.strikes, self.venue
+        strikes, venue = self._strikes, self.venue
         if self.world.now < session.mute_until or strikes("lost_frame", venue):
             self.truth.lost(facts)
             return
@@ -127,7 +141,7 @@ class Wire:
 
     def _cut(self, session: Session) -> bool:
         """Whether the connection ends just before this frame."""
-        strikes, venue, now = self.faults.strikes, self.venue, self.world.now
+        strikes, venue, now = self._strikes, self.venue, self.world.now
         half = strikes("half_open", venue)
         if half:
             session.mute_until = now + half.strength * MS
@@ -252,5 +266,6 @@ class Wire:
 
     def _delay(self, purpose: str) -> int:
         latency = self.latency
-        stream = self.dice.stream(f"wire/{self.venue}/{purpose}")
+        name = f"{self.venue}/public" if self.public else self.venue
+        stream = self.dice.stream(f"wire/{name}/{purpose}")
         return stream.latency(latency.median, latency.p99)

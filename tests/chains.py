@@ -81,10 +81,10 @@ def coin(
 
 
 def token(
-    nonce: int, amount: int, *, cap: int = 200 * GWEI, tip: int = 3 * GWEI, contract: str = USDC
+    nonce: int, amount: int, *, cap: int = 200 * GWEI, tip: int = 3 * GWEI, to: str = OTHER
 ) -> bytes:
     """A signed transfer of a token."""
-    data = TRANSFER + bytes.fromhex(OTHER[2:]).rjust(32, b"\0") + amount.to_bytes(32)
-    to = bytes.fromhex(contract[2:])
-    fields: list[Item] = [1, nonce, tip, cap, GAS_TOKEN, to, 0, data, []]
+    data = TRANSFER + bytes.fromhex(to[2:]).rjust(32, b"\0") + amount.to_bytes(32)
+    contract = bytes.fromhex(USDC[2:])
+    fields: list[Item] = [1, nonce, tip, cap, GAS_TOKEN, contract, 0, data, []]
     return signed(fields, KEY)

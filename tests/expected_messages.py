@@ -33,12 +33,12 @@ SEPA_MT940 = """
 
 EXPECTED: dict[str, list[tuple[str, ...]]] = {
     # --- camt ------------------------------------------------------------------------------------
-    # Announced in SEK on an account whose interim balance is in CHF, as of the report's end, 12:30
-    # at +01:00. Its detail tells USD and CHF, so it has no amount in the entry's currency.
+    # Announced in SEK on an account whose interim balance is in CHF, of another year. Its detail
+    # tells USD and CHF, so it has no amount in the entry's currency.
     "camt052/camt__data_camt052.v6.xml": [
         ("line", "ACSR160614165200001", "-200000 SEK", "payment PMNT/RCDT/DMCT", "2007-10-18",
          "value 2007-10-18", "pending"),
-        ("balance", "10022.15 CHF", "2007-10-18T11:30:00"),
+        ("balance", "10022.15 CHF", "2020-04-04"),
     ],
     # Two coffees of the same price on the same day are two coffees.
     "camt053/bankstatementparser__golden_camt053_duplicate_same_day.xml": [
@@ -144,15 +144,15 @@ EXPECTED: dict[str, list[tuple[str, ...]]] = {
     # The batch is rejected and so is each of its three, whatever the group says (ACTC).
     "pain002/iso20022.js__cross_river_pain_002_transaction_rejected.xml": [
         ("payment", "sanity-10-1-12-1-21", "rejected NARR",
-         "Instruction ID example01234567 already exist", "2020-10-26T11:49:33.620"),
+         "Instruction ID example01234567 already exist", "in missing2", "2020-10-26T11:49:33.620"),
         ("payment", "example01234567", "rejected NARR",
-         "Instruction ID example01234567 already exist", "2020-10-26T11:49:33.620"),
+         "Instruction ID example01234567 already exist", "in missing2", "2020-10-26T11:49:33.620"),
         ("payment", "example012345678", "rejected NARR",
-         "Instruction ID example012345678 already exist", "2020-10-26T11:49:33.620"),
+         "Instruction ID example012345678 already exist", "in missing2", "2020-10-26T11:49:33.620"),
     ],
     "pain002/iso20022.js__goldman_sachs_pain_002_v3_accepted.xml": [
         ("payment", "GSDGFKfLURaHb", "accepted NARR", "their I200820000XXXXX", "10 of it",
-         "2020-08-20T15:25:48"),
+         "in 3B-CCY", "2020-08-20T15:25:48"),
     ],
     "pain002/iso20022.js__nordea_pain_002_v3_group_reject.xml": [
         ("payment", "MSGID-PS-TEST-0708-01", "rejected DU01", "ISO Duplicate Message ID",
@@ -161,15 +161,17 @@ EXPECTED: dict[str, list[tuple[str, ...]]] = {
     "pain002/iso20022.js__nordea_pain_002_v3_txn_reject.xml": [
         ("payment", "ENDTOENDID-950-TEST2-2807-02", "rejected NARR",
          "CAP Invalid code or combinations in CategoryPurpose or ServiceLevel",
+         "in PMTINFID-950-TEST2-2807-01",
          "2015-07-28T10:40:14"),
         ("payment", "ENDTOENDID-950-TEST2-2807-01", "rejected NARR",
          "CAP Invalid code or combinations in CategoryPurpose or ServiceLevel",
+         "in PMTINFID-950-TEST2-2807-01",
          "2015-07-28T10:40:14"),
     ],
     # Technically accepted is not settled.
     "pacs002/rtp20022__testdata_pacs002.ACTC.xml": [
         ("payment", "20230711200000057A1B123864928178098", "accepted ACTC", "their 001",
-         "2000 of it", "2023-07-11T10:53:03"),
+         "2000 of it", "in M20230711200000057A1BFFF64928178098", "2023-07-11T10:53:03"),
     ],
     # --- NACHA -----------------------------------------------------------------------------------
     # A reversing pair, effective 31 January: a credit to account 1234, a debit to account 11 (whose

@@ -23,6 +23,7 @@ SAMPLES = {
     "open orders": "binance-orders-rest-3356fdd2",
 }
 UNSAMPLED = {
+    "top of book": "the samples hold no market data; shaped as documented",
     "account position": "no verbatim sample of outboundAccountPosition",
     "my trades": "no verbatim sample of /api/v3/myTrades",
     "order placed": "no verbatim sample of a POST's answer",
@@ -126,6 +127,7 @@ def frames() -> dict[str, bytes]:
     trades = {"symbol": "ETHUSDT", "fromId": "0", "limit": 9}
     transfers = {"startTime": "0", "current": "1", "size": 9}
     return {
+        "top of book": words.top(exchange, "ETHUSDT", exchange.top("ETHUSDT"), 400_001),
         "execution report, new": new,
         "execution report, trade": traded,
         "execution report, cancelled": told,

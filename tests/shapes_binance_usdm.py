@@ -25,6 +25,7 @@ SAMPLES = {
     "balance": "binanceusdm-balances-rest-164098bb",
 }
 UNSAMPLED = {
+    "top of book": "the samples hold no market data; shaped as documented",
     "account update, funding": "no sample of m FUNDING_FEE; shaped as the one of m ORDER",
     "position risk": "the samples are of v2; v3 leaves flat legs out and has other margins",
     "income": "no sample of /fapi/v1/income",
@@ -115,6 +116,7 @@ def frames() -> dict[str, bytes]:
     exchange.pay_funding("BTCUSDT", Decimal("0.0001"))
     assert sold != bought
     return {
+        "top of book": words.top(exchange, "BTCUSDT", exchange.top("BTCUSDT"), 400_001),
         "order update, new": new,
         "order update, trade": bought,
         "order update, adl": forced,

@@ -27,6 +27,7 @@ SAMPLES = {
     "account info": "bybit-balances-rest-c5a3b1d8",
 }
 UNSAMPLED = {
+    "top of book": "the samples hold no market data; shaped as documented",
     "positions": "no verbatim sample of /v5/position/list; shaped as the pushed row, with avgPrice",
     "transaction log": "no sample of /v5/account/transaction-log",
     "order placed": "no sample of /v5/order/create",
@@ -115,6 +116,7 @@ def frames() -> dict[str, bytes]:
     exchange.pay_funding("BTCUSD", Decimal("0.0001"))
     page: dict[str, object] = {"symbol": "BTCUSD", "limit": "1"}
     return {
+        "top of book": words.top(exchange, "BTCUSD", exchange.top("BTCUSD"), 400_001),
         "execution": execution,
         "execution, adl": forced,
         "order": order,

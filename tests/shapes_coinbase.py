@@ -20,6 +20,7 @@ SAMPLES = {
     "orders, by last fill": "coinbase-orders-rest-9c951c91",
 }
 UNSAMPLED = {
+    "top of book": "the samples hold no market data; shaped as documented",
     "user, order update": "the one sample is not verbatim, and has the order alone",
     "order placed": "no verbatim sample",
     "order refused": "the one sample is not verbatim",
@@ -101,6 +102,7 @@ def frames() -> dict[str, bytes]:
     ticket = exchange.by_client["tie0010000001"]
     batch = {"product_ids": ["BTC-USD"], "sort_by": "LAST_FILL_TIME", "limit": 9}
     found = {
+        "top of book": words.top(exchange, "BTC-USD", exchange.top("BTC-USD"), 400_001),
         "user, order update": ear.said[-1],
         "order placed": placed,
         "accounts": ask(words, exchange, "GET", "accounts", {}),

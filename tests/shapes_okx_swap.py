@@ -27,6 +27,7 @@ SAMPLES = {
     "fills": "okx-myTrades-rest-cde25d35",
 }
 UNSAMPLED = {
+    "top of book": "the samples hold no market data; shaped as documented",
     "order push, new": "only samples of orders that filled; shaped as those, nothing filled",
     "bills": "no sample of /api/v5/account/bills",
     "config": "no sample of /api/v5/account/config",
@@ -177,7 +178,7 @@ def frames() -> dict[str, bytes]:
     )
     exchange.fund("USDT", Decimal(1000))
     exchange.crowd_rests("BTC-USDT-SWAP", "sell", Decimal("0.5"), Decimal("50000.1"))
-    exchange.crowd_rests("BTC-USDT-SWAP", "buy", Decimal("0.5"), Decimal("49000.0"))
+    exchange.crowd_rests("BTC-USDT-SWAP", "buy", Decimal("0.5"), Decimal("49999.0"))
     place: dict[str, object] = {
         "instId": "BTC-USDT-SWAP",
         "tdMode": "cross",
@@ -203,6 +204,7 @@ def frames() -> dict[str, bytes]:
     exchange.announce("BTC-USDT-SWAP", Decimal("0.001"), NOW_MS + 60_000)
     terms = {"instType": "SWAP", "instId": "BTC-USDT-SWAP"}
     return {
+        "top of book": words.top(exchange, "BTC-USDT-SWAP", exchange.top("BTC-USDT-SWAP"), 400_001),
         "instrument push": terms_told(exchange, "BTC-USDT-SWAP")[0],
         "instrument": ask(words, exchange, "GET", "public/instruments", dict(terms)),
         "order push, new": new,

@@ -31,11 +31,12 @@ from rails.bitcoin.address import p2wpkh_address, script_of
 from rails.bitcoin.decoder import decode
 from rails.bitcoin.dialect import dialect
 from rails.bitcoin.requests import request
-from rails.bitcoin.signing import BitcoinSigner
+from rails.bitcoin.signing import BitcoinSigner, Input, Unsigned
+from rails.bitcoin.signing import signed as signed_by
 from rails.bitcoin.simulated import Holder, SimulatedNodes
 from rails.bitcoin.wallet import Wallet
 from rails.keys import PrivateKey
-from sim.bitcoin import EXPIRY_NS, Bitcoin
+from sim.bitcoin import Bitcoin
 from sim.dice import Dice
 from sim.faults import KINDS, Fault, Faults
 from sim.forks import SECOND
@@ -160,6 +161,16 @@ def test_a_replacement_pays_what_it_replaces_and_for_its_own_bytes() -> None:
     assert [known.spend.txid for known in place.chain.waiting()] == [new.tx_hash]
 
 
+def test_a_replacement_pays_a_higher_rate_too() -> None:
+    """More in all and less for each byte: no miner would rather have it."""
+    place = Site()
+    submit(place, pay(place.coins[0], fee=1_000))
+    code, words = refusal(place, bytes.fromhex(pay(*place.coins, fee=1_500).raw))
+    assert code == -26
+    assert "new feerate is not higher" in words
+    submit(place, pay(*place.coins, fee=4_000))
+
+
 def test_a_replacement_pays_for_the_children_too() -> None:
     place = Site()
     first = pay(place.coins[0], fee=1_000)
@@ -189,10 +200,10 @@ def test_after_two_weeks_the_mempool_forgets_and_the_same_bytes_go_again() -> No
     place.run_blocks(5)
     signed = pay(place.coins[0], fee=SIZE)
     submit(place, signed)
-    since = place.world.now
-    place.world.run(until=since + EXPIRY_NS - SECOND)
+    since, two_weeks = place.world.now, 336 * 3600 * SECOND
+    place.world.run(until=since + two_weeks - SECOND)
     assert len(place.chain.waiting()) == 1
-    place.world.run(until=since + EXPIRY_NS + SECOND)
+    place.world.run(until=since + two_weeks + SECOND)
     assert place.chain.waiting() == []
     submit(place, signed)
     assert len(place.chain.waiting()) == 1
@@ -513,6 +524,22 @@ def test_a_payment_is_settled_with_its_sixth_confirmation() -> None:
     assert lines[0].counterparty == f"script:{script_of(OTHER).hex()}"
 
 
+def test_a_fee_is_one_line_however_many_are_paid() -> None:
+    """Core tells the whole fee with each output of a transaction."""
+    place = Site()
+    txid, vout, value = place.coins[0].split(":")
+    spent = (Input(txid, int(vout), int(value)),)
+    pays = ((10_000, script_of(OTHER)), (20_000, script_of(DEPOSIT)), (40_000, script_of(OTHER)))
+    place.chain.submit(signed_by(Unsigned(spent, pays), KEY))
+    place.run_blocks(12)
+    lines = lines_of(ask(place, final(place)))
+    assert [(line.kind, line.amount) for line in lines] == [
+        ("payment", -10_000),
+        ("fee", -(COIN - 70_000)),
+        ("payment", -40_000),
+    ]
+
+
 def test_a_node_that_lags_books_no_line() -> None:
     place = Site(plan=[Fault("node_lags", strength=40_000_000, times_max=NEVER)])
     place.run_blocks(200)
@@ -611,6 +638,34 @@ def test_amounts_are_exact_or_none() -> None:
     assert lines_of(decode(answer(body, final(place)), WALLETS))[0].amount == -29_000_001
     longer = body.replace(b"-0.29000001", b"-0.290000011")
     assert_failed(decode(answer(longer, final(place)), WALLETS))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("address", 17),
+        ("amount", 0.5),
+        ("amount", "-0.29"),
+        ("category", "generate"),
+        ("category", ["send"]),
+        ("blocktime", "1700000000"),
+        ("blockheight", 3.5),
+        ("txid", "ab"),
+        ("vout", None),
+        ("fee", None),
+        ("confirmations", True),
+    ],
+)
+def test_a_strange_field_books_nothing(field: str, value: object) -> None:
+    """A payment with another sign, and whatever else is not of its type."""
+    place = Site()
+    send(place, pay(place.coins[0]))
+    place.run_blocks(20)
+    effect = final(place)
+    told = msgspec.json.decode(place.nodes.handle(request(effect, WALLETS))[1])
+    entry = next(e for e in told[1]["result"]["transactions"] if e["category"] == "send")
+    entry[field] = value
+    assert_failed(decode(answer(msgspec.json.encode(told), effect), WALLETS))
 
 
 def test_the_dialect_knows_its_bounds() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.effects import RaiseAlert
-from core.events import AdjustmentBooked, CashMoved, Event
+from core.events import CashMoved, Event
 from tests.facts import (
     PERP,
     Books,
@@ -374,26 +374,6 @@ def test_a_movement_is_booked_once_per_reason_and_id() -> None:
     books = perp_books(usdt="0")
     books.tell(moved("m", "5"), moved("m", "5"), moved("m", "7", "realised"))
     assert books.hold("USDT", account=PERP) == "12"
-
-
-def test_an_adjustment_needs_two_people() -> None:
-    books = spot_books()
-    alone, together = (
-        AdjustmentBooked(
-            adjustment_id="A1",
-            received_at=ms(9),
-            holding="venue/main/XRP/cash",
-            amount=units("-1"),
-            author="ann",
-            approver=approver,
-            reason="the venue's own error",
-        )
-        for approver in ("ann", "ben")
-    )
-    assert only(RaiseAlert, books.tell(alone))
-    assert books.hold("XRP") == "1000"
-    assert not only(RaiseAlert, books.tell(together))
-    assert books.hold("XRP") == "999"
 
 
 # --- attribution ---------------------------------------------------------------------------------

@@ -311,7 +311,7 @@ def test_nothing_is_lost_between_the_cursor_and_now() -> None:
     for number in range(60):
         effect = FetchFills(account=ACCOUNT, instrument="BTCUSD", after=cursor)
         page, venue_cursor = _page(
-            record, lambda row: (f"{row[0]}:{row[1]}", row[1]), dict(request(effect).params)
+            record, lambda row: (f"{row[0]}:{row[1]}", row[1]), dict(request(effect).params), 100
         )
         if number in (1, 3, 7):
             clock += 40

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rails.keys import PrivateKey
+from rails.evm.signing import GAS_COIN, Item, rlp
+from rails.keys import ORDER, PrivateKey
 from sim.chain import FOREVER, Chain
 from sim.dice import Dice
 from sim.execution import Ledger, Outcome, Plain
@@ -20,6 +21,7 @@ from tests.chains import (
     DEPOSIT,
     ETH,
     GWEI,
+    KEY,
     OTHER,
     OURS,
     SLOT,
@@ -137,6 +139,16 @@ def test_no_changed_byte_is_taken_for_the_same_signer() -> None:
         changed = raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :]
         with contextlib.suppress(BadTransaction):
             assert read_transaction(changed, 1).sender != OURS
+
+
+def test_nobody_can_turn_a_signature_into_another() -> None:
+    """The same r with the other s and the other parity is the same signer's, and refused."""
+    fields: list[Item] = [1, 0, 1, 2, GAS_COIN, bytes.fromhex(OTHER[2:]), 5, b"", []]
+    parity, r, s = KEY.sign_recoverable(keccak256(b"\x02" + rlp(fields)))
+    assert read_transaction(b"\x02" + rlp([*fields, parity, r, s]), 1).sender == OURS
+    turned = b"\x02" + rlp([*fields, 1 - parity, r, ORDER - s])
+    with pytest.raises(BadTransaction, match="invalid transaction v, r, s values"):
+        read_transaction(turned, 1)
 
 
 @pytest.mark.parametrize(
@@ -282,6 +294,25 @@ def test_a_fork_takes_a_payment_back_and_it_is_mined_again_in_another_block() ->
         assert place.chain.balance("", OTHER) == ETH, "and it moved once"
         moved += 1
     assert moved > 10
+
+
+def test_as_of_before_a_fork_everything_is_what_it_was() -> None:
+    """Also what the fork wrote into blocks of the same numbers: a lagging node knows none of it."""
+    differs = 0
+    for seed in range(20):
+        place = site(seed)
+        chain, world = place.chain, place.world
+        place.run_blocks(100)
+        chain.submit(coin(0, ETH))
+        place.run_blocks(4)
+        at, number = world.now, chain.head(world.now)
+        before, nonce = chain.ledger.balance("", OURS, number, at), chain.nonce(OURS)
+        world.run(until=at + 1)
+        chain.reorganise(6)
+        assert chain.ledger.balance("", OURS, number, at) == before
+        assert chain.ledger.nonce(OURS, number, at) == nonce
+        differs += chain.ledger.balance("", OURS, number, world.now) != before
+    assert differs > 10
 
 
 def test_after_a_fork_an_earlier_attempt_may_take_its_place() -> None:

@@ -57,12 +57,16 @@ def judge_annotation(said: ast.expr) -> Iterator[str]:
         yield "a float annotation: amounts are whole units"
 
 
-def parts(said: ast.expr) -> Iterator[ast.AST]:
-    """The nodes of an annotation, those that are written in quotes included."""
-    for node in ast.walk(said):
-        yield node
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield from ast.walk(ast.parse(node.value, mode="eval"))
+def parts(said: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of an annotation, those that are written in quotes included; what a Literal quotes
+    are words."""
+    yield said
+    if isinstance(said, ast.Constant) and isinstance(said.value, str):
+        yield from ast.walk(ast.parse(said.value, mode="eval"))
+    if isinstance(said, ast.Subscript) and ast.unparse(said.value) == "Literal":
+        return
+    for node in ast.iter_child_nodes(said):
+        yield from parts(node)
 
 
 def iterated(node: ast.AST) -> list[ast.expr]:
@@ -146,6 +150,8 @@ PLANTED = [
     "def f(a: float): pass",
     "def f(a: 'float | None'): pass",
     "def f() -> list[float]: pass",
+    "def f(a: 'list[float]', b: Literal['']): pass",
+    "a: dict[Literal['', 'b'], float]",
     "a: float",
     "a = float(b)",
     "a = b / c",
@@ -160,6 +166,7 @@ def test_the_lint_bites(source: str) -> None:
 
 
 INNOCENT = [
+    "a: Literal['', 'float', 'not an expression']",
     "for a in sorted({3, 1}): pass",
     "a = b in {1, 2}",
     "a = len(set(b))",

@@ -33,7 +33,7 @@ from core.rail_events import (
     TransactionRejected,
     TransactionReported,
 )
-from rails.evm.decoder import REJECTIONS, decode
+from rails.evm.decoder import REJECTIONS, decode, number
 from rails.evm.dialect import dialect
 from rails.evm.requests import request
 from rails.evm.simulated import log_json
@@ -128,6 +128,10 @@ def read_all(place: Site, after: int = 0) -> tuple[list[LineBooked], int]:
 
 def total(lines: list[LineBooked], asset: str) -> Decimal:
     return Decimal(sum(line.amount for line in lines if line.asset == asset)).scaleb(-SCALE[asset])
+
+
+def total_units(lines: list[LineBooked]) -> int:
+    return sum(line.amount for line in lines)
 
 
 # --- what nodes tell -----------------------------------------------------------------------------
@@ -273,12 +277,14 @@ def test_a_line_names_its_transaction_its_address_and_the_time_of_its_block() ->
 def test_what_moves_between_our_own_addresses_is_only_a_fee() -> None:
     place = site()
     send(place, coin(0, ETH, to=DEPOSIT))
+    send(place, token(1, 77, to=DEPOSIT), "P2")
     place.run_blocks(200)
     lines, _ = read_all(place)
-    assert [line.kind for line in lines] == ["fee"]
+    assert [line.kind for line in lines] == ["fee", "fee"]
     (statement,) = ask(place, FetchStatement(account="chain/hot", kind="balances"))
     assert isinstance(statement, StatementReported)
-    assert statement.rows[0].amount == 10 * ETH + lines[0].amount
+    assert statement.rows[0].amount == 10 * ETH + total_units(lines)
+    assert statement.rows[1].amount == 1_000_000_000
 
 
 def test_value_without_a_log_is_in_the_statement_and_in_no_line() -> None:
@@ -319,6 +325,33 @@ def test_a_quiet_day_is_one_request_and_a_payment_in_it_a_few() -> None:
     assert pages <= 8
     _, pages = read_all(place)
     assert pages <= 14
+
+
+def test_a_node_that_forgot_old_states_is_read_block_by_block() -> None:
+    """Not an archive: slower, and no line is missed."""
+    place = site()
+    place.run_blocks(9)
+    send(place, coin(0))
+    place.chain.deposit(USDC, DEPOSIT, 77)
+    place.run_blocks(300)
+    expected, after, lines = read_all(place)[0], 0, []
+    through = place.chain.final(place.world.now)
+    while after < through:
+        effect = final(after, through)
+        asked = msgspec.json.decode(request(effect, WALLETS).body)
+        told = msgspec.json.decode(place.nodes.handle(request(effect, WALLETS))[1])
+        for call, line in zip(asked, told, strict=True):
+            if call["method"] == "eth_getBalance" and int(call["params"][1], 16) < 250:
+                line.pop("result")
+                line["error"] = {"code": -32000, "message": "missing trie node 1234 (path )"}
+        heard_now = decode(answer(msgspec.json.encode(told), effect), WALLETS)
+        page = heard_now[-1]
+        assert isinstance(page, PageReported), page
+        assert after < int(page.through) <= after + 4 or after >= 246
+        after = int(page.through)
+        lines += [event for event in heard_now if isinstance(event, LineBooked)]
+    assert lines == expected
+    assert len(lines) == 3
 
 
 def test_a_statement_says_as_of_which_block() -> None:
@@ -457,6 +490,21 @@ def pushed(body: bytes) -> Frame:
     return Frame(number=1, account="chain/hot", channel="stream", received_at=5, body=body)
 
 
+def test_the_truth_waits_for_finality_however_long_that_takes() -> None:
+    place = site()
+    place.run_blocks(20)
+    place.chain.deposit(USDC, DEPOSIT, 1_000_000)
+    place.run_blocks(3)
+    strike(place, "finality_lost", 12_000 * 400)  # 400 blocks
+    for _ in range(40):
+        place.run_blocks(10)
+        is_final = place.chain.final(place.world.now) > 23
+        assert (place.held("USDC") == 1001) == is_final
+        assert not is_final
+    place.run_blocks(100)
+    assert place.held("USDC") == 1001
+
+
 @pytest.mark.parametrize("kind", [kind for kind, told in KINDS.items() if told[0] == "chain"])
 def test_every_fault_of_a_chain_strikes_here_and_is_counted(kind: str) -> None:
     by_itself = kind not in ("tx_reverted", "node_lags", "node_lies")
@@ -542,6 +590,16 @@ def test_no_damaged_answer_raises_or_is_believed(effect: Effect) -> None:
 
 def assert_failed(events: list[Event]) -> None:
     assert [type(event) for event in events] == [RequestFailed]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0x", "5", 5, "0x-5", "0x+5", "0x5_0", "0x 5", "0xg", None, True, ["0x5"]]
+)
+def test_a_quantity_is_one_or_none(text: object) -> None:
+    """What another parser might take for a number books nothing."""
+    with pytest.raises(ValueError, match=r"no quantity|invalid literal"):
+        number(text)
+    assert number("0x1f") == 31
 
 
 def test_answers_may_come_in_any_order() -> None:

@@ -466,6 +466,10 @@ def test_other_letters_are_spelt_with_those_that_banks_read(told: str, written: 
     assert text.latin(told) == written
 
 
+def test_a_cut_leaves_no_blank_at_the_end() -> None:
+    assert text.words("Ann Other", 4) == "Ann"
+
+
 @given(st.text(max_size=300), st.integers(1, 140))
 def test_any_text_becomes_one_that_every_bank_reads(told: str, limit: int) -> None:
     """And what is such a text already stays as it is."""

@@ -200,7 +200,7 @@ def lost_or_doubled(world: World, records: list[Record]) -> list[str]:
     orders = [effect for effect in recorded.elements() if b'"PlaceOrder"' in effect]
     names = Counter(str(msgspec.json.decode(order)["client_order_id"]) for order in orders)
     wrong += [f"{name} was chosen {times} times" for name, times in names.items() if times > 1]
-    told = {record.identity.rpartition("/")[2] for record in records if record.identity}
+    told = {record.identity.split(":")[2] for record in records if record.name == "FillReported"}
     wrong += [f"fill {fill.id} is missing" for fill in world.fills if str(fill.id) not in told]
     if len(orders) > world.orders:
         wrong.append(f"{len(orders)} orders were made of {world.orders} wishes")

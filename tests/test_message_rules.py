@@ -11,13 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.events import Event, FrameQuarantined
+from core.events import Event, FrameQuarantined, StatementReported
 from core.rail_events import LineBooked, LinePart, NostroStated
-from rails.messages import read
+from rails.messages import Unreadable, read
+from rails.messages.context import moment
 from rails.messages.inbound import SIZE_MAX
 from rails.messages.tree import DEPTH_MAX
 from tests.expected_messages import EXPECTED
-from tests.test_messages import SEPA, context, fact, message_paths
+from tests.test_messages import NOW, SEPA, at, context, fact, message_paths
 
 IBAN = "DE89370400440532013000"
 
@@ -137,6 +138,25 @@ def test_charges_within_the_amount_are_its_fee(gross: str, net: str, side: str) 
             assert abs(line.amount + line.fee) == int(Decimal(gross) * 100)
 
 
+def test_a_fee_beside_several_payments_is_a_part_of_its_own() -> None:
+    """So parts always come to the amount; told net of it, they do so without the fee."""
+    charges = "<Chrgs><Amt Ccy='EUR'>0.50</Amt><ChrgInclInd>1</ChrgInclInd></Chrgs>"
+    (gross,) = lines(between("0", "2.5", entry("2.5", details=payments("1", "2"), more=charges)))
+    assert [part.amount for part in gross.parts] == [100, 200, -50]
+    assert (gross.parts[-1].references, gross.fee) == ((), 50)
+    (net,) = lines(between("0", "3", entry("3", details=payments("1", "2"), more=charges)))
+    assert ([part.amount for part in net.parts], net.fee) == ([100, 200], 0)
+
+
+@pytest.mark.parametrize(("number", "references"), [("GB33BUKB202", 2), (IBAN, 1)])
+def test_the_account_it_was_sent_to_is_a_reference(number: str, references: int) -> None:
+    """A virtual account of ours says whose a credit is; the statement's own says nothing."""
+    party = f"<RltdPties><CdtrAcct><Id><IBAN>{number}</IBAN></Id></CdtrAcct></RltdPties>"
+    details = payments("4").replace("</Refs>", f"</Refs>{party}")
+    (line,) = lines(between("0", "4", entry("4", details=details)))
+    assert line.references == ("E1", number)[:references]
+
+
 def test_a_fee_that_does_not_explain_the_details_is_quarantined() -> None:
     """Charges of 0.31 do not make 99 of 100."""
     charges = "<Chrgs><Amt Ccy='EUR'>0.31</Amt><ChrgInclInd>true</ChrgInclInd></Chrgs>"
@@ -219,6 +239,38 @@ def test_the_sequence_and_the_ends_in_time_are_told() -> None:
     both = "<ElctrncSeqNb>25</ElctrncSeqNb>" + legal
     told = camt053(balance("OPBD", "0"), balance("CLBD", "0"), more=both)
     assert facts(told)[0][3] == "sequence 25"
+    day, hour = "2026-03-0", "T17:00:00Z"
+    cut = f"<FrToDt><FrDtTm>{day}1{hour}</FrDtTm><ToDtTm>{day}2{hour}</ToDtTm></FrToDt>"
+    told = camt053(balance("OPBD", "0"), balance("CLBD", "0"), more=cut)
+    assert facts(told)[0][3:] == ("2026-03-01T17:00:00", "2026-03-02T17:00:00")
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "utc"),
+    [
+        ("2026-03-02T12:30:00+01:00", "UTC", "2026-03-02T11:30:00"),
+        ("2026-03-02T12:30:00-05:00", "UTC", "2026-03-02T17:30:00"),
+        ("2026-03-02T12:30:00Z", "Europe/Berlin", "2026-03-02T12:30:00"),
+        ("2026-03-02T12:30:00", "Europe/Berlin", "2026-03-02T11:30:00"),
+        ("2026-07-02T12:30:00.5", "Europe/Berlin", "2026-07-02T10:30:00.500"),
+        ("2026-03-02T24:00:00", "UTC", "2026-03-03"),
+        ("2026-03-02", "America/New_York", "2026-03-02T05:00:00"),
+        ("2026-03-02+01:00", "UTC", "2026-03-02"),
+    ],
+)
+def test_a_time_is_read_exactly(text: str, zone: str, utc: str) -> None:
+    """With its offset, else where the bank is; a date begins there, whatever stands behind it."""
+    assert at(moment(text, zone)) == utc
+    assert moment("2026-03-02T00:00:00.123456789Z", zone) % 10**9 == 123456789
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-03-02T25:00:00", "2026-02-30", "02.03.2026", "", "2026-3-2"]
+)
+def test_what_is_no_time_is_quarantined(text: str) -> None:
+    """And never a time near it."""
+    with pytest.raises(Unreadable, match=r"time|no day"):
+        moment(text, "UTC")
 
 
 def test_two_closings_that_differ_are_quarantined() -> None:
@@ -229,7 +281,7 @@ def test_two_closings_that_differ_are_quarantined() -> None:
 
 def test_an_opening_of_its_own_counts_before_the_previous_closing() -> None:
     """Where both are told, the day's own begins it."""
-    told = camt053(balance("PRCD", "1"), balance("OPBD", "0"), balance("CLBD", "4"), entry("4"))
+    told = camt053(balance("OPBD", "0"), balance("PRCD", "1"), balance("CLBD", "4"), entry("4"))
     assert facts(told)[1][1] == "0 + 4 = 4 EUR"
 
 
@@ -267,8 +319,20 @@ def test_a_report_within_the_day_is_no_statement() -> None:
     told = document(balance("ITBD", "4") + entry("4"), "BkToCstmrAcctRpt", "Rpt")
     assert [row[0] for row in facts(told)] == ["line", "balance"]
     assert facts(told)[1] == ("balance", "4 EUR", "2026-03-02T18:00:00")
+    later = balance("ITBD", "5", day="2026-03-04")
+    told = document(later + balance("ITBD", "4"), "BkToCstmrAcctRpt", "Rpt")
+    assert facts(told) == [("balance", "5 EUR", "2026-03-04")]
+    (stated,) = read(told.encode(), context())
+    assert isinstance(stated, StatementReported)
+    assert stated.asked_at == NOW  # pushed: not asked before it came
+    both = balance("ITBD", "4") + balance("CLBD", "9", day="2026-03-03")
+    assert facts(document(both, "BkToCstmrAcctRpt", "Rpt"))[0][1] == "9 EUR"
+    some = balance("OPBD", "0") + balance("CLBD", "9") + entry("4")
+    assert facts(document(some, "BkToCstmrAcctRpt", "Rpt"))[1][:2] == ("balance", "9 EUR")
     empty = document("", "BkToCstmrAcctRpt", "Rpt")
     assert rule(empty) == "S1 tells neither an entry nor a balance"
+    assert facts(empty, asked_at=NOW) == [("dismissed", "S1: nothing new")]
+    assert rule(camt053(), asked_at=NOW) == "S1 tells neither an entry nor a balance"
     available = document(balance("CLAV", "4"), "BkToCstmrAcctRpt", "Rpt")
     assert facts(available) == [("dismissed", "S1: only balances of another kind")]
 
@@ -424,9 +488,10 @@ def test_a_return_is_known_by_two_trace_numbers_and_a_dishonour_undoes_it() -> N
     ]  # fmt: skip
     earlier = "021000029461242"
     dishonoured = facts(nacha(addenda99("R61", f"   {earlier}06201")))
+    assert dishonoured[0][1] == f"{RETURN}/{ORIGINAL}/R61"
     assert dishonoured[0][5] == f"dishonours {earlier}/{ORIGINAL}"
     contested = facts(nacha(addenda99("R71", f"060{'0' * 15}06201{earlier}06261")))
-    assert contested[0][5] == f"dishonours {earlier}/{ORIGINAL}"
+    assert contested[0][5] == f"dishonours {earlier}/{ORIGINAL}/R61"
 
 
 def test_a_notification_of_change_is_told_and_a_refused_one_is_not_ours() -> None:
@@ -448,6 +513,14 @@ def test_an_entry_to_an_account_of_ours_is_announced() -> None:
     ]  # fmt: skip
     assert rule(nacha("", code="27"), accounts={}) == "told of another account: 123456789"
     assert facts(nacha("", amount=0, code="28"))[0][0] == "dismissed"
+    assert facts(nacha("", code="55"))[0][2] == "-123.54 USD"
+
+
+def test_a_file_without_an_entry_is_an_alarm() -> None:
+    """Its controls hold, of nothing."""
+    head, *_, _ = nacha("").splitlines()
+    end = f"9000000000001{0:08}{0:010}{0:024}"
+    assert rule(f"{head}\n{end}\n") == "read to its end, and it tells nothing"
 
 
 def altered(body: str, row: int, first: int, text: str) -> str:
@@ -572,6 +645,8 @@ def test_an_interim_bai_report_is_compared_not_tied() -> None:
     """Ledger balances of the day so far; and what is only available says nothing to the books."""
     told = bai("USD,030,5,,", "16,142,5,,B1,,/", total=10, group="1,260302,1500,USD,3")
     assert facts(told)[1] == ("balance", "0.05 USD", "2026-03-02T15:00:00")
+    part = bai("USD,010,0,,,015,9,,", "16,142,5,,B1,,/", total=14, group="1,260302,1500,USD,3")
+    assert facts(part)[1] == ("balance", "0.09 USD", "2026-03-02T15:00:00")
     assert facts(bai("USD,060,5,,", total=5))[0][0] == "dismissed"
     assert facts(bai("USD,015,5,,", total=5, group="4,260302,,USD,2"))[0][0] == "dismissed"
     summed = facts(bai("USD,010,0,,,015,5,,,100,5,1,", total=10))
@@ -620,9 +695,22 @@ def test_pages_in_one_file_are_one_statement() -> None:
     gap = second.replace("60M:C260303EUR6,", "60M:C260303EUR7,").replace("EUR5,", "EUR6,")
     assert rule(first + gap) == "a page closes at 6, the next opens at 7"
     assert [row[0] for row in facts(first)] == ["line"]
+    other = second.replace("1234567", "7654321")
+    assert [row[0] for row in facts(first + other)] == ["line", "line"]
     assert "opening 6 + entries -1 = 5" in rule(
         second.replace("62F:C260303EUR5,", "62F:C260303EUR4,")
     )
+
+
+def test_an_envelope_and_a_foreign_line_end_change_nothing() -> None:
+    """SWIFT's blocks stand around it; NEL is a letter of a bank's text, no end of a line."""
+    plain = mt940(":61:260303C0,NTRFREF//B1", ":86:a\u0085b")
+    wrapped = "{1:F01BANK}{2:O940}{4:\r\n" + plain + "-}"
+    for told in (plain, wrapped, plain.replace("\r\n", "\r")):
+        assert [row[0] for row in facts(told)] == ["line", "tie"]
+    assert rule(mt940(":61:260303C0,NTRFREF//B1", ":86:" + "x" * 10_001)).startswith(":86: has")
+    nel = bai("USD,010,0,,,015,5,,", "16,142,5,,B1,,A\u0085B/", total=10)
+    assert isinstance(read(nel.encode("latin-1"), context())[0], LineBooked)
 
 
 def test_an_entry_date_has_the_year_nearest_to_its_value_date() -> None:

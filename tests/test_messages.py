@@ -190,6 +190,7 @@ def fact(event: Event) -> tuple[str, ...]:
                 f"their {event.reference}" if event.reference else "",
                 f"{money(event.amount, 'USD')} of it" if event.amount is not None else "",
                 f"fee {money(event.fee, 'USD')}" if event.fee else "",
+                f"in {event.batch}" if event.batch else "",
                 at(event.occurred_at),
             )
         case ReturnReported():

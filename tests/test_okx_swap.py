@@ -314,7 +314,7 @@ def read_all(record: list[Bill], cursor: str, during: Mapping[int, int]) -> tupl
     read: list[str] = []
     for number in range(100):
         effect = FetchFills(account=ACCOUNT, instrument=SWAP, after=cursor)
-        rows = _page(record, _trade_bill, dict(request(effect).params))  # type: ignore[arg-type]
+        rows = _page(record, _trade_bill, dict(request(effect).params), 100)  # type: ignore[arg-type]
         record += [Bill(record[-1].trade_id + 1 + n) for n in range(during.get(number, 0))]
         data = [row(_trade_bill(trade)) for trade in rows]  # type: ignore[arg-type]
         *fills, page = answer(effect, {"code": "0", "data": data, "msg": ""})
@@ -351,7 +351,7 @@ def test_a_way_down_that_was_cut_off_is_gone_on_with() -> None:
     """The cursor is all that is remembered: after a crash the rest is read, and what came since."""
     record = [Bill(n) for n in range(1, 301)]
     effect = FetchFills(account=ACCOUNT, instrument=SWAP, after="")
-    rows = _page(record, _trade_bill, dict(request(effect).params))  # type: ignore[arg-type]
+    rows = _page(record, _trade_bill, dict(request(effect).params), 100)  # type: ignore[arg-type]
     data = [row(_trade_bill(trade)) for trade in rows]  # type: ignore[arg-type]
     *first, page = answer(effect, {"code": "0", "data": data, "msg": ""})
     record += [Bill(n) for n in range(301, 311)]

@@ -316,6 +316,20 @@ def test_a_suspect_whose_size_keeps_changing_is_looked_into_again() -> None:
     assert books.suspect("XRP") == "60"
 
 
+def test_back_fills_that_run_beside_every_statement_keep_no_break_from_opening() -> None:
+    """A busy account without an as-of reads its record with each statement: what counts is the
+    round that the suspect survived, not the latest."""
+    books = spot_books(bracketed=True)
+    for n in range(6):
+        at = 2000 + 1000 * n
+        books.tell(balances("1050", as_of=None, heard=at))
+        books.ring("readings/venue/main")
+        backfilled(books, at=at + 450)
+        books.ring("statement/venue/main")
+        backfilled(books, at=at + 985)  # asked for with the next statement, ends after it was asked
+    assert books.break_("XRP") == "50"
+
+
 # --- how they close ------------------------------------------------------------------------------
 
 FOUND = fill("9", "buy", "50", "0.001", at=1500, heard=2600, value=units("0.05"))

@@ -9,10 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import structs
 
+from core.books import BOOKINGS_KEPT
 from core.effects import FetchInstruments
 from core.events import Event, FillReported, InstrumentListed, RequestFailed
 from core.money import quantity
+from scenarios.model import check
 from tests.facts import (
     PERP,
     Books,
@@ -23,10 +26,14 @@ from tests.facts import (
     only,
     opened,
     page,
+    report,
     started,
     statement,
     stream,
+    units,
+    wish,
 )
+from tieout.runs import run
 
 AT = 10_000
 SWAP = "BTC-PERP"
@@ -38,12 +45,14 @@ def begun(**account: Any) -> Books:
     return books
 
 
-def terms(multiplier: str, *, heard: int, at: int | None = None) -> InstrumentListed:
+def terms(
+    multiplier: str, *, heard: int, at: int | None = None, asked: int | None = None
+) -> InstrumentListed:
     """The venue tells the terms in force or, with a time, a change."""
     return InstrumentListed(
         received_at=ms(heard), frame=7, account=PERP, instrument=SWAP, kind="linear", base="BTC",
         quote="USDT", settle="USDT", multiplier=quantity(multiplier),
-        effective_at=0 if at is None else ms(at),
+        effective_at=0 if at is None else ms(at), asked_at=0 if asked is None else ms(asked),
     )  # fmt: skip
 
 
@@ -256,13 +265,207 @@ def test_a_change_that_nobody_announced_follows_the_last_fill() -> None:
     assert (held(books), books.doubted()) == ("30", False)
 
 
-def test_fills_valued_before_the_change_was_known_are_shown() -> None:
-    """Counted rightly, valued wrongly, and not in silence."""
+def test_fills_booked_before_the_change_was_known_are_booked_anew() -> None:
+    """What happened since counts the new contracts, and is worth what they are worth."""
     books = begun()
-    books.tell(BOUGHT, traded("2", "buy", "2", at=AT + 5), terms("0.001", heard=12_000, at=AT))
-    assert held(books) == "32"
+    late = traded("2", "buy", "2", at=AT + 5)  # 0.002 BTC
+    books.tell(BOUGHT, late, terms("0.001", heard=12_000, at=AT))
+    assert (held(books), value(books)) == ("32", "-1600")
+    assert not books.doubted()
+    books.tell(late)
+    assert held(books) == "32", "an echo"
+    books.tell(bust(late, at=13_000))
+    assert (held(books), value(books)) == ("30", "-1500")
+
+
+def test_a_bust_booked_before_the_change_was_known_is_counted_anew() -> None:
+    """It undoes a contract of before, which is ten by then."""
+    books = begun()
+    more = traded("2", "buy", "1", at=2000)
+    books.tell(BOUGHT, more, bust(more, at=AT + 5), terms("0.001", heard=12_000, at=AT))
+    assert (held(books), value(books)) == ("30", "-1500")
+    assert not books.doubted()
+
+
+def test_more_than_is_remembered_is_counted_rightly_and_shown() -> None:
+    books = begun()
+    late = [traded(f"n{n}", "buy", "1", at=AT + n) for n in range(BOOKINGS_KEPT + 1)]
+    books.tell(BOUGHT, *late, terms("0.001", heard=12_000, at=AT))
+    assert held(books) == str(30 + len(late))
     assert books.break_(SWAP, "net", PERP) == "0"
-    assert books.state.counts[f"restated_late/{PERP}"] == 1
+    assert books.state.counts[f"restated_wrong/{PERP}"] == 1
+
+
+def test_the_shares_of_strategies_are_restated_without_what_came_after() -> None:
+    books = begun()
+    for name, at in (("1", 1000), ("2", AT + 5)):
+        books.tell(wish("buy", "3", "50000", account=PERP, instrument=SWAP, at=at - 50))
+        order = list(books.state.orders)[-1]
+        books.tell(traded(name, "buy", "3", at=at, client_order_id=order))
+    books.tell(terms("0.001", heard=12_000, at=AT))
+    assert books.figure(f"mm/{PERP}/{SWAP}/position/net") == "6"
+    assert books.figure(f"mm/{PERP}/{SWAP}/restated/net") == "27"
+
+
+def test_an_owner_that_was_found_late_keeps_what_is_booked_anew() -> None:
+    books = begun()
+    books.tell(wish("buy", "3", "50000", account=PERP, instrument=SWAP))
+    order = books.order().client_order_id
+    books.tell(traded("1", "buy", "3", at=AT + 5, order_id="o"))  # whose, is not known yet
+    books.tell(report(order, "acknowledged", order_id="o", account=PERP, instrument=SWAP))
+    books.tell(terms("0.001", heard=12_000, at=AT))
+    assert books.figure(f"mm/{PERP}/{SWAP}/position/net") == "3"
+    assert books.figure(f"mm/{PERP}/{SWAP}/value/USDT") == "-150"
+    assert value(books) == "0"
+
+
+@pytest.mark.parametrize(("asked", "holds"), [(AT - 100, "30"), (AT + 100, "3")])
+def test_an_answer_that_was_asked_for_after_the_last_change_tells_the_next(
+    asked: int, holds: str
+) -> None:
+    """Two changes within seconds, the second announced to nobody."""
+    books = begun()
+    books.tell(BOUGHT, ANNOUNCED)
+    books.ring(f"restate/{PERP}")
+    books.tell(terms("0.01", heard=AT + 200, asked=asked))
+    assert held(books) == holds
+
+
+def test_terms_that_are_pushed_soon_after_a_change_are_asked_after() -> None:
+    """The push may have been on its way since before it."""
+    books = begun()
+    books.tell(BOUGHT, ANNOUNCED)
+    books.ring(f"restate/{PERP}")
+    effects = books.tell(terms("0.01", heard=AT + 200))
+    assert only(FetchInstruments, effects) == [FetchInstruments(account=PERP, instrument=SWAP)]
+    assert held(books) == "30"
+
+
+def test_what_is_announced_for_later_outlives_a_change_that_was_not_announced() -> None:
+    books = begun()
+    books.tell(BOUGHT, terms("0.01", heard=AT + 100, at=50_000))
+    books.tell(terms("0.001", heard=AT + 200, asked=AT + 150))
+    assert held(books) == "30"
+    assert books.state.alarms[f"restate/{PERP}"] == ms(50_000)
+    books.ring(f"restate/{PERP}")
+    assert held(books) == "3"
+
+
+# --- when it came, where nobody told -------------------------------------------------------------
+
+
+def unannounced(*told: Event) -> Books:
+    """The old contracts were in force when asked for at 8000, the new ones at 11,990."""
+    books = begun()
+    books.tell(*told, terms("0.01", heard=8010, asked=8000))
+    return books
+
+
+NEW = terms("0.001", heard=12_000, asked=11_990)
+
+
+def test_a_fill_of_before_that_is_told_after_moves_the_change_behind_it() -> None:
+    """Taken to be of the new contracts at first; the leg then says that it was of the old."""
+    books = unannounced(BOUGHT)
+    books.tell(NEW, traded("2", "sell", "1", at=9000, heard=13_000))
+    assert held(books) == "29"
+    books.tell(positions({f"{SWAP}/net": "20"}, as_of=AT, heard=14_000))
+    books.ring(f"readings/{PERP}")
+    assert (held(books), value(books)) == ("20", "-1000")
+    assert not books.doubted()
+
+
+def test_evidence_that_comes_after_the_statement_moves_it_too() -> None:
+    books = unannounced(BOUGHT)
+    books.tell(NEW, positions({f"{SWAP}/net": "20"}, as_of=AT, heard=12_500))
+    books.ring(f"readings/{PERP}")
+    assert books.suspect(SWAP, "net", PERP) is not None
+    books.tell(traded("2", "sell", "1", at=9000, heard=13_000))
+    assert (held(books), value(books)) == ("20", "-1000")
+    assert not books.doubted()
+
+
+def test_a_change_that_was_moved_takes_with_it_what_was_told_late() -> None:
+    """A fill of before the window was counted anew at the wrong moment: then at the right one."""
+    books = unannounced(BOUGHT)
+    books.tell(NEW, traded("0", "buy", "2", at=500, heard=12_500))
+    books.tell(traded("2", "sell", "1", at=9000, heard=13_000))
+    books.tell(positions({f"{SWAP}/net": "40"}, as_of=AT, heard=14_000))
+    books.ring(f"readings/{PERP}")
+    assert (held(books), value(books)) == ("40", "-2000")
+
+
+def test_a_bust_within_the_window_is_counted_by_its_own_moment() -> None:
+    books = unannounced(BOUGHT)
+    sold = traded("2", "sell", "1", at=8500)
+    books.tell(sold, NEW, bust(sold, at=9000))
+    books.tell(traded("3", "buy", "1", at=9500, heard=13_000))
+    books.tell(positions({f"{SWAP}/net": "40"}, as_of=AT, heard=14_000))
+    books.ring(f"readings/{PERP}")
+    assert (held(books), value(books)) == ("40", "-2000")
+
+
+def test_the_old_contracts_were_in_force_when_the_venue_last_told_them() -> None:
+    """In an answer, or by a leg that was as we count it: the change came after we asked."""
+    books = unannounced(BOUGHT)
+    books.tell(NEW, traded("2", "sell", "1", at=7900, heard=13_000))
+    assert held(books) == "20"
+    books = unannounced(BOUGHT)
+    books.tell(positions({f"{SWAP}/net": "3"}, as_of=1000, heard=9520))
+    books.tell(NEW, traded("2", "sell", "1", at=9400, heard=13_000))
+    assert held(books) == "20"
+
+
+def test_an_undone_fill_of_before_the_window_counts_its_own_contracts_in_it() -> None:
+    more = traded("2", "buy", "1", at=2000)
+    books = unannounced(BOUGHT, more)
+    books.tell(NEW, bust(more, at=9000), traded("3", "sell", "1", at=8200, heard=13_000))
+    books.tell(positions({f"{SWAP}/net": "20"}, as_of=9000, heard=14_000))
+    books.ring(f"readings/{PERP}")
+    assert held(books) == "20"
+    assert f"restated:{SWAP}:100000:{ms(9000)}" in books.account(PERP).seen
+
+
+@pytest.mark.parametrize("worth", ["50", "500"])
+def test_what_an_undone_fill_was_worth_says_which_contracts_it_counted(
+    worth: str,
+) -> None:
+    """1 contract of 0.001 BTC, or of 0.01: whichever it was, its own value is undone."""
+    books = unannounced(BOUGHT)
+    sold = traded("2", "sell", "1", at=9000)
+    books.tell(traded("3", "sell", "1", at=8500), sold, NEW)
+    undone = bust(sold, at=13_000)
+    books.tell(structs.replace(undone, value=units(worth)))
+    assert (held(books), value(books)) == ("20", "-1000")
+    place = int(next(iter(books.account(PERP).listings[SWAP].changes)).effective_at)
+    assert place <= ms(9000) if worth == "50" else place > ms(9000)
+
+
+def test_a_leg_that_has_not_changed_since_its_fill_had_changed_with_it_at_the_latest() -> None:
+    """Told anew with the fill's own as-of: it was not counted anew after it."""
+    books = unannounced()
+    books.tell(traded("2", "buy", "2", at=9000), NEW)
+    assert held(books) == "20"
+    books.tell(positions({f"{SWAP}/net": "2"}, as_of=9000, heard=13_000))
+    assert (held(books), value(books)) == ("2", "-100")
+
+
+def test_what_differs_after_a_leg_has_agreed_does_not_move_the_change() -> None:
+    """It has another reason, whatever figure another moment would make by coincidence."""
+    books = unannounced(BOUGHT, traded("2", "sell", "1", at=9000))
+    books.tell(NEW, positions({f"{SWAP}/net": "20"}, as_of=AT, heard=13_000))
+    assert not books.doubted()
+    books.tell(positions({f"{SWAP}/net": "29"}, as_of=13_500, heard=14_000))
+    books.ring(f"readings/{PERP}")
+    assert held(books) == "20"
+    assert books.suspect(SWAP, "net", PERP) == "9"
+
+
+def test_a_time_that_is_told_after_all_is_the_time() -> None:
+    books = unannounced(BOUGHT)
+    books.tell(NEW, terms("0.001", heard=13_000, at=9500))
+    assert f"restated:{SWAP}:100000:{ms(9500)}" in books.account(PERP).seen
+    assert (held(books), value(books)) == ("30", "-1500")
 
 
 # --- asking --------------------------------------------------------------------------------------
@@ -292,3 +495,30 @@ def test_what_a_deployment_began_with_does_not_undo_what_the_venue_told() -> Non
     books.tell(linear())
     assert held(books) == "30"
     assert books.account(PERP).listings[SWAP].multiplier == quantity("0.001")
+
+
+# --- in a simulation -----------------------------------------------------------------------------
+
+RAPID = {
+    "name": "rapid",
+    "claim": "changes every few seconds, of which one notice in five is lost",
+    "duration_s": 240,
+    "heal_s": 45,
+    "venues": ["okx_swap"],
+    "strategies": [
+        {"kind": "maker", "name": "mm", "options": {"hedged": True}},
+        {"kind": "taker", "name": "tk", "options": {"hedged": True}},
+    ],
+    "faults": [
+        {"kind": "multiplier_change", "every_s": 6, "strength": 1500},
+        {"kind": "lost_frame", "one_in": 5},
+        {"kind": "bust", "every_s": 3, "strength": 4000},
+    ],
+}
+
+
+@pytest.mark.parametrize("seed", [3, 4, 5, 6, 15, 18])
+def test_changes_that_nobody_heard_announced_leave_nothing_wrong(seed: int) -> None:
+    outcome = run(check(RAPID, "here"), seed=seed, sampled=False)
+    assert [claim.claim for claim in outcome.claims if not claim.held] == []
+    assert outcome.summary["faults"]["multiplier_change"] > 20

@@ -13,6 +13,7 @@ from core.signing import Signer
 from rails import keystore
 from rails.bitcoin import signing as bitcoin
 from rails.bitcoin.address import BadAddress, p2wpkh_address, script_of
+from rails.bitcoin.funding import NoFunds, funded
 from rails.bitcoin.wallet import Wallet as BitcoinWallet
 from rails.evm import signing as evm
 from rails.evm.wallet import Wallet as EvmWallet
@@ -340,6 +341,54 @@ def test_a_bitcoin_signer_refuses_with_the_reason(changes: dict[str, object], re
     told = bitcoin_signer().sign(spend(**changes), 7)
     assert isinstance(told, SigningRefused)
     assert reason in told.reason
+
+
+POINTS = (f"{TXID}:7:50000", f"{TXID}:5:15000", f"{TXID}:6:40000")
+
+
+@pytest.mark.parametrize(
+    ("amount", "avoid", "expected", "change"),
+    [
+        (40_000, (), POINTS[:1], 8_500),
+        (48_500, (), POINTS[:1], 0),
+        (48_501, (), (POINTS[0], POINTS[2]), 39_999),
+        (20_000, POINTS[:1], POINTS[2:], 18_500),
+        (90_000, (), (POINTS[0], POINTS[2], POINTS[1]), 13_500),
+    ],
+)
+def test_the_largest_free_outpoints_are_spent_and_named_again_by_the_next_attempt(
+    amount: int, avoid: tuple[str, ...], expected: tuple[str, ...], change: int
+) -> None:
+    asked = spend(spends=(), change=0, amount=amount, avoid=avoid, fee_max=1_500)
+    chosen = funded(asked, POINTS)
+    assert (chosen.spends, chosen.change, chosen.fee_max) == (expected, change, 1_500)
+    first, again = bitcoin_signer().sign(chosen, 1), funded(chosen, ())
+    assert isinstance(first, TransactionSigned)
+    assert first.spends == expected
+    assert again == chosen
+
+
+def test_change_that_nobody_relays_is_part_of_the_fee() -> None:
+    told = funded(spend(spends=(), change=0, amount=48_500 - 293, fee_max=1_500), POINTS)
+    assert (told.change, told.fee_max) == (0, 1_793)
+    assert isinstance(bitcoin_signer().sign(told, 1), TransactionSigned)
+    kept = funded(spend(spends=(), change=0, amount=48_500 - 294, fee_max=1_500), POINTS)
+    assert (kept.change, kept.fee_max) == (294, 1_500)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"amount": 103_501}, "105000 satoshis are free"),
+        ({"amount": 60_000, "avoid": POINTS[:1]}, "55000 satoshis are free"),
+        ({"amount": 40_000, "spends": POINTS[2:]}, "40000 satoshis are free"),
+    ],
+)
+def test_a_wallet_without_cover_says_what_there_is(changes: dict[str, object], words: str) -> None:
+    """Also where a dearer attempt would need another outpoint: it never takes one."""
+    asked = msgspec.structs.replace(spend(spends=(), change=0, fee_max=1_500), **changes)
+    with pytest.raises(NoFunds, match=words):
+        funded(asked, POINTS)
 
 
 def test_both_are_what_core_calls_a_signer() -> None:

@@ -117,7 +117,7 @@ MAKE, _, BODY = encode_snapshot(State(now=17)).partition(b"\n")
         MAKE + b"\n" + BODY[:-9],
         MAKE + b"\n" + BODY.replace(b'"now":17', b'"now":"x"'),
         MAKE[:-1] + b"?\n" + BODY,
-        MAKE.replace(b"snapshot 1 ", b"snapshot 0 ") + b"\n" + BODY,
+        MAKE.replace(b"snapshot 2 ", b"snapshot 0 ") + b"\n" + BODY,
         BODY,
     ],
     ids=["empty", "no-state", "cut", "no-number", "other-shape", "other-schema", "no-make"],

@@ -171,7 +171,7 @@ def test_some_runs_had_refusals_and_breaks() -> None:
 def test_breaks_are_all_that_was_opened_closed_or_not(name: str) -> None:
     outcome = outcome_of(name)
     breaks, state = outcome.breaks, outcome.state
-    assert len(breaks) == len(state.resolved) + len(state.suspects) + len(state.breaks)
+    assert len(breaks) == state.resolved_made + len(state.suspects) + len(state.breaks)
     assert breaks.open.sum() == len(state.suspects) + len(state.breaks)
     assert (breaks.number > 0).sum() == state.breaks_made
     closed = breaks[~breaks.open]
@@ -191,4 +191,4 @@ def test_the_timeline_goes_forward_and_misses_no_suspect(name: str) -> None:
     assert (timeline.what == "suspect").sum() >= suspects
     assert (timeline.what == "break").sum() == outcome.state.breaks_made
     ended = timeline.what.isin(["break resolved", "suspect resolved"]).sum()
-    assert ended == len(outcome.state.resolved)
+    assert ended == outcome.state.resolved_made

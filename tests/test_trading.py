@@ -32,9 +32,9 @@ from tests.facts import (
 )
 
 
-def placed(*stages: str) -> tuple[Books, str]:
+def placed(*stages: str, **terms: Any) -> tuple[Books, str]:
     """Books with one order for 10 XRP that heard these reports."""
-    books = spot_books()
+    books = spot_books(**terms)
     books.tell(wish("buy", "10", "0.001", at=50))
     name = books.order().client_order_id
     for n, stage in enumerate(stages):
@@ -133,12 +133,13 @@ def test_an_unknown_outcome_told_late_does_not_unsettle_what_is_known() -> None:
 
 
 def test_that_a_venue_knows_no_such_order_is_definite_only_after_a_grace() -> None:
-    """Until then the request may still be on its way: asked again, not believed."""
-    books, name = placed("unknown")
-    effects = books.tell(missing(name, asked=2000))
+    """Until its request has ended, by a clock that may be off, it may still come to life there."""
+    terms = {"request_validity_ns": 2000, "latency_ns_max": 800, "clock_error_ns": 100}
+    books, name = placed("unknown", **{what: n * 10**6 for what, n in terms.items()})
+    effects = books.tell(missing(name, asked=2949))
     assert books.order().status == "unknown"
     assert [each.alarm for each in only(SetAlarm, effects)] == [f"order/{name}"]
-    effects = books.tell(missing(name, asked=3050))
+    effects = books.tell(missing(name, asked=2950))
     assert books.order().status == "rejected"
     assert heard(effects) == [("rejected", 0)]
 

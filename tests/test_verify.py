@@ -175,7 +175,7 @@ EDITS = {
     "UPDATE snapshots SET state = CAST(state || ' ' AS BLOB)": "snapshots.state",
     "UPDATE snapshots SET number = 3": "snapshots.number",
     "UPDATE meta SET value = 'other' WHERE key = 'node'": "meta",
-    "UPDATE meta SET value = '2' WHERE key = 'schema'": "meta",
+    "UPDATE meta SET value = '3' WHERE key = 'schema'": "meta",
     "ALTER TABLE records RENAME TO recorded": "tables",
     "ALTER TABLE records RENAME COLUMN at TO moment": "definition of records",
     "DROP TABLE snapshots": "tables",

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from sim.faults import KINDS
 from tieout.campaign import Campaign
+from tieout.history import history
 from tieout.outcome import Outcome
 
 SECOND = 1_000_000_000
@@ -82,7 +83,7 @@ def _findings(outcome: Outcome) -> list[str]:
     """Two lines each: what differed, and how it ended."""
     lines = []
     born = sorted(outcome.found, key=lambda found: found.born_at)
-    for each in outcome.state.resolved[:24]:
+    for each in history(outcome.store).resolved[:24]:
         kind = f"break {each.number}" if each.number else "suspect"
         account, subject, leg = each.holding.rsplit("/", 2)
         latest = [f for f in born if f.born_at <= each.opened_at and each.holding in f.holdings]

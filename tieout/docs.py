@@ -17,7 +17,7 @@ from typing import Literal, get_args, get_origin
 
 import msgspec
 
-from core import effects, events, fact, orders
+from core import effects, events, fact, orders, rail_effects, rail_events, wish
 from core.effects import Effect
 from core.events import Event
 from rails import schemes
@@ -26,6 +26,13 @@ from rails.schemes import Scheme, WithinRow
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
+WITHIN = (
+    *(events.StatementRow, rail_events.Window, rail_events.Within),
+    *(rail_events.LegWanted, rail_events.LinePart),
+)
+WRITTEN = [
+    each.__name__ for each in (events, effects, rail_events, rail_effects, fact, wish)
+]  # modules of structs, which are never compiled: their source can be asked
 MARK = "<!-- Written by `python -m tieout.docs` from the code. Change the code, then run it. -->\n"
 
 
@@ -60,7 +67,6 @@ def _read(path: Path) -> str:
 
 def catalogue() -> str:
     """Every event and every effect: what it means, its fields, who takes it in."""
-    taken_by = handlers()
     parts = [
         MARK,
         "# Events and effects\n",
@@ -74,20 +80,27 @@ def catalogue() -> str:
         "Every event carries:\n",
         fields(fact.Fact),
     ]
-    for heading, types in sections(events, get_args(Event)):
-        if heading:
-            parts.append(f"### {heading[0].upper()}{heading[1:]}\n")
-        for each in types:
-            parts += [f"#### {each.__name__}\n", _docstring(each)]
-            parts.append(f"Taken in by `{taken_by[each.__name__]}`.\n")
-            parts.append(fields(each, inherited=fact.Fact))
-    parts += ["### Words\n", words()]
-    parts += ["### Within a statement\n", "#### StatementRow\n", _docstring(events.StatementRow)]
-    parts += [fields(events.StatementRow)]
+    for module in (events, rail_events):
+        parts += _told_in(module, handlers())
+    parts += ["### Words\n", words(), "### Within events\n"]
+    for each in WITHIN:
+        parts += [f"#### {each.__name__}\n", _docstring(each), fields(each)]
     parts += [f"## Effects: {len(get_args(Effect))}\n", _docstring("effects")]
     for each in get_args(Effect):
         parts += [f"### {each.__name__}\n", _docstring(each), fields(each)]
     return "\n".join(parts)
+
+
+def _told_in(module: ModuleType, taken_by: dict[str, str]) -> Iterator[str]:
+    """The events of one module, under its headings."""
+    union = [each for each in get_args(Event) if each.__module__ == module.__name__]
+    for heading, types in sections(module, union):
+        if heading:
+            yield f"### {heading[0].upper()}{heading[1:]}\n"
+        for each in types:
+            yield from (f"#### {each.__name__}\n", _docstring(each))
+            yield f"Taken in by `{taken_by[each.__name__]}`.\n"
+            yield fields(each, inherited=fact.Fact)
 
 
 def sections(module: ModuleType, union: Iterable[type]) -> Iterator[tuple[str, list[type]]]:
@@ -108,9 +121,13 @@ def sections(module: ModuleType, union: Iterable[type]) -> Iterator[tuple[str, l
 
 
 def handlers() -> dict[str, str]:
-    """Who takes in each event, read from the `match` of `step`."""
+    """Who takes in each event, read from the `match` of `step` and that of `settlement`."""
+    return _handlers("step") | _handlers("settlement")
+
+
+def _handlers(module: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for case in (node for node in ast.walk(_source("step")) if isinstance(node, ast.match_case)):
+    for case in (node for node in ast.walk(_source(module)) if isinstance(node, ast.match_case)):
         if not isinstance(case.pattern, ast.MatchClass):
             continue
         # What the case returns is its handler's answer; where it has none, `step` itself is it.
@@ -119,16 +136,17 @@ def handlers() -> dict[str, str]:
         if isinstance(returned, ast.Return) and isinstance(returned.value, ast.Call):
             handler = ast.unparse(returned.value.func)
         name = ast.unparse(case.pattern.cls)
-        found[name] = handler if "." in handler else f"step.{handler}"
+        found[name] = handler if "." in handler else f"{module}.{handler}"
     return found
 
 
 def words() -> str:
     """The closed sets of words that fields may hold."""
     lines = ["| type | one of |", "|---|---|"]
-    for name, alias in vars(events).items():
+    for name, alias in (vars(events) | vars(rail_events)).items():
         if get_origin(alias) is Literal:
-            lines.append(f"| `{name}` | {', '.join(get_args(alias))} |")
+            told = ", ".join(word or "(nothing)" for word in get_args(alias))
+            lines.append(f"| `{name}` | {told} |")
     return "\n".join(lines) + "\n"
 
 
@@ -148,7 +166,7 @@ def fields(struct: type, inherited: type | None = None) -> str:
 
 def _types(struct: type) -> Iterator[tuple[str, str]]:
     """The types as the source has them: `Side` says more than the words that it stands for."""
-    if struct.__module__ not in (events.__name__, effects.__name__):
+    if struct.__module__ not in WRITTEN:
         return
     module = ast.parse(inspect.getsource(sys.modules[struct.__module__]))
     for node in module.body:

@@ -13,7 +13,7 @@ from decimal import Context, Decimal
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from core.effects import FetchFills, FetchLedger, RaiseAlert, TellStrategy
+from core.effects import FetchFills, FetchLedger, RaiseAlert, Remember, TellStrategy
 from core.events import (
     AdjustmentBooked,
     CashMoved,
@@ -31,8 +31,9 @@ from core.events import (
 from core.frames import Frame
 from core.gate import BreakGate, Gate
 from core.journal import Record, Store, decode_effect, decode_event, decode_frame
+from core.memory import order_of
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, show
-from core.state import Drift, Posting, State
+from core.state import Drift, Order, Posting, Resolved, State
 from core.step import step
 
 # What core counts when it was told something that moves money, and how it took it.
@@ -43,7 +44,7 @@ COUNTED: dict[type, str] = {
     FundingPaid: "funding",
     CashMoved: "cash",
 }
-WAYS = ("booked", "echo", "conflict", "unlisted", "as_evidence")
+WAYS = ("booked", "echo", "other_fee", "conflict", "unlisted", "as_evidence")
 
 # Decimal's own context has 28 digits; an amount in wei may have more, and none may be lost.
 _EXACT = Context(prec=100)
@@ -86,7 +87,11 @@ class Moment(NamedTuple):
 
 @dataclass(slots=True)
 class History:
-    """All of one journal."""
+    """All of one journal.
+
+    `resolved` are all suspects and breaks that are over, of which the state keeps the last;
+    `put_away` the orders that left it, as they stood then.
+    """
 
     state: State = field(default_factory=State)
     last: int = 0
@@ -95,6 +100,12 @@ class History:
     moments: list[Moment] = field(default_factory=list)
     frames: dict[int, tuple[str, int]] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
+    resolved: list[Resolved] = field(default_factory=list)
+    put_away: dict[str, Order] = field(default_factory=dict)
+
+    def orders(self) -> dict[str, Order]:
+        """Every order that was ever sent or found."""
+        return self.put_away | self.state.orders
 
     def frame_at(self, number: int) -> int:
         """When the frame was received; 0 of none."""
@@ -131,7 +142,7 @@ class _Reader:
         self._event: Event | None = None
         self._refused = ""
         self._suspected: dict[str, int] = {}
-        self._breaks = self._resolved = 0
+        self._breaks = 0
 
     def take(self, record: Record) -> None:
         self.history.last = record.number
@@ -143,6 +154,11 @@ class _Reader:
             self._step(record, self._event)
         elif record.name == "TellStrategy":
             self._told(record)
+        elif record.name == "Remember":
+            kept = decode_effect(record.body)
+            if isinstance(kept, Remember) and kept.kind == "order":
+                order = order_of(kept.content)
+                self.history.put_away[order.client_order_id] = order
         elif record.name == "RaiseAlert":
             alert = decode_effect(record.body)
             assert isinstance(alert, RaiseAlert)
@@ -196,7 +212,8 @@ class _Reader:
         at = event.received_at
         match event:
             case NodeStarted():
-                self._note(at, "node started", "", f"{event.node}, boot {event.epoch}")
+                lost = f", {event.records_lost} records lost" if event.records_lost else ""
+                self._note(at, "node started", "", f"{event.node}, boot {event.epoch}{lost}")
             case StreamOpened():
                 self._note(at, "stream opened", event.account, f"epoch {event.epoch}")
             case StreamClosed():
@@ -246,12 +263,13 @@ class _Reader:
                     text = f"number {drift.number}: {self._size(name, drift)}"
                     self._note(at, "break", _account(name), text)
             self._breaks = state.breaks_made
-        for each in state.resolved[self._resolved :]:
+        fresh = state.resolved_made - len(self.history.resolved)
+        for each in state.resolved[len(state.resolved) - fresh :]:
+            self.history.resolved.append(each)
             what = "break resolved" if each.number else "suspect resolved"
             size = text_of(state, each.holding, each.size)
             text = f"{each.holding} by {size}: {each.cause}, {each.resolution}"
             self._note(at, what, _account(each.holding), text)
-        self._resolved = len(state.resolved)
 
     def _size(self, name: str, drift: Drift) -> str:
         state = self.history.state

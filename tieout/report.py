@@ -157,7 +157,8 @@ class Reporter:
                         (text_of(state, name, drift.size), "n"),
                         (drift.cause, ""),
                         (duration((state.now - drift.opened_at) / 1e9), "n"),
-                        (drift.proposal or "waiting for evidence", ""),
+                        (drift.owner, ""),
+                        (drift.proposal, ""),
                     ]
                 )
                 for name, drift in drifts[:OPEN_MAX]
@@ -165,7 +166,7 @@ class Reporter:
             heads = [("break", "n"), ("holding", ""), ("size", "n"), ("cause", ""), ("age", "n")]
             parts += [
                 tag("h3", text(count(len(drifts), "difference"), " found and still open")),
-                grid([*heads, ("proposed", "")], rows),
+                grid([*heads, ("owner", ""), ("proposed", "")], rows),
             ]
         parts += self._unequal()
         if not parts:
@@ -367,7 +368,7 @@ class Reporter:
         """When something was open in a holding: as a suspect first, then perhaps as a break."""
         spans: dict[str, list[Span]] = {}
         state = self.outcome.state
-        closed = [(r.holding, r.opened_at, r.broken_at, r.closed_at) for r in state.resolved]
+        closed = [(r.holding, r.opened_at, r.broken_at, r.closed_at) for r in self.past.resolved]
         still = [
             (name, drift.opened_at, drift.broken_at, state.now)
             for drifts in (state.suspects, state.breaks)
@@ -384,7 +385,7 @@ class Reporter:
 
     def _breaks(self) -> Html:
         head = tag("h2", text("Suspects and breaks"))
-        closed = self.outcome.state.resolved
+        closed = self.past.resolved
         if not closed:
             return join(head, tag("p", text("None was opened and closed in this run.")))
         words = (
@@ -429,18 +430,21 @@ class Reporter:
                 (each.holding, ""),
                 (text_of(state, each.holding, each.size), "n"),
                 (each.cause.replace("_", " "), "w"),
+                (each.owner, ""),
                 (f"{self._since(each.opened_at):.3f} s", "n"),
                 (duration((each.closed_at - each.opened_at) / 1e9), "n"),
+                (each.proposal, ""),
                 (each.resolution, ""),
                 (evidence, "n"),
             ]
             rows.append(row(cells))
-        heads = [("no.", "n"), ("holding", ""), ("size", "n"), ("cause", ""), ("opened at", "n")]
-        heads += [("age", "n"), ("resolution", ""), ("frames", "n")]
+        heads = [("no.", "n"), ("holding", ""), ("size", "n"), ("cause", ""), ("owner", "")]
+        heads += [("opened at", "n"), ("age", "n"), ("proposed", ""), ("resolution", "")]
+        heads.append(("frames", "n"))
         if len(rows) <= BREAKS_SHOWN + 3:
             return grid(heads, rows)
         if len(those) > BREAKS_MAX:
-            rows.append(gap(8, f"and {len(those) - BREAKS_MAX:,} more, in breaks.parquet"))
+            rows.append(gap(10, f"and {len(those) - BREAKS_MAX:,} more, in breaks.parquet"))
         more = tag("summary", text(f"{len(those) - BREAKS_SHOWN:,} more"))
         rest = tag("details", join(more, grid(heads, rows[BREAKS_SHOWN:])))
         return join(grid(heads, rows[:BREAKS_SHOWN]), rest)
@@ -517,10 +521,10 @@ class Reporter:
 
     def _distance(self, taken: Taken, found: Found) -> tuple[bool, int]:
         """How far a posting is from having settled this drift, and not another of its size."""
-        state, at = self.outcome.state, taken.event.received_at
+        at = taken.event.received_at
         closed = [
             each.opened_at
-            for each in state.resolved
+            for each in self.past.resolved
             if each.closed_at == at and each.holding in found.holdings
         ]
         found_at = found.found_at
@@ -532,7 +536,7 @@ class Reporter:
         unit, at = holding.split("/")[2], taken.event.received_at
         born = f"The venue’s truth changes ({found.kind}, {found.cause})."
         moments = [(found.born_at, born + " The frame that would tell us never arrives.")]
-        for each in self.outcome.state.resolved:
+        for each in self.past.resolved:
             if each.holding != holding or each.closed_at != at:
                 continue
             size = text_of(self.outcome.state, holding, each.size)
@@ -652,9 +656,10 @@ class Reporter:
     def _unknown(self) -> tuple[dict[str, int], dict[str, int]]:
         unknown: dict[str, int] = {}
         resolved: dict[str, int] = {}
+        orders = self.past.orders()
         for name, account in self.past.unknown.items():
             unknown[account] = unknown.get(account, 0) + 1
-            order = self.outcome.state.orders.get(name)
+            order = orders.get(name)
             if order is not None and order.status != "unknown":
                 resolved[account] = resolved.get(account, 0) + 1
         return unknown, resolved

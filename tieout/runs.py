@@ -5,14 +5,17 @@ drift found, no false alarm.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from core.effects import PlaceOrder
+from core.effects import PlaceOrder, TellStrategy
 from core.events import OrderRequested
 from core.journal import decode_effect, decode_event, digest_of
+from core.memory import all_orders
 from core.state import State
+from core.trading import GIVEN_UP
 from scenarios.model import ClaimSpec, Scenario, find
 from sim.faults import Fault
 from sim.memory_store import MemoryStore
@@ -22,6 +25,7 @@ from tieout.outcome import Claim, Found, Outcome, Sample
 from tieout.settling import settlement_figures
 from tieout.simulation import EPOCH_NS, SECOND, Simulation, View
 from tieout.truths import money_differences, order_differences
+from venues.exchange import Exchange
 
 SAMPLES_MAX = 400
 ZERO = Decimal(0)
@@ -42,6 +46,7 @@ STANDARD = tuple(
         ("nothing was asked of a venue that the journal does not hold", "unjournaled_effects"),
         ("no order is sent twice", "orders_sent_twice"),
         ("every order sent follows from one wish", "orders_unwished"),
+        ("no order was given up that its venue took", "orders_given_up_alive"),
         ("once healed, orders stand as their venue says", "differences.orders"),
         ("once healed, no break stays open", "open_breaks"),
         ("once healed, nothing is suspected", "open_suspects"),
@@ -129,13 +134,13 @@ class Sampler:
         self._next: dict[str, int] = {}
         self._last: dict[str, Sample] = {}
         self._unequal: dict[str, None] = {}
-        self._view = View(State())
+        self._view = View(State(), simulation.store)
         self._seen: State | None = None
 
     def look(self, state: State) -> None:
         """A step was taken."""
         if state is not self._seen:  # the node was born, or born again
-            self._seen, self._view = state, View(state)
+            self._seen, self._view = state, View(state, self._simulation.store)
         names = [line.holding for line in state.posted if line.holding]
         for name in dict.fromkeys([*self._unequal, *names]) if self._unequal else names:
             self._take(state.now, name)
@@ -203,7 +208,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
     holdings = oracle.differences()
     exchanges = [site.venue.exchange for site in simulation.sites]
     money = money_differences(exchanges, state, wished_by(store))
-    orders = order_differences(exchanges, state)
+    orders = order_differences(exchanges, state, all_orders(state, store.records()))
     events = sum(1 for record in store.committed if record.kind == "event")
     return {
         "scenario": simulation.scenario.name,
@@ -213,6 +218,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "events": events,
         "records": len(store.committed),
         "crashes": simulation.host.crashes,
+        "cuts_unshown": simulation.host.cuts_unshown,
         "claims": [],
         "faults": dict(sorted(simulation.faults.counts.items())),
         "drift": drift_figures(simulation, state),
@@ -242,6 +248,8 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "unjournaled_effects": unjournaled(simulation, store),
         "orders_sent_twice": sum(times > 1 for times in simulation.host.placed.values()),
         "orders_unwished": unwished(store),
+        "orders_given_up_alive": given_up_alive(exchanges, store),
+        "market_data": asdict(simulation.host.heard),
         "in_doubt": sum(doubt != 0 for doubt in state.doubts.values()),
         # Not measured before risk is built, or where nothing settles: null is not zero.
         "limit_breaches": None,
@@ -258,9 +266,13 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
 
 
 def unjournaled(simulation: Simulation, store: MemoryStore) -> int:
-    """Orders that reached the wire and that the journal does not know: must be none."""
+    """Orders that reached the wire and that the journal does not know: must be none.
+
+    What it knew and lost, by a cut of its tail, was journaled.
+    """
     placed = [decode_effect(r.body) for r in store.committed if r.name == "PlaceOrder"]
     known = {each.client_order_id: None for each in placed if isinstance(each, PlaceOrder)}
+    known |= simulation.host.placed_lost
     return sum(1 for name in simulation.host.placed if name not in known)
 
 
@@ -287,6 +299,14 @@ def unwished(store: MemoryStore) -> int:
     return sum(cause not in wishes for cause in causes) + len(causes) - len(dict.fromkeys(causes))
 
 
+def given_up_alive(exchanges: Sequence[Exchange], store: MemoryStore) -> int:
+    """Orders of which we said that the venue never took them, and that it has a ticket for."""
+    told = [r for r in store.committed if r.name == "TellStrategy" and GIVEN_UP.encode() in r.body]
+    names = [decode_effect(record.body) for record in told]
+    given_up = {each.client_order_id: None for each in names if isinstance(each, TellStrategy)}
+    return sum(1 for each in exchanges for name in given_up if name in each.by_client)
+
+
 def drift_figures(simulation: Simulation, state: State) -> dict[str, Any]:
     """How much was hidden from us, and how soon we knew."""
     oracle = simulation.oracle
@@ -308,15 +328,8 @@ def drift_figures(simulation: Simulation, state: State) -> dict[str, Any]:
         },
         "periods_to_find": {"p50": quantile(periods, 50), "p99": quantile(periods, 99)},
         "breaks_opened": state.breaks_made,
-        "by_cause": _by_cause(state),
+        "by_cause": dict(sorted(state.causes.items())),
     }
-
-
-def _by_cause(state: State) -> dict[str, int]:
-    causes: dict[str, int] = {}
-    for each in state.resolved:
-        causes[each.cause] = causes.get(each.cause, 0) + 1
-    return dict(sorted(causes.items()))
 
 
 def quantile(ordered: Sequence[float], percent: int) -> float:

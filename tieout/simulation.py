@@ -10,14 +10,24 @@ from dataclasses import dataclass, field
 from decimal import Context, Decimal, Inexact
 from typing import Protocol
 
-from core.effects import Effect, PlaceOrder, SetAlarm, TellStrategy
-from core.events import AccountOpened, AlarmRang, Event, InstrumentListed, NodeStarted, OpeningSet
+from core.effects import Effect, PlaceOrder, SetAlarm, TellPosition, TellStrategy
+from core.events import (
+    AccountOpened,
+    AdjustmentBooked,
+    AlarmRang,
+    Event,
+    InstrumentListed,
+    NodeStarted,
+    OpeningSet,
+)
 from core.frames import Decode, Frame
 from core.gate import BreakGate
-from core.journal import Journal, Store
+from core.identity import progress_key
+from core.journal import Journal, Record, Store, decode_effect
+from core.memory import find, progress_of
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, parse, price, quantity
-from core.node import Node, recover
-from core.state import State
+from core.node import Keep, Node, boot_epoch, recover
+from core.state import Account, Progress, State
 from core.strategy import Quote, Strategy, Tick, Wish
 from rails.dialect import Request as RailRequest
 from scenarios import strategies
@@ -26,6 +36,7 @@ from scenarios.model import InstrumentSpec, Scenario, VenueSpec
 from sim.dice import Dice
 from sim.faults import KINDS, OF_KEEPERS, UNABLE, Fault, Faults
 from sim.market import MS, Crowd, Trade
+from sim.operators import OpenBreak, Operator
 from sim.oracle import Oracle
 from sim.truth import Fact, Truth
 from sim.wire import Latency, Wire
@@ -33,8 +44,9 @@ from sim.world import World
 from tieout.connector import Connector
 from tieout.settling import PaymentView, Rails, RailSite
 from tieout.twins import READERS, TWINS
-from venues.dialect import Request
+from venues.dialect import Request, Top
 from venues.exchange import Terms
+from venues.public import LOOK_NS, Heard, MarketData
 from venues.simulated import Asked, SimulatedVenue
 
 SECOND = 1_000_000_000
@@ -46,6 +58,8 @@ SETTLE_NS = 400 * MS
 SILENCE_NS = 12 * SECOND
 STATEMENT_PERIODS_MAX = 3
 SNAPSHOT_EVERY = 5000
+OPERATORS_LOOK_NS = SECOND
+CUT_DOWN_NS = 500 * MS
 
 
 class Crashable(Store, Protocol):
@@ -53,6 +67,13 @@ class Crashable(Store, Protocol):
 
     def crash(self) -> int:
         """Forget what was not committed; returns how many records that were."""
+
+    def cut(self, groups: int, floor: int) -> list[Record]:
+        """Lose the last committed groups, but none up to `floor`; returns what is lost."""
+
+    @property
+    def anchored(self) -> int:
+        """The last record that was ever committed, as the anchor has it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -62,6 +83,7 @@ class Site:
     spec: VenueSpec
     venue: SimulatedVenue
     wire: Wire
+    public: Wire
     crowds: list[Crowd] = field(default_factory=list)
     statement_paths: dict[str, str] = field(default_factory=dict)
 
@@ -117,7 +139,7 @@ class Simulation:
         for site in self.sites:
             for crowd in site.crowds:
                 crowd.stopped = True
-            site.wire.closed_until = 0
+            site.wire.closed_until = site.public.closed_until = 0
         self.host.cancel_all()
         heal = int(self.scenario.heal_s * SECOND)
         if self.duration_ns < int(self.scenario.duration_s * SECOND):
@@ -140,7 +162,18 @@ class Simulation:
         wire = Wire(
             spec.dialect, spec.account, self.world, self.dice, self.faults, self.truth, latency
         )
-        words = twin.words()
+        public = Wire(
+            spec.dialect,
+            spec.account,
+            self.world,
+            self.dice,
+            self.faults,
+            self.truth,
+            latency,
+            public=True,
+        )
+        words, habits = twin.words(), twin.habits()
+        habits.page_rows_max = min(habits.page_rows_max, spec.page_rows or habits.page_rows_max)
         venue = SimulatedVenue(
             name=spec.dialect,
             account=spec.account,
@@ -150,12 +183,13 @@ class Simulation:
             truth=self.truth,
             words=words,
             dice=self.dice.stream(f"venue/{spec.dialect}"),
-            habits=twin.habits(),
+            habits=habits,
             skew_ns=spec.skew_ms * MS,
+            public=public,
         )
         for instrument in spec.instruments:
             venue.exchange.list_instrument(_terms(spec, instrument))
-        return Site(spec, venue, wire, statement_paths=dict(words.statements))
+        return Site(spec, venue, wire, public, statement_paths=dict(words.statements))
 
     def _open(self, site: Site) -> None:
         """Our books and the venue begin with the same wallets, each told in its own way."""
@@ -178,6 +212,9 @@ class Simulation:
                 hedged=twin.dialect.hedged,
                 ledger=twin.dialect.ledger,
                 instruments=twin.dialect.instruments,
+                request_validity_ns=spec.request_validity_ms * MS,
+                latency_ns_max=2 * spec.latency_ms_p99 * MS,
+                page_rows=spec.page_rows,
             )
         )
         for instrument in spec.instruments:
@@ -269,8 +306,13 @@ class Host:
         self.quiet = False
         self.placed: dict[str, int] = {}
         self.crashes = 0
+        self.cuts_unshown = 0
+        self.placed_lost: dict[str, None] = {}
+        self._floor = 0
         self._commit_due = False
         self._connectors: dict[str, Connector[Request]] = {}
+        self._market: dict[str, MarketData] = {}
+        self.heard = Heard()
         self._strategies: dict[str, Strategy] = {}
         self._alarms: dict[str, int] = {}
         self._life = 0
@@ -307,9 +349,10 @@ class Host:
             self._gate,
             state,
             snapshot_every=SNAPSHOT_EVERY,
+            keep=keep_of(sim.scenario),
             watch=self._stepped,
         )
-        sim.oracle.books = View(state)
+        sim.oracle.books = View(state, sim.store)
         sim.oracle.node_up(up=True)
         self._strategies = {
             spec.name: strategies.make(spec.kind, spec.name, spec.options)
@@ -317,14 +360,29 @@ class Host:
         }
         for spec in sim.scenario.strategies:
             self._world.call_in(spec.tick_ms * MS, self._tick, self._life, spec.name)
-        self.tell(NodeStarted(received_at=self._world.now, node=NODE, epoch=state.epoch + 1))
+        self._tell_of_boot(boot_epoch(state, sim.store))
+        self._listen_to_markets()
         for site in sim.sites:
             site.venue.resend_drop_copy()
+
+    def _tell_of_boot(self, epoch: int) -> None:
+        """Start-up holds the journal against its anchor, and says what is missing."""
+        store = self._sim.store
+        lost = store.anchored - store.last()[0]
+        now = self._world.now
+        self.tell(NodeStarted(received_at=now, node=NODE, epoch=epoch, records_lost=lost))
+        if lost and self.node is not None:
+            self.cuts_unshown = 0
 
     def open_for_business(self) -> None:
         """What a deployment is told before it begins is durable before anything can go wrong."""
         self._commit(self._life)
         self._may_die = True
+        for spec in self._sim.scenario.operators:
+            after_ns = int(spec.after_s * SECOND)
+            operator = Operator(spec.author, spec.approver, after_ns, spec.reason)
+            self._world.call_in(OPERATORS_LOOK_NS, self._operate, operator)
+        self._floor, _ = self._sim.store.last()
 
     def crash(self, down_ns: int) -> None:
         """The process is gone, now; nothing of it runs to an end."""
@@ -337,6 +395,7 @@ class Host:
         sim.oracle.node_up(up=False)
         for site in sim.sites:
             site.wire.drop()
+            site.public.drop()
         if sim.rails is not None:
             sim.rails.drop()
             sim.rails.oracle.books = None
@@ -363,6 +422,23 @@ class Host:
         if self._sim.dice.stream("node/tear").below(2):
             node.commit()
         self.crash(fault.strength * MS)
+        return True
+
+    def _may_cut(self) -> bool:
+        """Killed, and what comes up again finds an old copy of its journal."""
+        if not self._may_die:
+            return False
+        fault = self._sim.faults.strikes("crash_cut_tail", "node")
+        if fault is None:
+            return False
+        self.crash(CUT_DOWN_NS)
+        lost = self._sim.store.cut(max(1, fault.strength), self._floor)
+        self.cuts_unshown += bool(lost)
+        for record in lost:
+            if record.name == "PlaceOrder":
+                order = decode_effect(record.body)
+                assert isinstance(order, PlaceOrder)
+                self.placed_lost[order.client_order_id] = None
         return True
 
     # --- in --------------------------------------------------------------------------------------
@@ -424,7 +500,7 @@ class Host:
         if life != self._life or self.node is None:
             return
         self._commit_due = False
-        if self._may_crash() or self._may_tear():
+        if self._may_crash() or self._may_tear() or self._may_cut():
             return
         for effect in self.node.commit():
             if self._may_crash():
@@ -446,6 +522,10 @@ class Host:
                 strategy = self._strategies.get(effect.strategy)
                 if strategy is not None:
                     self._wish(strategy.on_order(effect, self._world.now))
+            case TellPosition():
+                strategy = self._strategies.get(effect.strategy)
+                if strategy is not None:
+                    self._wish(strategy.on_position(effect, self._world.now))
             case _ if self._sim.rails is not None and self._sim.rails.perform(effect, self):
                 pass
             case _:
@@ -460,6 +540,28 @@ class Host:
         if life == self._life and self._alarms.get(alarm) == due:
             del self._alarms[alarm]
             self.tell(AlarmRang(received_at=self._world.now, alarm=alarm))
+
+    # --- market data -----------------------------------------------------------------------------
+
+    def _listen_to_markets(self) -> None:
+        for site in self._sim.sites:
+            market = MarketData(
+                site.spec.account,
+                TWINS[site.spec.dialect].dialect.tops,
+                site.public.open_stream,
+                lambda: self._world.now,
+                self.heard,
+            )
+            self._market[site.spec.account] = market
+            market.open()
+            self._world.call_in(LOOK_NS, self._look, Door(self, self._life), market)
+
+    def _look(self, door: "Door", market: MarketData) -> None:
+        if door.life != self._life:
+            return
+        for reference in market.look():
+            door.tell(reference)
+        self._world.call_in(LOOK_NS, self._look, door, market)
 
     # --- strategies ------------------------------------------------------------------------------
 
@@ -477,6 +579,35 @@ class Host:
             if not self.quiet:
                 self.tell(wish)
 
+    # --- operators -------------------------------------------------------------------------------
+
+    def _operate(self, operator: Operator) -> None:
+        """People look at what is open, and what they book enters by the one door."""
+        for each in operator.look(self._world.now, self._open_breaks()):
+            self.tell(
+                AdjustmentBooked(
+                    received_at=self._world.now,
+                    adjustment_id=each.adjustment_id,
+                    break_number=each.break_number,
+                    holding=each.holding,
+                    amount=each.amount,
+                    author=each.author,
+                    approver=each.approver,
+                    reason=each.reason,
+                )
+            )
+        self._world.call_in(OPERATORS_LOOK_NS, self._operate, operator)
+
+    def _open_breaks(self) -> list[OpenBreak]:
+        breaks = self.node.state.breaks if self.node is not None else {}
+        return [
+            OpenBreak(drift.number, name, drift.size, drift.broken_at)
+            for name, drift in breaks.items()
+            if not drift.contradiction
+        ]
+
+    # --- the end ---------------------------------------------------------------------------------
+
     def cancel_all(self) -> None:
         """The world heals and strategies end: what still rests at the venues is taken off there."""
         for site in self._sim.sites:
@@ -489,7 +620,9 @@ class Host:
             if accounts and site.spec.account not in accounts:
                 continue
             for instrument in site.spec.instruments:
-                quotes.append(_quote(site, instrument))
+                shown = self._market[site.spec.account].show(instrument.symbol)
+                if shown is not None:
+                    quotes.append(_quote(site.spec.account, instrument, *shown))
         return tuple(quotes)
 
 
@@ -518,7 +651,7 @@ class SimulatedTransport:
 
     def send(self, request: Request, on_answer: Callable[[int, bytes], None]) -> None:
         site = self.site
-        asked = Asked(request.method, request.path, request.params)
+        asked = Asked(request.method, request.path, request.params, request.expires_at)
         kind = site.statement_paths.get(request.path, "")
 
         def handled() -> tuple[int, bytes, bool]:
@@ -563,8 +696,8 @@ class RailTransport:
 class View:
     """What the oracle sees of a node's books."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, state: State, store: Store) -> None:
+        self._state, self._store = state, store
         self._decimals: dict[str, int] = {}
 
     def figure(self, holding: str) -> Decimal:
@@ -586,23 +719,44 @@ class View:
         match fact.kind:
             case "fill":
                 symbol, fill_id, side = fact.key
-                return f"{symbol}:1:{fill_id}:{side}" in account.seen
+                return self._known(account, f"{symbol}:1:{fill_id}:{side}")
             case "progress":
                 order_id, filled = fact.key
-                done = account.progress.get(order_id)
+                done = account.progress.get(order_id) or self._put_away(account, order_id)
                 return done is not None and done.quantity >= quantity(filled)
             case "bust":
                 symbol, bust_id = fact.key
-                return f"bust:{symbol}:{bust_id}" in account.seen
+                return self._known(account, f"bust:{symbol}:{bust_id}")
             case "funding":
-                return f"funding:{fact.key[1]}:{fact.key[2]}" in account.seen
+                return self._known(account, f"funding:{fact.key[1]}:{fact.key[2]}")
             case "cash":
-                return f"{fact.key[0]}:{fact.key[1]}" in account.seen
+                return self._known(account, f"{fact.key[0]}:{fact.key[1]}")
             case "opening":
-                return f"opening:{fact.key[0]}:{fact.key[1]}" in account.seen
+                return self._known(account, f"opening:{fact.key[0]}:{fact.key[1]}")
+            case "unlisted":
+                name = f"{fact.account}/{fact.key[0]}/cash"
+                return self._adjusted(name) >= Decimal(fact.key[1])
             case "restated":
                 symbol, number = fact.key
                 return account.listings[symbol].restated >= int(number)
+
+    def _adjusted(self, holding: str) -> Decimal:
+        """What people have booked there, in all."""
+        figures = self._state.figures.items()
+        units = [amount for name, amount in figures if name.startswith(f"adjustment/{holding}/")]
+        return self._scaled(holding, sum(units))
+
+    def _known(self, account: Account, key: str) -> bool:
+        """At hand, or put away: the books are both."""
+        if key in account.seen:
+            return True
+        return self._state.put_away > 0 and find(self._store, account.name, key) is not None
+
+    def _put_away(self, account: Account, order_id: str) -> Progress | None:
+        found = None
+        if self._state.put_away:
+            found = find(self._store, account.name, progress_key(order_id))
+        return None if found is None else progress_of(found[0].content)
 
     def _scaled(self, holding: str, units: int) -> Decimal:
         decimals = self._decimals.get(holding)
@@ -613,6 +767,12 @@ class View:
                 decimals = self._state.decimals.get(subject, ASSET_DECIMALS)
             self._decimals[holding] = decimals
         return EXACT.scaleb(Decimal(units), -decimals)
+
+
+def keep_of(scenario: Scenario) -> Keep:
+    """How much the scenario's node keeps at hand."""
+    told = scenario.memory
+    return Keep() if told is None else Keep(told.ids, told.orders, told.progress)
 
 
 def bound_ns(spec: VenueSpec) -> int:
@@ -643,14 +803,13 @@ def _derived(trade: Trade, instrument: InstrumentSpec) -> Trade:
     )
 
 
-def _quote(site: Site, instrument: InstrumentSpec) -> Quote:
-    book = site.venue.exchange.books[instrument.symbol]
-    tick = price(str(instrument.tick))
+def _quote(account: str, instrument: InstrumentSpec, top: Top, heard_at: int) -> Quote:
     return Quote(
-        account=site.spec.account,
+        account=account,
         instrument=instrument.symbol,
-        bid=(book.best_bid or 0) * tick,
-        ask=(book.best_ask or 0) * tick,
-        tick=tick,
+        bid=top.bid,
+        ask=top.ask,
+        tick=price(str(instrument.tick)),
         lot=quantity(str(instrument.lot)),
+        as_of=heard_at,
     )

@@ -53,11 +53,11 @@ TABLES = {
   body, -- JSON text of an event or effect, raw bytes of a frame; NULL where `blob` has them
   blob BLOB, -- the sha256 of a large frame's bytes
   crc INTEGER NOT NULL, -- crc32c of head and body
-  identity TEXT -- account/instrument/fill of a fill
+  identity TEXT -- of an event that can be known again, and of what an effect keeps
 )""",
     "identities": """CREATE TABLE identities(
   identity TEXT PRIMARY KEY,
-  number INTEGER NOT NULL -- the record that told it first
+  number INTEGER NOT NULL -- the record that told it first; once put away, the one that keeps it
 ) WITHOUT ROWID""",
     "groups": """CREATE TABLE groups(
   last INTEGER PRIMARY KEY, -- the last record of the commit group
@@ -86,6 +86,10 @@ FROM records WHERE number > ? ORDER BY number"""
 _SELECT_EVENTS = """
 SELECT number, CAST(body AS BLOB), crc FROM records
 WHERE kind = 'event' AND number > ? ORDER BY number"""
+_SELECT_KEPT = """
+SELECT r.number, r.name, r.cause, r.at, CAST(r.body AS BLOB), r.crc
+FROM identities i JOIN records r ON r.number = i.number
+WHERE i.identity = ? AND r.kind = 'effect'"""
 
 
 class JournalError(Exception):
@@ -131,6 +135,7 @@ class SqliteStore:
         _check_place(self.path, create)
         self._rows: list[tuple[object, ...]] = []
         self._identities: list[tuple[str, int]] = []
+        self._kept: dict[str, Record] = {}
         self._blobs: dict[bytes, bytes] = {}
         self._boot: NodeStarted | None = None
         self._failed = False
@@ -174,7 +179,9 @@ class SqliteStore:
                 identity,
             )
         )
-        if identity is not None:
+        if identity is not None and record.kind == "effect":
+            self._kept[identity] = record
+        elif identity is not None:
             self._identities.append((identity, record.number))
 
     def commit(self, last: int, chain: bytes) -> None:
@@ -203,6 +210,19 @@ class SqliteStore:
     def events(self, after: int = 0) -> Iterator[bytes]:
         """The bodies of the events among them: all that a recovery needs."""
         return read_events(self._connection, after)
+
+    def kept(self, identity: str) -> Record | None:
+        """The last effect that bears the identity, committed or not yet; None where none does."""
+        waiting = self._kept.get(identity)
+        if waiting is not None:
+            return waiting
+        row = self._connection.execute(_SELECT_KEPT, (identity,)).fetchone()
+        if row is None:
+            return None
+        number, name, cause, at, body, crc = row
+        if crc32c(body) != crc:
+            raise JournalDamaged(f"{self.path}: record {number} is not what was written")
+        return Record(number, "effect", name, cause, at, b"", body, crc, identity)
 
     def last(self) -> tuple[int, bytes]:
         """The number and chain hash of the last committed group; (0, b"") of an empty store."""
@@ -248,6 +268,9 @@ class SqliteStore:
         executemany(_INSERT_RECORD, self._rows)
         if self._identities:
             executemany("INSERT OR IGNORE INTO identities VALUES(?,?)", self._identities)
+        if self._kept:
+            kept = [(identity, record.number) for identity, record in self._kept.items()]
+            executemany("INSERT OR REPLACE INTO identities VALUES(?,?)", kept)
         for digest, body in self._blobs.items():
             if not execute("SELECT 1 FROM blobs WHERE sha256 = ?", (digest,)).fetchone():
                 execute("INSERT INTO blobs VALUES(?,?)", (digest, zlib.compress(body, 1)))
@@ -259,6 +282,7 @@ class SqliteStore:
     def _forget(self) -> None:
         self._rows.clear()
         self._identities.clear()
+        self._kept.clear()
         self._blobs.clear()
         self._boot = None
 
@@ -288,6 +312,8 @@ class SqliteStore:
     def _check_anchor(self) -> int:
         """Refuse a file that once held more; returns the highest epoch that is known."""
         last, chain = self.last()
+        # Left by a tail that is gone: once the file is as long again, it would pass for this one's.
+        self._cursor.execute("DELETE FROM snapshots WHERE number > ?", (last,))
         epoch = int(read_meta(self._connection).get("epoch", "0"))
         anchor = self._anchor.read()
         if anchor is None:

@@ -80,6 +80,8 @@ COLUMNS: Mapping[str, Mapping[str, Type]] = {
         "holding": "text",
         "size": "decimal",
         "cause": "text",
+        "owner": "text",
+        "proposal": "text",
         "opened_at": "time",
         "broken_at": "time",
         "closed_at": "time",
@@ -202,6 +204,8 @@ def _fills(past: History, state: State) -> Iterable[Row]:
     Where a venue tells an order's progress instead, what each telling added stands here as derived:
     `told` is "progress", and there is neither fill id nor price, for none was told.
     """
+    orders = past.orders()
+    placed = {(each.account, each.order_id): each for each in orders.values() if each.order_id}
     for taken in past.taken:
         event = taken.event
         if isinstance(event, ProgressReported) and taken.way == "booked":
@@ -212,9 +216,9 @@ def _fills(past: History, state: State) -> Iterable[Row]:
         listing = account.listings.get(event.instrument)
         settle = listing.settle if listing is not None else ""
         valued = listing.quote if listing is not None and listing.kind == "spot" else settle
-        order = state.orders.get(
-            event.client_order_id or account.client_ids.get(event.order_id, "")
-        )
+        order = placed.get((event.account, event.order_id))
+        if event.client_order_id:
+            order = orders.get(event.client_order_id)
         yield (
             event.received_at,
             event.occurred_at,
@@ -305,7 +309,7 @@ def _asset(state: State, asset: str, units: int | None) -> Decimal | None:
 
 def _orders(past: History, state: State) -> Iterable[Row]:
     """Those that were sent and those that our gate refused, in the order of the wishes."""
-    rows = [_order(order) for order in state.orders.values()]
+    rows = [_order(order) for order in past.orders().values()]
     for wish, told, code in past.refusals:
         rows.append(
             (
@@ -474,12 +478,14 @@ def _exposures(past: History, state: State) -> Iterable[Row]:
 
 def _breaks(past: History, state: State) -> Iterable[Row]:
     """Closed ones in the order of their ends, then those still open."""
-    for each in state.resolved:
+    for each in past.resolved:
         yield (
             each.number,
             each.holding,
             amount_of(state, each.holding, each.size),
             each.cause,
+            each.owner,
+            each.proposal,
             each.opened_at,
             each.broken_at,
             each.closed_at,
@@ -499,6 +505,8 @@ def _open(state: State, holding: str, drift: Drift) -> Row:
         holding,
         amount_of(state, holding, drift.size),
         drift.cause,
+        drift.owner,
+        drift.proposal,
         drift.opened_at,
         drift.broken_at,
         0,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal, Inexact
 
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS
-from core.state import State
+from core.state import Order, State
 from venues.exchange import Exchange, Trade
 
 ZERO = Decimal(0)
@@ -71,15 +71,18 @@ def _sum_books(state: State) -> Sums:
     return sums
 
 
-def order_differences(exchanges: Sequence[Exchange], state: State) -> dict[str, tuple[str, str]]:
+def order_differences(
+    exchanges: Sequence[Exchange], state: State, orders: Mapping[str, Order]
+) -> dict[str, tuple[str, str]]:
     """Each order that does not stand as its venue's ticket does: over or working, and how filled.
 
-    What never reached the venue must be over in our books; how the two name an end may differ.
+    `orders` are all that there ever were. What never reached the venue must be over in our books;
+    how the two name an end may differ.
     """
     tickets = {t.client_id: t for e in exchanges for t in e.tickets.values() if t.client_id}
     filled = _filled(exchanges)
     different = {}
-    for name, order in state.orders.items():
+    for name, order in orders.items():
         ticket = tickets.get(name)
         alive = ticket is not None and ticket.alive
         truth = _stand(filled.get(name, ZERO), working=alive)

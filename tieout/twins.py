@@ -34,6 +34,7 @@ TWINS: Mapping[str, Twin] = {
             fee_asset="BNB",
             fee_asset_price=Decimal("0.25"),
             trade_ids_per_symbol=True,
+            page_rows_max=1000,
             movement_key=binance_spot_simulated.movement_key,
         ),
         "spot",
@@ -41,13 +42,15 @@ TWINS: Mapping[str, Twin] = {
     "binance_usdm": Twin(
         binance_usdm.DIALECT,
         binance_usdm_simulated.Words,
-        lambda: Habits(movement_key=binance_usdm_simulated.movement_key),
+        lambda: Habits(page_rows_max=1000, movement_key=binance_usdm_simulated.movement_key),
         "linear",
     ),
     "coinbase": Twin(
         coinbase.DIALECT,
         coinbase_simulated.Words,
-        lambda: Habits(tells_progress=True, name_order=coinbase_simulated.name_order),
+        lambda: Habits(
+            tells_progress=True, page_rows_max=1000, name_order=coinbase_simulated.name_order
+        ),
         "spot",
     ),
     "bybit_inverse": Twin(
@@ -55,6 +58,8 @@ TWINS: Mapping[str, Twin] = {
         bybit_inverse_simulated.Words,
         lambda: Habits(
             realised_apart=True,
+            repeats_update=True,
+            page_rows_max=100,
             name_trade=bybit_inverse_simulated.name_trade,
             name_order=bybit_inverse_simulated.name_order,
             movement_key=bybit_inverse_simulated.movement_key,
@@ -67,6 +72,7 @@ TWINS: Mapping[str, Twin] = {
         lambda: Habits(
             hedged=True,
             forced_ids_negative=True,
+            page_rows_max=100,
             tells_terms=okx_swap_simulated.terms_told,
             movement_key=okx_swap_simulated.movement_key,
         ),

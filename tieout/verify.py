@@ -22,7 +22,17 @@ import apsw
 import msgspec
 from google_crc32c import value as crc32c
 
-from core.events import Event, FillReported
+from core.effects import Remember
+from core.events import (
+    AccountOpened,
+    CashMoved,
+    Event,
+    FillBusted,
+    FillReported,
+    FundingPaid,
+    InstrumentListed,
+    OpeningSet,
+)
 from core.journal import (
     SCHEMA,
     Record,
@@ -159,6 +169,7 @@ class _Judge:
         self.connection = connection
         self.findings: list[Finding] = []
         self.records = 0
+        self.listings = _Listings()
         # Before the first look at the file: a node that writes at this moment may go on.
         self.anchor, self.anchor_flaw = _anchor_of(path)
 
@@ -280,7 +291,7 @@ class _Judge:
         if crc != row.crc:
             self.find(row.number, "records.crc of head and body", row.crc, crc)
         try:
-            name, cause, at, identity = _told(row, event)
+            name, cause, at, identity = _told(row, event, self.listings)
         except (msgspec.MsgspecError, ValueError) as error:
             self.find(row.number, "records.body", f"{row.kind} {row.name}", error)
             return
@@ -317,7 +328,10 @@ class _Judge:
             self.find(0, "meta.schema", SCHEMA, schema)
 
     def _identities(self) -> None:
-        """Each points at a record that tells it, and no record before that one does."""
+        """Each points at the record that keeps it, the last of them; else at the first to tell it.
+
+        A key that points nowhere, or at another's record, is what lets a fill be booked twice.
+        """
         rows = self.connection.execute(
             "SELECT i.identity, i.number FROM identities i LEFT JOIN records r"
             " ON r.number = i.number WHERE r.identity IS NOT i.identity"
@@ -325,12 +339,14 @@ class _Judge:
         for identity, number in rows:
             self.find(number, "identities.number", f"a record that tells {identity}", number)
         rows = self.connection.execute(
-            "SELECT r.number, r.identity, i.number FROM records r LEFT JOIN identities i"
-            " USING (identity) WHERE r.identity IS NOT NULL"
-            " AND (i.number IS NULL OR i.number > r.number)"
+            "SELECT t.identity, t.wanted, i.number FROM"
+            " (SELECT identity,"
+            " coalesce(max(number) FILTER (WHERE kind = 'effect'), min(number)) AS wanted"
+            " FROM records WHERE identity IS NOT NULL GROUP BY identity) t"
+            " LEFT JOIN identities i USING (identity) WHERE i.number IS NOT t.wanted"
         )
-        for number, identity, first in rows:
-            self.find(number, f"identities, {identity}", f"{number} or before", first)
+        for identity, wanted, found in rows:
+            self.find(wanted, f"identities, {identity}", wanted, found)
 
     def _blobs(self) -> None:
         for digest, data in self.connection.execute("SELECT sha256, data FROM blobs"):
@@ -387,11 +403,50 @@ _TYPES = {
         "text text integer integer text text null integer null",
         "text text integer integer text text null integer text",
     ),
-    b"effect": ("text text integer integer text text null integer null",),
+    b"effect": (
+        "text text integer integer text text null integer null",
+        "text text integer integer text text null integer text",
+    ),
 }
 
 
-def _told(row: Record, event: tuple[int, int]) -> tuple[str, int, int, str]:
+class _Listings:
+    """Which accounts are open, and the listing epoch of each of their instruments, as told."""
+
+    def __init__(self) -> None:
+        self._epochs: dict[str, dict[str, int]] = {}
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, AccountOpened):
+            self._epochs[event.account] = {}
+        elif isinstance(event, InstrumentListed) and event.account in self._epochs:
+            known = self._epochs[event.account]
+            if event.instrument in known or not event.frame:
+                known[event.instrument] = event.listing
+
+    def identity(self, event: Event) -> str:
+        """Said anew here, not asked of the journal that is judged."""
+        account = getattr(event, "account", "")
+        mine = self._epochs.get(account)
+        if mine is None:
+            return ""
+        epoch = mine.get(getattr(event, "instrument", ""))
+        key = ""
+        match event:
+            case FillReported() if epoch:
+                key = f"{event.instrument}:{epoch}:{event.fill_id}:{event.side}"
+            case FillBusted() if epoch:
+                key = f"bust:{event.instrument}:{event.bust_id}"
+            case FundingPaid():
+                key = f"funding:{event.funding_id}:{event.asset}"
+            case CashMoved():
+                key = f"{event.reason}:{event.movement_id}"
+            case OpeningSet():
+                key = f"opening:{event.subject}:{event.leg}"
+        return f"{account}/{key}" if key else ""
+
+
+def _told(row: Record, event: tuple[int, int], listings: _Listings) -> tuple[str, int, int, str]:
     """The name, cause, time and identity that follow from a record's bytes and its place."""
     match row.kind:
         case "frame":
@@ -399,16 +454,12 @@ def _told(row: Record, event: tuple[int, int]) -> tuple[str, int, int, str]:
             return frame.channel, 0, frame.received_at, ""
         case "event":
             told = decode_event(row.body)
-            return type(told).__name__, told.frame, told.received_at, _identity(told)
+            listings.take(told)
+            return type(told).__name__, told.frame, told.received_at, listings.identity(told)
         case "effect":
-            return type(decode_effect(row.body)).__name__, event[0], event[1], ""
-
-
-def _identity(event: Event) -> str:
-    """Said anew here, not asked of the journal that is judged."""
-    if isinstance(event, FillReported):
-        return f"{event.account}/{event.instrument}/{event.fill_id}"
-    return ""
+            asked = decode_effect(row.body)
+            identity = f"{asked.account}/{asked.key}" if isinstance(asked, Remember) else ""
+            return type(asked).__name__, event[0], event[1], identity
 
 
 def _anchor_of(path: Path) -> tuple[Anchor | None, str]:

@@ -1,7 +1,8 @@
 """What a venue's dialect is made of: how we ask, how we read, how its account tells.
 
 A dialect package holds `requests.py` (an effect becomes a request), `decoder.py` (a frame becomes
-events; pure, shared by the simulation and live) and `simulated.py` (the venue's own words).
+events; pure, shared by the simulation and live), `public.py` (a frame of market data becomes the
+top of a book; as pure) and `simulated.py` (the venue's own words).
 """
 
 from collections.abc import Callable
@@ -17,11 +18,32 @@ SECOND = 1_000_000_000
 
 @dataclass(slots=True, frozen=True)
 class Request:
-    """One HTTP request before signing. Numbers are texts; nested bodies as the venue wants them."""
+    """One HTTP request before signing. Numbers are texts; nested bodies as the venue wants them.
+
+    Who signs it says in the venue's own way that it is void after `expires_at` (ns of our clock, 0
+    for never): Binance by `timestamp` + `recvWindow` (60 s at most), Bybit by the headers
+    X-BAPI-TIMESTAMP and X-BAPI-RECV-WINDOW, OKX by the header `expTime` (orders only), Coinbase by
+    the `exp` of the request's token (two minutes at most).
+    """
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
     params: dict[str, object] = field(default_factory=dict)
+    expires_at: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class Top:
+    """The top of a public book as a venue told it: prices of `core.money`, 0 where nobody offers.
+
+    `sequence` is the venue's own order of its tellings, `occurred_at` its clock; 0 if not told.
+    """
+
+    instrument: str
+    bid: int
+    ask: int
+    sequence: int
+    occurred_at: int = 0
 
 
 @dataclass(slots=True, frozen=True)
@@ -31,6 +53,7 @@ class Dialect:
     venue: str
     request: Callable[[Effect], Request]
     decode: Decode
+    tops: Callable[[bytes], list[Top]]
     tells: Literal["fills", "progress"] = "fills"
     statements: tuple[StatementKind, ...] = ("balances",)
     bracketed: bool = False

@@ -19,8 +19,13 @@ TruthModel = Literal["spot", "linear", "inverse"]
 _MONEY = Context(prec=40)
 _EXACT = Context(prec=40, traps=[Inexact])
 CROWD = "crowd"
+PASSER_BY = "passer-by"  # trades with the crowd as well as with us
 ZERO = Decimal(0)
 UNIT = Decimal("0.00000001")
+FORCED = ("liquidation", "adl")
+# A bankruptcy price lies this part of the price through the market: a position of 200 times its
+# margin that was opened here.
+BANKRUPT_ONE_IN = 200
 
 
 @dataclass(slots=True)
@@ -126,6 +131,10 @@ class Position:
     trade_id: int = 0
 
 
+# Price and quantity of the best bid and of the best ask; None where nobody is.
+Top = tuple[tuple[Decimal, Decimal] | None, tuple[Decimal, Decimal] | None]
+
+
 class Refusal(Exception):
     """The exchange will not have it; `why` is one of a few words that a speaker translates."""
 
@@ -169,6 +178,8 @@ class Habits:
     realised_apart: bool = False
     forced_ids_negative: bool = False
     trade_ids_per_symbol: bool = False
+    repeats_update: bool = False
+    page_rows_max: int = 1000
     name_trade: Callable[[int], str] = str
     name_order: Callable[[int], str] = str
     tells_terms: Callable[["Exchange", str], list[bytes]] | None = None
@@ -200,9 +211,11 @@ class Exchange:
     trade_ids: dict[str, int] = field(default_factory=dict)
     upcoming: dict[str, tuple[Decimal, int]] = field(default_factory=dict)
     restated: dict[str, list[int]] = field(default_factory=dict)
+    unlisted: dict[str, Decimal] = field(default_factory=dict)
     made: int = 1000
     sequence: int = 5000
     updated_at: int = 0
+    on_book: Callable[[str], None] = field(default=lambda symbol: None)
 
     # --- set-up ----------------------------------------------------------------------------------
 
@@ -221,6 +234,10 @@ class Exchange:
         self.wallets_at[asset] = self.updated_at = self.clock.now_ms()
         name = f"{self.account}/{asset}/cash"
         self.truth.record(self.account, "opening", (asset, "cash"), {name: amount}, "opening")
+
+    def rows(self, asked: object) -> int:
+        """How many rows a page has when so many are asked for: no more than the venue gives."""
+        return min(int(str(asked)), self.habits.page_rows_max)
 
     # --- orders ----------------------------------------------------------------------------------
 
@@ -257,6 +274,7 @@ class Exchange:
         )
         self._settle(terms, placement, cause)
         self._after(ticket, placement)
+        self.on_book(symbol)
         return ticket
 
     def _check(
@@ -358,6 +376,7 @@ class Exchange:
         if not ticket.alive or not self.books[ticket.symbol].cancel(ticket.order_id):
             raise Refusal("unknown_order")
         self._end(ticket, "CANCELED")
+        self.on_book(ticket.symbol)
 
     def open_tickets(self) -> list[Ticket]:
         return list(self.open.values())
@@ -371,6 +390,7 @@ class Exchange:
         self.made += 1
         placement = self.books[symbol].place(f"x{self.made}", CROWD, side, lots, ticks, "ioc")
         self._settle(terms, placement, "trade")
+        self.on_book(symbol)
 
     def crowd_rests(self, symbol: str, side: Side, quantity: Decimal, price: Decimal) -> str:
         """Somebody else's order in the book; it takes ours first where they cross."""
@@ -381,11 +401,22 @@ class Exchange:
         self._settle(
             terms, self.books[symbol].place(name, CROWD, side, lots, ticks, "limit"), "trade"
         )
+        self.on_book(symbol)
         return name
 
     def crowd_cancels(self, symbol: str, name: str) -> None:
         """Somebody else takes an order back."""
         self.books[symbol].cancel(name)
+        self.on_book(symbol)
+
+    def top(self, symbol: str) -> Top:
+        """The best level of each side."""
+        terms, book = self.terms[symbol], self.books[symbol]
+        bid, ask = (
+            (levels[0][0] * terms.tick, levels[0][1] * terms.lot) if levels else None
+            for levels in (book.depth("buy", 1), book.depth("sell", 1))
+        )
+        return bid, ask
 
     def last_price(self, terms: Terms) -> Decimal:
         """A price to value things at: the middle of the book, or one side of it."""
@@ -401,17 +432,20 @@ class Exchange:
             self._execute(terms, execution, cause)
 
     def _execute(self, terms: Terms, execution: Execution, cause: str) -> None:
-        trade_id = self._next_trade_id(terms.symbol)
+        trade_id = self._next_trade_id(terms.symbol, cause)
         quantity = execution.quantity * terms.lot
         price = execution.price * terms.tick
         for order_id, owner, maker in (
             (execution.maker_id, execution.maker_owner, True),
             (execution.taker_id, execution.taker_owner, False),
         ):
-            if owner != CROWD:
+            if owner == self.account:
                 self._fill(terms, self.tickets[order_id], trade_id, quantity, price, maker, cause)
 
-    def _next_trade_id(self, symbol: str) -> int:
+    def _next_trade_id(self, symbol: str, cause: str = "trade") -> int:
+        if self.habits.forced_ids_negative and cause in FORCED:
+            self.made += 1
+            return -self.made
         if not self.habits.trade_ids_per_symbol:
             self.made += 1
             return self.made
@@ -592,7 +626,7 @@ class Exchange:
     # --- what else happens -----------------------------------------------------------------------
 
     def fill_anyway(self, ticket: Ticket, lots: int) -> None:
-        """Fill an order that its owner was told is over."""
+        """Somebody reaches an order that its owner was told is over: it stood in the book still."""
         terms = self.terms[ticket.symbol]
         quantity = min(ticket.quantity - ticket.filled, lots * terms.lot)
         if terms.model != "spot" and (ticket.symbol, ticket.leg) not in self.positions:
@@ -604,12 +638,29 @@ class Exchange:
         if quantity <= 0:
             return
         status = ticket.status
-        price = ticket.price or self.last_price(terms)
-        self._fill(terms, ticket, self._next_trade_id(terms.symbol), quantity, price, True, "trade")
-        self.books[ticket.symbol].cancel(ticket.order_id)
+        self._reach(terms, ticket, int(quantity / terms.lot))
         self.open.pop(ticket.order_id, None)
-        if ticket.filled < ticket.quantity:
-            ticket.status = status if status != "NEW" else "CANCELED"
+        if ticket.alive:
+            ticket.status = "CANCELED" if status in ("NEW", "PARTIALLY_FILLED") else status
+
+    def _reach(self, terms: Terms, ticket: Ticket, lots: int) -> None:
+        """Somebody takes so many lots of an order, and all that stands before it in the queue."""
+        book, ticks = self.books[terms.symbol], int(ticket.price / terms.tick)
+        if not book.leaves(ticket.order_id):
+            again = book.place(ticket.order_id, self.account, ticket.side, lots, ticks, "limit")
+            self._settle(terms, again, "trade")
+            lots = again.resting
+        if lots:
+            for each in book.queue(ticket.side):
+                if each.order_id == ticket.order_id:
+                    break
+                lots += each.leaves
+            side: Side = "sell" if ticket.side == "buy" else "buy"
+            self.made += 1
+            taken = book.place(f"x{self.made}", PASSER_BY, side, lots, ticks, "ioc")
+            self._settle(terms, taken, "trade")
+        book.cancel(ticket.order_id)
+        self.on_book(terms.symbol)
 
     def may_bust(self, trade: Trade, *, held: bool) -> bool:
         """Whether undoing the trade leaves each leg of a hedged account on its own side of zero."""
@@ -666,23 +717,51 @@ class Exchange:
         return trade
 
     def force(self, symbol: str, leg: str, lots: int, cause: str) -> bool:
-        """Close part of a position against the crowd (liquidation, ADL); False if there is none."""
+        """Close part of a position by liquidation or ADL; False where nothing was closed."""
         terms, position = self.terms[symbol], self.positions[symbol, leg]
         quantity = min(abs(position.quantity), lots * terms.lot)
         if not quantity:
             return False
+        if cause == "liquidation":
+            for ticket in self.open_tickets():
+                if ticket.symbol == symbol:
+                    self.books[symbol].cancel(ticket.order_id)
+                    self._end(ticket, "CANCELED", "liquidation")
         side: Side = "sell" if position.quantity > 0 else "buy"
-        price = self.last_price(terms)
         prefix = "autoclose" if cause == "liquidation" else "adl_autoclose"
+        price = self._bankruptcy_price(terms, side)
         self.made += 1
         ticket = self._ticket(
             f"{prefix}-{self.made}", symbol, side, quantity, "ioc", price, leg, True
         )
-        self.made += 1
-        trade_id = -self.made if self.habits.forced_ids_negative else self.made
-        self._fill(terms, ticket, trade_id, quantity, price, False, cause)
+        if cause == "liquidation":
+            self._liquidate(terms, ticket)
+        else:
+            trade_id = self._next_trade_id(symbol, cause)
+            self._fill(terms, ticket, trade_id, quantity, price, False, cause)
         self.trim(symbol, leg)
-        return True
+        return ticket.filled > 0
+
+    def _liquidate(self, terms: Terms, ticket: Ticket) -> None:
+        """The venue's engine sells into the book what it took over, down to the bankruptcy price.
+
+        Our own orders are gone by then. What the book does not take stays ours, for the next time.
+        """
+        lots, ticks = int(ticket.quantity / terms.lot), int(ticket.price / terms.tick)
+        book = self.books[terms.symbol]
+        placement = book.place(ticket.order_id, self.account, ticket.side, lots, ticks, "ioc")
+        self._settle(terms, placement, "liquidation")
+        self._after(ticket, placement)
+        self.on_book(terms.symbol)
+
+    def _bankruptcy_price(self, terms: Terms, side: Side) -> Decimal:
+        """Where the margin of whoever is closed out ends: so far through the market, in ticks.
+
+        ADL closes the winner at the loser's, whose position it takes over: worse than the market.
+        """
+        market = self.last_price(terms)
+        away = market / BANKRUPT_ONE_IN // terms.tick * terms.tick
+        return max(terms.tick, market - away if side == "sell" else market + away)
 
     def flatten(self) -> None:
         """Somebody takes all orders off and closes every position by hand."""
@@ -753,6 +832,17 @@ class Exchange:
     def transfer(self, asset: str, amount: Decimal) -> None:
         """Cash comes or goes by hand."""
         self._move("transfer", "", asset, amount)
+
+    def credit_unlisted(self, asset: str, amount: Decimal) -> None:
+        """Cash comes that no record will ever list: it shows in the balance, and nowhere else.
+
+        What identifies it is how much has come so, in all: that is what people can see of it.
+        """
+        self._credit(asset, amount)
+        self.unlisted[asset] = self.unlisted.get(asset, ZERO) + amount
+        key = (asset, f"{self.unlisted[asset]:f}")
+        name = f"{self.account}/{asset}/cash"
+        self.truth.lost((self.truth.record(self.account, "unlisted", key, {name: amount}),))
 
     def _move(
         self, kind: Literal["funding", "transfer"], symbol: str, asset: str, amount: Decimal

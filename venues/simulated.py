@@ -16,9 +16,13 @@ from sim.faults import Fault, Faults
 from sim.truth import Fact, Truth
 from sim.wire import Wire
 from sim.world import World
-from venues.exchange import Exchange, Habits, Movement, Position, Refusal, Terms, Ticket, Trade
+from venues.exchange import Exchange, Habits, Movement, Position, Refusal, Terms, Ticket, Top, Trade
 
 MS = 1_000_000
+# A venue tells the top of a book at most once in so long, and tells it anew after so long without a
+# change (Bybit's own rule and figure; the others leave it to the connection's heartbeat).
+PUBLIC_NS = 100 * MS
+REPEAT_NS = 3_000 * MS
 Answer = tuple[int, bytes]
 
 
@@ -29,6 +33,7 @@ class Asked:
     method: str
     path: str
     params: dict[str, Any]
+    expires_at: int = 0
 
 
 class Words(Protocol):
@@ -45,7 +50,9 @@ class Words(Protocol):
         self, exchange: Exchange, assets: list[str], legs: list[tuple[str, str]], reason: str
     ) -> list[bytes]: ...
     def movement(self, exchange: Exchange, movement: Movement) -> list[bytes]: ...
+    def top(self, exchange: Exchange, symbol: str, top: Top, update: int) -> bytes: ...
     def answer(self, exchange: Exchange, asked: Asked) -> Answer: ...
+    def expired(self, exchange: Exchange, asked: Asked) -> Answer: ...
 
 
 @dataclass(slots=True)
@@ -57,6 +64,16 @@ class VenueClock:
 
     def now_ms(self) -> int:
         return (self.world.now + self.skew_ns) // MS
+
+
+@dataclass(slots=True, eq=False)
+class ToldTop:
+    """What was last told of the top of a book, when and as which update."""
+
+    top: Top = (None, None)
+    at: int = 0
+    update: int = 400_000
+    due: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -73,18 +90,25 @@ class SimulatedVenue:
     dice: Stream
     habits: Habits
     skew_ns: int = 0
+    public: Wire | None = None
     exchange: Exchange = field(init=False)
     on_dropcopy: Callable[[bytes], None] = field(default=lambda body: None)
     drop_copied: list[bytes] = field(default_factory=list)
     honest: bool = True
+    expired: int = 0
     _said: dict[str, deque[tuple[int, bytes]]] = field(default_factory=dict)
-    _lied: dict[str, None] = field(default_factory=dict)
+    _lies: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _tops: dict[str, ToldTop] = field(default_factory=dict)
     _silent: bool = False
     _quarter: int = 0
 
     def __post_init__(self) -> None:
         clock = VenueClock(self.world, self.skew_ns)
         self.exchange = Exchange(self.account, self.habits, self.truth, self, clock)
+        if self.public is not None:
+            self.exchange.on_book = self._book_moved
+            self.public.greet = self._tell_every_top
+            self.world.call_in(REPEAT_NS, self._tell_again)
 
     # --- what happened is told -------------------------------------------------------------------
 
@@ -117,14 +141,56 @@ class SimulatedVenue:
         if not bodies:
             self.truth.lost(facts)
 
+    # --- market data -----------------------------------------------------------------------------
+
+    def _book_moved(self, symbol: str) -> None:
+        """What moves the book within `PUBLIC_NS` is told as one."""
+        told = self._tops.get(symbol)
+        if told is None:
+            told = self._tops[symbol] = ToldTop()
+        if not told.due:
+            told.due = True
+            self.world.call_in(max(0, told.at + PUBLIC_NS - self.world.now), self._tell_top, symbol)
+
+    def _tell_top(self, symbol: str) -> None:
+        told = self._tops[symbol]
+        told.due = False
+        top = self.exchange.top(symbol)
+        if top != told.top:
+            told.top, told.update = top, told.update + 1
+            self._push_top(symbol, told)
+
+    def _tell_again(self) -> None:
+        for symbol, told in self._tops.items():
+            if self.world.now - told.at >= REPEAT_NS:
+                told.update += not self.habits.repeats_update
+                self._push_top(symbol, told)
+        self.world.call_in(REPEAT_NS // 3, self._tell_again)
+
+    def _tell_every_top(self) -> None:
+        """Somebody subscribed."""
+        for symbol, told in self._tops.items():
+            self._push_top(symbol, told)
+
+    def _push_top(self, symbol: str, told: ToldTop) -> None:
+        assert self.public is not None, "what is told goes over its wire"
+        told.at = self.world.now
+        self.public.push(self.words.top(self.exchange, symbol, told.top, told.update))
+
     # --- what is asked is answered ---------------------------------------------------------------
 
     def handle(self, asked: Asked) -> Answer:
-        """Do and answer, as asked; statements may lie (then `honest` is False)."""
+        """Do and answer, as asked; statements may lie (then `honest` is False).
+
+        What comes too late by the venue's own clock is not done, whatever it asks for.
+        """
         self.honest = True
         kind = self.words.statements.get(asked.path, "")
         if kind:
             return self._statement(asked, kind)
+        if 0 < asked.expires_at < self.world.now + self.skew_ns:
+            self.expired += 1
+            return self.words.expired(self.exchange, asked)
         places = asked.method == "POST" and not self._is_cancel(asked)
         if places and self.faults.strikes("fill_after_reject", self.name):
             return self._reject_and_fill(asked)
@@ -145,21 +211,33 @@ class SimulatedVenue:
             if old:
                 self.honest = False
                 return 200, old[-1]
-        lie = "" if kind in self._lied else self._drawn_lie()
-        self._lied.pop(kind, None)
+        lie = self._next_lie(kind)
         if lie:
-            self._lied[kind] = None  # one statement is wrong, never two in a row
             self.honest = False
             return self._lie(asked, empty=lie == "empty_statement")
         status, body = self.words.answer(self.exchange, asked)
         said.append((self.world.now, body))
         return status, body
 
-    def _drawn_lie(self) -> str:
+    def _next_lie(self, kind: str) -> str:
+        """As many reads in a row as the fault is strong; after the last, one that is honest."""
+        told = self._lies.pop(kind, None)
+        if told is None:
+            drawn = self._drawn_lie()
+            if drawn is None:
+                return ""
+            told = (drawn.kind, max(1, drawn.strength))
+        lie, left = told
+        if left:
+            self._lies[kind] = (lie, left - 1)
+        return lie if left else ""
+
+    def _drawn_lie(self) -> Fault | None:
         for lie in ("wild_statement", "empty_statement"):
-            if self.faults.strikes(lie, self.name):
-                return lie
-        return ""
+            fault = self.faults.strikes(lie, self.name)
+            if fault is not None:
+                return fault
+        return None
 
     def _lie(self, asked: Asked, *, empty: bool) -> Answer:
         """Answer from wallets and positions that are not the true ones."""
@@ -224,6 +302,10 @@ class SimulatedVenue:
             case "transfer":
                 asset = self.dice.pick(list(exchange.wallets))
                 exchange.transfer(asset, Decimal(max(1, fault.strength)) / 100)
+                return True
+            case "unlisted_credit":
+                asset = self.dice.pick(list(exchange.wallets))
+                exchange.credit_unlisted(asset, Decimal(max(1, fault.strength)) / 100)
                 return True
             case "key_expired":
                 self.wire.end_key(self.words.farewell)

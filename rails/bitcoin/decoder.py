@@ -244,7 +244,10 @@ def _lines(entry: dict[str, Any], told: list[dict[str, Any]]) -> list[tuple[str,
     lines: list[tuple[str, int, LineKind]] = []
     twins = [e for e in told if e["txid"] == txid and e["vout"] == vout]
     if len({e["category"] for e in twins}) == 1:
-        lines.append((f"{txid}:{vout}", _satoshis(entry["amount"]), "payment"))
+        amount = _satoshis(entry["amount"])
+        if (amount < 0) != (category == "send"):
+            raise Unreadable(f"an amount of {amount} is not one of {category!r}")
+        lines.append((f"{txid}:{vout}", amount, "payment"))
     if category == "send":
         lines.append((f"{txid}:fee", _satoshis(entry["fee"]), "fee"))
     return lines
@@ -253,7 +256,8 @@ def _lines(entry: dict[str, Any], told: list[dict[str, Any]]) -> list[tuple[str,
 def _booked(
     frame: Frame, wallet: Wallet, entry: dict[str, Any], line_id: str, amount: int, kind: LineKind
 ) -> LineBooked:
-    ours = (entry["address"],) if entry["category"] == "receive" else ()
+    address = _text(entry["address"])
+    ours = (address,) if entry["category"] == "receive" else ()
     return LineBooked(
         received_at=frame.received_at,
         frame=frame.number,
@@ -263,8 +267,8 @@ def _booked(
         amount=amount,
         booked_at=_whole(entry["blocktime"]) * SECOND,
         kind=kind,
-        references=(entry["txid"], *ours),
-        counterparty=entry["address"] if amount < 0 and kind == "payment" else "",
+        references=(_hash(entry["txid"]), *ours),
+        counterparty=address if amount < 0 and kind == "payment" else "",
     )
 
 
@@ -306,6 +310,12 @@ def _satoshis(told: object) -> int:
     return int(scaled)
 
 
+def _text(told: object) -> str:
+    if not isinstance(told, str):
+        raise Unreadable(f"{told!r} is no text")
+    return told
+
+
 def _whole(told: object) -> int:
     if type(told) is not int:
         raise Unreadable(f"{told!r} is no whole number")
@@ -313,7 +323,7 @@ def _whole(told: object) -> int:
 
 
 def _hash(told: object) -> str:
-    if not isinstance(told, str) or len(told) != 64:
+    if not isinstance(told, str) or len(told) != 64 or not told.isalnum():
         raise Unreadable(f"{told!r} is no hash")
     int(told, 16)
     return told

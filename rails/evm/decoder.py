@@ -262,13 +262,15 @@ class Line:
 def _final(frame: Frame, about: FetchFinal, wallet: Wallet) -> list[Event]:
     at, read_whole = probes(about), scanned(about)
     width = len(wallet.addresses) + 1
-    told = results(frame.body, 3 + width * len(at) + 2 * len(read_whole))
-    last = span(about)[1]
+    told = answers(frame.body, 3 + width * len(at) + 2 * len(read_whole))
+    end, last = 3 + width * len(at), span(about)[1]
+    blocks = told[end:]
+    for answer in (*told[:3], *blocks):
+        if isinstance(answer, Failed):
+            raise Unreadable(f"{answer.code}: {answer.message}")
     if number(told[0]["number"]) < last:
         raise Unreadable(f"block {last} is not final at this node")
-    end = 3 + width * len(at)
-    states = [[number(text) for text in told[i : i + width]] for i in range(3, end, width)]
-    blocks = told[end:]
+    states = [_state(told[place : place + width]) for place in range(3, end, width)]
     logs = _logs(told[1], told[2])
     through = _read_through(about, at, states, logs)
     events: list[Event] = []
@@ -291,6 +293,13 @@ def _final(frame: Frame, about: FetchFinal, wallet: Wallet) -> list[Event]:
     return events
 
 
+def _state(told: list[Any]) -> list[int]:
+    """Balances and nonce at a block; nothing if the node has forgotten the state there."""
+    if any(isinstance(answer, Failed) for answer in told):
+        return []
+    return [number(answer) for answer in told]
+
+
 def _logs(given: list[dict[str, Any]], taken: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Logs of tokens that we gave or took, each once, in the order of the chain."""
     found = {(number(log["blockNumber"]), number(log["logIndex"])): log for log in given + taken}
@@ -310,7 +319,7 @@ def _read_through(
     whole = scanned(about)[-1]
     quiet = about.after
     for place, state in zip(at, states, strict=True):
-        if state != states[0]:
+        if not state or state != states[0]:
             break
         quiet = place
     loud = [place for log in logs if (place := number(log["blockNumber"])) > whole]
@@ -380,7 +389,7 @@ def _transfer(log: dict[str, Any]) -> tuple[str, str, int]:
     if topics[0] != TRANSFER_TOPIC or len(topics) != 3 or len(log["data"]) != 66:
         # A token of single items tells its transfers under the same topic, with four of them.
         return "", "", 0
-    return "0x" + topics[1][26:].lower(), "0x" + topics[2][26:].lower(), int(log["data"], 16)
+    return "0x" + topics[1][26:].lower(), "0x" + topics[2][26:].lower(), number(log["data"])
 
 
 def _booked(frame: Frame, line: Line, at: int) -> LineBooked:
@@ -434,16 +443,16 @@ def _pushed(frame: Frame, wallet: Wallet) -> list[Event]:
 
 def number(text: object) -> int:
     """A quantity of JSON-RPC ("0x1f"); whatever else it may be is not read."""
-    if not isinstance(text, str) or not text.startswith("0x") or text == "0x":
+    if not isinstance(text, str) or not text.startswith("0x") or not text[2:].isalnum():
         raise Unreadable(f"{text!r} is no quantity")
     return int(text[2:], 16)
 
 
 def hash32(text: object) -> str:
     """A hash of thirty-two bytes, as it was told."""
-    if not isinstance(text, str) or len(text) != 66 or not text.startswith("0x"):
+    if not isinstance(text, str) or len(text) != 66:
         raise Unreadable(f"{text!r} is no hash")
-    int(text[2:], 16)
+    number(text)
     return text
 
 

@@ -8,6 +8,10 @@ blocks are equal only if nothing moved between them. The request reads both afte
 behind the last probe at which nothing had moved, else behind the 4 blocks. A quiet range is one
 request, and a payment somewhere in a day takes about six.
 
+A node keeps the states of the newest 128 blocks, unless it is an archive. Where it forgot one, the
+gallop stands still and reads on by 4 blocks a request: slower, and as sure. A batch has a call for
+each address at every probe: nodes take a thousand calls, so some eighty addresses.
+
 Value that a contract sends in an internal transfer is in no block's transactions and in no log: the
 scan goes past it, the balance of the next statement has it, and the difference is a break.
 """

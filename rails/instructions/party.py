@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Sequence = Literal["FRST", "RCUR", "OOFF", "FNAL"]
+SequenceType = Literal["FRST", "RCUR", "OOFF", "FNAL"]
 
 
 class CannotSay(ValueError):
@@ -40,7 +40,7 @@ class Mandate:
 
     mandate_id: str
     signed_on: str
-    sequence: Sequence = "RCUR"
+    sequence: SequenceType = "RCUR"
 
 
 @dataclass(slots=True, frozen=True)

@@ -23,10 +23,11 @@ from rails.messages.context import (
     Context,
     Unreadable,
     apart,
-    day_after,
+    day_end,
     dismissed,
     midnight,
     plain,
+    rows,
     told,
     yymmdd,
 )
@@ -125,7 +126,7 @@ def _final(group: list[str]) -> bool:
 def _records(text: str) -> Iterator[Record]:
     """Records, each joined with its continuations."""
     record: Record | None = None
-    for number, line in enumerate((row for row in text.splitlines() if row.strip()), 1):
+    for number, line in enumerate((row for row in rows(text) if row.strip()), 1):
         code, comma, rest = line.strip().partition(",")
         if not comma or code not in {"01", "02", "03", "16", "88", "49", "98", "99"}:
             raise Unreadable(f"line {number}: {line[:12]!r} begins no record of BAI2")
@@ -283,7 +284,7 @@ def _cut(day: date, clock: str, zone: str) -> int:
     """Until when the group tells; 2400 and 9999 are the end of its day."""
     digits = clock.replace(":", "")[:4]
     if digits in ("", "2400", "9999"):
-        return day_after(day, zone)
+        return day_end(day, zone)
     if len(digits) != 4 or not digits.isdigit() or not digits.isascii():
         raise Unreadable(f"as-of time {clock!r} is not HHMM")
     return midnight(day, zone) + (int(digits[:2]) * 3600 + int(digits[2:]) * 60) * SECOND

@@ -12,12 +12,11 @@ from typing import Literal
 from core.events import Event
 from core.rail_events import LineKind
 from rails.messages.context import (
-    MOMENT,
+    SECOND,
     Context,
     Unreadable,
     amount,
     apart,
-    date_of,
     day_after,
     moment,
     plain,
@@ -32,6 +31,7 @@ BALANCES: dict[str, Literal["opening", "closing", "interim"]] = {
     "CLBD": "closing",
     "ITBD": "interim",
 }
+DAY = 86_400 * SECOND
 STATUSES = {"BOOK", "PDNG", "FUTR", "INFO"}
 # Sub-families of ISO's bank transaction codes that are none of a payment's own.
 KINDS: dict[str, LineKind] = {
@@ -89,26 +89,28 @@ def read_statement(node: Node, zone: str) -> Statement:
     created = moment(node.said("CreDtTm"), zone) if node.said("CreDtTm") else 0
     number = node.said("Acct/Id/IBAN", "Acct/Id/Othr/Id", "Acct/Id/PrtryAcct/Id")
     around = Around(zone, created, number)
-    ends = node.said("FrToDt/ToDtTm")
-    balances = _balances(node, zone, moment(ends, zone) if ends else created)
     return Statement(
         number=number,
         statement_id=node.said("Id"),
         covers="period" if node.name == "Stmt" and whole else "neither",
-        balances=balances,
+        balances=_balances(node, around),
         lines=tuple(_line(e, around) for e in entries if _status(e) != "INFO"),
         sequence=_number(node.said("ElctrncSeqNb", "LglSeqNb") or "0"),
         elsewhere=bool(node.all("Bal")),
     )
 
 
-def _balances(node: Node, zone: str, until: int) -> tuple[Balance, ...]:
+def _balances(node: Node, around: Around) -> tuple[Balance, ...]:
     """Booked balances; the previous closing only where there is no opening of its own."""
+    begins, ends = node.said("FrToDt/FrDtTm"), node.said("FrToDt/ToDtTm")
+    from_at = moment(begins, around.zone) if begins else 0
+    to_at = moment(ends, around.zone) if ends else 0
+    ends_at = {"opening": from_at, "closing": to_at, "interim": to_at or around.created}
     found: dict[tuple[str, str], Balance] = {}
     for told_of in node.all("Bal"):
         code = told_of.said("Tp/CdOrPrtry/Cd", "Tp/Cd")
         if code in BALANCES:
-            balance = _balance(told_of, code, zone, until)
+            balance = _balance(told_of, code, ends_at[BALANCES[code]], around.zone)
             known = found.setdefault((code, balance.currency), balance)
             if code != "ITBD" and known.amount != balance.amount:
                 raise Unreadable(
@@ -120,18 +122,15 @@ def _balances(node: Node, zone: str, until: int) -> tuple[Balance, ...]:
     return tuple(b for (code, ccy), b in found.items() if code != "PRCD" or ccy not in own)
 
 
-def _balance(node: Node, code: str, zone: str, until: int) -> Balance:
+def _balance(node: Node, code: str, end: int, zone: str) -> Balance:
+    """One with a bare date stood where the statement says that it begins or ends, if that is of
+    the same day; else a closing stood when its day had ended."""
     value, currency = _signed(node)
-    day = node.said("Dt/DtTm", "Dt/Dt")
-    dated = MOMENT.fullmatch(day)
-    if node.said("Dt/DtTm") or not dated:
-        at = moment(day, zone)
-    elif code == "ITBD":
-        at = until or moment(day, zone)
-    elif code == "OPBD":
-        at = moment(day, zone)
-    else:  # a closing, or the previous one: what stood when its day had ended
-        at = day_after(date_of(int(dated[1]), int(dated[2]), int(dated[3])), zone)
+    at = moment(node.said("Dt/DtTm", "Dt/Dt"), zone)
+    if not node.said("Dt/DtTm"):
+        if code in ("CLBD", "PRCD"):
+            at = day_after(at, zone)
+        at = end if end and abs(end - at) <= DAY else at
     return Balance(BALANCES[code], currency, value, at)
 
 

@@ -114,9 +114,15 @@ def midnight(day: date, zone: str) -> int:
     return _ns(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)))
 
 
-def day_after(day: date, zone: str) -> int:
+def day_end(day: date, zone: str) -> int:
     """When a local day ends."""
     return midnight(day + timedelta(days=1), zone)
+
+
+def day_after(begins: int, zone: str) -> int:
+    """When the local day ends that begins then."""
+    local = (EPOCH + timedelta(seconds=begins // SECOND)).astimezone(ZoneInfo(zone))
+    return day_end(local.date(), zone)
 
 
 def date_of(year: int, month: int, day: int) -> date:
@@ -149,6 +155,11 @@ def _ns(when: datetime) -> int:
 
 
 # --- texts and events ----------------------------------------------------------------------------
+
+
+def rows(text: str) -> list[str]:
+    """The lines of a flat file; only a line end ends one, whatever else a bank's text holds."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def told(*texts: str) -> tuple[str, ...]:

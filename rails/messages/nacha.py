@@ -5,8 +5,8 @@ nines up to a multiple of ten. Counts, entry hashes and totals of every control 
 that breaks one is quarantined whole, for then nothing in it is sure.
 
 A return is known by its own trace number and the original's together ("trace/original"), the two
-that a dishonour names when it undoes it. The original's trace number and individual id are the
-references by which we find the payment.
+that a dishonour names when it undoes it; a dishonour and a contest have their code behind. The
+original's trace number and individual id are the references by which we find the payment.
 """
 
 from dataclasses import dataclass, field
@@ -21,6 +21,7 @@ from rails.messages.context import (
     apart,
     dismissed,
     midnight,
+    rows,
     told,
     units,
     yymmdd,
@@ -66,7 +67,7 @@ def read(text: str, context: Context) -> list[Event]:
 
 def _records(text: str) -> list[str]:
     """Records of full width; some banks cut the blanks at the end, some write no line ends."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in rows(text) if line.strip()]
     if len(lines) == 1:
         lines = [lines[0][at : at + WIDTH] for at in range(0, len(lines[0]), WIDTH)]
     for number, line in enumerate(lines, 1):
@@ -229,21 +230,22 @@ def _returned(entry: Entry, addenda: str, created: int, context: Context) -> Eve
     code, original = _field(addenda, 4, 6), _field(addenda, 7, 21)
     if not (code[:1] == "R" and code[1:].isascii() and code[1:].isdigit()) or not original:
         raise Unreadable(f"return {code!r} of {original!r}: no reason, or no original")
-    undone = ""
+    return_id, undone = f"{_own_trace(addenda, entry)}/{original}", ""
     if code in DISHONOURED:
-        undone = _field(addenda, 39, 53)
+        return_id, undone = f"{return_id}/{code}", f"{_field(addenda, 39, 53)}/{original}"
     elif code in CONTESTED:
-        undone = _field(addenda, 59, 73)
+        return_id = f"{return_id}/{code}"
+        undone = f"{_field(addenda, 59, 73)}/{original}/R{_field(addenda, 77, 78)}"
     return ReturnReported(
         received_at=context.received_at,
         frame=context.frame,
         account=context.account,
-        return_id=f"{_own_trace(addenda, entry)}/{original}",
+        return_id=return_id,
         payment_id="",
         amount=_amount(entry, context),
         code=code,
         references=told(original, _individual(entry)),
-        dishonours=f"{undone}/{original}" if undone else "",
+        dishonours=undone,
         occurred_at=created,
     )
 

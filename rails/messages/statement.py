@@ -89,6 +89,8 @@ def tell(statement: Statement, context: Context) -> list[Event]:
     lines = _lines(statement, account, context)
     stated = _stated(statement, account, context)
     if not lines and not statement.balances:
+        if context.asked_at and statement.covers == "neither":
+            return [dismissed(context, f"{statement.statement_id}: nothing new")]
         if statement.elsewhere:
             return [dismissed(context, f"{statement.statement_id}: only balances of another kind")]
         raise Unreadable(f"{statement.statement_id} tells neither an entry nor a balance")
@@ -123,14 +125,13 @@ def _booked(statement: Statement, currency: str) -> list[Decimal]:
 
 def _check_tie(statement: Statement, currency: str) -> None:
     ends = _ends(statement, currency)
-    booked = _booked(statement, currency)
     if ends is None:
         told_of = {balance.currency for balance in statement.balances}
-        if booked and told_of and currency not in told_of:
+        if told_of and currency not in told_of:
             raise Unreadable(f"{statement.statement_id} books in {currency} without a balance")
         return
     opening, closing = (end.amount for end in ends)
-    entries = sum(booked, ZERO)
+    entries = sum(_booked(statement, currency), ZERO)
     if opening + entries != closing:
         raise Unreadable(
             f"{statement.statement_id} {currency}: opening {plain(opening)} + entries"
@@ -223,8 +224,8 @@ def _line(
 
 
 def _fee(line: Line) -> Decimal:
-    """What the line's payments are more than its amount; nothing if details are told net of it."""
-    if line.details and _total(line) == line.amount:
+    """What the line's payments are more than its amount; nothing if several are told net of it."""
+    if len(line.details) > 1 and _total(line) == line.amount:
         return ZERO
     return line.fee
 
@@ -243,10 +244,11 @@ def _check_details(line: Line, line_id: str) -> None:
 
 
 def _parts(line: Line, context: Context) -> tuple[LinePart, ...]:
-    """A lone detail is the line itself."""
+    """A lone detail is the line itself; of several before the fee, the fee is one more."""
     if len(line.details) < 2:
         return ()
+    fee = [Detail(-_fee(line), ())] if _fee(line) else []
     return tuple(
         LinePart(amount=units(d.amount, line.currency, context), references=d.references)
-        for d in line.details
+        for d in (*line.details, *fee)
     )

@@ -74,18 +74,21 @@ def _reported(report: _Report, context: Context) -> list[Event]:
     reason = report.said("StsRsnInf/Rsn/Cd", "StsRsnInf/Rsn/Prtry")
     value, currency = _amount(nearest)
     said_at = nearest.said("AccptncDtTm") or report.said_at
+    payment_id = _payment_id(nearest)
+    batch = report.said("OrgnlPmtInfId", "OrgnlMsgId", "OrgnlGrpInf/OrgnlMsgId")
     return [
         PaymentReported(
             received_at=context.received_at,
             frame=context.frame,
             account=context.account,
-            payment_id=_payment_id(nearest),
+            payment_id=payment_id,
             status=_status(code, reason, report.settled),
             reference=nearest.said("AcctSvcrRef", "ClrSysRef"),
             code=reason or code,
             reason=report.said("StsRsnInf/AddtlInf"),
             amount=units(value, currency, context) if currency else None,
             fee=_fee(nearest, currency, context),
+            batch=batch if batch != payment_id else "",
             occurred_at=moment(said_at, context.zone) if said_at else 0,
         )
     ]

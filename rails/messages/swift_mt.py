@@ -24,15 +24,17 @@ from rails.messages.context import (
     Unreadable,
     amount,
     apart,
-    day_after,
+    day_end,
     dismissed,
     midnight,
     plain,
+    rows,
     told,
     yymmdd,
 )
 from rails.messages.statement import ZERO, Balance, Line, Statement, tell
 
+FIELD_MAX = 10_000
 TAG = re.compile(r":([0-9]{2}[A-Z]?):")
 BALANCE = re.compile(r"([CD])([0-9]{6})([A-Z]{3})([0-9]+,[0-9]*)")
 FLOOR = re.compile(r"([A-Z]{3})[CD]?[0-9]+,?[0-9]*")
@@ -100,19 +102,26 @@ def _text(body: bytes) -> str:
 
 def _messages(text: str) -> list[Message]:
     """Messages begin with :20:, whatever envelope stands around them."""
-    messages: list[Message] = []
-    for line in text.replace("\r", "").split("\n"):
-        found = TAG.match(line.removeprefix("{4:"))
+    messages: list[list[tuple[str, list[str]]]] = []
+    for line in rows(text):
+        found = TAG.match(line)
         if found and found[1] == "20":
-            messages.append(Message([]))
+            messages.append([])
         if not messages or line.strip("\x01\x03 ") in ("", "-", "-}"):
             continue
-        fields = messages[-1].fields
         if found:
-            fields.append((found[1], line[found.end() :]))
+            messages[-1].append((found[1], [line[found.end() :]]))
         else:
-            fields[-1] = (fields[-1][0], f"{fields[-1][1]}\n{line}")
-    return messages
+            messages[-1][-1][1].append(line)
+    return [Message([_field(tag, lines) for tag, lines in fields]) for fields in messages]
+
+
+def _field(tag: str, lines: list[str]) -> tuple[str, str]:
+    """A field's text; none of SWIFT's is nearly as long as the bound."""
+    text = "\n".join(lines)
+    if len(text) > FIELD_MAX:
+        raise Unreadable(f":{tag}: has {len(text)} characters")
+    return tag, text
 
 
 def _pages(messages: list[Message]) -> list[list[Message]]:
@@ -179,7 +188,7 @@ def _balance(text: str, kind: Literal["opening", "closing"], zone: str) -> Balan
     if not found:
         raise Unreadable(f"balance {text!r} is not mark, date, currency and amount")
     sign = 1 if found[1] == "C" else -1
-    return Balance(kind, found[3], sign * _amount(found[4]), day_after(yymmdd(found[2]), zone))
+    return Balance(kind, found[3], sign * _amount(found[4]), day_end(yymmdd(found[2]), zone))
 
 
 def _amount(text: str) -> Decimal:

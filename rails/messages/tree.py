@@ -28,6 +28,8 @@ class Node:
         nodes = [self]
         for name in path.split("/"):
             nodes = [child for node in nodes for child in node.children if child.name == name]
+            if not nodes:
+                break
         return nodes
 
     def first(self, path: str) -> "Node | None":

@@ -1,6 +1,6 @@
-"""What a strategy holds, as far as it was told of its own orders: per instrument and leg."""
+"""What a strategy holds, as far as it was told: per instrument and leg."""
 
-from core.effects import TellStrategy
+from core.effects import TellPosition, TellStrategy
 from core.events import Leg, Side
 
 
@@ -9,15 +9,17 @@ class Held:
 
     def __init__(self, *, hedged: bool) -> None:
         self._hedged = hedged
-        self._done: dict[str, int] = {}
         self._legs: dict[tuple[str, Leg], int] = {}
 
     def hear(self, told: TellStrategy) -> None:
-        """Take in how far an order got; a bust takes back."""
-        moved = told.filled_quantity - self._done.get(told.client_order_id, 0)
-        self._done[told.client_order_id] = told.filled_quantity
+        """Take in what an order's fills added; a bust takes back."""
         key = (f"{told.account}/{told.instrument}", told.leg)
-        self._legs[key] = self._legs.get(key, 0) + (moved if told.side == "buy" else -moved)
+        moved = told.moved if told.side == "buy" else -told.moved
+        self._legs[key] = self._legs.get(key, 0) + moved
+
+    def begin(self, told: TellPosition) -> None:
+        """What is held in all, whatever was heard before."""
+        self._legs[f"{told.account}/{told.instrument}", told.leg] = told.quantity
 
     def net(self, book: str) -> int:
         """All legs of an instrument together; `book` is "account/instrument"."""

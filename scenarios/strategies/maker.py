@@ -6,7 +6,7 @@ hedged account it closes a leg that it holds before it opens the other.
 
 from collections.abc import Mapping
 
-from core.effects import TellStrategy
+from core.effects import TellPosition, TellStrategy
 from core.events import CancelRequested, Side
 from core.strategy import Quote, Strategy, Tick, Wish, order
 from scenarios.strategies.held import Held
@@ -83,6 +83,10 @@ class Maker:
             self._live.pop(name, None)
         else:
             self._live[name] = told
+        return []
+
+    def on_position(self, told: TellPosition, now: int) -> list[Wish]:
+        self._held.begin(told)
         return []
 
 

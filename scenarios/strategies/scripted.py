@@ -7,7 +7,7 @@ positive is more aggressive), `account`, `instrument`, `leg`, `reduce_only`, `ca
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.effects import TellStrategy
+from core.effects import TellPosition, TellStrategy
 from core.events import CancelRequested
 from core.strategy import Quote, Strategy, Tick, Wish, order
 
@@ -70,6 +70,9 @@ class Scripted:
     def on_order(self, told: TellStrategy, now: int) -> list[Wish]:
         if told.status == "in_flight" and told.reference:
             self._cancel.append((now + int(told.reference) * MS, told.client_order_id))
+        return []
+
+    def on_position(self, told: TellPosition, now: int) -> list[Wish]:
         return []
 
 

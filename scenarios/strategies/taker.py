@@ -5,7 +5,7 @@ In a hedged account it closes a leg that it holds before it opens the other.
 
 from collections.abc import Mapping
 
-from core.effects import TellStrategy
+from core.effects import TellPosition, TellStrategy
 from core.events import Side
 from core.strategy import Quote, Strategy, Tick, Wish, order
 from scenarios.strategies.held import Held
@@ -52,6 +52,10 @@ class Taker:
 
     def on_order(self, told: TellStrategy, now: int) -> list[Wish]:
         self._held.hear(told)
+        return []
+
+    def on_position(self, told: TellPosition, now: int) -> list[Wish]:
+        self._held.begin(told)
         return []
 
 

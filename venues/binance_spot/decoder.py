@@ -363,7 +363,7 @@ def _my_trades(
 ) -> list[Event]:
     events: list[Event] = [_my_trade(frame, line, decimals) for line in told]
     through = str(max(line["id"] for line in told)) if told else about.after
-    more = len(told) >= FILLS_PER_PAGE and through != about.after
+    more = len(told) >= (about.rows or FILLS_PER_PAGE) and through != about.after
     events.append(page_end(frame, about.instrument, through, more=more))
     return events
 
@@ -392,7 +392,7 @@ def _transfers(frame: Frame, about: FetchLedger, told: Json, decimals: Decimals)
     rows = told.get("rows") or []
     events: list[Event] = [_transfer(frame, line, decimals) for line in rows]
     since, _, page = (about.after or "0:1").partition(":")
-    if len(rows) >= MOVES_PER_PAGE:
+    if len(rows) >= (about.rows or MOVES_PER_PAGE):
         events.append(page_end(frame, "ledger", f"{since}:{int(page) + 1}", more=True))
     else:
         last = max([int(since), *(line["timestamp"] for line in rows)])

@@ -22,7 +22,7 @@ def request(effect: Effect) -> Request:
     """The request that performs an effect; a venue of balances has nothing else to be asked."""
     match effect:
         case PlaceOrder():
-            return Request("POST", "/api/v3/order", _order(effect))
+            return Request("POST", "/api/v3/order", _order(effect), effect.expires_at)
         case CancelOrder():
             return Request("DELETE", "/api/v3/order", _by_id(effect))
         case QueryOrder():
@@ -35,14 +35,15 @@ def request(effect: Effect) -> Request:
             # `fromId` reads forward by id: rows of an equal time at a page's edge are not lost. The
             # last id is read again, for both sides of a self-trade bear the same.
             after = effect.after or "0"
-            params = {"symbol": effect.instrument, "fromId": after, "limit": FILLS_PER_PAGE}
+            rows = effect.rows or FILLS_PER_PAGE
+            params = {"symbol": effect.instrument, "fromId": after, "limit": rows}
             return Request("GET", "/api/v3/myTrades", dict(params))
         case FetchLedger():
             since, _, page = (effect.after or "0:1").partition(":")
             return Request(
                 "GET",
                 "/sapi/v1/asset/transfer",
-                {"startTime": since, "current": page, "size": MOVES_PER_PAGE},
+                {"startTime": since, "current": page, "size": effect.rows or MOVES_PER_PAGE},
             )
         case RenewStream():
             return Request("PUT", "/api/v3/userDataStream")

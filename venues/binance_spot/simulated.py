@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from venues.exchange import Exchange, Movement, Refusal, Ticket, Trade
+from venues.exchange import Exchange, Movement, Refusal, Ticket, Top, Trade
 from venues.simulated import Answer, Asked
 
 _encode = msgspec.json.encode
+ZERO = Decimal(0)
 KINDS = {"LIMIT": "limit", "MARKET": "market", "LIMIT_MAKER": "post_only"}
 ERRORS = {
     "unknown_symbol": (-1121, "Invalid symbol."),
@@ -82,6 +83,20 @@ class Words:
             )
         ]
 
+    def top(self, exchange: Exchange, symbol: str, top: Top, update: int) -> bytes:
+        """`<symbol>@bookTicker`: no time, and no type."""
+        bid, ask = top
+        return _encode(
+            {
+                "u": update,
+                "s": symbol,
+                "b": amount(bid[0] if bid else ZERO),
+                "B": amount(bid[1] if bid else ZERO),
+                "a": amount(ask[0] if ask else ZERO),
+                "A": amount(ask[1] if ask else ZERO),
+            }
+        )
+
     def _report(
         self, exchange: Exchange, ticket: Ticket, execution: str, trade: Trade | None
     ) -> dict[str, Any]:
@@ -138,6 +153,11 @@ class Words:
                     else (-2013, "Order does not exist.")
                 )
             return 400, _encode({"code": code, "msg": text})
+
+    def expired(self, exchange: Exchange, asked: Asked) -> Answer:
+        """The request is older than its recvWindow."""
+        text = "Timestamp for this request is outside of the recvWindow."
+        return 400, _encode({"code": -1021, "msg": text})
 
     def _answer(self, exchange: Exchange, asked: Asked) -> object:
         params = asked.params
@@ -239,7 +259,7 @@ class Words:
         }
 
     def _my_trades(self, exchange: Exchange, params: dict[str, Any]) -> object:
-        first, limit = int(params["fromId"]), int(params["limit"])
+        first, limit = int(params["fromId"]), exchange.rows(params["limit"])
         trades = exchange.trades.get(params["symbol"], [])
         page = [trade for trade in trades if trade.trade_id >= first and not trade.busted]
         return [
@@ -262,7 +282,8 @@ class Words:
         ]
 
     def _transfers(self, exchange: Exchange, params: dict[str, Any]) -> object:
-        since, page, size = int(params["startTime"]), int(params["current"]), int(params["size"])
+        since, page = int(params["startTime"]), int(params["current"])
+        size = exchange.rows(params["size"])
         moves = [move for move in exchange.movements if move.at >= since]
         return {
             "total": len(moves),

@@ -1,6 +1,7 @@
 """Binance USDⓈ-M: linear perpetuals in one-way mode, net signed contracts of one coin, funding."""
 
 from venues.binance_usdm.decoder import decode
+from venues.binance_usdm.public import tops
 from venues.binance_usdm.requests import request
 from venues.dialect import Dialect
 
@@ -8,6 +9,7 @@ DIALECT = Dialect(
     venue="binance_usdm",
     request=request,
     decode=decode,
+    tops=tops,
     statements=("balances", "positions"),
     ledger=True,
 )

@@ -402,7 +402,7 @@ def _user_trades(
 ) -> list[Event]:
     events: list[Event] = [_user_trade(frame, line, decimals) for line in told]
     through = str(max(line["id"] for line in told)) if told else about.after
-    more = len(told) >= FILLS_PER_PAGE
+    more = len(told) >= (about.rows or FILLS_PER_PAGE)
     events.append(page_end(frame, about.instrument, through, more=more))
     return events
 
@@ -434,7 +434,7 @@ def _income(frame: Frame, about: FetchLedger, told: list[Json], decimals: Decima
     for line in told:
         events += _movement(frame, line, decimals)
     start, _, page = (about.after or "/1").partition("/")
-    if len(told) >= INCOME_PER_PAGE:
+    if len(told) >= (about.rows or INCOME_PER_PAGE):
         events.append(page_end(frame, "ledger", f"{start}/{int(page) + 1}", more=True))
         return events
     last = max((line["time"] for line in told), default=0) - INCOME_OVERLAP_MS

@@ -25,7 +25,7 @@ def request(effect: Effect) -> Request:
     """The request that performs an effect."""
     match effect:
         case PlaceOrder():
-            return Request("POST", "/fapi/v1/order", _order(effect))
+            return Request("POST", "/fapi/v1/order", _order(effect), effect.expires_at)
         case CancelOrder():
             return Request("DELETE", "/fapi/v1/order", _by_id(effect))
         case QueryOrder():
@@ -45,7 +45,7 @@ def request(effect: Effect) -> Request:
                 {
                     "symbol": effect.instrument,
                     "fromId": effect.after or "0",
-                    "limit": FILLS_PER_PAGE,
+                    "limit": effect.rows or FILLS_PER_PAGE,
                 },
             )
         case FetchLedger():
@@ -83,7 +83,7 @@ def _by_id(effect: CancelOrder | QueryOrder) -> dict[str, object]:
 def _income(effect: FetchLedger) -> dict[str, object]:
     """The cursor is "startTime/page": while pages are full the start stands still."""
     start, _, page = (effect.after or "/1").partition("/")
-    params: dict[str, object] = {"limit": INCOME_PER_PAGE, "page": page}
+    params: dict[str, object] = {"limit": effect.rows or INCOME_PER_PAGE, "page": page}
     if start:
         params["startTime"] = start
     return params

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from venues.exchange import Exchange, Movement, Refusal, Ticket, Trade
+from venues.exchange import Exchange, Movement, Refusal, Ticket, Top, Trade
 from venues.simulated import Answer, Asked
 
 _encode = msgspec.json.encode
@@ -125,6 +125,23 @@ class Words:
         moved = exchange.last_price(terms) - position.entry
         return moved * position.quantity * terms.multiplier
 
+    def top(self, exchange: Exchange, symbol: str, top: Top, update: int) -> bytes:
+        """`<symbol>@bookTicker`."""
+        (bid, ask), now = top, exchange.clock.now_ms()
+        return _encode(
+            {
+                "e": "bookTicker",
+                "u": update,
+                "E": now,
+                "T": now,
+                "s": symbol,
+                "b": plain(bid[0]) if bid else "0",
+                "B": plain(bid[1]) if bid else "0",
+                "a": plain(ask[0]) if ask else "0",
+                "A": plain(ask[1]) if ask else "0",
+            }
+        )
+
     def _update(
         self, exchange: Exchange, ticket: Ticket, execution: str, trade: Trade | None
     ) -> dict[str, Any]:
@@ -186,6 +203,11 @@ class Words:
                     else (-2013, "Order does not exist.")
                 )
             return 400, _encode({"code": code, "msg": text})
+
+    def expired(self, exchange: Exchange, asked: Asked) -> Answer:
+        """The request is older than its recvWindow."""
+        text = "Timestamp for this request is outside of the recvWindow."
+        return 400, _encode({"code": -1021, "msg": text})
 
     def _answer(self, exchange: Exchange, asked: Asked) -> object:
         params = asked.params
@@ -302,7 +324,7 @@ class Words:
         ]
 
     def _user_trades(self, exchange: Exchange, params: dict[str, Any]) -> object:
-        first, limit = int(params["fromId"]), int(params["limit"])
+        first, limit = int(params["fromId"]), exchange.rows(params["limit"])
         trades = exchange.trades.get(params["symbol"], [])
         page = [trade for trade in trades if trade.trade_id >= first and not trade.busted]
         return [
@@ -327,7 +349,7 @@ class Words:
         ]
 
     def _income(self, exchange: Exchange, params: dict[str, Any]) -> object:
-        start, limit = int(params.get("startTime", 0)), int(params["limit"])
+        start, limit = int(params.get("startTime", 0)), exchange.rows(params["limit"])
         skipped = (int(params["page"]) - 1) * limit
         rows = [
             _row(move.symbol, _INCOME[move.kind], move.amount, move.asset, move.at, move.number, "")

@@ -1,6 +1,7 @@
 """Bybit v5 inverse contracts, of one dollar and settled in the coin; realised profit apart."""
 
 from venues.bybit_inverse.decoder import decode
+from venues.bybit_inverse.public import tops
 from venues.bybit_inverse.requests import request
 from venues.dialect import Dialect
 
@@ -8,6 +9,7 @@ DIALECT = Dialect(
     venue="bybit_inverse",
     request=request,
     decode=decode,
+    tops=tops,
     statements=("balances", "positions"),
     ledger=True,
 )

@@ -39,7 +39,7 @@ def request(effect: Effect) -> Request:
     """The request that performs an effect."""
     match effect:
         case PlaceOrder():
-            return Request("POST", "/v5/order/create", _order(effect))
+            return Request("POST", "/v5/order/create", _order(effect), effect.expires_at)
         case CancelOrder():
             return Request("POST", "/v5/order/cancel", _by_id(effect))
         case QueryOrder():
@@ -57,11 +57,11 @@ def request(effect: Effect) -> Request:
             params = {
                 "category": CATEGORY,
                 "symbol": effect.instrument,
-                "limit": str(EXECUTIONS_PER_PAGE),
+                "limit": str(effect.rows or EXECUTIONS_PER_PAGE),
             }
             return Request("GET", "/v5/execution/list", {**params, **_page(effect.after)})
         case FetchLedger():
-            params = {"accountType": "UNIFIED", "limit": str(LINES_PER_PAGE)}
+            params = {"accountType": "UNIFIED", "limit": str(effect.rows or LINES_PER_PAGE)}
             return Request("GET", "/v5/account/transaction-log", {**params, **_page(effect.after)})
         case RenewStream():
             # No key of a stream ends here; the read says that we may still ask.

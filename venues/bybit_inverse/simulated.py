@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from venues.exchange import Exchange, Line, Movement, Position, Refusal, Terms, Ticket, Trade
+from venues.exchange import Exchange, Line, Movement, Position, Refusal, Terms, Ticket, Top, Trade
 from venues.simulated import Answer, Asked
 
 _encode = msgspec.json.encode
@@ -121,6 +121,20 @@ class Words:
         """Only the new wallet is pushed; by how much it moved, the transaction log tells."""
         return []
 
+    def top(self, exchange: Exchange, symbol: str, top: Top, update: int) -> bytes:
+        """`orderbook.1`: whole at every push."""
+        bids, asks = ([[text(side[0]), text(side[1])]] if side else [] for side in top)
+        now = exchange.clock.now_ms()
+        return _encode(
+            {
+                "topic": f"orderbook.1.{symbol}",
+                "type": "snapshot",
+                "ts": now,
+                "data": {"s": symbol, "b": bids, "a": asks, "u": update, "seq": update},
+                "cts": now,
+            }
+        )
+
     # --- answers ---------------------------------------------------------------------------------
 
     def answer(self, exchange: Exchange, asked: Asked) -> Answer:
@@ -139,6 +153,12 @@ class Words:
                 "time": exchange.clock.now_ms(),
             }
         )
+
+    def expired(self, exchange: Exchange, asked: Asked) -> Answer:
+        """The request is older than its receive window."""
+        text = "The request time exceeds the time window range."
+        told = {"retCode": 10002, "retMsg": text, "result": {}, "retExtInfo": {}}
+        return 200, _encode(told | {"time": exchange.clock.now_ms()})
 
     def _answer(self, exchange: Exchange, asked: Asked) -> dict[str, Any]:
         params = asked.params
@@ -162,11 +182,13 @@ class Words:
                 return {"category": "inverse", "list": rows, "nextPageCursor": ""}
             case "GET", "/v5/execution/list":
                 trades = exchange.trades.get(params["symbol"], [])
-                page, cursor = _page(trades, _trade_place, params)
+                page, cursor = _page(trades, _trade_place, params, exchange.rows(params["limit"]))
                 rows = [self._execution(exchange, trade) for trade in page]
                 return {"category": "inverse", "list": rows, "nextPageCursor": cursor}
             case "GET", "/v5/account/transaction-log":
-                lines, cursor = _page(exchange.lines, _line_place, params)
+                lines, cursor = _page(
+                    exchange.lines, _line_place, params, exchange.rows(params["limit"])
+                )
                 rows = [self._line(exchange, line) for line in lines]
                 return {"list": rows, "nextPageCursor": cursor}
             case "GET", "/v5/account/info":
@@ -451,10 +473,10 @@ def _line_place(line: Line) -> tuple[str, int]:
 
 
 def _page(
-    rows: list[T], place: Callable[[T], tuple[str, int]], params: dict[str, Any]
+    rows: list[T], place: Callable[[T], tuple[str, int]], params: dict[str, Any], limit: int
 ) -> tuple[list[T], str]:
     """Newest first from `startTime` on, after the row that `cursor` names."""
-    since, limit = int(params.get("startTime", 0)), int(params["limit"])
+    since = int(params.get("startTime", 0))
     cursor = params.get("cursor", "").partition(",")[0]
     page: list[T] = []
     for row in reversed(rows):

@@ -1,9 +1,10 @@
 """Coinbase Advanced Trade, spot: tells how far an order got, not by which fills."""
 
 from venues.coinbase.decoder import decode
+from venues.coinbase.public import tops
 from venues.coinbase.requests import request
 from venues.dialect import Dialect
 
 DIALECT = Dialect(
-    venue="coinbase", request=request, decode=decode, tells="progress", bracketed=True
+    venue="coinbase", request=request, decode=decode, tops=tops, tells="progress", bracketed=True
 )

@@ -110,6 +110,8 @@ REJECTED = (
     "UNTRADABLE_PRODUCT",
 )
 RATE_LIMITED = (429,)
+# A token that has ended: no JSON comes with it.
+UNAUTHORIZED = 401
 
 
 def decode(frame: Frame, decimals: Decimals) -> list[Event]:
@@ -219,7 +221,7 @@ def _answer(frame: Frame, decimals: Decimals) -> list[Event]:
     assert about is not None, "an answer answers an effect"
     if frame.status == 0:
         return no_answer(frame, about, frame.body.decode(errors="replace"))
-    if frame.status in RATE_LIMITED or frame.status >= 500:
+    if frame.status in (*RATE_LIMITED, UNAUTHORIZED) or frame.status >= 500:
         return no_answer(frame, about, f"HTTP {frame.status}")
     told = an_object(loads(frame.body))
     if frame.status >= 400 or "error" in told:

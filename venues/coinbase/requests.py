@@ -23,7 +23,7 @@ def request(effect: Effect) -> Request:
     """The request that performs an effect."""
     match effect:
         case PlaceOrder():
-            return Request("POST", f"{BROKERAGE}/orders", _order(effect))
+            return Request("POST", f"{BROKERAGE}/orders", _order(effect), effect.expires_at)
         case CancelOrder(order_id=""):
             # Orders are cancelled by the venue's id alone: ask for it, core then cancels again.
             return _by_client_id(effect.client_order_id)
@@ -85,7 +85,7 @@ def _page(effect: FetchFills) -> dict[str, object]:
     params: dict[str, object] = {
         "product_ids": [effect.instrument],
         "sort_by": "LAST_FILL_TIME",
-        "limit": ORDERS_PER_PAGE,
+        "limit": effect.rows or ORDERS_PER_PAGE,
     }
     if cursor:
         params["cursor"] = cursor

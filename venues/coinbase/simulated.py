@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from venues.exchange import Exchange, Movement, Refusal, Ticket, Trade
+from venues.exchange import Exchange, Movement, Refusal, Ticket, Top, Trade
 from venues.simulated import Answer, Asked
 
 _encode = msgspec.json.encode
@@ -28,6 +28,11 @@ ERRORS = {
     "balance": ("INSUFFICIENT_FUND", "Insufficient balance in source account"),
 }
 STEP = Decimal("0.0001")
+ZERO = Decimal(0)
+DAY = (
+    *("volume_24_h", "low_24_h", "high_24_h", "low_52_w", "high_52_w"),
+    "price_percent_chg_24_h",
+)
 BATCH = "/api/v3/brokerage/orders/historical/batch"
 HISTORICAL = "/api/v3/brokerage/orders/historical/"
 
@@ -64,6 +69,7 @@ class Words:
 
     def __init__(self) -> None:
         self._sequence = 0
+        self._told = 0
 
     # --- the stream ------------------------------------------------------------------------------
 
@@ -82,6 +88,30 @@ class Words:
     def movement(self, exchange: Exchange, movement: Movement) -> list[bytes]:
         """No channel tells a transfer."""
         return []
+
+    def top(self, exchange: Exchange, symbol: str, top: Top, update: int) -> bytes:
+        """The channel ticker; what the day did is left as it was."""
+        (bid, ask), self._told = top, self._told + 1
+        price = bid or ask or (ZERO, ZERO)
+        ticker = {
+            "type": "ticker",
+            "product_id": symbol,
+            "price": plain(price[0]),
+            **dict.fromkeys(DAY, "0"),
+            "best_bid": plain(bid[0]) if bid else "0",
+            "best_bid_quantity": plain(bid[1]) if bid else "0",
+            "best_ask": plain(ask[0]) if ask else "0",
+            "best_ask_quantity": plain(ask[1]) if ask else "0",
+        }
+        return _encode(
+            {
+                "channel": "ticker",
+                "client_id": "",
+                "timestamp": time(exchange.clock.now_ms()),
+                "sequence_num": self._told,
+                "events": [{"type": "update", "tickers": [ticker]}],
+            }
+        )
 
     def _user(self, exchange: Exchange, ticket: Ticket) -> bytes:
         self._sequence += 1
@@ -140,6 +170,10 @@ class Words:
                 return self._historical(exchange, path.removeprefix(HISTORICAL), params)
             case _:
                 return 404, _encode(_http_error("NOT_FOUND", f"no such path {asked.path}"))
+
+    def expired(self, exchange: Exchange, asked: Asked) -> Answer:
+        """The token that signed the request has ended."""
+        return 401, b"Unauthorized\n"
 
     def _place(self, exchange: Exchange, params: dict[str, Any]) -> object:
         """An id that was used before gets the order that has it."""
@@ -227,7 +261,8 @@ class Words:
 
     def _batch(self, exchange: Exchange, params: dict[str, Any]) -> object:
         """A page of orders, by offset: what moves to the front pushes others to later pages."""
-        products = params.get("product_ids", [])
+        products, limit = params.get("product_ids", []), int(params["limit"])
+        first = int(params.get("cursor", "0"))
         tickets = list(exchange.tickets.values())
         if params.get("order_status") == ["OPEN"]:
             tickets = exchange.open_tickets()
@@ -236,7 +271,7 @@ class Words:
         tickets.sort(key=lambda ticket: ticket.created_at, reverse=True)
         if params.get("sort_by") == "LAST_FILL_TIME":
             tickets.sort(key=lambda ticket: lasts.get(ticket.order_id, 0), reverse=True)
-        first, limit = int(params.get("cursor", "0")), int(params["limit"])
+            limit = exchange.rows(limit)
         has_next = first + limit < len(tickets)
         return {
             "orders": [self._order(ticket, lasts) for ticket in tickets[first : first + limit]],

@@ -2,12 +2,14 @@
 
 from venues.dialect import Dialect
 from venues.okx_swap.decoder import decode
+from venues.okx_swap.public import tops
 from venues.okx_swap.requests import request
 
 DIALECT = Dialect(
     venue="okx_swap",
     request=request,
     decode=decode,
+    tops=tops,
     statements=("balances", "positions"),
     hedged=True,
     ledger=True,

@@ -279,6 +279,7 @@ def _listed(
         settle=line["settleCcy"] or quote,
         multiplier=multiplier,
         effective_at=effective_at,
+        asked_at=frame.asked_at,
     )
 
 
@@ -490,7 +491,7 @@ def _sequence(trade_id: str) -> int:
 
 def _fills(frame: Frame, about: FetchFills, data: list[Json], decimals: Decimals) -> list[Event]:
     events: list[Event] = [_fill(frame, line, decimals) for line in data]
-    events.append(_page_end(frame, about.instrument, about.after, data))
+    events.append(_page_end(frame, about.instrument, about, data))
     return events
 
 
@@ -526,7 +527,7 @@ def _bills(frame: Frame, about: FetchLedger, data: list[Json], decimals: Decimal
         if line["type"] in BILLS_OF_TRADES or not amount:
             continue
         events.append(_bill(frame, line, amount))
-    events.append(_page_end(frame, "ledger", about.after, data))
+    events.append(_page_end(frame, "ledger", about, data))
     return events
 
 
@@ -555,14 +556,16 @@ def _bill(frame: Frame, line: Json, amount: int) -> Event:
     )
 
 
-def _page_end(frame: Frame, subject: str, after: str, data: list[Json]) -> Event:
+def _page_end(
+    frame: Frame, subject: str, about: FetchFills | FetchLedger, data: list[Json]
+) -> Event:
     """Where to read on; see `requests` for the cursor. Rows come newest first."""
-    read, _, rest = after.partition("<")
+    read, _, rest = about.after.partition("<")
     down, _, high = rest.partition("<")
-    if len(data) >= ROWS_PER_PAGE:
+    if len(data) >= (about.rows or ROWS_PER_PAGE):
         high = high or data[0]["billId"]
         return page_end(frame, subject, f"{read}<{data[-1]['billId']}<{high}", more=True)
     if down:
         # The way down is done. It may have begun long ago: look once more for what is newer.
         return page_end(frame, subject, high, more=True)
-    return page_end(frame, subject, data[0]["billId"] if data else after, more=False)
+    return page_end(frame, subject, data[0]["billId"] if data else about.after, more=False)

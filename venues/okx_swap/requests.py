@@ -30,7 +30,7 @@ def request(effect: Effect) -> Request:
     """The request that performs an effect."""
     match effect:
         case PlaceOrder():
-            return Request("POST", "/api/v5/trade/order", _order(effect))
+            return Request("POST", "/api/v5/trade/order", _order(effect), effect.expires_at)
         case CancelOrder():
             return Request("POST", "/api/v5/trade/cancel-order", _by_id(effect))
         case QueryOrder():
@@ -43,10 +43,10 @@ def request(effect: Effect) -> Request:
             return Request("GET", "/api/v5/account/positions", {"instType": "SWAP"})
         case FetchFills():
             # Three months back; `trade/fills` would hide a gap older than three days.
-            params = {"instType": "SWAP", "instId": effect.instrument, **_page(effect.after)}
+            params = {"instType": "SWAP", "instId": effect.instrument, **_page(effect)}
             return Request("GET", "/api/v5/trade/fills-history", dict(params))
         case FetchLedger():
-            return Request("GET", "/api/v5/account/bills", dict(_page(effect.after)))
+            return Request("GET", "/api/v5/account/bills", _page(effect))
         case FetchInstruments():
             params = {"instType": "SWAP", "instId": effect.instrument}
             return Request("GET", "/api/v5/public/instruments", params)
@@ -79,10 +79,10 @@ def _by_id(effect: CancelOrder | QueryOrder) -> dict[str, object]:
     return {"instId": effect.instrument, "clOrdId": effect.client_order_id}
 
 
-def _page(cursor: str) -> dict[str, object]:
-    read, _, rest = cursor.partition("<")
+def _page(effect: FetchFills | FetchLedger) -> dict[str, object]:
+    read, _, rest = effect.after.partition("<")
     down = rest.partition("<")[0]
-    params: dict[str, object] = {"limit": str(ROWS_PER_PAGE)}
+    params: dict[str, object] = {"limit": str(effect.rows or ROWS_PER_PAGE)}
     if read:
         params["before"] = read
     if down:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from venues.exchange import Exchange, Line, Movement, Position, Refusal, Ticket, Trade
+from venues.exchange import Exchange, Line, Movement, Position, Refusal, Ticket, Top, Trade
 from venues.simulated import Answer, Asked
 
 _encode = msgspec.json.encode
@@ -155,6 +155,12 @@ class Words:
         """Only new balances are pushed; by how much they moved, the bills tell."""
         return []
 
+    def top(self, exchange: Exchange, symbol: str, top: Top, update: int) -> bytes:
+        """The channel bbo-tbt; how many orders make a level is not counted here."""
+        bids, asks = ([[text(s[0]), text(s[1]), "0", "1"]] if s else [] for s in top)
+        row = {"asks": asks, "bids": bids, "ts": str(exchange.clock.now_ms()), "seqId": update}
+        return _encode({"arg": {"channel": "bbo-tbt", "instId": symbol}, "data": [row]})
+
     def _order_push(
         self, exchange: Exchange, ticket: Ticket, trade: Trade | None
     ) -> dict[str, Any]:
@@ -262,6 +268,14 @@ class Words:
                 return 200, _rows([self._config(exchange)])
             case _:
                 return 404, _encode({"code": "404", "data": {}, "msg": "Not Found"})
+
+    def expired(self, exchange: Exchange, asked: Asked) -> Answer:
+        """The order's expTime has passed."""
+        now = str(exchange.clock.now_ms() * 1000)
+        row = {"clOrdId": asked.params["clOrdId"], "ordId": "", "tag": "", "sCode": "51149"}
+        row |= {"sMsg": "Order timed out. Please try again later.", "ts": ""}
+        told = {"code": "1", "data": [row], "msg": "", "inTime": now, "outTime": now}
+        return 200, _encode(told)
 
     def _placed(self, exchange: Exchange, params: dict[str, Any], now: str) -> object:
         try:
@@ -399,7 +413,8 @@ class Words:
 
     def _fills(self, exchange: Exchange, params: dict[str, Any]) -> list[dict[str, Any]]:
         trades = exchange.trades.get(params["instId"], [])
-        return [self._fill(trade) for trade in _page(trades, _trade_bill, params)]
+        page = _page(trades, _trade_bill, params, exchange.rows(params["limit"]))
+        return [self._fill(trade) for trade in page]
 
     def _fill(self, trade: Trade) -> dict[str, Any]:
         ticket, long = trade.ticket, trade.ticket.leg == "long"
@@ -438,7 +453,8 @@ class Words:
 
     def _bills(self, exchange: Exchange, params: dict[str, Any]) -> list[dict[str, Any]]:
         lines = [line for line in exchange.lines if line.kind != "bust"]
-        return [self._line(line) for line in _page(lines, _line_bill, params)]
+        page = _page(lines, _line_bill, params, exchange.rows(params["limit"]))
+        return [self._line(line) for line in page]
 
     def _line(self, line: Line) -> dict[str, Any]:
         trade, movement = line.trade, line.movement
@@ -523,7 +539,7 @@ def _rows(rows: list[dict[str, Any]]) -> bytes:
     return _encode({"code": "0", "data": rows, "msg": ""})
 
 
-def _page(rows: list[T], bill: Callable[[T], str], params: dict[str, Any]) -> list[T]:
+def _page(rows: list[T], bill: Callable[[T], str], params: dict[str, Any], limit: int) -> list[T]:
     """Newest first; of what lies between `before` and `after` the newest, not the oldest."""
     above, below = int(params.get("before", 0)), int(params.get("after", 2**63))
     found: list[tuple[int, T]] = []
@@ -534,7 +550,7 @@ def _page(rows: list[T], bill: Callable[[T], str], params: dict[str, Any]) -> li
         if above < number < below:
             found.append((number, row))
     found.sort(key=lambda pair: -pair[0])
-    return [row for _, row in found[: int(params["limit"])]]
+    return [row for _, row in found[:limit]]
 
 
 def _done(ticket: Ticket, now: str) -> object:

@@ -1,0 +1,14 @@
+"""Binance spot market data: the stream <symbol>@bookTicker. It tells no time, only an update id."""
+
+from core.money import price
+from venues.dialect import Top
+from venues.reading import an_object, loads
+
+
+def tops(body: bytes) -> list[Top]:
+    """The top of a book; nothing of another message, such as the answer to a subscription."""
+    message = an_object(loads(body))
+    told = message.get("data") or message
+    if "u" not in told:
+        return []
+    return [Top(told["s"], price(told["b"]), price(told["a"]), told["u"])]

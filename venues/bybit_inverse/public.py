@@ -1,0 +1,22 @@
+"""Bybit v5 market data: orderbook.1, whole at every push; told anew after 3 s without a change.
+
+What is told anew bears the same update id `u` and a later `ts`.
+"""
+
+from core.money import price
+from venues.dialect import Top
+from venues.reading import MS, an_object, loads
+
+
+def tops(body: bytes) -> list[Top]:
+    """The top of a book; nothing of other topics, or of the answer to a subscription."""
+    message = an_object(loads(body))
+    if not str(message.get("topic")).startswith("orderbook.1."):
+        return []
+    told = message["data"]
+    bid, ask = _best(told["b"]), _best(told["a"])
+    return [Top(told["s"], bid, ask, told["u"], message["ts"] * MS)]
+
+
+def _best(levels: list[list[str]]) -> int:
+    return price(levels[0][0]) if levels else 0
