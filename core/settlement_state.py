@@ -84,8 +84,8 @@ class Leg(Struct, gc=False):
 
     `outstanding` is what the nostro has still to show of it, signed as a line would be; the sum of
     these over all legs of a scheme is the balance of its clearing account. `exposed` is how much of
-    it counts against limits. Times are 0 while they are not known. `instructed_at` is when it was sent
-    first and `instructed_for` when it was to settle then: its instruction bears both, for ever.
+    it counts against limits. Times are 0 while they are not known. `instructed_at` is when it was
+    sent first and `instructed_for` when it was to settle then: its instruction bears both for ever.
     """
 
     payment_id: str
