@@ -50,8 +50,9 @@ def post_sent(state: State, leg: Leg, now: int) -> list[Effect]:
     leg.outstanding += _signed(leg)
     moved = move(leg, "in_flight")
     assert moved, leg
-    leg.sent_at = now
+    leg.sent_at = leg.instructed_at = now
     _set_times(leg, times)
+    leg.instructed_for = leg.settles_at
     _touch(state, leg)
     return []
 
@@ -87,8 +88,8 @@ def instruction(leg: Leg) -> SendPayment:
         beneficiary=leg.beneficiary,
         beneficiary_name=leg.beneficiary_name,
         memo=leg.memo,
-        sent_at=leg.sent_at,
-        settles_at=leg.settles_at,
+        sent_at=leg.instructed_at,
+        settles_at=leg.instructed_for,
     )
 
 
@@ -97,7 +98,7 @@ def query(leg: Leg) -> QueryPayment:
         account=leg.account,
         scheme=leg.scheme,
         payment_id=leg.payment_id,
-        sent_at=leg.sent_at,
+        sent_at=leg.instructed_at,
     )
 
 
