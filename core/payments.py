@@ -356,7 +356,8 @@ def _chase(state: State, leg: Leg, now: int) -> list[Effect]:
     effects: list[Effect] = []
     if not leg.heard_at and now >= leg.sent_at + scheme.answer_ns_max and move(leg, "unknown"):
         count(state, f"unknown/{leg.scheme}")
-    late = scheme.settled_by == "message" and now >= leg.due_at
+    unbooked = bool(leg.outstanding) if scheme.settled_by == "silence" else True
+    late = scheme.settled_by != "finality" and now >= leg.due_at and unbooked
     if late or leg.status == "unknown":
         leg.queries += 1
         effects.append(query(leg))
@@ -435,7 +436,9 @@ def _next_look(leg: Leg, scheme: SchemePublished, now: int) -> int:
         return now + scheme.query_every_ns
     if not leg.heard_at:
         return max(leg.sent_at + scheme.answer_ns_max, now + 1)
-    due = leg.silent_until if scheme.settled_by == "silence" else leg.due_at
+    due = leg.due_at
+    if scheme.settled_by == "silence" and (not leg.outstanding or now >= leg.due_at):
+        due = leg.silent_until
     return due + 1 if due >= now else now + scheme.query_every_ns
 
 
