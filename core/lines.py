@@ -15,7 +15,13 @@ from core.items import close_item, has, open_item
 from core.ledger import book
 from core.leg_moves import MOVING
 from core.listening import request_backfill
-from core.rail_events import LineBooked, LinePart, NostroStated, SuspenseResolved
+from core.rail_events import (
+    LineBooked,
+    LinePart,
+    NostroStated,
+    PaymentReported,
+    SuspenseResolved,
+)
 from core.settlement_state import ItemCause, Leg, StatementChain, Suspended
 from core.state import Account, State, count, holding
 
@@ -141,6 +147,8 @@ def _consume(
     wanted = leg.outstanding
     short = wanted - amount  # of the line: positive where it brought less, or took more
     transit = ledger.transit(leg)
+    if not returning:
+        payments.on_booked(state, leg, event.booked_at)
     if not short:
         leg.outstanding = 0
         if has(state, leg.payment_id, "amount", "after_the_end"):
@@ -209,6 +217,38 @@ def _of_batch(
         leg.outstanding = 0
         state.settlement.touched.append(leg.transfer_id)
     return contra, []
+
+
+def on_named(state: State, event: PaymentReported) -> list[Effect]:
+    """What a batch holds may be told after its line: the line leaves suspense for its payments."""
+    settlement = state.settlement
+    for name in filter(None, (event.reference, event.batch)):
+        for subject, line in list(settlement.suspense.items()):
+            if line.account == event.account and name in line.references:
+                _release(state, subject, line, name, event.frame)
+    return []
+
+
+def _release(state: State, subject: str, line: Suspended, name: str, frame: int) -> None:
+    legs = state.settlement.legs
+    names = state.settlement.batches.get(f"{line.account} {name}", ())
+    members = [legs[one] for one in names if legs[one].outstanding]
+    if sum(leg.outstanding for leg in members) != line.amount:
+        return
+    contra = tuple((ledger.transit(leg), -leg.outstanding) for leg in members)
+    book(
+        state,
+        "resolution",
+        subject,
+        frame,
+        ((ledger.suspense(line.account, line.asset), line.amount), *contra),
+    )
+    for leg in members:
+        payments.on_booked(state, leg, line.at)
+        leg.outstanding = 0
+        state.settlement.touched.append(leg.transfer_id)
+    del state.settlement.suspense[subject]
+    close_item(state, subject, "its payments were named", frame)
 
 
 # --- value without an intent ---------------------------------------------------------------------

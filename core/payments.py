@@ -3,7 +3,8 @@
 Rule 1. A payment is sent under one id for ever. What is not answered is *unknown* and is asked for;
 it is sent again, under that id, only where the counterparty said that it has no such payment.
 Rule 2. Only the evidence that the scheme's rule names settles. Where that is silence, it counts
-only once the account's record was read to its end after the deadline.
+only for what was booked, and once the account's record was read to its end after the deadline; what
+was not booked by then may have been refused unheard, and is asked for.
 Rule 3. A payment that failed gives back what it took; one that comes back after it was settled
 books what is owed to us, and never becomes pending again.
 """
@@ -356,7 +357,8 @@ def _chase(state: State, leg: Leg, now: int) -> list[Effect]:
     effects: list[Effect] = []
     if not leg.heard_at and now >= leg.sent_at + scheme.answer_ns_max and move(leg, "unknown"):
         count(state, f"unknown/{leg.scheme}")
-    late = scheme.settled_by == "message" and now >= leg.due_at
+    unbooked = bool(leg.outstanding) if scheme.settled_by == "silence" else True
+    late = scheme.settled_by != "finality" and now >= leg.due_at and unbooked
     if late or leg.status == "unknown":
         leg.queries += 1
         effects.append(query(leg))
@@ -399,9 +401,19 @@ def on_backfilled(state: State, account: Account) -> list[Effect]:
             continue
         silent = settlement.schemes[leg.scheme].settled_by == "silence"
         # Only what was asked for after the deadline can show that nothing came until then.
-        if silent and account.backfill.started_at > leg.silent_until:
-            effects += settle(state, leg, 0, state.now)
+        if not silent or account.backfill.started_at <= leg.silent_until:
+            continue
+        effects += [query(leg)] if leg.outstanding else settle(state, leg, 0, state.now)
     return effects
+
+
+def on_booked(state: State, leg: Leg, at: int) -> None:
+    """Their line says when it settled: the spans of its scheme run from there, if that is later."""
+    scheme = state.settlement.schemes[leg.scheme]
+    if leg.status not in MOVING or not scheme.windows or at <= leg.settles_at:
+        return
+    leg.settles_at = at
+    leg.silent_until = max(leg.silent_until, schedule.silent_until(state, scheme, at))
 
 
 def after_restart(state: State, leg: Leg) -> list[Effect]:
@@ -425,7 +437,9 @@ def _next_look(leg: Leg, scheme: SchemePublished, now: int) -> int:
         return now + scheme.query_every_ns
     if not leg.heard_at:
         return max(leg.sent_at + scheme.answer_ns_max, now + 1)
-    due = leg.silent_until if scheme.settled_by == "silence" else leg.due_at
+    due = leg.due_at
+    if scheme.settled_by == "silence" and (not leg.outstanding or now >= leg.due_at):
+        due = leg.silent_until
     return due + 1 if due >= now else now + scheme.query_every_ns
 
 

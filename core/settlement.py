@@ -71,7 +71,7 @@ def _take(state: State, event: RailEvent) -> list[Effect]:
             return effects
         case PaymentReported():
             _heard(state, event)
-            return payments.on_reported(state, event)
+            return [*payments.on_reported(state, event), *lines.on_named(state, event)]
         case TransactionReported():
             _heard(state, event)
             return chain.on_transaction(state, event)
