@@ -3,7 +3,8 @@
 Rule 1. A payment is sent under one id for ever. What is not answered is *unknown* and is asked for;
 it is sent again, under that id, only where the counterparty said that it has no such payment.
 Rule 2. Only the evidence that the scheme's rule names settles. Where that is silence, it counts
-only once the account's record was read to its end after the deadline.
+only for what was booked, and once the account's record was read to its end after the deadline; what
+was not booked by then may have been refused unheard, and is asked for.
 Rule 3. A payment that failed gives back what it took; one that comes back after it was settled
 books what is owed to us, and never becomes pending again.
 """
@@ -25,11 +26,13 @@ from core.rail_events import (
     ReturnReported,
     SchemePublished,
 )
-from core.settlement_state import Leg
+from core.settlement_state import Leg, LegStatus
 from core.state import Account, State, count
 
 ACKNOWLEDGED = ("received", "accepted", "pending", "held")
 DEFINITE = ("rejected", "failed", "cancelled")
+# Of the account's statements: by then a line that was booked has been read.
+LINE_PERIODS_MAX = 3
 
 
 # --- sending -------------------------------------------------------------------------------------
@@ -50,9 +53,10 @@ def post_sent(state: State, leg: Leg, now: int) -> list[Effect]:
     leg.outstanding += _signed(leg)
     moved = move(leg, "in_flight")
     assert moved, leg
-    leg.sent_at = now
+    leg.sent_at = leg.instructed_at = now
     _set_times(leg, times)
-    _touch(state, leg)
+    leg.instructed_for = leg.settles_at
+    touch(state, leg)
     return []
 
 
@@ -87,8 +91,8 @@ def instruction(leg: Leg) -> SendPayment:
         beneficiary=leg.beneficiary,
         beneficiary_name=leg.beneficiary_name,
         memo=leg.memo,
-        sent_at=leg.sent_at,
-        settles_at=leg.settles_at,
+        sent_at=leg.instructed_at,
+        settles_at=leg.instructed_for,
     )
 
 
@@ -97,7 +101,7 @@ def query(leg: Leg) -> QueryPayment:
         account=leg.account,
         scheme=leg.scheme,
         payment_id=leg.payment_id,
-        sent_at=leg.sent_at,
+        sent_at=leg.instructed_at,
     )
 
 
@@ -188,7 +192,7 @@ def end(
         leg.outstanding -= _signed(leg)
     expose(state, leg, -leg.exposed)
     close_item(state, leg.payment_id, f"the payment {leg.status}: {leg.code} {leg.reason}", frame)
-    _touch(state, leg)
+    touch(state, leg)
     effects = []
     if leg.outstanding:
         # The counterparty says that nothing moved, and booked a line for it before.
@@ -228,20 +232,35 @@ def settle(state: State, leg: Leg, frame: int, at: int) -> list[Effect]:
     close_item(state, leg.payment_id, "settled", frame)
     scheme = state.settlement.schemes[leg.scheme]
     leg.revocable_until = schedule.revocable_until(state, scheme, leg.settles_at or at)
-    _touch(state, leg)
+    touch(state, leg)
     if leg.revocable_until > at:
         memorise(state, leg, leg.amount, frame)
-        return [_arm(state, leg, at)]
-    leg.revocable_until = 0
-    expose(state, leg, -leg.exposed)
-    return []
+    else:
+        leg.revocable_until = 0
+        expose(state, leg, -leg.exposed)
+    return _await(state, leg)
+
+
+def _await(state: State, leg: Leg) -> list[Effect]:
+    """What settled may still come back, and its line be missing: look when either is due."""
+    account, scheme = state.accounts[leg.account], state.settlement.schemes[leg.scheme]
+    if leg.outstanding:
+        patience = LINE_PERIODS_MAX * account.statement_period_ns + scheme.settles_ns_max
+        leg.line_due_at = max(state.now, leg.settles_at) + patience
+    return _rearm(state, leg)
+
+
+def _rearm(state: State, leg: Leg) -> list[Effect]:
+    dues = [leg.line_due_at] if leg.outstanding and leg.line_due_at else []
+    dues += [leg.revocable_until] if leg.contingent else []
+    return [arm(state, f"leg/{leg.payment_id}", min(dues))] if dues else []
 
 
 def on_irrevocable(state: State, leg: Leg) -> None:
     """The last span of return is over."""
     memorise(state, leg, -leg.contingent, 0)
     expose(state, leg, -leg.exposed)
-    _touch(state, leg)
+    touch(state, leg)
 
 
 # --- it comes back -------------------------------------------------------------------------------
@@ -293,8 +312,8 @@ def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, now: i
     expose(state, leg, -leg.exposed)
     if has(state, leg.payment_id, "late", "third_party_failed"):
         close_item(state, leg.payment_id, f"returned: {code}", frame)
-    _touch(state, leg)
-    return effects
+    touch(state, leg)
+    return effects + _await(state, leg)
 
 
 def _returned_lines(state: State, leg: Leg, was: str, amount: int) -> tuple[tuple[str, int], ...]:
@@ -307,18 +326,19 @@ def _returned_lines(state: State, leg: Leg, was: str, amount: int) -> tuple[tupl
 
 
 def undo_return(state: State, leg: Leg, frame: int) -> list[Effect]:
-    """The return was not in order: the payment stands."""
-    if not leg.returned or not leg.settled_at or not move(leg, "settled"):
+    """The return was not in order: the payment stands as it stood before."""
+    was: LegStatus = "settled" if leg.settled_at else "in_flight"
+    if not leg.returned or not move(leg, was):
         count(state, "dishonoured_nothing")
         return []
-    lines = _negated(_returned_lines(state, leg, "settled", leg.returned))
+    lines = _negated(_returned_lines(state, leg, was, leg.returned))
     book(state, "return_undone", leg.payment_id, frame, lines)
     leg.outstanding -= leg.returned if leg.kind == "out" else -leg.returned
     leg.returned = 0
     leg.evidence.append(frame)
     close_item(state, leg.payment_id, "the return was dishonoured", frame)
-    _touch(state, leg)
-    return []
+    touch(state, leg)
+    return [_arm(state, leg, state.now)] if was == "in_flight" else _await(state, leg)
 
 
 def on_change(state: State, event: ChangeNotified) -> list[Effect]:
@@ -338,13 +358,29 @@ def on_recall_answered(state: State, event: RecallAnswered) -> list[Effect]:
 def on_alarm(state: State, payment_id: str, now: int) -> list[Effect]:
     """It is time to look at a payment again."""
     leg = state.settlement.legs[payment_id]
-    if leg.status == "settled":
-        if leg.contingent and now >= leg.revocable_until:
-            on_irrevocable(state, leg)
-        return []
+    if leg.status in ("settled", "returned"):
+        return _after_settlement(state, leg, now)
     if leg.status not in MOVING:
         return []
     return [*_chase(state, leg, now), _arm(state, leg, now)]
+
+
+def _after_settlement(state: State, leg: Leg, now: int) -> list[Effect]:
+    effects: list[Effect] = []
+    if leg.contingent and now >= leg.revocable_until:
+        on_irrevocable(state, leg)
+    if leg.outstanding and now >= leg.line_due_at:
+        leg.line_due_at = 0
+        effects += open_item(
+            state,
+            "line_missing",
+            leg.payment_id,
+            leg.account,
+            leg.asset,
+            leg.outstanding,
+            0,
+        )
+    return effects + _rearm(state, leg)
 
 
 def _chase(state: State, leg: Leg, now: int) -> list[Effect]:
@@ -355,7 +391,8 @@ def _chase(state: State, leg: Leg, now: int) -> list[Effect]:
     effects: list[Effect] = []
     if not leg.heard_at and now >= leg.sent_at + scheme.answer_ns_max and move(leg, "unknown"):
         count(state, f"unknown/{leg.scheme}")
-    late = scheme.settled_by == "message" and now >= leg.due_at
+    unbooked = bool(leg.outstanding) if scheme.settled_by == "silence" else True
+    late = scheme.settled_by != "finality" and now >= leg.due_at and unbooked
     if late or leg.status == "unknown":
         leg.queries += 1
         effects.append(query(leg))
@@ -398,9 +435,19 @@ def on_backfilled(state: State, account: Account) -> list[Effect]:
             continue
         silent = settlement.schemes[leg.scheme].settled_by == "silence"
         # Only what was asked for after the deadline can show that nothing came until then.
-        if silent and account.backfill.started_at > leg.silent_until:
-            effects += settle(state, leg, 0, state.now)
+        if not silent or account.backfill.started_at <= leg.silent_until:
+            continue
+        effects += [query(leg)] if leg.outstanding else settle(state, leg, 0, state.now)
     return effects
+
+
+def on_booked(state: State, leg: Leg, at: int) -> None:
+    """Their line says when it settled: the spans of its scheme run from there, if that is later."""
+    scheme = state.settlement.schemes[leg.scheme]
+    if leg.status not in MOVING or not scheme.windows or at <= leg.settles_at:
+        return
+    leg.settles_at = at
+    leg.silent_until = max(leg.silent_until, schedule.silent_until(state, scheme, at))
 
 
 def after_restart(state: State, leg: Leg) -> list[Effect]:
@@ -418,13 +465,13 @@ def _arm(state: State, leg: Leg, now: int) -> Effect:
 
 
 def _next_look(leg: Leg, scheme: SchemePublished, now: int) -> int:
-    if leg.status == "settled":
-        return leg.revocable_until
     if leg.status == "unknown":
         return now + scheme.query_every_ns
     if not leg.heard_at:
         return max(leg.sent_at + scheme.answer_ns_max, now + 1)
-    due = leg.silent_until if scheme.settled_by == "silence" else leg.due_at
+    due = leg.due_at
+    if scheme.settled_by == "silence" and (not leg.outstanding or now >= leg.due_at):
+        due = leg.silent_until
     return due + 1 if due >= now else now + scheme.query_every_ns
 
 
@@ -449,5 +496,7 @@ def find(state: State, account: str, references: tuple[str, ...]) -> Leg | None:
     return None
 
 
-def _touch(state: State, leg: Leg) -> None:
+def touch(state: State, leg: Leg) -> None:
+    """Something about the leg changed: its transfer is followed before the step ends."""
+    state.settlement.open_legs.setdefault(leg.payment_id)
     state.settlement.touched.append(leg.transfer_id)

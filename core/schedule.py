@@ -39,6 +39,11 @@ def times(state: State, scheme: SchemePublished, now: int) -> Times | None:
     return Times(settles_at, settles_at + scheme.settles_ns_max, silent_until)
 
 
+def silent_until(state: State, scheme: SchemePublished, settled_at: int) -> int:
+    """When silence settles what moved then; 0 where no calendar says, or no silence settles."""
+    return _end(state, scheme, scheme.silence, settled_at) if scheme.silence is not None else 0
+
+
 def revocable_until(state: State, scheme: SchemePublished, settled_at: int) -> int:
     """The end of the last span in which the rail lets a payment settled then come back; 0: none."""
     return max((_end(state, scheme, each, settled_at) for each in scheme.returns), default=0)

@@ -63,7 +63,7 @@ def _take(state: State, event: RailEvent) -> list[Effect]:
             on_posted(state, "transfer", event.frame, event.received_at)
             return effects
         case PaymentReported():
-            return payments.on_reported(state, event)
+            return [*payments.on_reported(state, event), *lines.on_named(state, event)]
         case TransactionReported():
             return chain.on_transaction(state, event)
         case HeadReported():

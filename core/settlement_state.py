@@ -40,6 +40,7 @@ LegStatus = Literal[
 ]
 ItemCause = Literal[
     "late",
+    "line_missing",
     "amount",
     "duplicate",
     "unattributed",
@@ -84,7 +85,8 @@ class Leg(Struct, gc=False):
 
     `outstanding` is what the nostro has still to show of it, signed as a line would be; the sum of
     these over all legs of a scheme is the balance of its clearing account. `exposed` is how much of
-    it counts against limits. Times are 0 while they are not known.
+    it counts against limits. Times are 0 while they are not known. `instructed_at` is when it was
+    sent first and `instructed_for` when it was to settle then: its instruction bears both for ever.
     """
 
     payment_id: str
@@ -110,15 +112,19 @@ class Leg(Struct, gc=False):
     held: int = 0
     exposed: int = 0
     outstanding: int = 0
+    excess: int = 0
     returned: int = 0
     fee: int = 0
     sent_at: int = 0
     heard_at: int = 0
     settles_at: int = 0
+    instructed_at: int = 0
+    instructed_for: int = 0
     due_at: int = 0
     silent_until: int = 0
     settled_at: int = 0
     revocable_until: int = 0
+    line_due_at: int = 0
     contingent: int = 0
     queries: int = 0
     reference: str = ""

@@ -113,9 +113,9 @@ class Customers:
             return LegWanted(
                 kind="exchange",
                 asset=leg.asset,
-                amount=self._units(base, leg.asset),
+                amount=self._units(base * leg.rate, leg.asset),
                 buys=leg.buys,
-                buys_amount=self._units(base * leg.rate, leg.buys),
+                buys_amount=self._units(base * leg.buys_rate, leg.buys),
                 expires_at=now + int(leg.valid_s * SECOND),
             )
         return LegWanted(

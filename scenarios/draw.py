@@ -3,11 +3,13 @@
 The plan is stored with the run: seeds rot when code changes, plans do not.
 """
 
+from scenarios.draw_rails import draw_rails
 from scenarios.model import FaultSpec, Scenario
 from sim.dice import Dice, Stream
 from sim.faults import KINDS, UNABLE, Fault
 
 SECOND = 1_000_000_000
+OF_RAILS = ("bank", "custodian", "chain")
 # For a storm: one opportunity in how many at the mildest and at the worst, and how strong.
 RATES = {
     "stream": (300, 20),
@@ -74,8 +76,12 @@ def plan_of(scenario: Scenario, seed: int, duration_ns: int) -> list[Fault]:
     venues = [venue.dialect for venue in scenario.venues]
     drawn = []
     for kind in kinds:
+        if KINDS[kind][0] in OF_RAILS:
+            continue
         for where in venues if KINDS[kind][0] != "node" else ["node"]:
             drawn += _draw(kind, where, dice, duration_ns)
+    if scenario.settling is not None:
+        drawn += draw_rails(scenario.settling.rails, kinds, dice, duration_ns)
     return listed + drawn
 
 

@@ -41,13 +41,18 @@ class RailSpec(Part):
 
 
 class LegSpec(Part):
-    """A leg of what customers ask for; the amount is the flow's, times `rate` where it is told."""
+    """A leg of what customers ask for.
+
+    Its amount is the flow's, times `rate` where it is told; what an exchange buys is the flow's,
+    times `buys_rate`.
+    """
 
     kind: Literal["out", "in", "exchange"]
     asset: Name
     scheme: str = ""
     buys: Name | Literal[""] = ""
     rate: Decimal = Field(default=Decimal(1), gt=0)
+    buys_rate: Decimal = Field(default=Decimal(1), gt=0)
     valid_s: Seconds = Decimal(86_400 * 7)
     waits_for: Literal["settled", "irrevocable"] = "settled"
     undo_scheme: str = ""
@@ -98,7 +103,7 @@ class CustomersSpec(Part):
 class LimitSpec(Part):
     """A bound on what is in flight or contingent; of scope `release`, on one transfer alone."""
 
-    limit: Name
+    limit: str = Field(min_length=1)
     scope: Literal["rail", "customer", "asset", "release"]
     subject: str = ""
     asset: Name

@@ -98,6 +98,7 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
 
 # What a venue or keeper has no way to do, or no channel that would ever tell of it.
 UNABLE: Mapping[str, tuple[str, ...]] = {
+    "bitcoin": ("tx_reverted", "finality_lost"),
     "binance_spot": ("liquidation", "adl", "funding", "mode_change", "multiplier_change"),
     "binance_usdm": ("mode_change", "multiplier_change"),
     "bybit_inverse": ("mode_change", "multiplier_change"),

@@ -139,9 +139,10 @@ def test_the_others_say_so_and_not_before(name: str, body: bytes) -> None:
     assert told[0].received_at >= told[0].occurred_at
 
 
-def test_gpi_settles_at_the_beneficiarys_account_and_not_at_ours() -> None:
-    made = bank("bank_us", "2026-06-10T10:00")
-    send(made, "p1", FILES.credit("p1", "500.00", "USD", level="G001"))
+@pytest.mark.parametrize("name", BANKS)
+def test_gpi_settles_at_the_beneficiarys_account_and_not_at_ours(name: str) -> None:
+    made = bank(name, "2026-06-10T10:00")
+    send(made, "p1", FILES.credit("p1", "500.00", BANKS[name][1].currency, level="G001"))
     made.run(HOUR // 2)
     assert amounts(made) == [-50000]
     assert truly(made, "p1").settled_at < 0

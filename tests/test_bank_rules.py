@@ -55,8 +55,8 @@ SETTLES = [
 @pytest.mark.parametrize(("scheme", "sent", "settles"), SETTLES)
 def test_a_payment_settles_when_its_scheme_says(scheme: str, sent: str, settles: str) -> None:
     rule = rules.RULES[scheme]
-    hours = Hours(rule.calendar)
-    at = rules.settles(rule, hours, ns(sent, rule.calendar), None)
+    hours = Hours(rule.calendar or "fed")
+    at = rules.settles(rule, hours, ns(sent, hours.calendar), None)
     assert (
         hours.local(at).replace(tzinfo=None).isoformat()
         == datetime.fromisoformat(settles).isoformat()
@@ -95,7 +95,7 @@ def test_a_payment_may_come_back_until_its_rule_says(
 def test_gross_and_instant_schemes_are_final() -> None:
     for scheme in ("fedwire", "sct_inst", "fps", "swift_gpi"):
         rule = rules.RULES[scheme]
-        assert rules.returns(rule, Hours(rule.calendar), 1_790_000_000 * 10**9) == ()
+        assert rules.returns(rule, Hours(rule.calendar or "fed"), 1_790_000_000 * 10**9) == ()
 
 
 OPEN = [

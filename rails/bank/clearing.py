@@ -116,7 +116,8 @@ class Clearing:
     def _refusal(self, told: Instruction, rule: Rule) -> str:
         """Why it is not taken, as a code; "" if it is."""
         office = self.office
-        if told.currency != office.head.currency or rule.calendar != office.hours.calendar:
+        offered = rule.calendar in ("", office.hours.calendar)
+        if told.currency != office.head.currency or not offered:
             return "AM03"
         if not told.payment_id:
             return "RR12"

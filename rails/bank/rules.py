@@ -17,7 +17,8 @@ Way = tuple[str, int, int]  # a reason code, and between which moments it may co
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One scheme. `cutoff` and `at` are clocks of the bank; no `cutoff`: it runs day and night, or
-    by windows of its own. `confirms` is False where only silence says that it is done."""
+    by windows of its own; no `calendar`: any bank offers it, in its own hours. `confirms` is False
+    where only silence says that it is done."""
 
     scheme: str
     calendar: str
@@ -36,7 +37,7 @@ RULES = {
         Rule("fedach_credit_next_day", "fed", "26:15", 1, "08:30", confirms=False),
         Rule("fedach_debit", "fed", "26:15", 1, "08:30", confirms=False, family="PMNT/IDDT/BBDD"),
         Rule("fedwire", "fed", "19:00", 0, "21:00", family="PMNT/ICDT/XBCT"),
-        Rule("swift_gpi", "fed", "17:00", 0, "08:00", family="PMNT/ICDT/XBCT"),
+        Rule("swift_gpi", "", "17:00", 0, "08:00", family="PMNT/ICDT/XBCT"),
         Rule("sepa_sct", "target", "16:00", 1, "18:00"),
         Rule("sct_inst", "target", family="PMNT/IRCT/ESCT"),
         Rule("sdd_core", "target", "14:00", 1, "14:00", family="PMNT/IDDT/ESDD"),
