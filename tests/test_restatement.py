@@ -517,7 +517,7 @@ RAPID = {
 }
 
 
-@pytest.mark.parametrize("seed", [3, 4, 5, 6, 15, 18])
+@pytest.mark.parametrize("seed", [3, 4, 5, 6, 8, 18])
 def test_changes_that_nobody_heard_announced_leave_nothing_wrong(seed: int) -> None:
     outcome = run(check(RAPID, "here"), seed=seed, sampled=False)
     assert [claim.claim for claim in outcome.claims if not claim.held] == []

@@ -45,6 +45,7 @@ def numbers(told: Mapping[str, Any], before: str = "") -> dict[str, float]:
 def test_every_number_of_a_summary_is_a_figure_and_every_figure_is_there() -> None:
     """What is named in FIGURES is what a run tells: nothing more but the counts, nothing less."""
     told = numbers(run("storm_venues", 1, short=True, sampled=False).summary)
+    told |= numbers(run("webhook_twice", 1, short=True, sampled=False).summary)
     told.pop("seed")
     fields = {
         "name": "x",
