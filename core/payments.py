@@ -229,7 +229,8 @@ def settle(state: State, leg: Leg, frame: int, at: int) -> list[Effect]:
         waiting = ledger.unsettled(leg.customer, leg.asset)
         lines = ((waiting, leg.amount), (theirs, -leg.amount))
         book(state, "settle", leg.payment_id, frame, lines)
-    close_item(state, leg.payment_id, "settled", frame)
+    if has(state, leg.payment_id, "late", "third_party_failed"):
+        close_item(state, leg.payment_id, "settled", frame)
     scheme = state.settlement.schemes[leg.scheme]
     leg.revocable_until = schedule.revocable_until(state, scheme, leg.settles_at or at)
     touch(state, leg)

@@ -154,7 +154,8 @@ class Customers:
         """A request that must be refused; `wrong` remembers which, and why."""
         self.wrong[request.transfer_id] = how
         customer, legs = request.customer, request.legs
-        first = legs[0]
+        place = next(n for n, leg in enumerate(legs) if leg.kind != "exchange")
+        first = legs[place]
         match how:
             case "zero":
                 first = _with_amount(first, 0)
@@ -190,7 +191,7 @@ class Customers:
             received_at=request.received_at,
             transfer_id=request.transfer_id,
             customer=customer,
-            legs=(first, *legs[1:]) if legs else (),
+            legs=(*legs[:place], first, *legs[place + 1 :]) if legs else (),
             requested_by=request.requested_by,
         )
 
