@@ -53,6 +53,7 @@ FIGURES = (
     *("market_data.references", "market_data.age_ns_max"),
     *("detection_bound_ns.*", "paused_seconds.*", "counts.*"),
     *("wrongly_settled", "settlement.items.*", "settlement.legs.*", "settlement.told.*"),
+    "settlement.exposed_max.*",
     *(
         f"settlement.{what}"
         for what in (
@@ -396,10 +397,14 @@ class Scenario(Part):
                     f"fault {fault.kind}: from_s ({fault.from_s}) lies beyond the run;"
                     f" less than duration_s ({self.duration_s}) would do"
                 )
-        self._know_accounts([venue.account for venue in self.venues])
+        kept = self.settling.rails if self.settling else ()
+        self._know_accounts(
+            [venue.account for venue in self.venues], [rail.account for rail in kept]
+        )
         return self
 
-    def _know_accounts(self, accounts: Sequence[str]) -> None:
+    def _know_accounts(self, accounts: Sequence[str], kept: Sequence[str]) -> None:
+        """Strategies trade at venues; figures are also those of what keepers of money have."""
         known = ", ".join(accounts)
         for strategy in self.strategies:
             for account in strategy.accounts:
@@ -409,7 +414,8 @@ class Scenario(Part):
                     )
         for claim in self.claims:
             head, _, account = claim.figure.partition(".")
-            if head in OF_ACCOUNTS and account not in accounts:
+            if head in OF_ACCOUNTS and account not in (*accounts, *kept):
+                known = ", ".join((*accounts, *kept))
                 raise ValueError(f"figure {head}: no account {account!r}; there are {known}")
 
 
