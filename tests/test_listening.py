@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from core.effects import FetchFills, OpenStream, RaiseAlert, SetAlarm
-from core.events import HeartbeatHeard, OrderMissing, PageReported, RequestFailed, StreamClosed
+from core.events import (
+    AlarmRang,
+    HeartbeatHeard,
+    OrderMissing,
+    PageReported,
+    RequestFailed,
+    StreamClosed,
+)
+from tests import settling
 from tests.facts import (
     SPOT,
     Books,
@@ -258,6 +266,24 @@ def test_open_orders_are_read_on_schedule_too() -> None:
     books.tell(stream())
     for _ in range(3):
         assert "FetchOpenOrders" in names(books.ring("backfill/venue/main"))
+
+
+@pytest.mark.parametrize(("beats", "opened"), [(False, 1), (True, 0)])
+def test_a_banks_lines_are_no_life_of_its_stream_its_heartbeat_is(
+    beats: bool,  # noqa: FBT001  # a parameter
+    opened: int,
+) -> None:
+    bank = settling.Books()
+    epoch = bank.state.accounts[settling.BANK].epoch
+    for hour in range(26):
+        bank.now += settling.HOUR
+        bank.line(f"L{hour}", 100)
+        if beats:
+            bank.tell(HeartbeatHeard, account=settling.BANK, epoch=epoch)
+        alarm = f"silence/{settling.BANK}"
+        if bank.state.alarms[alarm] <= bank.now:
+            bank.tell(AlarmRang, alarm=alarm)
+    assert len(bank.of(OpenStream)) == opened
 
 
 # --- alarms --------------------------------------------------------------------------------------
