@@ -262,8 +262,9 @@ def on_named(state: State, event: PaymentReported) -> list[Effect]:
 
 
 def _release(state: State, subject: str, line: Suspended, name: str, frame: int) -> None:
-    legs = state.settlement.legs
-    names = state.settlement.batches.get(f"{line.account} {name}", ())
+    legs, key = state.settlement.legs, f"{line.account} {name}"
+    alone = state.settlement.named.get(key)
+    names = state.settlement.batches.get(key) or ([alone] if alone else [])
     members = [legs[one] for one in names if legs[one].outstanding]
     if sum(leg.outstanding for leg in members) != line.amount:
         return

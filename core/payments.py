@@ -122,8 +122,7 @@ def on_reported(state: State, event: PaymentReported) -> list[Effect]:
     leg.heard_at = event.received_at
     leg.fee = event.fee or leg.fee
     leg.code, leg.reason = event.code or leg.code, event.reason or leg.reason
-    for name in (event.reference, event.batch):
-        _name(state, leg, name)
+    _name(state, leg, event.reference, event.batch)
     leg.reference = event.reference or leg.reference
     settlement = state.settlement
     scheme = settlement.schemes[leg.scheme]
@@ -149,14 +148,25 @@ def on_reported(state: State, event: PaymentReported) -> list[Effect]:
     return effects
 
 
-def _name(state: State, leg: Leg, name: str) -> None:
-    """Remember what else the counterparty calls it: lines may bear only that."""
-    if not name:
-        return
-    key = f"{leg.account} {name}"
-    members = state.settlement.batches.setdefault(key, [])
-    if leg.payment_id not in members:
-        members.append(leg.payment_id)
+def _name(state: State, leg: Leg, reference: str, batch: str) -> None:
+    """Remember what else the counterparty calls it, or the batch it is in: lines may bear only that.
+
+    A reference that two payments share names neither: it is their batch's.
+    """
+    named = state.settlement.named
+    if reference:
+        other = named.setdefault(f"{leg.account} {reference}", leg.payment_id)
+        if other != leg.payment_id:
+            _put_into(state, leg.account, reference, other)
+            batch = batch or reference
+    if batch:
+        _put_into(state, leg.account, batch, leg.payment_id)
+
+
+def _put_into(state: State, account: str, batch: str, payment_id: str) -> None:
+    members = state.settlement.batches.setdefault(f"{account} {batch}", [])
+    if payment_id not in members:
+        members.append(payment_id)
 
 
 def _on_failed(state: State, leg: Leg, event: PaymentReported) -> list[Effect]:
@@ -490,10 +500,11 @@ def find(state: State, account: str, references: tuple[str, ...]) -> Leg | None:
         leg = _leg(state, account, reference)
         if leg is not None:
             return leg
+    settlement = state.settlement
     for reference in references:
-        members = state.settlement.batches.get(f"{account} {reference}", ())
-        if len(members) == 1:
-            return state.settlement.legs[members[0]]
+        key = f"{account} {reference}"
+        if key in settlement.named and key not in settlement.batches:
+            return settlement.legs[settlement.named[key]]
     return None
 
 
