@@ -33,6 +33,8 @@ ACKNOWLEDGED = ("received", "accepted", "pending", "held")
 DEFINITE = ("rejected", "failed", "cancelled")
 # Of the account's statements: by then a line that was booked has been read.
 LINE_PERIODS_MAX = 3
+QUERIES_EAGER = 12
+QUERIES_PATIENCE = 11
 
 
 # --- sending -------------------------------------------------------------------------------------
@@ -158,7 +160,7 @@ def _name(state: State, leg: Leg, reference: str, batch: str) -> None:
         other = named.setdefault(f"{leg.account} {reference}", leg.payment_id)
         if other != leg.payment_id:
             _put_into(state, leg.account, reference, other)
-            batch = batch or reference
+            _put_into(state, leg.account, reference, leg.payment_id)
     if batch:
         _put_into(state, leg.account, batch, leg.payment_id)
 
@@ -476,14 +478,16 @@ def _arm(state: State, leg: Leg, now: int) -> Effect:
 
 
 def _next_look(leg: Leg, scheme: SchemePublished, now: int) -> int:
+    # What does not answer for long is asked less and less often.
+    every = scheme.query_every_ns * (1 + min(leg.queries // QUERIES_EAGER, QUERIES_PATIENCE))
     if leg.status == "unknown":
-        return now + scheme.query_every_ns
+        return now + every
     if not leg.heard_at:
         return max(leg.sent_at + scheme.answer_ns_max, now + 1)
     due = leg.due_at
     if scheme.settled_by == "silence" and (not leg.outstanding or now >= leg.due_at):
         due = leg.silent_until
-    return due + 1 if due >= now else now + scheme.query_every_ns
+    return due + 1 if due >= now else now + every
 
 
 # --- finding -------------------------------------------------------------------------------------
