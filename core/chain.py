@@ -132,7 +132,7 @@ def on_signed(state: State, event: TransactionSigned) -> list[Effect]:
             sent_at=event.received_at,
         )
     )
-    state.settlement.batches.setdefault(f"{leg.account} {event.tx_hash}", [leg.payment_id])
+    state.settlement.named[f"{leg.account} {event.tx_hash}"] = leg.payment_id
     return [_broadcast(leg, leg.attempts[-1]), _look_again(state, leg, event.received_at)]
 
 

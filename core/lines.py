@@ -88,7 +88,8 @@ def _explain(
     state: State, account: Account, event: LineBooked, part: LinePart
 ) -> tuple[list[Contra], list[Effect]]:
     """The other side of a part, and what follows from it."""
-    references = (*part.references, *event.references)
+    # The line's own id is what its teller calls the booking, and may have told with a status.
+    references = (*part.references, *event.references, event.line_id)
     leg = payments.find(state, account.name, references)
     taken = event.fee and not part.references and part.amount == -event.fee
     if event.kind == "fee" or taken:
@@ -99,7 +100,7 @@ def _explain(
         return [(name, -part.amount)], []
     if event.kind == "interest":
         return [(f"income/{account.name}/{event.asset}", -part.amount)], []
-    if leg is not None and leg.asset == event.asset:
+    if leg is not None and leg.asset == event.asset and _is_sure(leg, references, part.amount):
         return _of_leg(state, leg, event, part)
     members = _batch(state, account, references, event, part)
     if members:
@@ -122,6 +123,14 @@ def _of_leg(
     if _is_against(leg, amount) and not leg.returned:
         return _taken_back(state, leg, event, amount, effects)
     return _too_much(state, leg, event, amount, effects)
+
+
+def _is_sure(leg: Leg, references: tuple[str, ...], amount: int) -> bool:
+    """Whether the line is this payment's, and not that of a batch of which only one is named yet.
+
+    Our own id is sure; the counterparty's reference is where the amount is as well.
+    """
+    return leg.payment_id in references or amount == leg.outstanding or _is_against(leg, amount)
 
 
 def _is_against(leg: Leg, amount: int) -> bool:
@@ -262,8 +271,9 @@ def on_named(state: State, event: PaymentReported) -> list[Effect]:
 
 
 def _release(state: State, subject: str, line: Suspended, name: str, frame: int) -> None:
-    legs = state.settlement.legs
-    names = state.settlement.batches.get(f"{line.account} {name}", ())
+    legs, key = state.settlement.legs, f"{line.account} {name}"
+    alone = state.settlement.named.get(key)
+    names = state.settlement.batches.get(key) or ([alone] if alone else [])
     members = [legs[one] for one in names if legs[one].outstanding]
     if sum(leg.outstanding for leg in members) != line.amount:
         return

@@ -33,6 +33,8 @@ ACKNOWLEDGED = ("received", "accepted", "pending", "held")
 DEFINITE = ("rejected", "failed", "cancelled")
 # Of the account's statements: by then a line that was booked has been read.
 LINE_PERIODS_MAX = 3
+QUERIES_EAGER = 12
+QUERIES_PATIENCE = 11
 
 
 # --- sending -------------------------------------------------------------------------------------
@@ -122,8 +124,7 @@ def on_reported(state: State, event: PaymentReported) -> list[Effect]:
     leg.heard_at = event.received_at
     leg.fee = event.fee or leg.fee
     leg.code, leg.reason = event.code or leg.code, event.reason or leg.reason
-    for name in (event.reference, event.batch):
-        _name(state, leg, name)
+    _name(state, leg, event.reference, event.batch)
     leg.reference = event.reference or leg.reference
     settlement = state.settlement
     scheme = settlement.schemes[leg.scheme]
@@ -149,14 +150,25 @@ def on_reported(state: State, event: PaymentReported) -> list[Effect]:
     return effects
 
 
-def _name(state: State, leg: Leg, name: str) -> None:
-    """Remember what else the counterparty calls it: lines may bear only that."""
-    if not name:
-        return
-    key = f"{leg.account} {name}"
-    members = state.settlement.batches.setdefault(key, [])
-    if leg.payment_id not in members:
-        members.append(leg.payment_id)
+def _name(state: State, leg: Leg, reference: str, batch: str) -> None:
+    """Remember what else the counterparty calls it, or the batch it is in: lines may bear only that.
+
+    A reference that two payments share names neither: it is their batch's.
+    """
+    named = state.settlement.named
+    if reference:
+        other = named.setdefault(f"{leg.account} {reference}", leg.payment_id)
+        if other != leg.payment_id:
+            _put_into(state, leg.account, reference, other)
+            _put_into(state, leg.account, reference, leg.payment_id)
+    if batch:
+        _put_into(state, leg.account, batch, leg.payment_id)
+
+
+def _put_into(state: State, account: str, batch: str, payment_id: str) -> None:
+    members = state.settlement.batches.setdefault(f"{account} {batch}", [])
+    if payment_id not in members:
+        members.append(payment_id)
 
 
 def _on_failed(state: State, leg: Leg, event: PaymentReported) -> list[Effect]:
@@ -466,14 +478,16 @@ def _arm(state: State, leg: Leg, now: int) -> Effect:
 
 
 def _next_look(leg: Leg, scheme: SchemePublished, now: int) -> int:
+    # What does not answer for long is asked less and less often.
+    every = scheme.query_every_ns * (1 + min(leg.queries // QUERIES_EAGER, QUERIES_PATIENCE))
     if leg.status == "unknown":
-        return now + scheme.query_every_ns
+        return now + every
     if not leg.heard_at:
         return max(leg.sent_at + scheme.answer_ns_max, now + 1)
     due = leg.due_at
     if scheme.settled_by == "silence" and (not leg.outstanding or now >= leg.due_at):
         due = leg.silent_until
-    return due + 1 if due >= now else now + scheme.query_every_ns
+    return due + 1 if due >= now else now + every
 
 
 # --- finding -------------------------------------------------------------------------------------
@@ -490,10 +504,11 @@ def find(state: State, account: str, references: tuple[str, ...]) -> Leg | None:
         leg = _leg(state, account, reference)
         if leg is not None:
             return leg
+    settlement = state.settlement
     for reference in references:
-        members = state.settlement.batches.get(f"{account} {reference}", ())
-        if len(members) == 1:
-            return state.settlement.legs[members[0]]
+        key = f"{account} {reference}"
+        if key in settlement.named and key not in settlement.batches:
+            return settlement.legs[settlement.named[key]]
     return None
 
 

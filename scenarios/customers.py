@@ -176,8 +176,9 @@ class Customers:
             case "no_legs":
                 legs = ()
             case "over_scheme_max":
-                scheme = self.schemes.get(first.scheme)
-                first = _with_amount(first, (scheme.amount_max if scheme else 0) + 10**15)
+                scheme = self.schemes[first.scheme]
+                bound = scheme.amount_max or first.amount * 10**9
+                first = _with_amount(first, bound + 1)
             case "expired_rate":
                 first = LegWanted(
                     kind="exchange",
