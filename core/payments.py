@@ -151,7 +151,7 @@ def on_reported(state: State, event: PaymentReported) -> list[Effect]:
 
 
 def _name(state: State, leg: Leg, reference: str, batch: str) -> None:
-    """Remember what else the counterparty calls it, or the batch it is in: lines may bear only that.
+    """Remember what else the counterparty calls it, or the batch it is in: lines may bear only it.
 
     A reference that two payments share names neither: it is their batch's.
     """
