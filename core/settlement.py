@@ -32,6 +32,7 @@ from core.rail_events import (
     RailEvent,
     RecallAnswered,
     RecallReported,
+    RecallRequested,
     ReturnReported,
     SchemePublished,
     SigningRefused,
@@ -100,6 +101,8 @@ def _take(state: State, event: RailEvent) -> list[Effect]:
             return _on_recalled(state, event)
         case RecallAnswered():
             return payments.on_recall_answered(state, event)
+        case RecallRequested():
+            return payments.on_recall_requested(state, event)
         case SuspenseResolved():
             return lines.on_resolved(state, event)
         case CalendarPublished():

@@ -22,6 +22,7 @@ from core.rail_events import (
     BalanceOpened,
     CustomerOpened,
     LimitSet,
+    RecallRequested,
     SchemePublished,
     SuspenseResolved,
     TransferReleased,
@@ -270,6 +271,7 @@ class Rails:
                 self._screen(effect, host)
             case TellCustomer():
                 self.told.append(effect)
+                self._maybe_recall(effect, host)
             case _:
                 connector = self._connectors.get(getattr(effect, "account", ""))
                 if connector is None:
@@ -339,6 +341,30 @@ class Rails:
                     approver="operator-2",
                 )
             ),
+        )
+
+    def _maybe_recall(self, effect: TellCustomer, host: Host) -> None:
+        """Now and then an operator finds that a payment should not have been made."""
+        books, one_in = self.oracle.books, self.spec.release.recall_one_in
+        if not one_in or effect.status == "refused" or not isinstance(books, PaymentView):
+            return
+        if not self.dice.stream("recalls").chance(1, one_in):
+            return
+        settlement = books.state.settlement
+        for payment_id in settlement.transfers[effect.transfer_id].legs:
+            scheme = settlement.schemes.get(settlement.legs[payment_id].scheme)
+            if scheme is not None and scheme.recalls:
+                self.world.call_in(1, self._recall, payment_id, scheme.recalls[0].codes[0], host)
+
+    def _recall(self, payment_id: str, code: str, host: Host) -> None:
+        host.tell(
+            RecallRequested(
+                received_at=self.world.now,
+                payment_id=payment_id,
+                code=code,
+                author="operator-1",
+                approver="operator-2",
+            )
         )
 
     def _resolve(self, host: Host) -> None:
