@@ -115,7 +115,7 @@ def _of_leg(
     amount, effects = part.amount, list[Effect]()
     payments.touch(state, leg)
     # It is the whole that comes back, unless a message says otherwise: the line may be wrong yet.
-    if _is_return(leg, event, amount) and not leg.returned:
+    if _is_return(state, leg, event, amount) and not leg.returned:
         effects += payments.give_back(
             state, leg, leg.amount, event.code, event.frame, event.received_at
         )
@@ -133,14 +133,15 @@ def _of_leg(
     return _too_much(state, leg, event, amount, effects)
 
 
-def _is_return(leg: Leg, event: LineBooked, amount: int) -> bool:
+def _is_return(state: State, leg: Leg, event: LineBooked, amount: int) -> bool:
     """Whether the payment comes back, and not a wrong line of it is undone.
 
-    What we asked back may come as a reversal: then it is what was paid, while a line that is undone
-    was of another amount.
+    What we asked back, or what a third party failed to credit, may come as any line. As a reversal
+    it is what was paid, while a line that is undone was of another amount.
     """
-    asked_back = bool(leg.recalled) and (event.kind != "reversal" or abs(amount) == leg.amount)
-    return _is_against(leg, amount) and (event.kind == "return" or asked_back)
+    awaited = bool(leg.recalled) or has(state, leg.payment_id, "third_party_failed")
+    awaited = awaited and (event.kind != "reversal" or abs(amount) == leg.amount)
+    return _is_against(leg, amount) and (event.kind == "return" or awaited)
 
 
 def _is_sure(leg: Leg, references: tuple[str, ...], amount: int) -> bool:
