@@ -156,7 +156,7 @@ def of_holding(past: History, holding: str) -> Traced:
                     channel=taken.channel,
                     identities=identities_of(taken.event),
                     strategy=parts[0],
-                    purpose=parts[4] if parts[0] != "adjustment" else parts[0],
+                    purpose=_purpose(parts),
                     amount=amount,
                     running=running,
                     raw=taken.raw,
@@ -165,6 +165,13 @@ def of_holding(past: History, holding: str) -> Traced:
     total = amount_of(past.state, holding, past.state.holdings.get(holding, 0))
     assert running == total, f"{holding}: the postings sum to {running}, the books hold {total}"
     return Traced(holding, holding.split("/")[2], total, tuple(lines))
+
+
+def _purpose(parts: list[str]) -> str:
+    """Where a figure's name says what it is for: that depends on who has it."""
+    if parts[0] == "adjustment":
+        return parts[0]
+    return parts[3] if parts[0] == "settlement" else parts[4]
 
 
 # --- keys ----------------------------------------------------------------------------------------
