@@ -23,7 +23,7 @@ from core.rail_events import (
     TransferRequested,
     TransferScreened,
 )
-from core.settlement_state import Leg, LedgerEntry
+from core.settlement_state import LedgerEntry, Leg
 from core.state import State
 
 Lines = tuple[tuple[str, int], ...]
