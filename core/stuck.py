@@ -82,7 +82,9 @@ def _before_sending(state: State, transfer: Transfer, leg: Leg) -> tuple[str, in
     before = state.settlement.legs[transfer.legs[leg.number - 1]]
     if before.status == "settled":
         return f"leg {before.number} to be irrevocable", before.revocable_until, "cancel it"
-    return f"leg {before.number} to settle", before.due_at, "wait: an earlier leg is on its way"
+    # It cannot settle before what it waits for itself, be that a message or the end of a silence.
+    _, until, _ = _waits(state, transfer, before)
+    return f"leg {before.number} to settle", until, "wait: an earlier leg is on its way"
 
 
 def _at_counterparty(state: State, leg: Leg) -> tuple[str, int, str]:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import click
 
@@ -46,11 +46,12 @@ def refusals() -> Iterator[None]:
     from tieout.files import BadPlan, CannotSave
     from tieout.market import BadMarket
     from tieout.sqlite_store import JournalDamaged, JournalError, NotAJournal
+    from tieout.stuck_view import BadMoment
     from tieout.trace import BadKey
 
     try:
         yield
-    except (BadScenario, BadMarket, BadPlan, CannotSave, BadKey) as error:
+    except (BadScenario, BadMarket, BadPlan, CannotSave, BadKey, BadMoment) as error:
         fail(BAD_INPUT, str(error))
     except JournalDamaged as error:
         fail(FAILED, str(error))
@@ -183,24 +184,59 @@ def list_scenarios(as_json: bool) -> None:  # noqa: FBT001  # click hands flags 
 
 
 @main.command()
-@click.argument("kind", type=click.Choice(["position", "balance"]))
+@click.argument("kind", type=click.Choice(["position", "balance", "transfer"]))
 @click.argument("key")
 @click.option("--journal", type=click.Path(path_type=Path), required=True)
 @click.option("--json", "as_json", is_flag=True, help="Every line with its raw bytes.")
 def trace(kind: str, key: str, journal: Path, as_json: bool) -> None:  # noqa: FBT001
-    """A figure, down to the raw bytes that it came from."""
-    with refusals():
-        from tieout.trace import trace as follow
+    """A figure or a transfer, down to the raw bytes that it came from.
 
-        traced = follow(kind, key, journal)
+    KEY is a holding, an instrument or an account of the ledger (customer/alice/USD), or of a
+    transfer its id, the id of a payment of it, or what a counterparty calls that (a hash, a bank's
+    reference).
+    """
+    traced: Shown
+    with refusals():
+        from tieout.trace import trace as figure
+        from tieout.transfer_trace import follow
+
+        traced = follow(key, journal) if kind == "transfer" else figure(kind, key, journal)
+    show(traced, as_json=as_json)
+
+
+class Shown(Protocol):
+    """What can be printed in full: as JSON, and as the lines of a text."""
+
+    def as_dict(self) -> dict[str, Any]: ...
+
+
+def show(shown: Shown, *, as_json: bool) -> None:
+    """One object, or colours for a terminal, or plain text for a pipe."""
     if as_json:
-        click.echo(json.dumps(traced.as_dict(), indent=2))
+        click.echo(json.dumps(shown.as_dict(), indent=2))
     elif sys.stdout.isatty():
         from rich.console import Console
 
-        Console(highlight=False, soft_wrap=True).print(traced)
+        Console(highlight=False, soft_wrap=True).print(shown)
     else:
-        click.echo(str(traced))
+        click.echo(str(shown))
+
+
+@main.command()
+@click.option("--journal", type=click.Path(path_type=Path), required=True)
+@click.option("--at", metavar="TIME", help="As of then: 2026-03-01T12:00, UTC by default.")
+@click.option("--json", "as_json", is_flag=True)
+def stuck(journal: Path, at: str | None, as_json: bool) -> None:  # noqa: FBT001
+    """What is stuck: each payment under way, since when, waiting for what, and what is safe to do.
+
+    Late ones first; then open items of settlement, and lines that lie in suspense.
+    """
+    view: Shown
+    with refusals():
+        from tieout.stuck_view import moment, stuck_view
+
+        view = stuck_view(journal, moment(at) if at else 0)
+    show(view, as_json=as_json)
 
 
 @main.command()

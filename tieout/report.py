@@ -19,6 +19,7 @@ from tieout.outcome import Found, Outcome
 from tieout.page import Html, gap, grid, join, page, row, tag, text
 from tieout.plots import Point, Span
 from tieout.trace import Line, clock, excerpt, identities_of, of_holding, plain, words_of
+from tieout.words import be, count, duration
 
 LAW = (
     "Every difference between the world’s truth and our books is either in flight or an open"
@@ -676,28 +677,6 @@ class Reporter:
 
 
 # --- words ---------------------------------------------------------------------------------------
-
-
-def count(number: int, noun: str) -> str:
-    """A number and its noun: 1 break, 2 breaks."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def be(number: int) -> str:
-    return "was" if number == 1 else "were"
-
-
-def duration(seconds: float) -> str:
-    """A length of time as a person would say it."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 120:
-        return f"{seconds:.3g} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
 
 
 def pretty(part: str) -> str:
