@@ -54,6 +54,18 @@ def test_every_transfer_can_be_followed_by_each_of_its_names(name: str) -> None:
             assert leg.transfer_id in found, key
 
 
+def test_what_a_counterparty_calls_a_batch_leads_to_all_that_is_in_it() -> None:
+    """Also where no payment bears that name alone."""
+    outcome = outcome_of("storm_rails")
+    settlement, seen = outcome.state.settlement, 0
+    for name, members in settlement.batches.items():
+        found = follow(name.partition(" ")[2], outcome.store).stories
+        wanted = {settlement.legs[member].transfer_id for member in members}
+        assert wanted <= {each.transfer.transfer_id for each in found}
+        seen += 1
+    assert seen > 20
+
+
 def test_a_line_leads_to_the_payment_that_it_was_for() -> None:
     booked = outcome_of("storm_rails").ledger
     leg = one("storm_rails", "fps", "settled")

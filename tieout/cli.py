@@ -79,8 +79,8 @@ def whole(context: click.Context, option: click.Parameter, text: str | None) -> 
 
 
 def warn_if_idle(scenario: "Scenario") -> None:
-    """A world in which nobody trades proves little: its claims hold by themselves."""
-    if not scenario.strategies:
+    """A world in which nobody trades or pays proves little: its claims hold by themselves."""
+    if not scenario.strategies and scenario.settling is None:
         click.echo(f"tieout: {scenario.name}: no strategies: nothing of ours will trade", err=True)
 
 

@@ -18,8 +18,8 @@ from tieout.history import History, Taken, amount_of, history, text_of
 from tieout.outcome import Found, Outcome
 from tieout.page import Html, gap, grid, join, page, row, tag, text
 from tieout.plots import Point, Span
-from tieout.trace import Line, clock, excerpt, identities_of, of_holding, plain, words_of
-from tieout.words import be, count, duration
+from tieout.trace import Line, excerpt, identities_of, of_holding, plain, words_of
+from tieout.words import be, clock, count, duration
 
 LAW = (
     "Every difference between the world’s truth and our books is either in flight or an open"
