@@ -8,6 +8,7 @@ Rule 2. What is refused says what would do; nothing is booked of it, and its id 
 from core import books, reconcile
 from core.effects import Effect, RaiseAlert
 from core.events import AdjustmentBooked
+from core.ledger import book, nostro
 from core.state import Drift, State, count
 
 
@@ -21,9 +22,20 @@ def on_adjustment(state: State, event: AdjustmentBooked) -> list[Effect]:
         return [RaiseAlert(severity="warning", subject=event.holding, text=text)]
     count(state, f"adjusted/{event.holding.rpartition('/')[0].rpartition('/')[0]}")
     state.adjusted[event.adjustment_id] = f"{event.holding} {event.amount}"
-    books.book_adjustment(state, event, drift.reading.hi)
+    _book(state, event, drift.reading.hi)
     reconcile.on_adjusted(state, drift, event)
     return []
+
+
+def _book(state: State, event: AdjustmentBooked, at: int) -> None:
+    """At a venue in its holding; of an account that keeps money in the ledger, and so in both."""
+    account, asset = event.holding.rsplit("/", 2)[:2]
+    if state.accounts[account].tells != "lines":
+        books.book_adjustment(state, event, at)
+        return
+    theirs = f"adjustments/{account}/{asset}"
+    lines = ((nostro(account, asset), event.amount), (theirs, -event.amount))
+    book(state, "adjustment", event.holding, event.frame, lines, at)
 
 
 def _named(state: State, number: int) -> Drift | None:

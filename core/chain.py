@@ -70,9 +70,9 @@ def _sign_first(state: State, leg: Leg) -> list[Effect]:
     might be given the same outpoints.
     """
     if state.accounts[leg.account].chain == "bitcoin":
-        for other in _under_way(state, leg.account):
-            if not other.attempts and other is not leg:
-                return []
+        unsigned = [each for each in _under_way(state, leg.account) if not each.attempts]
+        if unsigned and unsigned[0] is not leg:
+            return []
     return [sign(state, leg, 1, *_first_fee(state, leg))]
 
 
@@ -132,7 +132,7 @@ def on_signed(state: State, event: TransactionSigned) -> list[Effect]:
             sent_at=event.received_at,
         )
     )
-    state.settlement.batches.setdefault(f"{leg.account} {event.tx_hash}", [leg.payment_id])
+    state.settlement.named[f"{leg.account} {event.tx_hash}"] = leg.payment_id
     return [_broadcast(leg, leg.attempts[-1]), _look_again(state, leg, event.received_at)]
 
 

@@ -11,6 +11,7 @@ from core.state import State, count
 # cause: (who looks at it, what would help)
 REMEDIES: dict[ItemCause, tuple[str, str]] = {
     "late": ("payments", "ask the counterparty; the payment is not sent again"),
+    "line_missing": ("reconciliation", "it is settled and not booked: ask for the bank's line"),
     "amount": ("reconciliation", "wait for the correcting line, or claim the difference"),
     "duplicate": ("reconciliation", "claim the second booking back"),
     "unattributed": ("operations", "find whose it is, then credit it or send it back"),

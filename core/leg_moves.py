@@ -18,7 +18,7 @@ MOVES: dict[LegStatus, tuple[LegStatus, ...]] = {
     "unknown": ("in_flight", "settled", "failed", "returned"),
     "settled": ("returned",),
     # A return that was not in order is undone: the payment stands as it stood.
-    "returned": ("settled",),
+    "returned": ("settled", "in_flight"),
     "failed": (),
     "cancelled": (),
 }

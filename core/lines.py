@@ -26,6 +26,8 @@ from core.settlement_state import ItemCause, Leg, StatementChain, Suspended
 from core.state import Account, State, count, holding
 
 Contra = tuple[str, int]
+# What the line of a payment puts right.
+BY_A_LINE: tuple[ItemCause, ...] = ("amount", "after_the_end", "line_missing")
 
 
 def on_line(state: State, account: Account, event: LineBooked) -> list[Effect]:
@@ -108,84 +110,111 @@ def _explain(
 def _of_leg(
     state: State, leg: Leg, event: LineBooked, part: LinePart
 ) -> tuple[list[Contra], list[Effect]]:
-    amount = part.amount
-    effects: list[Effect] = []
-    item = state.settlement.items.get(leg.payment_id)
-    if item is not None and item.cause in ("amount", "duplicate") and amount == -item.size:
-        if not leg.outstanding:
-            # The counterparty takes back what it booked too much.
-            close_item(state, leg.payment_id, "corrected by a line", event.frame)
-            return [(ledger.suspense(leg.account, leg.asset), -amount)], []
-    returning = event.kind in ("return", "reversal") or leg.outstanding * amount < 0
-    if not leg.outstanding and not leg.returned and _is_return(leg, event, amount):
-        code = event.code
-        effects += payments.give_back(state, leg, abs(amount), code, event.frame, event.received_at)
-        returning = True
-    if leg.outstanding * amount <= 0:
-        return _too_much(state, leg, event, amount, 0, effects)
-    contra = _consume(state, leg, event, amount, effects, returning)
-    state.settlement.touched.append(leg.transfer_id)
-    return contra, effects
+    """What the payment has outstanding is consumed; what was booked of it may be taken back."""
+    amount, effects = part.amount, list[Effect]()
+    payments.touch(state, leg)
+    if event.kind == "return" and not leg.returned and _is_against(leg, amount):
+        effects += payments.give_back(
+            state, leg, abs(amount), event.code, event.frame, event.received_at
+        )
+    if leg.outstanding * amount > 0:
+        return _consume(state, leg, event, amount, effects)
+    if _is_against(leg, amount) and not leg.returned:
+        return _taken_back(state, leg, event, amount, effects)
+    return _too_much(state, leg, event, amount, effects)
 
 
-def _is_return(leg: Leg, event: LineBooked, amount: int) -> bool:
-    """Whether a line against the direction of a consumed payment is its return."""
-    against = amount > 0 if leg.kind == "out" else amount < 0
-    return against and (leg.status in (*MOVING, "settled"))
+def _is_against(leg: Leg, amount: int) -> bool:
+    """Whether a line goes the other way than the payment did."""
+    return amount > 0 if leg.kind == "out" else amount < 0
 
 
 def _consume(
-    state: State,
-    leg: Leg,
-    event: LineBooked,
-    amount: int,
-    effects: list[Effect],
-    returning: bool,  # noqa: FBT001  # an observation
-) -> list[Contra]:
+    state: State, leg: Leg, event: LineBooked, amount: int, effects: list[Effect]
+) -> tuple[list[Contra], list[Effect]]:
     """Take from what is outstanding; name what is over or missing."""
     scheme = state.settlement.schemes[leg.scheme]
-    wanted = leg.outstanding
+    wanted, transit = leg.outstanding, ledger.transit(leg)
     short = wanted - amount  # of the line: positive where it brought less, or took more
-    transit = ledger.transit(leg)
-    if not returning:
+    if not _is_against(leg, amount):
         payments.on_booked(state, leg, event.booked_at)
-    if not short:
-        leg.outstanding = 0
-        if has(state, leg.payment_id, "amount", "after_the_end"):
-            close_item(state, leg.payment_id, "a line brought the rest", event.frame)
-        return [(transit, -amount)]
-    if 0 < short <= scheme.fee_max or (0 < short <= leg.fee):
+    if 0 < short <= max(scheme.fee_max, leg.fee):
         leg.outstanding = 0
         leg.fee = max(leg.fee, short)
-        return [(transit, -wanted), (ledger.fees(leg), short)]
+        return [(transit, -wanted), (ledger.fees(leg), short)], effects
     if abs(amount) < abs(wanted):
         leg.outstanding -= amount
-        effects += _wrong_amount(state, leg, event, -leg.outstanding)
-        return [(transit, -amount)]
+        effects += _item(state, "amount", leg, event, -leg.outstanding)
+        return [(transit, -amount)], effects
     leg.outstanding = 0
-    contra, then = _too_much(state, leg, event, amount - wanted, wanted, [])
-    effects += then
-    return contra
+    if amount == wanted:
+        if has(state, leg.payment_id, *BY_A_LINE) and not leg.excess:
+            close_item(state, leg.payment_id, "a line brought it", event.frame)
+        return [(transit, -amount)], effects
+    contra, effects = _too_much(state, leg, event, amount - wanted, effects, "amount")
+    return [(transit, -wanted), *contra], effects
 
 
-def _wrong_amount(state: State, leg: Leg, event: LineBooked, size: int) -> list[Effect]:
-    return open_item(state, "amount", leg.payment_id, leg.account, leg.asset, size, event.frame)
+def _taken_back(
+    state: State, leg: Leg, event: LineBooked, amount: int, effects: list[Effect]
+) -> tuple[list[Contra], list[Effect]]:
+    """The counterparty undoes a line of its own: first what was too much, then the payment's.
+
+    What is undone of the payment is outstanding again: it will be booked anew, as it should be.
+    """
+    of_excess = _towards(-leg.excess, amount)
+    leg.excess += of_excess
+    contra = [(ledger.suspense(leg.account, leg.asset), -of_excess)]
+    rest = amount - of_excess
+    if 0 < abs(rest) <= leg.fee and not _consumed(leg):
+        contra.append((ledger.fees(leg), -rest))
+        rest = 0
+    again = _towards(-_consumed(leg), rest)
+    leg.outstanding -= again
+    contra.append((ledger.transit(leg), -again))
+    rest -= again
+    if rest:
+        more, effects = _too_much(state, leg, event, rest, effects)
+        contra += more
+    elif has(state, leg.payment_id, "amount", "duplicate") and not leg.excess:
+        close_item(state, leg.payment_id, "taken back by a line", event.frame)
+    return contra, effects
+
+
+def _consumed(leg: Leg) -> int:
+    """What lines have shown of the payment so far, signed as they were."""
+    expected = leg.amount if leg.kind == "in" else -leg.amount
+    return expected - leg.outstanding if leg.status in (*MOVING, "settled") else 0
+
+
+def _towards(room: int, amount: int) -> int:
+    """As much of the amount as there is room for, on the same side of nothing."""
+    if room * amount <= 0:
+        return 0
+    return amount if abs(amount) <= abs(room) else room
 
 
 def _too_much(
-    state: State, leg: Leg, event: LineBooked, extra: int, consumed: int, effects: list[Effect]
+    state: State,
+    leg: Leg,
+    event: LineBooked,
+    extra: int,
+    effects: list[Effect],
+    cause: ItemCause = "duplicate",
 ) -> tuple[list[Contra], list[Effect]]:
-    """More than the payment has outstanding: the rest waits in suspense for its reason."""
-    cause: ItemCause = "amount"
-    if not consumed:
-        cause = "after_the_end" if leg.status in ("failed", "cancelled") else "duplicate"
-    contra = [(ledger.suspense(leg.account, leg.asset), -extra)]
-    if consumed:
-        contra.append((ledger.transit(leg), -consumed))
-    effects = effects + open_item(
-        state, cause, leg.payment_id, leg.account, leg.asset, extra, event.frame
-    )
-    return contra, effects
+    """More than the payment has outstanding: it waits in suspense for its reason."""
+    if leg.status in ("failed", "cancelled"):
+        cause = "after_the_end"
+    leg.excess += extra
+    if not leg.excess:
+        close_item(state, leg.payment_id, "taken back by a line", event.frame)
+        return [(ledger.suspense(leg.account, leg.asset), -extra)], effects
+    effects += _item(state, cause, leg, event, leg.excess)
+    return [(ledger.suspense(leg.account, leg.asset), -extra)], effects
+
+
+def _item(state: State, cause: ItemCause, leg: Leg, event: LineBooked, size: int) -> list[Effect]:
+    return open_item(state, cause, leg.payment_id, leg.account, leg.asset, size, event.frame)
 
 
 # --- batches -------------------------------------------------------------------------------------
@@ -213,9 +242,12 @@ def _of_batch(
 ) -> tuple[list[Contra], list[Effect]]:
     contra = []
     for leg in members:
+        payments.on_booked(state, leg, event.booked_at)
         contra.append((ledger.transit(leg), -leg.outstanding))
         leg.outstanding = 0
-        state.settlement.touched.append(leg.transfer_id)
+        if has(state, leg.payment_id, *BY_A_LINE):
+            close_item(state, leg.payment_id, "a line brought it", event.frame)
+        payments.touch(state, leg)
     return contra, []
 
 
@@ -230,8 +262,9 @@ def on_named(state: State, event: PaymentReported) -> list[Effect]:
 
 
 def _release(state: State, subject: str, line: Suspended, name: str, frame: int) -> None:
-    legs = state.settlement.legs
-    names = state.settlement.batches.get(f"{line.account} {name}", ())
+    legs, key = state.settlement.legs, f"{line.account} {name}"
+    alone = state.settlement.named.get(key)
+    names = state.settlement.batches.get(key) or ([alone] if alone else [])
     members = [legs[one] for one in names if legs[one].outstanding]
     if sum(leg.outstanding for leg in members) != line.amount:
         return
@@ -246,7 +279,7 @@ def _release(state: State, subject: str, line: Suspended, name: str, frame: int)
     for leg in members:
         payments.on_booked(state, leg, line.at)
         leg.outstanding = 0
-        state.settlement.touched.append(leg.transfer_id)
+        payments.touch(state, leg)
     del state.settlement.suspense[subject]
     close_item(state, subject, "its payments were named", frame)
 

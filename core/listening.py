@@ -77,6 +77,7 @@ def on_stream_opened(state: State, account: Account, event: StreamOpened) -> lis
     if event.epoch != account.epoch:
         return []
     account.streaming = True
+    account.refused = 0
     account.heard_at = event.received_at
     return [
         *request_backfill(state, account, event.received_at),
@@ -92,7 +93,10 @@ def on_stream_closed(state: State, account: Account, event: StreamClosed) -> lis
         return []
     count(state, f"stream_closed/{account.name}")
     account.streaming = False
-    return [arm(state, f"reopen/{account.name}", event.received_at + RETRY_NS)]
+    # Who refuses us over and over is asked less and less often, and never given up.
+    wait = min(RETRY_NS << min(account.refused, 20), max(RETRY_NS, account.silence_ns_max // 4))
+    account.refused += 1
+    return [arm(state, f"reopen/{account.name}", event.received_at + wait)]
 
 
 def on_silence(state: State, account: Account, now: int) -> list[Effect]:

@@ -26,11 +26,13 @@ from core.rail_events import (
     ReturnReported,
     SchemePublished,
 )
-from core.settlement_state import Leg
+from core.settlement_state import Leg, LegStatus
 from core.state import Account, State, count
 
 ACKNOWLEDGED = ("received", "accepted", "pending", "held")
 DEFINITE = ("rejected", "failed", "cancelled")
+# Of the account's statements: by then a line that was booked has been read.
+LINE_PERIODS_MAX = 3
 
 
 # --- sending -------------------------------------------------------------------------------------
@@ -54,7 +56,7 @@ def post_sent(state: State, leg: Leg, now: int) -> list[Effect]:
     leg.sent_at = leg.instructed_at = now
     _set_times(leg, times)
     leg.instructed_for = leg.settles_at
-    _touch(state, leg)
+    touch(state, leg)
     return []
 
 
@@ -120,8 +122,7 @@ def on_reported(state: State, event: PaymentReported) -> list[Effect]:
     leg.heard_at = event.received_at
     leg.fee = event.fee or leg.fee
     leg.code, leg.reason = event.code or leg.code, event.reason or leg.reason
-    for name in (event.reference, event.batch):
-        _name(state, leg, name)
+    _name(state, leg, event.reference, event.batch)
     leg.reference = event.reference or leg.reference
     settlement = state.settlement
     scheme = settlement.schemes[leg.scheme]
@@ -147,14 +148,25 @@ def on_reported(state: State, event: PaymentReported) -> list[Effect]:
     return effects
 
 
-def _name(state: State, leg: Leg, name: str) -> None:
-    """Remember what else the counterparty calls it: lines may bear only that."""
-    if not name:
-        return
-    key = f"{leg.account} {name}"
-    members = state.settlement.batches.setdefault(key, [])
-    if leg.payment_id not in members:
-        members.append(leg.payment_id)
+def _name(state: State, leg: Leg, reference: str, batch: str) -> None:
+    """Remember what else the counterparty calls it, or the batch it is in: lines may bear only that.
+
+    A reference that two payments share names neither: it is their batch's.
+    """
+    named = state.settlement.named
+    if reference:
+        other = named.setdefault(f"{leg.account} {reference}", leg.payment_id)
+        if other != leg.payment_id:
+            _put_into(state, leg.account, reference, other)
+            batch = batch or reference
+    if batch:
+        _put_into(state, leg.account, batch, leg.payment_id)
+
+
+def _put_into(state: State, account: str, batch: str, payment_id: str) -> None:
+    members = state.settlement.batches.setdefault(f"{account} {batch}", [])
+    if payment_id not in members:
+        members.append(payment_id)
 
 
 def _on_failed(state: State, leg: Leg, event: PaymentReported) -> list[Effect]:
@@ -190,7 +202,7 @@ def end(
         leg.outstanding -= _signed(leg)
     expose(state, leg, -leg.exposed)
     close_item(state, leg.payment_id, f"the payment {leg.status}: {leg.code} {leg.reason}", frame)
-    _touch(state, leg)
+    touch(state, leg)
     effects = []
     if leg.outstanding:
         # The counterparty says that nothing moved, and booked a line for it before.
@@ -227,23 +239,39 @@ def settle(state: State, leg: Leg, frame: int, at: int) -> list[Effect]:
         waiting = ledger.unsettled(leg.customer, leg.asset)
         lines = ((waiting, leg.amount), (theirs, -leg.amount))
         book(state, "settle", leg.payment_id, frame, lines)
-    close_item(state, leg.payment_id, "settled", frame)
+    if has(state, leg.payment_id, "late", "third_party_failed"):
+        close_item(state, leg.payment_id, "settled", frame)
     scheme = state.settlement.schemes[leg.scheme]
     leg.revocable_until = schedule.revocable_until(state, scheme, leg.settles_at or at)
-    _touch(state, leg)
+    touch(state, leg)
     if leg.revocable_until > at:
         memorise(state, leg, leg.amount, frame)
-        return [_arm(state, leg, at)]
-    leg.revocable_until = 0
-    expose(state, leg, -leg.exposed)
-    return []
+    else:
+        leg.revocable_until = 0
+        expose(state, leg, -leg.exposed)
+    return _await(state, leg)
+
+
+def _await(state: State, leg: Leg) -> list[Effect]:
+    """What settled may still come back, and its line be missing: look when either is due."""
+    account, scheme = state.accounts[leg.account], state.settlement.schemes[leg.scheme]
+    if leg.outstanding:
+        patience = LINE_PERIODS_MAX * account.statement_period_ns + scheme.settles_ns_max
+        leg.line_due_at = max(state.now, leg.settles_at) + patience
+    return _rearm(state, leg)
+
+
+def _rearm(state: State, leg: Leg) -> list[Effect]:
+    dues = [leg.line_due_at] if leg.outstanding and leg.line_due_at else []
+    dues += [leg.revocable_until] if leg.contingent else []
+    return [arm(state, f"leg/{leg.payment_id}", min(dues))] if dues else []
 
 
 def on_irrevocable(state: State, leg: Leg) -> None:
     """The last span of return is over."""
     memorise(state, leg, -leg.contingent, 0)
     expose(state, leg, -leg.exposed)
-    _touch(state, leg)
+    touch(state, leg)
 
 
 # --- it comes back -------------------------------------------------------------------------------
@@ -295,8 +323,8 @@ def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, now: i
     expose(state, leg, -leg.exposed)
     if has(state, leg.payment_id, "late", "third_party_failed"):
         close_item(state, leg.payment_id, f"returned: {code}", frame)
-    _touch(state, leg)
-    return effects
+    touch(state, leg)
+    return effects + _await(state, leg)
 
 
 def _returned_lines(state: State, leg: Leg, was: str, amount: int) -> tuple[tuple[str, int], ...]:
@@ -309,18 +337,19 @@ def _returned_lines(state: State, leg: Leg, was: str, amount: int) -> tuple[tupl
 
 
 def undo_return(state: State, leg: Leg, frame: int) -> list[Effect]:
-    """The return was not in order: the payment stands."""
-    if not leg.returned or not leg.settled_at or not move(leg, "settled"):
+    """The return was not in order: the payment stands as it stood before."""
+    was: LegStatus = "settled" if leg.settled_at else "in_flight"
+    if not leg.returned or not move(leg, was):
         count(state, "dishonoured_nothing")
         return []
-    lines = _negated(_returned_lines(state, leg, "settled", leg.returned))
+    lines = _negated(_returned_lines(state, leg, was, leg.returned))
     book(state, "return_undone", leg.payment_id, frame, lines)
     leg.outstanding -= leg.returned if leg.kind == "out" else -leg.returned
     leg.returned = 0
     leg.evidence.append(frame)
     close_item(state, leg.payment_id, "the return was dishonoured", frame)
-    _touch(state, leg)
-    return []
+    touch(state, leg)
+    return [_arm(state, leg, state.now)] if was == "in_flight" else _await(state, leg)
 
 
 def on_change(state: State, event: ChangeNotified) -> list[Effect]:
@@ -340,13 +369,29 @@ def on_recall_answered(state: State, event: RecallAnswered) -> list[Effect]:
 def on_alarm(state: State, payment_id: str, now: int) -> list[Effect]:
     """It is time to look at a payment again."""
     leg = state.settlement.legs[payment_id]
-    if leg.status == "settled":
-        if leg.contingent and now >= leg.revocable_until:
-            on_irrevocable(state, leg)
-        return []
+    if leg.status in ("settled", "returned"):
+        return _after_settlement(state, leg, now)
     if leg.status not in MOVING:
         return []
     return [*_chase(state, leg, now), _arm(state, leg, now)]
+
+
+def _after_settlement(state: State, leg: Leg, now: int) -> list[Effect]:
+    effects: list[Effect] = []
+    if leg.contingent and now >= leg.revocable_until:
+        on_irrevocable(state, leg)
+    if leg.outstanding and now >= leg.line_due_at:
+        leg.line_due_at = 0
+        effects += open_item(
+            state,
+            "line_missing",
+            leg.payment_id,
+            leg.account,
+            leg.asset,
+            leg.outstanding,
+            0,
+        )
+    return effects + _rearm(state, leg)
 
 
 def _chase(state: State, leg: Leg, now: int) -> list[Effect]:
@@ -431,8 +476,6 @@ def _arm(state: State, leg: Leg, now: int) -> Effect:
 
 
 def _next_look(leg: Leg, scheme: SchemePublished, now: int) -> int:
-    if leg.status == "settled":
-        return leg.revocable_until
     if leg.status == "unknown":
         return now + scheme.query_every_ns
     if not leg.heard_at:
@@ -457,12 +500,15 @@ def find(state: State, account: str, references: tuple[str, ...]) -> Leg | None:
         leg = _leg(state, account, reference)
         if leg is not None:
             return leg
+    settlement = state.settlement
     for reference in references:
-        members = state.settlement.batches.get(f"{account} {reference}", ())
-        if len(members) == 1:
-            return state.settlement.legs[members[0]]
+        key = f"{account} {reference}"
+        if key in settlement.named and key not in settlement.batches:
+            return settlement.legs[settlement.named[key]]
     return None
 
 
-def _touch(state: State, leg: Leg) -> None:
+def touch(state: State, leg: Leg) -> None:
+    """Something about the leg changed: its transfer is followed before the step ends."""
+    state.settlement.open_legs.setdefault(leg.payment_id)
     state.settlement.touched.append(leg.transfer_id)

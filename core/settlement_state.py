@@ -40,6 +40,7 @@ LegStatus = Literal[
 ]
 ItemCause = Literal[
     "late",
+    "line_missing",
     "amount",
     "duplicate",
     "unattributed",
@@ -111,6 +112,7 @@ class Leg(Struct, gc=False):
     held: int = 0
     exposed: int = 0
     outstanding: int = 0
+    excess: int = 0
     returned: int = 0
     fee: int = 0
     sent_at: int = 0
@@ -122,6 +124,7 @@ class Leg(Struct, gc=False):
     silent_until: int = 0
     settled_at: int = 0
     revocable_until: int = 0
+    line_due_at: int = 0
     contingent: int = 0
     queries: int = 0
     reference: str = ""

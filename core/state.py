@@ -288,6 +288,7 @@ class Account(Struct, gc=False):
     references: dict[str, Reference] = field(default_factory=dict)
     epoch: int = 0
     streaming: bool = False
+    refused: int = 0
     heard_at: int = 0
     backfill: Backfill = field(default_factory=Backfill)
     mode_told: bool | None = None

@@ -154,7 +154,8 @@ class Customers:
         """A request that must be refused; `wrong` remembers which, and why."""
         self.wrong[request.transfer_id] = how
         customer, legs = request.customer, request.legs
-        first = legs[0]
+        place = next(n for n, leg in enumerate(legs) if leg.kind != "exchange")
+        first = legs[place]
         match how:
             case "zero":
                 first = _with_amount(first, 0)
@@ -175,8 +176,9 @@ class Customers:
             case "no_legs":
                 legs = ()
             case "over_scheme_max":
-                scheme = self.schemes.get(first.scheme)
-                first = _with_amount(first, (scheme.amount_max if scheme else 0) + 10**15)
+                scheme = self.schemes[first.scheme]
+                bound = scheme.amount_max or first.amount * 10**9
+                first = _with_amount(first, bound + 1)
             case "expired_rate":
                 first = LegWanted(
                     kind="exchange",
@@ -190,7 +192,7 @@ class Customers:
             received_at=request.received_at,
             transfer_id=request.transfer_id,
             customer=customer,
-            legs=(first, *legs[1:]) if legs else (),
+            legs=(*legs[:place], first, *legs[place + 1 :]) if legs else (),
             requested_by=request.requested_by,
         )
 

@@ -15,11 +15,19 @@ from core.rail_events import (
     TransferReleased,
     TransferScreened,
 )
+from core.settlement_state import Leg
 from tests.settling import BANK, DAY, HOUR, SECOND, Books, pay, pull
 
 
 def settled(books: Books, payment_id: str) -> None:
     books.tell(PaymentReported, account=BANK, payment_id=payment_id, status="settled")
+
+
+def booked(books: Books, leg: Leg) -> None:
+    """The bank accepts it, and books its line at once."""
+    accepted(books, leg.payment_id)
+    amount = leg.amount if leg.kind == "in" else -leg.amount
+    books.line(f"line of {leg.payment_id}", amount, "payment", leg.payment_id)
 
 
 def accepted(books: Books, payment_id: str, **more: str) -> None:
@@ -58,7 +66,7 @@ def test_silence_settles_only_once_the_record_was_read_after_the_deadline() -> N
     """ACH sends no confirmation: day 2, opening of business, and a complete read after it."""
     books = Books(alice=1000)
     (leg,) = books.request("t1", pay("ach", 300))
-    accepted(books, leg.payment_id)
+    booked(books, leg)
     books.wait(leg.silent_until - books.now)
     assert leg.status == "in_flight"
     books.wait(2)
@@ -147,7 +155,7 @@ def test_a_payment_without_an_answer_is_asked_for_and_never_sent_under_another_i
     assert leg.status == "unknown"
     assert [each.payment_id for each in books.of(QueryPayment)] == [leg.payment_id]
     books.tell(PaymentMissing, account=BANK, payment_id=leg.payment_id, asked_at=books.now - SECOND)
-    assert books.of(SendPayment) == first
+    assert [each.payment_id for each in books.of(SendPayment)] == [first[0].payment_id]
     settled(books, leg.payment_id)
     assert books.seen_by_customer("t1") == "completed"
 
@@ -334,7 +342,7 @@ def test_legs_follow_one_another_and_exchange_through_a_position() -> None:
     books.scheme(scheme="sct", kind="out", asset="EUR", settled_by="message", settles_ns_max=HOUR)
     euro = LegWanted(kind="out", asset="EUR", amount=270, scheme="sct", beneficiary="x")
     legs = books.request("t1", pull("pull", 300), exchange(300, 270, books.now + 30 * DAY), euro)
-    accepted(books, legs[0].payment_id)
+    booked(books, legs[0])
     assert [leg.status for leg in legs] == ["in_flight", "validated", "validated"]
     books.wait(8 * DAY)
     assert [leg.status for leg in legs] == ["settled", "settled", "unknown"]  # nobody answered it
@@ -344,7 +352,7 @@ def test_legs_follow_one_another_and_exchange_through_a_position() -> None:
 def test_a_later_leg_waits_until_an_earlier_one_cannot_come_back() -> None:
     books = Books(alice=0)
     legs = books.request("t1", pull("pull", 300, waits_for="irrevocable"), pay("wire", 300))
-    accepted(books, legs[0].payment_id)
+    booked(books, legs[0])
     books.wait(20 * DAY)
     assert [leg.status for leg in legs] == ["settled", "validated"]
     books.wait(60 * DAY)
@@ -356,7 +364,7 @@ def test_an_expired_rate_fails_and_what_was_pulled_goes_back_the_way_it_was_told
     legs = books.request(
         "t1", pull("pull", 300, undo_scheme="wire"), exchange(300, 270, books.now + SECOND)
     )
-    accepted(books, legs[0].payment_id)
+    booked(books, legs[0])
     books.wait(8 * DAY)
     back = books.legs("t1")[2]
     assert (legs[1].status, back.kind, back.status) == ("failed", "out", "unknown")
@@ -432,3 +440,50 @@ def test_a_refusal_has_its_code_and_posts_nothing(code: str, leg: LegWanted) -> 
     assert books.state.settlement.transfers["t1"].refusal == code
     assert {k: v for k, v in books.state.settlement.ledger.items() if v} == before
     assert books.seen_by_customer("t1") == "refused"
+
+
+def test_silence_does_not_settle_what_was_never_booked() -> None:
+    """A refusal that nobody heard looks like silence: it is asked for."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("ach", 300))
+    accepted(books, leg.payment_id)
+    books.wait(10 * DAY)
+    assert leg.status == "in_flight"
+    assert books.of(QueryPayment)
+    assert books.breaks() == {leg.payment_id: "late"}
+
+
+def test_what_is_settled_and_never_booked_is_a_break() -> None:
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    settled(books, leg.payment_id)
+    books.wait(5 * HOUR)
+    assert books.breaks() == {leg.payment_id: "line_missing"}
+    books.line("L1", -300, "payment", leg.payment_id)
+    assert books.breaks() == {}
+
+
+@pytest.mark.parametrize("told", [-290, -310])
+def test_a_line_that_is_undone_and_booked_anew_is_no_return(told: int) -> None:
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    settled(books, leg.payment_id)
+    books.line("L1", told, "payment", leg.payment_id)
+    books.line("L2", -told, "reversal", leg.payment_id)
+    assert (leg.status, books.balance("transit/wire/USD")) == ("settled", -300)
+    books.line("L3", -300, "payment", leg.payment_id)
+    assert (books.breaks(), books.balance("transit/wire/USD")) == ({}, 0)
+    assert books.balance("suspense/bank/ops/USD") == 0
+
+
+def test_a_return_before_settlement_that_is_dishonoured_leaves_it_in_flight() -> None:
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("ach", 300))
+    booked(books, leg)
+    words = {"account": BANK, "payment_id": leg.payment_id, "amount": 300, "code": "R01"}
+    books.tell(ReturnReported, return_id="x", **words)
+    assert books.seen_by_customer("t1") == "returned"
+    books.tell(ReturnReported, return_id="y", dishonours="x", **words)
+    assert (leg.status, books.has("alice")) == ("in_flight", 700)
+    books.wait(10 * DAY)
+    assert leg.status == "settled"

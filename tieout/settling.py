@@ -364,7 +364,7 @@ def settlement_figures(rails: Rails, state: State, now: int) -> dict[str, Any]:
     """What `summary.json` says of settlement."""
     settlement = state.settlement
     differences = rails.oracle.differences(now)
-    statuses = Counter(f"{leg.scheme}.{leg.status}" for leg in settlement.legs.values())
+    statuses = Counter(f"{leg.scheme}/{leg.status}" for leg in settlement.legs.values())
     causes = [item.cause for item in settlement.items.values()]
     causes += [item.cause for item in settlement.closed]
     return {

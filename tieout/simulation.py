@@ -58,7 +58,8 @@ SETTLE_NS = 400 * MS
 SILENCE_NS = 12 * SECOND
 STATEMENT_PERIODS_MAX = 3
 SNAPSHOT_EVERY = 5000
-OPERATORS_LOOK_NS = SECOND
+# How often operators look while a break grows as old as they want it to be.
+LOOKS = 8
 CUT_DOWN_NS = 500 * MS
 
 
@@ -381,7 +382,7 @@ class Host:
         for spec in self._sim.scenario.operators:
             after_ns = int(spec.after_s * SECOND)
             operator = Operator(spec.author, spec.approver, after_ns, spec.reason)
-            self._world.call_in(OPERATORS_LOOK_NS, self._operate, operator)
+            self._world.call_in(after_ns // LOOKS + 1, self._operate, operator)
         self._floor, _ = self._sim.store.last()
 
     def crash(self, down_ns: int) -> None:
@@ -596,7 +597,7 @@ class Host:
                     reason=each.reason,
                 )
             )
-        self._world.call_in(OPERATORS_LOOK_NS, self._operate, operator)
+        self._world.call_in(operator.after_ns // LOOKS + 1, self._operate, operator)
 
     def _open_breaks(self) -> list[OpenBreak]:
         breaks = self.node.state.breaks if self.node is not None else {}
