@@ -63,7 +63,7 @@ def test_what_a_counterparty_calls_a_batch_leads_to_all_that_is_in_it() -> None:
         wanted = {settlement.legs[member].transfer_id for member in members}
         assert wanted <= {each.transfer.transfer_id for each in found}
         seen += 1
-    assert seen > 20
+    assert seen > 5
 
 
 def test_a_line_leads_to_the_payment_that_it_was_for() -> None:

@@ -79,14 +79,14 @@ def _counted(counts: Mapping[str, int]) -> str:
 
 def _rails(legs: Mapping[str, int]) -> Table:
     """A row a rail, a column for each status that a leg came to."""
-    schemes = dict.fromkeys(name.rpartition(".")[0] for name in legs)
-    statuses = dict.fromkeys(name.rpartition(".")[2] for name in legs)
+    schemes = dict.fromkeys(name.rpartition("/")[0] for name in legs)
+    statuses = dict.fromkeys(name.rpartition("/")[2] for name in legs)
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("rail")
     for status in statuses:
         table.add_column(status.replace("_", " "), justify="right")
     for scheme in schemes:
-        cells = [str(legs.get(f"{scheme}.{status}", "-")) for status in statuses]
+        cells = [str(legs.get(f"{scheme}/{status}", "-")) for status in statuses]
         table.add_row(scheme or "exchange", *cells)
     return table
 

@@ -114,7 +114,7 @@ class Before(NamedTuple):
     """What must be known from before a step."""
 
     named: tuple[str, ...]
-    outstanding: dict[str, int]
+    stood: dict[str, tuple[int, int]]
     refused: dict[str, int]
 
 
@@ -134,7 +134,7 @@ class SettlingReader:
         names = named(self._state, event)
         legs = self._state.settlement.legs
         refused = _refused(self._state) if isinstance(event, REQUESTS) else {}
-        return Before(names, {name: legs[name].outstanding for name in names}, refused)
+        return Before(names, {name: _stands(legs[name]) for name in names}, refused)
 
     def after(self, record: Record, event: Event, frame: Frame | None, before: Before) -> None:
         """After it."""
@@ -203,10 +203,10 @@ class SettlingReader:
         if not of_lines:
             return []
         moves = {
-            name: legs[name].outstanding - before.outstanding.get(name, 0) - own.get(name, 0)
+            name: _moved(legs[name], before.stood.get(name, (0, 0)), own.get(name, 0))
             for name in names
         }
-        members = [name for name, moved in moves.items() if moved] or list(moves)
+        members = [name for name, moved in moves.items() if any(moved)] or list(moves)
         for entered in of_lines:
             whole = len(members) == 1 and len(_parts(event)) < 2
             for name in members:
@@ -274,7 +274,10 @@ def named(state: State, event: Event) -> tuple[str, ...]:
         leg = settlement.legs.get(name)
         if leg is not None and leg.account == account:
             found[name] = None
-        found |= dict.fromkeys(settlement.batches.get(f"{account} {name}", ()))
+        key = f"{account} {name}"
+        found |= dict.fromkeys(settlement.batches.get(key, ()))
+        if key in settlement.named and key not in settlement.batches:
+            found[settlement.named[key]] = None
     return tuple(found)
 
 
@@ -291,22 +294,31 @@ def _parts(event: Event) -> list[Any]:
     return [part for part in getattr(event, "parts", ()) if part.references]
 
 
-def _part_of(leg: Leg, event: Event, entry: LedgerEntry, moved: int) -> Lines:
+def _stands(leg: Leg) -> tuple[int, int]:
+    return leg.outstanding, leg.excess
+
+
+def _moved(leg: Leg, stood: tuple[int, int], own: int) -> tuple[int, int]:
+    """What lines moved of it in transit and in suspense, signed as in the ledger."""
+    return leg.outstanding - stood[0] - own, stood[1] - leg.excess
+
+
+def _part_of(leg: Leg, event: Event, entry: LedgerEntry, moved: tuple[int, int]) -> Lines:
     """Of an entry about several payments, what is about this one."""
-    if not moved:
+    if not any(moved):
         return ()
-    contra = entry.lines[0][0]
-    amount = -moved
+    amount = -sum(moved)
     for part in _parts(event):
         if leg.payment_id in part.references:
             amount = part.amount
-    lines = [(contra, amount), (ledger.transit(leg), moved)]
-    rest = -(amount + moved)
-    if rest:
-        # Short is what was deducted on the way; what is over waits in suspense for its reason.
-        over = ledger.suspense(leg.account, leg.asset)
-        lines.append((ledger.fees(leg) if rest > 0 else over, rest))
-    return tuple(lines)
+    lines = (
+        (entry.lines[0][0], amount),
+        (ledger.transit(leg), moved[0]),
+        (ledger.suspense(leg.account, leg.asset), moved[1]),
+        # What is left was deducted on the way, or is no longer.
+        (ledger.fees(leg), -amount - sum(moved)),
+    )
+    return tuple(line for line in lines if line[1])
 
 
 def _refused(state: State) -> dict[str, int]:

@@ -144,6 +144,9 @@ def _payments(key: str, past: History) -> list[str]:
     if key in settlement.legs:
         return [key]
     found = [leg.payment_id for leg in settlement.legs.values() if key in _called(leg)]
+    for name, member in settlement.named.items():
+        if name.partition(" ")[2] == key:
+            found.append(member)
     for name, members in settlement.batches.items():
         if name.partition(" ")[2] == key:
             found += members
@@ -159,8 +162,9 @@ def _called(leg: Leg) -> list[str]:
 
 
 def _references(state: State) -> list[str]:
-    names = [name.partition(" ")[2] for name in state.settlement.batches]
-    for leg in state.settlement.legs.values():
+    settlement = state.settlement
+    names = [name.partition(" ")[2] for name in (*settlement.named, *settlement.batches)]
+    for leg in settlement.legs.values():
         names += _called(leg)
     return list(dict.fromkeys(names))
 
