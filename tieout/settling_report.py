@@ -10,6 +10,7 @@ from core import exposure, ledger
 from core.money import show
 from core.settlement_state import ClosedItem, Item, Leg
 from core.state import State
+from core.stuck import Stuck
 from tieout import plots, settling_plots
 from tieout.history import History
 from tieout.outcome import Outcome
@@ -275,14 +276,11 @@ class SettlingSections:
         rows = [
             row(
                 [
-                    (each.payment_id, "w"),
-                    (each.scheme, "w"),
+                    (f"{each.payment_id} {each.scheme}", ""),
                     (f"{view.amount(each.asset, each.amount)} {each.asset}", "n"),
                     (each.stage.replace("_", " "), "w"),
                     (span(each.since, view.at), "n"),
-                    (each.waiting_for, ""),
-                    (minute(each.expected_by) if each.expected_by else "-", "w"),
-                    (", ".join(each.blocks) or "-", ""),
+                    (_waiting(each), ""),
                     (each.safe, ""),
                 ],
                 "bad" if each.late else "",
@@ -291,11 +289,11 @@ class SettlingSections:
         ]
         if len(view.payments) > STUCK_SHOWN:
             rest = len(view.payments) - STUCK_SHOWN
-            rows.append(gap(9, f"and {rest:,} more: `tieout stuck --journal journal.db`"))
+            rows.append(gap(6, f"and {rest:,} more: `tieout stuck --journal journal.db`"))
         late = sum(each.late for each in view.payments)
         words = f"{count(len(view.payments), 'payment')} under way, {late:,} of them late."
-        heads = [("payment", ""), ("rail", ""), ("amount", "n"), ("stage", ""), ("for", "n")]
-        heads += [("waiting for", ""), ("expected by", ""), ("blocks", ""), ("safe to do", "")]
+        heads = [("payment", ""), ("amount", "n"), ("stage", ""), ("for", "n")]
+        heads += [("waiting for", ""), ("safe to do", "")]
         return join(head, tag("p", text(words)), grid(heads, rows))
 
     def _items(self) -> Html:
@@ -378,3 +376,10 @@ class SettlingSections:
         if len(rows) > ITEMS_SHOWN:
             shown.append(gap(7, f"and {len(rows) - ITEMS_SHOWN:,} more, in breaks.parquet"))
         return grid(heads, shown)
+
+
+def _waiting(each: Stuck) -> str:
+    """For what, until when, and who waits with it."""
+    until = f", expected by {minute(each.expected_by)}" if each.expected_by else ""
+    blocks = f"; blocks {', '.join(each.blocks)}" if each.blocks else ""
+    return f"{each.waiting_for}{until}{blocks}"
