@@ -47,11 +47,12 @@ def refusals() -> Iterator[None]:
     from tieout.market import BadMarket
     from tieout.sqlite_store import JournalDamaged, JournalError, NotAJournal
     from tieout.stuck_view import BadMoment
+    from tieout.tie import BadFile
     from tieout.trace import BadKey
 
     try:
         yield
-    except (BadScenario, BadMarket, BadPlan, CannotSave, BadKey, BadMoment) as error:
+    except (BadScenario, BadMarket, BadPlan, CannotSave, BadKey, BadMoment, BadFile) as error:
         fail(BAD_INPUT, str(error))
     except JournalDamaged as error:
         fail(FAILED, str(error))
@@ -237,6 +238,50 @@ def stuck(journal: Path, at: str | None, as_json: bool) -> None:  # noqa: FBT001
 
         view = stuck_view(journal, moment(at) if at else 0)
     show(view, as_json=as_json)
+
+
+def account_numbers(
+    context: click.Context, option: click.Parameter, texts: tuple[str, ...]
+) -> dict[str, str]:
+    """`NUMBER=ACCOUNT`, as often as needed."""
+    numbers = {}
+    for text in texts:
+        number, equals, account = text.partition("=")
+        if not (number.strip() and equals and account.count("/") == 1):
+            example = "NUMBER=ACCOUNT would do, as in DE02120300000000202051=bank_eu/ops"
+            raise click.BadParameter(f"found {text!r}; {example}")
+        numbers[number.replace(" ", "")] = account
+    return numbers
+
+
+@main.command()
+@click.argument("journal", type=click.Path(path_type=Path))
+@click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option(
+    "--account",
+    "numbers",
+    multiple=True,
+    callback=account_numbers,
+    metavar="NUMBER=ACCOUNT",
+    help="Which account of ours a bank's number is.",
+)
+@click.option("--json", "as_json", is_flag=True)
+def tie(
+    journal: Path,
+    files: tuple[Path, ...],
+    numbers: dict[str, str],
+    as_json: bool,  # noqa: FBT001  # click hands flags over so
+) -> None:
+    """Reconcile a JOURNAL with a bank's FILES: camt.052/053/054, BAI2, MT940, MT942.
+
+    Prints what tied and every difference; exits 1 where there is one.
+    """
+    with refusals():
+        from tieout.tie import tie_files
+
+        outcome = tie_files(journal, files, numbers)
+    show(outcome, as_json=as_json)
+    sys.exit(FAILED if outcome.differences else HELD)
 
 
 @main.command()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from core import exposure, ledger
-from core.money import show
+from core.money import TEN_TO, show
 from core.settlement_state import ClosedItem, Item, Leg
 from core.state import State
 from core.stuck import Stuck
@@ -76,7 +76,7 @@ class SettlingSections:
         return show(units, self.state.decimals.get(asset, 0))
 
     def _float(self, units: int, asset: str) -> float:
-        return units / 10 ** self.state.decimals.get(asset, 0)
+        return units / TEN_TO[self.state.decimals.get(asset, 0)]
 
     def _figure(self, svg: str, caption: str, css: str = "plot wide") -> Html:
         return join(
@@ -316,7 +316,8 @@ class SettlingSections:
     def _causes(self) -> Html:
         by_cause: dict[str, list[Item | ClosedItem]] = {}
         settlement = self.state.settlement
-        for item in (*settlement.closed, *settlement.items.values()):
+        items: list[Item | ClosedItem] = [*settlement.closed, *settlement.items.values()]
+        for item in items:
             by_cause.setdefault(item.cause, []).append(item)
         rows = []
         for cause, those in sorted(by_cause.items(), key=lambda each: -len(each[1])):
