@@ -230,7 +230,8 @@ class SettlingReader:
         codes = [code for code, times in after.items() if times != before.refused.get(code)]
         if codes:
             code = codes[0].removeprefix("refused/")
-            text = event.reference if isinstance(event, TransferScreened) else ""
+            screened = isinstance(event, TransferScreened)
+            text = event.reference or "sanctions screening was a hit" if screened else ""
             self.settled.declined.append(Declined(heard.at, event, code, text))
             self._waiting = heard.number, event, code
 
