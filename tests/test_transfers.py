@@ -487,3 +487,20 @@ def test_a_return_before_settlement_that_is_dishonoured_leaves_it_in_flight() ->
     assert (leg.status, books.has("alice")) == ("in_flight", 700)
     books.wait(10 * DAY)
     assert leg.status == "settled"
+
+
+@pytest.mark.parametrize("line_first", [True, False])
+def test_payments_that_share_the_reference_of_a_line_are_its_batch(
+    line_first: bool,  # noqa: FBT001  # a case
+) -> None:
+    """The bank names its line in the status of each payment, before or after it tells the line."""
+    books = Books(alice=1000)
+    legs = [books.request(f"t{n}", pay("ach", 100 + n))[0] for n in range(2)]
+    if line_first:
+        books.line("L9", -201)
+        assert books.breaks() == {f"{BANK} L9": "unknown_debit"}
+    for leg in legs:
+        accepted(books, leg.payment_id, reference="L9", batch=f"file of {leg.payment_id}")
+    if not line_first:
+        books.line("L9", -201)
+    assert (books.balance("transit/ach/USD"), books.breaks()) == (0, {})
