@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
+from core.gate import BreakGate
+from core.journal import decode_event
 from core.rail_events import PaymentReported
 from core.settlement_state import Leg
+from core.state import State
+from core.step import step
 from core.stuck import stuck
 from tests.settling import HOUR, Books, pay, pull
 from tests.test_cli import tieout
@@ -100,6 +104,25 @@ def test_a_leg_that_waits_is_due_when_what_it_waits_for_is() -> None:
     assert rows[paid.payment_id].expected_by == pulled.silent_until
     assert not rows[paid.payment_id].late
     assert "earlier leg" in rows[paid.payment_id].safe
+
+
+def test_only_what_is_not_mined_keeps_later_nonces_waiting() -> None:
+    """R5: the first nonce that no block has is the one cause of all behind it."""
+    state, gate, blocking = State(), BreakGate(), 0
+    records = [r for r in outcome_of("stuck_mempool").store.records() if r.kind == "event"]
+    for number, record in enumerate(records):
+        step(state, decode_event(record.body), gate)
+        rows = stuck(state) if number % 5 == 0 else []
+        legs = state.settlement.legs
+        for row in rows:
+            if row.blocks:
+                blocking += 1
+                assert not any(each.block_hash for each in legs[row.payment_id].attempts)
+                behind = [legs[name].nonce for name in row.blocks]
+                assert behind == sorted(behind)
+                assert behind[0] > legs[row.payment_id].nonce
+        assert sum(bool(row.blocks) for row in rows) <= 1
+    assert blocking > 5
 
 
 def test_where_nothing_is_stuck_it_says_so() -> None:

@@ -5,12 +5,17 @@ from collections.abc import Iterator
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
+from core.effects import Effect
+from core.events import Event
 from core.frames import Frame
 from core.journal import Record, decode_frame
-from core.rail_events import LineBooked
+from core.rail_events import LineBooked, PaymentReported, ReturnReported
+from tests.settling import BANK, Books, pull
 from tests.test_cli import tieout
 from tieout.files import save_journal
 from tieout.history import history
@@ -246,3 +251,49 @@ def test_the_command_prints_what_tied_and_exits_with_it(files: list[Path], journ
     assert done.stdout.splitlines()[-1].endswith("tied, 0 differences")
     done = tieout("tie", str(journal))
     assert done.returncode == 2
+
+
+class Kept(Books):
+    """Books whose facts are kept as a journal's records."""
+
+    def __init__(self, **opening: int) -> None:
+        self.kept: list[Record] = []
+        super().__init__(**opening)
+
+    def tell(self, fact: type[Event], /, **fields: Any) -> list[Effect]:
+        event = fact(received_at=self.now, **fields)
+        number, body = len(self.kept) + 1, msgspec.json.encode(event)
+        self.kept.append(Record(number, "event", fact.__name__, 0, self.now, b"", body, 0))
+        return super().tell(fact, **fields)
+
+    def records(self, after: int = 0) -> Iterator[Record]:
+        return iter(self.kept[after:])
+
+    def last(self) -> tuple[int, bytes]:
+        return len(self.kept), b""
+
+
+def test_a_payment_and_its_return_that_are_both_awaited_tie_with_two_lines(tmp_path: Path) -> None:
+    """They come to nothing together, and are two movements all the same."""
+    books = Kept(alice=1000)
+    (leg,) = books.request("t1", pull("pull", 300))
+    books.tell(PaymentReported, account=BANK, payment_id=leg.payment_id, status="accepted")
+    books.tell(
+        ReturnReported,
+        account=BANK,
+        return_id="r1",
+        payment_id=leg.payment_id,
+        amount=300,
+        code="R01",
+    )
+    assert (leg.due, leg.coming_back) == (300, -300)
+    path = tmp_path / "mt940"
+    told = [":20:X", ":25:77", ":28C:1/1", ":60F:C241003USD10,00"]
+    told += [f":61:2410041004C3,00NMSC{leg.payment_id}//L1"]
+    told += [f":61:2410041004D3,00NMSC{leg.payment_id}//L2"]
+    path.write_text("\r\n".join([*told, ":62F:C241004USD10,00", "-"]))
+    outcome = tie_files(books, [path], {"77": BANK})
+    assert (outcome.tied, outcome.differences) == (2, ())
+    path.write_text("\r\n".join([*told[:5], ":62F:C241004USD13,00", "-"]))
+    outcome = tie_files(books, [path], {"77": BANK})
+    assert (outcome.tied, outcome.differences) == (1, ())

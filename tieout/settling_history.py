@@ -230,8 +230,9 @@ class SettlingReader:
         codes = [code for code, times in after.items() if times != before.refused.get(code)]
         if codes:
             code = codes[0].removeprefix("refused/")
-            screened = isinstance(event, TransferScreened)
-            text = event.reference or "sanctions screening was a hit" if screened else ""
+            text = ""
+            if isinstance(event, TransferScreened):
+                text = event.reference or "sanctions screening was a hit"
             self.settled.declined.append(Declined(heard.at, event, code, text))
             self._waiting = heard.number, event, code
 
@@ -273,7 +274,7 @@ def named(state: State, event: Event) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for name in _names(event):
         leg = settlement.legs.get(name)
-        if leg is not None and leg.account == account:
+        if leg is not None and account in ("", leg.account):
             found[name] = None
         key = f"{account} {name}"
         found |= dict.fromkeys(settlement.batches.get(key, ()))

@@ -277,7 +277,7 @@ class SettlingSections:
             row(
                 [
                     (f"{each.payment_id} {each.scheme}", ""),
-                    (f"{view.amount(each.asset, each.amount)} {each.asset}", "n"),
+                    (view.shown(each.asset, each.amount), "n"),
                     (each.stage.replace("_", " "), "w"),
                     (span(each.since, view.at), "n"),
                     (_waiting(each), ""),

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from core.gate import BreakGate
 from core.journal import Record, Store, decode_event
+from core.money import show
 from core.settlement_state import Item, Suspended
 from core.state import State
 from core.step import step
@@ -111,6 +112,10 @@ class StuckView:
         """An item's size, signed."""
         return self.amount(asset_of(self.state, item), item.size)
 
+    def shown(self, asset: str, units: int) -> str:
+        """The same for a person: without trailing zeros, with its asset."""
+        return f"{show(units, self.state.decimals.get(asset, 0))} {asset}"
+
     def _head(self) -> str:
         return f"at {clock(self.at)} UTC: " if self.at else ""
 
@@ -134,17 +139,18 @@ class StuckView:
             yield from self._payment_texts(row)
         for item in self.items:
             yield ""
-            where = f"{item.subject}: {item.cause}, {self.size(item)} {asset_of(self.state, item)}"
+            size = self.shown(asset_of(self.state, item), item.size)
+            where = f"{item.subject}: {item.cause}, {size}"
             yield f"item {item.number}: {where} at {item.account}, {self._since(item.opened_at)}"
             yield f"  {item.owner}: {item.proposal}"
         for line in self.suspense:
             yield ""
-            what = f"{self.amount(line.asset, line.amount)} {line.asset} at {line.account}"
+            what = f"{self.shown(line.asset, line.amount)} at {line.account}"
             yield f"suspense: {line.line_id}, {what}, {self._since(line.at)}"
             yield f"  references: {', '.join(line.references) or 'none'}; frame {line.frame}"
 
     def _payment_texts(self, row: Stuck) -> Iterator[str]:
-        what = f"{self.amount(row.asset, row.amount)} {row.asset} over {row.scheme}"
+        what = f"{self.shown(row.asset, row.amount)} over {row.scheme}"
         late = "LATE " if row.late else ""
         where = f" at {row.account}" if row.account else ""
         whose = f"transfer {row.transfer_id} of {row.customer}"
@@ -177,7 +183,7 @@ class StuckView:
                 f"{row.payment_id} ({row.transfer_id})",
                 row.customer,
                 row.scheme,
-                f"{self.amount(row.asset, row.amount)} {row.asset}",
+                self.shown(row.asset, row.amount),
                 row.stage,
                 span(row.since, self.at),
                 row.waiting_for,
@@ -192,7 +198,7 @@ class StuckView:
         for name in ("no.", "about", "cause", "size", "for", "owner", "what would help"):
             table.add_column(name, overflow="fold", justify="right" if name == "size" else "left")
         for item in self.items:
-            size = f"{self.size(item)} {asset_of(self.state, item)}"
+            size = self.shown(asset_of(self.state, item), item.size)
             age = span(item.opened_at, self.at)
             cells = (str(item.number), item.subject, item.cause, size, age)
             table.add_row(*cells, item.owner, item.proposal)
@@ -203,7 +209,7 @@ class StuckView:
         for name in ("line", "account", "amount", "for", "references"):
             table.add_column(name, overflow="fold", justify="right" if name == "amount" else "left")
         for line in self.suspense:
-            what = f"{self.amount(line.asset, line.amount)} {line.asset}"
+            what = self.shown(line.asset, line.amount)
             age = span(line.at, self.at)
             table.add_row(line.line_id, line.account, what, age, ", ".join(line.references))
         return table

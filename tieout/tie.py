@@ -234,23 +234,26 @@ class _Tie:
         for part in line.parts or (LinePart(line.amount + line.fee, ()),):
             names = (*part.references, *line.references)
             leg = payments.find(self.state, line.account, names)
-            if leg is not None and leg.outstanding * part.amount > 0 and leg.asset == line.asset:
-                units = self._less_its_fee(leg, part.amount)
-                yield Booked(self._of_leg(leg), line.asset, units, line.booked_at)
-                rest -= part.amount
+            if leg is None or leg.asset != line.asset:
+                continue
+            for units, returning in ((leg.due, False), (leg.coming_back, True)):
+                if units * part.amount > 0:
+                    told = self._less_its_fee(leg, units, part.amount)
+                    yield Booked(self._of_leg(leg, returning), line.asset, told, line.booked_at)
+                    rest -= part.amount
         if rest == line.amount and self._batch(line, own):
             yield Booked(own, line.asset, line.amount, line.booked_at)
         elif rest and rest != -line.fee:
             yield Booked(own, line.asset, rest, line.booked_at)
 
-    def _less_its_fee(self, leg: Leg, units: int) -> int:
+    def _less_its_fee(self, leg: Leg, wanted: int, units: int) -> int:
         """What was deducted within what the scheme allows is explained, and no difference."""
-        short = leg.outstanding - units
         fee_max = max(self.state.settlement.schemes[leg.scheme].fee_max, leg.fee)
-        return leg.outstanding if 0 < short <= fee_max else units
+        return wanted if 0 < wanted - units <= fee_max else units
 
-    def _of_leg(self, leg: Leg) -> str:
-        key = self.keys.setdefault(leg.payment_id, _key(leg.account, leg.payment_id))
+    def _of_leg(self, leg: Leg, returning: bool) -> str:  # noqa: FBT001  # one of two sides
+        name = f"{leg.payment_id} (return)" if returning else leg.payment_id
+        key = self.keys.setdefault(name, _key(leg.account, name))
         self.account_of[key] = leg.account
         self.about[key, leg.asset] = f"transfer {leg.transfer_id} of {leg.customer}"
         return key
@@ -284,14 +287,16 @@ class _Tie:
         """What is outstanding of payments: due within the files' span, or booked in them."""
         found = {each.key for each in booked}
         for leg in self.state.settlement.legs.values():
-            if not leg.outstanding:
-                continue
-            key = self.keys.get(leg.payment_id) or self._of_leg(leg)
             _, until = self.spans.get((leg.account, leg.asset), (1, 0))
-            due = max(leg.due_at, leg.settled_at, leg.line_due_at)
-            if key in found or due + DAY < until:
-                late_at = max(due, until) if leg.returned else due + DAY
-                yield Expected(key, leg.asset, leg.outstanding, leg.sent_at - DAY, late_at)
+            due_at = max(leg.due_at, leg.settled_at, leg.line_due_at) + DAY
+            for units, returning in ((leg.due, False), (leg.coming_back, True)):
+                if not units:
+                    continue
+                key = self._of_leg(leg, returning)
+                if key in found or due_at < until:
+                    # Of a return nothing says when it is to be booked.
+                    to_at = max(due_at, until) if returning else due_at
+                    yield Expected(key, leg.asset, units, leg.sent_at - DAY, to_at)
 
     # --- what came of it -------------------------------------------------------------------------
 
