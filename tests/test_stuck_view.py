@@ -1,11 +1,13 @@
 """The stuck view of a journal: every payment under way, late first, and a word where none is."""
 
+import io
 import json
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from core.gate import BreakGate
 from core.journal import decode_event
@@ -141,6 +143,21 @@ def test_an_item_names_its_owner_its_signed_size_and_what_would_help() -> None:
     assert "(1 h 0 min)" in text
     assert "operations: ask the counterparty what it took" in text
     assert "suspense: L9, -0.25 USD" in text
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_a_terminal_shows_all_of_it_however_wide(width: int) -> None:
+    """A table where there is room for one; brackets in a bank's words are no markup."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    books.line("L[bold]9", -25)
+    into = io.StringIO()
+    console = Console(file=into, width=width, markup=False, highlight=False)
+    console.print(of_state(books.state, books.now + HOUR))
+    text = " ".join(into.getvalue().split())
+    for word in (leg.payment_id, "in_flight", "unknown_debit", "L[bold]9", "an acknowledgement"):
+        assert word in text
+    assert ("what would help" in text) == (width > 120)
 
 
 # --- the command ---------------------------------------------------------------------------------

@@ -211,14 +211,14 @@ class Shown(Protocol):
     def as_dict(self) -> dict[str, Any]: ...
 
 
-def show(shown: Shown, *, as_json: bool) -> None:
-    """One object, or colours for a terminal, or plain text for a pipe."""
+def show(shown: Shown, *, as_json: bool, tables: bool = False) -> None:
+    """One object, or colours for a terminal, or plain text for a pipe; tables fit the terminal."""
     if as_json:
         click.echo(json.dumps(shown.as_dict(), indent=2))
     elif sys.stdout.isatty():
         from rich.console import Console
 
-        Console(highlight=False, soft_wrap=True).print(shown)
+        Console(highlight=False, markup=False, emoji=False, soft_wrap=not tables).print(shown)
     else:
         click.echo(str(shown))
 
@@ -237,7 +237,7 @@ def stuck(journal: Path, at: str | None, as_json: bool) -> None:  # noqa: FBT001
         from tieout.stuck_view import moment, stuck_view
 
         view = stuck_view(journal, moment(at) if at else 0)
-    show(view, as_json=as_json)
+    show(view, as_json=as_json, tables=True)
 
 
 def account_numbers(

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -30,6 +30,7 @@ from tieout.verify import opened
 from tieout.words import SECOND, clock, count, minute, span
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+WIDTH_MIN = 120
 NOTHING = "nothing is stuck: no payment is under way, no item is open, nothing lies in suspense"
 
 
@@ -54,9 +55,14 @@ class StuckView:
     def __str__(self) -> str:
         return "\n".join(self._texts())
 
-    def __rich__(self) -> RenderableType:
-        if self.empty:
-            return Text(f"{self._head()}{NOTHING}")
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        # Ten columns need room; without it, a paragraph for each payment reads better.
+        if self.empty or options.max_width < WIDTH_MIN:
+            yield Text(str(self))
+        else:
+            yield self._tables()
+
+    def _tables(self) -> RenderableType:
         parts: list[RenderableType] = [Text(self._head() + self._counted(), style="bold")]
         if self.payments:
             parts.append(self._payment_table())
