@@ -171,6 +171,20 @@ def test_every_row_is_explained() -> None:
     assert tuple(rows) == ROWS
 
 
+def test_what_tries_the_rows_of_rails_is_the_catalogues() -> None:
+    """The table in docs/covers.md names each scenario that says so, and no other."""
+    text = (ROOT / "docs" / "covers.md").read_text()
+    told = dict(re.findall(r"^\| (R\d+) \| (`.*`) \|$", text, re.MULTILINE))
+    tried: dict[str, set[str]] = {row: set() for row in ROWS if row.startswith("R")}
+    for name in names():
+        for row in find(name).covers:
+            tried.setdefault(row, set()).add(f"`{name}`")
+    assert {row: set(words.split(", ")) for row, words in told.items()} == {
+        row: those for row, those in tried.items() if row.startswith("R")
+    }
+    assert all(tried[row] for row in told)
+
+
 def test_a_folder_of_a_scenarios_name_does_not_hide_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
