@@ -11,7 +11,6 @@ from decimal import ROUND_DOWN, Decimal
 from core.rail_events import (
     BeneficiaryKind,
     LegWanted,
-    RailEvent,
     SchemePublished,
     TransferCancelled,
     TransferRequested,
@@ -66,7 +65,7 @@ class Customers:
     def names(self) -> list[str]:
         return [f"c{number}" for number in range(1, self.spec.count + 1)]
 
-    def next(self, now: int) -> RailEvent:
+    def next(self, now: int) -> TransferRequested | TransferCancelled:
         """One request, mostly new and sound."""
         dice, spec = self.dice, self.spec
         if self.asked and spec.again_one_in and dice.chance(1, spec.again_one_in):

@@ -343,7 +343,7 @@ class Host:
         }
         if sim.rails is not None:
             sim.rails.connect(self._rail_connector)
-            sim.rails.oracle.books = PaymentView(state)
+            sim.rails.oracle.books = sim.rails.judge.books = PaymentView(state)
         self.node = Node(
             journal,
             self._readers(),
@@ -399,7 +399,7 @@ class Host:
             site.public.drop()
         if sim.rails is not None:
             sim.rails.drop()
-            sim.rails.oracle.books = None
+            sim.rails.oracle.books = sim.rails.judge.books = None
         sim.store.crash()
         self._world.call_in(max(1, down_ns), self.start)
 
