@@ -406,7 +406,8 @@ def fill_postings(
     """What a fill moves: holdings by what the venue told, and its traded value as a memorandum."""
     sign = 1 if event.side == "buy" else -1
     prefix = f"{strategy}/{account.name}/{event.instrument}"
-    value, exact = event.value, True
+    valued = listing.quote if listing.kind == "spot" else listing.settle
+    value, exact = told_units(state, event, event.value, valued), True
     if isinstance(event, FillBusted) and listing.changes and listing.kind == "linear":
         value = None  # undone is what was booked: where contracts change, that may be mended later
     if value is None:
@@ -428,8 +429,9 @@ def fill_postings(
             ),
             Posting("", f"{prefix}/value/{listing.settle}", -sign * value),
         ]
-    if event.realised:
-        lines.append(_cash(account, prefix, "realised", listing.settle, event.realised))
+    realised = told_units(state, event, event.realised, listing.settle)
+    if realised:
+        lines.append(_cash(account, prefix, "realised", listing.settle, realised))
     if event.fee:
         _note_fee_asset(account, listing, event.fee_asset)
         lines.append(_cash(account, prefix, "fee", event.fee_asset, -event.fee))
@@ -453,12 +455,23 @@ def fill_value(
 
 
 def _progress_value(state: State, listing: Listing, event: ProgressReported) -> tuple[int, int]:
-    if event.value is not None:
-        return event.value, 0
+    told = told_units(state, event, event.value, listing.quote)
+    if told is not None:
+        return told, 0
     decimals = _decimals(state, listing.quote)
     cut = TEN_TO[QUANTITY_DECIMALS + PRICE_DECIMALS - decimals]
     value = event.quantity * event.average_price // cut
     return value, event.quantity * event.average_price_step // cut + 1
+
+
+def told_units(
+    state: State,
+    event: FillReported | FillBusted | ProgressReported,
+    value: int | None,
+    asset: str,
+) -> int | None:
+    """A told value in units of its asset."""
+    return None if value is None else rescale(value, event.told_decimals, _decimals(state, asset))
 
 
 def _doubt(state: State, holding: str, change: int) -> None:

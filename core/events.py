@@ -15,6 +15,10 @@ from msgspec import Struct
 from core.fact import Fact
 from core.rail_events import RailEvent
 
+# Of a value that does not name its asset: `core.money.ASSET_DECIMALS`, out of reach of those who
+# simulate keepers and know our effects by these events.
+TOLD_DECIMALS = 8
+
 Side = Literal["buy", "sell"]
 Leg = Literal["net", "long", "short"]
 OrderKind = Literal["limit", "market", "post_only", "ioc"]
@@ -123,7 +127,10 @@ class AccountOpened(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class AssetListed(Fact, frozen=True, kw_only=True, gc=False):
-    """An asset has this many decimals in our books."""
+    """An asset has this many decimals in our books, 0 to 18; told before anything is booked of it.
+
+    They are those of whoever counts it most finely, not fewer than a venue tells: see `core.money`.
+    """
 
     asset: str
     decimals: int
@@ -233,7 +240,7 @@ class StreamClosed(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class HeartbeatHeard(Fact, frozen=True, kw_only=True, gc=False):
-    """The stream lives."""
+    """The stream lives: told every few seconds for as long as it does, however much it says."""
 
     account: str
     epoch: int
@@ -279,9 +286,10 @@ class CancelRejected(Fact, frozen=True, kw_only=True, gc=False):
 class FillReported(Fact, frozen=True, kw_only=True, gc=False):
     """A venue told one fill.
 
-    `value` (quote units; settlement units for contracts) and `realised` (settlement units) are None
-    where the venue did not tell them. `fee` is what we pay, negative for a rebate. `sequence` is
-    the venue's own order of fills within the instrument, 0 if it tells none.
+    `value` (of the quote asset; of the settlement asset for contracts) and `realised` count
+    `10 ** -told_decimals`, for a telling may not name their asset, and are None where not told.
+    `fee` is what we pay, negative for a rebate. `sequence` is the venue's own order of fills within
+    the instrument, 0 if it tells none.
     """
 
     account: str
@@ -295,6 +303,7 @@ class FillReported(Fact, frozen=True, kw_only=True, gc=False):
     client_order_id: str = ""
     leg: Leg = "net"
     value: int | None = None
+    told_decimals: int = TOLD_DECIMALS
     fee: int = 0
     fee_asset: str = ""
     realised: int | None = None
@@ -306,8 +315,9 @@ class FillReported(Fact, frozen=True, kw_only=True, gc=False):
 class ProgressReported(Fact, frozen=True, kw_only=True, gc=False):
     """A venue told how far an order got, not by which fills.
 
-    `value` is exact where told; else only `average_price` was, cut or rounded to units of
-    `average_price_step`, and the true value lies within half a step (or one) of it.
+    `value` (`10 ** -told_decimals` of the quote) is exact where told; else only `average_price`
+    was, cut or rounded to units of `average_price_step`, and the true value lies within half a step
+    (or one) of it.
     """
 
     account: str
@@ -322,6 +332,7 @@ class ProgressReported(Fact, frozen=True, kw_only=True, gc=False):
     fee_asset: str
     occurred_at: int
     value: int | None = None
+    told_decimals: int = TOLD_DECIMALS
 
 
 class FillBusted(Fact, frozen=True, kw_only=True, gc=False):
@@ -339,6 +350,7 @@ class FillBusted(Fact, frozen=True, kw_only=True, gc=False):
     client_order_id: str = ""
     leg: Leg = "net"
     value: int | None = None
+    told_decimals: int = TOLD_DECIMALS
     fee: int = 0
     fee_asset: str = ""
     realised: int | None = None

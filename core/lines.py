@@ -114,15 +114,34 @@ def _of_leg(
     """What the payment has outstanding is consumed; what was booked of it may be taken back."""
     amount, effects = part.amount, list[Effect]()
     payments.touch(state, leg)
-    if event.kind == "return" and not leg.returned and _is_against(leg, amount):
+    # It is the whole that comes back, unless a message says otherwise: the line may be wrong yet.
+    if _is_return(state, leg, event, amount) and not leg.returned:
         effects += payments.give_back(
-            state, leg, abs(amount), event.code, event.frame, event.received_at
+            state, leg, leg.amount, event.code, event.frame, event.received_at
         )
-    if leg.outstanding * amount > 0:
-        return _consume(state, leg, event, amount, effects)
+    if leg.coming_back * amount > 0:
+        contra, effects, leg.coming_back = _consume(
+            state, leg, event, amount, leg.coming_back, effects
+        )
+        return contra, effects
+    if leg.due * amount > 0:
+        payments.on_booked(state, leg, event.booked_at)
+        contra, effects, leg.due = _consume(state, leg, event, amount, leg.due, effects)
+        return contra, effects
     if _is_against(leg, amount) and not leg.returned:
         return _taken_back(state, leg, event, amount, effects)
     return _too_much(state, leg, event, amount, effects)
+
+
+def _is_return(state: State, leg: Leg, event: LineBooked, amount: int) -> bool:
+    """Whether the payment comes back, and not a wrong line of it is undone.
+
+    What we asked back, or what a third party failed to credit, may come as any line. As a reversal
+    it is what was paid, while a line that is undone was of another amount.
+    """
+    awaited = bool(leg.recalled) or has(state, leg.payment_id, "third_party_failed")
+    awaited = awaited and (event.kind != "reversal" or abs(amount) == leg.amount)
+    return _is_against(leg, amount) and (event.kind == "return" or awaited)
 
 
 def _is_sure(leg: Leg, references: tuple[str, ...], amount: int) -> bool:
@@ -130,7 +149,11 @@ def _is_sure(leg: Leg, references: tuple[str, ...], amount: int) -> bool:
 
     Our own id is sure; the counterparty's reference is where the amount is as well.
     """
-    return leg.payment_id in references or amount == leg.outstanding or _is_against(leg, amount)
+    return (
+        leg.payment_id in references
+        or amount in (leg.due, leg.coming_back)
+        or _is_against(leg, amount)
+    )
 
 
 def _is_against(leg: Leg, amount: int) -> bool:
@@ -139,29 +162,28 @@ def _is_against(leg: Leg, amount: int) -> bool:
 
 
 def _consume(
-    state: State, leg: Leg, event: LineBooked, amount: int, effects: list[Effect]
-) -> tuple[list[Contra], list[Effect]]:
-    """Take from what is outstanding; name what is over or missing."""
-    scheme = state.settlement.schemes[leg.scheme]
-    wanted, transit = leg.outstanding, ledger.transit(leg)
+    state: State,
+    leg: Leg,
+    event: LineBooked,
+    amount: int,
+    wanted: int,
+    effects: list[Effect],
+) -> tuple[list[Contra], list[Effect], int]:
+    """Take from what is wanted, and say what is left of it; name what is over or missing."""
+    scheme, transit = state.settlement.schemes[leg.scheme], ledger.transit(leg)
     short = wanted - amount  # of the line: positive where it brought less, or took more
-    if not _is_against(leg, amount):
-        payments.on_booked(state, leg, event.booked_at)
     if 0 < short <= max(scheme.fee_max, leg.fee):
-        leg.outstanding = 0
         leg.fee = max(leg.fee, short)
-        return [(transit, -wanted), (ledger.fees(leg), short)], effects
+        return [(transit, -wanted), (ledger.fees(leg), short)], effects, 0
     if abs(amount) < abs(wanted):
-        leg.outstanding -= amount
-        effects += _item(state, "amount", leg, event, -leg.outstanding)
-        return [(transit, -amount)], effects
-    leg.outstanding = 0
+        effects += _item(state, "amount", leg, event, -short)
+        return [(transit, -amount)], effects, short
     if amount == wanted:
         if has(state, leg.payment_id, *BY_A_LINE) and not leg.excess:
             close_item(state, leg.payment_id, "a line brought it", event.frame)
-        return [(transit, -amount)], effects
-    contra, effects = _too_much(state, leg, event, amount - wanted, effects, "amount")
-    return [(transit, -wanted), *contra], effects
+        return [(transit, -amount)], effects, 0
+    contra, effects = _too_much(state, leg, event, -short, effects, "amount")
+    return [(transit, -wanted), *contra], effects, 0
 
 
 def _taken_back(
@@ -179,7 +201,7 @@ def _taken_back(
         contra.append((ledger.fees(leg), -rest))
         rest = 0
     again = _towards(-_consumed(leg), rest)
-    leg.outstanding -= again
+    leg.due -= again
     contra.append((ledger.transit(leg), -again))
     rest -= again
     if rest:
@@ -193,7 +215,7 @@ def _taken_back(
 def _consumed(leg: Leg) -> int:
     """What lines have shown of the payment so far, signed as they were."""
     expected = leg.amount if leg.kind == "in" else -leg.amount
-    return expected - leg.outstanding if leg.status in (*MOVING, "settled") else 0
+    return expected - leg.due if leg.status in (*MOVING, "settled") else 0
 
 
 def _towards(room: int, amount: int) -> int:
@@ -240,8 +262,8 @@ def _batch(
     legs = state.settlement.legs
     for reference in references:
         names = state.settlement.batches.get(f"{account.name} {reference}", ())
-        members = [legs[name] for name in names if legs[name].outstanding]
-        if members and sum(leg.outstanding for leg in members) == part.amount:
+        members = [legs[name] for name in names if legs[name].due]
+        if members and sum(leg.due for leg in members) == part.amount:
             return members
     return []
 
@@ -252,8 +274,8 @@ def _of_batch(
     contra = []
     for leg in members:
         payments.on_booked(state, leg, event.booked_at)
-        contra.append((ledger.transit(leg), -leg.outstanding))
-        leg.outstanding = 0
+        contra.append((ledger.transit(leg), -leg.due))
+        leg.due = 0
         if has(state, leg.payment_id, *BY_A_LINE):
             close_item(state, leg.payment_id, "a line brought it", event.frame)
         payments.touch(state, leg)
@@ -274,10 +296,10 @@ def _release(state: State, subject: str, line: Suspended, name: str, frame: int)
     legs, key = state.settlement.legs, f"{line.account} {name}"
     alone = state.settlement.named.get(key)
     names = state.settlement.batches.get(key) or ([alone] if alone else [])
-    members = [legs[one] for one in names if legs[one].outstanding]
-    if sum(leg.outstanding for leg in members) != line.amount:
+    members = [legs[one] for one in names if legs[one].due]
+    if sum(leg.due for leg in members) != line.amount:
         return
-    contra = tuple((ledger.transit(leg), -leg.outstanding) for leg in members)
+    contra = tuple((ledger.transit(leg), -leg.due) for leg in members)
     book(
         state,
         "resolution",
@@ -287,7 +309,7 @@ def _release(state: State, subject: str, line: Suspended, name: str, frame: int)
     )
     for leg in members:
         payments.on_booked(state, leg, line.at)
-        leg.outstanding = 0
+        leg.due = 0
         payments.touch(state, leg)
     del state.settlement.suspense[subject]
     close_item(state, subject, "its payments were named", frame)

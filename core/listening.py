@@ -2,8 +2,8 @@
 
 Rule 1. A stream is a hint. On every new epoch, on schedule and on suspicion the venue's own record
 is read from our cursor to its end, page by page; a cursor moves only over pages that were read.
-Rule 2. A stream that says nothing for `silence_ns_max` is dropped and opened afresh, whatever the
-socket says.
+Rule 2. A stream whose heartbeat is not heard for `silence_ns_max` is dropped and opened afresh,
+whatever the socket says; that requests are answered says nothing of the stream.
 Rule 3. Reads that fail are asked again after a while that the venue may lengthen.
 """
 
@@ -19,7 +19,14 @@ from core.effects import (
     RenewStream,
     SetAlarm,
 )
-from core.events import PageReported, RequestFailed, StatementKind, StreamClosed, StreamOpened
+from core.events import (
+    HeartbeatHeard,
+    PageReported,
+    RequestFailed,
+    StatementKind,
+    StreamClosed,
+    StreamOpened,
+)
 from core.rail_effects import FetchFinal, FetchHead
 from core.state import Account, State, count
 
@@ -97,6 +104,12 @@ def on_stream_closed(state: State, account: Account, event: StreamClosed) -> lis
     wait = min(RETRY_NS << min(account.refused, 20), max(RETRY_NS, account.silence_ns_max // 4))
     account.refused += 1
     return [arm(state, f"reopen/{account.name}", event.received_at + wait)]
+
+
+def on_heartbeat(account: Account, event: HeartbeatHeard) -> None:
+    """The current epoch lives; what an older one says is no news."""
+    if event.epoch == account.epoch:
+        account.heard_at = event.received_at
 
 
 def on_silence(state: State, account: Account, now: int) -> list[Effect]:

@@ -4,14 +4,21 @@ No amount is ever a float, and nothing is rounded on the way in: a text that doe
 exactly is refused with `InexactAmount`, never cut.
 
 - an *amount* counts units of an asset: `10 ** -decimals` of one, decimals as the asset declares
-  (8 where nobody said otherwise);
+  (8 where nobody said otherwise, 18 at most);
 - a *quantity* counts `10 ** -8` of a coin or of a contract, whichever the instrument trades in;
-- a *price* counts `10 ** -12` of the quote asset per coin (linear) or per coin (inverse, in USD).
+- a *price* counts `10 ** -12` of the quote asset per coin (linear) or per coin (inverse, in USD);
+- a *value* counts what its telling says, `10 ** -8` where the telling does not name its asset.
+
+An asset's decimals are those of whoever counts it most finely: ETH of a chain has 18, and so it has
+in our books; USDC has 6 on a chain and 8 at a venue, and so 8. What is told more coarsely is exact
+in finer units. Refused are: an instrument whose lots are finer than 1e-8 or ticks finer than 1e-12,
+a quantity or price told more finely than these, and an amount or value finer than its asset.
 """
 
 from decimal import Context, Decimal, DecimalException, Inexact
 
 ASSET_DECIMALS = 8
+ASSET_DECIMALS_MAX = 18
 QUANTITY_DECIMALS = 8
 PRICE_DECIMALS = 12
 DIGITS_MAX = 40

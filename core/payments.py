@@ -17,12 +17,13 @@ from core.items import close_item, has, open_item
 from core.ledger import book, hold, memorise
 from core.leg_moves import MOVING, move
 from core.listening import arm, request_backfill
-from core.rail_effects import QueryPayment, SendPayment
+from core.rail_effects import QueryPayment, RecallPayment, SendPayment
 from core.rail_events import (
     ChangeNotified,
     PaymentMissing,
     PaymentReported,
     RecallAnswered,
+    RecallRequested,
     ReturnReported,
     SchemePublished,
 )
@@ -52,7 +53,7 @@ def post_sent(state: State, leg: Leg, now: int) -> list[Effect]:
             return end(state, leg, "failed", "NO_FUNDS", f"{short} {leg.asset} short", 0)
     hold(state, leg, -leg.held)
     book(state, "send", leg.payment_id, 0, _sent_lines(leg))
-    leg.outstanding += _signed(leg)
+    leg.due += _signed(leg)
     moved = move(leg, "in_flight")
     assert moved, leg
     leg.sent_at = leg.instructed_at = now
@@ -151,7 +152,7 @@ def on_reported(state: State, event: PaymentReported) -> list[Effect]:
 
 
 def _name(state: State, leg: Leg, reference: str, batch: str) -> None:
-    """Remember what else the counterparty calls it, or the batch it is in: lines may bear only that.
+    """Remember what else it is called, or the batch it is in: a line may bear no more than that.
 
     A reference that two payments share names neither: it is their batch's.
     """
@@ -201,7 +202,7 @@ def end(
     hold(state, leg, -leg.held)
     if sent:
         book(state, "fail", leg.payment_id, frame, _negated(_sent_lines(leg)))
-        leg.outstanding -= _signed(leg)
+        leg.due -= _signed(leg)
     expose(state, leg, -leg.exposed)
     close_item(state, leg.payment_id, f"the payment {leg.status}: {leg.code} {leg.reason}", frame)
     touch(state, leg)
@@ -313,14 +314,14 @@ def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, now: i
             state, "unmatched_return", leg.payment_id, leg.account, leg.asset, amount, frame
         )
     legal = schedule.may_return(state, state.settlement.schemes[leg.scheme], leg, code, now)
-    if was == "settled" and not legal:
+    if was == "settled" and not legal and not leg.recalled:
         effects += open_item(
             state, "illegal_return", leg.payment_id, leg.account, leg.asset, -amount, frame
         )
     leg.returned, leg.code = amount, code
     leg.evidence.append(frame)
     book(state, "return", leg.payment_id, frame, _returned_lines(state, leg, was, amount))
-    leg.outstanding += amount if leg.kind == "out" else -amount
+    leg.coming_back += amount if leg.kind == "out" else -amount
     memorise(state, leg, -leg.contingent, frame)
     expose(state, leg, -leg.exposed)
     if has(state, leg.payment_id, "late", "third_party_failed"):
@@ -346,7 +347,7 @@ def undo_return(state: State, leg: Leg, frame: int) -> list[Effect]:
         return []
     lines = _negated(_returned_lines(state, leg, was, leg.returned))
     book(state, "return_undone", leg.payment_id, frame, lines)
-    leg.outstanding -= leg.returned if leg.kind == "out" else -leg.returned
+    leg.coming_back -= leg.returned if leg.kind == "out" else -leg.returned
     leg.returned = 0
     leg.evidence.append(frame)
     close_item(state, leg.payment_id, "the return was dishonoured", frame)
@@ -358,6 +359,48 @@ def on_change(state: State, event: ChangeNotified) -> list[Effect]:
     """Details to be corrected before the next payment to the same beneficiary."""
     text = f"{event.payment_id}: {event.code}: the beneficiary is to be {event.corrected}"
     return [RaiseAlert(severity="notice", subject=event.account, text=text)]
+
+
+def on_recall_requested(state: State, event: RecallRequested) -> list[Effect]:
+    """Ask back what was sent, where and while the scheme lets one ask; nobody is obliged by it."""
+    leg = state.settlement.legs.get(event.payment_id)
+    fault = _recall_fault(state, leg, event)
+    if fault or leg is None:
+        count(state, "recalls_refused")
+        text = f"recall of {event.payment_id} refused: {fault}"
+        return [RaiseAlert(severity="warning", subject=event.payment_id, text=text)]
+    count(state, f"recalls_asked/{leg.account}")
+    return [
+        RecallPayment(
+            account=leg.account,
+            scheme=leg.scheme,
+            payment_id=leg.payment_id,
+            kind=leg.kind,
+            asset=leg.asset,
+            amount=leg.amount,
+            beneficiary=leg.beneficiary,
+            beneficiary_name=leg.beneficiary_name,
+            code=event.code,
+            sent_at=leg.instructed_at,
+            asked_at=event.received_at,
+        )
+    ]
+
+
+def _recall_fault(state: State, leg: Leg | None, event: RecallRequested) -> str:
+    """Why it is not asked back; "" where it is."""
+    if not event.author or not event.approver or event.author == event.approver:
+        return "it needs an author and another person's approval"
+    if leg is None or leg.kind != "out" or leg.status not in (*MOVING, "settled"):
+        return "no such payment of ours is on its way or settled"
+    if leg.recalled:
+        return "it was asked back before"
+    scheme = state.settlement.schemes[leg.scheme]
+    spans = [each for each in scheme.recalls if event.code in each.codes]
+    if not any(state.now <= schedule.end(state, scheme, e, leg.settles_at) for e in spans):
+        return f"{leg.scheme} lets nobody ask back for {event.code or 'no reason'} now"
+    leg.recalled = event.code
+    return ""
 
 
 def on_recall_answered(state: State, event: RecallAnswered) -> list[Effect]:
@@ -404,7 +447,7 @@ def _chase(state: State, leg: Leg, now: int) -> list[Effect]:
     effects: list[Effect] = []
     if not leg.heard_at and now >= leg.sent_at + scheme.answer_ns_max and move(leg, "unknown"):
         count(state, f"unknown/{leg.scheme}")
-    unbooked = bool(leg.outstanding) if scheme.settled_by == "silence" else True
+    unbooked = bool(leg.due) if scheme.settled_by == "silence" else True
     late = scheme.settled_by != "finality" and now >= leg.due_at and unbooked
     if late or leg.status == "unknown":
         leg.queries += 1
@@ -450,7 +493,7 @@ def on_backfilled(state: State, account: Account) -> list[Effect]:
         # Only what was asked for after the deadline can show that nothing came until then.
         if not silent or account.backfill.started_at <= leg.silent_until:
             continue
-        effects += [query(leg)] if leg.outstanding else settle(state, leg, 0, state.now)
+        effects += [query(leg)] if leg.due else settle(state, leg, 0, state.now)
     return effects
 
 
@@ -485,7 +528,7 @@ def _next_look(leg: Leg, scheme: SchemePublished, now: int) -> int:
     if not leg.heard_at:
         return max(leg.sent_at + scheme.answer_ns_max, now + 1)
     due = leg.due_at
-    if scheme.settled_by == "silence" and (not leg.outstanding or now >= leg.due_at):
+    if scheme.settled_by == "silence" and (not leg.due or now >= leg.due_at):
         due = leg.silent_until
     return due + 1 if due >= now else now + every
 

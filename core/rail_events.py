@@ -202,6 +202,15 @@ class TransferCancelled(Fact, frozen=True, kw_only=True, gc=False):
     by: str
 
 
+class RecallRequested(Fact, frozen=True, kw_only=True, gc=False):
+    """An operator wants a credit back that was sent: a duplicate, a fraud, an error. Two people."""
+
+    payment_id: str
+    code: str
+    author: str
+    approver: str
+
+
 class SuspenseResolved(Fact, frozen=True, kw_only=True, gc=False):
     """An operator says whose an unexplained line is, or that it goes back. Two people; one id."""
 
@@ -463,6 +472,7 @@ RailEvent = (
     | TransferReleased
     | TransferScreened
     | TransferCancelled
+    | RecallRequested
     | SuspenseResolved
     | PaymentReported
     | PaymentMissing

@@ -140,10 +140,11 @@ def heed(state: State, account: Account, event: FillBusted) -> list[Effect]:
         and (each.event.fill_id, each.event.side) == (event.fill_id, event.side)
         and change.lo <= each.event.occurred_at <= change.hi
     ]
+    told = books.told_units(state, event, event.value, listing.settle)
     for moment in moments:
-        if books.fill_value(state, listing, event, change.new)[0] == event.value:
+        if books.fill_value(state, listing, event, change.new)[0] == told:
             change.hi = moment
-        elif books.fill_value(state, listing, event, change.old)[0] == event.value:
+        elif books.fill_value(state, listing, event, change.old)[0] == told:
             change.lo = moment + 1
     return reconsider(state, account, event.frame, event.received_at)
 

@@ -33,7 +33,7 @@ def times(state: State, scheme: SchemePublished, now: int) -> Times | None:
         settles_at = found.settles_at
     silent_until = 0
     if scheme.silence is not None:
-        silent_until = _end(state, scheme, scheme.silence, settles_at)
+        silent_until = end(state, scheme, scheme.silence, settles_at)
         if not silent_until:
             return None
     return Times(settles_at, settles_at + scheme.settles_ns_max, silent_until)
@@ -41,12 +41,12 @@ def times(state: State, scheme: SchemePublished, now: int) -> Times | None:
 
 def silent_until(state: State, scheme: SchemePublished, settled_at: int) -> int:
     """When silence settles what moved then; 0 where no calendar says, or no silence settles."""
-    return _end(state, scheme, scheme.silence, settled_at) if scheme.silence is not None else 0
+    return end(state, scheme, scheme.silence, settled_at) if scheme.silence is not None else 0
 
 
 def revocable_until(state: State, scheme: SchemePublished, settled_at: int) -> int:
     """The end of the last span in which the rail lets a payment settled then come back; 0: none."""
-    return max((_end(state, scheme, each, settled_at) for each in scheme.returns), default=0)
+    return max((end(state, scheme, each, settled_at) for each in scheme.returns), default=0)
 
 
 def may_return(state: State, scheme: SchemePublished, leg: Leg, code: str, now: int) -> bool:
@@ -56,10 +56,10 @@ def may_return(state: State, scheme: SchemePublished, leg: Leg, code: str, now: 
     """
     spans = [each for each in scheme.returns if code in each.codes] or list(scheme.returns)
     settled_at = leg.settles_at or leg.settled_at
-    return any(now <= _end(state, scheme, each, settled_at) for each in spans)
+    return any(now <= end(state, scheme, each, settled_at) for each in spans)
 
 
-def _end(state: State, scheme: SchemePublished, within: Within, settled_at: int) -> int:
+def end(state: State, scheme: SchemePublished, within: Within, settled_at: int) -> int:
     """0 where no calendar says."""
     calendar = state.settlement.calendars.get(scheme.calendar)
     if calendar is None:

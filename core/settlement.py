@@ -6,7 +6,7 @@ and what counterparties book in `core.lines`. Whatever moved a leg in a step, it
 followed before the step ends.
 """
 
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from core import chain, lines, payments, transfers
 from core.effects import Effect
@@ -32,6 +32,7 @@ from core.rail_events import (
     RailEvent,
     RecallAnswered,
     RecallReported,
+    RecallRequested,
     ReturnReported,
     SchemePublished,
     SigningRefused,
@@ -49,13 +50,6 @@ from core.settlement_state import Limit
 from core.state import Account, State, count
 
 
-class _Told(Protocol):
-    @property
-    def account(self) -> str: ...
-    @property
-    def received_at(self) -> int: ...
-
-
 def step(state: State, event: RailEvent) -> list[Effect]:
     """Take in one event of settlement."""
     effects = _take(state, event)
@@ -66,21 +60,18 @@ def _take(state: State, event: RailEvent) -> list[Effect]:
     settlement = state.settlement
     match event:
         case LineBooked():
-            effects = lines.on_line(state, _heard(state, event), event)
+            effects = lines.on_line(state, state.accounts[event.account], event)
             on_posted(state, "transfer", event.frame, event.received_at)
             return effects
         case PaymentReported():
-            _heard(state, event)
             return [*payments.on_reported(state, event), *lines.on_named(state, event)]
         case TransactionReported():
-            _heard(state, event)
             return chain.on_transaction(state, event)
         case HeadReported():
-            return chain.on_head(state, _heard(state, event), event)
+            return chain.on_head(state, state.accounts[event.account], event)
         case BlockReported():
-            return chain.on_block(state, _heard(state, event), event)
+            return chain.on_block(state, state.accounts[event.account], event)
         case PaymentMissing():
-            _heard(state, event)
             return payments.on_missing(state, event)
         case TransferRequested():
             return transfers.on_requested(state, event)
@@ -91,9 +82,9 @@ def _take(state: State, event: RailEvent) -> list[Effect]:
         case TransferCancelled():
             return transfers.on_cancelled(state, event)
         case ReturnReported():
-            return payments.on_return_reported(state, _heard(state, event), event)
+            return payments.on_return_reported(state, state.accounts[event.account], event)
         case NostroStated():
-            return lines.on_stated(state, _heard(state, event), event)
+            return lines.on_stated(state, state.accounts[event.account], event)
         case TransactionSigned():
             return chain.on_signed(state, event)
         case SigningRefused():
@@ -110,6 +101,8 @@ def _take(state: State, event: RailEvent) -> list[Effect]:
             return _on_recalled(state, event)
         case RecallAnswered():
             return payments.on_recall_answered(state, event)
+        case RecallRequested():
+            return payments.on_recall_requested(state, event)
         case SuspenseResolved():
             return lines.on_resolved(state, event)
         case CalendarPublished():
@@ -132,12 +125,6 @@ def _take(state: State, event: RailEvent) -> list[Effect]:
             return []
         case _:
             assert_never(event)
-
-
-def _heard(state: State, event: _Told) -> Account:
-    account = state.accounts[event.account]
-    account.heard_at = event.received_at
-    return account
 
 
 def _set_limit(state: State, event: LimitSet) -> None:

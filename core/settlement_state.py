@@ -83,8 +83,9 @@ class Attempt(Struct, gc=False):
 class Leg(Struct, gc=False):
     """One leg of a transfer. `payment_id` is ours, for ever.
 
-    `outstanding` is what the nostro has still to show of it, signed as a line would be; the sum of
-    these over all legs of a scheme is the balance of its clearing account. `exposed` is how much of
+    `due` is what the nostro has still to show of the payment, `coming_back` what of its return,
+    each signed as a line would be; both together are `outstanding`, whose sum over all legs of a
+    scheme is the balance of its clearing account. `exposed` is how much of
     it counts against limits. Times are 0 while they are not known. `instructed_at` is when it was
     sent first and `instructed_for` when it was to settle then: its instruction bears both for ever.
     """
@@ -111,7 +112,8 @@ class Leg(Struct, gc=False):
     undone: bool = False
     held: int = 0
     exposed: int = 0
-    outstanding: int = 0
+    due: int = 0
+    coming_back: int = 0
     excess: int = 0
     returned: int = 0
     fee: int = 0
@@ -130,10 +132,16 @@ class Leg(Struct, gc=False):
     reference: str = ""
     code: str = ""
     reason: str = ""
+    recalled: str = ""
     evidence: list[int] = field(default_factory=list)
     nonce: int = -1
     spends: tuple[str, ...] = ()
     attempts: list[Attempt] = field(default_factory=list)
+
+    @property
+    def outstanding(self) -> int:
+        """What the nostro has still to show."""
+        return self.due + self.coming_back
 
 
 class Transfer(Struct, gc=False):

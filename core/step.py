@@ -6,7 +6,7 @@ type-check.
 """
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from core import (
     adjustments,
@@ -55,17 +55,10 @@ from core.events import (
     StreamOpened,
 )
 from core.gate import Gate
-from core.money import ASSET_DECIMALS, show
+from core.money import ASSET_DECIMALS, ASSET_DECIMALS_MAX, show
 from core.state import UNATTRIBUTED, Account, Listing, Reference, State, count, holding
 
 T = TypeVar("T")
-
-
-class _Told(Protocol):
-    @property
-    def account(self) -> str: ...
-    @property
-    def received_at(self) -> int: ...
 
 
 def step(state: State, event: Event, gate: Gate) -> list[Effect]:
@@ -83,7 +76,7 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
         case FillReported():
             return _on_fill(state, event)
         case OrderReported():
-            return trading.on_order_reported(state, _heard(state, event), event)
+            return trading.on_order_reported(state, state.accounts[event.account], event)
         case AlarmRang():
             return _on_alarm(state, event)
         case OrderRequested():
@@ -97,14 +90,14 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
         case PageReported():
             return _on_page(state, event)
         case HeartbeatHeard():
-            _heard(state, event)
+            listening.on_heartbeat(state.accounts[event.account], event)
             return []
         case OrderMissing():
-            return trading.on_order_missing(state, _heard(state, event), event)
+            return trading.on_order_missing(state, state.accounts[event.account], event)
         case CancelRejected():
-            return trading.on_cancel_rejected(state, _heard(state, event), event)
+            return trading.on_cancel_rejected(state, state.accounts[event.account], event)
         case OpenOrdersReported():
-            return trading.on_open_orders(state, _heard(state, event), event)
+            return trading.on_open_orders(state, state.accounts[event.account], event)
         case FillBusted():
             return _on_bust(state, event)
         case FundingPaid():
@@ -112,7 +105,7 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
         case CashMoved():
             return _on_cash(state, event)
         case StreamOpened():
-            return listening.on_stream_opened(state, _heard(state, event), event)
+            return listening.on_stream_opened(state, state.accounts[event.account], event)
         case StreamClosed():
             return listening.on_stream_closed(state, state.accounts[event.account], event)
         case RequestFailed():
@@ -135,8 +128,7 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
         case AccountOpened():
             return _on_account(state, event)
         case AssetListed():
-            state.decimals[event.asset] = event.decimals
-            return []
+            return _on_asset(state, event)
         case InstrumentListed():
             return _on_listed(state, event)
         case OpeningSet():
@@ -154,7 +146,7 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
 
 
 def _on_fill(state: State, event: FillReported) -> list[Effect]:
-    account = _heard(state, event)
+    account = state.accounts[event.account]
     order = trading.order_of(state, account, event.client_order_id, event.order_id)
     strategy = order.strategy if order is not None else UNATTRIBUTED
     if account.tells == "progress":
@@ -186,13 +178,13 @@ def _on_fill(state: State, event: FillReported) -> list[Effect]:
 
 
 def _on_statement(state: State, event: StatementReported) -> list[Effect]:
-    account = _heard(state, event)
+    account = state.accounts[event.account]
     effects = reconcile.on_statement(state, account, event)
     return effects + restatement.reconsider(state, account, event.frame, event.received_at)
 
 
 def _on_progress(state: State, event: ProgressReported) -> list[Effect]:
-    account = _heard(state, event)
+    account = state.accounts[event.account]
     order = trading.order_of(state, account, event.client_order_id, event.order_id)
     strategy = order.strategy if order is not None else UNATTRIBUTED
     booked = _try(books.book_progress, state, account, event, strategy)
@@ -214,7 +206,7 @@ def _only_fees(state: State) -> bool:
 
 
 def _on_bust(state: State, event: FillBusted) -> list[Effect]:
-    account = _heard(state, event)
+    account = state.accounts[event.account]
     order = trading.order_of(state, account, event.client_order_id, event.order_id)
     strategy = order.strategy if order is not None else UNATTRIBUTED
     effects = restatement.heed(state, account, event)
@@ -234,14 +226,14 @@ def _on_bust(state: State, event: FillBusted) -> list[Effect]:
 
 
 def _on_funding(state: State, event: FundingPaid) -> list[Effect]:
-    account = _heard(state, event)
+    account = state.accounts[event.account]
     booked = books.book_funding(state, account, event)
     count(state, f"funding_{booked}/{account.name}")
     return _after_cash(state, account, event.asset, booked, "funding", event)
 
 
 def _on_cash(state: State, event: CashMoved) -> list[Effect]:
-    account = _heard(state, event)
+    account = state.accounts[event.account]
     order = trading.order_of(state, account, event.client_order_id, event.order_id)
     strategy = order.strategy if order is not None else UNATTRIBUTED
     booked = books.book_cash(state, account, event, strategy)
@@ -319,7 +311,7 @@ def _inexact(state: State, account: Account, event: FillReported | FillBusted) -
 
 
 def _on_page(state: State, event: PageReported) -> list[Effect]:
-    account = _heard(state, event)
+    account = state.accounts[event.account]
     ended, effects = listening.on_page(state, account, event)
     if ended:
         effects += reconcile.on_backfilled(state, account, event.received_at)
@@ -366,19 +358,13 @@ def _on_alarm(state: State, event: AlarmRang) -> list[Effect]:
 
 
 def _on_mode(state: State, event: PositionModeReported) -> list[Effect]:
-    account = _heard(state, event)
+    account = state.accounts[event.account]
     before, account.mode_told = account.mode_told, event.hedged
     if event.hedged == account.hedged or event.hedged == before:
         return []
     count(state, f"mode_changed/{account.name}")
     text = f"the account keeps {'two legs' if event.hedged else 'one net position'}, we do not"
     return [RaiseAlert(severity="critical", subject=account.name, text=text)]
-
-
-def _heard(state: State, event: _Told) -> Account:
-    account = state.accounts[event.account]
-    account.heard_at = event.received_at
-    return account
 
 
 def _is_strange(state: State, event: Event) -> bool:
@@ -435,6 +421,27 @@ def _on_account(state: State, event: AccountOpened) -> list[Effect]:
     )
     state.accounts[event.account] = account
     return listening.begin(state, account, event.received_at)
+
+
+def _on_asset(state: State, event: AssetListed) -> list[Effect]:
+    """Set an asset's decimals; what is booked at others would silently be worth something else."""
+    if event.decimals == state.decimals.get(event.asset, ASSET_DECIMALS):
+        state.decimals[event.asset] = event.decimals
+        return []
+    if 0 <= event.decimals <= ASSET_DECIMALS_MAX and not _is_known(state, event.asset):
+        state.decimals[event.asset] = event.decimals
+        return []
+    count(state, "assets_refused")
+    text = f"{event.asset} is not kept with {event.decimals} decimals: it is booked, or none has so"
+    return [RaiseAlert(severity="critical", subject=event.asset, text=text)]
+
+
+def _is_known(state: State, asset: str) -> bool:
+    """Whether units of the asset are remembered anywhere."""
+    held = [*state.holdings, *state.readings, *state.suspects, *state.breaks]
+    return any(name.endswith(f"/{asset}/cash") for name in held) or any(
+        name.endswith(f"/{asset}") for name in state.figures
+    )
 
 
 def _on_listed(state: State, event: InstrumentListed) -> list[Effect]:

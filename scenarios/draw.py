@@ -49,8 +49,8 @@ STRENGTHS = {
     "public_disconnect": (200, 5000),
     "public_half_open": (2000, 20000),
 }
-# Only people end it, and in a storm there are none.
-NOT_DRAWN = ("unlisted_credit",)
+# Only people end these, and in a storm there are none.
+NOT_DRAWN = ("unlisted_credit", "contradiction")
 AT_COMMITS = ("crash_torn_tail", "crash_cut_tail")
 RARE = (
     "disconnect",
@@ -70,8 +70,8 @@ def plan_of(scenario: Scenario, seed: int, duration_ns: int) -> list[Fault]:
     dice = Dice(seed).stream("plan")
     kinds = [
         kind
-        for kind in (scenario.storm.kinds or tuple(KINDS))
-        if kind not in (*scenario.storm.without, *NOT_DRAWN)
+        for kind in (scenario.storm.kinds or tuple(k for k in KINDS if k not in NOT_DRAWN))
+        if kind not in scenario.storm.without
     ]
     venues = [venue.dialect for venue in scenario.venues]
     drawn = []

@@ -15,12 +15,13 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS
+from core.money import ASSET_DECIMALS, ASSET_DECIMALS_MAX, PRICE_DECIMALS, QUANTITY_DECIMALS
 from scenarios.part import Name, Part, Seconds
 from scenarios.rails import Settling, by_name
 from scenarios.strategies import KINDS as STRATEGIES
 from sim.faults import KINDS as FAULTS
 from sim.faults import UNABLE
+from venues.matching import SelfTrade
 
 DIALECTS = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse", "coinbase")
 CATALOGUE = Path(__file__).parent / "catalogue"
@@ -40,7 +41,9 @@ FIGURES = (
     *("simulated_seconds", "events", "records", "crashes", "cuts_unshown"),
     *("silent_differences", "open_breaks", "open_suspects", "in_flight", "in_doubt"),
     *("unjournaled_effects", "orders_sent_twice", "orders_unwished"),
-    "orders_given_up_alive",
+    *("orders_given_up", "orders_given_up_taken"),
+    *("cancels_unpursued", "fills_unplaced", "exits_excessive", "self_trades"),
+    *("breaks_hasty", "names_forgotten", "contradictions_unshown", "silence_excess_seconds_max"),
     *(f"differences.{what}" for what in ("holdings", "money", "orders")),
     *(f"drift.{what}" for what in ("injected", "found", "missed", "false_alarms")),
     *(f"drift.seconds_to_find.{what}" for what in ("p50", "p99", "max")),
@@ -50,6 +53,7 @@ FIGURES = (
     *("market_data.references", "market_data.age_ns_max"),
     *("detection_bound_ns.*", "paused_seconds.*", "counts.*"),
     *("wrongly_settled", "settlement.items.*", "settlement.legs.*", "settlement.told.*"),
+    "settlement.exposed_max.*",
     *(
         f"settlement.{what}"
         for what in (
@@ -104,6 +108,7 @@ class VenueSpec(Part):
     latency_ms_p99: int = Field(default=60, ge=1)
     skew_ms: int = 0
     market_wait_ms: int = Field(default=500, ge=10)
+    self_trade: SelfTrade | Literal[""] = ""
     page_rows: int = Field(
         default=0, ge=0, description="rows of a page of a record; 0: as many as the venue gives"
     )
@@ -237,13 +242,18 @@ ON_REQUEST = ("fill_after_cancel", "fill_after_reject")
 
 
 class ClaimSpec(Part):
-    """A number of the summary and its bound. `figure` is a dotted path, `faults.bust` for one."""
+    """A number of the summary and its bound. `figure` is a dotted path, `faults.bust` for one.
+
+    A short form has less of everything: there `at_least_short` holds instead of `at_least`, and
+    where it is not stated, nothing does.
+    """
 
     claim: str = Field(min_length=1)
     figure: str = Field(min_length=1)
     equals: Decimal | None = None
     at_most: Decimal | None = None
     at_least: Decimal | None = None
+    at_least_short: Decimal | None = None
 
     @field_validator("figure")
     @classmethod
@@ -260,7 +270,20 @@ class ClaimSpec(Part):
     def _bounded(self) -> "ClaimSpec":
         if self.equals is None and self.at_most is None and self.at_least is None:
             raise ValueError("a claim needs equals, at_most or at_least")
+        if self.at_least_short is not None:
+            if self.at_least is None or self.at_least_short > self.at_least:
+                raise ValueError("at_least_short needs an at_least that is no less")
         return self
+
+    def in_short(self) -> "ClaimSpec | None":
+        """The claim that a short form makes instead; None where it makes none."""
+        if self.at_least is None:
+            return self
+        if self.at_least_short is not None:
+            return self.model_copy(update={"at_least": self.at_least_short})
+        if self.equals is None and self.at_most is None:
+            return None
+        return self.model_copy(update={"at_least": None})
 
 
 def _is_figure(path: str) -> bool:
@@ -269,7 +292,10 @@ def _is_figure(path: str) -> bool:
 
 
 class OperatorSpec(Part):
-    """Two people who repair each break that stood open for `after_s`, by its proposed size."""
+    """Two people who repair each break that stood open for `after_s`, by its proposed size.
+
+    Where a venue told one fill in two contents they keep what was told first.
+    """
 
     author: Name
     approver: Name
@@ -307,8 +333,11 @@ class Scenario(Part):
     duration_s: Seconds = Field(gt=0)
     short_s: Seconds = Decimal(0)
     heal_s: Seconds = Decimal(30)
-    short_heal_s: Seconds = Decimal(30)
+    short_heal_s: Seconds = Decimal(35)
     group_wait_us: int = Field(default=500, ge=0)
+    decimals: dict[Name, Annotated[int, Field(ge=ASSET_DECIMALS, le=ASSET_DECIMALS_MAX)]] = Field(
+        default_factory=dict
+    )
     venues: tuple[VenueSpec, ...] = ()
     settling: Settling | None = None
     strategies: tuple[StrategySpec, ...] = ()
@@ -369,10 +398,14 @@ class Scenario(Part):
                     f"fault {fault.kind}: from_s ({fault.from_s}) lies beyond the run;"
                     f" less than duration_s ({self.duration_s}) would do"
                 )
-        self._know_accounts([venue.account for venue in self.venues])
+        kept = self.settling.rails if self.settling else ()
+        self._know_accounts(
+            [venue.account for venue in self.venues], [rail.account for rail in kept]
+        )
         return self
 
-    def _know_accounts(self, accounts: Sequence[str]) -> None:
+    def _know_accounts(self, accounts: Sequence[str], kept: Sequence[str]) -> None:
+        """Strategies trade at venues; figures are also those of what keepers of money have."""
         known = ", ".join(accounts)
         for strategy in self.strategies:
             for account in strategy.accounts:
@@ -382,7 +415,8 @@ class Scenario(Part):
                     )
         for claim in self.claims:
             head, _, account = claim.figure.partition(".")
-            if head in OF_ACCOUNTS and account not in accounts:
+            if head in OF_ACCOUNTS and account not in (*accounts, *kept):
+                known = ", ".join((*accounts, *kept))
                 raise ValueError(f"figure {head}: no account {account!r}; there are {known}")
 
 

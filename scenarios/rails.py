@@ -111,7 +111,7 @@ class LimitSpec(Part):
 
 
 class ReleaseSpec(Part):
-    """Those who let transfers go, screen them, and say whose a line in suspense is.
+    """Those who let transfers go, screen them, ask payments back, and say whose suspense is.
 
     One screening in `hit_one_in` is a hit; one transfer in `self_one_in` its own customer tries to
     release.
@@ -122,6 +122,7 @@ class ReleaseSpec(Part):
     hit_one_in: int = Field(default=0, ge=0)
     self_one_in: int = Field(default=0, ge=0)
     resolve_s: Seconds = Decimal(0)
+    recall_one_in: int = Field(default=0, ge=0)
 
 
 class Settling(Part):

@@ -85,6 +85,7 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "node_lies": ("chain", "", "a node tells of a head or a final block that there is not"),
     "crash": ("node", "ms until it is up again", "the node is killed between two steps"),
     "crash_torn_tail": ("node", "ms until up", "killed in a commit: the group is whole or gone"),
+    "contradiction": ("stream", "", "a fill is told again under its id, at another price"),
     "crash_cut_tail": ("node", "groups lost", "killed, and the journal's last groups are gone"),
     "public_lost_frame": ("public", "", "a frame of market data is lost"),
     "public_duplicate_frame": ("public", "ms until the copy", "a frame of market data comes twice"),
@@ -103,6 +104,7 @@ UNABLE: Mapping[str, tuple[str, ...]] = {
     "bybit_inverse": ("mode_change", "multiplier_change"),
     "coinbase": (
         "bust",
+        "contradiction",
         "correction",
         "liquidation",
         "adl",

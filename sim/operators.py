@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True, frozen=True)
 class OpenBreak:
-    """A break as it is shown to people."""
+    """A break as it is shown to people; a contradiction is two contents under one id."""
 
     number: int
     holding: str
     size: int
     broken_at: int
+    contradiction: bool = False
 
 
 @dataclass(slots=True, frozen=True)
@@ -33,7 +34,11 @@ class Adjustment:
 
 @dataclass(slots=True, eq=False)
 class Operator:
-    """Books the proposed size of each break that stood open for `after_ns`, once in that while."""
+    """Books the proposed size of each break that stood open for `after_ns`, once in that while.
+
+    Of two contents that contradict, the one that was told first, and so was booked, is held for
+    right: nothing is booked, and the break closes.
+    """
 
     author: str
     approver: str
@@ -48,7 +53,7 @@ class Operator:
 
     def _is_due(self, each: OpenBreak, now: int) -> bool:
         since = max(each.broken_at, self._booked_at.get(each.number, 0))
-        return each.size != 0 and now - since >= self.after_ns
+        return (each.size != 0 or each.contradiction) and now - since >= self.after_ns
 
     def _adjust(self, each: OpenBreak, now: int) -> Adjustment:
         self._booked_at[each.number] = now
@@ -57,7 +62,7 @@ class Operator:
             adjustment_id=f"{self.author}-{self._booked}",
             break_number=each.number,
             holding=each.holding,
-            amount=each.size,
+            amount=0 if each.contradiction else each.size,
             author=self.author,
             approver=self.approver,
             reason=self.reason,

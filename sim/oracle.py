@@ -1,15 +1,19 @@
 """The oracle: knows the world's truth, watches our books, and shares no code with either.
 
-The law, checked after every event of the world and every step of ours: a difference between truth
-and books is *in flight* (a fact younger than the detection bound, or whose telling is on the wire)
-or *named* (an open suspect or break with that holding and signed size). What is older and unnamed
-is silent. A difference is as old as the time since its holding was last equal or rightly named.
+The law, checked at every fact of the world and every step of ours: a difference between truth and
+books is *in flight* (a fact younger than the detection bound, or whose telling is on the wire) or
+*named* (an open suspect or break with that holding and signed size). What is older and unnamed is
+silent. A difference is as old as the time since its holding was last equal or rightly named.
 
-The clock of an account stands still while its statements cannot be read (the wire or the venue
-spoils them, or our node is down): that time is reported apart, never hidden.
+The clock of a holding stands still while the statements that would show it cannot be read (the wire
+or the venue spoils them, or our node is down): that time is reported apart, never hidden. Balances
+show cash, positions show legs; that one cannot be read excuses nothing in the other.
+
+While our node is down its books are what its journal holds: what was booked and not yet durable is
+unbooked again, and what was found by it is found no longer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
@@ -21,6 +25,9 @@ ZERO = Decimal(0)
 GLANCE_NS = 20_000_000
 # What our books declare provisional is believed up to this much of a unit, and no further.
 DOUBT_MAX = Decimal(1)
+# A statement may be under way for so long that it tells of a moment that has passed.
+MOMENT_NS = 1_000_000_000
+STATEMENTS = ("balances", "positions")
 
 
 class Books(Protocol):
@@ -41,10 +48,13 @@ class Books(Protocol):
 
 @dataclass(slots=True)
 class Drifted:
-    """A fact whose telling was lost: when it was born, and when and how it was found."""
+    """A fact whose telling was lost: when it was born, and when and how it was found.
+
+    `born_usable` has the clock of each kind of statement that would show it.
+    """
 
     fact: Fact
-    born_usable: int
+    born_usable: dict[str, int]
     found_ns: int = -1
     found_at: int = -1
     how: str = ""
@@ -64,7 +74,7 @@ class Silence:
 
 @dataclass(slots=True)
 class UsableClock:
-    """Counts the time in which an account's statements could be read."""
+    """Counts the time in which one kind of an account's statements could be read."""
 
     since: int
     total: int = 0
@@ -88,11 +98,24 @@ class UsableClock:
 class Oracle:
     """Watches one run."""
 
-    def __init__(self, truth: Truth, bounds_ns: Mapping[str, int], started_at: int) -> None:
-        """`bounds_ns` has the detection bound of each account."""
+    def __init__(
+        self,
+        truth: Truth,
+        bounds_ns: Mapping[str, int],
+        started_at: int,
+        timeless: Collection[str] = (),
+    ) -> None:
+        """`bounds_ns` has the detection bound of each account.
+
+        The statements of `timeless` accounts tell no as-of: a stale one cannot be known for one.
+        """
         self._truth = truth
         self._bounds = bounds_ns
-        self._clocks = {account: UsableClock(started_at) for account in bounds_ns}
+        self._timeless = timeless
+        self._clocks = {
+            account: {kind: UsableClock(started_at) for kind in STATEMENTS} for account in bounds_ns
+        }
+        self._clock_of: dict[str, tuple[UsableClock, int]] = {}
         self._unbooked: dict[str, dict[int, tuple[Fact, int]]] = {}
         self._watched: dict[str, None] = {}
         self._moved: dict[str, None] = {}
@@ -101,11 +124,16 @@ class Oracle:
         self._named_at: dict[str, int] = {}
         self._restated_at: dict[str, int] = {}
         self._pending: dict[int, Fact] = {}
-        self._born_usable: dict[int, int] = {}
+        self._born_usable: dict[int, dict[str, int]] = {}
         self._alarmed: dict[str, None] = {}
+        self._moved_at: dict[str, int] = {}
+        self._named: dict[str, tuple[Decimal, Decimal]] = {}
+        self._booked_since: list[Fact] = []
+        self._found_since: list[Drifted] = []
         self.books: Books | None = None
         self.silent: list[Silence] = []
         self.false_alarms: list[str] = []
+        self.forgotten: list[str] = []
         self.drifted: dict[int, Drifted] = {}
         self._open_drift: dict[int, Drifted] = {}
         truth.on_fact = self._on_fact
@@ -114,31 +142,75 @@ class Oracle:
     # --- the truth moves -------------------------------------------------------------------------
 
     def _on_fact(self, fact: Fact) -> None:
-        born = self._born_usable[fact.number] = self._usable(fact.account, fact.at)
+        clocks = self._clocks[fact.account]
+        kinds = dict.fromkeys(shown_by(name) for name in fact.deltas) or STATEMENTS
+        born = {kind: clocks[kind].read(fact.at) for kind in kinds}
+        self._born_usable[fact.number] = born
         self._pending[fact.number] = fact
         if fact.kind == "restated":  # a leg that is flat is counted anew as well, though by nothing
             for name in self._truth.totals:
                 if name.startswith(f"{fact.account}/{fact.key[0]}/"):
                     self._restated_at[name] = fact.at
         for name in fact.deltas:
-            self._unbooked.setdefault(name, {})[fact.number] = (fact, born)
+            self._moved_at[name] = fact.at
+            self._unbooked.setdefault(name, {})[fact.number] = (fact, born[shown_by(name)])
             self._watched[name] = self._moved[name] = None
+        if self.books is not None:
+            self._look((), self.books)
 
     def _on_path(self, what: str, good: bool) -> None:  # noqa: FBT001  # Truth's own signature
         account, _, kind = what.partition(" ")
-        self._clocks[account].turn(kind, self._truth.now(), good=good)
+        self._clocks[account][kind].turn("reads", self._truth.now(), good=good)
 
-    def node_up(self, *, up: bool) -> None:
-        """Our own node went down or came up: nobody reads statements while it is down."""
-        for clock in self._clocks.values():
-            clock.turn("node", self._truth.now(), good=up)
+    def node_up(self, books: Books) -> None:
+        """Our node came up, with these books."""
+        self.books = books
+        self._turn_all(good=True)
+
+    def node_down(self, books: Books) -> None:
+        """Our node went down: `books` are those that its journal holds; nobody reads statements."""
+        self.books = books
+        for fact in self._booked_since:
+            self._pending[fact.number] = fact
+            born = self._born_usable[fact.number]
+            for name in fact.deltas:
+                waiting = self._unbooked[name]
+                waiting[fact.number] = (fact, born[shown_by(name)])
+                self._unbooked[name] = dict(sorted(waiting.items()))
+                self._watched[name] = self._moved[name] = None
+        for drift in self._found_since:
+            drift.found_ns, drift.found_at, drift.how = -1, -1, ""
+            self._open_drift[drift.fact.number] = drift
+        self._named.clear()
+        self.node_durable()
+        self._turn_all(good=False)
+
+    def node_durable(self) -> None:
+        """All that our node took in is durable: no crash takes it back."""
+        self._booked_since.clear()
+        self._found_since.clear()
+
+    def _turn_all(self, *, good: bool) -> None:
+        for clocks in self._clocks.values():
+            for clock in clocks.values():
+                clock.turn("node", self._truth.now(), good=good)
 
     def paused_ns(self, account: str, now: int, started_at: int) -> int:
-        """How long the account's clock stood still."""
-        return now - started_at - self._usable(account, now)
+        """How long a clock of the account stood still, whichever did so longest."""
+        return max(now - started_at - clock.read(now) for clock in self._clocks[account].values())
 
-    def _usable(self, account: str, now: int) -> int:
-        return self._clocks[account].read(now)
+    def _clock(self, name: str) -> tuple[UsableClock, int]:
+        """The clock of a holding, and the detection bound of its account."""
+        known = self._clock_of.get(name)
+        if known is None:
+            account = name.rsplit("/", 2)[0]
+            known = self._clocks[account][shown_by(name)], self._bounds[account]
+            self._clock_of[name] = known
+        return known
+
+    def _read(self, account: str, kinds: Iterable[str]) -> dict[str, int]:
+        clocks, now = self._clocks[account], self._truth.now()
+        return {kind: clocks[kind].read(now) for kind in kinds}
 
     # --- the law ---------------------------------------------------------------------------------
 
@@ -149,6 +221,14 @@ class Oracle:
             return
         for number in [n for n, fact in self._pending.items() if books.booked(fact)]:
             self._booked(self._pending.pop(number))
+        self._look(touched, books)
+
+    def look_around(self) -> None:
+        """Judge all that is watched, now."""
+        self._glance_at = 0
+        self.observe([])
+
+    def _look(self, touched: Sequence[str], books: Books) -> None:
         now = self._truth.now()
         if now >= self._glance_at:
             self._glance_at = now + GLANCE_NS
@@ -162,6 +242,7 @@ class Oracle:
         self._moved.clear()
 
     def _booked(self, fact: Fact) -> None:
+        self._booked_since.append(fact)
         for name in fact.deltas:
             self._unbooked[name].pop(fact.number, None)
             self._watched[name] = self._moved[name] = None
@@ -178,8 +259,9 @@ class Oracle:
         unbooked = self._unbooked.get(name, {})
         truth, ours = self._truth.totals.get(name, ZERO), books.figure(name)
         named, doubt = books.named(name), min(books.doubt(name), DOUBT_MAX)
-        account = name.rsplit("/", 2)[0]
-        usable, bound = self._usable(account, now), self._bounds[account]
+        clock, bound = self._clock(name)
+        usable = clock.read(now)
+        self._remember_name(name, truth, ours, named, doubt)
         wrong = truth - ours - sum((fact.deltas[name] for fact, _ in unbooked.values()), ZERO)
         if not unbooked and -doubt <= wrong <= doubt:
             self._watched.pop(name, None)
@@ -201,6 +283,24 @@ class Oracle:
             self._alarmed[name] = None
             facts = tuple(fact for fact, _ in unbooked.values())
             self.silent.append(Silence(name, now, truth, ours, named, facts))
+
+    def _remember_name(
+        self, name: str, truth: Decimal, ours: Decimal, named: Decimal | None, doubt: Decimal
+    ) -> None:
+        """A right name that is gone although neither truth nor books moved was forgotten.
+
+        What is left out of a statement, being nothing, is told without an as-of as well. And where
+        the truth moved a moment ago, a statement of that moment may have agreed with reason.
+        """
+        size = truth - ours
+        if named and abs(size - named) <= doubt:
+            self._named[name] = (truth, ours)
+            return
+        before = self._named.pop(name, None)
+        if before == (truth, ours) and named is None and abs(size) > doubt:
+            settled = self._truth.now() - self._moved_at.get(name, 0) > MOMENT_NS
+            if settled and truth and ours and name.rsplit("/", 2)[0] not in self._timeless:
+                self.forgotten.append(name)
 
     def _since(
         self, name: str, unbooked: dict[int, tuple[Fact, int]], usable: int, *, wrong_now: bool
@@ -280,7 +380,7 @@ class Oracle:
                 self._found(drift, "named")
             elif self._cancels_out(drift.fact):
                 # A lost fill that was busted since: there is no difference that could be found.
-                drift.born_usable = self._usable(drift.fact.account, self._truth.now())
+                drift.born_usable = self._read(drift.fact.account, drift.born_usable)
 
     def _cancels_out(self, fact: Fact) -> bool:
         for name in fact.deltas:
@@ -302,10 +402,13 @@ class Oracle:
         return False
 
     def _found(self, drift: Drifted, how: str) -> None:
-        account = drift.fact.account
-        drift.found_ns = self._usable(account, self._truth.now()) - drift.born_usable
+        """As old as by the clock that ran longest: one kind of statement is enough to find it."""
+        born = drift.born_usable
+        now = self._read(drift.fact.account, born)
+        drift.found_ns = max(now[kind] - born[kind] for kind in born)
         drift.found_at = self._truth.now()
         drift.how = how
+        self._found_since.append(drift)
 
     # --- the end ---------------------------------------------------------------------------------
 
@@ -329,3 +432,8 @@ class Oracle:
     def missed(self) -> list[Drifted]:
         """Drift that was never found."""
         return [drift for drift in self.drifted.values() if drift.found_ns < 0]
+
+
+def shown_by(name: str) -> str:
+    """The kind of statement that shows a holding."""
+    return "balances" if name.endswith("/cash") else "positions"

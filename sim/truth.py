@@ -2,7 +2,8 @@
 
 A `Fact` is one change of the world's truth: which holdings moved and by how much. Holdings are
 named "account/subject/leg", amounts are exact decimals. Facts also know how they were told: a fact
-whose telling frame never arrived on the stream is *drift* until it is found.
+whose telling frame never arrived on the stream is *drift* until it is found. A frame has arrived
+once our node made it durable: what a crash takes with it was told to nobody.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-FactKind = Literal["fill", "progress", "bust", "funding", "cash", "opening", "restated", "unlisted"]
+FactKind = Literal[
+    "fill",
+    "progress",
+    "bust",
+    "funding",
+    "cash",
+    "opening",
+    "restated",
+    "unlisted",
+    "contradiction",
+]
 
 
 @dataclass(slots=True, eq=False)
@@ -35,7 +46,9 @@ class Truth:
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
         self.facts: list[Fact] = []
+        self.contradictions: list[Fact] = []
         self.totals: dict[str, Decimal] = {}
+        self._heard: list[Fact] = []
         self.progress: dict[str, Decimal] = {}
         self.on_fact: Callable[[Fact], None] = lambda fact: None
         self.on_statement_path: Callable[[str, bool], None] = lambda account, good: None
@@ -61,17 +74,40 @@ class Truth:
         self.on_fact(fact)
         return fact
 
+    def contradict(self, account: str, key: tuple[str, ...]) -> Fact:
+        """The venue will tell the fill of that key once more, with another content.
+
+        Nothing changed, so that nobody but who counts the tellings hears of it.
+        """
+        number = -len(self.contradictions) - 1
+        fact = Fact(number, account, "contradiction", key, self._clock(), {}, "contradiction")
+        self.contradictions.append(fact)
+        return fact
+
     def sent(self, facts: tuple[Fact, ...]) -> None:
         """A frame that tells these facts left; it will be told or lost."""
         for fact in facts:
             fact.on_wire += 1
 
-    def told(self, facts: tuple[Fact, ...]) -> None:
-        """A frame that tells these facts arrived."""
+    def heard(self, facts: tuple[Fact, ...]) -> None:
+        """A frame that tells these facts came to our node, which may keep it or die before."""
         for fact in facts:
             fact.on_wire = max(0, fact.on_wire - 1)
+        self._heard += facts
+
+    def kept(self) -> None:
+        """Our node made durable what it heard: that is told."""
+        for fact in self._heard:
             if fact.told_at < 0:
                 fact.told_at = self._clock()
+        self._heard.clear()
+
+    def dropped(self) -> None:
+        """Our node died with what it heard and did not keep: that is lost."""
+        for fact in self._heard:
+            if fact.told_at < 0 and fact.lost_at < 0:
+                fact.lost_at = self._clock()
+        self._heard.clear()
 
     def lost(self, facts: tuple[Fact, ...]) -> None:
         """A frame that would have told these facts never will."""

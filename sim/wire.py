@@ -38,6 +38,7 @@ class Session:
     on_close: Callable[[str], None]
     on_beat: Callable[[], None]
     open: bool = False
+    heard_at: int = 0
     mute_until: int = 0
     last_arrival: int = 0
     stalled_until: int = 0
@@ -61,6 +62,7 @@ class Wire:
     replay_next: int = 0
     greet: Callable[[], None] = field(default=lambda: None)
 
+    _silence_ns: int = 0
     _strikes: Callable[[str, str], Fault | None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -81,8 +83,7 @@ class Wire:
         on_beat: Callable[[], None],
     ) -> None:
         """Dial; an older connection is dropped at once."""
-        if self.session is not None:
-            self.session.open = False
+        self.drop()
         session = self.session = Session(epoch, on_frame, on_close, on_beat)
         self.world.call_in(2 * self._delay("dial"), self._opened, session, on_open)
 
@@ -94,7 +95,7 @@ class Wire:
             session.on_close("connection refused")
             return
         session.open = True
-        session.last_arrival = self.world.now
+        session.last_arrival = session.heard_at = self.world.now
         on_open()
         self.greet()
         self.world.call_in(self.latency.heartbeat, self._beat, session)
@@ -103,10 +104,17 @@ class Wire:
             self._arrive(session, body, facts)
 
     def drop(self) -> None:
-        """Our end died: the venue's end of the connection goes with it."""
+        """Our end dropped the connection, or died: the venue's end goes with it."""
+        self._silence_ns = self.silence_ns()
         if self.session is not None:
             self.session.open = False
         self.session = None
+
+    def silence_ns(self) -> int:
+        """The longest for which a connection that we held open has told us nothing, until now."""
+        session = self.session
+        silent = self.world.now - session.heard_at if session is not None and session.open else 0
+        return max(self._silence_ns, silent)
 
     def push(self, body: bytes, facts: tuple[Fact, ...] = ()) -> None:
         """The venue tells something on its stream."""
@@ -153,6 +161,7 @@ class Wire:
         if not cut and not replay:
             return False
         self.closed_until = now + (cut.strength * MS if cut else 0)
+        self._silence_ns = self.silence_ns()
         self.session = None
         self.world.call_in(self._delay("stream"), self._closed, session, "1006")
         return True
@@ -181,12 +190,14 @@ class Wire:
         if not session.open:
             self.truth.lost(facts)
             return
-        self.truth.told(facts)
+        session.heard_at = self.world.now
+        self.truth.heard(facts)
         session.on_frame(body)
 
     def _beat(self, session: Session) -> None:
         if self.session is session and session.open:
             if self.world.now >= session.mute_until:
+                session.heard_at = self.world.now
                 session.on_beat()
             self.world.call_in(self.latency.heartbeat, self._beat, session)
 

@@ -11,20 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.effects import RaiseAlert
-from core.events import CashMoved, Event
+from core.events import TOLD_DECIMALS, AssetListed, CashMoved, Event
+from core.money import ASSET_DECIMALS
 from tests.facts import (
     PERP,
     Books,
     bust,
     fill,
     funding,
+    linear,
     ms,
     only,
+    opened,
     perp_books,
     progress,
     report,
     spot,
     spot_books,
+    started,
     units,
     wish,
 )
@@ -473,3 +477,59 @@ def summed(books: Books) -> dict[str, int]:
             name = f"{venue}/{account}/{unit}/cash"
         sums[name] = sums.get(name, 0) + amount
     return sums
+
+
+# --- how finely an asset is counted --------------------------------------------------------------
+
+
+def test_a_value_that_names_no_asset_is_told_at_the_scale_of_assets() -> None:
+    assert TOLD_DECIMALS == ASSET_DECIMALS
+
+
+def listed(asset: str, decimals: int) -> AssetListed:
+    return AssetListed(received_at=ms(1), asset=asset, decimals=decimals)
+
+
+def test_values_come_at_a_venues_scale_and_are_booked_at_the_assets() -> None:
+    """The value of a trade names no asset: 0.004 ETH, of eight decimals or of eighteen."""
+    books = Books()
+    books.tell(started(), listed("ETH", 18), opened(), spot())
+    books.tell(fill("1", "buy", "4", "0.001", value=units("0.004")))
+    books.tell(fill("2", "sell", "1", "0.001"))  # not told: quantity and price give it
+    assert books.state.holdings["venue/main/ETH/cash"] == -3 * 10**15
+    assert books.state.holdings["venue/main/XRP/cash"] == 3 * 10**8
+
+
+def test_a_value_that_names_its_asset_may_be_as_fine_as_that() -> None:
+    """OKX tells profits of contracts with more decimals than eight."""
+    books = Books()
+    books.tell(started(), listed("USDT", 18), opened(PERP), linear())
+    profit = {"realised": 123_456_789_012, "told_decimals": 12}
+    books.tell(fill("1", "sell", "1", "1", account=PERP, instrument="BTC-PERP", **profit))
+    assert books.state.holdings[f"{PERP}/USDT/cash"] == 123_456_789_012 * 10**6
+
+
+def test_what_is_booked_is_never_counted_anew() -> None:
+    """It would silently be worth something else."""
+    books = spot_books()
+    effects = books.tell(listed("ETH", 18))
+    assert [type(each).__name__ for each in effects] == ["RaiseAlert"]
+    assert books.state.decimals == {}
+    assert books.tell(listed("ETH", 8)) == []
+    assert books.state.counts["assets_refused"] == 1
+
+
+@pytest.mark.parametrize("decimals", [-1, 19, 30])
+def test_no_asset_has_so_many_decimals(decimals: int) -> None:
+    books = Books()
+    books.tell(started())
+    assert books.tell(listed("WEI", decimals)) != []
+    assert books.state.decimals == {}
+
+
+def test_what_is_finer_than_its_asset_is_shown_and_not_cut() -> None:
+    books = Books()
+    books.tell(started(), listed("ETH", 6), opened(), spot())
+    books.tell(fill("1", "buy", "4", "0.001", value=units("0.0040001")))
+    assert books.all_holdings() == {}
+    assert books.state.counts["fills_unreadable/venue/main"] == 1

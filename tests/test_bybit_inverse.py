@@ -253,6 +253,12 @@ def test_a_full_page_of_open_orders_is_not_complete() -> None:
     assert end.client_order_ids == ("tie0010000001",)
 
 
+def test_an_order_that_is_not_ours_is_asked_for_by_the_venues_id() -> None:
+    about = QueryOrder(account=ACCOUNT, client_order_id="", order_id="o-1", instrument="BTCUSD")
+    assert request(about).params == {"category": "inverse", "symbol": "BTCUSD", "orderId": "o-1"}
+    assert request(QUERY).params["orderLinkId"] == "tie0010000001"
+
+
 def test_a_request_says_what_the_venue_wants() -> None:
     assert request(PLACE).params == {
         "category": "inverse", "symbol": "BTCUSD", "side": "Sell", "orderType": "Limit",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from core.effects import Effect
-from scenarios.model import check
+from scenarios.model import check, find
 from sim.market import MS
 from sim.memory_store import MemoryStore
 from tieout.outcome import Outcome
@@ -27,6 +27,44 @@ def test_every_claim_holds_in_spot_weather(seed: int) -> None:
 
 def failed(outcome: Outcome) -> list[str]:
     return [f"{each.claim}: {each.figure}" for each in outcome.claims if not each.held]
+
+
+def test_what_was_told_is_what_the_journal_holds() -> None:
+    """A frame that a crash took before it was durable told nothing, however far it had come."""
+    store = MemoryStore()
+    simulation = Simulation(find("killed_as_it_fills"), 0, store)
+    simulation.run()
+    heard = b"".join(r.body for r in store.committed if r.kind == "frame" and r.name == "stream")
+    venues = {"binance_spot/main": b'"t":%s,', "binance_usdm/main": b'"t":%s,'}
+    told = [f for f in simulation.truth.facts if f.kind == "fill" and f.told_at >= 0]
+    unheard = [f for f in told if venues[f.account] % f.key[1].encode() not in heard]
+    assert len(told) > 100
+    assert unheard == []
+
+
+def test_the_law_holds_where_assets_have_eighteen_decimals() -> None:
+    """ETH of a chain, on both sides of an instrument; its drop copy told late, frames lost."""
+    fields = {
+        "name": "eighteen",
+        "claim": "no unit is lost between the venue's scale and the asset's",
+        "duration_s": 40,
+        "heal_s": 30,
+        "decimals": {"ETH": 18, "BTC": 18, "USDT": 12},
+        "venues": ["binance_spot", "binance_usdm", "bybit_inverse", "coinbase"],
+        "strategies": [
+            {"kind": "maker", "name": "mm"},
+            {"kind": "taker", "name": "tk", "options": {"one_in": 1}},
+        ],
+        "faults": [
+            {"kind": "lost_frame", "one_in": 8},
+            {"kind": "bust", "every_s": 5, "strength": 2000},
+            {"kind": "funding", "every_s": 8},
+        ],
+    }
+    outcome = run(check(fields, "test_law"), sampled=False)
+    assert failed(outcome) == []
+    assert outcome.state.holdings["binance_spot/main/ETH/cash"] > 900 * 10**18
+    assert outcome.summary["drift"]["found"] > 20
 
 
 # --- killed at every step ------------------------------------------------------------------------
@@ -83,7 +121,7 @@ class Killer:
         if host.node is not None and life == host._life and host._may_die:
             self.commits += 1
             if self._when == "committed" and self.commits == self._victim:
-                host.node.commit()
+                host.make_durable()
                 host.crash(200 * MS)
                 return
         self._commit(life)

@@ -5,8 +5,28 @@ from __future__ import annotations
 import pytest
 
 from core.effects import FetchFills, OpenStream, RaiseAlert, SetAlarm
-from core.events import HeartbeatHeard, OrderMissing, PageReported, RequestFailed, StreamClosed
-from tests.facts import SPOT, Books, fill, ms, names, only, page, spot, spot_books, stream
+from core.events import (
+    AlarmRang,
+    HeartbeatHeard,
+    OrderMissing,
+    PageReported,
+    RequestFailed,
+    StreamClosed,
+)
+from tests import settling
+from tests.facts import (
+    SPOT,
+    Books,
+    fill,
+    ms,
+    names,
+    only,
+    page,
+    spot,
+    spot_books,
+    statement,
+    stream,
+)
 
 
 def closed(epoch: int = 1, *, at: int = 100) -> StreamClosed:
@@ -100,6 +120,16 @@ def test_a_heartbeat_is_not_silence() -> None:
         books.tell(HeartbeatHeard(received_at=ms(10_000 * n), account=SPOT, epoch=1))
         while due(books, "silence/venue/main") <= 10_000 * n:
             assert only(OpenStream, books.ring("silence/venue/main")) == []
+
+
+def test_answers_to_requests_do_not_break_the_silence_of_a_stream() -> None:
+    """Statements are read every second: a half-open socket would never be noticed."""
+    books = spot_books()
+    books.tell(stream(at=100))
+    books.ring("silence/venue/main")
+    books.tell(statement({"XRP": "1000"}, as_of=12_000, heard=12_050))
+    books.tell(HeartbeatHeard(received_at=ms(12_060), account=SPOT, epoch=0))  # of another epoch
+    assert only(OpenStream, books.ring("silence/venue/main")) != []
 
 
 def test_a_stream_that_never_comes_up_is_asked_for_again() -> None:
@@ -236,6 +266,24 @@ def test_open_orders_are_read_on_schedule_too() -> None:
     books.tell(stream())
     for _ in range(3):
         assert "FetchOpenOrders" in names(books.ring("backfill/venue/main"))
+
+
+@pytest.mark.parametrize(("beats", "opened"), [(False, 1), (True, 0)])
+def test_a_banks_lines_are_no_life_of_its_stream_its_heartbeat_is(
+    beats: bool,  # noqa: FBT001  # a parameter
+    opened: int,
+) -> None:
+    bank = settling.Books()
+    epoch = bank.state.accounts[settling.BANK].epoch
+    for hour in range(26):
+        bank.now += settling.HOUR
+        bank.line(f"L{hour}", 100)
+        if beats:
+            bank.tell(HeartbeatHeard, account=settling.BANK, epoch=epoch)
+        alarm = f"silence/{settling.BANK}"
+        if bank.state.alarms[alarm] <= bank.now:
+            bank.tell(AlarmRang, alarm=alarm)
+    assert len(bank.of(OpenStream)) == opened
 
 
 # --- alarms --------------------------------------------------------------------------------------

@@ -178,11 +178,11 @@ def finer_than_its_asset() -> FillReported:
 def test_no_fact_that_a_venue_may_tell_ends_the_node(told: FillReported) -> None:
     """It is in the journal before it is stepped: what raises once raises at every restart."""
     node, _ = a_node()
+    node.deliver(AssetListed(received_at=ms(0), asset="XRP", decimals=6))
     for event in STORY[:6]:
         node.deliver(event)
     node.deliver(opened(PERP))
     node.deliver(inverse())
-    node.deliver(AssetListed(received_at=ms(1), asset="XRP", decimals=6))
     node.deliver(told)
 
 

@@ -463,6 +463,12 @@ def test_a_leg_is_closed_by_side_and_leg_not_by_a_flag() -> None:
     assert "reduceOnly" not in params
 
 
+def test_an_order_that_is_not_ours_is_asked_for_by_the_venues_id() -> None:
+    about = QueryOrder(account=ACCOUNT, client_order_id="", order_id="77", instrument=SWAP)
+    assert request(about).params == {"instId": SWAP, "ordId": "77"}
+    assert request(QUERY).params == {"instId": SWAP, "clOrdId": "tie0010000001"}
+
+
 def test_a_failed_read_is_told_as_one() -> None:
     about = FetchLedger(account=ACCOUNT, after="")
     for message, status in (({"code": "50001", "data": [], "msg": "down"}, 200), ([], 200)):

@@ -1,7 +1,7 @@
 """Planted bugs: each is a line of core changed on purpose, and each makes a named claim fail.
 
-A table of bugs is a table of what the oracle can see. The second table is of those it cannot: they
-survive every claim, and say which claim is missing.
+A table of bugs is a table of what the claims can see. A bug that none sees belongs here too, marked
+as expected to fail, with the claim that is missing; there is none today.
 """
 
 from __future__ import annotations
@@ -29,7 +29,15 @@ TWICE = CLAIMS["orders_sent_twice"]
 UNWISHED = CLAIMS["orders_unwished"]
 ORDERS = CLAIMS["differences.orders"]
 DOUBT = CLAIMS["in_doubt"]
-GIVEN_UP = CLAIMS["orders_given_up_alive"]
+OVER = CLAIMS["orders_given_up"]
+GIVEN_UP = CLAIMS["orders_given_up_taken"]
+UNPURSUED = CLAIMS["cancels_unpursued"]
+UNPLACED = CLAIMS["fills_unplaced"]
+HASTY = CLAIMS["breaks_hasty"]
+FORGOTTEN = CLAIMS["names_forgotten"]
+UNSHOWN = CLAIMS["contradictions_unshown"]
+EXCESSIVE = CLAIMS["exits_excessive"]
+DEAF = CLAIMS["silence_excess_seconds_max"]
 GATE = "the gate refused entries"
 
 
@@ -152,7 +160,7 @@ WORLDS = {
         ["binance_spot"],
         [
             {"kind": "slow_request", "one_in": 2, "strength": 1500},
-            {"kind": "crash", "where": "node", "one_in": 60, "strength": 50},
+            {"kind": "crash", "where": "node", "one_in": 150, "strength": 50},
         ],
     ),
     # Slower than a request is good for: the venue must not take it.
@@ -230,6 +238,42 @@ WORLDS = {
             {"kind": "half_open", "one_in": 60, "strength": 40000},
             {"kind": "key_expired", "every_s": 20},
         ],
+    ),
+    # Three times the same in a row: a fourth would be believed.
+    "lies_in_a_row": World(
+        ["binance_spot"],
+        [
+            {"kind": "wild_statement", "one_in": 6, "strength": 3},
+            {"kind": "empty_statement", "one_in": 6, "strength": 3},
+        ],
+    ),
+    "strangers": World(
+        ["binance_spot"],
+        [
+            {"kind": "hand_trade_untold", "every_s": 2, "strength": 2},
+            {"kind": "answer_lost", "one_in": 2},
+        ],
+        {"heal_s": 40},
+    ),
+    "contradictions": World(
+        ["binance_spot"],
+        [{"kind": "contradiction", "one_in": 8}],
+        {"operators": [{"author": "ann", "approver": "ben", "after_s": 5}]},
+    ),
+    "self_trades": World(
+        [{"dialect": "binance_spot", "self_trade": "none"}],
+        [{"kind": "lost_frame", "one_in": 5}],
+        {
+            "strategies": [
+                {"kind": "maker", "name": "mm", "tick_ms": 500, "options": {"ticks": 0}},
+                {"kind": "taker", "name": "tk", "tick_ms": 300, "options": {"one_in": 1}},
+            ],
+        },
+    ),
+    "exits_under_way": World(
+        ["okx_swap"],
+        [{"kind": "bust", "every_s": 5, "strength": 15000}],
+        {"duration_s": 60},
     ),
     "little_memory": World(
         ["binance_spot", "coinbase"],
@@ -413,7 +457,7 @@ BUGS = (
     Bug(
         "realised profit not booked",
         "core.books:fill_postings",
-        "if event.realised:",
+        "if realised:",
         "if False:",
         "contracts",
         range(1),
@@ -535,7 +579,7 @@ BUGS = (
         "step(state, decode_event(body), gate)",
         "if len(body) % 50:\n            step(state, decode_event(body), gate)",
         "kills",
-        range(2),
+        range(4),
         HOLDINGS,
     ),
     Bug(
@@ -737,7 +781,7 @@ BUGS = (
         'kept.append(_remember(account, "placed", identity.placed_key(order_id), name))',
         "pass",
         "little_memory",
-        range(2),
+        range(3),
         MONEY,
     ),
     Bug(
@@ -749,88 +793,109 @@ BUGS = (
         range(2),
         ORDERS,
     ),
-)
-
-WATCHED = {*CLAIMS.values(), *(bug.claim for bug in BUGS)}
-
-
-class Survivor(NamedTuple):
-    """A bug that no claim of a run sees, and the claim that would."""
-
-    name: str
-    function: str
-    old: str
-    new: str
-    scenario: str
-    missing: str
-
-
-SURVIVORS = (
-    Survivor(
+    # once seen by no claim at all
+    Bug(
+        "an order is called over while its request is on its way",
+        "core.trading:on_order_missing",
+        "if event.asked_at - order.requested_at < _grace_ns(account):",
+        "if False:",
+        "overtaken",
+        range(2),
+        OVER,
+    ),
+    Bug(
         "a cancel is asked for once and never pursued",
         "core.trading:on_cancel_requested",
         "order.cancel_wanted = True",
         "pass",
         "no_answers",
-        "a wanted cancel ends its order within so long (a healing world takes all orders off)",
+        range(3),
+        UNPURSUED,
     ),
-    Survivor(
+    Bug(
         "strangers' fills are not asked after again",
         "core.trading:ask_for_orphans",
         "for order_id, known in account.orphans.items()",
         "for order_id, known in ()",
-        "no_answers_at_all",
-        "once healed, no fill waits to know whose it is (len(account.orphans) = 0)",
+        "strangers",
+        range(2),
+        UNPLACED,
     ),
-    Survivor(
+    Bug(
         "an absurd read need not insist",
         "core.reconcile:_implausible",
         "return ours > 0 and (reading.told == 0 or abs(reading.told) > 2 * ours)",
         "return False",
-        "lies",
-        "not a claim but a world: the simulated venues never lie twice in a row",
+        "lies_in_a_row",
+        range(2),
+        FALSE_ALARM,
     ),
-    Survivor(
+    Bug(
         "a break needs no back-fill before it",
         "core.reconcile:_differs",
         "if suspect.survived and fresh and (",
         "if fresh and (",
-        "no_answers",
-        "a break is opened only after a round that began after its suspect, and ended",
+        "failed_reads",
+        range(2),
+        HASTY,
     ),
-    Survivor(
+    Bug(
         "a stale statement closes a suspect",
         "core.reconcile:_agreed",
         "and not drift.contradiction and not _older(reading, drift.reading):",
         "and not drift.contradiction:",
         "stale",
-        "a difference that was named keeps its name until it is gone, clock or no clock",
+        range(2),
+        FORGOTTEN,
     ),
-    Survivor(
+    Bug(
         "a silent stream is not opened afresh",
         "core.listening:on_silence",
         "*open_stream(state, account, now),",
         "",
         "silent_sockets",
-        "a stream that says nothing is replaced within silence_ns_max and a dial",
+        range(2),
+        DEAF,
     ),
-    Survivor(
+    Bug(
         "same id and other content is an echo",
         "core.books:book_fill",
         'return "other_fee" if _same_but_fee(known, content) else "conflict"',
         'return "echo"',
-        "twice_told",
-        "not a claim but a world: no simulated venue tells one fill in two contents",
+        "contradictions",
+        range(2),
+        UNSHOWN,
     ),
-    Survivor(
+    Bug(
         "the gate does not count the exits under way",
         "core.gate:BreakGate._is_exit",
         "return wish.quantity <= room",
         "return True",
-        "exits",
-        "while a break is open, exits that work sum to no more than is held by both accounts",
+        "exits_under_way",
+        range(2),
+        EXCESSIVE,
+    ),
+    Bug(
+        "one fill of the two that bear one id",
+        "core.books:book_fill",
+        "event.fill_id, event.side)",
+        'event.fill_id, "buy")',
+        "self_trades",
+        range(1),
+        HOLDINGS,
+    ),
+    Bug(
+        "an answer to a request keeps a dead stream alive",
+        "core.reconcile:on_statement",
+        "effects: list[Effect] = []",
+        "effects: list[Effect] = []\n    account.heard_at = event.received_at",
+        "silent_sockets",
+        range(2),
+        DEAF,
     ),
 )
+
+WATCHED = {*CLAIMS.values(), *(bug.claim for bug in BUGS)}
 
 
 # --- planting ------------------------------------------------------------------------------------
@@ -886,24 +951,6 @@ def test_a_planted_bug_makes_its_claim_fail(bug: Bug, monkeypatch: pytest.Monkey
 def test_without_a_bug_every_claim_holds_on_the_same_seeds(name: str) -> None:
     seeds = range(max(bug.seeds.stop for bug in BUGS if bug.scenario == name))
     assert failing(name, seeds) == {}
-
-
-@pytest.mark.parametrize(
-    "bug",
-    [
-        pytest.param(
-            bug,
-            marks=pytest.mark.xfail(reason=bug.missing, strict=True, raises=AssertionError),
-            id=bug.name,
-        )
-        for bug in SURVIVORS
-    ],
-)
-def test_these_bugs_are_not_seen_yet(bug: Survivor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When one comes to be seen this test says so: move it to the table above, with its claim."""
-    function = locate(bug.function)
-    monkeypatch.setattr(function, "__code__", planted(function, bug.old, bug.new))
-    assert failing(bug.scenario, range(2)) != {}
 
 
 def test_a_bug_that_changes_nothing_would_be_noticed() -> None:

@@ -154,7 +154,7 @@ def test_a_maker_with_a_limit_keeps_it_through_crashes(seed: int) -> None:
 
 
 def test_a_quote_is_made_on_one_side_only_at_the_limit_that_was_told() -> None:
-    quote = Quote("venue/main", "XRPETH", bid=100, ask=104, tick=2, lot=quantity("1"))
+    quote = Quote("venue/main", "XRPETH", bid=100, ask=104, tick=2, lot=quantity("1"), as_of=0)
     for held, sides in (("4", ["sell"]), ("-4", ["buy"]), ("3", ["buy", "sell"])):
         maker = Maker("mm", lots=2, ticks=2, lots_max=4, hedged=False)
         told = TellPosition(

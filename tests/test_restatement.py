@@ -13,7 +13,7 @@ from msgspec import structs
 
 from core.books import BOOKINGS_KEPT
 from core.effects import FetchInstruments
-from core.events import Event, FillReported, InstrumentListed, RequestFailed
+from core.events import AssetListed, Event, FillReported, InstrumentListed, RequestFailed
 from core.money import quantity
 from scenarios.model import check
 from tests.facts import (
@@ -426,17 +426,22 @@ def test_an_undone_fill_of_before_the_window_counts_its_own_contracts_in_it() ->
     assert f"restated:{SWAP}:100000:{ms(9000)}" in books.account(PERP).seen
 
 
+@pytest.mark.parametrize("decimals", [8, 18])
 @pytest.mark.parametrize("worth", ["50", "500"])
 def test_what_an_undone_fill_was_worth_says_which_contracts_it_counted(
-    worth: str,
+    worth: str, decimals: int
 ) -> None:
     """1 contract of 0.001 BTC, or of 0.01: whichever it was, its own value is undone."""
-    books = unannounced(BOUGHT)
+    books = Books()
+    books.tell(started(), AssetListed(received_at=ms(0), asset="USDT", decimals=decimals))
+    books.tell(opened(PERP, instruments=True), linear(), BOUGHT)
+    books.tell(terms("0.01", heard=8010, asked=8000))
     sold = traded("2", "sell", "1", at=9000)
     books.tell(traded("3", "sell", "1", at=8500), sold, NEW)
     undone = bust(sold, at=13_000)
     books.tell(structs.replace(undone, value=units(worth)))
-    assert (held(books), value(books)) == ("20", "-1000")
+    worth_now = books.state.figures[f"unattributed/{PERP}/{SWAP}/value/USDT"]
+    assert (held(books), worth_now) == ("20", -1000 * 10**decimals)
     place = int(next(iter(books.account(PERP).listings[SWAP].changes)).effective_at)
     assert place <= ms(9000) if worth == "50" else place > ms(9000)
 
@@ -517,7 +522,7 @@ RAPID = {
 }
 
 
-@pytest.mark.parametrize("seed", [3, 4, 5, 6, 15, 18])
+@pytest.mark.parametrize("seed", [3, 4, 5, 6, 8, 18])
 def test_changes_that_nobody_heard_announced_leave_nothing_wrong(seed: int) -> None:
     outcome = run(check(RAPID, "here"), seed=seed, sampled=False)
     assert [claim.claim for claim in outcome.claims if not claim.held] == []

@@ -44,16 +44,21 @@ def numbers(told: Mapping[str, Any], before: str = "") -> dict[str, float]:
 
 def test_every_number_of_a_summary_is_a_figure_and_every_figure_is_there() -> None:
     """What is named in FIGURES is what a run tells: nothing more but the counts, nothing less."""
-    told = numbers(run("storm_venues", 1, short=True, sampled=False).summary)
-    told.pop("seed")
-    fields = {
-        "name": "x",
-        "claim": "x",
-        "duration_s": 1,
-        "venues": list(find("storm_venues").venues),
-    }
-    for path in told:
-        check({**fields, "claims": [{"claim": "x", "figure": path, "equals": 0}]}, "x")
+    told: dict[str, float] = {}
+    for name in ("storm_venues", "webhook_twice"):
+        scenario = find(name)
+        figures = numbers(run(scenario, 1, short=True, sampled=False).summary)
+        figures.pop("seed")
+        fields = {
+            "name": "x",
+            "claim": "x",
+            "duration_s": 1,
+            "venues": list(scenario.venues),
+            "settling": scenario.settling,
+        }
+        for path in figures:
+            check({**fields, "claims": [{"claim": "x", "figure": path, "equals": 0}]}, "x")
+        told |= figures
     free = [name for name in FIGURES if name.endswith(".*") or name.startswith("faults.")]
     assert [name for name in FIGURES if name not in told and name not in free] == []
     assert {spec.figure for spec in STANDARD} <= set(FIGURES)
@@ -172,3 +177,45 @@ def test_a_folder_of_a_scenarios_name_does_not_hide_it(
     (tmp_path / "demo").mkdir()
     monkeypatch.chdir(tmp_path)
     assert find("demo").name == "demo"
+
+
+# --- short forms ---------------------------------------------------------------------------------
+
+LOST = {"claim": "frames were lost", "figure": "faults.lost_frame"}
+
+
+def claims_of(*, short: bool, **bounds: int) -> dict[str, str]:
+    """What a scenario claims of its own in a run, each with its bound; no frame is ever lost."""
+    fields = {
+        "name": "x",
+        "claim": "x",
+        "duration_s": 4,
+        "short_s": 2,
+        "heal_s": 1,
+        "venues": ["binance_spot"],
+        "claims": [{**LOST, **bounds}],
+    }
+    outcome = run(check(fields, "x"), short=short, sampled=False)
+    return {c.claim: f"{c.bound} {c.held}" for c in outcome.claims if c.claim == LOST["claim"]}
+
+
+@pytest.mark.parametrize(
+    ("bounds", "full", "short"),
+    [
+        ({"at_least": 5}, ">= 5 False", None),
+        ({"at_least": 5, "at_least_short": 2}, ">= 5 False", ">= 2 False"),
+        ({"at_least": 5, "at_most": 9}, "<= 9 and >= 5 False", "<= 9 True"),
+        ({"at_least": 5, "at_least_short": 0}, ">= 5 False", ">= 0 True"),
+    ],
+)
+def test_a_short_form_claims_what_was_stated_for_it(
+    bounds: dict[str, int], full: str, short: str | None
+) -> None:
+    assert claims_of(short=False, **bounds) == {LOST["claim"]: full}
+    assert claims_of(short=True, **bounds) == ({LOST["claim"]: short} if short else {})
+
+
+@pytest.mark.parametrize("bounds", [{"equals": 0}, {"at_least": 1}])
+def test_a_short_form_cannot_claim_more_than_the_whole(bounds: dict[str, int]) -> None:
+    with pytest.raises(BadScenario, match="at_least_short needs an at_least that is no less"):
+        claims_of(short=True, at_least_short=2, **bounds)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from core import exposure, ledger
 from core.effects import Effect
-from core.events import AccountOpened, AssetListed, Event
+from core.events import AccountOpened, Event
 from core.frames import Frame
 from core.money import show
 from core.rail_effects import ScreenTransfer, SignTransaction, TellCustomer
@@ -22,6 +22,7 @@ from core.rail_events import (
     BalanceOpened,
     CustomerOpened,
     LimitSet,
+    RecallRequested,
     SchemePublished,
     SuspenseResolved,
     TransferCancelled,
@@ -178,6 +179,13 @@ class Rails:
             site.spec.account: int(site.spec.statement_period_s * SECOND) for site in self.sites
         }
 
+    @property
+    def decimals(self) -> dict[str, int]:
+        """In how many decimals each asset is counted that lies here or that customers hold."""
+        balances = [rail.balances for rail in self.spec.rails]
+        held = [*balances, self.spec.customers.balances]
+        return {asset: DECIMALS[asset] for asset in DECIMALS if any(asset in each for each in held)}
+
     def observe(self, state: State) -> None:
         """A step was taken: payments against the world's, the ledger, and the limits."""
         self.oracle.observe(self.world.now)
@@ -209,8 +217,6 @@ class Rails:
     def open(self, tell: Callable[[Event], None]) -> None:
         """What a deployment tells its books before it begins."""
         now = self.world.now
-        for asset, decimals in DECIMALS.items():
-            tell(AssetListed(received_at=now, asset=asset, decimals=decimals))
         today = datetime.fromtimestamp(now // SECOND, UTC).date()
         first, last = today - timedelta(days=30), today + timedelta(days=CALENDAR_DAYS)
         for name in calendars.SOURCES:
@@ -300,6 +306,7 @@ class Rails:
             case TellCustomer():
                 self.told.append(effect)
                 self.judge.on_told(effect.transfer_id, effect.status, effect.reason, self.world.now)
+                self._maybe_recall(effect, host)
             case _:
                 connector = self._connectors.get(getattr(effect, "account", ""))
                 if connector is None:
@@ -379,6 +386,30 @@ class Rails:
         now = self.world.now
         self.judge.on_released(transfer_id, by, now)
         host.tell(TransferReleased(received_at=now, transfer_id=transfer_id, approver=by))
+
+    def _maybe_recall(self, effect: TellCustomer, host: Host) -> None:
+        """Now and then an operator finds that a payment should not have been made."""
+        books, one_in = self.oracle.books, self.spec.release.recall_one_in
+        if not one_in or effect.status == "refused" or not isinstance(books, PaymentView):
+            return
+        if not self.dice.stream("recalls").chance(1, one_in):
+            return
+        settlement = books.state.settlement
+        for payment_id in settlement.transfers[effect.transfer_id].legs:
+            scheme = settlement.schemes.get(settlement.legs[payment_id].scheme)
+            if scheme is not None and scheme.recalls:
+                self.world.call_in(1, self._recall, payment_id, scheme.recalls[0].codes[0], host)
+
+    def _recall(self, payment_id: str, code: str, host: Host) -> None:
+        host.tell(
+            RecallRequested(
+                received_at=self.world.now,
+                payment_id=payment_id,
+                code=code,
+                author="operator-1",
+                approver="operator-2",
+            )
+        )
 
     def _resolve(self, host: Host) -> None:
         """Operators find out whose a line in suspense is: here, the first customer's."""

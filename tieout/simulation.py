@@ -5,8 +5,8 @@ effects go to connectors whose wire is simulated, a commit takes its group's wai
 be killed between any two steps: it is then dropped, and rebuilt from what its store kept.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal, Inexact
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from core.events import (
     AccountOpened,
     AdjustmentBooked,
     AlarmRang,
+    AssetListed,
     Event,
     InstrumentListed,
     NodeStarted,
@@ -43,9 +44,11 @@ from sim.wire import Latency, Wire
 from sim.world import World
 from tieout.connector import Connector
 from tieout.settling import PaymentView, Rails, RailSite
+from tieout.truths import cancels_wanted
 from tieout.twins import READERS, TWINS
+from tieout.watch import Watch
 from venues.dialect import Request, Top
-from venues.exchange import Terms
+from venues.exchange import Habits, Terms
 from venues.public import LOOK_NS, Heard, MarketData
 from venues.simulated import Asked, SimulatedVenue
 
@@ -112,15 +115,21 @@ class Simulation:
         self.rails = self._rails()
         if self.rails is not None:
             self.bounds |= self.rails.bounds
-        self.oracle = Oracle(self.truth, self.bounds, EPOCH_NS)
+        railed = self.rails.decimals if self.rails is not None else {}
+        self.decimals = asset_decimals(scenario, railed)
+        timeless = [v.account for v in scenario.venues if TWINS[v.dialect].dialect.bracketed]
+        self.oracle = Oracle(self.truth, self.bounds, EPOCH_NS, timeless)
         self.sites = [self._site(spec) for spec in scenario.venues]
+        self.watch = Watch({site.spec.account: site.venue.exchange for site in self.sites})
         self.host = Host(self)
         self.on_step: Callable[[State], None] = lambda state: None
+        self.healed_at = 0
         self._market = market
 
     def run(self, progress: Callable[[float], None] = lambda share: None) -> None:
         """Run to the end: faults on, then healed until all that can converge has."""
         self.host.start()
+        self._list_assets()
         for site in self.sites:
             self._open(site)
         if self.rails is not None:
@@ -136,6 +145,7 @@ class Simulation:
             self.world.run(EPOCH_NS + self.duration_ns * part // 20)
             progress(part / 20)
         self.faults.heal()
+        self.healed_at = self.world.now
         self.host.quiet = True
         for site in self.sites:
             for crowd in site.crowds:
@@ -147,8 +157,22 @@ class Simulation:
             heal = min(heal, int(self.scenario.short_heal_s * SECOND))
         self.world.run(end + heal)
         self.host.commit_now()
+        self.oracle.look_around()
 
     # --- building --------------------------------------------------------------------------------
+
+    def _list_assets(self) -> None:
+        """In how many decimals each asset is counted, before anything is booked of it."""
+        for asset, decimals in self.decimals.items():
+            now = self.world.now
+            self.host.tell(AssetListed(received_at=now, asset=asset, decimals=decimals))
+
+    def silence_excess_ns(self) -> int:
+        """For how much longer than it may a stream of ours told us nothing and was not replaced."""
+        silent = [site.wire.silence_ns() - SILENCE_NS for site in self.sites]
+        for rail in self.rails.sites if self.rails is not None else ():
+            silent.append(rail.wire.silence_ns() - int(rail.spec.silence_s * SECOND))
+        return max(0, *silent)
 
     def _rails(self) -> Rails | None:
         settling = self.scenario.settling
@@ -173,8 +197,7 @@ class Simulation:
             latency,
             public=True,
         )
-        words, habits = twin.words(), twin.habits()
-        habits.page_rows_max = min(habits.page_rows_max, spec.page_rows or habits.page_rows_max)
+        words = twin.words()
         venue = SimulatedVenue(
             name=spec.dialect,
             account=spec.account,
@@ -184,7 +207,7 @@ class Simulation:
             truth=self.truth,
             words=words,
             dice=self.dice.stream(f"venue/{spec.dialect}"),
-            habits=habits,
+            habits=_habits(spec),
             skew_ns=spec.skew_ms * MS,
             public=public,
         )
@@ -239,7 +262,7 @@ class Simulation:
                     account=spec.account,
                     subject=asset,
                     leg="cash",
-                    amount=parse(str(amount), ASSET_DECIMALS),
+                    amount=parse(str(amount), self.decimals.get(asset, ASSET_DECIMALS)),
                     occurred_at=site.venue.exchange.updated_at * MS,
                 )
             )
@@ -316,8 +339,10 @@ class Host:
         self.heard = Heard()
         self._strategies: dict[str, Strategy] = {}
         self._alarms: dict[str, int] = {}
+        self._rebuilt: tuple[Journal, State] | None = None
         self._life = 0
         self._breaks_seen = 0
+        self._resolved_seen = 0
         self._may_die = False
         for site in simulation.sites:
             site.venue.on_dropcopy = self._drop_copy(site)
@@ -327,8 +352,8 @@ class Host:
     def start(self) -> None:
         """Boot: rebuild the state, tell it that it lives, begin to listen."""
         sim = self._sim
-        journal = Journal(sim.store)
-        state = recover(journal, self._gate)
+        journal, state = self._rebuilt or self._rebuild()
+        self._rebuilt = None
         self._life += 1
         self._alarms.clear()
         self._connectors = {
@@ -353,8 +378,8 @@ class Host:
             keep=keep_of(sim.scenario),
             watch=self._stepped,
         )
-        sim.oracle.books = View(state, sim.store)
-        sim.oracle.node_up(up=True)
+        sim.oracle.node_up(View(state, sim.store))
+        sim.watch.node_up(state)
         self._strategies = {
             spec.name: strategies.make(spec.kind, spec.name, spec.options)
             for spec in sim.scenario.strategies
@@ -385,15 +410,13 @@ class Host:
             self._world.call_in(after_ns // LOOKS + 1, self._operate, operator)
         self._floor, _ = self._sim.store.last()
 
-    def crash(self, down_ns: int) -> None:
-        """The process is gone, now; nothing of it runs to an end."""
+    def crash(self, down_ns: int, groups: int = 0) -> None:
+        """The process is gone, now, and so many groups of its journal: nothing runs to an end."""
         self.node = None
         self.crashes += 1
         self._life += 1
         self._commit_due = False
         sim = self._sim
-        sim.oracle.books = None
-        sim.oracle.node_up(up=False)
         for site in sim.sites:
             site.wire.drop()
             site.public.drop()
@@ -401,7 +424,17 @@ class Host:
             sim.rails.drop()
             sim.rails.oracle.books = sim.rails.judge.books = None
         sim.store.crash()
+        if groups:
+            self._cut(groups)
+        sim.truth.dropped()
+        self._rebuilt = self._rebuild()
+        sim.oracle.node_down(View(self._rebuilt[1], sim.store))
         self._world.call_in(max(1, down_ns), self.start)
+
+    def _rebuild(self) -> tuple[Journal, State]:
+        """What the next life will begin with; until then it is all that we say."""
+        journal = Journal(self._sim.store)
+        return journal, recover(journal, self._gate)
 
     def _may_crash(self) -> bool:
         if not self._may_die:
@@ -414,14 +447,13 @@ class Host:
 
     def _may_tear(self) -> bool:
         """Killed while it commits: the group is torn, and gone, or durable and nobody was told."""
-        node = self.node
-        if node is None or not self._may_die:
+        if self.node is None or not self._may_die:
             return False
         fault = self._sim.faults.strikes("crash_torn_tail", "node")
         if fault is None:
             return False
         if self._sim.dice.stream("node/tear").below(2):
-            node.commit()
+            self.make_durable()
         self.crash(fault.strength * MS)
         return True
 
@@ -432,15 +464,17 @@ class Host:
         fault = self._sim.faults.strikes("crash_cut_tail", "node")
         if fault is None:
             return False
-        self.crash(CUT_DOWN_NS)
-        lost = self._sim.store.cut(max(1, fault.strength), self._floor)
+        self.crash(CUT_DOWN_NS, max(1, fault.strength))
+        return True
+
+    def _cut(self, groups: int) -> None:
+        lost = self._sim.store.cut(groups, self._floor)
         self.cuts_unshown += bool(lost)
         for record in lost:
             if record.name == "PlaceOrder":
                 order = decode_effect(record.body)
                 assert isinstance(order, PlaceOrder)
                 self.placed_lost[order.client_order_id] = None
-        return True
 
     # --- in --------------------------------------------------------------------------------------
 
@@ -457,7 +491,13 @@ class Host:
 
     def _stepped(self, state: State) -> None:
         """After every step the oracle looks, and whoever else watches the run."""
-        self._sim.oracle.observe([line.holding for line in state.posted if line.holding])
+        touched = [line.holding for line in state.posted if line.holding]
+        resolved = state.resolved_made - self._resolved_seen
+        if resolved > 0:
+            touched += [each.holding for each in state.resolved[-resolved:]]
+        self._resolved_seen = state.resolved_made
+        self._sim.oracle.observe(touched)
+        self._sim.watch.look(state)
         self._watch_breaks(state)
         if self._sim.rails is not None:
             self._sim.rails.observe(state)
@@ -503,7 +543,7 @@ class Host:
         self._commit_due = False
         if self._may_crash() or self._may_tear() or self._may_cut():
             return
-        for effect in self.node.commit():
+        for effect in self.make_durable():
             if self._may_crash():
                 return
             self._perform(effect)
@@ -511,7 +551,15 @@ class Host:
     def commit_now(self) -> None:
         """The end of the run: what was delivered is made durable."""
         if self.node is not None:
-            self.node.commit()
+            self.make_durable()
+
+    def make_durable(self) -> list[Effect]:
+        """Commit; only what is durable was told, and found."""
+        assert self.node is not None, "a node that lives"
+        effects = self.node.commit()
+        self._sim.truth.kept()
+        self._sim.oracle.node_durable()
+        return effects
 
     def _perform(self, effect: Effect) -> None:
         match effect:
@@ -600,20 +648,28 @@ class Host:
         self._world.call_in(operator.after_ns // LOOKS + 1, self._operate, operator)
 
     def _open_breaks(self) -> list[OpenBreak]:
+        """What people can settle: contradictions too, where the venue did tell two contents."""
         breaks = self.node.state.breaks if self.node is not None else {}
+        told = {fact.account: None for fact in self._sim.truth.contradictions}
         return [
-            OpenBreak(drift.number, name, drift.size, drift.broken_at)
+            OpenBreak(drift.number, name, drift.size, drift.broken_at, drift.contradiction)
             for name, drift in breaks.items()
             if not drift.contradiction
+            or (drift.cause == "conflict" and name.rsplit("/", 2)[0] in told)
         ]
 
     # --- the end ---------------------------------------------------------------------------------
 
     def cancel_all(self) -> None:
-        """The world heals and strategies end: what still rests at the venues is taken off there."""
+        """The world heals and strategies end: what still rests at the venues is taken off there.
+
+        What a strategy asked us to take off is ours to see to.
+        """
+        ours = cancels_wanted(self._sim.store)
         for site in self._sim.sites:
             for ticket in site.venue.exchange.open_tickets():
-                site.venue.exchange.cancel(ticket)
+                if ticket.client_id not in ours:
+                    site.venue.exchange.cancel(ticket)
 
     def _quotes(self, accounts: tuple[str, ...]) -> tuple[Quote, ...]:
         quotes = []
@@ -699,7 +755,7 @@ class View:
 
     def __init__(self, state: State, store: Store) -> None:
         self._state, self._store = state, store
-        self._decimals: dict[str, int] = {}
+        self._assets: dict[str, str] = {}
 
     def figure(self, holding: str) -> Decimal:
         return self._scaled(holding, self._state.holdings.get(holding, 0))
@@ -740,6 +796,8 @@ class View:
             case "restated":
                 symbol, number = fact.key
                 return account.listings[symbol].restated >= int(number)
+            case "contradiction":
+                return False  # it changes nothing, so that there is nothing to book
 
     def _adjusted(self, holding: str) -> Decimal:
         """What people have booked there, in all."""
@@ -760,13 +818,13 @@ class View:
         return None if found is None else progress_of(found[0].content)
 
     def _scaled(self, holding: str, units: int) -> Decimal:
-        decimals = self._decimals.get(holding)
-        if decimals is None:
-            decimals = QUANTITY_DECIMALS
+        asset = self._assets.get(holding)
+        if asset is None:
             _, subject, leg = holding.rsplit("/", 2)
-            if leg == "cash":
-                decimals = self._state.decimals.get(subject, ASSET_DECIMALS)
-            self._decimals[holding] = decimals
+            asset = self._assets[holding] = subject if leg == "cash" else ""
+        decimals = QUANTITY_DECIMALS
+        if asset:  # an asset's decimals may be told after we were asked for the first time
+            decimals = self._state.decimals.get(asset, ASSET_DECIMALS)
         return EXACT.scaleb(Decimal(units), -decimals)
 
 
@@ -774,6 +832,24 @@ def keep_of(scenario: Scenario) -> Keep:
     """How much the scenario's node keeps at hand."""
     told = scenario.memory
     return Keep() if told is None else Keep(told.ids, told.orders, told.progress)
+
+
+def asset_decimals(scenario: Scenario, rails: Mapping[str, int]) -> dict[str, int]:
+    """The scale of each asset that has one of its own.
+
+    ValueError where an asset of the rails is counted otherwise, or more finely, by somebody else.
+    """
+    held = [
+        asset
+        for venue in scenario.venues
+        for each in venue.instruments
+        for asset in (*venue.wallets, each.base, each.quote, each.settle)
+    ]
+    for asset, decimals in rails.items():
+        told = scenario.decimals.get(asset, decimals)
+        if told != decimals or (asset in held and decimals < ASSET_DECIMALS):
+            raise ValueError(f"{asset}: a rail counts it in {decimals} decimals, others do not")
+    return {**rails, **scenario.decimals}
 
 
 def bound_ns(spec: VenueSpec) -> int:
@@ -795,6 +871,13 @@ def _terms(spec: VenueSpec, instrument: InstrumentSpec) -> Terms:
         maker_rate=instrument.maker_rate,
         taker_rate=instrument.taker_rate,
     )
+
+
+def _habits(spec: VenueSpec) -> Habits:
+    """The venue's own, but for pages and for orders that meet ours where a scenario says so."""
+    habits = TWINS[spec.dialect].habits()
+    habits.page_rows_max = min(habits.page_rows_max, spec.page_rows or habits.page_rows_max)
+    return replace(habits, self_trade=spec.self_trade) if spec.self_trade else habits
 
 
 def _derived(trade: Trade, instrument: InstrumentSpec) -> Trade:

@@ -212,10 +212,6 @@ def _fills(past: History, state: State) -> Iterable[Row]:
             yield _progress(taken, event, state)
         if not isinstance(event, FillReported):
             continue
-        account = state.accounts[event.account]
-        listing = account.listings.get(event.instrument)
-        settle = listing.settle if listing is not None else ""
-        valued = listing.quote if listing is not None and listing.kind == "spot" else settle
         order = placed.get((event.account, event.order_id))
         if event.client_order_id:
             order = orders.get(event.client_order_id)
@@ -228,10 +224,10 @@ def _fills(past: History, state: State) -> Iterable[Row]:
             event.side,
             exact(event.quantity, QUANTITY_DECIMALS),
             exact(event.price, PRICE_DECIMALS),
-            _asset(state, valued, event.value),
+            _told(event, event.value),
             _asset(state, event.fee_asset, event.fee),
             event.fee_asset,
-            _asset(state, settle, event.realised),
+            _told(event, event.realised),
             event.fill_id,
             event.order_id,
             event.client_order_id,
@@ -296,6 +292,10 @@ def _transfers(past: History, state: State) -> Iterable[Row]:
             taken.frame,
             taken.number,
         )
+
+
+def _told(event: FillReported, value: int | None) -> Decimal | None:
+    return None if value is None else exact(value, event.told_decimals)
 
 
 def _asset(state: State, asset: str, units: int | None) -> Decimal | None:

@@ -8,8 +8,11 @@ each strategy; orders are held against the venue's tickets.
 from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal, Inexact
 
+from core.events import CancelRequested
+from core.journal import Store, decode_event
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS
 from core.state import Order, State
+from sim.truth import Truth
 from venues.exchange import Exchange, Trade
 
 ZERO = Decimal(0)
@@ -91,6 +94,52 @@ def order_differences(
         if truth != books:
             different[f"order {name}"] = (truth, f"{books} ({order.status})")
     return different
+
+
+def cancels_unpursued(exchanges: Sequence[Exchange], store: Store) -> list[str]:
+    """Orders that a strategy asked to be taken off and that are alive all the same."""
+    wanted = cancels_wanted(store)
+    return [t.client_id for e in exchanges for t in e.open.values() if t.client_id in wanted]
+
+
+def cancels_wanted(store: Store) -> dict[str, None]:
+    """The orders that a strategy asked to be taken off, by what the journal holds."""
+    wanted: dict[str, None] = {}
+    for record in store.records():
+        if record.name == "CancelRequested":
+            wish = decode_event(record.body)
+            assert isinstance(wish, CancelRequested)
+            wanted[wish.client_order_id] = None
+    return wanted
+
+
+def fills_unplaced(exchanges: Sequence[Exchange], state: State, since_ms: int) -> list[str]:
+    """Orders with fills of before `since_ms` of which the books do not know whose they are."""
+    waiting = []
+    for exchange in exchanges:
+        for order_id in state.accounts[exchange.account].orphans:
+            ticket = exchange.tickets.get(order_id)
+            if ticket is None or ticket.updated_at < since_ms:
+                waiting.append(f"{exchange.account} {order_id}")
+    return waiting
+
+
+def self_trades(exchanges: Sequence[Exchange]) -> int:
+    """How many trades had an order of ours on both sides, under one id."""
+    total = 0
+    for exchange in exchanges:
+        for trades in exchange.trades.values():
+            sides: dict[int, str] = {}
+            for trade in trades:
+                total += sides.setdefault(trade.trade_id, trade.side) != trade.side
+    return total
+
+
+def contradictions_unshown(truth: Truth, state: State) -> int:
+    """How many fills were told to us in two contents without our saying so."""
+    told = sum(fact.told_at >= 0 for fact in truth.contradictions)
+    shown = sum(n for what, n in state.counts.items() if what.startswith("conflicts/"))
+    return max(0, told - shown)
 
 
 def _filled(exchanges: Sequence[Exchange]) -> Sums:

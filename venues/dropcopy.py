@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from core.events import Event, FillBusted, FillReported, Leg, Side
 from core.frames import Frame
 from core.money import ASSET_DECIMALS, parse, price, quantity
-from venues.reading import MS, Unreadable, quarantined
+from venues.reading import MS, Unreadable, quarantined, value
 
 SIDE: Mapping[str, Side] = {"1": "buy", "2": "sell"}
 # PositionEffect is not used; the leg of a hedged account travels in a user-defined field, 5001,
@@ -58,10 +58,10 @@ def _bust(frame: Frame, told: dict[str, str], decimals: Mapping[str, int]) -> Ev
         leg=LEG[told.get("5001", "")],
         quantity=quantity(told["32"]),
         price=price(told["31"]),
-        value=_value(told, decimals),
+        value=_value(told),
         fee=parse(told["12"], decimals.get(told["479"], ASSET_DECIMALS)),
         fee_asset=told["479"],
-        realised=_realised(told, decimals),
+        realised=_realised(told),
         occurred_at=int(told["60"]) * MS,
     )
 
@@ -79,18 +79,18 @@ def _fill(frame: Frame, told: dict[str, str], decimals: Mapping[str, int]) -> Ev
         leg=LEG[told.get("5001", "")],
         quantity=quantity(told["32"]),
         price=price(told["31"]),
-        value=_value(told, decimals),
+        value=_value(told),
         fee=parse(told["12"], decimals.get(told["479"], ASSET_DECIMALS)),
         fee_asset=told["479"],
-        realised=_realised(told, decimals),
+        realised=_realised(told),
         cause="correction",
         occurred_at=int(told["60"]) * MS,
     )
 
 
-def _value(told: dict[str, str], decimals: Mapping[str, int]) -> int | None:
-    return parse(told["5003"], ASSET_DECIMALS) if "5003" in told else None
+def _value(told: dict[str, str]) -> int | None:
+    return value(told["5003"]) if "5003" in told else None
 
 
-def _realised(told: dict[str, str], decimals: Mapping[str, int]) -> int | None:
-    return parse(told["5002"], ASSET_DECIMALS) if "5002" in told else None
+def _realised(told: dict[str, str]) -> int | None:
+    return value(told["5002"]) if "5002" in told else None

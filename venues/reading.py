@@ -108,6 +108,11 @@ def units(text: str, asset: str, decimals: Mapping[str, int]) -> int:
     return parse(text, decimals.get(asset, ASSET_DECIMALS))
 
 
+def value(text: str) -> int:
+    """A value of an asset that its telling does not name: `10 ** -8`, `told_decimals` as it is."""
+    return parse(text, ASSET_DECIMALS)
+
+
 def quarantined(frame: Frame, reason: str) -> list[Event]:
     return [
         FrameQuarantined(

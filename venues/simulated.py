@@ -7,7 +7,7 @@ trades by hand, busts. It never learns what became of what it sent.
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -16,7 +16,18 @@ from sim.faults import Fault, Faults
 from sim.truth import Fact, Truth
 from sim.wire import Wire
 from sim.world import World
-from venues.exchange import Exchange, Habits, Movement, Position, Refusal, Terms, Ticket, Top, Trade
+from venues.exchange import (
+    Exchange,
+    Habits,
+    Movement,
+    Position,
+    Refusal,
+    Terms,
+    Ticket,
+    Top,
+    Trade,
+    trade_value,
+)
 
 MS = 1_000_000
 # A venue tells the top of a book at most once in so long, and tells it anew after so long without a
@@ -117,6 +128,17 @@ class SimulatedVenue:
 
     def on_trade(self, trade: Trade, facts: tuple[Fact, ...]) -> None:
         self._tell(self.words.trade(self.exchange, trade), facts)
+        if self.faults.strikes("contradiction", self.name):
+            self._contradict(trade)
+
+    def _contradict(self, trade: Trade) -> None:
+        """The same fill once more under its id, at another price; what happened stays as it was."""
+        terms = self.exchange.terms[trade.ticket.symbol]
+        price = trade.price + terms.tick
+        value = trade_value(terms, trade.quantity, price)
+        fact = self.truth.contradict(self.account, (terms.symbol, str(trade.trade_id), trade.side))
+        told = replace(trade, price=price, value=value)
+        self._tell(self.words.trade(self.exchange, told), (fact,))
 
     def on_account(self, assets: list[str], legs: list[tuple[str, str]], reason: str) -> None:
         self._tell(self.words.account(self.exchange, assets, legs, reason), ())
@@ -220,31 +242,28 @@ class SimulatedVenue:
         return status, body
 
     def _next_lie(self, kind: str) -> str:
-        """As many reads in a row as the fault is strong; after the last, one that is honest."""
-        told = self._lies.pop(kind, None)
-        if told is None:
-            drawn = self._drawn_lie()
-            if drawn is None:
-                return ""
-            told = (drawn.kind, max(1, drawn.strength))
-        lie, left = told
-        if left:
-            self._lies[kind] = (lie, left - 1)
-        return lie if left else ""
+        """The lie under way for as many reads as it is strong; after it one honest statement."""
+        under_way = self._lies.pop(kind, None)
+        lie, left = under_way if under_way is not None else self._drawn_lie()
+        if not left:
+            return ""
+        self._lies[kind] = lie, left - 1
+        return lie
 
-    def _drawn_lie(self) -> Fault | None:
+    def _drawn_lie(self) -> tuple[str, int]:
         for lie in ("wild_statement", "empty_statement"):
             fault = self.faults.strikes(lie, self.name)
             if fault is not None:
-                return fault
-        return None
+                return lie, max(1, fault.strength)
+        return "", 0
 
     def _lie(self, asked: Asked, *, empty: bool) -> Answer:
         """Answer from wallets and positions that are not the true ones."""
         exchange = self.exchange
         wallets, positions = exchange.wallets, exchange.positions
         try:
-            factor = Decimal(0) if empty else Decimal(3)
+            # So absurd that it is never by chance what our books say.
+            factor = Decimal(0) if empty else Decimal(1000)
             exchange.wallets = {} if empty else {a: w * factor + 1000 for a, w in wallets.items()}
             exchange.positions = {
                 key: Position(p.quantity * factor, p.entry, p.updated_at, p.sequence, p.trade_id)

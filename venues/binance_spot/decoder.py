@@ -51,6 +51,7 @@ from venues.reading import (
     quarantined,
     rejected,
     units,
+    value,
 )
 
 Decimals = Mapping[str, int]
@@ -114,7 +115,7 @@ def _execution_report(frame: Frame, told: Json, decimals: Decimals) -> list[Even
                 side=SIDE[told["S"]],
                 quantity=quantity(told["l"]),
                 price=_told_price(told["L"]),
-                value=units(quote_units, "", decimals) if quote_units else None,
+                value=value(quote_units) if quote_units else None,
                 fee=units(told["n"], fee_asset, decimals) if fee_asset else 0,
                 fee_asset=fee_asset,
                 maker=bool(told.get("m")),
@@ -379,7 +380,7 @@ def _my_trade(frame: Frame, line: Json, decimals: Decimals) -> Event:
         side="buy" if line["isBuyer"] else "sell",
         quantity=quantity(line["qty"]),
         price=price(line["price"]),
-        value=units(line["quoteQty"], "", decimals),
+        value=value(line["quoteQty"]),
         fee=units(line["commission"], line["commissionAsset"], decimals),
         fee_asset=line["commissionAsset"],
         maker=line["isMaker"],

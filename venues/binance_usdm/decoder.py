@@ -59,6 +59,7 @@ from venues.reading import (
     quarantined,
     rejected,
     units,
+    value,
 )
 
 Decimals = Mapping[str, int]
@@ -190,7 +191,7 @@ def _fill(frame: Frame, line: Json, decimals: Decimals) -> Event:
         price=price(line["L"]),
         fee=units(line["n"], fee_asset, decimals) if fee_asset else 0,
         fee_asset=fee_asset,
-        realised=units(realised, "", decimals) if realised else None,
+        realised=value(realised) if realised else None,
         maker=bool(line["m"]),
         cause=_cause(line["c"], line["x"]),
         occurred_at=_at(line["T"]),
@@ -422,7 +423,7 @@ def _user_trade(frame: Frame, line: Json, decimals: Decimals) -> Event:
         price=price(line["price"]),
         fee=units(line["commission"], line["commissionAsset"], decimals),
         fee_asset=line["commissionAsset"],
-        realised=units(line["realizedPnl"], line["marginAsset"], decimals),
+        realised=value(line["realizedPnl"]),
         maker=line["maker"],
         occurred_at=_at(line["time"]),
     )

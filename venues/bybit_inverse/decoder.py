@@ -42,7 +42,7 @@ from core.events import (
     StreamClosed,
 )
 from core.frames import Frame
-from core.money import price, quantity
+from core.money import ASSET_DECIMALS, price, quantity
 from venues.bybit_inverse.requests import ORDERS_PER_PAGE, POSITIONS_PER_PAGE
 from venues.reader import read
 from venues.reading import (
@@ -394,6 +394,7 @@ def _fill(frame: Frame, line: Json, category: str, decimals: Decimals) -> list[E
     if not fee_asset:
         return dismissed(frame, "an execution that does not say in which coin its fee is")
     at = int(line["execTime"]) * MS
+    worth = fee_asset if category != "spot" else ""
     events: list[Event] = [
         FillReported(
             received_at=frame.received_at,
@@ -406,7 +407,8 @@ def _fill(frame: Frame, line: Json, category: str, decimals: Decimals) -> list[E
             side=SIDE[line["side"]],
             quantity=quantity(line["execQty"]),
             price=price(line["execPrice"]),
-            value=units(line["execValue"], fee_asset if category != "spot" else "", decimals),
+            value=units(line["execValue"], worth, decimals),
+            told_decimals=decimals.get(worth, ASSET_DECIMALS),
             fee=units(line["execFee"], fee_asset, decimals),
             fee_asset=fee_asset,
             sequence=line["seq"],

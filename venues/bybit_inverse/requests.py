@@ -89,11 +89,10 @@ def _order(effect: PlaceOrder) -> dict[str, object]:
 
 
 def _by_id(effect: CancelOrder | QueryOrder) -> dict[str, object]:
-    return {
-        "category": CATEGORY,
-        "symbol": effect.instrument,
-        "orderLinkId": effect.client_order_id,
-    }
+    named = {"category": CATEGORY, "symbol": effect.instrument}
+    if not effect.client_order_id:
+        return {**named, "orderId": effect.order_id}
+    return {**named, "orderLinkId": effect.client_order_id}
 
 
 def _page(after: str) -> dict[str, object]:

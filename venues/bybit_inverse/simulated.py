@@ -222,8 +222,9 @@ class Words:
 
     def _realtime(self, exchange: Exchange, params: dict[str, Any]) -> dict[str, Any]:
         tickets = exchange.open_tickets()[::-1][: int(params.get("limit", 50))]
-        if "orderLinkId" in params:
-            asked = exchange.by_client.get(params["orderLinkId"])
+        if "orderLinkId" in params or "orderId" in params:
+            asked = exchange.by_client.get(params.get("orderLinkId", ""))
+            asked = asked or exchange.tickets.get(params.get("orderId", ""))
             tickets = [asked] if asked is not None else []
         rows = [self._order(exchange, ticket) for ticket in tickets]
         return {"list": rows, "nextPageCursor": "", "category": "inverse"}

@@ -187,6 +187,7 @@ def _streamed_progress(frame: Frame, line: Json, at: int, decimals: Decimals) ->
         average_price=average,
         average_price_step=step,
         value=_value(line.get("filled_value"), quote, decimals),
+        told_decimals=decimals.get(quote, ASSET_DECIMALS),
         fee=_amount(line["total_fees"], quote, decimals),
         fee_asset=quote,
         occurred_at=at,
@@ -333,6 +334,7 @@ def _progress(frame: Frame, line: Json, decimals: Decimals) -> Event:
         average_price=average,
         average_price_step=step,
         value=_value(line["filled_value"], quote, decimals),
+        told_decimals=decimals.get(quote, ASSET_DECIMALS),
         fee=_amount(line["total_fees"], quote, decimals),
         fee_asset=quote,
         # Older orders have no time of their last fill: it was no later than the answer.

@@ -46,7 +46,7 @@ from core.events import (
     StreamClosed,
 )
 from core.frames import Frame
-from core.money import QUANTITY_ONE, price, quantity
+from core.money import ASSET_DECIMALS, QUANTITY_ONE, price, quantity
 from venues.okx_swap.requests import ROWS_PER_PAGE
 from venues.reader import read
 from venues.reading import (
@@ -193,6 +193,7 @@ def _last_fill(frame: Frame, line: Json, decimals: Decimals) -> Event | None:
         fee=-units(fee, fee_asset, decimals),
         fee_asset=fee_asset,
         realised=units(realised, settled, decimals) if swap else None,
+        told_decimals=decimals.get(settled, ASSET_DECIMALS),
         sequence=_sequence(line["tradeId"]),
         maker=line["execType"] == "M",
         cause=CATEGORY.get(line["category"], "trade"),
@@ -513,6 +514,7 @@ def _fill(frame: Frame, line: Json, decimals: Decimals) -> Event:
         fee=-units(line["fee"] or "0", fee_asset, decimals),
         fee_asset=fee_asset if line["fee"] else "",
         realised=units(line["fillPnl"], fee_asset, decimals) if swap else None,
+        told_decimals=decimals.get(fee_asset, ASSET_DECIMALS),
         sequence=_sequence(line["tradeId"]),
         maker=line["execType"] == "M",
         cause=SUBTYPE.get(line.get("subType", ""), "trade"),

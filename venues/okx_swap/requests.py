@@ -76,6 +76,8 @@ def _order(effect: PlaceOrder) -> dict[str, object]:
 
 
 def _by_id(effect: CancelOrder | QueryOrder) -> dict[str, object]:
+    if not effect.client_order_id:
+        return {"instId": effect.instrument, "ordId": effect.order_id}
     return {"instId": effect.instrument, "clOrdId": effect.client_order_id}
 
 

@@ -245,7 +245,7 @@ class Words:
             case "POST", "/api/v5/trade/cancel-order":
                 return 200, _encode(self._cancelled(exchange, asked.params, now))
             case "GET", "/api/v5/trade/order":
-                ticket = exchange.by_client.get(asked.params["clOrdId"])
+                ticket = _asked(exchange, asked.params)
                 if ticket is None:
                     return 200, _encode(
                         {"code": "51603", "data": [], "msg": "Order does not exist"}
@@ -533,6 +533,13 @@ class Words:
 
 def _push(channel: str, row: dict[str, Any]) -> bytes:
     return _encode({"arg": {"channel": channel, "instType": "SWAP"}, "data": [row]})
+
+
+def _asked(exchange: Exchange, params: dict[str, Any]) -> Ticket | None:
+    """The order that is meant: by our id, which stands first, or by the venue's."""
+    if "clOrdId" in params:
+        return exchange.by_client.get(params["clOrdId"])
+    return exchange.tickets.get(params["ordId"])
 
 
 def _rows(rows: list[dict[str, Any]]) -> bytes:

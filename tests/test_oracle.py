@@ -1,0 +1,237 @@
+"""The oracle: what is old and unnamed is silent, whatever happens next; and a crash takes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from sim.oracle import MOMENT_NS, Oracle
+from sim.truth import Fact, Truth
+
+SECOND = 1_000_000_000
+BOUND = 3 * SECOND
+HERE = "venue/main"
+CASH, LEG = f"{HERE}/USDT/cash", f"{HERE}/BTC-PERP/net"
+
+
+@dataclass
+class Said:
+    """Books that say what they are told to say."""
+
+    figures: dict[str, Decimal] = field(default_factory=dict)
+    names: dict[str, Decimal] = field(default_factory=dict)
+    known: list[tuple[str, ...]] = field(default_factory=list)
+
+    def figure(self, holding: str) -> Decimal:
+        return self.figures.get(holding, Decimal(0))
+
+    def doubt(self, holding: str) -> Decimal:
+        return Decimal(0)
+
+    def named(self, holding: str) -> Decimal | None:
+        return self.names.get(holding)
+
+    def booked(self, fact: Fact) -> bool:
+        return fact.key in self.known
+
+    def book(self, fact: Fact) -> list[str]:
+        self.known.append(fact.key)
+        for name, amount in fact.deltas.items():
+            self.figures[name] = self.figure(name) + amount
+        return list(fact.deltas)
+
+
+class Story:
+    """A truth, books and the oracle between them, on a clock that moves when told to."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.truth = Truth(lambda: self.now)
+        self.oracle = Oracle(self.truth, {HERE: BOUND}, 0)
+        self.books = Said()
+        self.oracle.node_up(self.books)
+        self._made = 0
+
+    def fact(self, *, lost: bool = False, **deltas: int) -> Fact:
+        """Cash, a leg or both move."""
+        self._made += 1
+        names = {"cash": CASH, "leg": LEG}
+        moved = {names[what]: Decimal(amount) for what, amount in deltas.items()}
+        fact = self.truth.record(HERE, "fill", (str(self._made),), moved)
+        if lost:
+            self.truth.lost((fact,))
+        return fact
+
+    def wait(self, seconds: float) -> None:
+        self.now += int(seconds * SECOND)
+
+    def look(self) -> None:
+        self.oracle.look_around()
+
+    def step(self, *booked: Fact) -> None:
+        touched = [name for fact in booked for name in self.books.book(fact)]
+        self.oracle.observe(touched)
+
+    def silent(self) -> list[str]:
+        return [each.holding for each in self.oracle.silent]
+
+
+# --- the law is looked at when the world moves, too ----------------------------------------------
+
+
+def test_a_fact_of_the_world_is_looked_at_without_any_step_of_ours() -> None:
+    """Had the next step booked it, nobody would ever have known that it was late."""
+    story = Story()
+    late = story.fact(cash=5, lost=True)
+    story.wait(3.1)
+    story.fact(leg=1)
+    assert story.silent() == [CASH]
+    story.step(late)
+    assert story.silent() == [CASH]
+
+
+def test_what_is_young_or_named_is_not_silent() -> None:
+    story = Story()
+    story.fact(cash=5, lost=True)
+    story.wait(2.9)
+    story.look()
+    story.books.names[CASH] = Decimal(5)
+    story.look()
+    story.wait(60)
+    story.look()
+    assert story.silent() == []
+
+
+# --- a crash takes back --------------------------------------------------------------------------
+
+
+def test_what_was_booked_and_not_durable_is_unbooked_by_a_crash() -> None:
+    story = Story()
+    fact = story.fact(cash=5)
+    story.step(fact)
+    assert story.oracle.in_flight == 0
+    story.oracle.node_down(Said())
+    assert story.oracle.in_flight == 1
+
+
+def test_what_was_durable_stays_booked() -> None:
+    story = Story()
+    story.step(story.fact(cash=5))
+    story.oracle.node_durable()
+    story.oracle.node_down(story.books)
+    assert story.oracle.in_flight == 0
+
+
+def test_a_frame_that_died_with_us_was_told_to_nobody() -> None:
+    """Its fact is drift from then on, and found when its evidence is booked in the next life."""
+    story = Story()
+    fact = story.fact(cash=5)
+    story.truth.sent((fact,))
+    story.truth.heard((fact,))
+    story.step(fact)
+    story.truth.dropped()
+    story.oracle.node_down(again := Said())
+    story.wait(2)
+    story.oracle.node_up(again)
+    story.look()
+    assert [drift.fact for drift in story.oracle.missed()] == [fact]
+    again.book(fact)
+    story.wait(1)
+    story.oracle.observe([CASH])
+    (drift,) = story.oracle.drifted.values()
+    assert (drift.how, drift.found_ns) == ("evidence booked", SECOND)  # we were down for two more
+
+
+def test_a_frame_that_was_made_durable_was_told() -> None:
+    story = Story()
+    fact = story.fact(cash=5)
+    story.truth.sent((fact,))
+    story.truth.heard((fact,))
+    assert fact.told_at < 0
+    story.truth.kept()
+    story.truth.dropped()
+    assert (fact.told_at, fact.lost_at) == (0, -1)
+
+
+def test_what_was_found_and_not_durable_is_found_no_longer() -> None:
+    story = Story()
+    story.fact(cash=5, lost=True)
+    story.look()
+    story.books.names[CASH] = Decimal(5)
+    story.look()
+    assert story.oracle.missed() == []
+    story.oracle.node_down(Said())
+    assert len(story.oracle.missed()) == 1
+
+
+def test_while_the_node_is_down_facts_are_followed_and_the_clock_stands_still() -> None:
+    story = Story()
+    story.oracle.node_down(story.books)
+    story.fact(cash=5, lost=True)
+    story.wait(60)
+    story.fact(leg=1)
+    assert story.silent() == []
+    assert story.oracle.paused_ns(HERE, story.now, 0) == 60 * SECOND
+    story.oracle.node_up(story.books)
+    story.wait(3.1)
+    story.look()
+    assert story.silent() == [CASH, LEG]
+
+
+# --- each kind of statement has its clock --------------------------------------------------------
+
+
+def test_positions_that_cannot_be_read_excuse_nothing_in_cash() -> None:
+    story = Story()
+    story.truth.statement_path(f"{HERE} positions", good=False)
+    story.fact(cash=5, lost=True)
+    story.fact(leg=1, lost=True)
+    story.wait(3.1)
+    story.look()
+    assert story.silent() == [CASH]
+    story.truth.statement_path(f"{HERE} positions", good=True)
+    story.wait(3.1)
+    story.look()
+    assert story.silent() == [CASH, LEG]
+
+
+def test_what_either_kind_would_show_is_as_old_as_the_clock_that_ran() -> None:
+    story = Story()
+    fact = story.fact(cash=5, leg=1, lost=True)
+    story.truth.statement_path(f"{HERE} positions", good=False)
+    story.wait(2)
+    story.look()
+    story.step(fact)
+    (drift,) = story.oracle.drifted.values()
+    assert drift.found_ns == 2 * SECOND
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+def named_and_settled() -> Story:
+    story = Story()
+    story.books.figures[CASH] = Decimal(7)
+    story.step(story.fact(cash=7))
+    story.books.figures[CASH] = Decimal(7)
+    story.fact(cash=5, lost=True)
+    story.books.names[CASH] = Decimal(5)
+    story.wait(2 * MOMENT_NS / SECOND)
+    story.look()
+    return story
+
+
+def test_a_name_that_is_gone_while_the_difference_is_not_was_forgotten() -> None:
+    story = named_and_settled()
+    del story.books.names[CASH]
+    story.look()
+    assert story.oracle.forgotten == [CASH]
+    assert story.silent() == []
+
+
+def test_a_name_that_goes_with_the_difference_was_not_forgotten() -> None:
+    story = named_and_settled()
+    del story.books.names[CASH]
+    story.step(story.truth.facts[-1])
+    story.look()
+    assert story.oracle.forgotten == []
