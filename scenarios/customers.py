@@ -183,7 +183,7 @@ class Customers:
                     kind="exchange",
                     asset=first.asset,
                     amount=1,
-                    buys="BTC" if first.asset != "BTC" else "USD",
+                    buys=self._another(first.asset),
                     buys_amount=1,
                     expires_at=request.received_at,
                 )
@@ -194,6 +194,11 @@ class Customers:
             legs=(*legs[:place], first, *legs[place + 1 :]) if legs else (),
             requested_by=request.requested_by,
         )
+
+    def _another(self, asset: str) -> str:
+        """Another asset that is kept here, or none."""
+        kept = [scheme.asset for scheme in self.schemes.values() if scheme.asset != asset]
+        return kept[0] if kept else asset
 
 
 def _with_amount(leg: LegWanted, amount: int) -> LegWanted:

@@ -412,12 +412,17 @@ class Rails:
         )
 
     def _resolve(self, host: Host) -> None:
-        """Operators find out whose a line in suspense is: here, the first customer's."""
+        """Operators find out whose a line in suspense is: here, the first customer's.
+
+        While a payment of ours there still waits for a credit, the line may be that one's.
+        """
         every = int(self.spec.release.resolve_s * SECOND)
         books = self.oracle.books
         state = books.state if isinstance(books, PaymentView) else None
         for line in list(state.settlement.suspense.values()) if state is not None else ():
             if self.world.now - line.at < every or line.amount < 0:
+                continue
+            if state is not None and _awaits_credit(state, line.account):
                 continue
             self.resolved += 1
             host.tell(
@@ -433,6 +438,11 @@ class Rails:
                 )
             )
         self.world.call_in(every, self._resolve, host)
+
+
+def _awaits_credit(state: State, account: str) -> bool:
+    legs = [state.settlement.legs[name] for name in state.settlement.open_legs]
+    return any(leg.account == account and leg.outstanding > 0 for leg in legs)
 
 
 def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -> dict[str, Any]:
