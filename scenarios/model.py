@@ -58,7 +58,8 @@ FIGURES = (
         f"settlement.{what}"
         for what in (
             *("payments", "doubled", "differences", "pending", "misjudged"),
-            *("ledger_faults", "limit_excess", "open_items"),
+            *("ledger_faults", "limit_excess", "open_items", "told_wrongly", "astray"),
+            *("balances_off", "over_limit_in_truth", "outstanding"),
         )
     ),
     *(f"faults.{kind}" for kind in FAULTS),

@@ -113,12 +113,16 @@ class LimitSpec(Part):
 
 
 class ReleaseSpec(Part):
-    """Those who let transfers go, screen them, ask payments back, and say whose a line in suspense
-    is."""
+    """Those who let transfers go, screen them, ask payments back, and say whose suspense is.
+
+    One screening in `hit_one_in` is a hit; one transfer in `self_one_in` its own customer tries to
+    release.
+    """
 
     release_s: Seconds = Decimal(600)
     screen_s: Seconds = Decimal(30)
     hit_one_in: int = Field(default=0, ge=0)
+    self_one_in: int = Field(default=0, ge=0)
     resolve_s: Seconds = Decimal(0)
     recall_one_in: int = Field(default=0, ge=0)
 

@@ -392,7 +392,7 @@ class Host:
         }
         if sim.rails is not None:
             sim.rails.connect(self._rail_connector)
-            sim.rails.oracle.books = PaymentView(state)
+            sim.rails.oracle.books = sim.rails.judge.books = PaymentView(state)
         self.node = Node(
             journal,
             self._readers(),
@@ -446,7 +446,7 @@ class Host:
             site.public.drop()
         if sim.rails is not None:
             sim.rails.drop()
-            sim.rails.oracle.books = None
+            sim.rails.oracle.books = sim.rails.judge.books = None
         sim.store.crash()
         if groups:
             self._cut(groups)
