@@ -139,6 +139,8 @@ def on_reported(state: State, event: PaymentReported) -> list[Effect]:
         count(state, "unknown_answered")
     effects = [_arm(state, leg, event.received_at)]
     if event.moved:
+        if has(state, leg.payment_id, "late"):
+            close_item(state, leg.payment_id, "it is known what became of it", event.frame)
         effects += open_item(
             state,
             "third_party_failed",
@@ -436,6 +438,8 @@ def _after_settlement(state: State, leg: Leg, now: int) -> list[Effect]:
             leg.outstanding,
             0,
         )
+        if not state.accounts[leg.account].chain:
+            effects.append(query(leg))  # it may be booked under a name that we were never told
     return effects + _rearm(state, leg)
 
 

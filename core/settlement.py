@@ -197,4 +197,5 @@ def after_restart(state: State, now: int) -> list[Effect]:
             effects += chain.after_restart(state, leg, now)
         else:
             effects += payments.after_restart(state, leg)
+    effects += transfers.after_restart(state)
     return effects + transfers.follow(state)

@@ -277,6 +277,7 @@ class Settlement(Struct, gc=False):
     named: dict[str, str] = field(default_factory=dict)
     batches: dict[str, list[str]] = field(default_factory=dict)
     touched: list[str] = field(default_factory=list)
+    told_lately: dict[str, int] = field(default_factory=dict)
     ledger: dict[str, int] = field(default_factory=dict)
     exposure: dict[str, int] = field(default_factory=dict)
     suspense: dict[str, Suspended] = field(default_factory=dict)

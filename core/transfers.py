@@ -31,6 +31,8 @@ from core.settlement_state import Leg, Transfer
 from core.state import State, count
 
 Told = tuple[str, int]
+# Longer than any group of the journal waits: what was told before has left.
+LATELY_NS = 10_000_000_000
 
 
 # --- a request comes in --------------------------------------------------------------------------
@@ -87,12 +89,13 @@ def _again(state: State, known: Transfer, content: str) -> list[Effect]:
 
 def _refuse(state: State, transfer: Transfer, code: str, reason: str) -> list[Effect]:
     transfer.refusal, transfer.reason = code, reason
+    transfer.told = "refused"
+    _note_told(state, transfer)
     count(state, f"refused/{code}")
     return [_refused(transfer)]
 
 
 def _refused(transfer: Transfer) -> TellCustomer:
-    transfer.told = "refused"
     return TellCustomer(
         customer=transfer.customer,
         transfer_id=transfer.transfer_id,
@@ -176,13 +179,30 @@ def _ask_release(state: State, transfer: Transfer, legs: list[Leg]) -> list[Effe
     if not transfer.needs_release:
         return []
     count(state, "releases_wanted")
-    return [
-        ScreenTransfer(
-            transfer_id=transfer.transfer_id,
-            customer=transfer.customer,
-            beneficiaries=tuple(leg.beneficiary for leg in legs if leg.beneficiary),
-        )
+    return [_screen(transfer, legs)]
+
+
+def _screen(transfer: Transfer, legs: list[Leg]) -> ScreenTransfer:
+    return ScreenTransfer(
+        transfer_id=transfer.transfer_id,
+        customer=transfer.customer,
+        beneficiaries=tuple(leg.beneficiary for leg in legs if leg.beneficiary),
+    )
+
+
+def after_restart(state: State) -> list[Effect]:
+    """What was said while nobody listened is asked for again, or it would wait for ever."""
+    settlement = state.settlement
+    waiting = dict.fromkeys(settlement.legs[name].transfer_id for name in settlement.open_legs)
+    transfers = [settlement.transfers[name] for name in waiting]
+    effects: list[Effect] = [
+        _screen(transfer, _legs(state, transfer))
+        for transfer in transfers
+        if transfer.needs_release and not _may_go(transfer) and not _begun(state, transfer)
     ]
+    # What was decided right before the end may never have left: it is told again.
+    lately = [settlement.transfers[name] for name in settlement.told_lately]
+    return effects + [_news(state, transfer) for transfer in lately]
 
 
 def on_released(state: State, event: TransferReleased) -> list[Effect]:
@@ -374,16 +394,32 @@ def _tell(state: State, transfer: Transfer) -> list[Effect]:
     if told == transfer.told:
         return []
     transfer.told = told
+    _note_told(state, transfer)
     count(state, f"told/{status}")
-    return [
-        TellCustomer(
-            customer=transfer.customer,
-            transfer_id=transfer.transfer_id,
-            status=status,  # type: ignore[arg-type]  # of the words that `view` returns
-            returnable_until=until,
-            reason=_reason(state, transfer) if status in ("failed", "returned") else "",
-        )
-    ]
+    return [_news(state, transfer)]
+
+
+def _news(state: State, transfer: Transfer) -> TellCustomer:
+    """What there is to tell of a transfer: the same, however often."""
+    if transfer.refusal:
+        return _refused(transfer)
+    status, until = view(state, transfer)
+    return TellCustomer(
+        customer=transfer.customer,
+        transfer_id=transfer.transfer_id,
+        status=status,  # type: ignore[arg-type]  # of the words that `view` returns
+        returnable_until=until,
+        reason=_reason(state, transfer) if status in ("failed", "returned") else "",
+    )
+
+
+def _note_told(state: State, transfer: Transfer) -> None:
+    """Remember whom we told lately: a crash may keep it from leaving."""
+    lately = state.settlement.told_lately
+    for name, at in list(lately.items()):
+        if at < state.now - LATELY_NS:
+            del lately[name]
+    lately[transfer.transfer_id] = state.now
 
 
 def view(state: State, transfer: Transfer) -> Told:

@@ -11,12 +11,11 @@ from decimal import ROUND_DOWN, Decimal
 from core.rail_events import (
     BeneficiaryKind,
     LegWanted,
-    RailEvent,
     SchemePublished,
     TransferCancelled,
     TransferRequested,
 )
-from scenarios.rails import CustomersSpec, FlowSpec, LegSpec
+from scenarios.rails import CustomersSpec, FlowSpec, LegSpec, venue_address
 from sim.dice import Stream
 
 SECOND = 1_000_000_000
@@ -66,7 +65,7 @@ class Customers:
     def names(self) -> list[str]:
         return [f"c{number}" for number in range(1, self.spec.count + 1)]
 
-    def next(self, now: int) -> RailEvent:
+    def next(self, now: int) -> TransferRequested | TransferCancelled:
         """One request, mostly new and sound."""
         dice, spec = self.dice, self.spec
         if self.asked and spec.again_one_in and dice.chance(1, spec.again_one_in):
@@ -108,7 +107,8 @@ class Customers:
     def _leg(self, leg: LegSpec, base: Decimal, now: int) -> LegWanted:
         scheme = self.schemes.get(leg.scheme)
         kind: BeneficiaryKind = scheme.beneficiaries if scheme is not None else ""
-        to = leg.beneficiary or self.dice.pick(BENEFICIARIES[kind])
+        to = venue_address(leg.to_venue) if leg.to_venue else leg.beneficiary
+        to = to or self.dice.pick(BENEFICIARIES[kind])
         if leg.kind == "exchange":
             return LegWanted(
                 kind="exchange",
@@ -184,7 +184,7 @@ class Customers:
                     kind="exchange",
                     asset=first.asset,
                     amount=1,
-                    buys="BTC" if first.asset != "BTC" else "USD",
+                    buys=self._another(first.asset),
                     buys_amount=1,
                     expires_at=request.received_at,
                 )
@@ -195,6 +195,11 @@ class Customers:
             legs=(*legs[:place], first, *legs[place + 1 :]) if legs else (),
             requested_by=request.requested_by,
         )
+
+    def _another(self, asset: str) -> str:
+        """Another asset that is kept here, or none."""
+        kept = [scheme.asset for scheme in self.schemes.values() if scheme.asset != asset]
+        return kept[0] if kept else asset
 
 
 def _with_amount(leg: LegWanted, amount: int) -> LegWanted:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,7 +45,7 @@ class LegSpec(Part):
     """A leg of what customers ask for.
 
     Its amount is the flow's, times `rate` where it is told; what an exchange buys is the flow's,
-    times `buys_rate`.
+    times `buys_rate`. `to_venue` pays to our own address at a venue, which credits it.
     """
 
     kind: Literal["out", "in", "exchange"]
@@ -57,6 +58,7 @@ class LegSpec(Part):
     waits_for: Literal["settled", "irrevocable"] = "settled"
     undo_scheme: str = ""
     beneficiary: str = ""
+    to_venue: str = ""
 
     @model_validator(mode="after")
     def _whole(self) -> "LegSpec":
@@ -111,14 +113,29 @@ class LimitSpec(Part):
 
 
 class ReleaseSpec(Part):
-    """Those who let transfers go, screen them, ask payments back, and say whose a line in suspense
-    is."""
+    """Those who let transfers go, screen them, ask payments back, and say whose suspense is.
+
+    One screening in `hit_one_in` is a hit; one transfer in `self_one_in` its own customer tries to
+    release.
+    """
 
     release_s: Seconds = Decimal(600)
     screen_s: Seconds = Decimal(30)
     hit_one_in: int = Field(default=0, ge=0)
+    self_one_in: int = Field(default=0, ge=0)
     resolve_s: Seconds = Decimal(0)
     recall_one_in: int = Field(default=0, ge=0)
+
+
+class BridgeSpec(Part):
+    """Value that moves between a venue and a chain: what is paid to our address there is credited,
+    and every `every_s` on average somebody withdraws by hand to a customer's address of ours."""
+
+    venue: Name
+    rail: Name
+    asset: Name
+    every_s: Seconds = Decimal(1800)
+    amount_max: Decimal = Field(default=Decimal(1), gt=0)
 
 
 class Settling(Part):
@@ -128,6 +145,12 @@ class Settling(Part):
     customers: CustomersSpec
     limits: tuple[LimitSpec, ...] = ()
     release: ReleaseSpec = ReleaseSpec()
+    bridges: tuple[BridgeSpec, ...] = ()
+
+
+def venue_address(venue: str) -> str:
+    """Our address at a venue: what is paid to it the venue credits to us."""
+    return f"0x{sha256(venue.encode()).hexdigest()[:40]}"
 
 
 def by_name(rails: object) -> object:

@@ -98,6 +98,11 @@ OF_SETTLEMENT = tuple(
         ("once healed, each payment stands as its rail has it", "settlement.differences"),
         ("once healed, no customer sees a transfer pending", "settlement.pending"),
         ("what is wrong is refused, and what is sound is not", "settlement.misjudged"),
+        ("customers are told what is true, in its order, and why", "settlement.told_wrongly"),
+        ("once healed, each request ended as the world ended it", "settlement.astray"),
+        ("once healed, each customer has what moved, to the unit", "settlement.balances_off"),
+        ("what the world has in flight never exceeds a limit", "settlement.over_limit_in_truth"),
+        ("once healed, nothing is left in a clearing account", "settlement.outstanding"),
     )
 )
 
@@ -286,7 +291,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "limit_breaches": None,
         "passive_breaches": None,
         "wrongly_settled": rails.oracle.wrong if rails is not None else None,
-        "settlement": settlement_figures(rails, state, world.now) if rails is not None else None,
+        "settlement": settled_of(simulation, state),
         "detection_bound_ns": dict(simulation.bounds),
         "paused_seconds": {
             account: oracle.paused_ns(account, world.now, EPOCH_NS) / SECOND
@@ -294,6 +299,14 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         },
         "counts": dict(sorted(state.counts.items())),
     }
+
+
+def settled_of(simulation: Simulation, state: State) -> dict[str, Any] | None:
+    """What settlement came to; None where nothing settles."""
+    if simulation.rails is None:
+        return None
+    crashed = simulation.host.crashes > 0
+    return settlement_figures(simulation.rails, state, simulation.world.now, crashed=crashed)
 
 
 def _unplaced(simulation: Simulation, exchanges: Sequence[Exchange], state: State) -> list[str]:

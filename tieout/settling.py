@@ -25,7 +25,9 @@ from core.rail_events import (
     RecallRequested,
     SchemePublished,
     SuspenseResolved,
+    TransferCancelled,
     TransferReleased,
+    TransferRequested,
     TransferScreened,
 )
 from core.state import State
@@ -34,6 +36,7 @@ from rails import calendars, schemes
 from rails.dialect import Request
 from scenarios.customers import Customers
 from scenarios.rails import RailSpec, Settling
+from sim.customer_oracle import Bound, CustomerOracle
 from sim.dice import Dice
 from sim.faults import Faults
 from sim.payments import Payments
@@ -53,6 +56,7 @@ CALENDAR_DAYS = 540
 BOUND_PERIODS = 3
 SIGNING_MS = (5, 40)
 FAULTS_MAX = 20
+FROM_LINES = ("nostro/", "suspense/")
 
 
 class Host(Protocol):
@@ -90,6 +94,7 @@ class Rails:
     schemes: dict[str, SchemePublished] = field(default_factory=dict)
     told: list[TellCustomer] = field(default_factory=list)
     oracle: SettlementOracle = field(init=False)
+    judge: CustomerOracle = field(init=False)
     customers: Customers = field(init=False)
     resolved: int = 0
     ledger_faults: list[str] = field(default_factory=list)
@@ -100,6 +105,7 @@ class Rails:
     def __post_init__(self) -> None:
         self.oracle = SettlementOracle(self.payments)
         self.schemes = self._schemes()
+        self.judge = CustomerOracle(self.payments, self._limits(), self._customers_opening())
         customers = Customers(
             self.spec.customers, self.schemes, DECIMALS, self.dice.stream("customers")
         )
@@ -124,6 +130,20 @@ class Rails:
             name: table[name].event(name, self.epoch_ns, rail.account)
             for rail in self.spec.rails
             for name in rail.schemes
+        }
+
+    def _limits(self) -> list[Bound]:
+        return [
+            Bound(each.scope, each.subject, each.asset, units(each.amount, each.asset))
+            for each in self.spec.limits
+        ]
+
+    def _customers_opening(self) -> dict[tuple[str, str], int]:
+        spec = self.spec.customers
+        return {
+            (f"c{number}", asset): units(amount, asset)
+            for number in range(1, spec.count + 1)
+            for asset, amount in spec.balances.items()
         }
 
     def _opening(self, spec: RailSpec) -> dict[str, Decimal]:
@@ -169,14 +189,28 @@ class Rails:
     def observe(self, state: State) -> None:
         """A step was taken: payments against the world's, the ledger, and the limits."""
         self.oracle.observe(self.world.now)
+        self.judge.observe(self.world.now)
         if not state.booked:
             return
+        self._note_credits(state)
         if len(self.ledger_faults) < FAULTS_MAX:
             self.ledger_faults += ledger.faults(state)
         for key, amount in state.settlement.exposure.items():
             self.exposed_max[key] = max(amount, self.exposed_max.get(key, 0))
         for key in exposure.breaches(state):
             self.excesses[key] = self.excesses.get(key, 0) + 1
+
+    def _note_credits(self, state: State) -> None:
+        """What customers got from a line directly: lines are the other oracle's to judge."""
+        for entry in state.booked:
+            names = [name for name, _ in entry.lines]
+            if entry.purpose == "opening" or not any(name.startswith(FROM_LINES) for name in names):
+                continue
+            for name, amount in entry.lines:
+                if name.startswith("customer/"):
+                    _, customer, asset = name.split("/")
+                    key = f"{entry.purpose} {entry.subject}"
+                    self.judge.on_credited(customer, asset, key, -amount)
 
     # --- what stands is told ---------------------------------------------------------------------
 
@@ -271,6 +305,7 @@ class Rails:
                 self._screen(effect, host)
             case TellCustomer():
                 self.told.append(effect)
+                self.judge.on_told(effect.transfer_id, effect.status, effect.reason, self.world.now)
                 self._maybe_recall(effect, host)
             case _:
                 connector = self._connectors.get(getattr(effect, "account", ""))
@@ -302,14 +337,23 @@ class Rails:
             self.world.call_in(wait, self._ask, host)
 
     def _ask(self, host: Host) -> None:
-        host.tell(self.customers.next(self.world.now))
+        self._say(host, self.customers.next(self.world.now))
         self._ask_later(host)
+
+    def _say(self, host: Host, said: TransferRequested | TransferCancelled) -> None:
+        """What a customer says, by the node's one door; who judges the run hears it too."""
+        if isinstance(said, TransferRequested):
+            spoilt = self.customers.wrong.get(said.transfer_id, "")
+            self.judge.on_asked(said.transfer_id, said.customer, said.legs, spoilt)
+        else:
+            self.judge.on_cancel_asked(said.transfer_id)
+        host.tell(said)
 
     def _ask_once(self, host: Host, flow: str) -> None:
         spec = next(each for each in self.spec.customers.flows if each.flow == flow)
         request = self.customers.request(spec, self.customers.names[0], self.world.now)
         self.customers.asked.append(request)
-        host.tell(request)
+        self._say(host, request)
 
     def _sign(self, effect: SignTransaction, host: Host) -> None:
         """A signer of its own process: asked by the one life, it answers whichever lives."""
@@ -326,22 +370,22 @@ class Rails:
         hit = bool(spec.hit_one_in) and dice.chance(1, spec.hit_one_in)
         self.world.call_in(
             1 + dice.exponential(int(spec.screen_s * SECOND)),
-            lambda: host.tell(
-                TransferScreened(
-                    received_at=self.world.now, transfer_id=effect.transfer_id, clear=not hit
-                )
-            ),
+            lambda: self._say_screened(effect.transfer_id, host, clear=not hit),
         )
-        self.world.call_in(
-            1 + dice.exponential(int(spec.release_s * SECOND)),
-            lambda: host.tell(
-                TransferReleased(
-                    received_at=self.world.now,
-                    transfer_id=effect.transfer_id,
-                    approver="operator-2",
-                )
-            ),
-        )
+        if spec.self_one_in and dice.chance(1, spec.self_one_in):
+            self.world.call_in(1, self._release, effect.transfer_id, effect.customer, host)
+        wait = 1 + dice.exponential(int(spec.release_s * SECOND))
+        self.world.call_in(wait, self._release, effect.transfer_id, "operator-2", host)
+
+    def _say_screened(self, transfer_id: str, host: Host, *, clear: bool) -> None:
+        now = self.world.now
+        self.judge.on_screened(transfer_id, now, clear=clear)
+        host.tell(TransferScreened(received_at=now, transfer_id=transfer_id, clear=clear))
+
+    def _release(self, transfer_id: str, by: str, host: Host) -> None:
+        now = self.world.now
+        self.judge.on_released(transfer_id, by, now)
+        host.tell(TransferReleased(received_at=now, transfer_id=transfer_id, approver=by))
 
     def _maybe_recall(self, effect: TellCustomer, host: Host) -> None:
         """Now and then an operator finds that a payment should not have been made."""
@@ -368,12 +412,17 @@ class Rails:
         )
 
     def _resolve(self, host: Host) -> None:
-        """Operators find out whose a line in suspense is: here, the first customer's."""
+        """Operators find out whose a line in suspense is: here, the first customer's.
+
+        While a payment of ours there still waits for a credit, the line may be that one's.
+        """
         every = int(self.spec.release.resolve_s * SECOND)
         books = self.oracle.books
         state = books.state if isinstance(books, PaymentView) else None
         for line in list(state.settlement.suspense.values()) if state is not None else ():
             if self.world.now - line.at < every or line.amount < 0:
+                continue
+            if state is not None and _awaits_credit(state, line.account):
                 continue
             self.resolved += 1
             host.tell(
@@ -391,19 +440,30 @@ class Rails:
         self.world.call_in(every, self._resolve, host)
 
 
-def settlement_figures(rails: Rails, state: State, now: int) -> dict[str, Any]:
+def _awaits_credit(state: State, account: str) -> bool:
+    legs = [state.settlement.legs[name] for name in state.settlement.open_legs]
+    return any(leg.account == account and leg.outstanding > 0 for leg in legs)
+
+
+def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -> dict[str, Any]:
     """What `summary.json` says of settlement."""
     settlement = state.settlement
     differences = rails.oracle.differences(now)
     statuses = Counter(f"{leg.scheme}/{leg.status}" for leg in settlement.legs.values())
     causes = [item.cause for item in settlement.items.values()]
     causes += [item.cause for item in settlement.closed]
+    astray, off = rails.judge.astray(crashed=crashed), rails.judge.balances_off()
     return {
         "payments": len(rails.payments.all),
         "doubled": len(rails.oracle.doubled()),
         "differences": len(differences),
         "pending": len(pending(state)),
         "misjudged": len(misjudged(rails, state)),
+        "told_wrongly": len(rails.judge.told_wrongly),
+        "astray": len(astray),
+        "balances_off": len(off),
+        "over_limit_in_truth": len(rails.judge.over_limit),
+        "outstanding": sum(leg.outstanding != 0 for leg in settlement.legs.values()),
         "ledger_faults": len(rails.ledger_faults),
         "limit_excess": sum(rails.excesses.values()),
         "open_items": len(settlement.items),
@@ -422,7 +482,8 @@ def settlement_figures(rails: Rails, state: State, now: int) -> dict[str, Any]:
             }
             for each in [*rails.oracle.wrongly_settled, *differences][:20]
         ]
-        + [{"ledger": text} for text in rails.ledger_faults[:5]],
+        + [{"ledger": text} for text in rails.ledger_faults[:5]]
+        + [{"customers": text} for text in [*rails.judge.told_wrongly, *astray, *off][:20]],
     }
 
 
@@ -449,7 +510,7 @@ def reversal_loss(state: State) -> dict[str, str]:
 
 
 class PaymentView:
-    """What the settlement oracle sees of a node's books."""
+    """What the oracles of settlement see of a node's books."""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -467,6 +528,21 @@ class PaymentView:
     def returned(self, payment_id: str) -> int:
         leg = self.state.settlement.legs.get(payment_id)
         return leg.returned if leg is not None else 0
+
+    def payments(self, transfer_id: str) -> list[str] | None:
+        transfer = self.state.settlement.transfers.get(transfer_id)
+        return transfer.legs if transfer is not None else None
+
+    def settled_at(self, payment_id: str) -> int:
+        return self.state.settlement.legs[payment_id].settled_at
+
+    def owner(self, payment_id: str) -> str:
+        leg = self.state.settlement.legs.get(payment_id)
+        return leg.customer if leg is not None else ""
+
+    def has(self, customer: str, asset: str) -> int:
+        owed = self.state.settlement.ledger.get(f"receivable/{customer}/{asset}", 0)
+        return ledger.posted(self.state, customer, asset) - owed
 
 
 def pending(state: State) -> list[str]:

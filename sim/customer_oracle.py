@@ -1,0 +1,418 @@
+"""The oracle of customers: each request against what the world did with it, and what was told.
+
+It shares no code with what it judges. Customers reckon for themselves: from their own requests and
+from what they hear they know a bound of what they may dispose of and of what is on its way, so
+that a refusal for want of funds or room can be contradicted. What is in flight is summed from the
+world's payments, and a balance is what its owner began with and what really moved.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from sim.payments import Payment, Payments
+from sim.settlement_oracle import told as word_of
+
+# What may be told after what. A return that was not in order is undone: completed again.
+NEXT: Mapping[str, tuple[str, ...]] = {
+    "": ("pending", "completed", "completed_returnable", "failed", "cancelled", "refused"),
+    "pending": ("completed", "completed_returnable", "failed", "cancelled", "returned"),
+    "completed_returnable": ("completed", "returned", "completed_returnable"),
+    "completed": ("returned", "completed"),
+    "returned": ("completed", "completed_returnable", "pending", "returned"),
+    "failed": ("failed",),
+    "cancelled": ("cancelled", "failed", "returned"),
+    "refused": ("refused",),
+}
+OVER = ("completed", "failed", "returned", "cancelled", "refused")
+FAULTS_MAX = 20
+# How a request was spoilt: the reason that must be told, and no other.
+REASONS: Mapping[str, tuple[str, ...]] = {
+    "zero": ("BAD_AMOUNT",),
+    "negative": ("BAD_AMOUNT",),
+    "unknown_asset": ("UNKNOWN_ASSET",),
+    "unknown_scheme": ("UNKNOWN_SCHEME",),
+    "wrong_way": ("WRONG_SCHEME",),
+    "too_much": ("NO_FUNDS", "OVER_LIMIT", "OVER_SCHEME_MAX"),
+    "bad_beneficiary": ("BAD_BENEFICIARY",),
+    "unknown_customer": ("UNKNOWN_CUSTOMER",),
+    "no_legs": ("NO_LEGS",),
+    "over_scheme_max": ("NO_FUNDS", "OVER_LIMIT", "OVER_SCHEME_MAX"),
+    "expired_rate": ("BAD_EXCHANGE",),
+}
+
+
+class WantedLeg(Protocol):
+    """A leg as it was asked for."""
+
+    @property
+    def kind(self) -> Literal["out", "in", "exchange"]: ...
+    @property
+    def asset(self) -> str: ...
+    @property
+    def amount(self) -> int: ...
+    @property
+    def scheme(self) -> str: ...
+    @property
+    def buys(self) -> str: ...
+    @property
+    def buys_amount(self) -> int: ...
+    @property
+    def expires_at(self) -> int: ...
+    @property
+    def waits_for(self) -> Literal["settled", "irrevocable"]: ...
+
+
+class CustomerBooks(Protocol):
+    """What this oracle may see of our books."""
+
+    def payments(self, transfer_id: str) -> list[str] | None:
+        """Our ids of the transfer's legs, in order, and of what undoes them; None: no such one."""
+
+    def settled_at(self, payment_id: str) -> int:
+        """When the books say that the leg settled, 0 if they do not."""
+
+    def owner(self, payment_id: str) -> str:
+        """Whose payment it is."""
+
+    def has(self, customer: str, asset: str) -> int:
+        """What a customer has with us, less what is owed to us for what came back."""
+
+
+@dataclass(slots=True, frozen=True)
+class Bound:
+    """A limit as the deployment states it."""
+
+    scope: str
+    subject: str
+    asset: str
+    amount: int
+
+
+@dataclass(slots=True, eq=False)
+class Asked:
+    """A request, and what was heard of it. `bodies` counts the bodies told under its id."""
+
+    transfer_id: str
+    customer: str
+    legs: Sequence[WantedLeg]
+    spoilt: str
+    funded: bool
+    within: bool
+    bodies: int = 1
+    status: str = ""
+    reason: str = ""
+    cancel_asked: bool = False
+    hit: bool = False
+    cleared_at: int = -1
+    released_at: int = -1
+
+
+@dataclass(slots=True, eq=False)
+class CustomerOracle:
+    """Watches the customers of one run."""
+
+    world: Payments
+    limits: Sequence[Bound]
+    opening: Mapping[tuple[str, str], int]
+    asked: dict[str, Asked] = field(default_factory=dict)
+    credited: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    told_wrongly: list[str] = field(default_factory=list)
+    over_limit: dict[str, int] = field(default_factory=dict)
+    books: CustomerBooks | None = None
+    _payments_seen: int = 0
+
+    # --- what customers and operators say --------------------------------------------------------
+
+    def on_asked(
+        self, transfer_id: str, customer: str, legs: Sequence[WantedLeg], spoilt: str
+    ) -> None:
+        """Somebody asks for a transfer; told again with another body, only the first counts."""
+        known = self.asked.get(transfer_id)
+        if known is not None:
+            known.bodies += list(known.legs) != list(legs)
+            if not known.status:  # a dead node may not have heard it before
+                known.funded = known.funded and self._is_funded(customer, legs)
+                known.within = known.within and self._is_within(customer, legs)
+            return
+        self.asked[transfer_id] = Asked(
+            transfer_id,
+            customer,
+            legs,
+            spoilt,
+            funded=self._is_funded(customer, legs),
+            within=self._is_within(customer, legs),
+        )
+
+    def on_cancel_asked(self, transfer_id: str) -> None:
+        self.asked[transfer_id].cancel_asked = True
+
+    def on_screened(self, transfer_id: str, now: int, *, clear: bool) -> None:
+        """Screening may be asked twice and find otherwise; the books go by what they hear first."""
+        asked = self.asked[transfer_id]
+        asked.hit = asked.hit or not clear
+        if clear and asked.cleared_at < 0:
+            asked.cleared_at = now
+
+    def on_released(self, transfer_id: str, by: str, now: int) -> None:
+        """A person lets it go; that its own customer does is nothing."""
+        asked = self.asked[transfer_id]
+        if by != asked.customer and asked.released_at < 0:
+            asked.released_at = now
+
+    def on_credited(self, customer: str, asset: str, key: str, amount: int) -> None:
+        """A line that was told went to a customer directly: a deposit, or one that people found."""
+        self.credited[customer, asset, key] = amount
+
+    # --- what customers reckon -------------------------------------------------------------------
+
+    def _is_funded(self, customer: str, legs: Sequence[WantedLeg]) -> bool:
+        """Whether what the customer surely has suffices, leg by leg."""
+        have: dict[str, int] = {}
+        for leg in legs:
+            there = have.setdefault(leg.asset, self._sure(customer, leg.asset))
+            if leg.kind == "in":
+                have[leg.asset] = there + leg.amount
+                continue
+            if leg.amount > there:
+                return False
+            have[leg.asset] = there - leg.amount
+            if leg.kind == "exchange":
+                bought = have.setdefault(leg.buys, self._sure(customer, leg.buys))
+                have[leg.buys] = bought + leg.buys_amount
+        return True
+
+    def _sure(self, customer: str, asset: str) -> int:
+        """At least this is disposable: all that may be under way counts as spent."""
+        sure = self.opening.get((customer, asset), 0)
+        for asked in self.asked.values():
+            if asked.customer != customer or asked.status == "refused":
+                continue
+            alone = len(asked.legs) == 1
+            back = asked.status in ("failed", "cancelled", "returned") and alone
+            whole = asked.status.startswith("completed")
+            for leg in asked.legs:
+                if leg.asset == asset and leg.kind != "in" and not back:
+                    sure -= leg.amount
+                if leg.asset == asset and leg.kind == "in" and whole:
+                    sure += leg.amount
+                if leg.kind == "exchange" and leg.buys == asset and whole:
+                    sure += leg.buys_amount
+        return sure
+
+    def _is_within(self, customer: str, legs: Sequence[WantedLeg]) -> bool:
+        """Whether no limit could be exceeded, whatever is under way."""
+        return not any(
+            sum(leg.amount for leg in legs if _counts(bound, customer, leg))
+            + sum(
+                leg.amount
+                for asked in self.asked.values()
+                if not self._is_through(asked)
+                for leg in asked.legs
+                if _counts(bound, asked.customer, leg)
+            )
+            > bound.amount
+            for bound in self._bounds(customer, legs)
+        )
+
+    def _bounds(self, customer: str, legs: Sequence[WantedLeg]) -> Iterable[Bound]:
+        return [
+            bound
+            for bound in self.limits
+            if bound.scope != "release" and any(_counts(bound, customer, leg) for leg in legs)
+        ]
+
+    def _is_through(self, asked: Asked) -> bool:
+        """Nothing of it is under way or comes back; of several legs one may, whatever is told."""
+        if len(asked.legs) == 1:
+            return asked.status in OVER
+        return asked.status in ("completed", "refused", "cancelled")
+
+    # --- what they are told ----------------------------------------------------------------------
+
+    def on_told(self, transfer_id: str, status: str, reason: str, now: int) -> None:
+        """The customer hears of a transfer."""
+        asked = self.asked.get(transfer_id)
+        if asked is None:
+            self._wrong(f"{transfer_id}: told {status}, and nobody asked for it")
+            return
+        if status != asked.status and status not in NEXT[asked.status]:
+            self._wrong(f"{transfer_id}: told {status} after {asked.status}")
+        asked.status, asked.reason = status, reason
+        if status == "refused":
+            self._judge_refusal(asked)
+        elif asked.spoilt:
+            self._wrong(f"{transfer_id}: {asked.spoilt}, and told {status}")
+        elif status.startswith("completed") and self.books is not None:
+            for payment in self._carried(asked):
+                if payment is None or not 0 <= payment.settled_at <= now:
+                    self._wrong(f"{transfer_id}: told {status} with {word_of(payment)}")
+
+    def _judge_refusal(self, asked: Asked) -> None:
+        code = asked.reason.partition(":")[0]
+        if asked.bodies > 1:
+            return
+        if asked.spoilt:
+            if code not in REASONS[asked.spoilt]:
+                self._wrong(f"{asked.transfer_id}: {asked.spoilt}, and refused for {code}")
+        elif code not in ("NO_FUNDS", "OVER_LIMIT"):
+            self._wrong(f"{asked.transfer_id}: sound, and refused for {code}")
+        elif (code == "NO_FUNDS" and asked.funded) or (code == "OVER_LIMIT" and asked.within):
+            self._wrong(f"{asked.transfer_id}: {code}, and there was enough")
+
+    def _carried(self, asked: Asked) -> list[Payment | None]:
+        """The world's payments of the legs that move value over a rail."""
+        names = self.books.payments(asked.transfer_id) if self.books is not None else None
+        pairs = zip(names or (), asked.legs, strict=False)
+        return [self.world.all.get(name) for name, leg in pairs if leg.kind != "exchange"]
+
+    def _wrong(self, text: str) -> None:
+        if len(self.told_wrongly) < FAULTS_MAX:
+            self.told_wrongly.append(text)
+
+    # --- what is on its way ----------------------------------------------------------------------
+
+    def observe(self, now: int) -> None:
+        """A step was taken: where the world took on another payment, limits are looked at."""
+        if self.books is None or len(self.world.all) == self._payments_seen:
+            return
+        self._payments_seen = len(self.world.all)
+        for bound in self.limits:
+            if bound.scope == "release":
+                continue
+            for key, amount in self._under_way(bound, now).items():
+                if amount > bound.amount:
+                    self.over_limit[key] = max(amount, self.over_limit.get(key, 0))
+
+    def _under_way(self, bound: Bound, now: int) -> dict[str, int]:
+        sums: dict[str, int] = {}
+        for payment in self.world.all.values():
+            if payment.asset != bound.asset or not is_under_way(payment, now):
+                continue
+            owner = self.books.owner(payment.payment_id) if self.books is not None else ""
+            subject = {"rail": payment.scheme, "customer": owner, "asset": ""}[bound.scope]
+            if bound.scope == "asset" or bound.subject in ("*", subject):
+                key = f"{bound.scope}/{subject}/{bound.asset}"
+                sums[key] = sums.get(key, 0) + payment.amount
+        return sums
+
+    # --- when all is over ------------------------------------------------------------------------
+
+    def astray(self, *, crashed: bool) -> list[str]:
+        """Requests of which the last word is not what the world did with them."""
+        found = []
+        for asked in self.asked.values():
+            names = self.books.payments(asked.transfer_id) if self.books is not None else None
+            if names is None:
+                if not crashed:
+                    found.append(f"{asked.transfer_id}: never taken in")
+                continue
+            if asked.bodies == 1:
+                found += [f"{asked.transfer_id}: {text}" for text in self._astray(asked, names)]
+        return found
+
+    def _astray(self, asked: Asked, names: list[str]) -> list[str]:
+        carried = self._carried(asked)
+        words = [word_of(payment) for payment in carried]
+        moved = [payment for payment in carried if payment is not None]
+        found = [*self._unreleased(asked, moved), *self._out_of_turn(asked)]
+        if asked.status == "refused":
+            return [*found, "refused, and carried out"] if moved else found
+        if "returned" in words or "failed" in words:
+            fits = asked.status == ("returned" if "returned" in words else "failed")
+        elif all(word == "settled" for word in words):
+            fits = asked.status.startswith("completed")
+        elif moved:
+            fits = asked.status == "failed" and len(asked.legs) > 1
+        else:
+            ended = asked.cancel_asked or asked.hit
+            fits = (asked.status == "cancelled" and ended) or (
+                asked.status == "failed" and len(asked.legs) > 1
+            )
+        for name, leg in zip(names, asked.legs, strict=False):
+            if leg.kind == "exchange" and self.books is not None:
+                if self.books.settled_at(name) > leg.expires_at:
+                    found.append("exchanged after its rate had expired")
+        return found if fits else [*found, f"told {asked.status or 'nothing'}, and {words}"]
+
+    def _unreleased(self, asked: Asked, moved: list[Payment]) -> list[str]:
+        """Above the bound, two people and a clear screening come before any of it is sent."""
+        bounds = {bound.asset: bound.amount for bound in self.limits if bound.scope == "release"}
+        if not any(leg.amount > bounds.get(leg.asset, leg.amount) for leg in asked.legs):
+            return []
+        if any(
+            not 0 <= asked.cleared_at <= payment.applied_at
+            or not 0 <= asked.released_at <= payment.applied_at
+            for payment in moved
+        ):
+            return ["sent before a second person and a clear screening let it go"]
+        return []
+
+    def _out_of_turn(self, asked: Asked) -> list[str]:
+        """A leg starts when the one before it has what it waits for."""
+        legs = [leg for leg in asked.legs if leg.kind != "exchange"]
+        carried = self._carried(asked)
+        pairs = zip(legs, carried, carried[1:], strict=False)
+        for leg, before, after in pairs:
+            if after is None:
+                continue
+            if before is None or not 0 <= before.settled_at <= after.applied_at:
+                return ["a leg was sent before the one before it had settled"]
+            if leg.waits_for == "irrevocable" and after.applied_at < before.revocable_until:
+                return ["a leg was sent while the one before it could still come back"]
+        return []
+
+    def balances_off(self) -> list[str]:
+        """Customers who have with us what they should not have, or have not what they should."""
+        if self.books is None:
+            return []
+        expected = dict(self.opening)
+        for (customer, asset, _), amount in self.credited.items():
+            expected[customer, asset] = expected.get((customer, asset), 0) + amount
+        for asked in self.asked.values():
+            for asset, amount in self._moved(asked):
+                key = (asked.customer, asset)
+                expected[key] = expected.get(key, 0) + amount
+        return [
+            f"{customer} has {self.books.has(customer, asset)} {asset}, not {amount}"
+            for (customer, asset), amount in expected.items()
+            if self.books.has(customer, asset) != amount
+        ]
+
+    def _moved(self, asked: Asked) -> list[tuple[str, int]]:
+        """What the world moved of a customer's, for one request."""
+        assert self.books is not None
+        names = self.books.payments(asked.transfer_id) or []
+        moved = []
+        for name, leg in zip(names, asked.legs, strict=False):
+            if leg.kind != "exchange":
+                sign = 1 if leg.kind == "in" else -1
+                moved.append((leg.asset, sign * _kept(self.world.all.get(name))))
+            elif self.books.settled_at(name):
+                moved += [(leg.asset, -leg.amount), (leg.buys, leg.buys_amount)]
+        for name in names[len(asked.legs) :]:
+            undone = self.world.all.get(name)
+            if undone is not None:
+                moved.append((undone.asset, -_kept(undone)))
+        return moved
+
+
+def _kept(payment: Payment | None) -> int:
+    """How much of it stays with whom it went to."""
+    if payment is None or word_of(payment) in ("failed", "open"):
+        return 0
+    return payment.amount - payment.returned
+
+
+def is_under_way(payment: Payment, now: int) -> bool:
+    """Whether its value is in flight, or settled and may still come back."""
+    if payment.applied_at < 0 or payment.failed_at >= 0 or payment.returned_at >= 0:
+        return False
+    return payment.settled_at < 0 or now < payment.revocable_until
+
+
+def _counts(bound: Bound, customer: str, leg: WantedLeg) -> bool:
+    if leg.kind == "exchange" or leg.asset != bound.asset:
+        return False
+    subject = {"rail": leg.scheme, "customer": customer, "asset": ""}.get(bound.scope)
+    return subject is not None and (bound.scope == "asset" or bound.subject in ("*", subject))
