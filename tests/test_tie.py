@@ -17,12 +17,13 @@ from core.journal import Record, decode_frame
 from core.rail_events import LineBooked, PaymentReported, ReturnReported
 from tests.settling import BANK, Books, pull
 from tests.test_cli import tieout
+from tieout.bad_input import BadFile
 from tieout.files import save_journal
 from tieout.history import history
 from tieout.outcome import Outcome
 from tieout.runs import run
 from tieout.stuck_view import moment
-from tieout.tie import BadFile, tie_files
+from tieout.tie import tie_files
 
 EUR = "bank_eu/ops"
 HOUR = 3600 * 10**9

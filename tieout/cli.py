@@ -43,11 +43,10 @@ def fail(status: int, text: str) -> NoReturn:
 def refusals() -> Iterator[None]:
     """What a user got wrong is a message and a status, never a traceback."""
     from scenarios.model import BadScenario
+    from tieout.bad_input import BadFile, BadMoment
     from tieout.files import BadPlan, CannotSave
     from tieout.market import BadMarket
     from tieout.sqlite_store import JournalDamaged, JournalError, NotAJournal
-    from tieout.stuck_view import BadMoment
-    from tieout.tie import BadFile
     from tieout.trace import BadKey
 
     try:

@@ -23,6 +23,7 @@ from core.settlement_state import Item, Suspended
 from core.state import State
 from core.step import step
 from core.stuck import Stuck, stuck
+from tieout.bad_input import BadMoment
 from tieout.settling_tables import amount, asset_of
 from tieout.sqlite_store import read_records
 from tieout.trace import plain
@@ -32,10 +33,6 @@ from tieout.words import SECOND, clock, count, minute, span
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WIDTH_MIN = 120
 NOTHING = "nothing is stuck: no payment is under way, no item is open, nothing lies in suspense"
-
-
-class BadMoment(ValueError):
-    """No such moment in this journal; the message says what was found and what would do."""
 
 
 @dataclass(slots=True, frozen=True)

@@ -24,6 +24,7 @@ from core.settlement_state import Leg
 from core.state import State
 from core.tying import Booked, Expected, Untied, tie
 from rails.messages import Context, read
+from tieout.bad_input import BadFile
 from tieout.banks import PLACES
 from tieout.history import History, exact, occurred_at
 from tieout.settling_tables import amount
@@ -39,10 +40,6 @@ WORDS = {
     "late": "booked after we expected it",
     "closing": "closing balance and our nostro differ",
 }
-
-
-class BadFile(ValueError):
-    """A file that cannot be tied; the message names it, what was found, and what would do."""
 
 
 class Difference(NamedTuple):
