@@ -148,6 +148,11 @@ def _broadcast(leg: Leg, attempt: Attempt) -> BroadcastTransaction:
 def on_refused(state: State, event: SigningRefused) -> list[Effect]:
     """Nothing was signed: the payment waits, is asked for again, and somebody looks."""
     count(state, f"signing_refused/{event.account}")
+    leg = state.settlement.legs.get(event.payment_id)
+    if leg is not None and leg.payment_id in state.settlement.open_legs:
+        # Others do not wait for what cannot be signed now: it is asked for again after them.
+        del state.settlement.open_legs[leg.payment_id]
+        state.settlement.open_legs[leg.payment_id] = None
     text = f"{event.payment_id}: not signed: {event.reason}"
     return [RaiseAlert(severity="warning", subject=event.account, text=text)]
 
@@ -175,14 +180,15 @@ def on_rejected(state: State, event: TransactionRejected) -> list[Effect]:
 def on_alarm(state: State, leg: Leg, now: int) -> list[Effect]:
     """Ask both nodes; hand the bytes in again; pay more if it takes long."""
     effects = [_look_again(state, leg, now)]
-    if not leg.attempts:
-        return [*_sign_first(state, leg), *effects]
-    leg.queries += 1
     scheme = state.settlement.schemes[leg.scheme]
     if now >= leg.due_at:
         effects += open_item(
             state, "late", leg.payment_id, leg.account, leg.asset, leg.outstanding, 0
         )
+    if not leg.attempts:
+        return [*_sign_first(state, leg), *effects]
+    leg.queries += 1
+    if now >= leg.due_at:
         if leg.queries % scheme.queries_max == 0:
             effects += _ask_nonce(state, leg)
     if blockers(state, leg):
@@ -268,6 +274,7 @@ def on_transaction(state: State, event: TransactionReported) -> list[Effect]:
     if attempt.block_hash and event.source == state.accounts[leg.account].sources[0]:
         # It was in a block that gave way to another.
         count(state, f"tx_unmined/{leg.account}")
+        attempt.told.clear()
         attempt.block_number, attempt.block_hash, attempt.succeeded = 0, "", False
     forgotten = event.status == "unknown" and attempt is leg.attempts[-1] and not _mined(leg)
     every = state.settlement.schemes[leg.scheme].query_every_ns
@@ -285,6 +292,10 @@ def _if_final(state: State, leg: Leg, attempt: Attempt, event: TransactionReport
     # What was asked before the agreement may still tell of a block that is none any more.
     if event.asked_at <= chain.agreed_at or chain.disagreed_at:
         return []
+    attempt.told[event.source] = f"{event.block_hash} {event.succeeded}"
+    words = {attempt.told.get(source) for source in state.accounts[leg.account].sources}
+    if len(words) > 1:
+        return []  # each node must say the same of it, asked after they agreed on what is final
     if event.succeeded:
         return payments.settle(state, leg, event.frame, event.received_at)
     count(state, f"tx_reverted/{leg.account}")
@@ -385,7 +396,7 @@ def on_block(state: State, account: Account, event: BlockReported) -> list[Effec
         ]
     if chain.disagreed_at:
         chain.disagreed_at = 0
-        close_item(state, account.name, "the nodes agree again", event.frame)
+        close_item(state, account.name, "the nodes agree again", event.frame, "sources_disagree")
     chain.read, chain.read_hash = chain.agreed, chain.agreed_hash
     chain.agreed, chain.agreed_hash = event.number, event.block_hash
     chain.agreed_at = event.received_at

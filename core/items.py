@@ -12,6 +12,7 @@ from core.state import State, count
 REMEDIES: dict[ItemCause, tuple[str, str]] = {
     "late": ("payments", "ask the counterparty; the payment is not sent again"),
     "line_missing": ("reconciliation", "it is settled and not booked: ask for the bank's line"),
+    "short": ("reconciliation", "wait for the rest, or claim it"),
     "amount": ("reconciliation", "wait for the correcting line, or claim the difference"),
     "duplicate": ("reconciliation", "claim the second booking back"),
     "unattributed": ("operations", "find whose it is, then credit it or send it back"),
@@ -40,15 +41,16 @@ def open_item(
     size: int,
     frame: int,
 ) -> list[Effect]:
-    """Open a break, once for a subject; a second finding of it adds to the evidence."""
+    """Open a break, once for a subject and cause; a second finding tells its size anew."""
     items = state.settlement.items
-    known = items.get(subject)
+    known = items.get(key_of(subject, cause))
     if known is not None:
-        known.evidence.append(frame)
+        known.size = size
+        known.evidence += [frame] if frame else []
         return []
     state.breaks_made += 1
     owner, proposal = REMEDIES[cause]
-    items[subject] = Item(
+    items[key_of(subject, cause)] = Item(
         subject=subject,
         account=account,
         asset=asset,
@@ -65,11 +67,20 @@ def open_item(
     return [RaiseAlert(severity="critical", subject=account, text=text)]
 
 
-def close_item(state: State, subject: str, resolution: str, frame: int) -> None:
-    """Close the subject's break, if it has one."""
-    item = state.settlement.items.pop(subject, None)
-    if item is None:
-        return
+def key_of(subject: str, cause: ItemCause) -> str:
+    """What an open break is found by: one subject may have several, for a reason each."""
+    return f"{subject} {cause}"
+
+
+def close_item(state: State, subject: str, resolution: str, frame: int, *causes: ItemCause) -> None:
+    """Close the subject's breaks of these causes, if it has any: an explanation closes its own."""
+    for cause in causes:
+        item = state.settlement.items.pop(key_of(subject, cause), None)
+        if item is not None:
+            _close(state, item, resolution, frame)
+
+
+def _close(state: State, item: Item, resolution: str, frame: int) -> None:
     state.settlement.closed.append(
         ClosedItem(
             subject=item.subject,
@@ -81,12 +92,11 @@ def close_item(state: State, subject: str, resolution: str, frame: int) -> None:
             closed_at=state.now,
             number=item.number,
             resolution=resolution,
-            evidence=(*item.evidence, frame),
+            evidence=(*item.evidence, frame) if frame else tuple(item.evidence),
         )
     )
 
 
 def has(state: State, subject: str, *causes: ItemCause) -> bool:
     """Whether the subject has an open break of one of these causes."""
-    item = state.settlement.items.get(subject)
-    return item is not None and item.cause in causes
+    return any(key_of(subject, cause) in state.settlement.items for cause in causes)

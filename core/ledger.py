@@ -92,8 +92,10 @@ def posted(state: State, name: str, asset: str) -> int:
 
 
 def available(state: State, name: str, asset: str) -> int:
-    """What the customer may still dispose of: posted less held."""
-    return posted(state, name, asset) - state.settlement.ledger.get(f"held/{name}/{asset}", 0)
+    """What the customer may still dispose of: posted, less held, less what is owed to us."""
+    ledger = state.settlement.ledger
+    owed = ledger.get(f"held/{name}/{asset}", 0) + ledger.get(f"receivable/{name}/{asset}", 0)
+    return posted(state, name, asset) - owed
 
 
 def hold(state: State, leg: Leg, amount: int) -> None:

@@ -27,7 +27,10 @@ from core.state import Account, State, count, holding
 
 Contra = tuple[str, int]
 # What the line of a payment puts right.
-BY_A_LINE: tuple[ItemCause, ...] = ("amount", "after_the_end", "line_missing")
+BY_A_LINE: tuple[ItemCause, ...] = ("short", "line_missing")
+# What goes when a line is taken back, and what when somebody says whose a line is.
+EXCESSIVE: tuple[ItemCause, ...] = ("amount", "duplicate", "after_the_end")
+UNEXPLAINED: tuple[ItemCause, ...] = ("unattributed", "unknown_debit", "unmatched_return")
 
 
 def on_line(state: State, account: Account, event: LineBooked) -> list[Effect]:
@@ -176,11 +179,10 @@ def _consume(
         leg.fee = max(leg.fee, short)
         return [(transit, -wanted), (ledger.fees(leg), short)], effects, 0
     if abs(amount) < abs(wanted):
-        effects += _item(state, "amount", leg, event, -short)
+        effects += _item(state, "short", leg, event, -short)
         return [(transit, -amount)], effects, short
     if amount == wanted:
-        if has(state, leg.payment_id, *BY_A_LINE) and not leg.excess:
-            close_item(state, leg.payment_id, "a line brought it", event.frame)
+        close_item(state, leg.payment_id, "a line brought it", event.frame, *BY_A_LINE)
         return [(transit, -amount)], effects, 0
     contra, effects = _too_much(state, leg, event, -short, effects, "amount")
     return [(transit, -wanted), *contra], effects, 0
@@ -204,11 +206,14 @@ def _taken_back(
     leg.due -= again
     contra.append((ledger.transit(leg), -again))
     rest -= again
+    if leg.due and leg.status not in MOVING:
+        # Settled, and given back to us: a break if it is not booked anew within the time of a line.
+        effects += payments.await_line(state, leg)
     if rest:
         more, effects = _too_much(state, leg, event, rest, effects)
         contra += more
-    elif has(state, leg.payment_id, "amount", "duplicate", "after_the_end") and not leg.excess:
-        close_item(state, leg.payment_id, "taken back by a line", event.frame)
+    elif not leg.excess:
+        close_item(state, leg.payment_id, "taken back by a line", event.frame, *EXCESSIVE)
     return contra, effects
 
 
@@ -238,7 +243,7 @@ def _too_much(
         cause = "after_the_end"
     leg.excess += extra
     if not leg.excess:
-        close_item(state, leg.payment_id, "taken back by a line", event.frame)
+        close_item(state, leg.payment_id, "taken back by a line", event.frame, *EXCESSIVE)
         return [(ledger.suspense(leg.account, leg.asset), -extra)], effects
     effects += _item(state, cause, leg, event, leg.excess)
     return [(ledger.suspense(leg.account, leg.asset), -extra)], effects
@@ -276,8 +281,7 @@ def _of_batch(
         payments.on_booked(state, leg, event.booked_at)
         contra.append((ledger.transit(leg), -leg.due))
         leg.due = 0
-        if has(state, leg.payment_id, *BY_A_LINE):
-            close_item(state, leg.payment_id, "a line brought it", event.frame)
+        close_item(state, leg.payment_id, "a line brought it", event.frame, *BY_A_LINE)
         payments.touch(state, leg)
     return contra, []
 
@@ -312,7 +316,7 @@ def _release(state: State, subject: str, line: Suspended, name: str, frame: int)
         leg.due = 0
         payments.touch(state, leg)
     del state.settlement.suspense[subject]
-    close_item(state, subject, "its payments were named", frame)
+    close_item(state, subject, "its payments were named", frame, *UNEXPLAINED)
 
 
 # --- value without an intent ---------------------------------------------------------------------
@@ -335,6 +339,8 @@ def _unexplained(
         count(state, f"deposits/{account.name}")
         return [(ledger.customer(owner, event.asset), -part.amount)], []
     subject = f"{account.name} {event.line_id}"
+    if subject in settlement.suspense:  # an earlier part of the same line
+        subject = f"{subject}+{len(settlement.suspense)}"
     settlement.suspense[subject] = Suspended(
         account=account.name,
         line_id=event.line_id,
@@ -377,7 +383,7 @@ def on_resolved(state: State, event: SuspenseResolved) -> list[Effect]:
     lines = ((ledger.suspense(line.account, line.asset), line.amount), (theirs, -line.amount))
     book(state, "resolution", subject, event.frame, lines)
     reason = f"{event.reason} ({event.author}, approved by {event.approver})"
-    close_item(state, subject, reason, event.frame)
+    close_item(state, subject, reason, event.frame, *UNEXPLAINED)
     return []
 
 

@@ -13,7 +13,7 @@ from core import ledger, schedule
 from core.effects import Effect, RaiseAlert
 from core.exposure import expose
 from core.identity import return_key
-from core.items import close_item, has, open_item
+from core.items import close_item, open_item
 from core.ledger import book, hold, memorise
 from core.leg_moves import MOVING, move
 from core.listening import arm, request_backfill
@@ -27,11 +27,13 @@ from core.rail_events import (
     ReturnReported,
     SchemePublished,
 )
-from core.settlement_state import Leg, LegStatus
+from core.settlement_state import ItemCause, Leg, LegStatus
 from core.state import Account, State, count
 
 ACKNOWLEDGED = ("received", "accepted", "pending", "held")
 DEFINITE = ("rejected", "failed", "cancelled")
+# Breaks that end with the payment's own end.
+OF_ITS_COURSE: tuple[ItemCause, ...] = ("late", "third_party_failed")
 # Of the account's statements: by then a line that was booked has been read.
 LINE_PERIODS_MAX = 3
 QUERIES_EAGER = 12
@@ -139,8 +141,7 @@ def on_reported(state: State, event: PaymentReported) -> list[Effect]:
         count(state, "unknown_answered")
     effects = [_arm(state, leg, event.received_at)]
     if event.moved:
-        if has(state, leg.payment_id, "late"):
-            close_item(state, leg.payment_id, "it is known what became of it", event.frame)
+        close_item(state, leg.payment_id, "it is known what became of it", event.frame, "late")
         effects += open_item(
             state,
             "third_party_failed",
@@ -206,7 +207,8 @@ def end(
         book(state, "fail", leg.payment_id, frame, _negated(_sent_lines(leg)))
         leg.due -= _signed(leg)
     expose(state, leg, -leg.exposed)
-    close_item(state, leg.payment_id, f"the payment {leg.status}: {leg.code} {leg.reason}", frame)
+    why = f"the payment {leg.status}: {leg.code} {leg.reason}"
+    close_item(state, leg.payment_id, why, frame, *OF_ITS_COURSE)
     touch(state, leg)
     effects = []
     if leg.outstanding:
@@ -244,8 +246,7 @@ def settle(state: State, leg: Leg, frame: int, at: int) -> list[Effect]:
         waiting = ledger.unsettled(leg.customer, leg.asset)
         lines = ((waiting, leg.amount), (theirs, -leg.amount))
         book(state, "settle", leg.payment_id, frame, lines)
-    if has(state, leg.payment_id, "late", "third_party_failed"):
-        close_item(state, leg.payment_id, "settled", frame)
+    close_item(state, leg.payment_id, "settled", frame, *OF_ITS_COURSE)
     scheme = state.settlement.schemes[leg.scheme]
     leg.revocable_until = schedule.revocable_until(state, scheme, leg.settles_at or at)
     touch(state, leg)
@@ -253,11 +254,10 @@ def settle(state: State, leg: Leg, frame: int, at: int) -> list[Effect]:
         memorise(state, leg, leg.amount, frame)
     else:
         leg.revocable_until = 0
-        expose(state, leg, -leg.exposed)
-    return _await(state, leg)
+    return await_line(state, leg)
 
 
-def _await(state: State, leg: Leg) -> list[Effect]:
+def await_line(state: State, leg: Leg) -> list[Effect]:
     """What settled may still come back, and its line be missing: look when either is due."""
     account, scheme = state.accounts[leg.account], state.settlement.schemes[leg.scheme]
     if leg.outstanding:
@@ -275,7 +275,6 @@ def _rearm(state: State, leg: Leg) -> list[Effect]:
 def on_irrevocable(state: State, leg: Leg) -> None:
     """The last span of return is over."""
     memorise(state, leg, -leg.contingent, 0)
-    expose(state, leg, -leg.exposed)
     touch(state, leg)
 
 
@@ -304,32 +303,33 @@ def on_return_reported(state: State, account: Account, event: ReturnReported) ->
 def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, now: int) -> list[Effect]:
     """Book a return: of what was paid, to the customer; of what was pulled, from the customer.
 
-    Where a pulled amount is the customer's already, what is owed to us refers to the old payment.
+    Where a pulled amount is the customer's already, what is owed to us refers to the old payment,
+    and counts against limits until it is paid. More cannot come back than went.
     """
-    if leg.returned:
-        count(state, "returned_before")
-        return []
-    was = leg.status
-    effects: list[Effect] = []
-    if not move(leg, "returned"):
+    was: LegStatus = leg.status
+    again = was == "returned" and leg.returned < leg.amount
+    if not 0 < amount <= leg.amount - leg.returned or not (again or move(leg, "returned")):
         return open_item(
             state, "unmatched_return", leg.payment_id, leg.account, leg.asset, amount, frame
         )
+    if again and leg.settled_at:
+        was = "settled"
+    effects: list[Effect] = []
     legal = schedule.may_return(state, state.settlement.schemes[leg.scheme], leg, code, now)
     if was == "settled" and not legal and not leg.recalled:
         effects += open_item(
             state, "illegal_return", leg.payment_id, leg.account, leg.asset, -amount, frame
         )
-    leg.returned, leg.code = amount, code
+    leg.returned, leg.code = leg.returned + amount, code
     leg.evidence.append(frame)
     book(state, "return", leg.payment_id, frame, _returned_lines(state, leg, was, amount))
     leg.coming_back += amount if leg.kind == "out" else -amount
     memorise(state, leg, -leg.contingent, frame)
-    expose(state, leg, -leg.exposed)
-    if has(state, leg.payment_id, "late", "third_party_failed"):
-        close_item(state, leg.payment_id, f"returned: {code}", frame)
+    owed = leg.returned if leg.kind == "in" and was == "settled" else 0
+    expose(state, leg, owed - leg.exposed)
+    close_item(state, leg.payment_id, f"returned: {code}", frame, *OF_ITS_COURSE)
     touch(state, leg)
-    return effects + _await(state, leg)
+    return effects + await_line(state, leg)
 
 
 def _returned_lines(state: State, leg: Leg, was: str, amount: int) -> tuple[tuple[str, int], ...]:
@@ -351,10 +351,14 @@ def undo_return(state: State, leg: Leg, frame: int) -> list[Effect]:
     book(state, "return_undone", leg.payment_id, frame, lines)
     leg.coming_back -= leg.returned if leg.kind == "out" else -leg.returned
     leg.returned = 0
+    if was == "in_flight" or leg.revocable_until > state.now:
+        expose(state, leg, leg.amount - leg.exposed)
+    if was == "settled" and leg.revocable_until > state.now:
+        memorise(state, leg, leg.amount - leg.contingent, frame)
     leg.evidence.append(frame)
-    close_item(state, leg.payment_id, "the return was dishonoured", frame)
+    close_item(state, leg.payment_id, "the return was dishonoured", frame, "illegal_return")
     touch(state, leg)
-    return [_arm(state, leg, state.now)] if was == "in_flight" else _await(state, leg)
+    return [_arm(state, leg, state.now)] if was == "in_flight" else await_line(state, leg)
 
 
 def on_change(state: State, event: ChangeNotified) -> list[Effect]:

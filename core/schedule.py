@@ -36,6 +36,8 @@ def times(state: State, scheme: SchemePublished, now: int) -> Times | None:
         silent_until = end(state, scheme, scheme.silence, settles_at)
         if not silent_until:
             return None
+    if any(not end(state, scheme, each, settles_at) for each in scheme.returns):
+        return None  # nobody could say until when it may come back
     return Times(settles_at, settles_at + scheme.settles_ns_max, silent_until)
 
 

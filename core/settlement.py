@@ -9,7 +9,7 @@ followed before the step ends.
 from typing import assert_never
 
 from core import chain, lines, payments, transfers
-from core.effects import Effect
+from core.effects import Effect, RaiseAlert
 from core.identity import opened_key
 from core.ledger import book, customer, nostro
 from core.leg_moves import MOVING
@@ -115,8 +115,7 @@ def _take(state: State, event: RailEvent) -> list[Effect]:
             _set_limit(state, event)
             return []
         case CustomerOpened():
-            settlement.customers[event.customer] = None
-            return []
+            return _open_customer(state, event)
         case AddressAssigned():
             settlement.addresses[f"{event.account} {event.address}"] = event.customer
             return []
@@ -125,6 +124,15 @@ def _take(state: State, event: RailEvent) -> list[Effect]:
             return []
         case _:
             assert_never(event)
+
+
+def _open_customer(state: State, event: CustomerOpened) -> list[Effect]:
+    """A customer's name is part of names, which are written with slashes."""
+    if not event.customer or "/" in event.customer:
+        text = f"no balances are kept for {event.customer!r}: a name without a slash would do"
+        return [RaiseAlert(severity="warning", subject=event.customer, text=text)]
+    state.settlement.customers[event.customer] = None
+    return []
 
 
 def _set_limit(state: State, event: LimitSet) -> None:
@@ -188,7 +196,7 @@ def on_backfilled(state: State, account: Account) -> list[Effect]:
 def after_restart(state: State, now: int) -> list[Effect]:
     """Ask for every payment that may or may not have left."""
     state.settlement.payments_made = 0
-    effects: list[Effect] = []
+    effects = transfers.after_restart(state)
     for payment_id in list(state.settlement.open_legs):
         leg = state.settlement.legs[payment_id]
         if leg.status not in MOVING:

@@ -41,6 +41,7 @@ LegStatus = Literal[
 ItemCause = Literal[
     "late",
     "line_missing",
+    "short",
     "amount",
     "duplicate",
     "unattributed",
@@ -67,7 +68,8 @@ class LedgerEntry(Struct, frozen=True, gc=False):
 
 
 class Attempt(Struct, gc=False):
-    """One signed transaction of a payment, and what nodes last said of it."""
+    """One signed transaction of a payment, and what nodes last said of it; `told` is what each of
+    them said of it as final."""
 
     number: int
     tx_hash: str
@@ -78,6 +80,7 @@ class Attempt(Struct, gc=False):
     block_number: int = 0
     block_hash: str = ""
     succeeded: bool = False
+    told: dict[str, str] = field(default_factory=dict)
 
 
 class Leg(Struct, gc=False):

@@ -172,9 +172,12 @@ def _hold_what_is_there(state: State, legs: list[Leg]) -> None:
 
 
 def _ask_release(state: State, transfer: Transfer, legs: list[Leg]) -> list[Effect]:
+    sums: dict[str, int] = {}
     for leg in legs:
-        bound = release_bound(state, leg.asset)
-        if bound is not None and leg.amount > bound:
+        sums[leg.asset] = sums.get(leg.asset, 0) + leg.amount
+    for asset, amount in sums.items():
+        bound = release_bound(state, asset)
+        if bound is not None and amount > bound:
             transfer.needs_release = True
     if not transfer.needs_release:
         return []
@@ -222,7 +225,7 @@ def on_released(state: State, event: TransferReleased) -> list[Effect]:
 def on_screened(state: State, event: TransferScreened) -> list[Effect]:
     """A hit ends what has not begun."""
     transfer = state.settlement.transfers.get(event.transfer_id)
-    if transfer is None or transfer.screened:
+    if transfer is None or transfer.screened == "hit":
         return []
     transfer.screened = "clear" if event.clear else "hit"
     state.settlement.touched.append(transfer.transfer_id)
@@ -269,9 +272,16 @@ def follow(state: State) -> list[Effect]:
         effects += _go_on(state, transfer)
         effects += _tell(state, transfer)
         for payment_id in transfer.legs:
+            _release_exposure(state, settlement.legs[payment_id])
             if _is_closed(settlement.legs[payment_id]):
                 settlement.open_legs.pop(payment_id, None)
     return effects
+
+
+def _release_exposure(state: State, leg: Leg) -> None:
+    """Value that is settled, cannot be returned and has its line is at risk no more."""
+    if leg.status == "settled" and not (leg.contingent or leg.due):
+        expose(state, leg, -leg.exposed)
 
 
 def _is_closed(leg: Leg) -> bool:

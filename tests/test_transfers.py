@@ -2,11 +2,14 @@
 
 import pytest
 
+from core import ledger
 from core.effects import RaiseAlert
 from core.events import NodeStarted
 from core.rail_effects import QueryPayment, ScreenTransfer, SendPayment, TellCustomer
 from core.rail_events import (
     LegWanted,
+    LineBooked,
+    LinePart,
     PaymentMissing,
     PaymentReported,
     ReturnReported,
@@ -235,8 +238,9 @@ def test_a_wrong_amount_is_a_signed_break_until_it_is_corrected(told: int) -> No
     books = Books(alice=1000)
     (leg,) = books.request("t1", pay("wire", 300))
     books.line("L1", told, "payment", leg.payment_id)
-    item = books.state.settlement.items[leg.payment_id]
-    assert (item.cause, item.size) == ("amount", told + 300)
+    (item,) = books.state.settlement.items.values()
+    assert (item.subject, item.size) == (leg.payment_id, told + 300)
+    assert item.cause == ("short" if told > -300 else "amount")
     books.line("L2", -300 - told, "payment", leg.payment_id)
     assert books.breaks() == {}
     assert (books.balance("suspense/bank/ops/USD"), books.balance("transit/wire/USD")) == (0, 0)
@@ -507,3 +511,116 @@ def test_payments_that_share_the_reference_of_a_line_are_its_batch(
     if not line_first:
         books.line("L9", -201)
     assert (books.balance("transit/ach/USD"), books.breaks()) == (0, {})
+
+
+# --- what a hostile reader found -----------------------------------------------------------------
+
+
+def returned(books: Books, leg: Leg, amount: int, return_id: str) -> None:
+    books.tell(
+        ReturnReported,
+        account=BANK,
+        return_id=return_id,
+        payment_id=leg.payment_id,
+        amount=amount,
+        code="R10",
+    )
+
+
+@pytest.mark.parametrize("amount", [301, 10**6, 0, -50])
+def test_more_cannot_come_back_than_went(amount: int) -> None:
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("ach", 300))
+    booked(books, leg)
+    returned(books, leg, amount, "x")
+    assert (books.has("alice"), leg.returned) == (700, 0)
+    assert books.breaks() == {leg.payment_id: "unmatched_return"}
+
+
+def test_a_payment_may_come_back_in_parts() -> None:
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("ach", 300))
+    booked(books, leg)
+    returned(books, leg, 100, "x")
+    returned(books, leg, 200, "y")
+    assert (books.has("alice"), leg.returned, books.breaks()) == (1000, 300, {})
+
+
+def test_what_is_owed_after_a_return_cannot_be_spent_and_fills_the_limit() -> None:
+    """The loss by reversal is bounded by the limit, and takes nothing that comes later."""
+    books = Books(alice=0)
+    books.limit("rail", "pull", 300)
+    (leg,) = books.request("t1", pull("pull", 300))
+    booked(books, leg)
+    books.wait(8 * DAY)
+    (out,) = books.request("t2", pay("wire", 300))
+    settled(books, out.payment_id)
+    returned(books, leg, 300, "x")
+    assert books.balance("receivable/alice/USD") == 300
+    books.request("t3", pull("pull", 1))
+    assert books.state.settlement.transfers["t3"].refusal == "OVER_LIMIT"
+    assert ledger.available(books.state, "alice", "USD") == -300
+
+
+def test_a_settled_line_that_is_taken_back_is_missed() -> None:
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    settled(books, leg.payment_id)
+    books.line("L1", -300, "payment", leg.payment_id)
+    books.line("L2", 300, "reversal", leg.payment_id)
+    books.wait(5 * HOUR)
+    assert books.breaks() == {leg.payment_id: "line_missing"}
+
+
+def test_one_break_does_not_hide_another() -> None:
+    """Late, then booked three times, then settled: two bookings too many stay a break."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    accepted(books, leg.payment_id)
+    books.wait(2 * HOUR)
+    for number in range(3):
+        books.line(f"L{number}", -300, "payment", leg.payment_id)
+    settled(books, leg.payment_id)
+    (item,) = books.state.settlement.items.values()
+    assert (item.cause, item.size) == ("duplicate", -600)
+
+
+def test_a_calendar_that_ends_before_the_last_return_sends_nothing() -> None:
+    books = Books(alice=0)
+    books.wait(140 * DAY)
+    books.request("t1", pull("pull", 300))
+    assert books.state.settlement.transfers["t1"].refusal == "NO_CALENDAR"
+
+
+def test_two_people_are_wanted_for_the_whole_and_not_for_each_leg() -> None:
+    books = Books(alice=1000)
+    books.limit("release", "", 500)
+    books.request("t1", pay("wire", 300), pay("wire", 300))
+    assert books.of(SendPayment) == []
+
+
+def test_exposure_lasts_until_the_line_has_come() -> None:
+    books = Books(alice=1000)
+    books.limit("rail", "wire", 300)
+    (leg,) = books.request("t1", pay("wire", 300))
+    settled(books, leg.payment_id)
+    books.request("t2", pay("wire", 1))
+    assert books.state.settlement.transfers["t2"].refusal == "OVER_LIMIT"
+    books.line("L1", -300, "payment", leg.payment_id)
+    books.request("t3", pay("wire", 1))
+    assert not books.state.settlement.transfers["t3"].refusal
+
+
+def test_parts_of_one_line_that_nobody_explains_lie_apart() -> None:
+    books = Books(alice=0)
+    books.tell(
+        LineBooked,
+        account=BANK,
+        line_id="L1",
+        asset="USD",
+        amount=300,
+        booked_at=books.now,
+        parts=(LinePart(100, ("a",)), LinePart(200, ("b",))),
+    )
+    amounts = [line.amount for line in books.state.settlement.suspense.values()]
+    assert sorted(amounts) == [100, 200]
