@@ -11,7 +11,7 @@ books what is owed to us, and never becomes pending again.
 
 from core import ledger, schedule
 from core.effects import Effect, RaiseAlert
-from core.exposure import expose
+from core.exposure import expose, expose_passively
 from core.identity import return_key
 from core.items import close_item, has, open_item
 from core.ledger import book, hold, memorise
@@ -354,6 +354,10 @@ def undo_return(state: State, leg: Leg, frame: int) -> list[Effect]:
     leg.evidence.append(frame)
     close_item(state, leg.payment_id, "the return was dishonoured", frame)
     touch(state, leg)
+    if was == "in_flight" or leg.revocable_until > state.now:
+        # It may come back once more, and nobody asked us: it counts, whatever the limits are.
+        expose_passively(state, leg, leg.amount)
+        memorise(state, leg, leg.amount if was == "settled" else 0, frame)
     return [_arm(state, leg, state.now)] if was == "in_flight" else _await(state, leg)
 
 
@@ -428,7 +432,8 @@ def _after_settlement(state: State, leg: Leg, now: int) -> list[Effect]:
     if leg.contingent and now >= leg.revocable_until:
         on_irrevocable(state, leg)
     if leg.outstanding and now >= leg.line_due_at:
-        leg.line_due_at = 0
+        patience = LINE_PERIODS_MAX * state.accounts[leg.account].statement_period_ns
+        leg.line_due_at = now + patience
         effects += open_item(
             state,
             "line_missing",
