@@ -84,6 +84,14 @@ def draw_rails(
     return drawn
 
 
+def drawn_at(rail: RailSpec, kinds: Sequence[str]) -> list[str]:
+    """The kinds that may be drawn for a keeper."""
+    sites = (*WIRE, *OF_KEEPERS[rail.keeper])
+    unable = (*UNABLE.get(rail.name, ()), *UNABLE.get(rail.keeper, ()))
+    told = (*ONE_IN, *BY_ITSELF)
+    return [k for k in kinds if KINDS[k][0] in sites and k in told and k not in unable]
+
+
 def _draw(kind: str, rail: RailSpec, dice: Stream, duration_ns: int) -> list[Fault]:
     present = dice.below(4) > 0
     start = dice.below(max(1, duration_ns // 2))
