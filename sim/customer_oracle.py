@@ -20,7 +20,7 @@ NEXT: Mapping[str, tuple[str, ...]] = {
     "completed_returnable": ("completed", "returned", "completed_returnable"),
     "completed": ("returned", "completed"),
     "returned": ("completed", "completed_returnable", "pending", "returned", "cancelled", "failed"),
-    "failed": ("failed",),
+    "failed": ("failed", "returned"),
     "cancelled": ("cancelled", "failed", "returned"),
     "refused": ("refused",),
 }
