@@ -207,7 +207,7 @@ def _taken_back(
     if rest:
         more, effects = _too_much(state, leg, event, rest, effects)
         contra += more
-    elif has(state, leg.payment_id, "amount", "duplicate") and not leg.excess:
+    elif has(state, leg.payment_id, "amount", "duplicate", "after_the_end") and not leg.excess:
         close_item(state, leg.payment_id, "taken back by a line", event.frame)
     return contra, effects
 

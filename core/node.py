@@ -12,6 +12,7 @@ keys included, and one that is damaged or of another make is passed over.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -222,6 +223,7 @@ def decode_snapshot(data: bytes) -> State | None:
         return None
 
 
+@cache
 def _make() -> bytes:
     """What wrote a snapshot: the journal's schema, the fold, and the shape of the state."""
     shape = sha256(msgspec.json.encode(msgspec.json.schema(State))).hexdigest()

@@ -82,7 +82,9 @@ def _before_sending(state: State, transfer: Transfer, leg: Leg) -> tuple[str, in
     before = state.settlement.legs[transfer.legs[leg.number - 1]]
     if before.status == "settled":
         return f"leg {before.number} to be irrevocable", before.revocable_until, "cancel it"
-    return f"leg {before.number} to settle", before.due_at, "wait: an earlier leg is on its way"
+    # It cannot settle before what it waits for itself, be that a message or the end of a silence.
+    _, until, _ = _waits(state, transfer, before)
+    return f"leg {before.number} to settle", until, "wait: an earlier leg is on its way"
 
 
 def _at_counterparty(state: State, leg: Leg) -> tuple[str, int, str]:
@@ -114,7 +116,10 @@ def _blocks(state: State, transfer: Transfer, leg: Leg) -> tuple[str, ...]:
     """The payments that cannot go on before this one does."""
     legs = state.settlement.legs
     found = [name for name in transfer.legs if legs[name].number > leg.number]
-    if leg.nonce >= 0 and leg.status in MOVING and not chain.blockers(state, leg):
+    # What is mined has used its nonce: nothing waits for it, though it is not final.
+    mined = any(attempt.block_hash for attempt in leg.attempts)
+    in_the_way = leg.nonce >= 0 and leg.status in MOVING and not mined
+    if in_the_way and not chain.blockers(state, leg):
         for name in state.settlement.open_legs:
             other = legs[name]
             if other.account == leg.account and other.nonce > leg.nonce >= 0:

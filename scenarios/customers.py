@@ -15,7 +15,7 @@ from core.rail_events import (
     TransferCancelled,
     TransferRequested,
 )
-from scenarios.rails import CustomersSpec, FlowSpec, LegSpec
+from scenarios.rails import CustomersSpec, FlowSpec, LegSpec, venue_address
 from sim.dice import Stream
 
 SECOND = 1_000_000_000
@@ -109,7 +109,8 @@ class Customers:
     def _leg(self, leg: LegSpec, base: Decimal, now: int) -> LegWanted:
         scheme = self.schemes.get(leg.scheme)
         kind: BeneficiaryKind = scheme.beneficiaries if scheme is not None else ""
-        to = leg.beneficiary or self.dice.pick(BENEFICIARIES[kind])
+        to = venue_address(leg.to_venue) if leg.to_venue else leg.beneficiary
+        to = to or self.dice.pick(BENEFICIARIES[kind])
         if leg.kind == "exchange":
             return LegWanted(
                 kind="exchange",

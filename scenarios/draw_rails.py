@@ -33,6 +33,7 @@ ONE_IN: dict[str, tuple[int, int, int, int]] = {
     "wild_statement": (60, 8, 0, 0),
     "empty_statement": (60, 8, 0, 0),
     "payment_rejected": (20, 3, 0, 0),
+    "rejected_but_booked": (3, 1, 0, 0),
     "payment_unanswered": (20, 3, 60_000, 7_200_000),
     "payment_late": (20, 3, 600_000, 40_000_000),
     "payment_held": (20, 3, 600_000, 40_000_000),

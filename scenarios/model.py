@@ -394,6 +394,14 @@ class Scenario(Part):
         venues = [venue.dialect for venue in self.venues] + rails
         if not venues:
             raise ValueError("a scenario needs venues, or settling with rails, or both")
+        for bridge in self.settling.bridges if self.settling else ():
+            of_rails = self.settling.rails if self.settling else ()
+            chains = [rail.name for rail in of_rails if rail.keeper == "evm"]
+            if bridge.venue not in venues or bridge.rail not in chains or bridge.asset != "ETH":
+                raise ValueError(
+                    f"bridge {bridge.venue} to {bridge.rail}: the coin of a chain ({chains}) and a"
+                    f" venue ({venues}) of the scenario would do"
+                )
         if twice := _twice(venues):
             raise ValueError(f"{twice} stands twice under venues; each dialect may stand once")
         if twice := _twice(strategy.name for strategy in self.strategies):

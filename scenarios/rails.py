@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,7 +45,7 @@ class LegSpec(Part):
     """A leg of what customers ask for.
 
     Its amount is the flow's, times `rate` where it is told; what an exchange buys is the flow's,
-    times `buys_rate`.
+    times `buys_rate`. `to_venue` pays to our own address at a venue, which credits it.
     """
 
     kind: Literal["out", "in", "exchange"]
@@ -57,6 +58,7 @@ class LegSpec(Part):
     waits_for: Literal["settled", "irrevocable"] = "settled"
     undo_scheme: str = ""
     beneficiary: str = ""
+    to_venue: str = ""
 
     @model_validator(mode="after")
     def _whole(self) -> "LegSpec":
@@ -125,6 +127,17 @@ class ReleaseSpec(Part):
     recall_one_in: int = Field(default=0, ge=0)
 
 
+class BridgeSpec(Part):
+    """Value that moves between a venue and a chain: what is paid to our address there is credited,
+    and every `every_s` on average somebody withdraws by hand to a customer's address of ours."""
+
+    venue: Name
+    rail: Name
+    asset: Name
+    every_s: Seconds = Decimal(1800)
+    amount_max: Decimal = Field(default=Decimal(1), gt=0)
+
+
 class Settling(Part):
     """All of it."""
 
@@ -132,6 +145,12 @@ class Settling(Part):
     customers: CustomersSpec
     limits: tuple[LimitSpec, ...] = ()
     release: ReleaseSpec = ReleaseSpec()
+    bridges: tuple[BridgeSpec, ...] = ()
+
+
+def venue_address(venue: str) -> str:
+    """Our address at a venue: what is paid to it the venue credits to us."""
+    return f"0x{sha256(venue.encode()).hexdigest()[:40]}"
 
 
 def by_name(rails: object) -> object:

@@ -51,6 +51,7 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "mode_change": ("venue", "ms", "the position mode is changed under us, and back"),
     "multiplier_change": ("venue", "ms of notice", "a contract's size changes, legs are restated"),
     "payment_rejected": ("bank", "", "a payment is refused before it settles, definitely"),
+    "rejected_but_booked": ("bank", "", "a refused payment is booked, and taken back later"),
     "payment_unanswered": ("bank", "ms", "no answer to a payment: done or not, only a query tells"),
     "payment_late": ("bank", "ms", "a payment settles so much later than its rail's rule"),
     "payment_held": ("bank", "ms", "a payment waits for documents or screening"),
@@ -116,6 +117,7 @@ UNABLE: Mapping[str, tuple[str, ...]] = {
     "bank_eu": ("return_dishonoured", "change_notified"),
     "bank_gb": ("payment_returned", "return_dishonoured", "change_notified", "lines_batched"),
     "custodian": (
+        "rejected_but_booked",
         "payment_unanswered",
         "payment_held",
         "payment_returned",

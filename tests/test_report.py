@@ -13,8 +13,9 @@ from tieout import plots
 from tieout.outcome import Outcome, Sample
 from tieout.page import page, text
 from tieout.plots import Point
-from tieout.report import duration, pretty, report
+from tieout.report import pretty, report
 from tieout.runs import run
+from tieout.words import duration
 
 RUNS = ("lost_frame", "demo", "spot_weather", "binance_usdm_weather", "coinbase_weather")
 each_run = pytest.mark.parametrize("name", RUNS)

@@ -150,7 +150,7 @@ def test_transfers_are_the_cash_that_was_moved() -> None:
     moves = FaultSpec(kind="transfer", every_s=Decimal(5), strength=100)
     calm = find("binance_usdm_weather").model_copy(update={"storm": None, "faults": (moves,)})
     outcome = run(calm, seed=3, short=True, sampled=False)
-    transfers, postings = outcome.transfers, outcome.postings
+    transfers, postings = outcome.movements, outcome.postings
     booked = transfers[transfers.told == "booked"]
     assert len(booked) > 3
     assert total(booked.amount) == total(postings[postings.purpose == "transfer"].amount)

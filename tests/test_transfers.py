@@ -201,6 +201,9 @@ def test_value_that_moves_after_the_end_is_a_break_and_no_revival() -> None:
     assert leg.status == "failed"
     assert books.breaks() == {leg.payment_id: "after_the_end"}
     assert books.balance("suspense/bank/ops/USD") == 300
+    books.line("L2", 300, "reversal", leg.payment_id)
+    assert (leg.status, books.breaks()) == ("failed", {})
+    assert books.balance("suspense/bank/ops/USD") == 0
 
 
 def test_a_resolution_happens_once() -> None:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import click
 
@@ -43,6 +43,7 @@ def fail(status: int, text: str) -> NoReturn:
 def refusals() -> Iterator[None]:
     """What a user got wrong is a message and a status, never a traceback."""
     from scenarios.model import BadScenario
+    from tieout.bad_input import BadFile, BadMoment
     from tieout.files import BadPlan, CannotSave
     from tieout.market import BadMarket
     from tieout.sqlite_store import JournalDamaged, JournalError, NotAJournal
@@ -50,7 +51,7 @@ def refusals() -> Iterator[None]:
 
     try:
         yield
-    except (BadScenario, BadMarket, BadPlan, CannotSave, BadKey) as error:
+    except (BadScenario, BadMarket, BadPlan, CannotSave, BadKey, BadMoment, BadFile) as error:
         fail(BAD_INPUT, str(error))
     except JournalDamaged as error:
         fail(FAILED, str(error))
@@ -78,8 +79,8 @@ def whole(context: click.Context, option: click.Parameter, text: str | None) -> 
 
 
 def warn_if_idle(scenario: "Scenario") -> None:
-    """A world in which nobody trades proves little: its claims hold by themselves."""
-    if not scenario.strategies:
+    """A world in which nobody trades or pays proves little: its claims hold by themselves."""
+    if not scenario.strategies and scenario.settling is None:
         click.echo(f"tieout: {scenario.name}: no strategies: nothing of ours will trade", err=True)
 
 
@@ -183,24 +184,103 @@ def list_scenarios(as_json: bool) -> None:  # noqa: FBT001  # click hands flags 
 
 
 @main.command()
-@click.argument("kind", type=click.Choice(["position", "balance"]))
+@click.argument("kind", type=click.Choice(["position", "balance", "transfer"]))
 @click.argument("key")
 @click.option("--journal", type=click.Path(path_type=Path), required=True)
 @click.option("--json", "as_json", is_flag=True, help="Every line with its raw bytes.")
 def trace(kind: str, key: str, journal: Path, as_json: bool) -> None:  # noqa: FBT001
-    """A figure, down to the raw bytes that it came from."""
-    with refusals():
-        from tieout.trace import trace as follow
+    """A figure or a transfer, down to the raw bytes that it came from.
 
-        traced = follow(kind, key, journal)
+    KEY is a holding, an instrument or an account of the ledger (customer/alice/USD), or of a
+    transfer its id, the id of a payment of it, or what a counterparty calls that (a hash, a bank's
+    reference).
+    """
+    traced: Shown
+    with refusals():
+        from tieout.trace import trace as figure
+        from tieout.transfer_trace import follow
+
+        traced = follow(key, journal) if kind == "transfer" else figure(kind, key, journal)
+    show(traced, as_json=as_json)
+
+
+class Shown(Protocol):
+    """What can be printed in full: as JSON, and as the lines of a text."""
+
+    def as_dict(self) -> dict[str, Any]: ...
+
+
+def show(shown: Shown, *, as_json: bool, tables: bool = False) -> None:
+    """One object, or colours for a terminal, or plain text for a pipe; tables fit the terminal."""
     if as_json:
-        click.echo(json.dumps(traced.as_dict(), indent=2))
+        click.echo(json.dumps(shown.as_dict(), indent=2))
     elif sys.stdout.isatty():
         from rich.console import Console
 
-        Console(highlight=False, soft_wrap=True).print(traced)
+        Console(highlight=False, markup=False, emoji=False, soft_wrap=not tables).print(shown)
     else:
-        click.echo(str(traced))
+        click.echo(str(shown))
+
+
+@main.command()
+@click.option("--journal", type=click.Path(path_type=Path), required=True)
+@click.option("--at", metavar="TIME", help="As of then: 2026-03-01T12:00, UTC by default.")
+@click.option("--json", "as_json", is_flag=True)
+def stuck(journal: Path, at: str | None, as_json: bool) -> None:  # noqa: FBT001
+    """What is stuck: each payment under way, since when, waiting for what, and what is safe to do.
+
+    Late ones first; then open items of settlement, and lines that lie in suspense.
+    """
+    view: Shown
+    with refusals():
+        from tieout.stuck_view import moment, stuck_view
+
+        view = stuck_view(journal, moment(at) if at else 0)
+    show(view, as_json=as_json, tables=True)
+
+
+def account_numbers(
+    context: click.Context, option: click.Parameter, texts: tuple[str, ...]
+) -> dict[str, str]:
+    """`NUMBER=ACCOUNT`, as often as needed."""
+    numbers = {}
+    for text in texts:
+        number, equals, account = text.partition("=")
+        if not (number.strip() and equals and account.count("/") == 1):
+            example = "NUMBER=ACCOUNT would do, as in DE02120300000000202051=bank_eu/ops"
+            raise click.BadParameter(f"found {text!r}; {example}")
+        numbers[number.replace(" ", "")] = account
+    return numbers
+
+
+@main.command()
+@click.argument("journal", type=click.Path(path_type=Path))
+@click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option(
+    "--account",
+    "numbers",
+    multiple=True,
+    callback=account_numbers,
+    metavar="NUMBER=ACCOUNT",
+    help="Which account of ours a bank's number is.",
+)
+@click.option("--json", "as_json", is_flag=True)
+def tie(
+    journal: Path,
+    files: tuple[Path, ...],
+    numbers: dict[str, str],
+    as_json: bool,  # noqa: FBT001  # click hands flags over so
+) -> None:
+    """Reconcile a JOURNAL with a bank's FILES: camt.052/053/054, BAI2, MT940, MT942.
+
+    Prints what tied and every difference; exits 1 where there is one.
+    """
+    with refusals():
+        from tieout.tie import tie_files
+
+        outcome = tie_files(journal, files, numbers)
+    show(outcome, as_json=as_json)
+    sys.exit(FAILED if outcome.differences else HELD)
 
 
 @main.command()

@@ -1,5 +1,6 @@
 """What a person sees in the terminal: verdicts first, figures beside them, nothing to decode."""
 
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -9,10 +10,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from core.exposure import limit_of
+from core.money import show
+from core.transfers import view
 from sim.faults import KINDS
 from tieout.campaign import Campaign
 from tieout.history import history
 from tieout.outcome import Outcome
+from tieout.words import count
 
 SECOND = 1_000_000_000
 HIDDEN = "Not every lost frame hides a change: only one that told a fact does, and makes a drift."
@@ -37,12 +42,69 @@ def show_outcome(outcome: Outcome, out: Path | None) -> None:
     console.print(_claims(outcome), soft_wrap=False)
     console.print(_drift_line(outcome.summary))
     console.print(_bounds_line(outcome))
+    if summary["settlement"] is not None:
+        show_settlement(console, outcome)
     for each in summary["silent"]:
         console.print(Text(f"silent: {each}", style="red"))
     for each in summary["differences"]["detail"]:
         console.print(Text(f"different: {each}", style="red"))
     console.print(f"digest {summary['digest']}")
     _where(console, out)
+
+
+def show_settlement(console: Console, outcome: Outcome) -> None:
+    """What became of the payments, what customers see, what is an item, how much was at risk."""
+    figures = outcome.summary["settlement"]
+    transfers = outcome.state.settlement.transfers.values()
+    seen = Counter(view(outcome.state, each)[0] for each in transfers)
+    console.print(
+        f"Settlement: {count(figures['payments'], 'payment')} made for"
+        f" {count(len(transfers), 'request')}; customers see {_counted(seen)}"
+    )
+    console.print(_rails(figures["legs"]), soft_wrap=False)
+    opened = sum(figures["items"].values())
+    words = f"Items: {opened} opened, {figures['open_items']} open"
+    console.print(f"{words} ({_counted(figures['items'])})" if opened else words)
+    for line in most_exposed(outcome):
+        console.print(line)
+    lost = ", ".join(f"{amount} {asset}" for asset, amount in figures["reversal_loss"].items())
+    console.print(f"Reversal loss: {lost or 'none'}")
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    """So many of each, the most first."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{times} {word.replace('_', ' ')}" for word, times in ordered) or "nothing"
+
+
+def _rails(legs: Mapping[str, int]) -> Table:
+    """A row a rail, a column for each status that a leg came to."""
+    schemes = dict.fromkeys(name.rpartition("/")[0] for name in legs)
+    statuses = dict.fromkeys(name.rpartition("/")[2] for name in legs)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("rail")
+    for status in statuses:
+        table.add_column(status.replace("_", " "), justify="right")
+    for scheme in schemes:
+        cells = [str(legs.get(f"{scheme}/{status}", "-")) for status in statuses]
+        table.add_row(scheme or "exchange", *cells)
+    return table
+
+
+def most_exposed(outcome: Outcome) -> list[str]:
+    """Of each sum that has a limit, the most that was in flight or contingent at once."""
+    lines = []
+    state = outcome.state
+    for key, units in outcome.summary["settlement"]["exposed_max"].items():
+        limit = limit_of(state, key)
+        if limit is None:
+            continue
+        scope, subject, asset = key.split("/")
+        scale = state.decimals[asset]
+        most = f"{show(units, scale)} of {show(limit.amount, scale)} {asset}"
+        what = f"{scope} {subject}".strip()
+        lines.append(f"At most in flight or contingent, {what}: {most} ({limit.limit})")
+    return lines
 
 
 def show_story(outcome: Outcome, out: Path | None) -> None:

@@ -33,8 +33,10 @@ from core.gate import BreakGate, Gate
 from core.journal import Record, Store, decode_effect, decode_event, decode_frame
 from core.memory import order_of
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, show
+from core.rail_events import LineBooked
 from core.state import Drift, Order, Posting, Resolved, State
 from core.step import step
+from tieout.settling_history import Settled, SettlingReader
 
 # What core counts when it was told something that moves money, and how it took it.
 COUNTED: dict[type, str] = {
@@ -102,6 +104,7 @@ class History:
     unknown: dict[str, str] = field(default_factory=dict)
     resolved: list[Resolved] = field(default_factory=list)
     put_away: dict[str, Order] = field(default_factory=dict)
+    settled: Settled = field(default_factory=Settled)
 
     def orders(self) -> dict[str, Order]:
         """Every order that was ever sent or found."""
@@ -143,16 +146,21 @@ class _Reader:
         self._refused = ""
         self._suspected: dict[str, int] = {}
         self._breaks = 0
+        self._settling = SettlingReader(self.history.state)
+        self.history.settled = self._settling.settled
 
     def take(self, record: Record) -> None:
         self.history.last = record.number
         if record.kind == "frame":
             self._frame = decode_frame(record)
             self.history.frames[record.number] = record.name, record.at
-        elif record.kind == "event":
+            return
+        if record.kind == "event":
             self._event = decode_event(record.body)
             self._step(record, self._event)
-        elif record.name == "TellStrategy":
+            return
+        self._settling.asked(record)
+        if record.name == "TellStrategy":
             self._told(record)
         elif record.name == "Remember":
             kept = decode_effect(record.body)
@@ -170,7 +178,9 @@ class _Reader:
         word = COUNTED.get(type(event))
         before = _counts(state, word, event)
         refused = _refused(state, event)
+        settling = self._settling.before(event)
         step(state, event, self._gate)
+        self._settling.after(record, event, self._frame if event.frame else None, settling)
         codes = [code for code, n in _refused(state, event).items() if n != refused.get(code)]
         self._refused = codes[0] if codes else ""
         if word is not None or state.posted:
@@ -326,6 +336,8 @@ def occurred_at(event: Event) -> int:
     """The teller's time of an event that moved money."""
     if isinstance(event, AdjustmentBooked):
         return event.received_at
+    if isinstance(event, LineBooked):
+        return event.booked_at
     at: int = getattr(event, "occurred_at", event.received_at)
     return at
 

@@ -91,7 +91,7 @@ class Outcome:
 
     @property
     def breaks(self) -> "pd.DataFrame":
-        """Suspects and breaks, closed and open, with causes, sizes and ages."""
+        """Suspects, breaks and items of settlement, closed and open: causes, sizes, ages."""
         return self._table("breaks")
 
     @property
@@ -101,8 +101,23 @@ class Outcome:
 
     @property
     def transfers(self) -> "pd.DataFrame":
-        """Movements of cash between us and a venue."""
+        """Every leg of every transfer, as it stands at the end."""
         return self._table("transfers")
+
+    @property
+    def ledger(self) -> "pd.DataFrame":
+        """Every line of every entry of the double-entry book, with its evidence."""
+        return self._table("ledger")
+
+    @property
+    def in_flight(self) -> "pd.DataFrame":
+        """What is in flight or contingent, by rail, customer and asset, whenever it changed."""
+        return self._table("in_flight")
+
+    @property
+    def movements(self) -> "pd.DataFrame":
+        """Movements of cash between us and a venue."""
+        return self._table("movements")
 
     @property
     def exposures(self) -> "pd.DataFrame":
@@ -111,7 +126,7 @@ class Outcome:
 
     @property
     def refusals(self) -> "pd.DataFrame":
-        """What the gate refused, and why."""
+        """What the gate refused, orders and transfers, and why."""
         return self._table("refusals")
 
     @property

@@ -21,6 +21,11 @@ INK, MUTED, LINE, PAPER = "#1c2733", "#64717f", "#dfe5ea", "#ffffff"
 TRUTH, BOOKS, ACCENT = "#8fc1d8", "#1c3d5a", "#2b7a8c"
 SUSPECT, BREAK, GOOD = "#f0c36d", "#d9634f", "#3d8b63"
 LEGEND_COLUMNS = 3
+DAY = 86_400
+TIME_STEPS = (
+    *(1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 43_200),
+    *(DAY, 2 * DAY, 5 * DAY, 10 * DAY, 20 * DAY, 50 * DAY, 100 * DAY),
+)
 UNITS = (  # from which value on, its size, its name
     (1e9, 1e9, "G"),
     (1e6, 1e6, "M"),
@@ -146,7 +151,7 @@ def _bars_and_windows(
     strip.grid(axis="x", color=LINE, linewidth=0.6)
     strip.set_axisbelow(True)
     strip.spines["left"].set_visible(False)
-    _time_axis(strip, seconds)
+    time_axis(strip, seconds)
     strip.set_title("when it could", loc="left", fontsize=8.5, color=MUTED)
     used = [v for v in venues if any(f.where == v for f in plan)]
     if len(used) > 1:
@@ -227,28 +232,29 @@ def against_truth(points: Sequence[Point], spans: Sequence[Span], seconds: float
             axes.tick_params(axis="y", labelsize=8.5)
             axes.grid(axis="y", color=LINE, linewidth=0.6)
             axes.set_axisbelow(True)
-        _value_axis(upper, [*truth, *books], 3)
-        _value_axis(lower, wrong, 2)
+        value_axis(upper, [*truth, *books], 3)
+        value_axis(lower, wrong, 2)
         upper.set_title("change since the start", loc="left", fontsize=8.5, color=MUTED, pad=3)
         lower.set_title("truth less books", loc="left", fontsize=8.5, color=MUTED, pad=3)
         upper.tick_params(axis="x", length=0, labelbottom=False)
-        _time_axis(lower, seconds, 4)
+        time_axis(lower, seconds, 4)
         return svg(figure, "Truth and books over time, and their difference")
 
 
 # --- axes and bytes ------------------------------------------------------------------------------
 
 
-def _time_axis(axes: Axes, seconds: float, ticks: int = 7) -> None:
-    steps = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400)
-    step = next((each for each in steps if seconds / each <= ticks), 86400 * 2)
+def time_axis(axes: Axes, seconds: float, ticks: int = 7) -> None:
+    """Round moments of the run: minutes, hours, or days where it is as long as that."""
+    step = next((each for each in TIME_STEPS if seconds / each <= ticks), TIME_STEPS[-1])
     at = [n * step for n in range(int(seconds / step) + 1)]
-    axes.set_xticks(at, labels=[moment(second) for second in at])
+    labels = [f"{second // DAY} d" if step >= DAY else moment(second) for second in at]
+    axes.set_xticks(at, labels=labels)
     if at[-1] > 0.93 * seconds:  # in the middle of its tick, it would be cut at the edge
         axes.get_xticklabels()[-1].set_horizontalalignment("right")
 
 
-def _value_axis(axes: Axes, values: Sequence[float], ticks: int) -> None:
+def value_axis(axes: Axes, values: Sequence[float], ticks: int) -> None:
     """Round values in one unit. What never moved has one tick, and no scale that means nothing."""
     if not any(values):
         axes.set(ylim=(-1, 1), yticks=[0])

@@ -18,7 +18,9 @@ from tieout.history import History, Taken, amount_of, history, text_of
 from tieout.outcome import Found, Outcome
 from tieout.page import Html, gap, grid, join, page, row, tag, text
 from tieout.plots import Point, Span
-from tieout.trace import Line, clock, excerpt, identities_of, of_holding, plain, words_of
+from tieout.settling_report import SettlingSections
+from tieout.trace import Line, excerpt, identities_of, of_holding, plain, words_of
+from tieout.words import be, clock, count, duration
 
 LAW = (
     "Every difference between the world’s truth and our books is either in flight or an open"
@@ -55,6 +57,7 @@ class Reporter:
             self._open_ends(),
             self._tiles(),
             self._claims(),
+            self._settlement(),
             self._injected(),
             self._found(),
             self._against_truth(),
@@ -114,6 +117,13 @@ class Reporter:
             more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
             return f"{len(failed)} of {len(claims)} claims did not hold: {first}{more}."
         told = f"All {len(claims)} claims held."
+        settling = self.summary["settlement"]
+        if settling is not None and not drift["injected"]:
+            payments = count(settling["payments"], "payment")
+            return (
+                f"{told} {payments} {be(settling['payments'])} made; none was shown as completed"
+                " that its rail did not settle, and none was made twice."
+            )
         if not drift["injected"]:
             return f"{told} No change at a venue was hidden from us in this run."
         found = drift["seconds_to_find"]
@@ -169,6 +179,8 @@ class Reporter:
                 grid([*heads, ("owner", ""), ("proposed", "")], rows),
             ]
         parts += self._unequal()
+        if summary["settlement"] is not None:
+            parts += SettlingSections(self.outcome, self.past, self._figure).open_ends()
         if not parts:
             return Html("")
         return tag("section", join(tag("h2", text("Open ends")), *parts), "alarm")
@@ -197,13 +209,10 @@ class Reporter:
 
     def _tiles(self) -> Html:
         summary, drift = self.summary, self.summary["drift"]
-        found = drift["seconds_to_find"]
         faults = sum(summary["faults"].values())
         tiles = (
             (f"{faults:,}", f"faults struck, of {count(len(summary['faults']), 'kind')}"),
-            (f"{drift['found']:,} of {drift['injected']:,}", "hidden changes found"),
-            (f"{found['p50']:.2f} s", "to find half of them"),
-            (f"{found['p99']:.2f} s", f"to find 99 %; the slowest {found['max']:.2f} s"),
+            *self._drift_tiles(),
             (f"{drift['breaks_opened']:,}", f"breaks, {summary['open_breaks']:,} of them open"),
             (f"{summary['silent_differences']:,}", "silent differences"),
         )
@@ -212,6 +221,23 @@ class Reporter:
             for figure, words in tiles
         )
         return Html(f'<div class="tiles">{cells}</div>')
+
+    def _drift_tiles(self) -> tuple[tuple[str, str], ...]:
+        """How soon drift was found; of a run that settled and had none, what it settled."""
+        drift, settling = self.summary["drift"], self.summary["settlement"]
+        found = drift["seconds_to_find"]
+        if settling is not None and not drift["injected"]:
+            opened, wrong = sum(settling["items"].values()), self.summary["wrongly_settled"]
+            return (
+                (f"{settling['payments']:,}", "payments made"),
+                (f"{wrong:,}", "shown as completed and not settled"),
+                (f"{opened:,}", f"items opened, {settling['open_items']:,} still open"),
+            )
+        return (
+            (f"{drift['found']:,} of {drift['injected']:,}", "hidden changes found"),
+            (f"{found['p50']:.2f} s", "to find half of them"),
+            (f"{found['p99']:.2f} s", f"to find 99 %; the slowest {found['max']:.2f} s"),
+        )
 
     def _claims(self) -> Html:
         rows = []
@@ -222,6 +248,12 @@ class Reporter:
             rows.append(row(cells, "" if claim.held else "bad"))
         heads = [("", ""), ("claim", ""), ("figure", "mono"), ("found", "n"), ("wanted", "n")]
         return join(tag("h2", text("What was claimed")), grid(heads, rows, "claims"))
+
+    def _settlement(self) -> Html:
+        """Empty where nothing settles."""
+        if self.summary["settlement"] is None:
+            return Html("")
+        return SettlingSections(self.outcome, self.past, self._figure).html()
 
     # --- what went wrong -------------------------------------------------------------------------
 
@@ -242,9 +274,11 @@ class Reporter:
             "node restarted": self._moments("node started")[1:],
             "stream lost": self._moments("stream closed"),
         }
-        venues = [venue.dialect for venue in self.outcome.scenario.venues]
+        venues: list[str] = [venue.dialect for venue in self.outcome.scenario.venues]
+        settling = self.outcome.scenario.settling
+        venues += [rail.name for rail in settling.rails] if settling is not None else []
         svg = plots.what_went_wrong(plan, counts, lanes, venues, self.seconds)
-        where = "" if len(venues) < 2 else " Colours are venues, grey is everywhere."
+        where = "" if len(venues) < 2 else " Colours are counterparties, grey is everywhere."
         caption = (
             "Below, each fault with the windows in which it could strike. Above, what came of it:"
             " drift is born when a venue’s truth changes and the frame that tells us is lost; it is"
@@ -676,28 +710,6 @@ class Reporter:
 
 
 # --- words ---------------------------------------------------------------------------------------
-
-
-def count(number: int, noun: str) -> str:
-    """A number and its noun: 1 break, 2 breaks."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def be(number: int) -> str:
-    return "was" if number == 1 else "were"
-
-
-def duration(seconds: float) -> str:
-    """A length of time as a person would say it."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 120:
-        return f"{seconds:.3g} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
 
 
 def pretty(part: str) -> str:

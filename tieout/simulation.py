@@ -31,6 +31,7 @@ from core.node import Keep, Node, boot_epoch, recover
 from core.state import Account, Progress, State
 from core.strategy import Quote, Strategy, Tick, Wish
 from rails.dialect import Request as RailRequest
+from rails.evm.simulated import SimulatedNodes
 from scenarios import strategies
 from scenarios.draw import plan_of
 from scenarios.model import InstrumentSpec, Scenario, VenueSpec
@@ -42,7 +43,9 @@ from sim.oracle import Oracle
 from sim.truth import Fact, Truth
 from sim.wire import Latency, Wire
 from sim.world import World
+from tieout.bridges import Bridge
 from tieout.connector import Connector
+from tieout.rail_twins import DECIMALS
 from tieout.settling import PaymentView, Rails, RailSite
 from tieout.truths import cancels_wanted
 from tieout.twins import READERS, TWINS
@@ -124,6 +127,7 @@ class Simulation:
         self.host = Host(self)
         self.on_step: Callable[[State], None] = lambda state: None
         self.healed_at = 0
+        self.bridges: list[Bridge] = []
         self._market = market
 
     def run(self, progress: Callable[[float], None] = lambda share: None) -> None:
@@ -139,6 +143,7 @@ class Simulation:
             self._let_trade(site)
         if self.rails is not None:
             self.rails.begin(self.host)
+            self._build_bridges(self.rails)
         self._let_fail()
         end = EPOCH_NS + self.duration_ns
         for part in range(1, 21):
@@ -180,6 +185,25 @@ class Simulation:
             return None
         until = EPOCH_NS + self.duration_ns
         return Rails(settling, self.world, self.dice, self.faults, self.truth, EPOCH_NS, until)
+
+    def _build_bridges(self, rails: Rails) -> None:
+        for spec in rails.spec.bridges:
+            site = next(site for site in self.sites if site.spec.dialect == spec.venue)
+            rail = next(rail for rail in rails.sites if rail.spec.name == spec.rail)
+            nodes = rail.keeper
+            assert isinstance(nodes, SimulatedNodes), "the model lets only chains be bridged"
+            dice = self.dice.stream(f"bridge/{spec.venue}/{spec.rail}")
+            bridge = Bridge(
+                spec,
+                site.venue.exchange,
+                nodes,
+                self.world,
+                dice,
+                DECIMALS[spec.asset],
+                rails.until,
+            )
+            bridge.open()
+            self.bridges.append(bridge)
 
     def _site(self, spec: VenueSpec) -> Site:
         twin = TWINS[spec.dialect]

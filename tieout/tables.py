@@ -16,10 +16,13 @@ from core.events import CashMoved, FillReported, ProgressReported
 from core.journal import Store
 from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS
 from core.state import Drift, Order, Posting, State
+from tieout import settling_tables
 from tieout.history import History, Taken, amount_of, exact, history, occurred_at
 
 Type = Literal["text", "decimal", "time", "int", "seconds", "bool", "numbers"]
 Row = tuple[Any, ...]
+# What settlement books on a nostro is a figure of its own: "settlement/account/purpose/asset".
+SETTLEMENT = "settlement"
 
 COLUMNS: Mapping[str, Mapping[str, Type]] = {
     "fills": {
@@ -78,6 +81,7 @@ COLUMNS: Mapping[str, Mapping[str, Type]] = {
     "breaks": {
         "number": "int",
         "holding": "text",
+        "subject": "text",
         "size": "decimal",
         "cause": "text",
         "owner": "text",
@@ -91,6 +95,54 @@ COLUMNS: Mapping[str, Mapping[str, Type]] = {
         "open": "bool",
     },
     "transfers": {
+        "requested_at": "time",
+        "transfer_id": "text",
+        "payment_id": "text",
+        "leg": "int",
+        "customer": "text",
+        "kind": "text",
+        "scheme": "text",
+        "account": "text",
+        "asset": "text",
+        "amount": "decimal",
+        "status": "text",
+        "told": "text",
+        "sent_at": "time",
+        "settles_at": "time",
+        "settled_at": "time",
+        "revocable_until": "time",
+        "returned": "decimal",
+        "fee": "decimal",
+        "attempts": "int",
+        "queries": "int",
+        "reference": "text",
+        "code": "text",
+        "reason": "text",
+        "evidence": "numbers",
+    },
+    "ledger": {
+        "event": "int",
+        "name": "text",
+        "at": "time",
+        "purpose": "text",
+        "subject": "text",
+        "account": "text",
+        "asset": "text",
+        "amount": "decimal",
+        "frame": "int",
+    },
+    "in_flight": {
+        "at": "time",
+        "scope": "text",
+        "subject": "text",
+        "asset": "text",
+        "amount": "decimal",
+        "contingent": "decimal",
+        "limit": "text",
+        "bound": "decimal",
+        "event": "int",
+    },
+    "movements": {
         "received_at": "time",
         "occurred_at": "time",
         "account": "text",
@@ -143,6 +195,7 @@ COLUMNS: Mapping[str, Mapping[str, Type]] = {
         "price": "decimal",
         "code": "text",
         "text": "text",
+        "customer": "text",
     },
     "authorizations": {
         "at": "time",
@@ -272,7 +325,7 @@ def _progress(taken: Taken, event: ProgressReported, state: State) -> Row:
     )
 
 
-def _transfers(past: History, state: State) -> Iterable[Row]:
+def _movements(past: History, state: State) -> Iterable[Row]:
     for taken in past.taken:
         event = taken.event
         # Realised profit comes as cash on some venues, and is none of a transfer.
@@ -371,7 +424,9 @@ def _refusals(past: History, state: State) -> Iterable[Row]:
             exact(wish.price, PRICE_DECIMALS),
             code,
             told.reason,
+            "",
         )
+    yield from settling_tables.refusals(past)
 
 
 # --- the books -----------------------------------------------------------------------------------
@@ -404,6 +459,8 @@ def _attributed(figure: str) -> tuple[str, str, str, str]:
     account = "/".join(parts[1:3])
     if parts[0] == "adjustment":
         return "/".join(parts[1:5]), "adjustment", "", "adjustment"
+    if parts[0] == SETTLEMENT:
+        return f"{account}/{parts[4]}/cash", SETTLEMENT, "", parts[3]
     strategy, subject, purpose, unit = parts[0], parts[3], parts[4], parts[5]
     if purpose == "value":
         return "", strategy, subject, purpose
@@ -477,11 +534,15 @@ def _exposures(past: History, state: State) -> Iterable[Row]:
 
 
 def _breaks(past: History, state: State) -> Iterable[Row]:
-    """Closed ones in the order of their ends, then those still open."""
+    """Closed ones in the order of their ends, then those still open; then those of settlement.
+
+    `subject` is the payment, line or statement that one of settlement is about.
+    """
     for each in past.resolved:
         yield (
             each.number,
             each.holding,
+            "",
             amount_of(state, each.holding, each.size),
             each.cause,
             each.owner,
@@ -497,12 +558,14 @@ def _breaks(past: History, state: State) -> Iterable[Row]:
     for drifts in (state.suspects, state.breaks):
         for holding, drift in drifts.items():
             yield _open(state, holding, drift)
+    yield from settling_tables.breaks(state)
 
 
 def _open(state: State, holding: str, drift: Drift) -> Row:
     return (
         drift.number,
         holding,
+        "",
         amount_of(state, holding, drift.size),
         drift.cause,
         drift.owner,
@@ -530,7 +593,10 @@ _ROWS: Mapping[str, Callable[[History, State], Iterable[Row]]] = {
     "orders": _orders,
     "positions": _positions,
     "breaks": _breaks,
-    "transfers": _transfers,
+    "transfers": settling_tables.transfers,
+    "ledger": settling_tables.entries,
+    "in_flight": settling_tables.in_flight,
+    "movements": _movements,
     "postings": _postings,
     "exposures": _exposures,
     "refusals": _refusals,

@@ -1,4 +1,5 @@
-"""The trace of one figure: every posting behind a holding, down to the raw bytes it came from.
+"""The trace of one figure: every posting behind a holding, every line behind an account of the
+ledger, down to the raw bytes it came from.
 
 Rule. What is listed adds up to the figure, exactly; a trace that would not is never given out.
 """
@@ -7,7 +8,6 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import lru_cache
@@ -17,17 +17,24 @@ from typing import Any, AnyStr, Literal, get_args
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from core import ledger
 from core.events import Event
 from core.journal import Store
 from core.state import State
-from tieout.history import History, amount_of, history, occurred_at, read
+from tieout.history import History, amount_of, exact, history, occurred_at, read
 from tieout.sqlite_store import read_records
 from tieout.verify import opened
+from tieout.words import clock
 
 Kind = Literal["position", "balance"]
 
 # By which of its fields an event's own words can be found in its frame, the surest first.
 IDENTITIES = ("bust_id", "fill_id", "funding_id", "movement_id", "order_id", "client_order_id")
+
+# By which of their fields the words of settlement can be found in a frame, the surest first.
+OF_RAILS = ("payment_id", "line_id", "return_id", "tx_hash", "reference", "transfer_id")
+KNOWN_MAX = 30
+AROUND = 120, 400  # letters before and after a name that stands in a text
 
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}]')
 
@@ -52,6 +59,7 @@ class Line:
     amount: Decimal
     running: Decimal
     raw: bytes
+    of_rails: bool = False
 
     @property
     def identity(self) -> str:
@@ -60,6 +68,8 @@ class Line:
 
     def excerpt(self) -> str:
         """The part of the frame that tells this: a page of a venue's record tells much more."""
+        if self.of_rails:
+            return passage(self.raw, self.identities)
         return excerpt(self.raw, self.identity, self.identities[1:])
 
 
@@ -128,11 +138,19 @@ def trace(kind: str, key: str, store: Store | str | os.PathLike[str]) -> Traced:
     """Every posting behind a figure; raises `BadKey`, and `JournalError` of a path."""
     if kind not in get_args(Kind):
         raise BadKey(f"no kind {kind!r}; one of {', '.join(get_args(Kind))}")
+    past = past_of(store)
+    name = resolve(kind, key, past.state)
+    return (
+        of_account(past, name) if name in past.state.settlement.ledger else of_holding(past, name)
+    )
+
+
+def past_of(store: Store | str | os.PathLike[str]) -> History:
+    """The history of a store, or of a journal's file; raises `JournalError` of a path."""
     if not isinstance(store, str | os.PathLike):
-        return of_holding(history(store), resolve(kind, key, history(store).state))
+        return history(store)
     with opened(Path(store)) as connection:
-        past = read(read_records(connection))
-    return of_holding(past, resolve(kind, key, past.state))
+        return read(read_records(connection))
 
 
 def of_holding(past: History, holding: str) -> Traced:
@@ -156,7 +174,7 @@ def of_holding(past: History, holding: str) -> Traced:
                     channel=taken.channel,
                     identities=identities_of(taken.event),
                     strategy=parts[0],
-                    purpose=parts[4] if parts[0] != "adjustment" else parts[0],
+                    purpose=_purpose(parts),
                     amount=amount,
                     running=running,
                     raw=taken.raw,
@@ -167,17 +185,61 @@ def of_holding(past: History, holding: str) -> Traced:
     return Traced(holding, holding.split("/")[2], total, tuple(lines))
 
 
+def of_account(past: History, name: str) -> Traced:
+    """The trace of an account of the ledger: every line of every entry on it."""
+    asset = ledger.asset_of(name)
+    scale = past.state.decimals.get(asset, 0)
+    lines = []
+    running = Decimal(0)
+    for heard, entry in past.settled.entries:
+        for account, units in entry.lines:
+            if account != name:
+                continue
+            running += exact(units, scale)
+            named = (entry.subject, *ids_of(heard.what))
+            lines.append(
+                Line(
+                    event=heard.number,
+                    name=heard.name,
+                    received_at=heard.at,
+                    occurred_at=getattr(heard.what, "booked_at", heard.at),
+                    frame=heard.frame,
+                    channel=heard.channel,
+                    identities=tuple(dict.fromkeys(filter(None, named))),
+                    strategy=entry.purpose,
+                    purpose=entry.purpose,
+                    amount=exact(units, scale),
+                    running=running,
+                    raw=heard.raw,
+                    of_rails=True,
+                )
+            )
+    total = exact(past.state.settlement.ledger[name], scale)
+    assert running == total, f"{name}: the entries sum to {running}, the ledger says {total}"
+    return Traced(name, asset, total, tuple(lines))
+
+
+def _purpose(parts: list[str]) -> str:
+    """Where a figure's name says what it is for: that depends on who has it."""
+    if parts[0] == "adjustment":
+        return parts[0]
+    return parts[3] if parts[0] == "settlement" else parts[4]
+
+
 # --- keys ----------------------------------------------------------------------------------------
 
 
 def resolve(kind: str, key: str, state: State) -> str:
     """The holding that a key means; raises `BadKey`, which names those that are near."""
+    accounts = state.settlement.ledger
+    if key in accounts:
+        if kind == "balance":
+            return key
+        raise BadKey(f"{key} is no position but an account of the ledger; `trace balance` would do")
     holding = _holding(key, state)
     if not holding:
-        known = dict.fromkeys([*state.holdings, *_instruments(state)])
-        near = _near(key, list(known))
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
-        raise BadKey(f"no {kind} {key!r} in these books; {hint}")
+        known = dict.fromkeys([*state.holdings, *_instruments(state), *accounts])
+        raise BadKey(f"no {kind} {key!r} in these books; {hint(key, list(known))}")
     if kind == "balance" and not holding.endswith("/cash"):
         raise BadKey(f"{holding} is no balance but a position; `trace position` would do")
     return holding
@@ -204,6 +266,14 @@ def _instruments(state: State) -> dict[str, str]:
     }
 
 
+def hint(key: str, known: list[str]) -> str:
+    """What would have done: the names that are near, else the first of all."""
+    if near := _near(key, known):
+        return f"did you mean {' or '.join(near)}?"
+    more = f" and {len(known) - KNOWN_MAX} more" if len(known) > KNOWN_MAX else ""
+    return f"there are {', '.join(known[:KNOWN_MAX])}{more}" if known else "there is none"
+
+
 def _near(key: str, known: list[str]) -> list[str]:
     by_folded = {name.casefold(): name for name in known}
     near = get_close_matches(key.casefold(), by_folded, n=5, cutoff=0.7)
@@ -218,6 +288,32 @@ def identities_of(event: Event) -> tuple[str, ...]:
     """The counterparty's own ids in what the event tells, the most telling one first."""
     found = (str(getattr(event, name, "")) for name in IDENTITIES)
     return tuple(text for text in found if text)
+
+
+def ids_of(told: object) -> tuple[str, ...]:
+    """The same of what rails tell: ours first, then what the counterparty calls it."""
+    found = [str(getattr(told, name, "")) for name in OF_RAILS]
+    found += getattr(told, "references", ())
+    for part in getattr(told, "parts", ()):
+        found += part.references
+    return tuple(dict.fromkeys(text for text in found if text))
+
+
+def passage(raw: bytes, identities: tuple[str, ...]) -> str:
+    """What a person should see of a frame: the object that names one of these, or the text around
+    it where the frame has no objects; the frame's own bytes, spaces run together."""
+    whole = " ".join(raw.decode(errors="backslashreplace").replace("\x01", "|").split())
+    if len(whole) <= sum(AROUND):
+        return whole
+    for identity in identities:
+        part = " ".join(excerpt(raw, identity).split())
+        if len(part) <= sum(AROUND):
+            return part
+        at = part.find(identity)
+        if at >= 0:
+            start, end = max(0, at - AROUND[0]), at + len(identity) + AROUND[1]
+            return f"{'…' if start else ''}{part[start:end]}{'…' if end < len(part) else ''}"
+    return f"{whole[: sum(AROUND)]}…"
 
 
 def excerpt(raw: bytes, identity: str, hints: tuple[str, ...] = ()) -> str:
@@ -268,9 +364,3 @@ def words_of(identity: AnyStr) -> list[AnyStr]:
 def plain(amount: Decimal) -> str:
     """All decimals of the asset, and never an exponent."""
     return format(amount, "f")
-
-
-def clock(at: int) -> str:
-    """A time of ours to the millisecond."""
-    stamp = datetime.fromtimestamp(at // 10**9, UTC)
-    return f"{stamp:%Y-%m-%d %H:%M:%S}.{at // 10**6 % 1000:03}"

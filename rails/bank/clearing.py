@@ -133,7 +133,14 @@ class Clearing:
         order.code, order.reason = "RJCT", order.doomed
         order.payment.failed_at = self.office.world.now
         self._release(order)
+        if self.office.strikes("rejected_but_booked") is not None:
+            self.office.world.call_at(self.office.next_morning(1), self._book_in_error, order)
         return _status(order.told, "RJCT", order.doomed)
+
+    def _book_in_error(self, order: Order) -> None:
+        """The bank said no, books it all the same, and takes that back some mornings later."""
+        line = self.office.book(order.signed, "payment", order.rule.family, (self._part(order),))
+        self.office.world.call_at(self.office.next_morning(2), self.office.undo, line)
 
     def _release(self, order: Order) -> None:
         if order.told.direction == "out":

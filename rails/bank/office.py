@@ -113,9 +113,13 @@ class Office:
     def _put_right(self, wrong: Line, amount: Decimal) -> None:
         """The wrong line is undone, and the payment booked as it is."""
         part = wrong.parts[0]
-        undo = replace(part, amount=-wrong.amount)
-        self.book(-wrong.amount, "reversal", wrong.family, (undo,))
+        self.undo(wrong)
         self.book(amount, "payment", wrong.family, (replace(part, amount=amount),))
+
+    def undo(self, wrong: Line) -> None:
+        """A line of one payment is taken back."""
+        undone = replace(wrong.parts[0], amount=-wrong.amount)
+        self.book(-wrong.amount, "reversal", wrong.family, (undone,))
 
     def next_morning(self, days: int) -> int:
         """Ten o'clock of the banking day so many days on."""

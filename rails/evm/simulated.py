@@ -104,6 +104,7 @@ class SimulatedNodes:
     wire: Wire | None = None
     scheme: str = "chain"
     lying_node: str = field(init=False)
+    on_paid: Callable[[str, int], object] = field(default=lambda to, value: None)
     _sent: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -250,6 +251,8 @@ class SimulatedNodes:
         payment_id = self._sent.get(mined.transaction.hash)
         if payment_id is not None:
             self._pay(payment_id, mined)
+        if mined.outcome.succeeded and mined.transaction.sender in holder.addresses:
+            self.on_paid(mined.transaction.to, mined.transaction.value)
 
     def _lines(self, mined: Mined) -> list[tuple[str, str, int]]:
         """What this did to our account: id, contract ("" for the coin), units with their sign."""

@@ -70,6 +70,7 @@ class Words:
     def __init__(self) -> None:
         self._sequence = 0
         self._told = 0
+        self._orders: dict[str, tuple[object, dict[str, Any]]] = {}
 
     # --- the stream ------------------------------------------------------------------------------
 
@@ -288,7 +289,15 @@ class Words:
         }
 
     def _order(self, ticket: Ticket, lasts: dict[str, int]) -> dict[str, Any]:
+        """An order as it stands; listings tell each over and over, most of them unchanged."""
         last = lasts.get(ticket.order_id)
+        stands = (ticket.status, ticket.filled, ticket.value, ticket.fees, last)
+        told = self._orders.get(ticket.order_id)
+        if told is None or told[0] != stands:
+            told = self._orders[ticket.order_id] = (stands, self._rendered(ticket, last))
+        return told[1]
+
+    def _rendered(self, ticket: Ticket, last: int | None) -> dict[str, Any]:
         done = ticket.filled / ticket.quantity * 100
         return {
             "order_id": ticket.order_id,

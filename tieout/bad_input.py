@@ -1,0 +1,9 @@
+"""What a user got wrong, as exceptions that cost nothing to import: the program starts at once."""
+
+
+class BadMoment(ValueError):
+    """No such moment in this journal; the message says what was found and what would do."""
+
+
+class BadFile(ValueError):
+    """A file that cannot be tied; the message names it, what was found, and what would do."""
