@@ -15,7 +15,6 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from scenarios.draw import kinds_drawn
 from scenarios.model import find, names
 from tieout.runs import quantile
 
@@ -71,6 +70,8 @@ class Campaign:
 
         A scenario says so itself (`fires`); of fewer seeds than it names nothing is expected.
         """
+        from scenarios.draw import kinds_drawn  # not before a campaign has ended
+
         rare: dict[str, int] = {}
         for name in dict.fromkeys(result.scenario for result in self.results):
             ours = [result for result in self.results if result.scenario == name]
