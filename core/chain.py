@@ -296,6 +296,8 @@ def _if_final(state: State, leg: Leg, attempt: Attempt, event: TransactionReport
     words = {attempt.told.get(source) for source in state.accounts[leg.account].sources}
     if len(words) > 1:
         return []  # each node must say the same of it, asked after they agreed on what is final
+    nonce = f"{leg.account} nonce {leg.nonce}"
+    close_item(state, nonce, "it was ours after all", event.frame, "nonce_taken")
     if event.succeeded:
         return payments.settle(state, leg, event.frame, event.received_at)
     count(state, f"tx_reverted/{leg.account}")

@@ -22,8 +22,22 @@ def expose(state: State, leg: Leg, amount: int) -> None:
     """Count so much more of a leg (or less) as in flight or contingent."""
     leg.exposed += amount
     exposure = state.settlement.exposure
+    over_, leg.passive = leg.passive, min(leg.passive, leg.exposed)
     for key in keys(leg):
         exposure[key] = exposure.get(key, 0) + amount
+        if over_ != leg.passive:
+            state.settlement.passive[key] -= over_ - leg.passive
+
+
+def expose_passively(state: State, leg: Leg, amount: int) -> None:
+    """Count what came into flight again by no act of ours: a return that was undone.
+
+    It takes room as anything does; that it exceeds a limit by itself is no breach of ours.
+    """
+    expose(state, leg, amount)
+    leg.passive += amount
+    for key in keys(leg):
+        state.settlement.passive[key] = state.settlement.passive.get(key, 0) + amount
 
 
 def over(state: State, legs: list[Leg]) -> tuple[Limit, int] | None:
@@ -59,5 +73,6 @@ def breaches(state: State) -> list[str]:
     return [
         key
         for key, amount in state.settlement.exposure.items()
-        if (limit := limit_of(state, key)) is not None and amount > limit.amount
+        if (limit := limit_of(state, key)) is not None
+        and amount - state.settlement.passive.get(key, 0) > limit.amount
     ]

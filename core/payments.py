@@ -11,7 +11,7 @@ books what is owed to us, and never becomes pending again.
 
 from core import ledger, schedule
 from core.effects import Effect, RaiseAlert
-from core.exposure import expose
+from core.exposure import expose, expose_passively
 from core.identity import return_key
 from core.items import close_item, open_item
 from core.ledger import book, hold, memorise
@@ -351,13 +351,13 @@ def undo_return(state: State, leg: Leg, frame: int) -> list[Effect]:
     book(state, "return_undone", leg.payment_id, frame, lines)
     leg.coming_back -= leg.returned if leg.kind == "out" else -leg.returned
     leg.returned = 0
-    if was == "in_flight" or leg.revocable_until > state.now:
-        expose(state, leg, leg.amount - leg.exposed)
-    if was == "settled" and leg.revocable_until > state.now:
-        memorise(state, leg, leg.amount - leg.contingent, frame)
     leg.evidence.append(frame)
     close_item(state, leg.payment_id, "the return was dishonoured", frame, "illegal_return")
     touch(state, leg)
+    if was == "in_flight" or leg.revocable_until > state.now:
+        # It may come back once more, and nobody asked us: it counts, whatever the limits are.
+        expose_passively(state, leg, leg.amount - leg.exposed)
+        memorise(state, leg, leg.amount - leg.contingent if was == "settled" else 0, frame)
     return [_arm(state, leg, state.now)] if was == "in_flight" else await_line(state, leg)
 
 
@@ -432,7 +432,8 @@ def _after_settlement(state: State, leg: Leg, now: int) -> list[Effect]:
     if leg.contingent and now >= leg.revocable_until:
         on_irrevocable(state, leg)
     if leg.outstanding and now >= leg.line_due_at:
-        leg.line_due_at = 0
+        patience = LINE_PERIODS_MAX * state.accounts[leg.account].statement_period_ns
+        leg.line_due_at = now + patience
         effects += open_item(
             state,
             "line_missing",

@@ -89,8 +89,9 @@ class Leg(Struct, gc=False):
     `due` is what the nostro has still to show of the payment, `coming_back` what of its return,
     each signed as a line would be; both together are `outstanding`, whose sum over all legs of a
     scheme is the balance of its clearing account. `exposed` is how much of
-    it counts against limits. Times are 0 while they are not known. `instructed_at` is when it was
-    sent first and `instructed_for` when it was to settle then: its instruction bears both for ever.
+    it counts against limits, `passive` what of that came by no act of ours. Times are 0 while they
+    are not known. `instructed_at` is when it was sent first and `instructed_for` when it was to
+    settle then: its instruction bears both for ever.
     """
 
     payment_id: str
@@ -115,6 +116,7 @@ class Leg(Struct, gc=False):
     undone: bool = False
     held: int = 0
     exposed: int = 0
+    passive: int = 0
     due: int = 0
     coming_back: int = 0
     excess: int = 0
@@ -283,6 +285,7 @@ class Settlement(Struct, gc=False):
     told_lately: dict[str, int] = field(default_factory=dict)
     ledger: dict[str, int] = field(default_factory=dict)
     exposure: dict[str, int] = field(default_factory=dict)
+    passive: dict[str, int] = field(default_factory=dict)
     suspense: dict[str, Suspended] = field(default_factory=dict)
     resolutions: dict[str, str] = field(default_factory=dict)
     items: dict[str, Item] = field(default_factory=dict)

@@ -47,7 +47,9 @@ WRONG = (
     "no_legs",
     "over_scheme_max",
     "expired_rate",
+    "no_calendar",
 )
+NOWHERE = "_nowhere"
 
 
 @dataclass(slots=True, eq=False)
@@ -179,6 +181,8 @@ class Customers:
                 scheme = self.schemes[first.scheme]
                 bound = scheme.amount_max or first.amount * 10**9
                 first = _with_amount(first, bound + 1)
+            case "no_calendar":
+                first = _with(first, scheme=first.scheme + NOWHERE)
             case "expired_rate":
                 first = LegWanted(
                     kind="exchange",

@@ -3,7 +3,7 @@
 The plan is stored with the run: seeds rot when code changes, plans do not.
 """
 
-from scenarios.draw_rails import draw_rails
+from scenarios.draw_rails import draw_rails, drawn_at
 from scenarios.model import FaultSpec, Scenario
 from sim.dice import Dice, Stream
 from sim.faults import KINDS, UNABLE, Fault
@@ -83,6 +83,25 @@ def plan_of(scenario: Scenario, seed: int, duration_ns: int) -> list[Fault]:
     if scenario.settling is not None:
         drawn += draw_rails(scenario.settling.rails, kinds, dice, duration_ns)
     return listed + drawn
+
+
+def kinds_drawn(scenario: Scenario) -> list[str]:
+    """Every kind that some seed's plan of the scenario's storm may have."""
+    if scenario.storm is None:
+        return []
+    kinds = [
+        kind
+        for kind in (scenario.storm.kinds or tuple(KINDS))
+        if kind not in (*scenario.storm.without, *NOT_DRAWN)
+    ]
+    able = dict.fromkeys(kind for kind in kinds if KINDS[kind][0] == "node")
+    for venue in scenario.venues:
+        sites = ("stream", "request", "statement", "venue", "public")
+        unable = UNABLE.get(venue.dialect, ())
+        able |= dict.fromkeys(k for k in kinds if KINDS[k][0] in sites and k not in unable)
+    for rail in scenario.settling.rails if scenario.settling is not None else ():
+        able |= dict.fromkeys(drawn_at(rail, kinds))
+    return list(able)
 
 
 def _draw(kind: str, where: str, dice: Stream, duration_ns: int) -> list[Fault]:

@@ -37,10 +37,10 @@ ONE_IN: dict[str, tuple[int, int, int, int]] = {
     "payment_unanswered": (20, 3, 60_000, 7_200_000),
     "payment_late": (20, 3, 600_000, 40_000_000),
     "payment_held": (20, 3, 600_000, 40_000_000),
-    "payment_returned": (12, 2, 0, 0),
-    "return_dishonoured": (6, 2, 0, 0),
-    "recalled": (12, 2, 0, 0),
-    "change_notified": (12, 2, 0, 0),
+    "payment_returned": (8, 1, 0, 0),
+    "return_dishonoured": (2, 1, 0, 0),
+    "recalled": (8, 1, 0, 0),
+    "change_notified": (8, 1, 0, 0),
     "fee_deducted": (12, 2, 1, 400),
     "amount_wrong": (12, 2, 1, 900),
     "lines_batched": (6, 1, 0, 0),
@@ -48,13 +48,13 @@ ONE_IN: dict[str, tuple[int, int, int, int]] = {
     "statement_gap": (6, 2, 0, 0),
     "notice_twice": (20, 3, 0, 60_000),
     "notice_disorder": (20, 3, 1000, 600_000),
-    "completed_but_failed": (20, 3, 0, 0),
-    "approval_hangs": (20, 3, 600_000, 20_000_000),
-    "custody_replaced": (20, 3, 0, 0),
-    "custody_failed": (20, 3, 0, 0),
-    "webhook_forged": (20, 3, 0, 0),
-    "tx_dropped": (30, 6, 0, 0),
-    "tx_reverted": (30, 6, 0, 0),
+    "completed_but_failed": (10, 2, 0, 0),
+    "approval_hangs": (10, 2, 600_000, 20_000_000),
+    "custody_replaced": (10, 2, 0, 0),
+    "custody_failed": (10, 2, 0, 0),
+    "webhook_forged": (10, 2, 0, 0),
+    "tx_dropped": (12, 3, 0, 0),
+    "tx_reverted": (12, 3, 0, 0),
     "node_lags": (60, 12, 60_000, 1_200_000),
     "node_lies": (60, 12, 0, 0),
 }
@@ -83,6 +83,14 @@ def draw_rails(
             if KINDS[kind][0] in sites and (kind in ONE_IN or kind in BY_ITSELF):
                 drawn += _draw(kind, rail, dice, duration_ns)
     return drawn
+
+
+def drawn_at(rail: RailSpec, kinds: Sequence[str]) -> list[str]:
+    """The kinds that may be drawn for a keeper."""
+    sites = (*WIRE, *OF_KEEPERS[rail.keeper])
+    unable = (*UNABLE.get(rail.name, ()), *UNABLE.get(rail.keeper, ()))
+    told = (*ONE_IN, *BY_ITSELF)
+    return [k for k in kinds if KINDS[k][0] in sites and k in told and k not in unable]
 
 
 def _draw(kind: str, rail: RailSpec, dice: Stream, duration_ns: int) -> list[Fault]:

@@ -316,6 +316,15 @@ class StormSpec(Part):
     without: tuple[str, ...] = ()
 
 
+class FiresSpec(Part):
+    """What a campaign over so many seeds has to see: every drawn kind of fault, and these refusals,
+    each so many times in all."""
+
+    seeds: int = Field(ge=1)
+    times: int = Field(ge=1)
+    refusals: tuple[str, ...] = ()
+
+
 class MemorySpec(Part):
     """How much the node keeps at hand; a scenario that says nothing has the node's own numbers."""
 
@@ -343,6 +352,7 @@ class Scenario(Part):
     strategies: tuple[StrategySpec, ...] = ()
     faults: tuple[FaultSpec, ...] = ()
     storm: StormSpec | None = None
+    fires: FiresSpec | None = None
     operators: tuple[OperatorSpec, ...] = ()
     memory: MemorySpec | None = None
     claims: tuple[ClaimSpec, ...] = ()

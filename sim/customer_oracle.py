@@ -19,8 +19,8 @@ NEXT: Mapping[str, tuple[str, ...]] = {
     "pending": ("completed", "completed_returnable", "failed", "cancelled", "returned"),
     "completed_returnable": ("completed", "returned", "completed_returnable"),
     "completed": ("returned", "completed"),
-    "returned": ("completed", "completed_returnable", "pending", "returned"),
-    "failed": ("failed",),
+    "returned": ("completed", "completed_returnable", "pending", "returned", "cancelled", "failed"),
+    "failed": ("failed", "returned"),
     "cancelled": ("cancelled", "failed", "returned"),
     "refused": ("refused",),
 }
@@ -39,6 +39,7 @@ REASONS: Mapping[str, tuple[str, ...]] = {
     "no_legs": ("NO_LEGS",),
     "over_scheme_max": ("NO_FUNDS", "OVER_LIMIT", "OVER_SCHEME_MAX"),
     "expired_rate": ("BAD_EXCHANGE",),
+    "no_calendar": ("NO_CALENDAR", "UNKNOWN_SCHEME"),
 }
 
 
@@ -119,6 +120,7 @@ class CustomerOracle:
     credited: dict[tuple[str, str, str], int] = field(default_factory=dict)
     told_wrongly: list[str] = field(default_factory=list)
     over_limit: dict[str, int] = field(default_factory=dict)
+    reused: int = 0
     books: CustomerBooks | None = None
     _payments_seen: int = 0
 
@@ -130,7 +132,9 @@ class CustomerOracle:
         """Somebody asks for a transfer; told again with another body, only the first counts."""
         known = self.asked.get(transfer_id)
         if known is not None:
-            known.bodies += list(known.legs) != list(legs)
+            other = list(known.legs) != list(legs) or known.customer != customer
+            known.bodies += other
+            self.reused += other
             if not known.status:  # a dead node may not have heard it before
                 known.funded = known.funded and self._is_funded(customer, legs)
                 known.within = known.within and self._is_within(customer, legs)
@@ -323,7 +327,8 @@ class CustomerOracle:
         elif all(word == "settled" for word in words):
             fits = asked.status.startswith("completed")
         elif moved:
-            fits = asked.status == "failed" and len(asked.legs) > 1
+            # A later leg failed; or was cancelled for a return that was undone.
+            fits = asked.status in ("failed", "cancelled") and len(asked.legs) > 1
         else:
             ended = asked.cancel_asked or asked.hit
             fits = (asked.status == "cancelled" and ended) or (
@@ -405,8 +410,9 @@ def _kept(payment: Payment | None) -> int:
 
 
 def is_under_way(payment: Payment, now: int) -> bool:
-    """Whether its value is in flight, or settled and may still come back."""
-    if payment.applied_at < 0 or payment.failed_at >= 0 or payment.returned_at >= 0:
+    """Whether its value is in flight, or settled and may still come back, by an act of ours."""
+    over = payment.failed_at >= 0 or payment.returned_at >= 0 or payment.dishonoured
+    if payment.applied_at < 0 or over:
         return False
     return payment.settled_at < 0 or now < payment.revocable_until
 

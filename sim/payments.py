@@ -12,6 +12,7 @@ class Payment:
     """One payment as the world has it; times are the world's nanoseconds, -1 while they are not.
 
     `times_applied` counts how often the counterparty carried it out: more than once is a doubling.
+    `dishonoured` says that it came back and that its return was undone, which nobody asked us.
     `revocable_until` is the end of the last span in which the rail lets it come back, 0 if none.
     """
 
@@ -28,6 +29,7 @@ class Payment:
     returned: int = 0
     fee: int = 0
     revocable_until: int = 0
+    dishonoured: bool = False
 
 
 class Payments:

@@ -6,16 +6,13 @@ as expected to fail, with the claim that is missing; there is none today.
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import textwrap
 from functools import cache
-from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 import pytest
 
 from scenarios.model import Scenario, check, find
+from tests.planting import Bug, locate, planted
 from tieout.runs import STANDARD, run
 
 CLAIMS = {spec.figure: spec.claim for spec in STANDARD}
@@ -39,18 +36,6 @@ UNSHOWN = CLAIMS["contradictions_unshown"]
 EXCESSIVE = CLAIMS["exits_excessive"]
 DEAF = CLAIMS["silence_excess_seconds_max"]
 GATE = "the gate refused entries"
-
-
-class Bug(NamedTuple):
-    """In `function`, the text `old` (it is there once) becomes `new`; then `claim` must fail."""
-
-    name: str
-    function: str
-    old: str
-    new: str
-    scenario: str
-    seeds: range
-    claim: str
 
 
 # --- small worlds, rough enough to show a bug within seconds -------------------------------------
@@ -899,29 +884,6 @@ WATCHED = {*CLAIMS.values(), *(bug.claim for bug in BUGS)}
 
 
 # --- planting ------------------------------------------------------------------------------------
-
-
-def locate(function: str) -> FunctionType:
-    """The function named "module:name" or "module:Class.name"."""
-    module, _, path = function.partition(":")
-    found: Any = importlib.import_module(module)
-    for name in path.split("."):
-        found = getattr(found, name)
-    if not isinstance(found, FunctionType):
-        pytest.skip(f"{function} is compiled: there is no source to plant a bug in")
-    return found
-
-
-def planted(function: FunctionType, old: str, new: str) -> CodeType:
-    """The function's code with `old` replaced by `new`, in the function's own module."""
-    source = textwrap.dedent(inspect.getsource(function))
-    if source.count(old) != 1:
-        raise LookupError(f"{function.__name__} has {old!r} {source.count(old)} times")
-    made: dict[str, Any] = {}
-    code = compile(source.replace(old, new), f"<{function.__name__} with a bug>", "exec")
-    exec(code, function.__globals__, made)  # noqa: S102  # our own source, changed by one text
-    code_made: CodeType = made[function.__name__].__code__
-    return code_made
 
 
 def failing(name: str, seeds: range) -> dict[str, str]:

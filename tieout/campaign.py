@@ -18,6 +18,7 @@ from typing import Any
 from scenarios.model import find, names
 from tieout.runs import quantile
 
+REFUSED = "refused/"
 SEEDS, WHOLE = "seeds.jsonl", "campaign.json"
 
 
@@ -36,6 +37,7 @@ class SeedResult:
     records: int = 0
     drift: dict[str, Any] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
+    refusals: dict[str, int] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
     command: str = ""
 
@@ -49,7 +51,7 @@ class Campaign:
 
     @property
     def held(self) -> bool:
-        return all(result.held for result in self.results)
+        return all(result.held for result in self.results) and not self.unfired()
 
     @property
     def failures(self) -> list[SeedResult]:
@@ -57,11 +59,32 @@ class Campaign:
 
     def faults(self) -> dict[str, int]:
         """How often each kind of fault struck."""
-        total: dict[str, int] = {}
-        for result in self.results:
-            for kind, times in result.faults.items():
-                total[kind] = total.get(kind, 0) + times
-        return dict(sorted(total.items()))
+        return _summed(result.faults for result in self.results)
+
+    def refusals(self) -> dict[str, int]:
+        """How often each rule refused something."""
+        return _summed(result.refusals for result in self.results)
+
+    def unfired(self) -> dict[str, int]:
+        """What a campaign of this size should have seen more often, with how often it did.
+
+        A scenario says so itself (`fires`); of fewer seeds than it names nothing is expected.
+        """
+        from scenarios.draw import kinds_drawn  # not before a campaign has ended
+
+        rare: dict[str, int] = {}
+        for name in dict.fromkeys(result.scenario for result in self.results):
+            ours = [result for result in self.results if result.scenario == name]
+            scenario = find(name) if name in names() else None
+            if scenario is None or scenario.fires is None or len(ours) < scenario.fires.seeds:
+                continue
+            struck = _summed(result.faults for result in ours)
+            refused = _summed(result.refusals for result in ours)
+            seen = {kind: struck.get(kind, 0) for kind in kinds_drawn(scenario)}
+            seen |= {code: refused.get(code, 0) for code in scenario.fires.refusals}
+            wanted = scenario.fires.times
+            rare |= {f"{name}: {what}": n for what, n in seen.items() if n < wanted}
+        return rare
 
     def summary(self) -> dict[str, Any]:
         """What `--json` prints."""
@@ -88,6 +111,8 @@ class Campaign:
                 },
             },
             "faults": self.faults(),
+            "refusals": self.refusals(),
+            "unfired": self.unfired(),
         }
 
     def save(self, folder: Path) -> None:
@@ -136,6 +161,14 @@ def campaign(
     if out is not None:
         done.save(out)
     return done
+
+
+def _summed(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for each in counts:
+        for name, times in each.items():
+            total[name] = total.get(name, 0) + times
+    return dict(sorted(total.items()))
 
 
 @contextmanager
@@ -223,6 +256,11 @@ def run_seed(name: str, seed: int, short: bool) -> SeedResult:  # noqa: FBT001  
         records=summary["records"],
         drift=summary["drift"],
         faults=summary["faults"],
+        refusals={
+            name.removeprefix(REFUSED): times
+            for name, times in summary["counts"].items()
+            if name.startswith(REFUSED)
+        },
         seconds=[found.seconds for found in outcome.found if found.seconds >= 0],
         command=command_of(name, seed, short),
     )

@@ -213,6 +213,10 @@ def show_campaign(result: Campaign) -> None:
     for kind, times in summary["faults"].items():
         faults.add_row(f"{times:>7} ×", kind)
     console.print(faults, soft_wrap=False)
+    for code, times in summary["refusals"].items():
+        console.print(f"{times:>5} × refused: {code}", highlight=False)
+    for what, times in summary["unfired"].items():
+        console.print(f"seen too rarely: {what}: {times} ×", highlight=False)
     for failure in result.failures[:20]:
         what = failure.error or "; ".join(failure.failed)
         console.print(Text(f"{failure.scenario} seed {failure.seed}: {what}", style="red"))

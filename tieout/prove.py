@@ -89,6 +89,36 @@ PROVEN = (
         pytest("tests/test_samples.py", "tests/test_shapes.py"),
     ),
     Proof(1, "bad input: a status and a place, never a traceback", pytest("tests/test_cli.py")),
+    Proof(
+        2,
+        "500 seeds of storm_rails: nothing wrongly settled, nothing lost, all fired 50 times",
+        tieout("campaign", "storm_rails", "--seeds", "0:500", "--jobs", "2"),
+    ),
+    Proof(
+        2,
+        "every scenario of rails holds its claims over 20 seeds",
+        pytest("tests/rail_scenarios.py"),
+    ),
+    Proof(
+        2,
+        "each planted bug of settlement fails a named claim",
+        pytest("tests/test_planted_settlement.py"),
+    ),
+    Proof(
+        2,
+        "any order of facts: the ledger holds, limits hold, nothing is instructed twice",
+        pytest("tests/test_settlement_machine.py"),
+    ),
+    Proof(
+        2,
+        "every sample of a rail: entries, sums and facts as written by hand",
+        pytest("tests/test_messages.py", "tests/test_message_rules.py"),
+    ),
+    Proof(
+        2,
+        "bad input of a customer is refused with its reason, and nothing is lost",
+        pytest("tests/test_transfers.py", "tests/test_beneficiaries.py", "tests/test_custodian.py"),
+    ),
 )
 
 

@@ -102,7 +102,7 @@ OF_SETTLEMENT = tuple(
         ("once healed, each request ended as the world ended it", "settlement.astray"),
         ("once healed, each customer has what moved, to the unit", "settlement.balances_off"),
         ("what the world has in flight never exceeds a limit", "settlement.over_limit_in_truth"),
-        ("once healed, nothing is left in a clearing account", "settlement.outstanding"),
+        ("once healed, nothing is left in clearing, held, or exposed", "settlement.outstanding"),
     )
 )
 

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
+from msgspec.structs import replace
+
 from core import exposure, ledger
 from core.effects import Effect
 from core.events import AccountOpened, Event
@@ -30,11 +32,12 @@ from core.rail_events import (
     TransferRequested,
     TransferScreened,
 )
+from core.settlement_state import Leg
 from core.state import State
 from core.transfers import view
 from rails import calendars, schemes
 from rails.dialect import Request
-from scenarios.customers import Customers
+from scenarios.customers import NOWHERE, Customers
 from scenarios.rails import RailSpec, Settling
 from sim.customer_oracle import Bound, CustomerOracle
 from sim.dice import Dice
@@ -126,11 +129,16 @@ class Rails:
 
     def _schemes(self) -> dict[str, SchemePublished]:
         table = schemes.load()
-        return {
+        told = {
             name: table[name].event(name, self.epoch_ns, rail.account)
             for rail in self.spec.rails
             for name in rail.schemes
         }
+        # Customers may ask for one whose calendar nobody publishes: nothing is sent on a guess.
+        nowhere = [
+            replace(one, scheme=one.scheme + NOWHERE, calendar=NOWHERE) for one in told.values()
+        ]
+        return told | {one.scheme: one for one in nowhere if one.windows}
 
     def _limits(self) -> list[Bound]:
         return [
@@ -458,12 +466,12 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
         "doubled": len(rails.oracle.doubled()),
         "differences": len(differences),
         "pending": len(pending(state)),
-        "misjudged": len(misjudged(rails, state)),
+        "misjudged": len(misjudged(rails, state, crashed=crashed)),
         "told_wrongly": len(rails.judge.told_wrongly),
         "astray": len(astray),
         "balances_off": len(off),
         "over_limit_in_truth": len(rails.judge.over_limit),
-        "outstanding": sum(leg.outstanding != 0 for leg in settlement.legs.values()),
+        "outstanding": sum(map(is_left, settlement.legs.values())),
         "ledger_faults": len(rails.ledger_faults),
         "limit_excess": sum(rails.excesses.values()),
         "open_items": len(settlement.items),
@@ -487,7 +495,13 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
     }
 
 
-def misjudged(rails: Rails, state: State) -> list[str]:
+def is_left(leg: Leg) -> bool:
+    """Whether something is left of a payment that should be gone: in clearing, held, or exposed."""
+    over = leg.status in ("failed", "cancelled", "returned")
+    return bool(leg.outstanding or leg.held or (over and leg.exposed))
+
+
+def misjudged(rails: Rails, state: State, *, crashed: bool) -> list[str]:
     """Requests that were wrong by design and taken, or sound by design and refused for a fault of
     their own (that funds or limits do not suffice is none)."""
     found = []
@@ -496,6 +510,9 @@ def misjudged(rails: Rails, state: State) -> list[str]:
         faulty = bool(transfer.refusal) and transfer.refusal not in ("NO_FUNDS", "OVER_LIMIT")
         if (faulty and not wrong) or (wrong and not transfer.refusal):
             found.append(f"{transfer.transfer_id}: {transfer.refusal or 'taken'}")
+    reused = state.counts.get("refused/ID_REUSED", 0)
+    if not crashed and reused != rails.judge.reused:
+        found.append(f"{reused} ids called used before, {rails.judge.reused} were")
     return found
 
 

@@ -310,6 +310,7 @@ class Clearing:
         again = replace(_turned(line.parts[0]), reason="")
         office.book(-line.amount, "reversal", order.rule.family, (again,))
         order.payment.returned_at, order.payment.returned = -1, 0
+        order.payment.dishonoured = True
         if order.payment.settled_at < 0 and not order.rule.confirms:
             assert order.line is not None, "what came back was booked"
             ends = rules.silence_ends(office.hours, order.line.booked_at)

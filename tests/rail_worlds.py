@@ -1,0 +1,208 @@
+"""Small worlds of rails, rough enough to show a bug of settlement within seconds."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from scenarios.model import Scenario, check, find
+
+DAY = 86_400
+WIRE = {"flow": "wire", "legs": [{"kind": "out", "asset": "USD", "scheme": "fedwire"}]}
+ACH = {"flow": "ach", "legs": [{"kind": "out", "asset": "USD", "scheme": "fedach_credit_same_day"}]}
+PULL = {"flow": "pull", "legs": [{"kind": "in", "asset": "USD", "scheme": "fedach_debit"}]}
+SCT = {"flow": "sct", "legs": [{"kind": "out", "asset": "EUR", "scheme": "sepa_sct"}]}
+INSTANT = {"flow": "instant", "legs": [{"kind": "out", "asset": "EUR", "scheme": "sct_inst"}]}
+CUSTODY = {"flow": "custody", "legs": [{"kind": "out", "asset": "USDC", "scheme": "custodian"}]}
+TOKEN = {"flow": "token", "legs": [{"kind": "out", "asset": "USDC", "scheme": "evm_usdc"}]}
+COIN = {
+    "flow": "coin",
+    "legs": [{"kind": "out", "asset": "BTC", "scheme": "bitcoin", "rate": "0.0001"}],
+}
+PULL_FIRST = {"kind": "in", "asset": "USD", "scheme": "fedach_debit"}
+BUY = {"kind": "exchange", "asset": "USD", "buys": "EUR", "buys_rate": "0.9"}
+PAY_OUT = {"kind": "out", "asset": "EUR", "scheme": "sct_inst", "rate": "0.9"}
+BANK = {"statement_period_s": 10800, "backfill_period_s": 10800}
+CHAIN = {"name": "chain", "statement_period_s": 10800, "backfill_period_s": 1800}
+BITCOIN = {"name": "bitcoin", "statement_period_s": 10800, "backfill_period_s": 1800}
+US, EU = {"name": "bank_us", **BANK}, {"name": "bank_eu", **BANK}
+
+
+def _of(rails: list[Any], flows: list[Any], *faults: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A world; what it says of `customers`, `limits` or `release` adds to what all have."""
+    customers = {
+        "count": 3,
+        "balances": {"USD": "9000"},
+        "every_s": 1800,
+        "again_one_in": 8,
+        "flows": [{"amount_max": 300, **flow} for flow in flows],
+        **more.pop("customers", {}),
+    }
+    settling = {"rails": rails, "customers": customers}
+    settling |= {name: more.pop(name) for name in ("limits", "release") if name in more}
+    return {
+        "claim": "rough enough to show a bug",
+        "duration_s": DAY,
+        "heal_s": 6 * DAY,
+        "settling": settling,
+        "faults": list(faults),
+        **more,
+    }
+
+
+def _limit(scope: str, subject: str, amount: str, asset: str = "USD") -> dict[str, Any]:
+    name = f"{scope} {subject} {asset}"
+    return {"limit": name, "scope": scope, "subject": subject, "asset": asset, "amount": amount}
+
+
+PEOPLE = {"release_s": 3600, "screen_s": 60, "hit_one_in": 3, "self_one_in": 2}
+BOUND = _limit("release", "", "100")
+
+WORLDS: dict[str, dict[str, Any]] = {
+    "calm_wires": _of([US], [WIRE]),
+    "no_answers": _of(
+        [US],
+        [WIRE, ACH],
+        {"kind": "answer_lost", "one_in": 3},
+        {"kind": "request_lost", "one_in": 3},
+        {"kind": "notice_twice", "one_in": 3, "strength": 30_000},
+    ),
+    "unanswered": _of(
+        [US, EU],
+        [WIRE, INSTANT, SCT],
+        {"kind": "payment_unanswered", "one_in": 2, "strength": 3_600_000},
+        {"kind": "payment_late", "one_in": 3, "strength": 7_200_000},
+        {"kind": "payment_rejected", "one_in": 3},
+        customers={"balances": {"USD": "9000", "EUR": "9000"}},
+    ),
+    "killed": _of(
+        [US, CHAIN],
+        [WIRE, ACH, TOKEN],
+        {"kind": "crash", "where": "node", "one_in": 120, "strength": 60_000},
+        {"kind": "crash_torn_tail", "where": "node", "one_in": 120, "strength": 60_000},
+        {"kind": "answer_lost", "one_in": 4},
+        customers={"balances": {"USD": "9000", "USDC": "9000"}},
+    ),
+    "returns": _of(
+        [US],
+        [ACH, PULL],
+        {"kind": "payment_returned", "one_in": 2},
+        {"kind": "return_dishonoured", "one_in": 3},
+        {"kind": "notice_twice", "one_in": 2, "strength": 30_000},
+        heal_s=70 * DAY,
+    ),
+    "lines": _of(
+        [{**US, "outsiders_every_s": 20_000}],
+        [WIRE, ACH],
+        {"kind": "fee_deducted", "one_in": 2, "strength": 50},
+        {"kind": "amount_wrong", "one_in": 3, "strength": 500},
+        {"kind": "lines_identical", "one_in": 3},
+        {"kind": "lines_batched", "one_in": 1},
+        {"kind": "credit_unreferenced", "every_s": 20_000, "strength": 5000},
+        {"kind": "debit_unannounced", "every_s": 40_000, "strength": 500},
+        release={"resolve_s": DAY},
+    ),
+    "rejected": _of(
+        [US],
+        [WIRE, ACH, PULL],
+        {"kind": "payment_rejected", "one_in": 2},
+        limits=[_limit("customer", "*", "900"), _limit("rail", "fedach_debit", "600")],
+        customers={"balances": {"USD": "2000"}},
+    ),
+    "limits": _of(
+        [US],
+        [ACH, PULL],
+        limits=[_limit("customer", "*", "900"), _limit("rail", "fedach_debit", "600")],
+    ),
+    "limits_held": _of(
+        [US],
+        [WIRE],
+        limits=[BOUND, _limit("customer", "*", "500"), _limit("asset", "", "900")],
+        release={**PEOPLE, "release_s": 14_400, "hit_one_in": 0},
+        customers={"every_s": 900},
+    ),
+    "people": _of(
+        [US],
+        [WIRE],
+        limits=[BOUND],
+        release=PEOPLE,
+        customers={"cancel_one_in": 4, "wrong_one_in": 6},
+    ),
+    "cancels": _of([US], [WIRE, ACH], customers={"cancel_one_in": 2, "every_s": 1200}),
+    "custody": _of(
+        ["custodian"],
+        [CUSTODY],
+        {"kind": "completed_but_failed", "one_in": 3},
+        {"kind": "webhook_forged", "one_in": 2},
+        {"kind": "approval_hangs", "one_in": 4, "strength": 9_000_000},
+        {"kind": "custody_failed", "one_in": 5},
+        customers={"balances": {"USDC": "9000"}},
+    ),
+    "mempool": _of(
+        [CHAIN],
+        [TOKEN],
+        {"kind": "tx_underpriced", "every_s": 7000, "strength": 1_800_000},
+        {"kind": "tx_dropped", "one_in": 4},
+        {"kind": "crash", "where": "node", "one_in": 500, "strength": 2000},
+        customers={"balances": {"USDC": "9000"}, "every_s": 1200},
+        duration_s=DAY // 2,
+        heal_s=DAY,
+    ),
+    "reorgs": _of(
+        [CHAIN],
+        [TOKEN],
+        {"kind": "reorg", "every_s": 1500, "strength": 20},
+        {"kind": "deposit", "every_s": 6000, "strength": 700_000},
+        {"kind": "deposit_vanishes", "every_s": 4000, "strength": 700_000},
+        {"kind": "node_lies", "one_in": 4},
+        {"kind": "node_lags", "one_in": 4, "strength": 1_200_000},
+        {"kind": "tx_reverted", "one_in": 5},
+        customers={"balances": {"USDC": "9000"}, "every_s": 1200},
+        duration_s=DAY // 2,
+        heal_s=DAY,
+    ),
+    "coins": _of(
+        [BITCOIN],
+        [COIN],
+        {"kind": "reorg", "every_s": 3000, "strength": 2},
+        {"kind": "tx_underpriced", "every_s": 7000, "strength": 1_800_000},
+        {"kind": "crash", "where": "node", "one_in": 500, "strength": 2000},
+        customers={"balances": {"BTC": "1"}, "every_s": 300},
+        duration_s=DAY // 4,
+        heal_s=DAY,
+    ),
+    "legs": _of(
+        [US, EU],
+        [
+            {
+                "flow": "through",
+                "legs": [
+                    {**PULL_FIRST, "waits_for": "irrevocable"},
+                    {**BUY, "valid_s": 100 * DAY},
+                    PAY_OUT,
+                ],
+            },
+            {
+                "flow": "stale",
+                "legs": [
+                    {**PULL_FIRST, "undo_scheme": "fedwire"},
+                    {**BUY, "valid_s": DAY},
+                    PAY_OUT,
+                ],
+            },
+        ],
+        {"kind": "payment_rejected", "one_in": 4},
+        {"kind": "payment_returned", "one_in": 4},
+        customers={"balances": {"USD": "100", "EUR": "100"}, "every_s": 7200},
+        limits=[_limit("rail", "fedwire", "250")],
+        heal_s=80 * DAY,
+    ),
+}
+
+
+@cache
+def world(name: str) -> Scenario:
+    """A world of the table above, or a scenario of the catalogue."""
+    if name not in WORLDS:
+        return find(name)
+    return check({"name": name, **WORLDS[name]}, "rail_worlds")

@@ -1,0 +1,404 @@
+"""Payments on a chain, told to the core by hand: nonces, bytes, fees, and what is final."""
+
+from __future__ import annotations
+
+from core import ledger
+from core.effects import Effect
+from core.events import AccountOpened, AlarmRang, AssetListed, Event, NodeStarted
+from core.gate import BreakGate
+from core.rail_effects import (
+    BroadcastTransaction,
+    FetchBlock,
+    FetchFinal,
+    FetchNonce,
+    SignTransaction,
+)
+from core.rail_events import (
+    BalanceOpened,
+    BlockReported,
+    CustomerOpened,
+    HeadReported,
+    LegWanted,
+    NonceReported,
+    SchemePublished,
+    TransactionRejected,
+    TransactionReported,
+    TransactionSigned,
+    TransferRequested,
+)
+from core.settlement_state import Leg
+from core.state import State
+from core.step import step
+from core.stuck import Stuck, stuck
+
+SECOND = 1_000_000_000
+GWEI = 10**9
+HOT = "chain/hot"
+TO = {
+    "evm": "0x52908400098527886e0f7030069857d2e4169ee7",
+    "bitcoin": "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+}
+
+
+class Node:
+    """A node's state beside one chain, and what it asked for last."""
+
+    def __init__(self, kind: str = "evm") -> None:
+        self.state, self.now, self.kind = State(), 1_700_000_000 * SECOND, kind
+        self.asset = "ETH" if kind == "evm" else "BTC"
+        self.made = 0
+        self.tell(NodeStarted, node="t", epoch=1)
+        self.tell(AssetListed, asset=self.asset, decimals=8)
+        self.tell(
+            AccountOpened,
+            account=HOT,
+            tells="lines",
+            statements=("balances",),
+            statement_period_ns=3600 * SECOND,
+            backfill_period_ns=3600 * SECOND,
+            settle_ns=SECOND,
+            silence_ns_max=86_400 * SECOND,
+            ledger=True,
+            chain=kind,
+            sources=("a", "b"),
+        )
+        self.tell(
+            SchemePublished,
+            scheme=kind,
+            account=HOT,
+            kind="out",
+            asset=self.asset,
+            settled_by="finality",
+            beneficiaries=kind,
+            settles_ns_max=3600 * SECOND,
+            answer_ns_max=10 * SECOND,
+            query_every_ns=60 * SECOND,
+            queries_max=3,
+        )
+        self.tell(CustomerOpened, customer="alice")
+        self.tell(
+            BalanceOpened,
+            account=HOT,
+            asset=self.asset,
+            amount=10**9,
+            customer="alice",
+            occurred_at=self.now,
+        )
+
+    def tell(self, fact: type[Event], /, **fields: object) -> list[Effect]:
+        effects = step(self.state, fact(received_at=self.now, **fields), BreakGate())
+        assert ledger.faults(self.state) == []
+        return effects
+
+    def pay(self, amount: int = 100) -> tuple[Leg, list[Effect]]:
+        """A payment is asked for; its leg, and what follows."""
+        self.made += 1
+        wanted = LegWanted(
+            kind="out",
+            asset=self.asset,
+            amount=amount,
+            scheme=self.kind,
+            beneficiary=TO[self.kind],
+        )
+        name = f"t{self.made}"
+        effects = self.tell(
+            TransferRequested, transfer_id=name, customer="alice", legs=(wanted,), requested_by="x"
+        )
+        settlement = self.state.settlement
+        return settlement.legs[settlement.transfers[name].legs[0]], effects
+
+    def signed(self, asked: SignTransaction, **more: object) -> list[Effect]:
+        """The signer answers."""
+        name = f"{asked.payment_id}/{asked.attempt}"
+        return self.tell(
+            TransactionSigned,
+            account=HOT,
+            payment_id=asked.payment_id,
+            attempt=asked.attempt,
+            nonce=asked.nonce,
+            tx_hash=f"hash {name}",
+            raw=f"raw {name}",
+            fee_max=asked.fee_max,
+            tip_max=asked.tip_max,
+            **more,
+        )
+
+    def sent(self) -> Leg:
+        """A payment that is signed and sent."""
+        leg, effects = self.pay()
+        self.signed(one(effects, SignTransaction))
+        return leg
+
+    def mined(self, leg: Leg, number: int, block: str, source: str = "", **more: object) -> None:
+        """One node tells it, or both."""
+        if not source:
+            self.mined(leg, number, block, "a", **more)
+            self.mined(leg, number, block, "b", **more)
+            return
+        self.now += SECOND
+        self.tell(
+            TransactionReported,
+            account=HOT,
+            source=source,
+            tx_hash=leg.attempts[-1].tx_hash,
+            status="mined",
+            block_number=number,
+            block_hash=block,
+            succeeded=True,
+            asked_at=self.now,
+            **more,
+        )
+
+    def forgotten(self, leg: Leg, source: str = "a") -> list[Effect]:
+        self.now += SECOND
+        return self.tell(
+            TransactionReported,
+            account=HOT,
+            source=source,
+            tx_hash=leg.attempts[-1].tx_hash,
+            status="unknown",
+            asked_at=self.now,
+        )
+
+    def heads(self, final: int, first: str, second: str, base_fee: int = GWEI) -> list[Effect]:
+        """Both nodes tell of the same height; `second` is what the other has there."""
+        self.now += SECOND
+        effects: list[Effect] = []
+        for source in ("a", "b"):
+            effects += self.tell(
+                HeadReported,
+                account=HOT,
+                source=source,
+                number=final + 64,
+                block_hash="tip",
+                finalized=final,
+                finalized_hash=first,
+                base_fee=base_fee,
+            )
+        for each in [e for e in effects if isinstance(e, FetchBlock)]:
+            self.now += SECOND
+            effects += self.tell(
+                BlockReported,
+                account=HOT,
+                source=each.source,
+                number=each.number,
+                block_hash=second,
+            )
+        return effects
+
+    def look(self, leg: Leg) -> list[Effect]:
+        """It is time to look at the payment again."""
+        self.now += 61 * SECOND
+        return self.tell(AlarmRang, alarm=self._due(leg))
+
+    def _due(self, leg: Leg) -> str:
+        name = f"leg/{leg.payment_id}"
+        self.now = max(self.now, self.state.alarms[name])
+        return name
+
+    def row(self, leg: Leg) -> Stuck:
+        return next(each for each in stuck(self.state) if each.payment_id == leg.payment_id)
+
+
+def one(effects: list[Effect], kind: type[SignTransaction]) -> SignTransaction:
+    (found,) = [each for each in effects if isinstance(each, kind)]
+    return found
+
+
+def raws(effects: list[Effect]) -> list[str]:
+    return [each.raw for each in effects if isinstance(each, BroadcastTransaction)]
+
+
+def test_bytes_are_journaled_before_they_are_sent() -> None:
+    """A signature is asked for and nothing is sent; told the bytes, they go."""
+    node = Node()
+    leg, effects = node.pay()
+    assert raws(effects) == []
+    assert raws(node.signed(one(effects, SignTransaction))) == [leg.attempts[0].raw]
+
+
+def test_each_payment_has_a_nonce_of_its_own() -> None:
+    node = Node()
+    assert [node.sent().nonce for _ in range(3)] == [0, 1, 2]
+
+
+def test_a_block_settles_once_two_nodes_call_it_final() -> None:
+    node = Node()
+    leg = node.sent()
+    node.mined(leg, 100, "x")
+    assert leg.status == "in_flight"
+    node.heads(99, "w", "w")
+    node.mined(leg, 100, "x")
+    assert leg.status == "in_flight", "99 is final, 100 is not"
+    node.heads(101, "y", "y")
+    node.mined(leg, 100, "x")
+    assert leg.status == "settled"
+
+
+def test_what_was_asked_before_the_agreement_may_tell_of_a_block_that_is_none_any_more() -> None:
+    node = Node()
+    leg = node.sent()
+    asked_at = node.now
+    node.heads(101, "y", "y")
+    node.tell(
+        TransactionReported,
+        account=HOT,
+        source="a",
+        tx_hash=leg.attempts[-1].tx_hash,
+        status="mined",
+        block_number=100,
+        block_hash="x",
+        succeeded=True,
+        asked_at=asked_at,
+    )
+    assert leg.status == "in_flight"
+
+
+def test_two_nodes_that_name_different_blocks_settle_nothing() -> None:
+    """It is a break, and closes once they agree again."""
+    node = Node()
+    leg = node.sent()
+    node.heads(101, "y", "another")
+    node.mined(leg, 100, "x")
+    assert leg.status == "in_flight"
+    items = node.state.settlement.items
+    assert [item.cause for item in items.values()] == ["sources_disagree"]
+    node.heads(102, "z", "z")
+    node.mined(leg, 100, "x")
+    assert (leg.status, dict(items)) == ("settled", {})
+
+
+def test_a_node_that_lags_contradicts_nobody() -> None:
+    node = Node()
+    leg = node.sent()
+    node.heads(101, "y", "")
+    node.mined(leg, 100, "x")
+    assert (leg.status, node.state.settlement.items) == ("in_flight", {})
+
+
+def test_a_block_that_gave_way_is_forgotten_and_its_bytes_are_sent_again() -> None:
+    node = Node()
+    leg = node.sent()
+    node.mined(leg, 100, "x")
+    node.now += 120 * SECOND
+    assert raws(node.forgotten(leg)) == [leg.attempts[0].raw]
+    assert leg.attempts[0].block_hash == ""
+    node.heads(101, "y", "y")
+    node.mined(leg, 101, "y")
+    assert (leg.status, len(leg.attempts)) == ("settled", 1)
+
+
+def test_a_dearer_attempt_keeps_the_nonce_and_pays_a_tenth_more_on_both_caps() -> None:
+    node = Node()
+    leg = node.sent()
+    node.heads(50, "x", "x", base_fee=100 * GWEI)
+    bumps = [e for _ in range(6) for e in node.look(leg) if isinstance(e, SignTransaction)]
+    assert [(each.attempt, each.nonce) for each in bumps] == [(2, leg.nonce)]
+    first = leg.attempts[0]
+    assert bumps[0].fee_max * 10 >= first.fee_max * 11
+    assert bumps[0].tip_max * 10 >= first.tip_max * 11
+
+
+def test_what_waits_while_blocks_are_cheap_is_not_made_dearer() -> None:
+    node = Node()
+    leg = node.sent()
+    node.heads(50, "x", "x", base_fee=GWEI)
+    asked = [e for _ in range(12) for e in node.look(leg) if isinstance(e, SignTransaction)]
+    assert asked == []
+
+
+def test_an_underpriced_attempt_is_replaced_at_once() -> None:
+    node = Node()
+    leg = node.sent()
+    effects = node.tell(
+        TransactionRejected,
+        account=HOT,
+        tx_hash=leg.attempts[0].tx_hash,
+        code="underpriced",
+        reason="fee too low",
+    )
+    assert one(effects, SignTransaction).nonce == leg.nonce
+
+
+def test_a_nonce_that_is_used_up_is_asked_after_and_not_used_again() -> None:
+    node = Node()
+    leg = node.sent()
+    effects = node.tell(
+        TransactionRejected,
+        account=HOT,
+        tx_hash=leg.attempts[0].tx_hash,
+        code="nonce_too_low",
+        reason="nonce too low",
+    )
+    assert [e.source for e in effects if isinstance(e, FetchNonce)] == ["a", "b"]
+    assert not any(isinstance(e, SignTransaction) for e in effects)
+
+
+def test_somebody_else_who_signs_with_our_key_is_a_break() -> None:
+    node = Node()
+    leg = node.sent()
+    for _ in range(4):
+        node.look(leg)
+    node.tell(NonceReported, account=HOT, source="a", finalized=leg.nonce + 1, latest=5)
+    assert [i.cause for i in node.state.settlement.items.values()].count("nonce_taken") == 1
+
+
+def test_a_restart_sends_the_same_bytes() -> None:
+    node = Node()
+    leg = node.sent()
+    effects = node.tell(NodeStarted, node="t", epoch=2)
+    assert raws(effects) == [leg.attempts[0].raw]
+    assert not any(isinstance(each, SignTransaction) for each in effects)
+
+
+def test_a_restart_before_the_signature_asks_for_the_same_one() -> None:
+    node = Node()
+    _, effects = node.pay()
+    again = node.tell(NodeStarted, node="t", epoch=2)
+    assert one(again, SignTransaction) == one(effects, SignTransaction)
+
+
+def test_a_gap_in_nonces_is_one_stuck_cause_with_what_it_blocks() -> None:
+    node = Node()
+    first, second, third = node.sent(), node.sent(), node.sent()
+    assert node.row(first).waiting_for == "a block"
+    assert node.row(first).blocks == (second.payment_id, third.payment_id)
+    assert node.row(second).waiting_for == f"nonce 0 ({first.payment_id}) to be mined"
+    assert node.row(second).blocks == ()
+    node.mined(first, 100, "x")
+    assert node.row(first).waiting_for == "its block to be final"
+    assert node.row(second).blocks == (third.payment_id,)
+
+
+def test_only_the_first_of_a_gap_is_chased() -> None:
+    node = Node()
+    node.sent()
+    second = node.sent()
+    node.heads(50, "x", "x", base_fee=100 * GWEI)
+    asked = [e for _ in range(12) for e in node.look(second) if isinstance(e, SignTransaction)]
+    assert asked == []
+
+
+def test_one_unsigned_bitcoin_payment_at_a_time() -> None:
+    """Two that are not signed yet might be given the same outpoints."""
+    node = Node("bitcoin")
+    _, effects = node.pay()
+    second, more = node.pay()
+    assert not any(isinstance(each, SignTransaction) for each in more)
+    node.signed(one(effects, SignTransaction), spends=("aa:0",))
+    asked = one(node.look(second), SignTransaction)
+    assert (asked.payment_id, asked.avoid) == (second.payment_id, ("aa:0",))
+
+
+def test_a_bitcoin_replacement_spends_the_same_outpoints() -> None:
+    node = Node("bitcoin")
+    leg, effects = node.pay()
+    node.signed(one(effects, SignTransaction), spends=("aa:0", "bb:1"))
+    bumps = [e for _ in range(6) for e in node.look(leg) if isinstance(e, SignTransaction)]
+    assert [each.spends for each in bumps] == [("aa:0", "bb:1")]
+
+
+def test_the_record_is_read_up_to_what_is_agreed_and_no_further() -> None:
+    node = Node()
+    effects = node.heads(101, "y", "y")
+    assert [e.through for e in effects if isinstance(e, FetchFinal)] == [101]

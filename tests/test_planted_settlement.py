@@ -1,0 +1,619 @@
+"""Planted bugs of settlement: each guard removed once makes a named claim of a run fail.
+
+A table of bugs is a table of what the claims can see. Where two guards stand behind one another,
+the bug takes away what both guard.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from tests.planting import Bug, locate, planted
+from tests.rail_worlds import world
+from tieout.runs import OF_SETTLEMENT, STANDARD, run
+
+CLAIMS = {spec.figure: spec.claim for spec in (*STANDARD, *OF_SETTLEMENT)}
+SILENT = CLAIMS["silent_differences"]
+WRONGLY = CLAIMS["wrongly_settled"]
+DOUBLED = CLAIMS["settlement.doubled"]
+LEDGER = CLAIMS["settlement.ledger_faults"]
+STANDS = CLAIMS["settlement.differences"]
+PENDING = CLAIMS["settlement.pending"]
+TOLD = CLAIMS["settlement.told_wrongly"]
+ENDED = CLAIMS["settlement.astray"]
+BALANCES = CLAIMS["settlement.balances_off"]
+IN_TRUTH = CLAIMS["settlement.over_limit_in_truth"]
+LEFT = CLAIMS["settlement.outstanding"]
+JUDGED = CLAIMS["settlement.misjudged"]
+
+BUGS = (
+    Bug(
+        "a line is booked as often as it is told",
+        "core.lines:on_line",
+        "account.seen[key] = content",
+        "pass",
+        "calm_wires",
+        range(1),
+        SILENT,
+    ),
+    Bug(
+        "a request that is told again is another one",
+        "core.transfers:on_requested",
+        "if known is not None:\n        return _again(state, known, content)",
+        "pass",
+        "calm_wires",
+        range(1),
+        BALANCES,
+    ),
+    Bug(
+        "another body under a known id takes the place of the first",
+        "core.transfers:_again",
+        "if known.content == content:",
+        "if False:",
+        "calm_wires",
+        range(1),
+        JUDGED,
+    ),
+    Bug(
+        "another body is an echo",
+        "core.transfers:_again",
+        "if known.content == content:",
+        "if True:",
+        "calm_wires",
+        range(1),
+        JUDGED,
+    ),
+    Bug(
+        "what has no answer is sent again under a new id",
+        "core.payments:_chase",
+        "effects.append(query(leg))",
+        (
+            "from msgspec.structs import replace\n"
+            "        effects.append(replace(instruction(leg), payment_id=leg.payment_id +"
+            " 'x'))"
+        ),
+        "no_answers",
+        range(1),
+        STANDS,
+    ),
+    Bug(
+        "what has no answer is sent again unasked",
+        "core.payments:_chase",
+        "effects.append(query(leg))",
+        "effects.append(instruction(leg))",
+        "unanswered",
+        range(1),
+        STANDS,
+    ),
+    Bug(
+        "what they do not have is never sent again",
+        "core.payments:on_missing",
+        "return [instruction(leg), _arm(state, leg, event.received_at)]",
+        "return [_arm(state, leg, event.received_at)]",
+        "no_answers",
+        range(1),
+        BALANCES,
+    ),
+    Bug(
+        "silence settles without reading the record",
+        "core.payments:_chase",
+        "return request_backfill(state, state.accounts[leg.account], now)",
+        "return settle(state, leg, 0, now)",
+        "storm_rails",
+        range(1, 2),
+        BALANCES,
+    ),
+    Bug(
+        "silence settles by a record that was read before its deadline",
+        "core.payments:on_backfilled",
+        "account.backfill.started_at <= leg.silent_until",
+        "False",
+        "returns",
+        range(1),
+        WRONGLY,
+    ),
+    Bug(
+        "an acceptance settles",
+        "core.payments:on_reported",
+        'if event.status == "settled" and',
+        'if event.status in ("settled", "accepted") and',
+        "calm_wires",
+        range(1),
+        WRONGLY,
+    ),
+    Bug(
+        "a definite no is not heard",
+        "core.payments:on_reported",
+        "if event.status in DEFINITE:",
+        "if False:",
+        "rejected",
+        range(1),
+        STANDS,
+    ),
+    Bug(
+        "the highest of two final blocks is taken",
+        "core.chain:on_head",
+        "lowest = min(",
+        "lowest = max(",
+        "reorgs",
+        range(1),
+        STANDS,
+    ),
+    Bug(
+        "a block that is mined settles",
+        "core.chain:_if_final",
+        "if not chain.agreed or event.block_number > chain.agreed:",
+        "if False:",
+        "reorgs",
+        range(1),
+        WRONGLY,
+    ),
+    Bug(
+        "a reverted transaction settles",
+        "core.chain:_if_final",
+        "if event.succeeded:",
+        "if True:",
+        "reorgs",
+        range(1),
+        WRONGLY,
+    ),
+    Bug(
+        "a nonce is used twice",
+        "core.chain:send",
+        "chain.next_nonce += 1",
+        "chain.next_nonce += state.now % 2",
+        "mempool",
+        range(1),
+        BALANCES,
+    ),
+    Bug(
+        "a fee is raised under another nonce",
+        "core.chain:_bump",
+        'count(state, f"fee_bumps/{leg.account}")',
+        (
+            "if leg.nonce >= 0:\n"
+            "        leg.nonce = of(state, leg.account).next_nonce\n"
+            "        of(state, leg.account).next_nonce += 1"
+        ),
+        "mempool",
+        range(1),
+        DOUBLED,
+    ),
+    Bug(
+        "what a node forgot is not sent again",
+        "core.chain:on_transaction",
+        "return [_broadcast(leg, attempt)]",
+        "return []",
+        "mempool",
+        range(3),
+        BALANCES,
+    ),
+    Bug(
+        "bytes are signed anew after a restart",
+        "core.chain:after_restart",
+        "if not leg.attempts:\n        return _sign_first(state, leg)",
+        (
+            "leg.attempts.clear()\n"
+            "    leg.spends = ()\n"
+            "    if leg.nonce >= 0:\n"
+            "        leg.nonce = of(state, leg.account).next_nonce\n"
+            "        of(state, leg.account).next_nonce += 1\n"
+            "    if True:\n"
+            "        return _sign_first(state, leg)"
+        ),
+        "mempool",
+        range(1),
+        STANDS,
+    ),
+    Bug(
+        "a deposit is credited before it is final",
+        "core.chain:on_deposit",
+        "    seen = state.accounts",
+        (
+            "    if owner:\n"
+            "        from core.ledger import book, customer, nostro\n"
+            '        book(state, "line", event.line_id, event.frame, ((nostro(event.accou'
+            "nt, event.asset), event.amount), (customer(owner, event.asset), -event.amoun"
+            "t)))\n"
+            "    seen = state.accounts"
+        ),
+        "reorgs",
+        range(1),
+        BALANCES,
+    ),
+    Bug(
+        "a hold counts against no limit",
+        "core.transfers:on_requested",
+        'if leg.kind != "exchange":\n            expose(state, leg, leg.amount)',
+        (
+            'if leg.kind != "exchange" and not leg.kind == "out":\n'
+            "            expose(state, leg, leg.amount)"
+        ),
+        "limits",
+        range(1),
+        IN_TRUTH,
+    ),
+    Bug(
+        "what waits for release counts against no limit",
+        "core.transfers:on_requested",
+        'if leg.kind != "exchange":\n            expose(state, leg, leg.amount)',
+        (
+            'if leg.kind != "exchange" and leg.amount <= 10000:\n'
+            "            expose(state, leg, leg.amount)"
+        ),
+        "limits_held",
+        range(2),
+        IN_TRUTH,
+    ),
+    Bug(
+        "what may come back counts against no limit",
+        "core.payments:settle",
+        "if leg.revocable_until > at:\n        memorise(state, leg, leg.amount, frame)",
+        (
+            "if leg.revocable_until > at:\n"
+            "        memorise(state, leg, leg.amount, frame)\n"
+            "        expose(state, leg, -leg.exposed)"
+        ),
+        "fiat_in_crypto_out_reversed",
+        range(2),
+        IN_TRUTH,
+    ),
+    Bug(
+        "limits are not asked",
+        "core.transfers:on_requested",
+        "or _over_limit(state, legs)",
+        "",
+        "limits",
+        range(1),
+        IN_TRUTH,
+    ),
+    Bug(
+        "a failure leaves its amount in the limits",
+        "core.payments:end",
+        "expose(state, leg, -leg.exposed)",
+        "pass",
+        "rejected",
+        range(1),
+        TOLD,
+    ),
+    Bug(
+        "a failure does not give back the hold",
+        "core.payments:end",
+        "hold(state, leg, -leg.held)",
+        "pass",
+        "people",
+        range(1),
+        LEFT,
+    ),
+    Bug(
+        "a failure does not give back what was sent",
+        "core.payments:end",
+        'book(state, "fail", leg.payment_id, frame, _negated(_sent_lines(leg)))',
+        "pass",
+        "rejected",
+        range(1),
+        LEDGER,
+    ),
+    Bug(
+        "a return books nothing that is owed",
+        "core.payments:_returned_lines",
+        'return ((transit, -amount), (f"receivable/{leg.customer}/{leg.asset}", amount))',
+        'return ((transit, -amount), (f"loss/{leg.asset}", amount))',
+        "returns",
+        range(1),
+        BALANCES,
+    ),
+    Bug(
+        "a return before settlement is owed by the customer",
+        "core.payments:_returned_lines",
+        'if was != "settled":',
+        "if False:",
+        "returns",
+        range(1),
+        BALANCES,
+    ),
+    Bug(
+        "a dishonoured return stays returned",
+        "core.payments:on_return_reported",
+        "if event.dishonours:",
+        "if False:",
+        "returns",
+        range(3),
+        STANDS,
+    ),
+    Bug(
+        "a return does not end what is exposed",
+        "core.payments:give_back",
+        "expose(state, leg, -leg.exposed)",
+        "pass",
+        "returns",
+        range(1),
+        LEFT,
+    ),
+    Bug(
+        "a rate holds for ever",
+        "core.transfers:_exchange",
+        "if state.now > leg.expires_at:",
+        "if False:",
+        "legs",
+        range(1),
+        ENDED,
+    ),
+    Bug(
+        "a customer releases his own transfer",
+        "core.transfers:on_released",
+        "if not event.approver or event.approver in (transfer.requested_by, transfer.customer):",
+        "if False:",
+        "people",
+        range(1),
+        ENDED,
+    ),
+    Bug(
+        "screening is not waited for",
+        "core.transfers:_may_go",
+        'cleared = bool(transfer.approver) and transfer.screened == "clear"',
+        "cleared = bool(transfer.approver)",
+        "people",
+        range(3),
+        ENDED,
+    ),
+    Bug(
+        "a hit leaves the transfer waiting",
+        "core.transfers:on_screened",
+        'return _cancel_rest(state, transfer, "SCREENING_HIT", event.reference)',
+        "return []",
+        "people",
+        range(1),
+        ENDED,
+    ),
+    Bug(
+        "an undo asks for no limit",
+        "core.transfers:_undo",
+        "if over(state, [back]) is not None:",
+        "if False:",
+        "legs",
+        range(1),
+        IN_TRUTH,
+    ),
+    Bug(
+        "a payment on its way fails when its customer cancels",
+        "core.transfers:on_cancelled",
+        'count(state, "refused/CANCEL_TOO_LATE")',
+        (
+            "for each in _legs(state, transfer):\n"
+            '            payments.end(state, each, "failed", "CANCELLED", "", 0)'
+        ),
+        "cancels",
+        range(1),
+        STANDS,
+    ),
+    Bug(
+        "a leg starts while the one before it may come back",
+        "core.transfers:_go_on",
+        'if leg.status != "settled" or (leg.waits_for == "irrevocable" and leg.contingent):',
+        'if leg.status != "settled":',
+        "legs",
+        range(1),
+        ENDED,
+    ),
+    Bug(
+        "a leg starts while the one before it is on its way",
+        "core.transfers:_go_on",
+        'if leg.status != "settled" or (leg.waits_for == "irrevocable" and leg.contingent):',
+        'if leg.status not in ("settled", "in_flight"):',
+        "legs",
+        range(1),
+        ENDED,
+    ),
+    Bug(
+        "funds are not asked",
+        "core.transfers:on_requested",
+        "_unfunded(state, event) or",
+        "",
+        "storm_rails",
+        range(1, 2),
+        TOLD,
+    ),
+    Bug(
+        "a customer sees what was settled before as pending again",
+        "core.transfers:view",
+        'if "returned" in statuses:\n        return "returned", 0',
+        'if "returned" in statuses:\n        return "pending", 0',
+        "returns",
+        range(1),
+        TOLD,
+    ),
+    Bug(
+        "a transfer is completed with its first leg",
+        "core.transfers:view",
+        'if any(leg.status != "settled" for leg in legs):',
+        'if all(leg.status != "settled" for leg in legs):',
+        "legs",
+        range(1),
+        TOLD,
+    ),
+    Bug(
+        "what was told right before a crash is told no more",
+        "core.transfers:after_restart",
+        "return effects + [_news(state, transfer) for transfer in lately]",
+        "return effects",
+        "killed",
+        range(2),
+        ENDED,
+    ),
+    Bug(
+        "a settled pull is never the customer's",
+        "core.payments:settle",
+        'if leg.kind == "in":',
+        "if False:",
+        "returns",
+        range(1),
+        BALANCES,
+    ),
+    Bug(
+        "a third party that failed is settled",
+        "core.lines:_is_return",
+        'awaited = bool(leg.recalled) or has(state, leg.payment_id, "third_party_failed")',
+        "awaited = False",
+        "custody",
+        range(1),
+        STANDS,
+    ),
+)
+
+
+class Survivor(NamedTuple):
+    """A bug that no claim of a run sees, and the claim or the world that would."""
+
+    name: str
+    function: str
+    old: str
+    new: str
+    scenario: str
+    missing: str
+
+
+SURVIVORS = (
+    Survivor(
+        "nothing is undone",
+        "core.transfers:_undo",
+        "leg.undone = True",
+        "return []",
+        "legs",
+        "what a failed transfer had brought goes back where its request says how",
+    ),
+    Survivor(
+        "what has no answer is sent again by a restart",
+        "core.payments:after_restart",
+        "return [query(leg)]",
+        "return [instruction(leg)]",
+        "killed",
+        "not a claim but a world: every simulated counterparty knows our id again",
+    ),
+    Survivor(
+        "sent again though it was told of, or is on its way",
+        "core.payments:on_missing",
+        "if leg.heard_at or event.asked_at < leg.sent_at + scheme.answer_ns_max:",
+        "if False:",
+        "no_answers",
+        "not a claim but a world: nobody denies a payment that he took",
+    ),
+    Survivor(
+        "silence settles what was not booked",
+        "core.payments:on_backfilled",
+        "[query(leg)] if leg.due else settle(state, leg, 0, state.now)",
+        "settle(state, leg, 0, state.now)",
+        "rejected",
+        "a world that refuses unheard and mutes the refusal beyond the deadline",
+    ),
+    Survivor(
+        "two nodes that contradict one another agree",
+        "core.chain:on_block",
+        "if event.block_hash != chain.asked_hash:",
+        "if False:",
+        "reorgs",
+        "a world whose nodes name two hashes for one final height",
+    ),
+    Survivor(
+        "what was asked before nodes agreed counts",
+        "core.chain:_if_final",
+        "if event.asked_at <= chain.agreed_at or chain.disagreed_at:",
+        "if False:",
+        "reorgs",
+        "a slow answer across an agreement: tests/test_chain_payments.py has it by hand",
+    ),
+    Survivor(
+        "a fee is raised by a twentieth",
+        "core.chain:_dearer",
+        "return fee * BUMP_NUMERATOR // BUMP_DENOMINATOR + 1",
+        "return fee * 21 // 20 + 1",
+        "mempool",
+        "no replacement is rejected as underpriced; by hand in tests/test_chain_payments.py",
+    ),
+    Survivor(
+        "a surplus is nobody's",
+        "core.lines:_too_much",
+        (
+            "effects += _item(state, cause, leg, event, leg.excess)\n"
+            "    return [(ledger.suspense(leg.account, leg.asset), -extra)], effects"
+        ),
+        'return [(f"income/{leg.account}/{leg.asset}", -extra)], effects',
+        "lines",
+        "fees, income and suspense equal the world's, each by itself",
+    ),
+    Survivor(
+        "every shortage is a fee",
+        "core.lines:_consume",
+        "if 0 < short <= max(scheme.fee_max, leg.fee):",
+        "if 0 < short:",
+        "lines",
+        "fees, income and suspense equal the world's, each by itself",
+    ),
+    Survivor(
+        "a line pays whichever payment is of its amount",
+        "core.lines:_explain",
+        "leg = payments.find(state, account.name, references)",
+        (
+            "leg = payments.find(state, account.name, references)\n"
+            "    for each in state.settlement.legs.values():\n"
+            "        if leg is None and each.account == account.name and each.due == part"
+            ".amount:\n"
+            "            leg = each\n"
+            "            references = (each.payment_id,)"
+        ),
+        "lines",
+        "a world in which a stranger's line is of the amount of a payment that waits",
+    ),
+    Survivor(
+        "a batch is whoever it names, whatever the sum",
+        "core.lines:_batch",
+        "if members and sum(leg.due for leg in members) == part.amount:",
+        "if members:",
+        "lines",
+        "a world whose batches are booked with a wrong sum",
+    ),
+)
+
+
+def failing(name: str, seed: int) -> dict[str, str]:
+    """The claims that fail, with their figures."""
+    outcome = run(world(name), seed, short=True, sampled=False)
+    return {each.claim: each.figure for each in outcome.claims if not each.held}
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_a_planted_bug_makes_its_claim_fail(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
+    function = locate(bug.function)
+    monkeypatch.setattr(function, "__code__", planted(function, bug.old, bug.new))
+    failed: dict[str, str] = {}
+    for seed in bug.seeds:
+        failed |= failing(bug.scenario, seed)
+        if bug.claim in failed:
+            return
+    pytest.fail(f"{bug.claim!r} held; what failed: {failed or 'nothing'}")
+
+
+@pytest.mark.parametrize("name", sorted({bug.scenario for bug in BUGS}))
+def test_without_a_bug_every_claim_holds_on_the_same_seeds(name: str) -> None:
+    for seed in range(max(bug.seeds.stop for bug in BUGS if bug.scenario == name)):
+        assert failing(name, seed) == {}
+
+
+@pytest.mark.parametrize(
+    "bug",
+    [
+        pytest.param(
+            bug,
+            marks=pytest.mark.xfail(reason=bug.missing, strict=True, raises=AssertionError),
+            id=bug.name,
+        )
+        for bug in SURVIVORS
+    ],
+)
+def test_these_bugs_are_not_seen_yet(bug: Survivor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When one comes to be seen this test says so: move it to the table above, with its claim."""
+    function = locate(bug.function)
+    monkeypatch.setattr(function, "__code__", planted(function, bug.old, bug.new))
+    assert failing(bug.scenario, 0) != {}

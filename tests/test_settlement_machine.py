@@ -1,0 +1,295 @@
+"""Facts of settlement in any order, doubled, late and contradicting: what always holds.
+
+Nothing is simulated: a bank that says anything at any time is told to the core by hand.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from core import exposure, ledger
+from core.effects import Effect
+from core.events import AlarmRang, Event, NodeStarted
+from core.gate import BreakGate
+from core.journal import decode_event, encode_state
+from core.leg_moves import MOVES
+from core.rail_effects import SendPayment, TellCustomer
+from core.rail_events import (
+    LegWanted,
+    LineBooked,
+    LineKind,
+    PaymentMissing,
+    PaymentReported,
+    PaymentStatus,
+    ReturnReported,
+    TransferCancelled,
+    TransferReleased,
+    TransferScreened,
+)
+from core.settlement_state import Leg, LegStatus
+from core.state import State
+from core.step import step
+from sim.customer_oracle import NEXT
+from tests.settling import BANK, DAY, SECOND, Books, pay, pull
+
+CUSTOMERS = ("alice", "bob")
+LIMIT = 900
+WAITS = (SECOND, 11 * SECOND, DAY, 5 * DAY, 61 * DAY)
+STATUSES: tuple[PaymentStatus, ...] = ("accepted", "pending", "rejected", "failed", "settled")
+KINDS: tuple[LineKind, ...] = ("payment", "payment", "return", "reversal", "fee")
+AMOUNTS = st.sampled_from((0, 0, 0, 1, -1, 150))
+PICKS = st.integers(min_value=0, max_value=10**6)
+
+
+class Kept(Books):
+    """Books that keep every event, as a journal would."""
+
+    def __init__(self, **opening: int) -> None:
+        self.events: list[bytes] = []
+        super().__init__(**opening)
+
+    def tell(self, fact: type[Event], /, **fields: object) -> list[Effect]:
+        event = fact(received_at=self.now, **fields)
+        self.events.append(msgspec.json.encode(event))
+        before = {name: leg.status for name, leg in self.state.settlement.legs.items()}
+        effects = step(self.state, event, BreakGate())
+        self.asked += effects
+        for name, leg in self.state.settlement.legs.items():
+            was = before.get(name, "requested")
+            assert leg.status == was or reachable(was, leg.status), (was, leg.status)
+        return effects
+
+
+def reachable(was: LegStatus, now: LegStatus) -> bool:
+    """Whether the table leads there; a step may go several moves."""
+    seen, rest = {was}, [was]
+    while rest:
+        for to in MOVES[rest.pop()]:
+            if to not in seen:
+                seen.add(to)
+                rest.append(to)
+    return now in seen
+
+
+class Settling(RuleBasedStateMachine):
+    """Two customers, one bank, limits, and a bound above which two people are needed."""
+
+    @initialize()
+    def opened(self) -> None:
+        self.books = Kept(alice=1000, bob=300)
+        self.books.limit("customer", "*", LIMIT)
+        self.books.limit("rail", "pull", LIMIT)
+        self.books.limit("release", "", 400)
+        self.made = 0
+        self.lines = 0
+        self.epoch = 1
+        self.last: dict[str, object] | None = None
+        self.told: dict[str, str] = {}
+        for shape in (pay("wire", 100), pay("ach", 120), pull("pull", 150)):
+            self.made += 1
+            self.books.request(f"t{self.made}", shape)
+
+    # --- what is told ----------------------------------------------------------------------------
+
+    @rule(who=st.sampled_from(CUSTOMERS), amount=st.integers(-1, 500), how=PICKS)
+    def asked(self, who: str, amount: int, how: int) -> None:
+        """A request: one leg, or in and out again."""
+        self.made += 1
+        shapes: tuple[tuple[LegWanted, ...], ...] = (
+            (pay("wire", amount),),
+            (pay("ach", amount),),
+            (pull("pull", amount),),
+            (pull("pull", amount, undo_scheme="wire"), pay("wire", amount)),
+            (pull("pull", amount, waits_for="irrevocable"), pay("ach", amount)),
+        )
+        self.books.request(f"t{self.made}", *shapes[how % len(shapes)], customer=who)
+
+    @rule(pick=PICKS, amount=st.integers(1, 500))
+    @precondition(lambda self: self.made > 0)
+    def asked_again(self, pick: int, amount: int) -> None:
+        self.books.request(f"t{1 + pick % self.made}", pay("wire", amount))
+
+    @rule(pick=PICKS, by=st.sampled_from(("clerk", "alice", "boss", "")))
+    @precondition(lambda self: self.made > 0)
+    def released(self, pick: int, by: str) -> None:
+        name = f"t{1 + pick % self.made}"
+        self.books.tell(TransferReleased, transfer_id=name, approver=by)
+
+    @rule(pick=PICKS, clear=st.booleans())
+    @precondition(lambda self: self.made > 0)
+    def screened(self, pick: int, clear: bool) -> None:  # noqa: FBT001  # as it is told
+        self.books.tell(TransferScreened, transfer_id=f"t{1 + pick % self.made}", clear=clear)
+
+    @rule(pick=PICKS)
+    @precondition(lambda self: self.made > 0)
+    def cancelled(self, pick: int) -> None:
+        self.books.tell(TransferCancelled, transfer_id=f"t{1 + pick % self.made}", by="alice")
+
+    @rule(pick=PICKS, status=st.sampled_from(STATUSES), batch=st.sampled_from(("", "B1", "B2")))
+    @precondition(lambda self: self._sent())
+    def reported(self, pick: int, status: PaymentStatus, batch: str) -> None:
+        leg = self._leg(pick)
+        self.books.tell(
+            PaymentReported,
+            account=BANK,
+            payment_id=leg.payment_id,
+            status=status,
+            reference=f"ref {leg.payment_id}",
+            batch=batch,
+        )
+
+    @rule(pick=PICKS, off=AMOUNTS, kind=st.sampled_from(KINDS), named=st.booleans())
+    @precondition(lambda self: self._sent())
+    def booked(self, pick: int, off: int, kind: LineKind, named: bool) -> None:  # noqa: FBT001
+        """A line of a payment: right, short, too much, the other way, or of nobody."""
+        leg = self._leg(pick)
+        way = 1 if (leg.kind == "in") == (kind == "payment") else -1
+        self._line(way * leg.amount + off, kind, (leg.payment_id,) if named else ())
+
+    @rule(batch=st.sampled_from(("B1", "B2")), off=AMOUNTS)
+    @precondition(lambda self: self._sent())
+    def booked_as_one(self, batch: str, off: int) -> None:
+        settlement = self.books.state.settlement
+        names = settlement.batches.get(f"{BANK} {batch}", ())
+        total = sum(settlement.legs[name].due for name in names)
+        if total + off:
+            self._line(total + off, "payment", (batch,))
+
+    @rule()
+    @precondition(lambda self: self.last is not None)
+    def booked_again(self) -> None:
+        """The same line once more: nothing moves."""
+        before = dict(self.books.state.settlement.ledger)
+        self.books.tell(LineBooked, **(self.last or {}))
+        assert self.books.state.settlement.ledger == before
+
+    @rule(pick=PICKS, number=st.integers(1, 3), undone=st.booleans())
+    @precondition(lambda self: self._sent())
+    def came_back(self, pick: int, number: int, undone: bool) -> None:  # noqa: FBT001
+        leg = self._leg(pick)
+        self.books.tell(
+            ReturnReported,
+            account=BANK,
+            return_id=f"{number} {leg.payment_id} {undone}",
+            payment_id=leg.payment_id,
+            amount=leg.amount,
+            code="R10",
+            dishonours="R69" if undone else "",
+        )
+
+    @rule(pick=PICKS)
+    @precondition(lambda self: self._sent())
+    def missing(self, pick: int) -> None:
+        leg = self._leg(pick)
+        now = self.books.now
+        self.books.tell(PaymentMissing, account=BANK, payment_id=leg.payment_id, asked_at=now - 1)
+
+    @rule(ns=st.sampled_from(WAITS))
+    def waited(self, ns: int) -> None:
+        """Time goes by at once; what was due then rings late, and the record is read."""
+        if self.books.now + ns > 20_170 * DAY:  # within what the calendar knows
+            return
+        self.books.now += ns
+        for _ in range(2):
+            alarms = self.books.state.alarms
+            for name in [name for name, at in alarms.items() if at <= self.books.now]:
+                self.books.tell(AlarmRang, alarm=name)
+            self.books.read_to_the_end()
+
+    @rule()
+    def restarted(self) -> None:
+        self.epoch += 1
+        self.books.tell(NodeStarted, node="t", epoch=self.epoch)
+
+    @rule()
+    def recovered(self) -> None:
+        """What was journaled makes the same state again."""
+        state = State()
+        for body in self.books.events:
+            step(state, decode_event(body), BreakGate())
+        assert encode_state(state) == encode_state(self.books.state)
+
+    # --- what always holds -----------------------------------------------------------------------
+
+    @invariant()
+    def the_ledger_holds(self) -> None:
+        assert ledger.faults(self.books.state) == []
+
+    @invariant()
+    def exposure_is_the_sum_of_its_legs_and_within_limits(self) -> None:
+        state = self.books.state
+        sums: dict[str, int] = {}
+        for leg in state.settlement.legs.values():
+            assert leg.exposed >= leg.passive >= 0
+            for key in exposure.keys(leg):
+                sums[key] = sums.get(key, 0) + leg.exposed
+        assert {k: v for k, v in state.settlement.exposure.items() if v} == {
+            k: v for k, v in sums.items() if v
+        }
+        assert exposure.breaches(state) == []
+
+    @invariant()
+    def nobody_disposes_of_more_than_he_has(self) -> None:
+        for customer in CUSTOMERS:
+            assert ledger.available(self.books.state, customer, "USD") >= 0 or self._undone()
+
+    @invariant()
+    def nothing_is_instructed_twice_under_two_ids(self) -> None:
+        """Each leg has one id and one body, however often it is sent; no leg has two."""
+        legs = self.books.state.settlement.legs
+        bodies: dict[str, SendPayment] = {}
+        for sent in (each for each in self.books.asked if isinstance(each, SendPayment)):
+            assert bodies.setdefault(sent.payment_id, sent) == sent
+            assert sent.payment_id in legs
+        places = [(leg.transfer_id, leg.number) for leg in legs.values()]
+        assert len(places) == len(set(places))
+
+    @invariant()
+    def customers_hear_a_story_that_never_goes_back(self) -> None:
+        for each in [one for one in self.books.asked if isinstance(one, TellCustomer)]:
+            was = self.told.get(each.transfer_id, "")
+            assert each.status == was or each.status in NEXT[was], (was, each.status)
+            self.told[each.transfer_id] = each.status
+        self.books.asked = [each for each in self.books.asked if isinstance(each, SendPayment)]
+
+    # --- picking ---------------------------------------------------------------------------------
+
+    def _sent(self) -> list[Leg]:
+        legs = self.books.state.settlement.legs.values()
+        return [leg for leg in legs if leg.kind != "exchange" and leg.status != "validated"]
+
+    def _leg(self, pick: int) -> Leg:
+        legs = self._sent()
+        return legs[pick % len(legs)]
+
+    def _undone(self) -> bool:
+        """Whether a return was undone: what it gave back is taken again, spent or not."""
+        return any(b'"dishonours":"R69"' in body for body in self.books.events)
+
+    def _line(self, amount: int, kind: LineKind, references: tuple[str, ...]) -> None:
+        self.lines += 1
+        self.last = {
+            "account": BANK,
+            "line_id": f"L{self.lines}",
+            "asset": "USD",
+            "amount": amount,
+            "booked_at": self.books.now,
+            "kind": kind,
+            "references": references,
+        }
+        self.books.tell(LineBooked, **self.last)
+        if self.lines % 2:
+            self.booked_again()
+
+
+TestSettling = Settling.TestCase
+TestSettling.settings = settings(
+    max_examples=150,
+    stateful_step_count=50,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
