@@ -133,15 +133,6 @@ BUGS = (
         STANDS,
     ),
     Bug(
-        "the highest of two final blocks is taken",
-        "core.chain:on_head",
-        "lowest = min(",
-        "lowest = max(",
-        "reorgs",
-        range(1),
-        STANDS,
-    ),
-    Bug(
         "a block that is mined settles",
         "core.chain:_if_final",
         "if not chain.agreed or event.block_number > chain.agreed:",
@@ -326,7 +317,7 @@ BUGS = (
     Bug(
         "a return does not end what is exposed",
         "core.payments:give_back",
-        "expose(state, leg, -leg.exposed)",
+        "expose(state, leg, owed - leg.exposed)",
         "pass",
         "returns",
         range(1),

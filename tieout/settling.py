@@ -498,7 +498,9 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
 def is_left(leg: Leg) -> bool:
     """Whether something is left of a payment that should be gone: in clearing, held, or exposed."""
     over = leg.status in ("failed", "cancelled", "returned")
-    return bool(leg.outstanding or leg.held or (over and leg.exposed))
+    # What came back after a customer had it counts until it is paid: at most that much.
+    owed = leg.returned if leg.kind == "in" and leg.settled_at else 0
+    return bool(leg.outstanding or leg.held or (over and leg.exposed > owed))
 
 
 def misjudged(rails: Rails, state: State, *, crashed: bool) -> list[str]:
