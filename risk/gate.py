@@ -219,14 +219,15 @@ class Gate:
         first = max(slot.price, price) if slot.side == BUY else min(slot.price, price)
         self._let_go(slot, way)
         self._hold(slot, way, lots, credit, first)
-        (slot.asked, slot.asked_price, slot.credit, paid.busy_until, asked.busy_until) = (
-            total,
-            price,
-            credit,
-            paid.after(now),
-            asked.after(now),
+        # fmt: off
+        (
+            slot.asked, slot.asked_price, slot.credit,
+            paid.busy_until, asked.busy_until, self.touched,
+        ) = (
+            total, price, credit,
+            paid.after(now), asked.after(now), 0,
         )
-        self.touched = 0
+        # fmt: on
 
     def _hold(self, slot: Reservation, way: Route, lots: int, credit: int, price: int) -> None:
         """Count an order in, with so much left."""
@@ -368,6 +369,14 @@ class Gate:
             credit,
         )
         self._hold(slot, way, left, credit, price)
+
+    def adopt(self, route: int, side: int, lots: int, price: int, parent: int, now: int) -> int:
+        """An order that works whatever we think of it: found, or alive again after it was over."""
+        try:
+            self._reserve(self.routes[route], side, lots, price, 0, parent, now)
+            return codes.PASSED
+        except Exception:  # noqa: BLE001  # what cannot be counted must not be added to
+            return self._shut()
 
     def cancel_sent(self, handle: int, now: int) -> int:
         """A cancel always passes; it counts where messages are counted."""

@@ -207,6 +207,8 @@ class Model:
             position, buys, sells = self.sides(routes, more)
             return position + buys if side == 0 else sells - position
 
+        held = side_of(self.of_holding(way["holding"]))
+        fills = way["fills"] >= way["fills_max"]
         tests = (
             ("KILLED", firm["state"] == 0),
             ("KILL_REDUCES", firm["state"] == 1 and not reduces),
@@ -221,9 +223,9 @@ class Model:
             ("ORDER_QUANTITY", size > way["quantity_max"]),
             ("ORDER_NOTIONAL", size * self.unit(holding) > way["notional_max"]),
             ("STRATEGY_POSITION", side_of([route]) > way["position_max"]),
-            ("ACCOUNT_POSITION", side_of(self.of_holding(way["holding"])) > holding["position_max"]),
+            ("ACCOUNT_POSITION", held > holding["position_max"]),
             ("WOULD_FLIP", flag and not reduces),
-            ("REPEATED", way["fills"] >= way["fills_max"] and now - way["fills_at"] < way["fills_ns"]),
+            ("REPEATED", fills and now - way["fills_at"] < way["fills_ns"]),
             ("ACCOUNT_RATE", account["busy"] - now > account["orders_ns"]),
             ("STRATEGY_RATE", strategy["busy"] - now > strategy["orders_ns"]),
         )  # fmt: skip
@@ -248,10 +250,12 @@ class Model:
                 first = max(prices) if order["side"] == 0 else min(prices)
                 if (worst >= first) if side == 0 else (worst <= first):
                     return "SELF_MATCH"
+        strategy = self.world["strategies"][way["strategy"]]
+        asset = self.world["assets"][holding["asset"]]
         for scope, net, gross, limits in (
-            (("strategy", way["strategy"]), "STRATEGY_NET", "STRATEGY_GROSS", self.world["strategies"][way["strategy"]]),
+            (("strategy", way["strategy"]), "STRATEGY_NET", "STRATEGY_GROSS", strategy),
             (("account", holding["account"]), "ACCOUNT_NET", "ACCOUNT_GROSS", account),
-            (("asset", holding["asset"]), "ASSET_NET", "CONCENTRATION", self.world["assets"][holding["asset"]]),
+            (("asset", holding["asset"]), "ASSET_NET", "CONCENTRATION", asset),
             (("firm", 0), "FIRM_NET", "FIRM_GROSS", self.world["firm"]),
         ):  # fmt: skip
             bounds = (limits["long_max"], limits["short_max"], limits["gross_max"])

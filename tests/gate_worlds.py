@@ -412,7 +412,7 @@ class Play:
             assert gate.slots[handle % len(gate.slots)].left() == model.left(order)
 
 
-# By which word of an order a code is provoked: route, side, quantity, price, kind, flag, parent, now.
+# By which word a code is provoked: route, side, quantity, price, kind, flag, parent, now.
 WORDS = {
     "UNKNOWN_ROUTE": 0, "BAD_SIDE": 1, "BAD_QUANTITY": 2, "BAD_PRICE": 3, "PARENT_MISSING": 6,
     "BAD_TIME": 7,
