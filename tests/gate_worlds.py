@@ -212,9 +212,14 @@ class Play:
         price = dice.randint(low, max(low, high))
         if self.star == "SELF_MATCH" or dice.random() < 0.1:
             edges = [order["price"] for order in model.orders.values()] or [price]
-            price = dice.choice(edges) + dice.randint(-1, 1)
+            step = dice.randint(-1, 1)
+            price = dice.choice(edges) + step
+            self.edges["SELF_MATCH", step] += 1
         elif self.star in ("PRICE_LOW", "PRICE_HIGH") or dice.random() < 0.05:
-            price = dice.choice((low, high)) + dice.randint(-1, 1)
+            name, edge = dice.choice((("PRICE_LOW", low), ("PRICE_HIGH", high)))
+            step = dice.randint(-1, 1)
+            price = edge + step
+            self.edges[name, step] += 1
         elif self.star != "SELF_MATCH" and dice.random() < 0.8:  # apart, so that they do not meet
             price = max(low, 1000 - 3) if side == 0 else min(max(low, high), 1000 + 3)
         kind = int(dice.random() < 0.1)
@@ -237,7 +242,7 @@ class Play:
 
     def pick_time(self, way: World, holding: World) -> None:
         """Often at a moment at which an answer changes, or one to its side."""
-        if self.dice.random() < 0.5:
+        if self.dice.random() < (0.25 if self.star == "REPEATED" else 0.5):
             world = self.model.world
             account = world["accounts"][holding["account"]]
             strategy = world["strategies"][way["strategy"]]
@@ -249,9 +254,11 @@ class Play:
                 "ACCOUNT_RATE": account["busy"] - account["orders_ns"],
                 "STRATEGY_RATE": strategy["busy"] - strategy["orders_ns"],
             }
-            edge = edges.get(self.star, 0) + self.dice.randint(-1, 1)
-            if self.now < edge < self.now + 300:
+            step = self.dice.randint(-1, 1)
+            edge = edges.get(self.star, 0) + step
+            if self.now < edge < self.now + 2500:
                 self.now = edge
+                self.edges[self.star, step] += 1
 
     def near_the_edge(self, words: list[Any]) -> int:
         """The largest quantity that passes, by the model; or one more or less."""
@@ -351,6 +358,9 @@ class Play:
             self.model.world["strategies"][number]["state"] = state
         if self.star in ("KILLED", "KILL_REDUCES"):
             self.gate.firm.state = self.model.world["firm"]["state"] = state
+        if self.star == "LEASE_OVER":
+            until = self.now + self.dice.randrange(300)
+            self.gate.firm.open_until = self.model.world["firm"]["open_until"] = until
         if self.star == "PASSIVE_BREACH":
             limit = self.dice.choice((0, 5000, 20_000, LOOSE))
             self.gate.firm.scope.gross_max = self.model.world["firm"]["gross_max"] = limit
