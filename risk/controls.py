@@ -20,7 +20,6 @@ from risk.counters import (
     Parent,
     Route,
     Scope,
-    times,
 )
 
 # Far above any order, and low enough that sums of products stay within fast integers.
@@ -180,9 +179,9 @@ def meets_ours(holding: Holding, side: int, worst: int) -> bool:
     """Whether it could trade with an order of our own."""
     if side == BUY:
         sells = holding.book.sells
-        return len(sells.slots) > 0 and sells.best() <= worst
+        return sells.size > 0 and sells.best() <= worst
     buys = holding.book.buys
-    return len(buys.slots) > 0 and -buys.best() >= worst
+    return buys.size > 0 and -buys.best() >= worst
 
 
 def over(scope: Scope, side: int, value: int, grows: int, reduces: bool) -> int:  # noqa: FBT001  # a fact told, not a choice of behaviour
@@ -208,7 +207,7 @@ def route_grows(way: Route, side: int, lots: int) -> int:
     short = way.sells - way.position
     before = max(long, short)
     after = max(long + lots, short) if side == BUY else max(long, short + lots)
-    return times(after - before, way.holding.unit)
+    return after * way.holding.unit - before * way.holding.unit
 
 
 def holding_grows(holding: Holding, side: int, lots: int) -> int:
@@ -217,7 +216,7 @@ def holding_grows(holding: Holding, side: int, lots: int) -> int:
     short = holding.sells - holding.position
     before = max(long, short)
     after = max(long + lots, short) if side == BUY else max(long, short + lots)
-    return times(after - before, holding.unit)
+    return after * holding.unit - before * holding.unit
 
 
 def margin_after(holding: Holding, side: int, lots: int) -> int:

@@ -163,17 +163,23 @@ class Reservation:
 class Ladder:
     """Our own open orders on one side of a book, the most aggressive first: a heap of slots.
 
-    The best is at hand at once; putting in and taking out touch at most one slot per doubling.
+    The best is at hand at once; putting in and taking out touch at most one slot per doubling. Of
+    `slots` the first `size` are in; the list never shrinks, so that it is not allocated anew.
     """
 
     def __init__(self) -> None:
         self.slots: list[Reservation] = []
+        self.size = 0
 
     def put(self, slot: Reservation, price: int) -> None:
         """Add an order that may trade at this price first."""
         slot.rank = -price if slot.side == BUY else price
-        slot.place = len(self.slots)
-        self.slots.append(slot)
+        slot.place = self.size
+        if self.size == len(self.slots):
+            self.slots.append(slot)
+        else:
+            self.slots[self.size] = slot
+        self.size += 1
         self._rise(slot)
 
     def best(self) -> int:
@@ -186,7 +192,8 @@ class Ladder:
             return
         slots = self.slots
         place = slot.place
-        last = slots.pop()
+        self.size -= 1
+        last = slots[self.size]
         slot.place = -1
         if last is not slot:
             slots[place] = last
@@ -208,7 +215,7 @@ class Ladder:
 
     def _sink(self, slot: Reservation) -> None:
         slots = self.slots
-        size = len(slots)
+        size = self.size
         place = slot.place
         while 2 * place + 1 < size:
             below = slots[2 * place + 1]

@@ -447,8 +447,7 @@ class Gate:
         for parent in self.parents:
             parent.working = 0
         for book in self.books:
-            book.buys.slots.clear()
-            book.sells.slots.clear()
+            book.buys.size = book.sells.size = 0
         for holding in self.holdings:
             holding.buys = holding.sells = holding.need = 0
             holding.price_anew()

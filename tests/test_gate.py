@@ -132,8 +132,8 @@ def sums(gate: Gate) -> list[tuple[int, ...]]:
     told += [(parent.working,) for parent in gate.parents]
     for book in gate.books:
         for ladder in (book.buys, book.sells):
-            told.append(tuple(sorted(slot.handle for slot in ladder.slots)))
-            told.append((ladder.best(),) if ladder.slots else ())
+            told.append(tuple(sorted(slot.handle for slot in ladder.slots[: ladder.size])))
+            told.append((ladder.best(),) if ladder.size else ())
     return told
 
 
