@@ -25,7 +25,7 @@ STEPS = 250
 LOOSE = 10**15
 STARS = (
     *[code.name for code in codes.TABLE if code.name not in ("GATE_FAILED", "UNKNOWN_ORDER")],
-    "MARGIN", "PASSIVE_BREACH", "NO_SLOT",
+    "MARGIN", "PASSIVE_BREACH", "NO_SLOT", "DUPLICATE", "REPEATED",
 )  # fmt: skip
 
 

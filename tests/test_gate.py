@@ -137,6 +137,53 @@ def sums(gate: Gate) -> list[tuple[int, ...]]:
     return told
 
 
+BY_THE_UNIT = (
+    (lambda gate: gate.strategies[0].scope, "strategy", 0, "STRATEGY_NET", "STRATEGY_GROSS"),
+    (lambda gate: gate.accounts[0].scope, "account", 0, "ACCOUNT_NET", "ACCOUNT_GROSS"),
+    (lambda gate: gate.assets[0], "asset", 0, "ASSET_NET", "CONCENTRATION"),
+    (lambda gate: gate.firm.scope, "firm", 0, "FIRM_NET", "FIRM_GROSS"),
+)
+
+
+@pytest.mark.parametrize("measure", ["long", "short", "gross"])
+@pytest.mark.parametrize("scoped", BY_THE_UNIT, ids=lambda each: each[1])
+def test_a_sum_may_reach_its_limit_to_the_unit_and_not_pass_it(scoped: Any, measure: str) -> None:
+    """At the limit less one it is refused; at the limit, and one above, it passes."""
+    scope_of, kind, number, net, gross = scoped
+    place = ("long", "short", "gross").index(measure)
+    for spare, expected in ((-1, False), (0, True), (1, True)):
+        model, gate = gate_model.Model(draw(Quiet(0), "")), calm()
+        model.world["holdings"][0].update(reference=1000, at=START)
+        side = int(measure == "short")
+        reached = model.sums((kind, number), (0, side, 7))[place]
+        setattr(scope_of(gate), f"{measure}_max", reached + spare)
+        code = buy(gate, 7, side=side)
+        name = codes.NAMES[code].name if code else ""
+        assert name == ("" if expected else gross if measure == "gross" else net)
+
+
+@pytest.mark.parametrize(
+    ("limit", "code"), [("collateral", codes.MARGIN), ("credit_max", codes.CREDIT)]
+)
+def test_margin_and_credit_are_met_to_the_unit(limit: str, code: int) -> None:
+    used = calm()
+    buy(used, 7)
+    account = used.accounts[0]
+    figure = account.margin if limit == "collateral" else account.credit_open
+    for spare, expected in ((-1, code), (0, codes.PASSED), (1, codes.PASSED)):
+        gate = calm()
+        setattr(gate.accounts[0], limit, figure + spare)
+        assert buy(gate, 7) == expected
+
+
+def test_an_order_s_value_is_met_to_the_unit() -> None:
+    gate = calm()
+    way = gate.routes[0]
+    for spare, expected in ((-1, codes.ORDER_NOTIONAL), (0, codes.PASSED)):
+        way.notional_max = 7 * way.holding.unit + spare
+        assert buy(gate, 7) == expected
+
+
 # --- exceptions -----------------------------------------------------------------------------------
 
 
@@ -414,6 +461,21 @@ def test_an_amendment_reserves_the_larger_until_it_is_answered() -> None:
     assert gate.amend(handle, 9, 1001, START) == codes.AMENDMENT_PENDING
     gate.amended(handle, 3, 1000)
     assert way.buys == 3
+
+
+def test_the_most_aggressive_of_our_orders_is_always_at_hand() -> None:
+    """Whatever is put in and taken out, with prices that differ by one or not at all."""
+    dice = random.Random(0)  # noqa: S311  # the dice of a test
+    ladder, inside = counters.Ladder(), []
+    for number in range(3_000):
+        if inside and dice.random() < 0.48:
+            ladder.take(inside.pop(dice.randrange(len(inside))))
+        else:
+            slot = counters.Reservation(number)
+            ladder.put(slot, dice.randint(1, 60))
+            inside.append(slot)
+        assert ladder.size == len(inside)
+        assert not inside or -ladder.best() == max(-slot.rank for slot in inside)
 
 
 def test_a_handle_of_an_order_that_is_over_names_no_other() -> None:
