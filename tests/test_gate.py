@@ -475,6 +475,8 @@ def test_the_most_aggressive_of_our_orders_is_always_at_hand() -> None:
             ladder.put(slot, dice.randint(1, 60))
             inside.append(slot)
         assert ladder.size == len(inside)
+        ranks = [slot.rank for slot in ladder.slots[: ladder.size]]
+        assert all(ranks[(place - 1) // 2] <= ranks[place] for place in range(1, len(ranks)))
         assert not inside or -ladder.best() == max(-slot.rank for slot in inside)
 
 
