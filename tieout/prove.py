@@ -102,7 +102,7 @@ PROVEN = (
     Proof(
         4,
         "the gate answers the same plain and compiled",
-        pytest("tests/test_gate.py", "-k", "compiled"),
+        ("env", "TIEOUT_FULL=1", *pytest("tests/test_gate.py", "-k", "compiled")),
         needs=".venv-compiled/bin/python",
     ),
 )
