@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench import apply, ingest, recovery, settlement, simulated, stream
+from bench import apply, gate, ingest, recovery, settlement, simulated, stream
 from bench.rows import Row
 
 WIDTH = 140
@@ -20,6 +20,7 @@ SUBJECTS: dict[str, Callable[[bool], list[Row]]] = {
     "recovery": lambda quick: recovery.rows(quick=quick),
     "settlement": lambda quick: settlement.rows(quick=quick),
     "simulated": lambda quick: simulated.rows(quick=quick),
+    "gate": lambda quick: gate.rows(quick=quick),
 }
 
 

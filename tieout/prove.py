@@ -119,6 +119,22 @@ PROVEN = (
         "bad input of a customer is refused with its reason, and nothing is lost",
         pytest("tests/test_transfers.py", "tests/test_beneficiaries.py", "tests/test_custodian.py"),
     ),
+    Proof(
+        3,
+        "the gate answers as its plain model, each code 1,000 times, each bound at -1, 0 and +1",
+        ("env", "TIEOUT_FULL=1", *pytest("tests/test_gate.py", "-k", "plain_model")),
+    ),
+    Proof(
+        3,
+        "the gate: planted exceptions, bad words, known faults (V29), refusals in figures",
+        pytest("tests/test_gate.py", "tests/test_limit_gate.py"),
+    ),
+    Proof(
+        3,
+        "the gate answers the same plain and compiled",
+        ("env", "TIEOUT_FULL=1", *pytest("tests/test_gate.py", "-k", "compiled")),
+        needs=".venv-compiled/bin/python",
+    ),
 )
 
 
