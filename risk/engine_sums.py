@@ -8,7 +8,7 @@ It shares no arithmetic with the incremental path: that one is Python's own whol
 
 from array import array
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from risk.weights import SHIFT
 
 Ints = NDArray[np.int64]
+Kept: TypeAlias = "list[int] | array[int]"
 SUM_MAX = float(1 << 61)
 _SHARE = 1.0 / (1 << SHIFT)  # a power of two: exact
 _ROUND_UP = (1 << SHIFT) - 1
@@ -46,9 +47,13 @@ def column(numbers: "array[int]") -> Ints:
     return np.frombuffer(numbers, dtype=np.int64)
 
 
-def first_difference(kept: "array[int]", anew: Ints) -> int | None:
-    """Where a column is not what it should be."""
-    wrong = (column(kept) != anew).nonzero()[0]
+def first_difference(kept: Kept, anew: Ints) -> int | None:
+    """Where a column is not what it should be; raises `SumTooLarge` of what fits no column."""
+    try:
+        told = np.array(kept, dtype=np.int64) if isinstance(kept, list) else column(kept)
+    except OverflowError as error:
+        raise SumTooLarge("a sum needs more than 63 bits") from error
+    wrong = (told != anew).nonzero()[0]
     return int(wrong[0]) if wrong.size else None
 
 
