@@ -35,8 +35,8 @@ def rows(*, quick: bool = False) -> list[Row]:
     """Measure; the peers are of the set `bench` and of ours."""
     rounds = 5 if quick else 60
     engine = _engine(CELLS_MIN if quick else CELLS)
-    took = race(_whole(engine), rounds)
-    took |= race({"fill": lambda: _fills(engine)}, rounds)
+    took = race({"fill": lambda: _fills(engine)}, rounds)
+    took |= race(_whole(engine), rounds)
     took["fill"] /= FILLS
     found = [
         Row(
@@ -62,9 +62,9 @@ def rows(*, quick: bool = False) -> list[Row]:
             "one fill",
             took["fill"],
             "ns",
-            took["fill"] / took["full"],
+            took["full"] / took["fill"],
             "full recompute",
-            "<= 0.002",
+            ">= 500",
         ),
         Row("cycle with factor VaR", took["cycle"] / 1e6, "ms", target="<= 2.5"),
         Row("the same with new prices of all", took["repriced"] / 1e6, "ms"),

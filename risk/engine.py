@@ -24,7 +24,6 @@ from risk import engine_sums as sums
 from risk.records import Exposure, Key, Records, Terms
 from risk.weights import SHIFT, Weight
 
-QUANTITY_MAX = 1 << 62
 PAYMENTS = "payments"  # whose cells the payments are that are in flight
 PRICED = 4  # the slots of a listing that need its price: its kind, and what that is summed in
 NEED_A_PRICE = ("instrument", "asset", "currency")
@@ -85,11 +84,11 @@ class Engine:
             raise Halted(self.halted)
         held = self.position[cell] + position
         bought, sold = self.buys[cell] + buys, self.sells[cell] + sells
-        if bought < 0 or sold < 0 or abs(held) + bought + sold >= QUANTITY_MAX:
+        if bought < 0 or sold < 0:
             self._halt(f"cell {cell}: position {held}, buys {bought}, sells {sold}")
-        self.position[cell] = held
         long, short, slots = self.long_of[cell], self.short_of[cell], self.counts_in[cell]
         try:
+            self.position[cell] = held
             if buys:
                 self.buys[cell] = bought
             if sells:
@@ -113,8 +112,8 @@ class Engine:
                 self.gross_of[cell], figures = gross, self.gross
                 for slot in slots:
                     figures[slot] += more
-        except OverflowError:
-            self._halt(f"cell {cell}: what it is worth needs more than 63 bits")
+        except OverflowError:  # no column took it, so nothing wraps here
+            self._halt(f"cell {cell}: it, or what it is worth, needs more than 63 bits")
 
     def price(self, listing: int, weight: Weight, as_of: int) -> None:
         """A listing's weights from the next cycle on; an older reference changes nothing."""

@@ -190,10 +190,13 @@ def test_a_release_of_more_than_was_reserved_halts() -> None:
 
 
 def test_what_cannot_be_summed_in_63_bits_halts_and_never_wraps() -> None:
-    engine = small()
-    engine.change(0, 1 << 61, 0, 0)
-    with pytest.raises(Halted, match=r"summed|kept"):
-        engine.cycle(11)
+    """In the cell itself, in what it is worth, in a sum, and in what only numpy adds up."""
+    for position, buys in ((1 << 63, 0), (1 << 62, 0), (1 << 61, 0), (1 << 62, 1 << 62)):
+        engine = small()
+        with pytest.raises(Halted, match=r"summed|kept|63 bits"):
+            engine.change(0, position, buys, 0)
+            engine.cycle(11)
+        assert engine.halted
 
 
 def test_a_stale_reference_gives_no_new_budget_to_any_key_exposed_to_it() -> None:
