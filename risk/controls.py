@@ -20,6 +20,7 @@ from risk.counters import (
     Parent,
     Route,
     Scope,
+    times,
 )
 
 # Far above any order, and low enough that sums of products stay within fast integers.
@@ -33,19 +34,34 @@ def is_whole(told: Any) -> bool:
     return isinstance(told, int) and not isinstance(told, bool)
 
 
-def malformed(side: Any, quantity: Any, price: Any, kind: Any, reduce_only: Any, now: Any) -> int:
-    """What is no order at all, whatever it was handed as."""
-    if not is_whole(side) or side not in (BUY, SELL):
+def are_whole(
+    side: Any, quantity: Any, price: Any, kind: Any, reduce_only: Any, parent: Any, now: Any
+) -> int:
+    """Whether every word of an order is a number, whatever it was handed as."""
+    if not (is_whole(side) and is_whole(kind) and isinstance(reduce_only, int)):
         return codes.BAD_SIDE
-    if not is_whole(kind) or kind not in (LIMIT, MARKET):
-        return codes.BAD_SIDE
-    if not isinstance(reduce_only, int) or reduce_only not in (0, 1):
-        return codes.BAD_SIDE
-    if not is_whole(quantity) or not 0 < quantity <= QUANTITY_MAX:
+    if not is_whole(quantity):
         return codes.BAD_QUANTITY
-    if not is_whole(price) or not 0 <= price <= PRICE_MAX or (price == 0) != (kind == MARKET):
+    if not is_whole(price):
         return codes.BAD_PRICE
-    if not is_whole(now) or not 0 < now <= TIME_MAX:
+    if not is_whole(parent):
+        return codes.PARENT_MISSING
+    return codes.PASSED if is_whole(now) else codes.BAD_TIME
+
+
+def malformed(side: int, quantity: int, price: int, kind: int, reduce_only: int, now: int) -> int:
+    """What is no order, by its numbers alone."""
+    if side != BUY and side != SELL:
+        return codes.BAD_SIDE
+    if kind != LIMIT and kind != MARKET:
+        return codes.BAD_SIDE
+    if reduce_only != 0 and reduce_only != 1:
+        return codes.BAD_SIDE
+    if quantity <= 0 or quantity > QUANTITY_MAX:
+        return codes.BAD_QUANTITY
+    if price < 0 or price > PRICE_MAX or (price == 0) != (kind == MARKET):
+        return codes.BAD_PRICE
+    if now <= 0 or now > TIME_MAX:
         return codes.BAD_TIME
     return codes.PASSED
 
@@ -192,7 +208,7 @@ def route_grows(way: Route, side: int, lots: int) -> int:
     short = way.sells - way.position
     before = max(long, short)
     after = max(long + lots, short) if side == BUY else max(long, short + lots)
-    return (after - before) * way.holding.unit
+    return times(after - before, way.holding.unit)
 
 
 def holding_grows(holding: Holding, side: int, lots: int) -> int:
@@ -201,7 +217,7 @@ def holding_grows(holding: Holding, side: int, lots: int) -> int:
     short = holding.sells - holding.position
     before = max(long, short)
     after = max(long + lots, short) if side == BUY else max(long, short + lots)
-    return (after - before) * holding.unit
+    return times(after - before, holding.unit)
 
 
 def margin_after(holding: Holding, side: int, lots: int) -> int:

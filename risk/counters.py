@@ -21,6 +21,11 @@ NO_PARENT: Final = -1
 NO_COLLATERAL_SUFFICES: Final = 1 << 60
 
 
+def times(lots: int, unit: int) -> int:
+    """Their product. mypyc's quick one is of numbers that are not negative."""
+    return lots * unit if lots >= 0 else -(-lots * unit)
+
+
 class Scope:
     """A sum of values and its three limits: the firm's, an account's, an asset's, a strategy's.
 
@@ -105,12 +110,17 @@ class Strategy:
 
 
 class Tier:
-    """Margin of a position worth up to `value_max`: value × rate_bp / 10,000 - deduction."""
+    """Margin of a position worth up to `value_max`: value × rate_bp / 10,000 - deduction.
+
+    `lots_max` and `rate_unit` say the same in lots, at the holding's reference.
+    """
 
     def __init__(self, value_max: int, rate_bp: int, deduction: int) -> None:
         self.value_max = value_max
         self.rate_bp = rate_bp
         self.deduction = deduction
+        self.lots_max = 0
+        self.rate_unit = 0
 
 
 class Reservation:
@@ -258,24 +268,31 @@ class Holding:
         self.routes: list[Route] = []
 
     def price_anew(self) -> None:
-        """The collar and what a lot is worth, from the reference; rounded against us."""
+        """The collar and what a lot is worth, from the reference; rounded against us.
+
+        Without a reference a lot is worth nothing that counts, and no collateral suffices for it.
+        """
         width = self.reference * self.collar_bp // 10_000
         self.low = max(1, self.reference - width)
         self.high = self.reference + width
-        self.unit = -(-self.high * self.value_num // self.value_den) + self.value_flat
+        self.unit = 0
+        if self.reference > 0:
+            self.unit = -(-self.high * self.value_num // self.value_den) + self.value_flat
         self.fee_unit = -(-self.unit * self.fee_ppm // 1_000_000)
         self.borrow_unit = -(-self.unit * self.borrow_ppm // 1_000_000)
+        for tier in self.tiers:
+            tier.lots_max = tier.value_max // self.unit if self.unit > 0 else 0
+            tier.rate_unit = -(-self.unit * tier.rate_bp // 10_000)
 
     def margin(self, position: int, buys: int, sells: int) -> int:
         """The worst side by its tier, the fees of all that is open, and what a short borrows."""
         short = sells - position
-        value = max(position + buys, short) * self.unit
-        if value == 0:
+        lots = max(position + buys, short)
+        if lots == 0:
             return 0
         for tier in self.tiers:
-            if value <= tier.value_max:
-                need = -(-value * tier.rate_bp // 10_000) - tier.deduction
-                need += (buys + sells) * self.fee_unit
+            if lots <= tier.lots_max:
+                need = lots * tier.rate_unit - tier.deduction + (buys + sells) * self.fee_unit
                 return need + short * self.borrow_unit if short > 0 else need
         return NO_COLLATERAL_SUFFICES
 

@@ -18,6 +18,7 @@ from risk import codes, controls
 from risk.counters import (
     BUY,
     DISABLED,
+    LIMIT,
     NO_PARENT,
     Account,
     Book,
@@ -29,6 +30,7 @@ from risk.counters import (
     Route,
     Scope,
     Strategy,
+    times,
 )
 
 NO_BOUND: Final = 1 << 60
@@ -101,25 +103,32 @@ class Gate:
         now: Any,
     ) -> int:
         """What `order` would answer. Changes nothing; may raise."""
-        if not controls.is_whole(route) or not 0 <= route < len(self.routes):
+        if not controls.is_whole(route):
             return codes.UNKNOWN_ROUTE
-        code = controls.malformed(side, quantity, price, kind, reduce_only, now)
+        code = controls.are_whole(side, quantity, price, kind, reduce_only, parent, now)
         if code != codes.PASSED:
             return code
-        if not controls.is_whole(parent) or not NO_PARENT <= parent < len(self.parents) - 1:
-            return codes.PARENT_MISSING
-        return self._judge(self.routes[route], side, quantity, price, reduce_only, parent, now)
+        return self._judge(route, side, quantity, price, kind, reduce_only, parent, now)
 
     def _judge(
         self,
-        way: Route,
+        route: int,
         side: int,
         quantity: int,
         price: int,
+        kind: int,
         reduce_only: int,
         parent: int,
         now: int,
     ) -> int:
+        if route < 0 or route >= len(self.routes):
+            return codes.UNKNOWN_ROUTE
+        code = controls.malformed(side, quantity, price, kind, reduce_only, now)
+        if code != codes.PASSED:
+            return code
+        if parent < NO_PARENT or parent >= len(self.parents) - 1:
+            return codes.PARENT_MISSING
+        way = self.routes[route]
         worst = price if price > 0 else worst_price(way.holding, side)
         code = controls.own(self.firm, way, side, quantity, quantity, worst, reduce_only, now)
         if code != codes.PASSED:
@@ -142,8 +151,11 @@ class Gate:
         """What `amend` would answer. Changes nothing; may raise."""
         if not controls.is_whole(handle) or not self.is_open(handle):
             return codes.UNKNOWN_ORDER
+        code = controls.are_whole(BUY, total, price, LIMIT, 0, NO_PARENT, now)
+        if code != codes.PASSED:
+            return code
         slot = self._slot(handle)
-        code = controls.malformed(slot.side, total, price, 0, slot.reduce_only, now)
+        code = controls.malformed(slot.side, total, price, LIMIT, slot.reduce_only, now)
         if code != codes.PASSED:
             return code
         return self._judge_amendment(slot, total, price, now)
@@ -207,14 +219,15 @@ class Gate:
         first = max(slot.price, price) if slot.side == BUY else min(slot.price, price)
         self._let_go(slot, way)
         self._hold(slot, way, lots, credit, first)
-        (slot.asked, slot.asked_price, slot.credit, paid.busy_until, asked.busy_until) = (
-            total,
-            price,
-            credit,
-            paid.after(now),
-            asked.after(now),
+        # fmt: off
+        (
+            slot.asked, slot.asked_price, slot.credit,
+            paid.busy_until, asked.busy_until, self.touched,
+        ) = (
+            total, price, credit,
+            paid.after(now), asked.after(now), 0,
         )
-        self.touched = 0
+        # fmt: on
 
     def _hold(self, slot: Reservation, way: Route, lots: int, credit: int, price: int) -> None:
         """Count an order in, with so much left."""
@@ -236,7 +249,7 @@ class Gate:
         """So many lots more (or less) are open on a side: in every sum."""
         holding = way.holding
         account = holding.account
-        value = lots * holding.unit
+        value = times(lots, holding.unit)
         add(way.strategy.scope, side, value, controls.route_grows(way, side, lots))
         grows = controls.holding_grows(holding, side, lots)
         add(account.scope, side, value, grows)
@@ -357,6 +370,14 @@ class Gate:
         )
         self._hold(slot, way, left, credit, price)
 
+    def adopt(self, route: int, side: int, lots: int, price: int, parent: int, now: int) -> int:
+        """An order that works whatever we think of it: found, or alive again after it was over."""
+        try:
+            self._reserve(self.routes[route], side, lots, price, 0, parent, now)
+            return codes.PASSED
+        except Exception:  # noqa: BLE001  # what cannot be counted must not be added to
+            return self._shut()
+
     def cancel_sent(self, handle: int, now: int) -> int:
         """A cancel always passes; it counts where messages are counted."""
         if not self.is_open(handle):
@@ -402,16 +423,18 @@ class Gate:
         told = self.accounts[account]
         told.collateral, told.charged = units, 0
 
-    def adopt(self, number: int, total: int, children_max: int) -> None:
-        """Open (or open anew) a parent of this number: children of it may add up to so much."""
+    def open_parent(self, number: int, total: int, children_max: int) -> int:
+        """Children of this number may add up to so much; not while old ones of it still work."""
         parent = self.parents[number]
-        (parent.open, parent.total, parent.children_max, parent.children, parent.filled) = (
-            1,
-            total,
-            children_max,
-            0,
-            -parent.working,
-        )
+        if parent.working != 0:
+            return codes.PARENT_MISSING
+        parent.open, parent.total, parent.children_max = 1, total, children_max
+        parent.children, parent.filled = 0, 0
+        return codes.PASSED
+
+    def close_parent(self, number: int) -> None:
+        """No more children; those that work go on."""
+        self.parents[number].open = 0
 
     # --- the sums ---------------------------------------------------------------------------------
 

@@ -216,7 +216,7 @@ class World:
             self.gate.firm.open_until = now
         if case.parent is not None:
             self.parent = 0
-            self.gate.adopt(self.parent, case.parent.lots, case.parent.children)
+            self.gate.open_parent(self.parent, case.parent.lots, case.parent.children)
 
     # --- limits into counters -----------------------------------------------------------------
 

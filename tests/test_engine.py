@@ -1,5 +1,7 @@
 """The cold engine: equal to plain dicts, equal to itself, and never wrong quietly."""
 
+import re
+from contextlib import suppress
 from fractions import Fraction
 from math import ceil
 
@@ -193,10 +195,10 @@ def test_what_cannot_be_summed_in_63_bits_halts_and_never_wraps() -> None:
     """In the cell itself, in what it is worth, in a sum, and in what only numpy adds up."""
     for position, buys in ((1 << 63, 0), (1 << 62, 0), (1 << 61, 0), (1 << 62, 1 << 62)):
         engine = small()
-        with pytest.raises(Halted, match=r"summed|kept|63 bits"):
+        with suppress(Halted):
             engine.change(0, position, buys, 0)
             engine.cycle(11)
-        assert engine.halted
+        assert re.search("summed|kept|63 bits", engine.halted)
 
 
 def test_a_stale_reference_gives_no_new_budget_to_any_key_exposed_to_it() -> None:

@@ -89,6 +89,22 @@ PROVEN = (
         pytest("tests/test_samples.py", "tests/test_shapes.py"),
     ),
     Proof(1, "bad input: a status and a place, never a traceback", pytest("tests/test_cli.py")),
+    Proof(
+        4,
+        "the gate answers as its plain model, each code 1,000 times, each bound at -1, 0 and +1",
+        ("env", "TIEOUT_FULL=1", *pytest("tests/test_gate.py", "-k", "plain_model")),
+    ),
+    Proof(
+        4,
+        "the gate: planted exceptions, bad words, known faults (V29), refusals in figures",
+        pytest("tests/test_gate.py", "tests/test_limit_gate.py"),
+    ),
+    Proof(
+        4,
+        "the gate answers the same plain and compiled",
+        pytest("tests/test_gate.py", "-k", "compiled"),
+        needs=".venv-compiled/bin/python",
+    ),
 )
 
 
