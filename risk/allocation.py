@@ -2,7 +2,7 @@
 
 The share is max-min fair: who asks for little gets all of it, and the rest is shared evenly among
 those who ask for more. So a gate that runs away and asks for everything starves no other. Shares
-are whole units, rounded down: what cannot be shared evenly is given to nobody.
+are whole units; the odd ones go to who asks for most, of equals to the last by name.
 """
 
 from collections.abc import Mapping

@@ -89,7 +89,19 @@ def test_every_key_equals_a_plain_sum(data: st.DataObject) -> None:
         number = engine.cell(*cell)
         kept = plain.cells.setdefault(cell, [0, 0, 0])
         if data.draw(st.booleans()):
-            change = data.draw(AMOUNTS), data.draw(WORKING) - kept[1], data.draw(WORKING) - kept[2]
+            position, buys, sells = data.draw(AMOUNTS), data.draw(WORKING), data.draw(WORKING)
+            change = data.draw(  # an outside trade, an order that opens or ends, a fill, any of it
+                st.sampled_from(
+                    [
+                        (position, 0, 0),
+                        (0, buys - kept[1], 0),
+                        (0, 0, sells - kept[2]),
+                        (kept[1], -kept[1], 0),
+                        (-kept[2], 0, -kept[2]),
+                        (position, buys - kept[1], sells - kept[2]),
+                    ]
+                )
+            )
             engine.change(number, *change)
             plain.cells[cell] = [old + more for old, more in zip(kept, change, strict=True)]
         else:
@@ -139,6 +151,13 @@ def test_a_working_order_counts_before_it_is_filled_and_only_once_after() -> Non
     assert figures(engine, "strategy", "x") == (700, -600, 700)
     engine.change(engine.cell("x", "a", "BTC-USDT"), 50, -50, 0)
     assert figures(engine, "strategy", "x") == (700, -700, 700)
+    engine.cycle(11)
+
+
+def test_a_trade_outside_our_orders_counts_on_both_sides() -> None:
+    engine = small()
+    engine.change(engine.cell("x", "a", "BTC-USDT"), -10, 0, 0)
+    assert figures(engine, "strategy", "x") == (680, -580, 680)
     engine.cycle(11)
 
 

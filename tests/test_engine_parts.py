@@ -220,6 +220,11 @@ def test_a_gate_that_runs_away_starves_no_other() -> None:
     assert allocate(100, {"a": 10**9, "b": 20, "c": 35}) == {"a": 45, "b": 20, "c": 35}
 
 
+def test_odd_units_go_to_who_asks_for_most_and_then_to_the_last_by_name() -> None:
+    assert allocate(11, {"c": 90, "a": 90, "b": 91}) == {"a": 3, "b": 4, "c": 4}
+    assert allocate(10, {"c": 90, "a": 90, "b": 90}) == {"a": 3, "b": 3, "c": 4}
+
+
 def test_a_stale_reference_gives_no_new_budget_and_a_short_net_no_more_than_the_limit() -> None:
     fresh = Exposure(30, -500, 40, stale=False)
     assert headroom(100, fresh, "long", 25) == 45
