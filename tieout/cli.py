@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import click
 
+from tieout.exits import BAD_INPUT, FAILED, HELD, INTERRUPTED, LACKING, fail
+from tieout.limits_cli import limits
+
 # Commands import what they need when they run: the program starts at once.
 if TYPE_CHECKING:
     from scenarios.model import Scenario
 
-HELD, FAILED, BAD_INPUT, LACKING, INTERRUPTED = 0, 1, 2, 3, 130
 JOURNAL_WOULD_DO = "the journal.db of `tieout run SCENARIO --out DIR` would do"
 
 
@@ -33,10 +35,7 @@ def main() -> None:
     """
 
 
-def fail(status: int, text: str) -> NoReturn:
-    """Say what is wrong on stderr and end with that status."""
-    click.echo(f"tieout: {text}", err=True)
-    sys.exit(status)
+main.add_command(limits)
 
 
 @contextmanager

@@ -1,0 +1,73 @@
+"""Approvals by SSH signature: who approved which bytes, proven by `ssh-keygen`.
+
+An approver signs a file by `ssh-keygen -Y sign -f KEY -n tieout-limits FILE`; the signature lies
+beside it as FILE.sig. A file of allowed signers (its format is that of `ssh-keygen`) says whose key
+is whose. Nobody approves with a key that is the author's too.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+NAMESPACE = "tieout-limits"
+SECONDS_MAX = 20
+
+
+class NoTool(RuntimeError):
+    """There is no `ssh-keygen` here, so nothing can be proven."""
+
+
+class NotApproved(ValueError):
+    """No valid approval; the text says what is missing and what would do."""
+
+
+def verify(file: Path, signers: Path, author: str, approver: str) -> None:
+    """The approver signed these very bytes; raises `NotApproved` or `NoTool`."""
+    if author == approver:
+        raise NotApproved(f"{file}: author and approver are both {author!r}; two people would do")
+    signature = file.with_name(file.name + ".sig")
+    for path, what in ((signers, "the allowed signers"), (signature, f"{approver}'s signature")):
+        if not path.is_file():
+            raise NotApproved(f"{path}: found nothing; {what} would do: {signing(file)}")
+    if shared := _keys(signers, author) & _keys(signers, approver):
+        raise NotApproved(
+            f"{signers}: {author} and {approver} have a key in common"
+            f" ({min(shared)[:20]}...); a key of one's own each would do"
+        )
+    words = ["-Y", "verify", "-f", str(signers), "-I", approver, "-n", NAMESPACE]
+    done = _run([*words, "-s", str(signature)], file.read_bytes())
+    if done.returncode:
+        said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
+        raise NotApproved(
+            f"{signature}: no signature of {approver} over these bytes"
+            f" ({said[-1] if said else 'no reason given'}); {signing(file)}"
+        )
+
+
+def signing(file: Path) -> str:
+    """How an approver signs."""
+    return f"`ssh-keygen -Y sign -f KEY -n {NAMESPACE} {file}` makes one"
+
+
+def _keys(signers: Path, name: str) -> set[str]:
+    """The keys that a principal signs with: the blob after the word that names its kind."""
+    found = set()
+    for line in signers.read_text(encoding="utf-8").splitlines():
+        words = line.split()
+        if words and name in words[0].strip('"').split(","):
+            kinds = [place for place, word in enumerate(words[1:], 1) if _is_kind(word)]
+            found |= {words[place + 1] for place in kinds[:1] if place + 1 < len(words)}
+    return found
+
+
+def _is_kind(word: str) -> bool:
+    return word.startswith(("ssh-", "ecdsa-", "sk-"))
+
+
+def _run(words: list[str], told: bytes) -> subprocess.CompletedProcess[bytes]:
+    tool = shutil.which("ssh-keygen")
+    if tool is None:
+        raise NoTool("ssh-keygen is not installed: it comes with OpenSSH, and proves approvals")
+    return subprocess.run(  # noqa: S603  # ssh-keygen, with words of ours
+        [tool, *words], input=told, capture_output=True, check=False, timeout=SECONDS_MAX
+    )
