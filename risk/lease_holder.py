@@ -151,7 +151,7 @@ class LeaseHolder:
     def _remember_need(self, uses: tuple[Use, ...]) -> None:
         for use in uses:
             if use.amount >= 0:
-                self._needs[use.line] = max(self._needs.get(use.line, 0), use.amount)
+                self._needs[use.line] = use.amount
                 self._needs_told[use.line] = 0
 
     # --- what it tells ----------------------------------------------------------------------------
@@ -264,8 +264,9 @@ class LeaseHolder:
         self.sequence = grant.sequence
         self._budget = {each.line: each.amount for each in grant.budgets}
         self._at_grant = {line: self._spent.get(line, 0) for line in self._budget}
-        self.as_of = max(self.as_of, grant.as_of)
-        for counted in [each for each in self._unheard if each <= grant.as_of]:
+        if grant.as_of <= self.orders:
+            self.as_of = max(self.as_of, grant.as_of)
+        for counted in [each for each in self._unheard if each <= self.as_of]:
             del self._unheard[counted]
 
     def on_acknowledged(self, told: AcknowledgeReturn) -> None:
