@@ -164,17 +164,22 @@ def _cancel(state: State, kill: Kill, account: Account) -> list[Effect]:
     for name in account.working:
         if state.orders[name].strategy != strategies.KILL:
             effects += trading.cancel(state, state.orders[name], state.now)
-    for client_order_id, order_id, instrument in killing.orders.values():
-        if client_order_id not in account.working:
-            effects.append(
-                CancelOrder(
-                    account=account.name,
-                    client_order_id=client_order_id,
-                    instrument=instrument,
-                    order_id=order_id,
-                )
-            )
+    effects += _cancel_found(account, killing)
     return effects + _enter(state, kill, account, "confirming")
+
+
+def _cancel_found(account: Account, killing: Killing) -> list[Effect]:
+    """Cancel what the venue told of and we do not know as ours."""
+    return [
+        CancelOrder(
+            account=account.name,
+            client_order_id=client_order_id,
+            instrument=instrument,
+            order_id=order_id,
+        )
+        for client_order_id, order_id, instrument in killing.orders.values()
+        if client_order_id not in account.working
+    ]
 
 
 def _ask(state: State, kill: Kill, account: Account) -> list[Effect]:
@@ -186,8 +191,15 @@ def _ask(state: State, kill: Kill, account: Account) -> list[Effect]:
         killing.orders.clear()
         effects.append(FetchOpenOrders(account=account.name))
     if killing.stage in ("flattening", "verifying") and _flattens(kill, account):
+        effects += [trading.query(state.orders[name]) for name in _unended(state, killing)]
         effects.append(FetchStatement(account=account.name, kind="positions"))
     return [*effects, arm(state, _alarm(kill, account), state.now + AGAIN_NS)]
+
+
+def _unended(state: State, killing: Killing) -> list[str]:
+    """Exits of ours whose end nobody told yet: a node without a stream must ask."""
+    mine = [name for name in killing.flattening if name in state.orders]
+    return [name for name in mine if state.orders[name].status not in TERMINAL]
 
 
 def _alarm(kill: Kill, account: Account) -> str:
@@ -215,10 +227,10 @@ def _on_open_orders(
     if event.asked_at < killing.asked_at or killing.stage not in ("confirming", "verifying"):
         return []
     if event.client_order_ids or killing.orders:
-        told = [_tell(kill, account, open_orders=len(event.client_order_ids))]
-        # In `confirming` the alarm cancels again: a cancel takes a moment.
+        told: list[Effect] = [_tell(kill, account, open_orders=len(event.client_order_ids))]
+        # A cancel takes a moment: in `confirming` the alarm asks again.
         if killing.stage == "confirming":
-            return told
+            return told + _cancel_found(account, killing)
         return told + _enter(state, kill, account, "cancelling")
     if account.working:
         return []  # ours without an outcome: it is queried until it has one
@@ -238,7 +250,7 @@ def _on_positions(
     killing = kill.accounts[account.name]
     if event.asked_at < killing.asked_at or killing.stage not in ("flattening", "verifying"):
         return []
-    if any(state.orders[name].status not in TERMINAL for name in killing.flattening):
+    if _unended(state, killing):
         return []
     killing.flattening.clear()
     exits = _exits(state, kill, account, event)

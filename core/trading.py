@@ -254,7 +254,7 @@ def on_cancel_rejected(state: State, account: Account, event: CancelRejected) ->
     order = state.orders.get(event.client_order_id)
     if order is None or order.status in TERMINAL:
         return []
-    return [_query(order)]
+    return [query(order)]
 
 
 def on_order_alarm(state: State, name: str, now: int) -> list[Effect]:
@@ -266,14 +266,14 @@ def on_order_alarm(state: State, name: str, now: int) -> list[Effect]:
         if not order.cancel_wanted:
             return []
         again = arm(state, f"order/{name}", now + ANSWER_NS_MAX)
-        return [_query(order), again]
+        return [query(order), again]
     effects: list[Effect] = []
     if _move(state, order, "unknown"):
         effects.append(_tell(order))
-    return [*effects, _query(order), arm(state, f"order/{name}", now + 2 * QUERY_NS)]
+    return [*effects, query(order), arm(state, f"order/{name}", now + 2 * QUERY_NS)]
 
 
-def _query(order: Order) -> Effect:
+def query(order: Order) -> Effect:
     return QueryOrder(
         account=order.account,
         client_order_id=order.client_order_id,
@@ -287,7 +287,7 @@ def on_open_orders(state: State, account: Account, event: OpenOrdersReported) ->
     listed = dict.fromkeys(event.client_order_ids)
     held = [state.orders[name] for name in account.working if name not in listed]
     return [
-        _query(order)
+        query(order)
         for order in held
         if order.status in ("acknowledged", "partially_filled")
         and order.requested_at < event.asked_at
@@ -303,7 +303,7 @@ def after_restart(state: State, now: int) -> list[Effect]:
         effects.append(_tell(order))
         if order.status in ("in_flight", "unknown"):
             _move(state, order, "unknown")
-            effects += [_query(order), arm(state, f"order/{order.client_order_id}", now + QUERY_NS)]
+            effects += [query(order), arm(state, f"order/{order.client_order_id}", now + QUERY_NS)]
         elif order.cancel_wanted:
             effects.append(_cancel(order))
     return effects + positions.tell_all(state)
