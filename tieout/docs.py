@@ -1,4 +1,5 @@
-"""The documents that are drawn from the code: events and effects, the order lifecycle, the rails.
+"""The documents that are drawn from the code: events and effects, the order lifecycle, the rails,
+and the lifecycles of risk.
 
     python -m tieout.docs            writes them into docs/
     python -m tieout.docs --check    says which are stale, and exits with 1 if any is
@@ -33,6 +34,7 @@ from core.events import Event
 from rails import schemes
 from rails.calendars import SOURCES
 from rails.schemes import Scheme, WithinRow
+from tieout import docs_risk
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -71,7 +73,12 @@ def main(arguments: list[str]) -> int:
 
 def documents() -> dict[str, str]:
     """Each document's name and what it should hold."""
-    return {"events.md": catalogue(), "order_lifecycle.md": lifecycle(), "rails.md": rails()}
+    return {
+        "events.md": catalogue(),
+        "order_lifecycle.md": lifecycle(),
+        "rails.md": rails(),
+        "risk_lifecycles.md": MARK + "\n" + docs_risk.lifecycles(),
+    }
 
 
 def _read(path: Path) -> str:
