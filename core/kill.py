@@ -12,7 +12,14 @@ and its journal are dead (`tieout kill`).
 from typing import NamedTuple
 
 from core import leases, strategies, trading
-from core.effects import CancelOrder, Effect, FetchOpenOrders, FetchStatement, RaiseAlert
+from core.effects import (
+    CancelOrder,
+    Effect,
+    FetchOpenOrders,
+    FetchStatement,
+    PlaceOrder,
+    RaiseAlert,
+)
 from core.events import (
     Event,
     Leg,
@@ -23,7 +30,7 @@ from core.events import (
     StatementReported,
     StatementRow,
 )
-from core.gate import Gate
+from core.gate import Approved, Gate, Refused
 from core.listening import arm
 from core.orders import TERMINAL
 from core.positions import LEGS
@@ -54,16 +61,27 @@ PROCEDURE: dict[Stage, Row] = {
     ),
     "flattening": Row(
         "read the venue's positions; close each by reduce-only market orders",
-        "the venue says that there is nothing left that we may close",
+        "the venue says that no contract is held",
         ("verifying",),
     ),
     "verifying": Row(
         "read both again once no request of ours can be on its way",
-        "none is open, nothing is left that we may close",
+        "none is open, none is held",
         ("cancelling", "flattening", "done"),
     ),
     "done": Row("block until two people lift it", "two people", ()),
 }
+
+
+class OnlyExits:
+    """The gate of a person who takes the venue's word: reduce-only market orders pass."""
+
+    def check(self, state: State, wish: OrderRequested, order: PlaceOrder) -> Approved | Refused:
+        """Decide by the wish alone: our books may be wrong, or there are none."""
+        if wish.reduce_only and wish.kind == "market" and wish.quantity > 0:
+            return Approved(order)
+        return Refused("NOT_AN_EXIT", "a kill sends reduce-only market orders only")
+
 
 AGAIN_NS = 1_000_000_000
 ROUNDS_UNTIL_ALERT = 10
@@ -246,20 +264,20 @@ def _on_open_orders(
 def _on_positions(
     state: State, gate: Gate, kill: Kill, account: Account, event: StatementReported
 ) -> list[Effect]:
-    """Close what may be closed; nothing more of that ends the stage."""
+    """Close what may be closed, until the venue says that nothing is held."""
     killing = kill.accounts[account.name]
     if event.asked_at < killing.asked_at or killing.stage not in ("flattening", "verifying"):
         return []
-    if _unended(state, killing):
-        return []
+    if any(state.orders[name].strategy == strategies.KILL for name in account.working):
+        return []  # an exit is under way, of this kill or of another
     killing.flattening.clear()
-    exits = _exits(state, kill, account, event)
     killing.positions = {f"{row.subject}/{row.leg}": row.amount for row in event.rows if row.amount}
     if killing.stage == "flattening":
-        if not exits:
+        if not killing.positions:
             return _enter(state, kill, account, "verifying")
-        return _place(state, gate, kill, account, exits)
-    if exits:
+        # What our books do not agree with stays: they may catch up, or a person takes his word.
+        return _place(state, gate, kill, account, _exits(state, kill, account, event))
+    if killing.positions:
         return _enter(state, kill, account, "flattening")
     if killing.none_open and _is_late(kill, account, event.asked_at):
         return _enter(state, kill, account, "done")
@@ -293,7 +311,7 @@ def _closable(state: State, kill: Kill, account: Account, row: StatementRow) -> 
 def _place(
     state: State, gate: Gate, kill: Kill, account: Account, exits: list[tuple[StatementRow, int]]
 ) -> list[Effect]:
-    """Reduce-only market orders, through the gate as all orders."""
+    """Reduce-only market orders, through a gate as all orders."""
     effects: list[Effect] = [_tell(kill, account)]
     for row, amount in exits:
         side: Side = "sell" if row.amount > 0 else "buy"
@@ -310,11 +328,11 @@ def _place(
             leg=leg,
             reduce_only=True,
         )
-        placed = trading.place(state, gate, wish)
-        order = placed[0]
+        judge = OnlyExits() if kill.flatten == "venues" else gate
+        order, placed = trading.place(state, judge, wish)
         if order is not None:
             kill.accounts[account.name].flattening.append(order.client_order_id)
-        effects += placed[1]
+        effects += placed
     return effects
 
 

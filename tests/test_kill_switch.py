@@ -161,6 +161,31 @@ def test_it_closes_what_both_agree_on_or_what_the_venue_says(
     assert not only(FetchStatement, books.tell()) or flatten != "nothing"
 
 
+def test_what_the_books_do_not_agree_with_is_held_on_and_said_until_a_person_takes_their_word() -> (
+    None
+):
+    """The venue holds 5, our books 2: the kill closes 2, is not done, and a second one closes 3."""
+    books = holding_two()
+    name = books.order().client_order_id
+    books.tell(killed(), told(name, "cancelled", 1010), none_open(1100, 1000))
+    (first,) = only(PlaceOrder, books.tell(positions("5", 1200, 1150)))
+    usual: dict[str, Any] = {"account": PERP, "instrument": SWAP, "order_id": "v2"}
+    books.tell(
+        fill("f2", "sell", "2", "99", at=1210, client_order_id=first.client_order_id, **usual)
+    )
+    assert not only(PlaceOrder, books.tell(positions("3", 1300, 1250)))
+    assert stage(books) == "flattening"
+    again = [books.ring(f"kill/k1/{PERP}") for _ in range(10)]
+    assert "flattening after 10 rounds" in only(RaiseAlert, again[-1])[0].text
+    now = (books.state.now - ms(0)) // 1_000_000
+    second = KillOrdered(
+        received_at=ms(now), kill_id="k2", by="anna", reason="theirs", flatten="venues"
+    )
+    books.tell(second, none_open(now + 10, now))
+    (exit_,) = only(PlaceOrder, books.tell(positions("3", now + 30, now + 20)))
+    assert (exit_.side, exit_.quantity) == ("sell", quantity("3"))
+
+
 def test_nothing_else_is_sent_from_the_step_that_takes_the_order_in() -> None:
     books = holding_two()
     books.tell(
@@ -421,7 +446,7 @@ BUGS = (
     ),
     Bug(
         "core.kill:_on_positions",
-        "if _unended(state, killing):",
+        "if any(state.orders[name].strategy == strategies.KILL for name in account.working):",
         "if False:",
         test_the_procedure_goes_on_by_evidence_only,
     ),

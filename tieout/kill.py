@@ -34,17 +34,15 @@ from core.events import (
     Event,
     InstrumentListed,
     NodeStarted,
-    OrderRequested,
 )
 from core.frames import Frame
-from core.gate import Approved, Refused
 from core.ids import base36
 from core.journal import Journal, Store
+from core.kill import OnlyExits
 from core.money import quantity
 from core.node import Node
 from core.risk_effects import TellKill
 from core.risk_events import Flatten, KillOrdered
-from core.state import State
 from tieout.twins import READERS, TWINS
 from venues.dialect import Request
 
@@ -112,16 +110,6 @@ class Ending:
     def done(self) -> bool:
         """Whether each account was verified: none open, nothing left that may be closed."""
         return bool(self.stages) and all(each.stage == "done" for each in self.stages.values())
-
-
-class OnlyExits:
-    """The gate of a kill."""
-
-    def check(self, state: State, wish: OrderRequested, order: PlaceOrder) -> Approved | Refused:
-        """Reduce-only market orders pass."""
-        if wish.reduce_only and wish.kind == "market" and wish.quantity > 0:
-            return Approved(order)
-        return Refused("NOT_AN_EXIT", "a kill sends reduce-only market orders only")
 
 
 def load(path: Path) -> Deployment:
