@@ -20,6 +20,7 @@ from sim.memory_store import MemoryStore
 from tests.facts import PERP, Books, fill, ms, only, perp_books, report, statement, wish
 from tests.test_planted_bugs import locate, planted
 from tieout.kill import BadDeployment, Ending, credentials, kill, load
+from tieout.runs import run
 from tieout.simulation import EPOCH_NS, Simulation
 from venues.dialect import Request
 from venues.simulated import Asked
@@ -345,6 +346,18 @@ def kill_all(sim: Simulation, path: Path, **terms: Any) -> tuple[Ending, ToTheVe
     return ending, transport
 
 
+def test_without_a_node_only_the_venues_listing_can_confirm(
+    deployment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill that does not look at it leaves orders open: the truth of the venues says so."""
+    function = locate("core.kill:_on_open_orders")
+    bug = planted(function, "if event.client_order_ids or killing.orders:", "if False:")
+    monkeypatch.setattr(function, "__code__", bug)
+    sim = a_world(3)
+    kill_all(sim, deployment, seconds_max=60)
+    assert left_open(sim) > 0
+
+
 @pytest.mark.parametrize("lost_one_in", [0, 7])
 def test_a_kill_without_a_node_cancels_and_closes_everything_and_proves_it(
     deployment: Path, lost_one_in: int
@@ -507,3 +520,39 @@ def test_a_planted_bug_is_seen(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(function, "__code__", planted(function, bug.old, bug.new))
     with pytest.raises((AssertionError, KeyError)):
         bug.seen_by()
+
+
+# --- the drill -----------------------------------------------------------------------------------
+
+
+class DrillBug(NamedTuple):
+    """As a bug above, but seen by a claim of the scenario."""
+
+    function: str
+    old: str
+    new: str
+    figure: str
+
+
+DRILL_BUGS = (
+    DrillBug("core.strategies:refusal", "if risk.kills:", "if False:", "orders_after"),
+    DrillBug(
+        "core.kill:_on_positions",
+        "for row in event.rows if row.amount}",
+        "for row in event.rows if _closable(state, kill, account, row)}",
+        "left_held",
+    ),
+    DrillBug("core.kill:on_alarm", "killing.rounds += 1", "return []", "unfinished"),
+)
+
+
+@pytest.mark.parametrize("bug", DRILL_BUGS, ids=lambda bug: bug.figure)
+def test_the_drill_bites(bug: DrillBug, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the bug the same seeds are clean: the campaign and the suite's own run say so."""
+    function = locate(bug.function)
+    monkeypatch.setattr(function, "__code__", planted(function, bug.old, bug.new))
+    for seed in range(4, 16):
+        kill_told = run("kill_drill", seed, short=True, sampled=False).summary["kill"]
+        if kill_told[bug.figure]:
+            return
+    pytest.fail(f"{bug.figure} stayed 0")
