@@ -36,6 +36,19 @@ class LeaseMachine(RuleBasedStateMachine):
     def order(self, name: str, side: Literal["buy", "sell"], lots: int) -> None:
         self.world.order(name, side, lots)
 
+    @rule(wants=st.integers(0, 8))
+    def healthy_beat(self, wants: int) -> None:
+        """What goes on most of the time: without it nothing would be lent that could be lost."""
+        for name in GATES:
+            self.world.heartbeat(name, wants)
+        self.world.exchange()
+
+    @rule(name=A_GATE, side=A_SIDE, lots=st.integers(1, 3))
+    def healthy_order(self, name: str, side: Literal["buy", "sell"], lots: int) -> None:
+        self.world.heartbeat(name, lots)
+        self.world.exchange()
+        self.world.order(name, side, lots)
+
     @rule(index=AN_INDEX, keep=st.booleans())
     def to_node(self, index: int, *, keep: bool) -> None:
         self.world.pass_to_node(index, keep=keep)
