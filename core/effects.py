@@ -8,6 +8,7 @@ from typing import Literal
 
 from core.events import Leg, Memory, OrderKind, Side, StatementKind
 from core.rail_effects import RailEffect
+from core.risk_effects import RiskEffect
 from core.wish import Wish
 
 
@@ -179,4 +180,5 @@ Effect = (
     | TellPosition
     | RaiseAlert
     | RailEffect
+    | RiskEffect
 )

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from core.fact import Fact
 from core.rail_events import RailEvent
+from core.risk_events import RiskEvent, Ticket
 
 # Of a value that does not name its asset: `core.money.ASSET_DECIMALS`, out of reach of those who
 # simulate keepers and know our effects by these events.
@@ -200,7 +201,10 @@ class AdjustmentBooked(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class OrderRequested(Fact, frozen=True, kw_only=True, gc=False):
-    """A strategy wants an order. `reference` is the strategy's own word for it."""
+    """A strategy wants an order. `reference` is the strategy's own word for it.
+
+    `ticket` is the word of a gate beside the strategy, which approved it out of a lease.
+    """
 
     strategy: str
     reference: str
@@ -212,6 +216,7 @@ class OrderRequested(Fact, frozen=True, kw_only=True, gc=False):
     price: int = 0
     leg: Leg = "net"
     reduce_only: bool = False
+    ticket: Ticket | None = None
 
 
 class CancelRequested(Fact, frozen=True, kw_only=True, gc=False):
@@ -495,4 +500,5 @@ Event = (
     | FrameQuarantined
     | FrameDismissed
     | RailEvent
+    | RiskEvent
 )

@@ -87,7 +87,7 @@ def _newest(state: State, account: Account) -> int:
 
 
 def _put_orders_away(state: State, keep: int) -> list[Effect]:
-    """Orders that are over, but for those whose fills are still being waited for."""
+    """Orders that are over, but for those that fills are waited for of, or that still reserve."""
     working = sum(len(account.working) for account in state.accounts.values())
     over = (
         name
@@ -95,7 +95,11 @@ def _put_orders_away(state: State, keep: int) -> list[Effect]:
         if name not in state.accounts[order.account].working
     )
     oldest = list(islice(over, max(0, len(state.orders) - working - keep)))
-    names = [name for name in oldest if f"fills/{name}" not in state.alarms]
+    names = [
+        name
+        for name in oldest
+        if f"fills/{name}" not in state.alarms and not state.orders[name].reserved
+    ]
     kept: list[Effect] = []
     for name in names:
         order = state.orders.pop(name)

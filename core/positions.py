@@ -7,7 +7,7 @@ begins with nothing when its node comes up again.
 from core.effects import Effect, TellPosition
 from core.events import Leg
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, TEN_TO
-from core.state import UNATTRIBUTED, Listing, State
+from core.state import UNATTRIBUTED, Listing, State, figure
 
 LEGS: dict[str, Leg] = {"net": "net", "long": "long", "short": "short"}
 
@@ -25,8 +25,8 @@ def tell(state: State, account: str, listing: Listing) -> list[Effect]:
     """Each strategy's position in one instrument, leg by leg."""
     sums: dict[tuple[str, Leg], int] = {}
     middle = f"/{account}/{listing.instrument}/"
-    for figure, amount in state.figures.items():
-        strategy, found, rest = figure.partition(middle)
+    for name, amount in state.figures.items():
+        strategy, found, rest = name.partition(middle)
         leg = _leg(listing, rest) if found else None
         if leg is not None and strategy != UNATTRIBUTED:
             sums[strategy, leg] = sums.get((strategy, leg), 0) + amount
@@ -40,6 +40,18 @@ def tell(state: State, account: str, listing: Listing) -> list[Effect]:
         )
         for (strategy, leg), amount in sums.items()
     ]
+
+
+def held(state: State, strategy: str, account: str, listing: Listing, leg: Leg) -> int:
+    """What one strategy holds of one leg, in units of a quantity."""
+    names: list[tuple[str, str]] = [("position", leg), ("restated", leg)]
+    if listing.kind == "spot":
+        names = [("trade", listing.base), ("fee", listing.base)]
+    amounts = [
+        state.figures.get(figure(strategy, account, listing.instrument, purpose, unit), 0)
+        for purpose, unit in names
+    ]
+    return _quantity(state, listing, sum(amounts))
 
 
 def _leg(listing: Listing, figure: str) -> Leg | None:

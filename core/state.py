@@ -30,6 +30,8 @@ from core.events import (
     StatementKind,
     Tells,
 )
+from core.risk_events import Use
+from core.risk_state import Risk
 from core.settlement_state import LedgerEntry, Settlement
 
 OrderStatus = Literal[
@@ -67,7 +69,11 @@ class Entry(Struct, frozen=True, gc=False):
 
 
 class Order(Struct, gc=False):
-    """One order of ours, or one that we found."""
+    """One order of ours, or one that we found.
+
+    `uses` is what it takes of limits' lines, by the ticket of the gate's epoch; of its quantity so
+    much is `reserved` there, and `counted` as filled.
+    """
 
     client_order_id: str
     strategy: str
@@ -87,6 +93,10 @@ class Order(Struct, gc=False):
     reason: str = ""
     told_filled: int = 0
     cancel_wanted: bool = False
+    gate_epoch: int = 0
+    uses: tuple[Use, ...] = ()
+    reserved: int = 0
+    counted: int = 0
 
 
 class Progress(Struct, gc=False):
@@ -327,6 +337,7 @@ class State(Struct, gc=False):
     alarms: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     settlement: Settlement = field(default_factory=Settlement)
+    risk: Risk = field(default_factory=Risk)
     posted: list[Posting] = field(default_factory=list)
     booked: list[LedgerEntry] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)

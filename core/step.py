@@ -15,6 +15,7 @@ from core import (
     memory,
     reconcile,
     restatement,
+    risks,
     settlement,
     trading,
 )
@@ -56,6 +57,19 @@ from core.events import (
 )
 from core.gate import Gate
 from core.money import ASSET_DECIMALS, ASSET_DECIMALS_MAX, show
+from core.risk_events import (
+    ExposureStated,
+    GateFenced,
+    GateStarted,
+    KillLifted,
+    KillOrdered,
+    LeaseRequested,
+    LeaseReturned,
+    LimitsLoaded,
+    LossStated,
+    StrategyStateSet,
+    TicketVoided,
+)
 from core.state import UNATTRIBUTED, Account, Listing, Reference, State, count, holding
 
 T = TypeVar("T")
@@ -71,6 +85,14 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
         count(state, "events_of_unknown_accounts")
         text = f"{type(event).__name__} of an account that no books are kept for: not booked"
         return [RaiseAlert(severity="critical", subject="accounts", text=text)]
+    effects = _take(state, event, gate)
+    risk = state.risk
+    if risk.touched or risk.halted or risk.kills:
+        effects += risks.follow(state, gate, event)
+    return effects
+
+
+def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
     # What comes most often stands first: a case that does not match costs a tenth of a microsecond.
     match event:
         case FillReported():
@@ -138,6 +160,12 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
             return _on_reference(state, event)
         case AdjustmentBooked():
             return adjustments.on_adjustment(state, event)
+        case LeaseRequested() | LeaseReturned() | TicketVoided() | ExposureStated():
+            return risks.step(state, event)
+        case LossStated() | GateStarted() | GateFenced() | StrategyStateSet() | LimitsLoaded():
+            return risks.step(state, event)
+        case KillOrdered() | KillLifted():
+            return risks.step(state, event)
         case _:
             return settlement.step(state, event)
 
@@ -333,6 +361,8 @@ def _on_alarm(state: State, event: AlarmRang) -> list[Effect]:
         return trading.on_fills_alarm(state, rest, now)
     if what == "leg":
         return settlement.on_alarm(state, rest, now)
+    if what in ("hold", "kill"):
+        return risks.on_alarm(state, what, rest, now)
     if what == "retry":
         name, _, about = rest.rpartition("/")
         return listening.on_retry(state, state.accounts[name], about, now)
@@ -385,6 +415,7 @@ def _on_started(state: State, event: NodeStarted) -> list[Effect]:
         effects += listening.begin(state, account, event.received_at)
     effects += trading.after_restart(state, event.received_at)
     effects += settlement.after_restart(state, event.received_at)
+    effects += risks.after_restart(state, event.records_lost)
     fresh = {effect.alarm: None for effect in effects if isinstance(effect, SetAlarm)}
     for alarm, due in state.alarms.items():
         if alarm not in fresh:

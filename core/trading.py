@@ -6,7 +6,7 @@ Rule 3. What remains of an order is derived from its fills; a venue that claims 
 raises the suspicion of a missing fill.
 """
 
-from core import ids, orders, positions
+from core import ids, leases, orders, positions, strategies
 from core.books import attribute
 from core.effects import CancelOrder, Effect, PlaceOrder, QueryOrder, TellStrategy
 from core.events import (
@@ -35,7 +35,25 @@ GIVEN_UP = "not known to the venue"
 
 
 def on_order_requested(state: State, gate: Gate, event: OrderRequested) -> list[Effect]:
-    """Ask the gate; send what it approves, tell the strategy what it refuses."""
+    """Ask who may, then the gate; send what it approves, tell the strategy what it refuses."""
+    if event.ticket is not None and leases.is_echo(state, event.ticket):
+        count(state, "tickets_told_twice")
+        return []
+    code, text = strategies.refusal(state, event)
+    if not code and event.ticket is not None:
+        code, text = leases.refusal(state, event.ticket)
+    order, effects = place(state, gate, event, code, text)
+    if event.ticket is not None:
+        leases.spend(state, event.ticket)
+        if order is not None:
+            leases.reserve(state, order, event.ticket)
+    return effects
+
+
+def place(
+    state: State, gate: Gate, event: OrderRequested, code: str = "", text: str = ""
+) -> tuple[Order | None, list[Effect]]:
+    """Send the order, or refuse it: by the code, or because the gate does; then there is none."""
     state.orders_made += 1
     name = ids.client_order_id(state.node, state.epoch, state.orders_made)
     place = PlaceOrder(
@@ -51,20 +69,25 @@ def on_order_requested(state: State, gate: Gate, event: OrderRequested) -> list[
         expires_at=_expires_at(state, event),
     )
     order = _new_order(name, event)
-    verdict = _ask(gate, state, event, place)
+    verdict = Refused(code, text) if code else _ask(gate, state, event, place)
     if isinstance(verdict, Refused):
-        order.status = "refused"
-        order.reason = verdict.code
-        count(state, f"refused/{verdict.code}")
-        return [_tell(order, verdict.text)]
+        return None, _refuse(state, order, verdict, event.received_at)
     state.orders[name] = order
     order.status = "in_flight"
     _list_working(state, order)
-    return [
+    return order, [
         verdict.order,
         _tell(order),
         arm(state, f"order/{name}", event.received_at + ANSWER_NS_MAX),
     ]
+
+
+def _refuse(state: State, order: Order, verdict: Refused, now: int) -> list[Effect]:
+    order.status = "refused"
+    order.reason = verdict.code
+    count(state, f"refused/{verdict.code}")
+    halted = strategies.on_refused(state, order.strategy, verdict.code, now)
+    return [_tell(order, verdict.text), *halted]
 
 
 def _expires_at(state: State, event: OrderRequested) -> int:
@@ -104,11 +127,13 @@ def on_cancel_requested(state: State, event: CancelRequested) -> list[Effect]:
     order = state.orders.get(event.client_order_id)
     if order is None or order.status in TERMINAL:
         return []
+    return cancel(state, order, event.received_at)
+
+
+def cancel(state: State, order: Order, now: int) -> list[Effect]:
+    """Take an order back; asked for until it is over."""
     order.cancel_wanted = True
-    return [
-        _cancel(order),
-        arm(state, f"order/{order.client_order_id}", event.received_at + ANSWER_NS_MAX),
-    ]
+    return [_cancel(order), arm(state, f"order/{order.client_order_id}", now + ANSWER_NS_MAX)]
 
 
 def _cancel(order: Order) -> Effect:
@@ -162,9 +187,11 @@ def _placed_as(state: State, account: Account, order: Order) -> list[Effect]:
     for orphan in account.orphans.pop(order.order_id, []):
         attribute(state, account, order.order_id, orphan, order.strategy)
         order.filled += orphan.quantity
+        _touch(state, order)
     progress = account.progress.get(order.order_id)
     if progress is not None:
         order.filled = max(order.filled, progress.quantity)
+        _touch(state, order)
     moved = order.filled - before
     return _told_by_fills(state, order, moved) if moved else []
 
@@ -206,14 +233,14 @@ def on_order_missing(state: State, account: Account, event: OrderMissing) -> lis
     order = state.orders.get(event.client_order_id)
     if order is None or order.status not in ("unknown", "in_flight"):
         return []
-    if event.asked_at - order.requested_at < _grace_ns(account):
+    if event.asked_at - order.requested_at < grace_ns(account):
         return [arm(state, f"order/{order.client_order_id}", event.received_at + QUERY_NS)]
     _move(state, order, "rejected")
     order.reason = GIVEN_UP
     return [_tell(order, order.reason)]
 
 
-def _grace_ns(account: Account) -> int:
+def grace_ns(account: Account) -> int:
     """How long after the wish its order may still come to life at the venue.
 
     Its request is good for so long by our clock, which is off from the venue's by an error; what
@@ -227,7 +254,7 @@ def on_cancel_rejected(state: State, account: Account, event: CancelRejected) ->
     order = state.orders.get(event.client_order_id)
     if order is None or order.status in TERMINAL:
         return []
-    return [_query(order)]
+    return [query(order)]
 
 
 def on_order_alarm(state: State, name: str, now: int) -> list[Effect]:
@@ -239,14 +266,14 @@ def on_order_alarm(state: State, name: str, now: int) -> list[Effect]:
         if not order.cancel_wanted:
             return []
         again = arm(state, f"order/{name}", now + ANSWER_NS_MAX)
-        return [_query(order), again]
+        return [query(order), again]
     effects: list[Effect] = []
     if _move(state, order, "unknown"):
         effects.append(_tell(order))
-    return [*effects, _query(order), arm(state, f"order/{name}", now + 2 * QUERY_NS)]
+    return [*effects, query(order), arm(state, f"order/{name}", now + 2 * QUERY_NS)]
 
 
-def _query(order: Order) -> Effect:
+def query(order: Order) -> Effect:
     return QueryOrder(
         account=order.account,
         client_order_id=order.client_order_id,
@@ -260,7 +287,7 @@ def on_open_orders(state: State, account: Account, event: OpenOrdersReported) ->
     listed = dict.fromkeys(event.client_order_ids)
     held = [state.orders[name] for name in account.working if name not in listed]
     return [
-        _query(order)
+        query(order)
         for order in held
         if order.status in ("acknowledged", "partially_filled")
         and order.requested_at < event.asked_at
@@ -276,7 +303,7 @@ def after_restart(state: State, now: int) -> list[Effect]:
         effects.append(_tell(order))
         if order.status in ("in_flight", "unknown"):
             _move(state, order, "unknown")
-            effects += [_query(order), arm(state, f"order/{order.client_order_id}", now + QUERY_NS)]
+            effects += [query(order), arm(state, f"order/{order.client_order_id}", now + QUERY_NS)]
         elif order.cancel_wanted:
             effects.append(_cancel(order))
     return effects + positions.tell_all(state)
@@ -327,6 +354,7 @@ def on_filled(state: State, order: Order | None, quantity: int, *, moves: bool) 
     if order is None:
         return []
     order.filled += quantity
+    _touch(state, order)
     return _told_by_fills(state, order, quantity) if moves else [_tell(order, moved=quantity)]
 
 
@@ -363,6 +391,7 @@ def on_progressed(state: State, order: Order | None, event: ProgressReported) ->
         return []
     moved = max(0, event.quantity - order.filled)
     order.filled += moved
+    _touch(state, order)
     return _told_by_fills(state, order, moved)
 
 
@@ -371,7 +400,14 @@ def _move(state: State, order: Order, told: OrderReport | OrderStatus) -> bool:
     moved = orders.move(order, told)
     if moved:
         _list_working(state, order)
+        _touch(state, order)
     return moved
+
+
+def _touch(state: State, order: Order) -> None:
+    """Its reservation follows before the step ends."""
+    if order.uses:
+        state.risk.touched[order.client_order_id] = None
 
 
 def _list_working(state: State, order: Order) -> None:

@@ -62,6 +62,8 @@ FIGURES = (
             *("balances_off", "over_limit_in_truth", "outstanding"),
         )
     ),
+    *(f"kill.{what}" for what in ("ordered", "unfinished", "looked_at", "left_open")),
+    *(f"kill.{what}" for what in ("left_held", "seconds_max", "exits", "orders_after")),
     *(f"faults.{kind}" for kind in FAULTS),
 )
 OF_ACCOUNTS = ("detection_bound_ns", "paused_seconds")
@@ -309,6 +311,15 @@ class OperatorSpec(Part):
         return self
 
 
+class KillSpec(Part):
+    """Somebody pulls the kill switch at a time, for all accounts."""
+
+    after_s: Seconds = Field(gt=0)
+    by: Name = "anna"
+    reason: str = Field(default="a drill", min_length=1)
+    flatten: Literal["nothing", "ours", "venues"] = "ours"
+
+
 class StormSpec(Part):
     """Faults drawn from the seed instead of listed: which kinds, and how often at most."""
 
@@ -354,6 +365,7 @@ class Scenario(Part):
     storm: StormSpec | None = None
     fires: FiresSpec | None = None
     operators: tuple[OperatorSpec, ...] = ()
+    kills: tuple[KillSpec, ...] = ()
     memory: MemorySpec | None = None
     claims: tuple[ClaimSpec, ...] = ()
     market_gap_ms_max: int = Field(default=100, ge=1)

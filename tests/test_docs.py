@@ -7,9 +7,14 @@ import pytest
 
 from core.effects import Effect
 from core.events import Event
+from core.kill import PROCEDURE
+from core.leases import MOVES as EPOCH_MOVES
 from core.orders import MOVES
+from core.strategies import BY_A_PERSON
 from rails import schemes
-from tieout import docs
+from risk.lease_holder import MOVES as HOLDER_MOVES
+from risk.tightening import CURVE
+from tieout import docs, docs_risk
 from tieout.runs import run
 
 ROOT = Path(__file__).parent.parent
@@ -36,6 +41,21 @@ def test_the_picture_has_every_move_and_no_other() -> None:
         if " --> " in line and "[*]" not in line
     }
     assert drawn == {(status, to) for status, moves in MOVES.items() for to in moves}
+
+
+def test_the_pictures_of_risk_have_every_move_of_their_tables() -> None:
+    text = docs_risk.lifecycles()
+    moves = [(was, to) for was, row in PROCEDURE.items() for to in row.then]
+    moves += [(was, to) for was, told in HOLDER_MOVES.items() for to in told.values()]
+    moves += [(was, to) for was, told in EPOCH_MOVES.items() for to in told]
+    moves += [(was, to) for was, told in BY_A_PERSON.items() for to in told]
+    for was, to in moves:
+        assert f"    {was} --> {to}" in text
+    for since, share in CURVE:
+        assert f"| from {since} to " in text
+        assert f"| {share} ‰ |" in text
+    for row in PROCEDURE.values():
+        assert f"| {row.does} | {row.ends} |" in text
 
 
 def test_the_rails_have_every_scheme_with_its_windows_and_spans() -> None:

@@ -315,7 +315,7 @@ BUGS = (
     Bug(
         "an order is given up before its request can have failed",
         "core.trading:on_order_missing",
-        "if event.asked_at - order.requested_at < _grace_ns(account):",
+        "if event.asked_at - order.requested_at < grace_ns(account):",
         "if False:",
         "killed_while_slow",
         range(3),
@@ -589,7 +589,7 @@ BUGS = (
     Bug(
         "an unknown order is sent again",
         "core.trading:on_order_alarm",
-        "_query(order), arm(",
+        "query(order), arm(",
         f"{RE_SENT} arm(",
         "no_answers",
         range(1),
@@ -617,7 +617,7 @@ BUGS = (
     Bug(
         "a restart does not query what was in flight",
         "core.trading:after_restart",
-        'effects += [_query(order), arm(state, f"order/{order.client_order_id}", now + QUERY_NS)]',
+        'effects += [query(order), arm(state, f"order/{order.client_order_id}", now + QUERY_NS)]',
         "pass",
         "killed_at_the_end",
         range(6),
@@ -790,7 +790,7 @@ BUGS = (
     ),
     Bug(
         "a cancel is asked for once and never pursued",
-        "core.trading:on_cancel_requested",
+        "core.trading:cancel",
         "order.cancel_wanted = True",
         "pass",
         "no_answers",

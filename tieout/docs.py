@@ -1,4 +1,5 @@
-"""The documents that are drawn from the code: events and effects, the order lifecycle, the rails.
+"""The documents that are drawn from the code: events and effects, the order lifecycle, the rails,
+and the lifecycles of risk.
 
     python -m tieout.docs            writes them into docs/
     python -m tieout.docs --check    says which are stale, and exits with 1 if any is
@@ -17,21 +18,38 @@ from typing import Literal, get_args, get_origin
 
 import msgspec
 
-from core import effects, events, fact, orders, rail_effects, rail_events, wish
+from core import (
+    effects,
+    events,
+    fact,
+    orders,
+    rail_effects,
+    rail_events,
+    risk_effects,
+    risk_events,
+    wish,
+)
 from core.effects import Effect
 from core.events import Event
 from rails import schemes
 from rails.calendars import SOURCES
 from rails.schemes import Scheme, WithinRow
+from tieout import docs_risk
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 WITHIN = (
     *(events.StatementRow, rail_events.Window, rail_events.Within),
     *(rail_events.LegWanted, rail_events.LinePart),
+    *(risk_events.RiskLimit, risk_events.StrategyTerms, risk_events.StatedExposure),
+    *(risk_events.Amount, risk_events.Use, risk_events.Ticket, risk_events.Demand),
 )
 WRITTEN = [
-    each.__name__ for each in (events, effects, rail_events, rail_effects, fact, wish)
+    each.__name__
+    for each in (
+        *(events, effects, rail_events, rail_effects),
+        *(risk_events, risk_effects, fact, wish),
+    )
 ]  # modules of structs, which are never compiled: their source can be asked
 MARK = "<!-- Written by `python -m tieout.docs` from the code. Change the code, then run it. -->\n"
 
@@ -55,7 +73,12 @@ def main(arguments: list[str]) -> int:
 
 def documents() -> dict[str, str]:
     """Each document's name and what it should hold."""
-    return {"events.md": catalogue(), "order_lifecycle.md": lifecycle(), "rails.md": rails()}
+    return {
+        "events.md": catalogue(),
+        "order_lifecycle.md": lifecycle(),
+        "rails.md": rails(),
+        "risk_lifecycles.md": MARK + "\n" + docs_risk.lifecycles(),
+    }
 
 
 def _read(path: Path) -> str:
@@ -80,7 +103,7 @@ def catalogue() -> str:
         "Every event carries:\n",
         fields(fact.Fact),
     ]
-    for module in (events, rail_events):
+    for module in (events, rail_events, risk_events):
         parts += _told_in(module, handlers())
     parts += ["### Words\n", words(), "### Within events\n"]
     for each in WITHIN:
@@ -121,8 +144,8 @@ def sections(module: ModuleType, union: Iterable[type]) -> Iterator[tuple[str, l
 
 
 def handlers() -> dict[str, str]:
-    """Who takes in each event, read from the `match` of `step` and that of `settlement`."""
-    return _handlers("step") | _handlers("settlement")
+    """Who takes in each event, read from the `match` of `step`, `settlement` and `risks`."""
+    return _handlers("step") | _handlers("settlement") | _handlers("risks")
 
 
 def _handlers(module: str) -> dict[str, str]:
@@ -143,7 +166,7 @@ def _handlers(module: str) -> dict[str, str]:
 def words() -> str:
     """The closed sets of words that fields may hold."""
     lines = ["| type | one of |", "|---|---|"]
-    for name, alias in (vars(events) | vars(rail_events)).items():
+    for name, alias in (vars(events) | vars(rail_events) | vars(risk_events)).items():
         if get_origin(alias) is Literal:
             told = ", ".join(word or "(nothing)" for word in get_args(alias))
             lines.append(f"| `{name}` | {told} |")

@@ -15,6 +15,7 @@ from core.events import OrderRequested
 from core.journal import decode_effect, decode_event, digest_of
 from core.memory import all_orders
 from core.state import State
+from core.strategies import KILL
 from core.trading import GIVEN_UP
 from scenarios.model import ClaimSpec, Scenario, find
 from sim.faults import Fault
@@ -22,6 +23,7 @@ from sim.market import MS
 from sim.memory_store import MemoryStore
 from sim.oracle import Drifted
 from tieout import market as markets
+from tieout.drill import exits
 from tieout.outcome import Claim, Found, Outcome, Sample
 from tieout.settling import settlement_figures
 from tieout.simulation import EPOCH_NS, SECOND, Simulation, View
@@ -292,6 +294,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "passive_breaches": None,
         "wrongly_settled": rails.oracle.wrong if rails is not None else None,
         "settlement": settled_of(simulation, state),
+        "kill": simulation.host.drill.figures(state, store),
         "detection_bound_ns": dict(simulation.bounds),
         "paused_seconds": {
             account: oracle.paused_ns(account, world.now, EPOCH_NS) / SECOND
@@ -343,12 +346,21 @@ def wished_by(store: MemoryStore) -> dict[str, str]:
             order = decode_effect(record.body)
             assert isinstance(order, PlaceOrder)
             asked[order.client_order_id] = wishes.get(record.cause, "nobody")
-    return asked
+    return asked | dict.fromkeys(exits(store), KILL)
 
 
 def unwished(store: MemoryStore) -> int:
-    """Orders that no strategy asked for, or of which one wish made more than one."""
-    causes = [record.cause for record in store.committed if record.name == "PlaceOrder"]
+    """Orders that no strategy asked for, or of which one wish made more than one.
+
+    A kill's exits are asked for by whoever pulled it.
+    """
+    of_kills = exits(store)
+    placed = [record for record in store.committed if record.name == "PlaceOrder"]
+    causes = [
+        record.cause
+        for record in placed
+        if not of_kills or decode_effect(record.body).client_order_id not in of_kills  # type: ignore[union-attr]  # a PlaceOrder
+    ]
     wishes = {r.number: None for r in store.committed if r.name == "OrderRequested"}
     return sum(cause not in wishes for cause in causes) + len(causes) - len(dict.fromkeys(causes))
 

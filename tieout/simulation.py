@@ -28,6 +28,7 @@ from core.journal import Journal, Record, Store, decode_effect
 from core.memory import find, progress_of
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, parse, price, quantity
 from core.node import Keep, Node, boot_epoch, recover
+from core.risk_effects import TellKill
 from core.state import Account, Progress, State
 from core.strategy import Quote, Strategy, Tick, Wish
 from rails.dialect import Request as RailRequest
@@ -45,6 +46,7 @@ from sim.wire import Latency, Wire
 from sim.world import World
 from tieout.bridges import Bridge
 from tieout.connector import Connector
+from tieout.drill import Drill
 from tieout.rail_twins import DECIMALS
 from tieout.settling import PaymentView, Rails, RailSite
 from tieout.truths import cancels_wanted
@@ -368,6 +370,7 @@ class Host:
         self._breaks_seen = 0
         self._resolved_seen = 0
         self._may_die = False
+        self.drill = Drill(self._world, simulation.scenario.kills, self)
         for site in simulation.sites:
             site.venue.on_dropcopy = self._drop_copy(site)
 
@@ -432,7 +435,13 @@ class Host:
             after_ns = int(spec.after_s * SECOND)
             operator = Operator(spec.author, spec.approver, after_ns, spec.reason)
             self._world.call_in(after_ns // LOOKS + 1, self._operate, operator)
+        self.drill.begin()
         self._floor, _ = self._sim.store.last()
+
+    @property
+    def state(self) -> State | None:
+        """The node's state, None while it is down."""
+        return self.node.state if self.node is not None else None
 
     def crash(self, down_ns: int, groups: int = 0) -> None:
         """The process is gone, now, and so many groups of its journal: nothing runs to an end."""
@@ -599,6 +608,9 @@ class Host:
                 strategy = self._strategies.get(effect.strategy)
                 if strategy is not None:
                     self._wish(strategy.on_position(effect, self._world.now))
+            case TellKill():
+                site = next(s for s in self._sim.sites if s.spec.account == effect.account)
+                self.drill.on_told(effect, site.venue.exchange)
             case _ if self._sim.rails is not None and self._sim.rails.perform(effect, self):
                 pass
             case _:
