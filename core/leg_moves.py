@@ -25,6 +25,7 @@ MOVES: dict[LegStatus, tuple[LegStatus, ...]] = {
 
 OVER: tuple[LegStatus, ...] = ("refused", "returned", "failed", "cancelled")
 MOVING: tuple[LegStatus, ...] = ("in_flight", "unknown")
+CARRIED_OUT: tuple[LegStatus, ...] = ("in_flight", "unknown", "settled")
 
 
 def move(leg: Leg, to: LegStatus) -> bool:

@@ -13,7 +13,7 @@ from core.effects import Effect, RaiseAlert
 from core.identity import line_key
 from core.items import close_item, has, open_item
 from core.ledger import book
-from core.leg_moves import MOVING
+from core.leg_moves import CARRIED_OUT, MOVING
 from core.listening import request_backfill
 from core.rail_events import (
     LineBooked,
@@ -220,7 +220,7 @@ def _taken_back(
 def _consumed(leg: Leg) -> int:
     """What lines have shown of the payment so far, signed as they were."""
     expected = leg.amount if leg.kind == "in" else -leg.amount
-    return expected - leg.due if leg.status in (*MOVING, "settled") else 0
+    return expected - leg.due if leg.status in CARRIED_OUT else 0
 
 
 def _towards(room: int, amount: int) -> int:

@@ -15,7 +15,7 @@ from core.exposure import expose, expose_passively
 from core.identity import return_key
 from core.items import close_item, open_item
 from core.ledger import book, hold, memorise
-from core.leg_moves import MOVING, move
+from core.leg_moves import CARRIED_OUT, MOVING, move
 from core.listening import arm, request_backfill
 from core.rail_effects import QueryPayment, RecallPayment, SendPayment
 from core.rail_events import (
@@ -397,7 +397,7 @@ def _recall_fault(state: State, leg: Leg | None, event: RecallRequested) -> str:
     """Why it is not asked back; "" where it is."""
     if not event.author or not event.approver or event.author == event.approver:
         return "it needs an author and another person's approval"
-    if leg is None or leg.kind != "out" or leg.status not in (*MOVING, "settled"):
+    if leg is None or leg.kind != "out" or leg.status not in CARRIED_OUT:
         return "no such payment of ours is on its way or settled"
     if leg.recalled:
         return "it was asked back before"
