@@ -13,7 +13,7 @@ from core import ledger, schedule
 from core.effects import Effect, RaiseAlert
 from core.exposure import expose, expose_passively
 from core.identity import return_key
-from core.items import close_item, open_item
+from core.items import close_item, has, open_item
 from core.ledger import book, hold, memorise
 from core.leg_moves import CARRIED_OUT, MOVING, move
 from core.listening import arm, request_backfill
@@ -129,6 +129,10 @@ def on_reported(state: State, event: PaymentReported) -> list[Effect]:
     leg.code, leg.reason = event.code or leg.code, event.reason or leg.reason
     _name(state, leg, event.reference, event.batch)
     leg.reference = event.reference or leg.reference
+    if state.settlement.strays:
+        placed = _place_strays(state, leg)
+        if placed or leg.returned:
+            return placed
     settlement = state.settlement
     scheme = settlement.schemes[leg.scheme]
     if event.status == "settled" and scheme.settled_by == "message":
@@ -140,7 +144,7 @@ def on_reported(state: State, event: PaymentReported) -> list[Effect]:
     if leg.status == "unknown" and move(leg, "in_flight"):
         count(state, "unknown_answered")
     effects = [_arm(state, leg, event.received_at)]
-    if event.moved:
+    if event.moved and not has(state, leg.payment_id, "third_party_failed"):
         close_item(state, leg.payment_id, "it is known what became of it", event.frame, "late")
         effects += open_item(
             state,
@@ -207,7 +211,7 @@ def end(
         book(state, "fail", leg.payment_id, frame, _negated(_sent_lines(leg)))
         leg.due -= _signed(leg)
     expose(state, leg, -leg.exposed)
-    why = f"the payment {leg.status}: {leg.code} {leg.reason}"
+    why = " ".join(filter(None, [f"the payment {leg.status}:", leg.code, leg.reason]))
     close_item(state, leg.payment_id, why, frame, *OF_ITS_COURSE)
     touch(state, leg)
     effects = []
@@ -282,7 +286,8 @@ def on_irrevocable(state: State, leg: Leg) -> None:
 
 
 def on_return_reported(state: State, account: Account, event: ReturnReported) -> list[Effect]:
-    """A message of a return, before or after its line."""
+    """A message of a return, before or after its line; one of a payment that is not known by these
+    references waits until a status tells them."""
     key = return_key(event.return_id)
     content = f"{event.payment_id} {event.amount} {event.code}"
     known = account.seen.get(key)
@@ -291,13 +296,31 @@ def on_return_reported(state: State, account: Account, event: ReturnReported) ->
         return []
     account.seen[key] = content
     leg = find(state, account.name, (event.payment_id, *event.references))
-    if leg is None:
-        return open_item(
-            state, "unmatched_return", event.return_id, account.name, "", event.amount, event.frame
-        )
+    if leg is not None:
+        return _return(state, leg, event)
+    state.settlement.strays[f"{account.name} {event.return_id}"] = event
+    return open_item(
+        state, "unmatched_return", event.return_id, account.name, "", event.amount, event.frame
+    )
+
+
+def _return(state: State, leg: Leg, event: ReturnReported) -> list[Effect]:
     if event.dishonours:
         return undo_return(state, leg, event.frame)
-    return give_back(state, leg, event.amount, event.code, event.frame, event.received_at)
+    return give_back(state, leg, event.amount, event.code, event.frame, state.now)
+
+
+def _place_strays(state: State, leg: Leg) -> list[Effect]:
+    """Returns that came before anyone knew what they name: a status has told it now."""
+    effects: list[Effect] = []
+    strays = state.settlement.strays
+    for key, stray in list(strays.items()):
+        if stray.account == leg.account and find(state, leg.account, stray.references) is leg:
+            del strays[key]
+            why = "its payment is known now"
+            close_item(state, stray.return_id, why, stray.frame, "unmatched_return")
+            effects += _return(state, leg, stray)
+    return effects
 
 
 def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, now: int) -> list[Effect]:
@@ -467,6 +490,8 @@ def _chase(state: State, leg: Leg, now: int) -> list[Effect]:
 
 
 def _late(state: State, leg: Leg) -> list[Effect]:
+    if has(state, leg.payment_id, "third_party_failed"):
+        return []  # it is known why it is late, and each answer would only tell it again
     return open_item(
         state, "late", leg.payment_id, leg.account, leg.asset, leg.outstanding or _signed(leg), 0
     )

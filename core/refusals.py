@@ -81,6 +81,20 @@ def _bad_beneficiary(state: State, leg: LegWanted) -> str:
     return fault(scheme.beneficiaries, leg.beneficiary)
 
 
+def _bad_undo(state: State, leg: LegWanted) -> str:
+    """The way back is checked like the way there: it must be able to carry what the leg brings."""
+    if not leg.undo_scheme:
+        return ""
+    if leg.kind != "in":
+        return f"only what was pulled in is sent back over {leg.undo_scheme}"
+    back = state.settlement.schemes.get(leg.undo_scheme)
+    if back is None or back.kind != "out" or back.asset != leg.asset:
+        return f"{leg.undo_scheme} does not carry {leg.asset} out"
+    if back.amount_max and leg.amount > back.amount_max:
+        return f"{leg.undo_scheme} takes at most {back.amount_max}"
+    return fault(back.beneficiaries, leg.beneficiary)
+
+
 def _no_calendar(state: State, leg: LegWanted) -> str:
     scheme = state.settlement.schemes.get(leg.scheme)
     if leg.kind == "exchange" or scheme is None:
@@ -98,5 +112,6 @@ RULES: tuple[tuple[str, Callable[[State, LegWanted], str]], ...] = (
     ("WRONG_SCHEME", _wrong_scheme),
     ("OVER_SCHEME_MAX", _over_maximum),
     ("BAD_BENEFICIARY", _bad_beneficiary),
+    ("BAD_UNDO", _bad_undo),
     ("NO_CALENDAR", _no_calendar),
 )

@@ -24,6 +24,7 @@ from core.rail_events import (
     CalendarPublished,
     LegKind,
     LimitScope,
+    ReturnReported,
     SchemePublished,
 )
 
@@ -281,6 +282,7 @@ class Settlement(Struct, gc=False):
     open_legs: dict[str, None] = field(default_factory=dict)
     named: dict[str, str] = field(default_factory=dict)
     batches: dict[str, list[str]] = field(default_factory=dict)
+    strays: dict[str, ReturnReported] = field(default_factory=dict)
     touched: list[str] = field(default_factory=list)
     told_lately: dict[str, int] = field(default_factory=dict)
     ledger: dict[str, int] = field(default_factory=dict)

@@ -73,6 +73,12 @@ from core.risk_events import (
 from core.state import UNATTRIBUTED, Account, Listing, Reference, State, count, holding
 
 T = TypeVar("T")
+# What telling an account again changes of it.
+TERMS = (
+    *("tells", "statements", "statement_period_ns", "backfill_period_ns", "settle_ns"),
+    *("silence_ns_max", "clock_error_ns", "bracketed", "hedged", "ledger", "instruments"),
+    *("chain", "sources", "request_validity_ns", "latency_ns_max", "page_rows"),
+)
 
 
 def step(state: State, event: Event, gate: Gate) -> list[Effect]:
@@ -431,6 +437,7 @@ def _on_cut(state: State, event: NodeStarted) -> list[Effect]:
 
 
 def _on_account(state: State, event: AccountOpened) -> list[Effect]:
+    """Its terms are those told last; what is remembered of it stays, however often it is told."""
     account = Account(
         name=event.account,
         tells=event.tells,
@@ -450,8 +457,11 @@ def _on_account(state: State, event: AccountOpened) -> list[Effect]:
         latency_ns_max=event.latency_ns_max,
         page_rows=event.page_rows,
     )
-    state.accounts[event.account] = account
-    return listening.begin(state, account, event.received_at)
+    known = state.accounts.setdefault(event.account, account)
+    if known is not account:
+        for name in TERMS:
+            setattr(known, name, getattr(account, name))
+    return listening.begin(state, known, event.received_at)
 
 
 def _on_asset(state: State, event: AssetListed) -> list[Effect]:

@@ -44,7 +44,7 @@ def on_requested(state: State, event: TransferRequested) -> list[Effect]:
     content = _content(event)
     known = settlement.transfers.get(event.transfer_id)
     if known is not None:
-        return _again(state, known, content)
+        return _again(state, known, event, content)
     transfer = Transfer(
         transfer_id=event.transfer_id,
         customer=event.customer,
@@ -78,13 +78,20 @@ def _content(event: TransferRequested) -> str:
     return sha256(body).hexdigest()[:32]
 
 
-def _again(state: State, known: Transfer, content: str) -> list[Effect]:
+def _again(state: State, known: Transfer, event: TransferRequested, content: str) -> list[Effect]:
     if known.content == content:
         count(state, "transfers_echo")
         return [] if not known.refusal else [_refused(known)]
     count(state, "refused/ID_REUSED")
     text = f"transfer {known.transfer_id} was asked for before with another body: not taken"
-    return [RaiseAlert(severity="warning", subject=known.customer, text=text)]
+    told = TellCustomer(
+        customer=event.customer,
+        transfer_id=event.transfer_id,
+        status="refused",
+        reason="ID_REUSED: this id was used before with another body; a new id would do",
+    )
+    alert = RaiseAlert(severity="warning", subject=known.customer, text=text)
+    return [alert, told] if event.customer != known.customer else [alert]
 
 
 def _refuse(state: State, transfer: Transfer, code: str, reason: str) -> list[Effect]:

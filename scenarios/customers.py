@@ -48,6 +48,7 @@ WRONG = (
     "over_scheme_max",
     "expired_rate",
     "no_calendar",
+    "bad_undo",
 )
 NOWHERE = "_nowhere"
 
@@ -181,6 +182,8 @@ class Customers:
                 scheme = self.schemes[first.scheme]
                 bound = scheme.amount_max or first.amount * 10**9
                 first = _with_amount(first, bound + 1)
+            case "bad_undo":
+                first = _with(first, undo_scheme="pigeon_post")
             case "no_calendar":
                 first = _with(first, scheme=first.scheme + NOWHERE)
             case "expired_rate":

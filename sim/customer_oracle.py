@@ -39,6 +39,7 @@ REASONS: Mapping[str, tuple[str, ...]] = {
     "no_legs": ("NO_LEGS",),
     "over_scheme_max": ("NO_FUNDS", "OVER_LIMIT", "OVER_SCHEME_MAX"),
     "expired_rate": ("BAD_EXCHANGE",),
+    "bad_undo": ("BAD_UNDO",),
     "no_calendar": ("NO_CALENDAR", "UNKNOWN_SCHEME"),
 }
 

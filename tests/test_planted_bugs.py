@@ -782,7 +782,7 @@ BUGS = (
     Bug(
         "an order is called over while its request is on its way",
         "core.trading:on_order_missing",
-        "if event.asked_at - order.requested_at < _grace_ns(account):",
+        "if event.asked_at - order.requested_at < grace_ns(account):",
         "if False:",
         "overtaken",
         range(2),

@@ -84,7 +84,7 @@ def test_contingent_amounts_are_those_that_settled_and_may_come_back() -> None:
     rows = outcome_of("storm_rails").in_flight
     pulled = rows[(rows.scope == "rail") & (rows.subject == "fedach_debit")]
     assert pulled.contingent.max() > 0
-    assert (pulled.bound == Decimal(9000)).all()
+    assert (pulled.bound == Decimal(4000)).all()
 
 
 @each_run

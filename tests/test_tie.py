@@ -31,7 +31,7 @@ HOUR = 3600 * 10**9
 
 @cache
 def storm() -> Outcome:
-    return run("storm_rails", seed=0, short=True, sampled=False)
+    return run("storm_rails", seed=11, short=True, sampled=False)
 
 
 def pushed(*marks: bytes) -> list[Frame]:
@@ -120,7 +120,7 @@ def test_each_statement_ties_alone_and_twice_is_once(files: list[Path]) -> None:
 def test_a_file_that_is_newer_than_the_books_ties_with_what_they_await(files: list[Path]) -> None:
     """At noon the books know nothing of the evening's lines, and of their payments everything."""
     cut = Cut(moment("2023-11-15T12:00"))
-    outcome = tie_files(cut, [path for path in files if path.name.startswith("bank_us")][:1])
+    outcome = tie_files(cut, [path for path in files if path.name.startswith("bank_us")][1:2])
     legs = history(cut).state.settlement.legs
     assert sum(leg.outstanding != 0 for leg in legs.values() if leg.account == "bank_us/ops") > 3
     assert outcome.tied > 3

@@ -4,7 +4,7 @@ import pytest
 
 from core import ledger
 from core.effects import RaiseAlert
-from core.events import NodeStarted
+from core.events import AccountOpened, NodeStarted
 from core.rail_effects import QueryPayment, ScreenTransfer, SendPayment, TellCustomer
 from core.rail_events import (
     LegWanted,
@@ -417,6 +417,27 @@ def test_the_third_party_failed_after_value_had_left() -> None:
     assert books.breaks() == {}
 
 
+def test_what_is_named_is_named_once_however_often_it_is_told() -> None:
+    """Past its deadline it is asked for and told again; one break with one proof stands for all."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    for frame in range(1, 5):
+        books.tell(
+            PaymentReported,
+            account=BANK,
+            payment_id=leg.payment_id,
+            status="held",
+            moved=True,
+            code="COMPLETED_BUT_3RD_PARTY_FAILED",
+            frame=frame,
+        )
+        books.wait(2 * HOUR)
+    (item,) = books.state.settlement.items.values()
+    assert (item.cause, list(item.evidence)) == ("third_party_failed", [1])
+    assert not books.state.settlement.closed
+    assert books.of(QueryPayment)
+
+
 def test_a_customer_hears_each_status_once() -> None:
     books = Books(alice=1000)
     (leg,) = books.request("t1", pay("wire", 300))
@@ -624,3 +645,56 @@ def test_parts_of_one_line_that_nobody_explains_lie_apart() -> None:
     )
     amounts = [line.amount for line in books.state.settlement.suspense.values()]
     assert sorted(amounts) == [100, 200]
+
+
+def test_a_return_waits_for_the_status_that_says_what_it_names() -> None:
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("ach", 300))
+    books.tell(
+        ReturnReported,
+        account=BANK,
+        return_id="x",
+        payment_id="",
+        references=("trace 7",),
+        amount=300,
+        code="R01",
+    )
+    assert books.breaks() == {"x": "unmatched_return"}
+    accepted(books, leg.payment_id, reference="trace 7")
+    assert (leg.status, books.has("alice"), books.breaks()) == ("returned", 1000, {})
+
+
+@pytest.mark.parametrize("way_back", ["pull", "pigeon", "sct"])
+def test_the_way_back_is_checked_like_the_way_there(way_back: str) -> None:
+    books = Books(alice=0)
+    books.scheme(scheme="sct", kind="out", asset="EUR", settled_by="message", settles_ns_max=HOUR)
+    books.request("t1", pull("pull", 300, undo_scheme=way_back))
+    assert books.state.settlement.transfers["t1"].refusal == "BAD_UNDO"
+
+
+def test_an_account_that_is_told_again_keeps_its_memory() -> None:
+    books = Books(alice=1000)
+    books.line("L1", 50)
+    before = books.balance("nostro/bank/ops/USD")
+    books.tell(
+        AccountOpened,
+        account=BANK,
+        tells="lines",
+        statements=("balances",),
+        statement_period_ns=2 * HOUR,
+        backfill_period_ns=HOUR,
+        settle_ns=SECOND,
+        silence_ns_max=DAY,
+        ledger=True,
+    )
+    books.line("L1", 50)
+    assert books.balance("nostro/bank/ops/USD") == before
+    assert books.state.accounts[BANK].statement_period_ns == 2 * HOUR
+
+
+def test_who_uses_anothers_id_hears_of_it() -> None:
+    books = Books(alice=1000, bob=1000)
+    books.request("t1", pay("wire", 300))
+    books.of(TellCustomer)
+    books.request("t1", pay("wire", 300), customer="bob")
+    assert [(each.customer, each.status) for each in books.of(TellCustomer)] == [("bob", "refused")]
