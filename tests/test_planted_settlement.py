@@ -41,7 +41,7 @@ BUGS = (
     Bug(
         "a request that is told again is another one",
         "core.transfers:on_requested",
-        "if known is not None:\n        return _again(state, known, content)",
+        "if known is not None:\n        return _again(state, known, event, content)",
         "pass",
         "calm_wires",
         range(1),
@@ -307,7 +307,7 @@ BUGS = (
     ),
     Bug(
         "a dishonoured return stays returned",
-        "core.payments:on_return_reported",
+        "core.payments:_return",
         "if event.dishonours:",
         "if False:",
         "returns",
@@ -404,7 +404,7 @@ BUGS = (
         "_unfunded(state, event) or",
         "",
         "storm_rails",
-        range(1, 2),
+        range(1),
         TOLD,
     ),
     Bug(

@@ -87,7 +87,7 @@ class Settling(RuleBasedStateMachine):
         self.lines = 0
         self.epoch = 1
         self.last: dict[str, object] | None = None
-        self.told: dict[str, str] = {}
+        self.told: dict[tuple[str, str], str] = {}
         for shape in (pay("wire", 100), pay("ach", 120), pull("pull", 150)):
             self.made += 1
             self.books.request(f"t{self.made}", shape)
@@ -250,9 +250,10 @@ class Settling(RuleBasedStateMachine):
     @invariant()
     def customers_hear_a_story_that_never_goes_back(self) -> None:
         for each in [one for one in self.books.asked if isinstance(one, TellCustomer)]:
-            was = self.told.get(each.transfer_id, "")
+            whose = (each.customer, each.transfer_id)
+            was = self.told.get(whose, "")
             assert each.status == was or each.status in NEXT[was], (was, each.status)
-            self.told[each.transfer_id] = each.status
+            self.told[whose] = each.status
         self.books.asked = [each for each in self.books.asked if isinstance(each, SendPayment)]
 
     # --- picking ---------------------------------------------------------------------------------
