@@ -720,6 +720,8 @@ class Exchange:
         """Close part of a position by liquidation or ADL; False where nothing was closed."""
         terms, position = self.terms[symbol], self.positions[symbol, leg]
         quantity = min(abs(position.quantity), lots * terms.lot)
+        if cause == "liquidation":
+            quantity -= quantity % terms.lot  # the book takes whole lots: a rest of one stays ours
         if not quantity:
             return False
         if cause == "liquidation":
