@@ -1,23 +1,18 @@
 """What readers of JSON-RPC nodes do the same way: batches, errors, answers that are none."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from core.effects import Effect, FetchStatement
-from core.events import Event, FrameDismissed, FrameQuarantined, RequestFailed
+from core.events import Event
 from core.frames import Frame
+from core.rail_events import TransactionReported
+from core.reading import Unreadable, loads, request_failed
+from rails.dialect import Request
 
-STRANGE = (AttributeError, IndexError, KeyError, TypeError, ValueError, msgspec.DecodeError)
-
-# A number with decimals is read as it is written, never by way of a float.
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
-
-
-class Unreadable(ValueError):
-    """The frame is not what this node speaks; its text is the reason given."""
+Call = tuple[str, list[object]]
 
 
 @dataclass(slots=True, frozen=True)
@@ -28,9 +23,14 @@ class Failed:
     message: str
 
 
-def loads(body: bytes) -> Any:
-    """The JSON document."""
-    return _DECODER.decode(body)
+def batch(source: str, calls: list[Call], first_id: str = "") -> Request:
+    """Several calls to one node as one request; they are numbered in their order."""
+    body = [
+        {"jsonrpc": "2.0", "id": first_id or number, "method": method, "params": params}
+        for number, (method, params) in enumerate(calls)
+    ]
+    headers = {"content-type": "application/json"}
+    return Request("POST", f"/{source}", headers=headers, body=msgspec.json.encode(body))
 
 
 def answers(body: bytes, count: int) -> list[Any]:
@@ -73,29 +73,22 @@ def about_text(effect: Effect) -> str:
 
 def no_answer(frame: Frame, effect: Effect, reason: str) -> list[Event]:
     """A request got no usable answer: of a broadcast too, whose outcome is then unknown."""
-    return [
-        RequestFailed(
-            received_at=frame.received_at,
-            frame=frame.number,
-            account=frame.account,
-            about=about_text(effect),
-            reason=reason,
-            asked_at=frame.asked_at,
-        )
-    ]
+    return request_failed(frame, about_text(effect), reason)
 
 
-def quarantined(frame: Frame, reason: str) -> list[Event]:
-    return [
-        FrameQuarantined(
-            received_at=frame.received_at, frame=frame.number, account=frame.account, reason=reason
-        )
-    ]
+def http(frame: Frame) -> str:
+    """Why an answer without HTTP's 200 is none."""
+    return f"HTTP {frame.status}" if frame.status else frame.body.decode(errors="replace")
 
 
-def dismissed(frame: Frame, reason: str) -> list[Event]:
-    return [
-        FrameDismissed(
-            received_at=frame.received_at, frame=frame.number, account=frame.account, reason=reason
-        )
-    ]
+def not_mined(frame: Frame, source: str, tx_hash: str, *, waits: bool) -> TransactionReported:
+    """What a node tells of a transaction that no block of its chain has."""
+    return TransactionReported(
+        received_at=frame.received_at,
+        frame=frame.number,
+        account=frame.account,
+        source=source,
+        tx_hash=tx_hash,
+        status="pending" if waits else "unknown",
+        asked_at=frame.asked_at,
+    )

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from core.events import Event, FillBusted, FillReported, Leg, Side
 from core.frames import Frame
 from core.money import ASSET_DECIMALS, parse, price, quantity
-from venues.reading import MS, Unreadable, quarantined, value
+from core.reading import MS, Unreadable, quarantined
+from venues.reading import value
 
 SIDE: Mapping[str, Side] = {"1": "buy", "2": "sell"}
 # PositionEffect is not used; the leg of a hedged account travels in a user-defined field, 5001,

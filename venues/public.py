@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.events import ReferenceSet
+from core.reading import STRANGE, Unreadable
 from venues.dialect import Top
-from venues.reader import STRANGE
-from venues.reading import Unreadable
 
 LOOK_NS = 1_000_000_000
 QUOTE_NS_MAX = 5_000_000_000

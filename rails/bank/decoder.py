@@ -20,21 +20,20 @@ from core.events import Event, FrameQuarantined, StatementReported
 from core.frames import Decode, Frame
 from core.rail_effects import AnswerRecall, QueryPayment, RecallPayment, SendPayment
 from core.rail_events import PaymentReported
-from rails.messages import Context
-from rails.messages import read as read_document
-from rails.reading import (
+from core.reading import (
     MS,
     Decimals,
     Unreadable,
     an_object,
     dismissed,
     loads,
-    no_answer,
     page_end,
-    payment_missing,
     quarantined,
     read,
 )
+from rails.messages import Context
+from rails.messages import read as read_document
+from rails.reading import no_answer, payment_missing
 
 DUPLICATES = ("AM05", "DUPL")
 MALFORMED = "FORMAT"
@@ -87,7 +86,7 @@ def decoder(terms: Terms) -> Decode:
                 told = an_object(loads(frame.body))
                 texts = [document["text"].encode() for document in told["documents"]]
                 pages = [_whole(frame, documents(frame, decimals, text)) for text in texts]
-                end = page_end(frame, told["through"], more=told["more"])
+                end = page_end(frame, "ledger", told["through"], more=told["more"])
                 return [*(event for page in pages for event in page), end]
             case RecallPayment() | AnswerRecall():
                 taken = an_object(loads(frame.body))["received"]
@@ -96,7 +95,7 @@ def decoder(terms: Terms) -> Decode:
                 raise Unreadable(f"an answer to {type(about).__name__} is not expected")
 
     def decode(frame: Frame, decimals: Decimals) -> list[Event]:
-        return read(frame, decimals, stream, answer)
+        return read(frame, decimals, stream, answer, no_answer)
 
     return decode
 

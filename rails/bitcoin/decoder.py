@@ -29,8 +29,9 @@ from core.rail_events import (
     TransactionRejected,
     TransactionReported,
 )
+from core.reading import STRANGE, Unreadable, quarantined
 from rails.bitcoin.wallet import Wallet
-from rails.jsonrpc import STRANGE, Failed, Unreadable, answers, no_answer, quarantined, results
+from rails.jsonrpc import Failed, answers, http, no_answer, not_mined, results
 
 SECOND = 1_000_000_000
 
@@ -63,8 +64,7 @@ def decode(frame: Frame, wallets: Mapping[str, Wallet]) -> list[Event]:
         return quarantined(frame, "a Bitcoin node tells nothing that it was not asked")
     try:
         if frame.status != 200:
-            reason = f"HTTP {frame.status}" if frame.status else frame.body.decode(errors="replace")
-            return no_answer(frame, frame.about, reason)
+            return no_answer(frame, frame.about, http(frame))
         return _answered(frame, frame.about, wallets[frame.account])
     except STRANGE as error:
         return no_answer(frame, frame.about, f"unreadable answer: {error!r}")
@@ -136,11 +136,11 @@ def _transaction(frame: Frame, about: FetchTransaction) -> list[Event]:
     _tip(before, after)
     waits = not _missing(entry) and bool(_whole(entry["vsize"]))
     if _missing(told):
-        return [_told(frame, about.source, about.tx_hash, waits=waits)]
+        return [not_mined(frame, about.source, about.tx_hash, waits=waits)]
     if told["txid"] != about.tx_hash:
         raise Unreadable(f"transaction {told['txid']} was not asked for")
     if _whole(told["confirmations"]) <= 0:  # negative: what it spends was spent by another
-        return [_told(frame, about.source, about.tx_hash, waits=waits)]
+        return [not_mined(frame, about.source, about.tx_hash, waits=waits)]
     return [
         TransactionReported(
             received_at=frame.received_at,
@@ -167,24 +167,12 @@ def _missing(told: Any) -> bool:
     return True
 
 
-def _told(frame: Frame, source: str, tx_hash: str, *, waits: bool) -> TransactionReported:
-    return TransactionReported(
-        received_at=frame.received_at,
-        frame=frame.number,
-        account=frame.account,
-        source=source,
-        tx_hash=tx_hash,
-        status="pending" if waits else "unknown",
-        asked_at=frame.asked_at,
-    )
-
-
 def _broadcast(frame: Frame, about: BroadcastTransaction) -> list[Event]:
     (told,) = answers(frame.body, 1)
     if not isinstance(told, Failed):
         if told != about.tx_hash:
             raise Unreadable(f"the node took {told!r} for {about.tx_hash}")
-        return [_told(frame, "a", about.tx_hash, waits=True)]
+        return [not_mined(frame, "a", about.tx_hash, waits=True)]
     for number, beginning, code in REJECTIONS:
         if told.code == number and told.message.startswith(beginning):
             return [

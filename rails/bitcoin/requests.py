@@ -13,8 +13,6 @@ A node names a block by its hash, and a batch cannot use one answer in the next 
 
 from collections.abc import Mapping
 
-import msgspec
-
 from core.effects import Effect, FetchStatement
 from core.rail_effects import (
     BroadcastTransaction,
@@ -25,10 +23,10 @@ from core.rail_effects import (
 )
 from rails.bitcoin.wallet import Wallet
 from rails.dialect import Request
+from rails.jsonrpc import Call, batch
 
 NO_LABEL = "no address has this label"
 
-Call = tuple[str, list[object]]
 INFO: Call = ("getblockchaininfo", [])
 
 
@@ -37,24 +35,24 @@ def request(effect: Effect, wallets: Mapping[str, Wallet]) -> Request:
     match effect:
         case FetchHead():
             depth = wallets[effect.account].confirmations
-            return _batch(effect.source, [INFO, _since("", depth, label=NO_LABEL), INFO])
+            return batch(effect.source, [INFO, _since("", depth, label=NO_LABEL), INFO])
         case FetchBlock():
-            return _batch(effect.source, [("getblockhash", [effect.number])])
+            return batch(effect.source, [("getblockhash", [effect.number])])
         case FetchTransaction():
             calls: list[Call] = [
                 ("gettransaction", [effect.tx_hash, True]),
                 ("getmempoolentry", [effect.tx_hash]),
             ]
-            return _batch(effect.source, [INFO, *calls, INFO])
+            return batch(effect.source, [INFO, *calls, INFO])
         case FetchFinal():
-            return _batch(effect.source, [INFO, _since(effect.after_hash, 1), INFO])
+            return batch(effect.source, [INFO, _since(effect.after_hash, 1), INFO])
         case FetchStatement(kind="balances"):
             wallet = wallets[effect.account]
             scanned = [{"desc": f"addr({address})"} for address in wallet.addresses]
             scan: Call = ("scantxoutset", ["start", scanned])
-            return _batch("a", [INFO, scan, _since("", wallet.confirmations), INFO])
+            return batch("a", [INFO, scan, _since("", wallet.confirmations), INFO])
         case BroadcastTransaction():
-            return _batch("a", [("sendrawtransaction", [effect.raw])], effect.payment_id)
+            return batch("a", [("sendrawtransaction", [effect.raw])], effect.payment_id)
         case _:
             raise ValueError(f"a Bitcoin node cannot be asked for {type(effect).__name__}")
 
@@ -63,12 +61,3 @@ def _since(block_hash: str, depth: int, label: str = "") -> Call:
     """`listsinceblock`: hash, depth of `lastblock`, watched ones too, none removed, no change."""
     params: list[object] = [block_hash, depth, True, False, False]
     return "listsinceblock", [*params, label] if label else params
-
-
-def _batch(source: str, calls: list[Call], first_id: str = "") -> Request:
-    body = [
-        {"jsonrpc": "2.0", "id": first_id or number, "method": method, "params": params}
-        for number, (method, params) in enumerate(calls)
-    ]
-    headers = {"content-type": "application/json"}
-    return Request("POST", f"/{source}", headers=headers, body=msgspec.json.encode(body))

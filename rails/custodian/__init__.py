@@ -1,10 +1,10 @@
 """The custodian, in Fireblocks' words: vault balances, transactions, signed webhooks."""
 
+from core.reading import Decimals
 from rails.custodian.decoder import decoder
 from rails.custodian.requests import requests
 from rails.custodian.webhooks import Keys
 from rails.dialect import Dialect
-from rails.reading import Decimals
 
 
 def dialect(decimals: Decimals, keys: Keys, vault: str = "0") -> Dialect:

@@ -22,9 +22,7 @@ from core.events import Event, StatementReported, StatementRow
 from core.frames import Decode, Frame
 from core.rail_effects import QueryPayment, SendPayment
 from core.rail_events import LineBooked, PaymentReported, PaymentStatus
-from rails.custodian.requests import LINES_PER_PAGE
-from rails.custodian.webhooks import Keys, verified
-from rails.reading import (
+from core.reading import (
     MS,
     Decimals,
     Unreadable,
@@ -32,14 +30,13 @@ from rails.reading import (
     an_object,
     dismissed,
     loads,
-    no_answer,
     page_end,
-    payment_missing,
     quarantined,
     read,
-    text,
-    units,
 )
+from rails.custodian.requests import LINES_PER_PAGE
+from rails.custodian.webhooks import Keys, verified
+from rails.reading import no_answer, payment_missing, text, units
 
 Json = dict[str, Any]
 
@@ -94,7 +91,7 @@ def decoder(keys: Keys, vault: str = "0") -> Decode:
         return _answer(frame, decimals, vault)
 
     def decode(frame: Frame, decimals: Decimals) -> list[Event]:
-        return read(frame, decimals, stream, answer)
+        return read(frame, decimals, stream, answer, no_answer)
 
     return decode
 
@@ -287,7 +284,7 @@ def _page(
     more = len(rows) >= LINES_PER_PAGE
     if more and through == after:
         raise Unreadable("more than a page within one millisecond")
-    return [*events, page_end(frame, str(through), more=more)]
+    return [*events, page_end(frame, "ledger", str(through), more=more)]
 
 
 def _retry_after(body: bytes) -> int:

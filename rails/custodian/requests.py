@@ -11,8 +11,8 @@ import msgspec
 from core.effects import Effect, FetchLedger, FetchStatement
 from core.money import show
 from core.rail_effects import QueryPayment, SendPayment
+from core.reading import Decimals
 from rails.dialect import Request
-from rails.reading import Decimals
 
 LINES_PER_PAGE = 500
 EXCHANGE = "exchange:"  # a beneficiary that is an account with a third party, not an address

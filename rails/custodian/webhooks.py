@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPubli
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from rails.reading import Unreadable
+from core.reading import Unreadable
 
 LEGACY = b"fireblocks-signature"
 DETACHED = b"fireblocks-webhook-signature"

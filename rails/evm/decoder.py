@@ -32,19 +32,10 @@ from core.rail_events import (
     TransactionRejected,
     TransactionReported,
 )
+from core.reading import STRANGE, Unreadable, an_object, dismissed, loads, quarantined
 from rails.evm.requests import TRANSFER_TOPIC, probes, scanned, span
 from rails.evm.wallet import Wallet
-from rails.jsonrpc import (
-    STRANGE,
-    Failed,
-    Unreadable,
-    answers,
-    dismissed,
-    loads,
-    no_answer,
-    quarantined,
-    results,
-)
+from rails.jsonrpc import Failed, answers, http, no_answer, not_mined, results
 
 SECOND = 1_000_000_000
 
@@ -75,16 +66,12 @@ def decode(frame: Frame, wallets: Mapping[str, Wallet]) -> list[Event]:
         if frame.about is None:
             return _pushed(frame, wallet)
         if frame.status != 200:
-            return no_answer(frame, frame.about, _http(frame))
+            return no_answer(frame, frame.about, http(frame))
         return _answered(frame, frame.about, wallet)
     except STRANGE as error:
         if frame.about is None:
             return quarantined(frame, f"{type(error).__name__}: {error}")
         return no_answer(frame, frame.about, f"unreadable answer: {error!r}")
-
-
-def _http(frame: Frame) -> str:
-    return f"HTTP {frame.status}" if frame.status else frame.body.decode(errors="replace")
 
 
 def _answered(frame: Frame, about: Effect, wallet: Wallet) -> list[Event]:
@@ -152,7 +139,7 @@ def _transaction(frame: Frame, about: FetchTransaction) -> list[Event]:
     if mined != (receipt is not None) or (mined and receipt["blockHash"] != told["blockHash"]):
         raise Unreadable("the transaction and its receipt tell different stories")
     if not mined:
-        return [_told(frame, about.source, about.tx_hash, known=told is not None)]
+        return [not_mined(frame, about.source, about.tx_hash, waits=told is not None)]
     return [
         TransactionReported(
             received_at=frame.received_at,
@@ -168,18 +155,6 @@ def _transaction(frame: Frame, about: FetchTransaction) -> list[Event]:
             fee=number(receipt["gasUsed"]) * number(receipt["effectiveGasPrice"]),
         )
     ]
-
-
-def _told(frame: Frame, source: str, tx_hash: str, *, known: bool) -> TransactionReported:
-    return TransactionReported(
-        received_at=frame.received_at,
-        frame=frame.number,
-        account=frame.account,
-        source=source,
-        tx_hash=tx_hash,
-        status="pending" if known else "unknown",
-        asked_at=frame.asked_at,
-    )
 
 
 def _nonce(frame: Frame, about: FetchNonce) -> list[Event]:
@@ -201,7 +176,7 @@ def _broadcast(frame: Frame, about: BroadcastTransaction) -> list[Event]:
     if not isinstance(told, Failed):
         if told != about.tx_hash:
             raise Unreadable(f"the node took {told!r} for {about.tx_hash}")
-        return [_told(frame, "a", about.tx_hash, known=True)]
+        return [not_mined(frame, "a", about.tx_hash, waits=True)]
     for beginning, code in REJECTIONS:
         if told.message.lower().startswith(beginning):
             return [
@@ -412,7 +387,7 @@ def _booked(frame: Frame, line: Line, at: int) -> LineBooked:
 
 def _pushed(frame: Frame, wallet: Wallet) -> list[Event]:
     """A log as it comes, or as it is taken back: a hint of a deposit."""
-    told = loads(frame.body)
+    told = an_object(loads(frame.body))
     if told.get("method") != "eth_subscription":
         return dismissed(frame, "an answer to our subscribing")
     log = told["params"]["result"]

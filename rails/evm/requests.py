@@ -18,8 +18,6 @@ scan goes past it, the balance of the next statement has it, and the difference 
 
 from collections.abc import Mapping
 
-import msgspec
-
 from core.effects import Effect, FetchStatement
 from core.rail_effects import (
     BroadcastTransaction,
@@ -31,6 +29,7 @@ from core.rail_effects import (
 )
 from rails.dialect import Request
 from rails.evm.wallet import Wallet
+from rails.jsonrpc import Call, batch
 
 BLOCKS_IN_FULL = 4
 GALLOP = 4
@@ -38,41 +37,30 @@ RANGE_MAX = 4**7  # blocks of one request
 TRANSFER_TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 BALANCE_OF = "0x70a08231"
 
-Call = tuple[str, list[object]]
-
 
 def request(effect: Effect, wallets: Mapping[str, Wallet]) -> Request:
     """The request that performs an effect, at the node that it names (a broadcast: at "a")."""
     match effect:
         case FetchHead():
-            return _batch(effect.source, [_block("latest"), _block("finalized")])
+            return batch(effect.source, [_block("latest"), _block("finalized")])
         case FetchBlock():
-            return _batch(effect.source, [_block(hex(effect.number))])
+            return batch(effect.source, [_block(hex(effect.number))])
         case FetchTransaction():
             calls = ("eth_getTransactionByHash", "eth_getTransactionReceipt")
-            return _batch(effect.source, [(call, [effect.tx_hash]) for call in calls])
+            return batch(effect.source, [(call, [effect.tx_hash]) for call in calls])
         case FetchNonce():
             address = wallets[effect.account].address.lower()
             tags = ("latest", "finalized")
-            return _batch(effect.source, [("eth_getTransactionCount", [address, t]) for t in tags])
+            return batch(effect.source, [("eth_getTransactionCount", [address, t]) for t in tags])
         case FetchFinal():
-            return _batch(effect.source, _final(effect, wallets[effect.account]))
+            return batch(effect.source, _final(effect, wallets[effect.account]))
         case FetchStatement(kind="balances"):
-            return _batch("a", _balances(wallets[effect.account]))
+            return batch("a", _balances(wallets[effect.account]))
         case BroadcastTransaction():
             # A node's log then names the payment, and so does its answer.
-            return _batch("a", [("eth_sendRawTransaction", [effect.raw])], effect.payment_id)
+            return batch("a", [("eth_sendRawTransaction", [effect.raw])], effect.payment_id)
         case _:
             raise ValueError(f"an EVM node cannot be asked for {type(effect).__name__}")
-
-
-def _batch(source: str, calls: list[Call], first_id: str = "") -> Request:
-    body = [
-        {"jsonrpc": "2.0", "id": first_id or number, "method": method, "params": params}
-        for number, (method, params) in enumerate(calls)
-    ]
-    headers = {"content-type": "application/json"}
-    return Request("POST", f"/{source}", headers=headers, body=msgspec.json.encode(body))
 
 
 def _block(tag: str, *, whole: bool = False) -> Call:

@@ -1,8 +1,8 @@
 """Binance spot market data: the stream <symbol>@bookTicker. It tells no time, only an update id."""
 
 from core.money import price
+from core.reading import an_object, loads
 from venues.dialect import Top
-from venues.reading import an_object, loads
 
 
 def tops(body: bytes) -> list[Top]:

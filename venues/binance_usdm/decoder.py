@@ -43,24 +43,19 @@ from core.events import (
 )
 from core.frames import Frame
 from core.money import price, quantity
-from venues.binance_usdm.requests import FILLS_PER_PAGE, INCOME_PER_PAGE
-from venues.reader import read
-from venues.reading import (
+from core.reading import (
     MS,
     Unreadable,
     an_array,
     an_object,
-    cancel_rejected,
     dismissed,
     loads,
-    no_answer,
-    order_missing,
     page_end,
     quarantined,
-    rejected,
-    units,
-    value,
 )
+from venues.binance_usdm.requests import FILLS_PER_PAGE, INCOME_PER_PAGE
+from venues.reader import read
+from venues.reading import cancel_rejected, no_answer, order_missing, rejected, units, value
 
 Decimals = Mapping[str, int]
 Json = dict[str, Any]

@@ -1,8 +1,8 @@
 """Binance USDⓈ-M market data: the stream <symbol>@bookTicker, with the engine's time in `T`."""
 
 from core.money import price
+from core.reading import MS, an_object, loads
 from venues.dialect import Top
-from venues.reading import MS, an_object, loads
 
 
 def tops(body: bytes) -> list[Top]:

@@ -4,8 +4,8 @@ What is told anew bears the same update id `u` and a later `ts`.
 """
 
 from core.money import price
+from core.reading import MS, an_object, loads
 from venues.dialect import Top
-from venues.reading import MS, an_object, loads
 
 
 def tops(body: bytes) -> list[Top]:

@@ -55,20 +55,9 @@ from core.money import (
     price,
     quantity,
 )
+from core.reading import Unreadable, an_object, dismissed, loads, page_end, quarantined
 from venues.reader import read
-from venues.reading import (
-    Unreadable,
-    about_text,
-    an_object,
-    cancel_rejected,
-    dismissed,
-    loads,
-    no_answer,
-    order_missing,
-    page_end,
-    quarantined,
-    rejected,
-)
+from venues.reading import about_text, cancel_rejected, no_answer, order_missing, rejected
 
 Decimals = Mapping[str, int]
 Json = dict[str, Any]

@@ -1,8 +1,8 @@
 """Coinbase market data: the channel ticker. `sequence_num` counts the messages of a connection."""
 
 from core.money import price
+from core.reading import an_object, loads
 from venues.dialect import Top
-from venues.reading import an_object, loads
 
 
 def tops(body: bytes) -> list[Top]:

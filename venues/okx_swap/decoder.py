@@ -47,21 +47,10 @@ from core.events import (
 )
 from core.frames import Frame
 from core.money import ASSET_DECIMALS, QUANTITY_ONE, price, quantity
+from core.reading import MS, Unreadable, dismissed, loads, page_end, quarantined
 from venues.okx_swap.requests import ROWS_PER_PAGE
 from venues.reader import read
-from venues.reading import (
-    MS,
-    Unreadable,
-    cancel_rejected,
-    dismissed,
-    loads,
-    no_answer,
-    order_missing,
-    page_end,
-    quarantined,
-    rejected,
-    units,
-)
+from venues.reading import cancel_rejected, no_answer, order_missing, rejected, units
 
 Decimals = Mapping[str, int]
 Json = dict[str, Any]

@@ -1,8 +1,8 @@
 """OKX market data: the channel bbo-tbt. Each level is price, size, an obsolete 0, orders."""
 
 from core.money import price
+from core.reading import MS, an_object, loads
 from venues.dialect import Top
-from venues.reading import MS, an_object, loads
 
 
 def tops(body: bytes) -> list[Top]:

@@ -1,0 +1,173 @@
+"""What every reader of frames does the same way, be it of a venue, a bank or a node.
+
+Rule. Nothing that the world sends raises beyond `read`: an answer that cannot be read is no answer,
+any other frame that cannot be read is quarantined.
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import cache
+from types import NoneType
+from typing import Any, get_args, get_origin
+
+import msgspec
+
+from core.effects import Effect
+from core.events import (
+    Event,
+    FrameDismissed,
+    FrameQuarantined,
+    PageReported,
+    RequestFailed,
+    StatementReported,
+)
+from core.frames import Frame
+from core.rail_events import LineBooked
+
+MS = 1_000_000
+Decimals = Mapping[str, int]
+Read = Callable[[Frame, Decimals], list[Event]]
+NoAnswer = Callable[[Frame, Effect, str], list[Event]]
+
+
+class Unreadable(ValueError):
+    """The frame is not what its sender should speak; its text is the quarantine's reason."""
+
+
+# What reading strange bytes may raise; a document nested too deep is a RecursionError.
+STRANGE = (Unreadable, AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionError)
+
+# A number with decimals is read as it is written, never by way of a float.
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def read(
+    frame: Frame, decimals: Decimals, stream: Read, answer: Read, no_answer: NoAnswer
+) -> list[Event]:
+    """Every event that the frame tells, read by the dialect's own `stream` or `answer`."""
+    try:
+        return sound(
+            stream(frame, decimals) if frame.channel == "stream" else answer(frame, decimals)
+        )
+    except STRANGE as error:
+        if frame.about is not None:
+            return no_answer(frame, frame.about, f"unreadable answer: {error!r}")
+        return quarantined(frame, f"{type(error).__name__}: {error}")
+
+
+# --- JSON as told --------------------------------------------------------------------------------
+
+
+def loads(body: bytes) -> object:
+    """The JSON document, or `Unreadable`; a `RecursionError` where it is nested too deep."""
+    try:
+        return _DECODER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreadable(f"not JSON: {error}") from error
+
+
+def an_object(told: object) -> dict[str, Any]:
+    """What must be a JSON object; else `Unreadable`."""
+    if not isinstance(told, dict):
+        raise Unreadable("an object was expected")
+    return told
+
+
+def an_array(told: object) -> list[dict[str, Any]]:
+    """What must be a JSON array, of objects as its reader will find; else `Unreadable`."""
+    if not isinstance(told, list):
+        raise Unreadable("an array was expected")
+    return told
+
+
+# --- what every field must be --------------------------------------------------------------------
+
+
+def sound(events: list[Event]) -> list[Event]:
+    """The events as they are; `Unreadable` where a field is not of its type.
+
+    JSON says what it likes, and a struct takes what it is given: a list for an instrument, a text
+    for a time would go on into the books.
+    """
+    for event in events:
+        _check(event)
+        if isinstance(event, StatementReported):
+            for row in event.rows:
+                _check(row)
+        elif isinstance(event, LineBooked):
+            for part in event.parts:
+                _check(part)
+    return events
+
+
+def _check(told: msgspec.Struct) -> None:
+    for name, allowed in _types(type(told)):
+        value = getattr(told, name)
+        if type(value) not in allowed:
+            raise Unreadable(f"{name} is {value!r}")
+        if name == "references" and not all(type(reference) is str for reference in value):
+            raise Unreadable(f"{name} are {value!r}")
+
+
+@cache
+def _types(kind: type[msgspec.Struct]) -> tuple[tuple[str, tuple[type, ...]], ...]:
+    return tuple((field.name, _allowed(field.type)) for field in msgspec.structs.fields(kind))
+
+
+def _allowed(annotation: object) -> tuple[type, ...]:
+    """The plain types of an annotation; a Literal is a text."""
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        return (annotation,)
+    if get_origin(annotation) is tuple:
+        return (tuple,)
+    parts = get_args(annotation)
+    if all(isinstance(part, str) for part in parts):
+        return (str,)
+    return tuple(kind for part in parts for kind in _allowed(NoneType if part is None else part))
+
+
+# --- what is told of a frame that told nothing, or not all ---------------------------------------
+
+
+def quarantined(frame: Frame, reason: str) -> list[Event]:
+    return [
+        FrameQuarantined(
+            received_at=frame.received_at, frame=frame.number, account=frame.account, reason=reason
+        )
+    ]
+
+
+def dismissed(frame: Frame, reason: str) -> list[Event]:
+    return [
+        FrameDismissed(
+            received_at=frame.received_at, frame=frame.number, account=frame.account, reason=reason
+        )
+    ]
+
+
+def request_failed(frame: Frame, about: str, reason: str, retry_after_ns: int = 0) -> list[Event]:
+    """A request got no usable answer: what it asked for may or may not have been done."""
+    return [
+        RequestFailed(
+            received_at=frame.received_at,
+            frame=frame.number,
+            account=frame.account,
+            about=about,
+            reason=reason,
+            asked_at=frame.asked_at,
+            retry_after_ns=retry_after_ns,
+        )
+    ]
+
+
+def page_end(frame: Frame, subject: str, through: str, *, more: bool) -> Event:
+    """A page of a record ended."""
+    return PageReported(
+        received_at=frame.received_at,
+        frame=frame.number,
+        account=frame.account,
+        subject=subject,
+        through=through,
+        more=more,
+        asked_at=frame.asked_at,
+    )
