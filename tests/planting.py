@@ -44,3 +44,9 @@ def planted(function: FunctionType, old: str, new: str) -> CodeType:
     exec(code, function.__globals__, made)  # noqa: S102  # our own source, changed by one text
     code_made: CodeType = made[function.__name__].__code__
     return code_made
+
+
+def plant(patch: pytest.MonkeyPatch, function: str, old: str, new: str) -> None:
+    """Change `old` to `new` in the function until the test is over."""
+    place = locate(function)
+    patch.setattr(place, "__code__", planted(place, old, new))

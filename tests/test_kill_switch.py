@@ -18,7 +18,7 @@ from core.risk_state import Stage
 from scenarios.model import Scenario, check
 from sim.memory_store import MemoryStore
 from tests.facts import PERP, Books, fill, ms, only, perp_books, report, statement, wish
-from tests.test_planted_bugs import locate, planted
+from tests.planting import locate, plant, planted
 from tieout.kill import BadDeployment, Ending, credentials, kill, load
 from tieout.runs import run
 from tieout.simulation import EPOCH_NS, Simulation
@@ -516,8 +516,7 @@ BUGS = (
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: f"{bug.function} {bug.new[:20]}")
 def test_a_planted_bug_is_seen(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
-    function = locate(bug.function)
-    monkeypatch.setattr(function, "__code__", planted(function, bug.old, bug.new))
+    plant(monkeypatch, bug.function, bug.old, bug.new)
     with pytest.raises((AssertionError, KeyError)):
         bug.seen_by()
 
@@ -549,8 +548,7 @@ DRILL_BUGS = (
 @pytest.mark.parametrize("bug", DRILL_BUGS, ids=lambda bug: bug.figure)
 def test_the_drill_bites(bug: DrillBug, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the bug the same seeds are clean: the campaign and the suite's own run say so."""
-    function = locate(bug.function)
-    monkeypatch.setattr(function, "__code__", planted(function, bug.old, bug.new))
+    plant(monkeypatch, bug.function, bug.old, bug.new)
     for seed in range(4, 16):
         kill_told = run("kill_drill", seed, short=True, sampled=False).summary["kill"]
         if kill_told[bug.figure]:

@@ -35,7 +35,7 @@ from risk.lease_holder import (
 from risk.tightening import CURVE, permille
 from tests.facts import MS
 from tests.leasing import GATES, HEARTBEAT, HOLD, LIMITS, LOT, TTL, Leasing
-from tests.test_planted_bugs import locate, planted
+from tests.planting import plant
 
 LINE = "firm/long"
 
@@ -570,8 +570,7 @@ BUGS = (
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: f"{bug.function} {bug.new[:20]}")
 def test_a_planted_bug_is_seen(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
-    function = locate(bug.function)
-    monkeypatch.setattr(function, "__code__", planted(function, bug.old, bug.new))
+    plant(monkeypatch, bug.function, bug.old, bug.new)
     with pytest.raises((AssertionError, KeyError)):
         bug.seen_by()
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.leasing import GATES, Leasing
-from tests.test_planted_bugs import locate, planted
+from tests.planting import plant
 
 A_GATE = st.sampled_from(GATES)
 A_SIDE: Any = st.sampled_from(["buy", "sell"])
@@ -339,8 +339,7 @@ BUGS = (
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_planted_bug_turns_the_storm_red(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
-    function = locate(bug.function)
-    monkeypatch.setattr(function, "__code__", planted(function, bug.old, bug.new))
+    plant(monkeypatch, bug.function, bug.old, bug.new)
     for seed in range(60):
         try:
             every_safe_order_passes(storm(seed))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from scenarios.model import Scenario, check, find
-from tests.planting import Bug, locate, planted
+from tests.planting import Bug, locate, plant, planted
 from tieout.runs import STANDARD, run
 
 CLAIMS = {spec.figure: spec.claim for spec in STANDARD}
@@ -899,8 +899,7 @@ def failing(name: str, seeds: range) -> dict[str, str]:
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_planted_bug_makes_its_claim_fail(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
-    function = locate(bug.function)
-    monkeypatch.setattr(function, "__code__", planted(function, bug.old, bug.new))
+    plant(monkeypatch, bug.function, bug.old, bug.new)
     failed: dict[str, str] = {}
     for seed in bug.seeds:
         failed |= failing(bug.scenario, range(seed, seed + 1))

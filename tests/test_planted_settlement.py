@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.planting import Bug, locate, planted
+from tests.planting import Bug, plant
 from tests.rail_worlds import world
 from tieout.runs import OF_SETTLEMENT, STANDARD, run
 
@@ -576,8 +576,7 @@ def failing(name: str, seed: int) -> dict[str, str]:
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_planted_bug_makes_its_claim_fail(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
-    function = locate(bug.function)
-    monkeypatch.setattr(function, "__code__", planted(function, bug.old, bug.new))
+    plant(monkeypatch, bug.function, bug.old, bug.new)
     failed: dict[str, str] = {}
     for seed in bug.seeds:
         failed |= failing(bug.scenario, seed)
@@ -605,6 +604,5 @@ def test_without_a_bug_every_claim_holds_on_the_same_seeds(name: str) -> None:
 )
 def test_these_bugs_are_not_seen_yet(bug: Survivor, monkeypatch: pytest.MonkeyPatch) -> None:
     """When one comes to be seen this test says so: move it to the table above, with its claim."""
-    function = locate(bug.function)
-    monkeypatch.setattr(function, "__code__", planted(function, bug.old, bug.new))
+    plant(monkeypatch, bug.function, bug.old, bug.new)
     assert failing(bug.scenario, 0) != {}

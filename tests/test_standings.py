@@ -20,7 +20,7 @@ from core.risk_events import (
 )
 from core.strategies import BY_A_PERSON, BY_ITSELF
 from tests.facts import PERP, Books, fill, ms, only, perp_books, report, spot_books, wish
-from tests.test_planted_bugs import locate, planted
+from tests.planting import plant
 
 TERMS = StrategyTerms(
     "mm",
@@ -266,7 +266,6 @@ BUGS = (
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: f"{bug.function} {bug.new[:20]}")
 def test_a_planted_bug_is_seen(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
-    function = locate(bug.function)
-    monkeypatch.setattr(function, "__code__", planted(function, bug.old, bug.new))
+    plant(monkeypatch, bug.function, bug.old, bug.new)
     with pytest.raises(AssertionError):
         bug.seen_by()
