@@ -1,6 +1,6 @@
 """Every *must hold* line of every issue at full size: held, failed or not run; not run is not held.
 
-    python -m tieout.prove [--only WORD] [--resume]
+    python -m tieout.prove [--part N] [--only WORD] [--resume]
 
 Each line is a command that anyone can run by hand; it holds when it exits 0. Results go to
 bench/proofs.json with commit, seconds and date; `--resume` leaves out what was held at this commit.
@@ -139,9 +139,10 @@ PROVEN = (
 
 
 @click.command()
+@click.option("--part", type=int, default=0, help="Only the lines of this part.")
 @click.option("--only", default="", help="Only lines whose claim has this word.")
 @click.option("--resume", is_flag=True, help="Leave out what was held at this commit.")
-def main(only: str, resume: bool) -> None:  # noqa: FBT001  # click hands flags over so
+def main(part: int, only: str, resume: bool) -> None:  # noqa: FBT001  # click hands flags over so
     """Run the proofs, one line each."""
     commit = _git("rev-parse", "--short", "HEAD")
     if _git("status", "--porcelain"):
@@ -149,7 +150,7 @@ def main(only: str, resume: bool) -> None:  # noqa: FBT001  # click hands flags 
     results = json.loads(PROOFS.read_text()) if PROOFS.exists() else {}
     failed = False
     for proof in PROVEN:
-        if only and only not in proof.claim:
+        if part not in (0, proof.part) or only not in proof.claim:
             continue
         known = results.get(proof.claim, {})
         if not (resume and known.get("status") == "held" and known.get("commit") == commit):
