@@ -7,7 +7,6 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 LOCK := .venv-lock
 UV := UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCK)/bin/uv pip compile --quiet --upgrade \
 	--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
-EXTRAS := live notebooks test compiled
 .NOTPARALLEL: # two pips in one environment get in each other's way
 .PHONY: help demo test lint format bench prove notebooks lock compiled clean
 
@@ -15,7 +14,7 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 demo: $(VENV)/.base ## one story in a minute
 	$(BIN)/tieout demo
-test: lint $(VENV)/.notebooks ## everything that must hold before a commit lands
+test: lint $(VENV)/.notebooks $(VENV)/.servers ## everything that must hold before a commit lands
 	$(BIN)/pytest -n 2
 lint: $(VENV)/.test ## style, types and the direction of imports
 	$(BIN)/ruff check .
@@ -36,7 +35,7 @@ compiled: ## the same source through mypyc: a wheel in an environment of its own
 	$(COMPILED)/bin/pip install --quiet --no-deps --force-reinstall dist/*.whl && rm -rf build dist
 lock: ## pin everything anew, each set against the union of all
 	test -x $(LOCK)/bin/uv || { $(PYTHON) -m venv $(LOCK) && $(LOCK)/bin/pip install --quiet uv; }
-	$(UV) pyproject.toml requirements/build.in $(EXTRAS:%=--extra %) -o $(LOCK)/union.txt
+	$(UV) pyproject.toml requirements/build.in --all-extras -o $(LOCK)/union.txt
 	$(UV) pyproject.toml -c $(LOCK)/union.txt -o requirements/base.txt
 	for set in live notebooks test; do \
 	  $(UV) pyproject.toml --extra $$set -c $(LOCK)/union.txt -o requirements/$$set.txt || exit; done
@@ -53,6 +52,8 @@ $(VENV)/.base: requirements/base.txt requirements/build.txt pyproject.toml $(VEN
 	@echo "installing requirements/base.txt into $(VENV): a minute, and once" >&2
 	$(PIP) --require-hashes -r requirements/base.txt -r requirements/build.txt
 	$(PIP) --no-deps --no-build-isolation -e . && touch $@
+$(VENV)/.servers: tests/servers/package-lock.json $(VENV)/.base
+	npm ci --silent --prefix $(<D) && touch $@ || echo "no npm: what needs anvil is skipped" >&2
 $(VENV)/.%: requirements/%.txt $(VENV)/.base
 	@echo "installing $< into $(VENV)" >&2
 	$(PIP) --require-hashes -r $< && touch $@

@@ -1,18 +1,18 @@
 """The same claims of two nodes: the simulated one, and anvil, a real EVM node on this machine.
 
-anvil is found on the path or by TIEOUT_ANVIL (npm has it as @foundry-rs/anvil-linux-amd64); absent
-it is a counted skip. Where it deviates from geth, which the simulation follows, `DEVIATES` says so,
+`make test` brings anvil from npm (tests/servers); TIEOUT_ANVIL names another. Absent it is a counted
+skip, under CI a failure. Where it deviates from geth, which the simulation follows, `DEVIATES` says so,
 and a test of its own holds it to that: a deviation that is gone is taken off the list.
 """
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -45,6 +45,7 @@ from sim.typed import keccak256
 from tests.chains import DEPOSIT, ETH, GWEI, OTHER, OURS, coin, site
 
 WALLETS = {"chain/hot": Wallet("chain/hot", OURS, 1, deposits=(DEPOSIT,))}
+ANVIL = Path(__file__).parent / "servers/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
 DEVIATES = {
     "anvil": {
         "takes a replacement that pays less than a tenth more",
@@ -134,9 +135,10 @@ def node(request: pytest.FixtureRequest) -> Iterator[Node]:
     if request.param == "simulated":
         yield Simulated()
         return
-    program = os.environ.get("TIEOUT_ANVIL") or shutil.which("anvil")
-    if program is None:
-        pytest.skip("no anvil: set TIEOUT_ANVIL, or put it on the path")
+    program = os.environ.get("TIEOUT_ANVIL", str(ANVIL))
+    if not Path(program).exists():
+        missing = f"no anvil at {program}: run npm ci --prefix tests/servers, or set TIEOUT_ANVIL"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
     anvil = Anvil(program)
     try:
         yield anvil
