@@ -117,7 +117,8 @@ def test_an_interrupt_before_the_first_result_shows_no_traceback(tmp_path: Path)
     """While the workers still start: they never hear of it."""
     words = ["campaign", "storm_venues", "--seeds", "0:50", "--jobs", "2"]
     with started(*words) as process:
-        time.sleep(1)
+        while not Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text():
+            time.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)
         _, told = process.communicate(timeout=10)
     assert (process.returncode, told) == (130, "tieout: interrupted; nothing was kept\n")

@@ -17,7 +17,13 @@ import pytest
 import core
 from tests.conftest import ROOT
 
-RUNS = (("lost_frame", 7), ("spot_weather", 0), ("spot_weather", 1), ("spot_weather", 2))
+RUNS = (
+    ("lost_frame", 7),
+    ("spot_weather", 0),
+    ("storm_venues", 1),
+    ("storm_rails", 1),
+    ("storm", 1),
+)
 MODULES = sorted(path.stem for path in Path(core.__file__).parent.glob("*.py"))
 
 # Prints where `step` came from, and each run's digest.
