@@ -4,7 +4,8 @@ Rule 1. A stream is a hint. On every new epoch, on schedule and on suspicion the
 is read from our cursor to its end, page by page; a cursor moves only over pages that were read.
 Rule 2. A stream whose heartbeat is not heard for `silence_ns_max` is dropped and opened afresh,
 whatever the socket says; that requests are answered says nothing of the stream.
-Rule 3. Reads that fail are asked again after a while that the venue may lengthen.
+Rule 3. Reads that fail are asked again after a while that the venue may lengthen; a statement after
+longer and longer, until its schedule is sooner.
 """
 
 from core.effects import (
@@ -31,6 +32,7 @@ from core.rail_effects import FetchFinal, FetchHead
 from core.state import Account, State, count
 
 RETRY_NS = 500_000_000
+STATEMENT_RETRY_NS = 250_000_000
 RENEW_NS = 30 * 60 * 1_000_000_000
 ASK_TIMEOUT_NS = 20_000_000_000
 LEDGER = "ledger"
@@ -256,11 +258,15 @@ def on_backfill_alarm(state: State, account: Account, now: int) -> list[Effect]:
 
 
 def on_request_failed(state: State, account: Account, event: RequestFailed) -> list[Effect]:
-    """A read failed: statements come again by schedule, pages and listings are asked for again."""
+    """A read failed: it is asked for again, a statement unless its schedule is as soon."""
     count(state, f"failed_reads/{account.name}")
-    if event.about in ("balances", "positions"):
-        return []
     wait = max(event.retry_after_ns, RETRY_NS)
+    if event.about in ("balances", "positions"):
+        tries = account.unread.get(event.about, 0)
+        account.unread[event.about] = tries + 1
+        wait = max(event.retry_after_ns, STATEMENT_RETRY_NS << min(tries, 40))
+        if wait >= account.statement_period_ns:
+            return []
     return [arm(state, f"retry/{account.name}/{event.about}", event.received_at + wait)]
 
 
@@ -268,6 +274,9 @@ def on_retry(state: State, account: Account, about: str, now: int) -> list[Effec
     """Ask again for what failed."""
     if about == "open_orders":
         return fetch_orders(account)
+    if about in ("balances", "positions"):
+        kind: StatementKind = "balances" if about == "balances" else "positions"
+        return [FetchStatement(account=account.name, kind=kind)] if kind in account.unread else []
     what, _, subject = about.partition(":")
     if what == "instruments":
         return [FetchInstruments(account=account.name, instrument=subject)]

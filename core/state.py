@@ -266,7 +266,8 @@ class Reference(Struct, frozen=True, gc=False):
 class Account(Struct, gc=False):
     """One account at one venue: how it tells, and how far we are in listening.
 
-    `put_away_until` is the newest moment, by the venue's clock, that anything put away can be of.
+    `put_away_until` is the newest moment, by the venue's clock, that anything put away can be of;
+    `unread` has how often in a row each kind of statement could not be had.
     """
 
     name: str
@@ -303,6 +304,7 @@ class Account(Struct, gc=False):
     backfill: Backfill = field(default_factory=Backfill)
     mode_told: bool | None = None
     put_away_until: int = 0
+    unread: dict[str, int] = field(default_factory=dict)
 
 
 class State(Struct, gc=False):

@@ -213,6 +213,7 @@ def _on_fill(state: State, event: FillReported) -> list[Effect]:
 
 def _on_statement(state: State, event: StatementReported) -> list[Effect]:
     account = state.accounts[event.account]
+    account.unread.pop(event.kind, None)
     effects = reconcile.on_statement(state, account, event)
     return effects + restatement.reconsider(state, account, event.frame, event.received_at)
 

@@ -201,6 +201,12 @@ class Faults:
             self._streams[fault.kind, where] = stream
         return stream.chance(1, fault.one_in)
 
+    def stands(self, fault: Fault) -> bool:
+        """Whether it strikes each opportunity, now as well: an outage, not an accident."""
+        left = self._struck.get(id(fault), 0) < fault.times_max
+        window = fault.start_ns <= self._clock() < fault.end_ns
+        return fault.one_in == 1 and left and window and not self.healed
+
     def count(self, kind: str) -> None:
         """A fault of this kind took effect."""
         self.counts[kind] = self.counts.get(kind, 0) + 1

@@ -5,16 +5,20 @@ books is *in flight* (a fact younger than the detection bound, or whose telling 
 *named* (an open suspect or break with that holding and signed size). What is older and unnamed is
 silent. A difference is as old as the time since its holding was last equal or rightly named.
 
-The clock of a holding stands still while the statements that would show it cannot be read (the wire
-or the venue spoils them, or our node is down): that time is reported apart, never hidden. Balances
+The clock of a holding stands still while the statements that would show it cannot be read: until
+the failure to give one has arrived, for the period that a lie stands for, and while our node is
+down. That time is reported apart, never hidden; that nobody asks again stops no clock. Balances
 show cash, positions show legs; that one cannot be read excuses nothing in the other.
+
+What our books declare provisional is believed only where, and as far as, the venue told no better:
+the average price of an order, cut to a step, until the exact value was told.
 
 While our node is down its books are what its journal holds: what was booked and not yet durable is
 unbooked again, and what was found by it is found no longer.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
@@ -23,8 +27,6 @@ from sim.truth import Fact, Truth
 ZERO = Decimal(0)
 # What nobody touched can change its verdict by the passing of time only: looked at this often.
 GLANCE_NS = 20_000_000
-# What our books declare provisional is believed up to this much of a unit, and no further.
-DOUBT_MAX = Decimal(1)
 # A statement may be under way for so long that it tells of a moment that has passed.
 MOMENT_NS = 1_000_000_000
 STATEMENTS = ("balances", "positions")
@@ -78,21 +80,24 @@ class UsableClock:
 
     since: int
     total: int = 0
-    bad: dict[str, None] = field(default_factory=dict)
+    node_up: bool = True
+    spoiled_until: int = 0
 
     def read(self, now: int) -> int:
-        return self.total if self.bad else self.total + now - self.since
+        begun = max(self.since, self.spoiled_until)
+        return self.total + max(0, now - begun) if self.node_up else self.total
 
-    def turn(self, what: str, now: int, *, good: bool) -> None:
-        before = bool(self.bad)
-        if good:
-            self.bad.pop(what, None)
-        else:
-            self.bad[what] = None
-        if before and not self.bad:
-            self.since = now
-        elif not before and self.bad:
-            self.total += now - self.since
+    def spoil(self, now: int, until: int) -> None:
+        """No statement can be read before then; 0 says that one was read now."""
+        self._count(now)
+        self.spoiled_until = max(self.spoiled_until, until) if until else 0
+
+    def turn(self, now: int, *, node_up: bool) -> None:
+        self._count(now)
+        self.node_up = node_up
+
+    def _count(self, now: int) -> None:
+        self.total, self.since = self.read(now), now
 
 
 class Oracle:
@@ -158,14 +163,14 @@ class Oracle:
         if self.books is not None:
             self._look((), self.books)
 
-    def _on_path(self, what: str, good: bool) -> None:  # noqa: FBT001  # Truth's own signature
+    def _on_path(self, what: str, spoiled_until: int) -> None:
         account, _, kind = what.partition(" ")
-        self._clocks[account][kind].turn("reads", self._truth.now(), good=good)
+        self._clocks[account][kind].spoil(self._truth.now(), spoiled_until)
 
     def node_up(self, books: Books) -> None:
         """Our node came up, with these books."""
         self.books = books
-        self._turn_all(good=True)
+        self._turn_all(node_up=True)
 
     def node_down(self, books: Books) -> None:
         """Our node went down: `books` are those that its journal holds; nobody reads statements."""
@@ -183,17 +188,17 @@ class Oracle:
             self._open_drift[drift.fact.number] = drift
         self._named.clear()
         self.node_durable()
-        self._turn_all(good=False)
+        self._turn_all(node_up=False)
 
     def node_durable(self) -> None:
         """All that our node took in is durable: no crash takes it back."""
         self._booked_since.clear()
         self._found_since.clear()
 
-    def _turn_all(self, *, good: bool) -> None:
+    def _turn_all(self, *, node_up: bool) -> None:
         for clocks in self._clocks.values():
             for clock in clocks.values():
-                clock.turn("node", self._truth.now(), good=good)
+                clock.turn(self._truth.now(), node_up=node_up)
 
     def paused_ns(self, account: str, now: int, started_at: int) -> int:
         """How long a clock of the account stood still, whichever did so longest."""
@@ -258,7 +263,7 @@ class Oracle:
         now = self._truth.now()
         unbooked = self._unbooked.get(name, {})
         truth, ours = self._truth.totals.get(name, ZERO), books.figure(name)
-        named, doubt = books.named(name), min(books.doubt(name), DOUBT_MAX)
+        named, doubt = books.named(name), self._doubt(name, books)
         clock, bound = self._clock(name)
         usable = clock.read(now)
         self._remember_name(name, truth, ours, named, doubt)
@@ -283,6 +288,23 @@ class Oracle:
             self._alarmed[name] = None
             facts = tuple(fact for fact, _ in unbooked.values())
             self.silent.append(Silence(name, now, truth, ours, named, facts))
+
+    def _doubt(self, name: str, books: Books) -> Decimal:
+        """What our books declare provisional, as far as the venue has told no better."""
+        declared = books.doubt(name)
+        if not declared:
+            return ZERO
+        clock, bound = self._clock(name)
+        usable, allowed = clock.read(self._truth.now()), ZERO
+        orders = self._truth.provisional.get(name, {})
+        for order_id, each in list(orders.items()):
+            if each.exact and each.exact_since < 0:
+                each.exact_since = usable
+            if each.exact and usable - each.exact_since > bound:
+                del orders[order_id]
+            else:
+                allowed += each.amount
+        return min(declared, allowed)
 
     def _remember_name(
         self, name: str, truth: Decimal, ours: Decimal, named: Decimal | None, doubt: Decimal
@@ -344,12 +366,16 @@ class Oracle:
     def on_break(self, name: str) -> None:
         """A break was opened: a false alarm where nothing explains its size, or only a slow wire.
 
-        A break without a size says that two tellings contradict; it claims no difference.
+        A break without a size says that two tellings contradict: it is true of what a venue told in
+        two contents, or counts in other contracts than it did.
         """
         books = self.books
         assert books is not None, "a break is opened by a node that lives"
-        size, doubt = books.named(name), min(books.doubt(name), DOUBT_MAX)
+        size, doubt = books.named(name), self._doubt(name, books)
         if not size:
+            told_twice = any(name in fact.deltas for fact in self._truth.contradictions)
+            if not told_twice and name not in self._restated_at:
+                self.false_alarms.append(name)
             return
         unbooked = [fact for fact, _ in self._unbooked.get(name, {}).values()]
         if unbooked and self._restated_at.get(name, -1) >= unbooked[0].at:
@@ -378,13 +404,16 @@ class Oracle:
             if self._is_named(drift.fact, books):
                 self._open_drift.pop(number)
                 self._found(drift, "named")
-            elif self._cancels_out(drift.fact):
-                # A lost fill that was busted since: there is no difference that could be found.
-                drift.born_usable = self._read(drift.fact.account, drift.born_usable)
+                continue
+            # A lost fill that was busted since, or undone in its leg by the next one: there is no
+            # difference that this kind of statement could show.
+            kinds = [kind for kind in drift.born_usable if self._cancels_out(drift.fact, kind)]
+            drift.born_usable |= self._read(drift.fact.account, kinds)
 
-    def _cancels_out(self, fact: Fact) -> bool:
+    def _cancels_out(self, fact: Fact, kind: str) -> bool:
         for name in fact.deltas:
-            if sum((other.deltas[name] for other, _ in self._unbooked[name].values()), ZERO):
+            others = self._unbooked[name].values()
+            if shown_by(name) == kind and sum((other.deltas[name] for other, _ in others), ZERO):
                 return False
         return True
 
@@ -394,10 +423,10 @@ class Oracle:
             named = books.named(name)
             if named is None:
                 continue
-            total = ZERO
+            total, doubt = ZERO, self._doubt(name, books)
             for number, (other, _) in self._unbooked[name].items():
                 total += other.deltas[name]
-                if number >= fact.number and abs(total - named) <= books.doubt(name):
+                if number >= fact.number and abs(total - named) <= doubt:
                     return True
         return False
 
@@ -420,7 +449,7 @@ class Oracle:
         result = {}
         for name, total in self._truth.totals.items():
             ours = books.figure(name)
-            if abs(total - ours) > books.doubt(name):
+            if abs(total - ours) > self._doubt(name, books):
                 result[name] = (total, ours)
         return result
 

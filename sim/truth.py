@@ -40,6 +40,20 @@ class Fact:
     on_wire: int = 0
 
 
+@dataclass(slots=True)
+class Provisional:
+    """What an order's value may be wrong by, its average price being all that was told of it.
+
+    `filled` is the quantity that it is of; `exact` once its exact value was told for that.
+    `exact_since` is the oracle's: by its clock, since when our books had time to take that in.
+    """
+
+    filled: Decimal
+    amount: Decimal
+    exact: bool = False
+    exact_since: int = -1
+
+
 class Truth:
     """All facts in order, and who wants to know of them at once."""
 
@@ -49,9 +63,9 @@ class Truth:
         self.contradictions: list[Fact] = []
         self.totals: dict[str, Decimal] = {}
         self._heard: list[Fact] = []
-        self.progress: dict[str, Decimal] = {}
+        self.provisional: dict[str, dict[str, Provisional]] = {}
         self.on_fact: Callable[[Fact], None] = lambda fact: None
-        self.on_statement_path: Callable[[str, bool], None] = lambda account, good: None
+        self.on_statement_path: Callable[[str, int], None] = lambda what, spoiled_until: None
 
     def now(self) -> int:
         """The world's time."""
@@ -74,13 +88,14 @@ class Truth:
         self.on_fact(fact)
         return fact
 
-    def contradict(self, account: str, key: tuple[str, ...]) -> Fact:
+    def contradict(self, account: str, key: tuple[str, ...], holding: str) -> Fact:
         """The venue will tell the fill of that key once more, with another content.
 
-        Nothing changed, so that nobody but who counts the tellings hears of it.
+        Nothing changed in the holding that it is of, so that nobody but who counts the tellings
+        hears of it.
         """
-        number = -len(self.contradictions) - 1
-        fact = Fact(number, account, "contradiction", key, self._clock(), {}, "contradiction")
+        number, unmoved = -len(self.contradictions) - 1, {holding: Decimal(0)}
+        fact = Fact(number, account, "contradiction", key, self._clock(), unmoved, "contradiction")
         self.contradictions.append(fact)
         return fact
 
@@ -116,6 +131,18 @@ class Truth:
             if fact.told_at < 0 and fact.lost_at < 0:
                 fact.lost_at = self._clock()
 
-    def statement_path(self, account: str, good: bool) -> None:  # noqa: FBT001  # an observation
-        """A statement was answered well and its answer arrived, or it was not."""
-        self.on_statement_path(account, good)
+    def statement_path(self, what: str, spoiled_until: int) -> None:
+        """A statement cannot be read before then; 0 when one that was answered well arrived."""
+        self.on_statement_path(what, spoiled_until)
+
+    # --- what is told by average only ------------------------------------------------------------
+
+    def averaged(self, holding: str, order_id: str, filled: Decimal, amount: Decimal) -> None:
+        """An order's value is told to `amount` only, for as much as is filled of it now."""
+        self.provisional.setdefault(holding, {})[order_id] = Provisional(filled, amount)
+
+    def told_exactly(self, holding: str, order_id: str, filled: Decimal) -> None:
+        """The exact value of so much of an order was told, and the telling arrived."""
+        known = self.provisional.get(holding, {}).get(order_id)
+        if known is not None and known.filled == filled:
+            known.exact = True

@@ -19,6 +19,10 @@ POISON = b'{"e":"executionReport","s":"\xff\xfe'
 PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>upstream</body></html>"
 
 
+def _nothing() -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(slots=True)
 class Latency:
     """Of one direction, in nanoseconds."""
@@ -57,12 +61,14 @@ class Wire:
     latency: Latency
     public: bool = False
     session: Session | None = None
+    statement_period: int = 0
     closed_until: int = 0
     recent: deque[tuple[bytes, tuple[Fact, ...]]] = field(default_factory=lambda: deque(maxlen=64))
     replay_next: int = 0
     greet: Callable[[], None] = field(default=lambda: None)
 
     _silence_ns: int = 0
+    _standing: dict[str, Fault] = field(default_factory=dict)
     _strikes: Callable[[str, str], Fault | None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -208,19 +214,24 @@ class Wire:
         handle: Callable[[], tuple[int, bytes, bool]],
         on_answer: Callable[[int, bytes], None],
         statement: str = "",
+        on_good: Callable[[], None] = _nothing,
     ) -> None:
         """Send a request; `handle` is the venue's doing when it arrives there.
 
-        It gives status, body, and whether that is honest: a statement that lies is no good one.
+        It gives status, body, and whether that is honest. `on_good` hears that an honest answer
+        arrived whole. A statement cannot be read until the failure to give one has arrived (and the
+        venue may be asked again), while the fault behind it stands, nor for the period that a lie
+        stands for.
         """
         spike = self.faults.strikes("slow_request", self.venue)
         there = self._delay("request") + (spike.strength * MS if spike else 0)
-        if self.faults.strikes("request_lost", self.venue):
-            self._bad(statement)
+        lost = self.faults.strikes("request_lost", self.venue)
+        if lost:
+            self._spoil(statement, self.world.now + self.latency.timeout, lost)
             self.world.call_in(self.latency.timeout, on_answer, 0, b"timeout")
             return
         sent = self.world.now
-        self.world.call_in(there, self._at_venue, sent, handle, on_answer, statement)
+        self.world.call_in(there, self._at_venue, sent, handle, on_answer, statement, on_good)
 
     def _at_venue(
         self,
@@ -228,35 +239,39 @@ class Wire:
         handle: Callable[[], tuple[int, bytes, bool]],
         on_answer: Callable[[int, bytes], None],
         statement: str,
+        on_good: Callable[[], None],
     ) -> None:
         strikes, venue = self.faults.strikes, self.venue
-        limited = strikes("rate_limited", venue)
-        good = False
+        good, spoiled = False, 0
+        by = limited = strikes("rate_limited", venue)
         if limited:
+            spoiled = limited.strength * MS
             status, body = (
                 429,
                 b'{"code":-1003,"msg":"Too many requests","retryAfterMs":%d}' % (limited.strength),
             )
-        elif strikes("server_error", venue):
+        elif by := strikes("server_error", venue):
             status, body = 503, PAGE
         else:
             status, body, good = handle()
-            if strikes("answer_lost", venue):
-                self._bad(statement)
-                self.world.call_at(
-                    max(self.world.now, sent + self.latency.timeout), on_answer, 0, b"timeout"
-                )
+            spoiled = 0 if good else self.statement_period
+            if by := strikes("answer_lost", venue):
+                given_up = max(self.world.now, sent + self.latency.timeout)
+                self._spoil(statement, given_up, by)
+                self.world.call_at(given_up, on_answer, 0, b"timeout")
                 return
-            if strikes("server_error_after", venue):
+            if by := strikes("server_error_after", venue):
                 status, body, good = 502, PAGE, False
-            elif strikes("truncated_answer", venue):
+            elif by := strikes("truncated_answer", venue):
                 body, good = body[: len(body) // 2], False
-            elif strikes("html_answer", venue):
+            elif by := strikes("html_answer", venue):
                 body, good = PAGE, False
+        delay = self._delay("answer")
         if not good:
-            self._bad(statement)
+            self._spoil(statement, self.world.now + delay + spoiled, by)
+            on_good = _nothing
         self.world.call_in(
-            self._delay("answer"), self._answered, on_answer, status, body, statement, good
+            delay, self._answered, on_answer, status, body, statement if good else "", on_good
         )
 
     def _answered(
@@ -265,15 +280,30 @@ class Wire:
         status: int,
         body: bytes,
         statement: str,
-        good: bool,  # noqa: FBT001  # what became of it on the way
+        on_good: Callable[[], None],
     ) -> None:
         on_answer(status, body)
-        if statement and good:
-            self.truth.statement_path(f"{self.account} {statement}", good)
-
-    def _bad(self, statement: str) -> None:
+        on_good()
         if statement:
-            self.truth.statement_path(f"{self.account} {statement}", good=False)
+            self._standing.pop(statement, None)
+            self.truth.statement_path(f"{self.account} {statement}", 0)
+
+    def _spoil(self, statement: str, until: int, by: Fault | None) -> None:
+        if not statement:
+            return
+        self.truth.statement_path(f"{self.account} {statement}", until)
+        if by is not None and by.one_in == 1 and self._standing.get(statement) is not by:
+            self._standing[statement] = by
+            self.world.call_at(until, self._spoiled_still, statement, by)
+
+    def _spoiled_still(self, statement: str, by: Fault) -> None:
+        """An outage spoils what nobody asks for as well; what stands is looked at often."""
+        if self._standing.get(statement) is not by:
+            return
+        del self._standing[statement]
+        if self.faults.stands(by):
+            step = max(self.latency.median, self.statement_period // 8)
+            self._spoil(statement, self.world.now + step, by)
 
     def _delay(self, purpose: str) -> int:
         latency = self.latency

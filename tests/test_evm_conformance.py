@@ -1,8 +1,9 @@
 """The same claims of two nodes: the simulated one, and anvil, a real EVM node on this machine.
 
-`make test` brings anvil from npm (tests/servers); TIEOUT_ANVIL names another. Absent it is a counted
-skip, under CI a failure. Where it deviates from geth, which the simulation follows, `DEVIATES` says so,
-and a test of its own holds it to that: a deviation that is gone is taken off the list.
+`make test` brings anvil from npm (tests/servers); TIEOUT_ANVIL names another. Absent it is a
+counted skip, under CI a failure. Where it deviates from geth, which the simulation follows,
+`DEVIATES` says so, and a test of its own holds it to that: a deviation that is gone is taken off
+the list.
 """
 
 import json

@@ -207,10 +207,30 @@ def test_what_failed_is_asked_for_again_after_half_a_second(about: str, again: s
     assert names(books.ring(f"retry/venue/main/{about}")) == [again]
 
 
-def test_a_failed_statement_waits_for_the_schedule() -> None:
+def test_a_failed_statement_is_asked_for_again_later_and_later_until_its_schedule_is_sooner() -> (
+    None
+):
     books = spot_books()
-    assert books.tell(failed("balances", at=100)) == []
+    retry = "retry/venue/main/balances"
+    books.tell(failed("balances", at=100))
+    assert due(books, retry) == 350
+    assert names(books.ring(retry)) == ["FetchStatement balances"]
+    books.tell(failed("balances", at=400))
+    assert due(books, retry) == 900
+    assert books.tell(failed("balances", at=950)) == []
     assert names(books.ring("statement/venue/main")) == ["FetchStatement balances"]
+
+
+def test_a_statement_that_came_after_all_is_not_asked_for_again() -> None:
+    books = spot_books()
+    books.tell(failed("balances", at=100), statement({"XRP": "0"}, as_of=190, heard=200))
+    assert names(books.ring("retry/venue/main/balances")) == []
+
+
+def test_a_venue_that_limits_us_is_not_asked_for_a_statement_before_it_allows_it() -> None:
+    books = spot_books()
+    books.tell(failed("balances", at=100, retry_ms=700))
+    assert due(books, "retry/venue/main/balances") == 800
 
 
 def test_a_page_that_came_after_all_is_not_asked_for_again() -> None:

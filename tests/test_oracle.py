@@ -11,6 +11,7 @@ from sim.truth import Fact, Truth
 SECOND = 1_000_000_000
 BOUND = 3 * SECOND
 HERE = "venue/main"
+FOR_EVER = 2**62
 CASH, LEG = f"{HERE}/USDT/cash", f"{HERE}/BTC-PERP/net"
 
 
@@ -21,12 +22,13 @@ class Said:
     figures: dict[str, Decimal] = field(default_factory=dict)
     names: dict[str, Decimal] = field(default_factory=dict)
     known: list[tuple[str, ...]] = field(default_factory=list)
+    doubts: dict[str, Decimal] = field(default_factory=dict)
 
     def figure(self, holding: str) -> Decimal:
         return self.figures.get(holding, Decimal(0))
 
     def doubt(self, holding: str) -> Decimal:
-        return Decimal(0)
+        return self.doubts.get(holding, Decimal(0))
 
     def named(self, holding: str) -> Decimal | None:
         return self.names.get(holding)
@@ -183,13 +185,13 @@ def test_while_the_node_is_down_facts_are_followed_and_the_clock_stands_still() 
 
 def test_positions_that_cannot_be_read_excuse_nothing_in_cash() -> None:
     story = Story()
-    story.truth.statement_path(f"{HERE} positions", good=False)
+    story.truth.statement_path(f"{HERE} positions", FOR_EVER)
     story.fact(cash=5, lost=True)
     story.fact(leg=1, lost=True)
     story.wait(3.1)
     story.look()
     assert story.silent() == [CASH]
-    story.truth.statement_path(f"{HERE} positions", good=True)
+    story.truth.statement_path(f"{HERE} positions", 0)
     story.wait(3.1)
     story.look()
     assert story.silent() == [CASH, LEG]
@@ -198,12 +200,72 @@ def test_positions_that_cannot_be_read_excuse_nothing_in_cash() -> None:
 def test_what_either_kind_would_show_is_as_old_as_the_clock_that_ran() -> None:
     story = Story()
     fact = story.fact(cash=5, leg=1, lost=True)
-    story.truth.statement_path(f"{HERE} positions", good=False)
+    story.truth.statement_path(f"{HERE} positions", FOR_EVER)
     story.wait(2)
     story.look()
     story.step(fact)
     (drift,) = story.oracle.drifted.values()
     assert drift.found_ns == 2 * SECOND
+
+
+def test_a_failure_excuses_what_it_took_and_not_that_nobody_asks_again() -> None:
+    story = Story()
+    story.fact(cash=5, lost=True)
+    story.truth.statement_path(f"{HERE} balances", story.now + SECOND)
+    story.wait(3.9)
+    story.look()
+    assert story.silent() == []
+    story.wait(0.2)
+    story.look()
+    assert story.silent() == [CASH]
+    assert story.oracle.paused_ns(HERE, story.now, 0) == SECOND
+
+
+# --- what is provisional -------------------------------------------------------------------------
+
+
+def too_much(by: str, *, declared: str) -> Story:
+    story = Story()
+    story.books.figures[CASH], story.books.doubts[CASH] = Decimal(by), Decimal(declared)
+    return story
+
+
+def after_the_bound(story: Story) -> list[str]:
+    story.oracle.observe([CASH])
+    story.wait(3.1)
+    story.look()
+    return story.silent()
+
+
+def test_what_we_declare_provisional_is_not_where_the_venue_told_exactly() -> None:
+    assert after_the_bound(too_much("0.9", declared="1")) == [CASH]
+
+
+def test_it_is_so_far_as_an_average_leaves_open_and_until_the_exact_value_was_told() -> None:
+    for by, silent in (("0.02", []), ("0.03", [CASH])):
+        story = too_much(by, declared="1")
+        story.truth.averaged(CASH, "order", Decimal(200), Decimal("0.02"))
+        assert after_the_bound(story) == silent
+    story = too_much("0.02", declared="1")
+    story.truth.averaged(CASH, "order", Decimal(200), Decimal("0.02"))
+    story.truth.told_exactly(CASH, "order", Decimal(100))  # of before its last fill
+    assert after_the_bound(story) == []
+    story.truth.told_exactly(CASH, "order", Decimal(200))
+    assert after_the_bound(story) == []
+    assert after_the_bound(story) == [CASH]
+
+
+# --- breaks without a size -----------------------------------------------------------------------
+
+
+def test_a_contradiction_that_nobody_told_is_a_false_alarm() -> None:
+    story = Story()
+    story.books.names[CASH] = Decimal(0)
+    story.oracle.on_break(CASH)
+    assert story.oracle.false_alarms == [CASH]
+    story.truth.contradict(HERE, ("7",), CASH)
+    story.oracle.on_break(CASH)
+    assert story.oracle.false_alarms == [CASH]
 
 
 # --- names ---------------------------------------------------------------------------------------

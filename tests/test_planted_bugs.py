@@ -34,6 +34,7 @@ HASTY = CLAIMS["breaks_hasty"]
 FORGOTTEN = CLAIMS["names_forgotten"]
 UNSHOWN = CLAIMS["contradictions_unshown"]
 EXCESSIVE = CLAIMS["exits_excessive"]
+SLOW = CLAIMS["drift.periods_to_find.p99"]
 DEAF = CLAIMS["silence_excess_seconds_max"]
 GATE = "the gate refused entries"
 
@@ -84,6 +85,14 @@ WORLDS = {
             {"kind": "correction", "every_s": 2, "strength": 300},
             {"kind": "lost_frame", "one_in": 2},
         ],
+    ),
+    "glitches": World(
+        ["binance_spot"],
+        [
+            {"kind": "server_error", "one_in": 3},
+            {"kind": "hand_trade_untold", "every_s": 2, "strength": 2},
+        ],
+        {"strategies": []},
     ),
     "kills": World(
         ["binance_spot"],
@@ -413,6 +422,36 @@ BUGS = (
     ),
     # of our own
     Bug(
+        "an echo is taken for a contradiction",
+        "core.books:book_fill",
+        """if _same(known, content):
+            return "echo\"""",
+        """if _same(known, content):
+            return "conflict\"""",
+        "twice_told",
+        range(1),
+        FALSE_ALARM,
+    ),
+    Bug(
+        "what is wrong is declared provisional",
+        "core.books:fill_postings",
+        "base = rescale(event.quantity, QUANTITY_DECIMALS, _decimals(state, listing.base))",
+        """base = rescale(event.quantity, QUANTITY_DECIMALS, _decimals(state, listing.base)) + 1
+        _doubt(state, f"{account.name}/{listing.base}/cash", 1)""",
+        "twice_told",
+        range(1),
+        HOLDINGS,
+    ),
+    Bug(
+        "statements that could not be had, three times, are never asked for again",
+        "core.listening:on_statement_alarm",
+        "*fetch_statements(account),",
+        "*([] if max(account.unread.values(), default=0) > 2 else fetch_statements(account)),",
+        "glitches",
+        range(3),
+        SLOW,
+    ),
+    Bug(
         "cumulative fee read as delta",
         "core.books:book_progress",
         "done.fee - event.fee",
@@ -644,8 +683,9 @@ BUGS = (
     Bug(
         "a failed page is never asked for again",
         "core.listening:on_request_failed",
-        "wait = max(",
-        "return []\n    wait = max(",
+        "wait = max(event.retry_after_ns, RETRY_NS)",
+        'if event.about.startswith("fills"):\n        return []\n'
+        "    wait = max(event.retry_after_ns, RETRY_NS)",
         "failed_reads",
         range(1),
         HOLDINGS,

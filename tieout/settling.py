@@ -121,8 +121,16 @@ class Rails:
                 timeout=20 * SECOND,
                 heartbeat=int(spec.silence_s * SECOND) // 3,
             )
+            period = int(spec.statement_period_s * SECOND)
             wire = Wire(
-                spec.name, spec.account, self.world, self.dice, self.faults, self.truth, calm
+                spec.name,
+                spec.account,
+                self.world,
+                self.dice,
+                self.faults,
+                self.truth,
+                calm,
+                statement_period=period,
             )
             made = KEEPERS[spec.keeper](spec, wire, places, self._opening(spec), customers.names)
             self.sites.append(RailSite(spec, made, wire))

@@ -211,7 +211,14 @@ class Simulation:
         twin = TWINS[spec.dialect]
         latency = Latency(spec.latency_ms * MS, spec.latency_ms_p99 * MS)
         wire = Wire(
-            spec.dialect, spec.account, self.world, self.dice, self.faults, self.truth, latency
+            spec.dialect,
+            spec.account,
+            self.world,
+            self.dice,
+            self.faults,
+            self.truth,
+            latency,
+            statement_period=spec.statement_period_ms * MS,
         )
         public = Wire(
             spec.dialect,
@@ -747,11 +754,18 @@ class SimulatedTransport:
         asked = Asked(request.method, request.path, request.params, request.expires_at)
         kind = site.statement_paths.get(request.path, "")
 
+        exactly: list[tuple[str, str, Decimal]] = []
+
         def handled() -> tuple[int, bytes, bool]:
             status, body = site.venue.handle(asked)
+            exactly.extend(site.venue.exchange.told_exactly)
             return status, body, site.venue.honest
 
-        site.wire.ask(handled, on_answer, kind)
+        def arrived() -> None:
+            for each in exactly:
+                site.wire.truth.told_exactly(*each)
+
+        site.wire.ask(handled, on_answer, kind, arrived)
 
     def open_stream(
         self,

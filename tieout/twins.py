@@ -49,7 +49,10 @@ TWINS: Mapping[str, Twin] = {
         coinbase.DIALECT,
         coinbase_simulated.Words,
         lambda: Habits(
-            tells_progress=True, page_rows_max=1000, name_order=coinbase_simulated.name_order
+            tells_progress=True,
+            average_step=coinbase_simulated.STEP,
+            page_rows_max=1000,
+            name_order=coinbase_simulated.name_order,
         ),
         "spot",
     ),

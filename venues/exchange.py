@@ -175,6 +175,7 @@ class Habits:
     fee_asset_price: Decimal = Decimal(1)
     fee_in_received: bool = False
     tells_progress: bool = False
+    average_step: Decimal = ZERO
     realised_apart: bool = False
     forced_ids_negative: bool = False
     trade_ids_per_symbol: bool = False
@@ -206,6 +207,7 @@ class Exchange:
     open: dict[str, Ticket] = field(default_factory=dict)
     by_client: dict[str, Ticket] = field(default_factory=dict)
     trades: dict[str, list[Trade]] = field(default_factory=dict)
+    told_exactly: list[tuple[str, str, Decimal]] = field(default_factory=list)
     movements: list[Movement] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     trade_ids: dict[str, int] = field(default_factory=dict)
@@ -496,11 +498,22 @@ class Exchange:
             multiplier=terms.multiplier,
         )
         self.trades[terms.symbol].append(trade)
+        if self.habits.average_step:
+            within = ticket.filled * self.habits.average_step + UNIT
+            self.truth.averaged(self._valued_in(terms), ticket.order_id, ticket.filled, within)
         facts = self._record(terms, trade, 1, self._fill_key(trade), "fill")
         assets = self._touched(terms, fee_asset)
         self.speaker.on_trade(trade, facts)
         legs = [] if terms.model == "spot" else [(terms.symbol, ticket.leg)]
         self.speaker.on_account(assets, legs, "ORDER")
+
+    def _valued_in(self, terms: Terms) -> str:
+        return f"{self.account}/{terms.quote}/cash"
+
+    def tells_value(self, ticket: Ticket) -> None:
+        """The exact value of what is filled of an order is in the answer under way."""
+        name = self._valued_in(self.terms[ticket.symbol])
+        self.told_exactly.append((name, ticket.order_id, ticket.filled))
 
     def _fill_key(self, trade: Trade) -> tuple[str, ...]:
         if self.habits.tells_progress:
@@ -712,6 +725,9 @@ class Exchange:
             busted=False,
         )
         self.trades[terms.symbol].append(trade)
+        if self.habits.average_step:
+            within = ticket.filled * self.habits.average_step + UNIT
+            self.truth.averaged(self._valued_in(terms), ticket.order_id, ticket.filled, within)
         facts = self._record(terms, trade, 1, self._fill_key(trade), "fill")
         self.truth.lost(facts)
         return trade

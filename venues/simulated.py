@@ -136,7 +136,10 @@ class SimulatedVenue:
         terms = self.exchange.terms[trade.ticket.symbol]
         price = trade.price + terms.tick
         value = trade_value(terms, trade.quantity, price)
-        fact = self.truth.contradict(self.account, (terms.symbol, str(trade.trade_id), trade.side))
+        key = (terms.symbol, str(trade.trade_id), trade.side)
+        leg = f"{self.account}/{terms.symbol}/{trade.ticket.leg}"
+        moved = leg if terms.model != "spot" else f"{self.account}/{terms.base}/cash"
+        fact = self.truth.contradict(self.account, key, moved)
         told = replace(trade, price=price, value=value)
         self._tell(self.words.trade(self.exchange, told), (fact,))
 
@@ -207,6 +210,7 @@ class SimulatedVenue:
         What comes too late by the venue's own clock is not done, whatever it asks for.
         """
         self.honest = True
+        self.exchange.told_exactly.clear()
         kind = self.words.statements.get(asked.path, "")
         if kind:
             return self._statement(asked, kind)

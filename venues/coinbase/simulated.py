@@ -258,6 +258,7 @@ class Words:
         if ticket is None:
             text = "order with this orderID was not found"
             return 404, _encode(_http_error("NOT_FOUND", text))
+        exchange.tells_value(ticket)
         return 200, _encode({"order": self._order(ticket, self._last_fills(exchange))})
 
     def _batch(self, exchange: Exchange, params: dict[str, Any]) -> object:
@@ -274,8 +275,11 @@ class Words:
             tickets.sort(key=lambda ticket: lasts.get(ticket.order_id, 0), reverse=True)
             limit = exchange.rows(limit)
         has_next = first + limit < len(tickets)
+        page = tickets[first : first + limit]
+        for ticket in page:
+            exchange.tells_value(ticket)
         return {
-            "orders": [self._order(ticket, lasts) for ticket in tickets[first : first + limit]],
+            "orders": [self._order(ticket, lasts) for ticket in page],
             "sequence": "0",
             "has_next": has_next,
             "cursor": str(first + limit) if has_next else "",
