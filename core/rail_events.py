@@ -79,7 +79,9 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     after sending. `returns` are the spans in which a settled payment may still come back, by reason
     code; none where the rail is final. `recalls` are those in which we may ask it back, by reason,
     which obliges nobody. `id_valid_ns` is how long the counterparty honours our id as
-    the key of idempotency, 0 for ever. Deductions on the way up to `fee_max` are explained by fees.
+    the key of idempotency, 0 for ever. Deductions are explained by fees up to `fee_max` from the
+    payment itself, up to `return_fee_max` from what comes back of it, and up to `incoming_fee_max`
+    from what others pay to the account; whoever states more is not believed for having stated it.
     `batched` counterparties may book many payments in one line, named by their batch.
     `beneficiaries` says how they are written (see `core.beneficiaries`).
     """
@@ -103,6 +105,8 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     id_valid_ns: int = 0
     batched: bool = False
     beneficiaries: BeneficiaryKind = ""
+    return_fee_max: int = 0
+    incoming_fee_max: int = 0
 
 
 class LimitSet(Fact, frozen=True, kw_only=True, gc=False):

@@ -56,6 +56,8 @@ ItemCause = Literal[
     "conflict",
     "nonce_taken",
     "sources_disagree",
+    "amount_told",
+    "overcharged",
 ]
 
 
@@ -90,9 +92,10 @@ class Leg(Struct, gc=False):
     `due` is what the nostro has still to show of the payment, `coming_back` what of its return,
     each signed as a line would be; both together are `outstanding`, whose sum over all legs of a
     scheme is the balance of its clearing account. `exposed` is how much of
-    it counts against limits, `passive` what of that came by no act of ours. Times are 0 while they
-    are not known. `instructed_at` is when it was sent first and `instructed_for` when it was to
-    settle then: its instruction bears both for ever.
+    it counts against limits, `passive` what of that came by no act of ours. `deducted` is what
+    lines of the payment itself brought less, or took more, and is booked as a fee. Times are 0
+    while they are not known. `instructed_at` is when it was sent first and `instructed_for` when
+    it was to settle then: its instruction bears both for ever.
     """
 
     payment_id: str
@@ -143,6 +146,7 @@ class Leg(Struct, gc=False):
     nonce: int = -1
     spends: tuple[str, ...] = ()
     attempts: list[Attempt] = field(default_factory=list)
+    deducted: int = 0
 
     @property
     def outstanding(self) -> int:
@@ -179,7 +183,8 @@ class Limit(Struct, frozen=True, gc=False):
 
 
 class Item(Struct, gc=False):
-    """An open break of settlement: what it is about, its signed size, why, and what would help."""
+    """An open break of settlement: what it is about, its signed size, why, and what would help;
+    `detail` has the figures that disagree, where there are two."""
 
     subject: str
     account: str
@@ -191,6 +196,7 @@ class Item(Struct, gc=False):
     owner: str
     proposal: str
     evidence: list[int] = field(default_factory=list)
+    detail: str = ""
 
 
 class ClosedItem(Struct, frozen=True, gc=False):
@@ -206,6 +212,7 @@ class ClosedItem(Struct, frozen=True, gc=False):
     number: int
     resolution: str
     evidence: tuple[int, ...]
+    detail: str = ""
 
 
 class Suspended(Struct, frozen=True, gc=False):
@@ -297,3 +304,4 @@ class Settlement(Struct, gc=False):
     chains: dict[str, Chain] = field(default_factory=dict)
     statements: dict[str, StatementChain] = field(default_factory=dict)
     payments_made: int = 0
+    overcharged: dict[str, Suspended] = field(default_factory=dict)

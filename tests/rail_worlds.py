@@ -11,6 +11,7 @@ DAY = 86_400
 WIRE = {"flow": "wire", "legs": [{"kind": "out", "asset": "USD", "scheme": "fedwire"}]}
 ACH = {"flow": "ach", "legs": [{"kind": "out", "asset": "USD", "scheme": "fedach_credit_same_day"}]}
 PULL = {"flow": "pull", "legs": [{"kind": "in", "asset": "USD", "scheme": "fedach_debit"}]}
+ABROAD = {"flow": "abroad", "legs": [{"kind": "out", "asset": "USD", "scheme": "swift_gpi"}]}
 SCT = {"flow": "sct", "legs": [{"kind": "out", "asset": "EUR", "scheme": "sepa_sct"}]}
 INSTANT = {"flow": "instant", "legs": [{"kind": "out", "asset": "EUR", "scheme": "sct_inst"}]}
 CUSTODY = {"flow": "custody", "legs": [{"kind": "out", "asset": "USDC", "scheme": "custodian"}]}
@@ -101,6 +102,13 @@ WORLDS: dict[str, dict[str, Any]] = {
         {"kind": "credit_unreferenced", "every_s": 20_000, "strength": 5000},
         {"kind": "debit_unannounced", "every_s": 40_000, "strength": 500},
         release={"resolve_s": DAY},
+    ),
+    "abroad": _of(
+        [US],
+        [ABROAD],
+        {"kind": "fee_deducted", "one_in": 2, "strength": 50},
+        {"kind": "amount_wrong", "one_in": 2, "strength": 500},
+        heal_s=12 * DAY,
     ),
     "rejected": _of(
         [US],

@@ -27,6 +27,7 @@ BALANCES = CLAIMS["settlement.balances_off"]
 IN_TRUTH = CLAIMS["settlement.over_limit_in_truth"]
 LEFT = CLAIMS["settlement.outstanding"]
 JUDGED = CLAIMS["settlement.misjudged"]
+FEES = CLAIMS["settlement.fees_off"]
 
 BUGS = (
     Bug(
@@ -324,6 +325,60 @@ BUGS = (
         LEFT,
     ),
     Bug(
+        "a deduction is a fee, however much is stated",
+        "core.deductions:allowed",
+        "return scheme.return_fee_max if returning else scheme.fee_max",
+        "return 10**9",
+        "fees_and_amounts",
+        range(1),
+        FEES,
+    ),
+    Bug(
+        "every shortage is a fee",
+        "core.lines:_consume",
+        "if 0 < short <= _allowed(state, leg, amount):",
+        "if 0 < short:",
+        "fees_and_amounts",
+        range(1),
+        FEES,
+    ),
+    Bug(
+        "a return has the payment's bound",
+        "core.deductions:allowed",
+        "return scheme.return_fee_max if returning else scheme.fee_max",
+        "return scheme.fee_max",
+        "fees_and_amounts",
+        range(2),
+        FEES,
+    ),
+    Bug(
+        "what is kept of a deposit is nobody's business",
+        "core.deductions:kept_of_deposit",
+        "if event.fee <= of_incoming(state, account, event.asset):",
+        "if True:",
+        "fees_and_amounts",
+        range(1),
+        FEES,
+    ),
+    Bug(
+        "an amount that a status tells is not compared",
+        "core.deductions:_compare_amount",
+        "if event.amount is None:",
+        "if True:",
+        "fees_and_amounts",
+        range(1),
+        "amounts were told otherwise than ours",
+    ),
+    Bug(
+        "a deduction is a fee for ever, though its line is undone",
+        "core.lines:_of_leg",
+        'if leg.deducted and event.kind == "reversal":',
+        "if False:",
+        "abroad",
+        range(2),
+        FEES,
+    ),
+    Bug(
         "a rate holds for ever",
         "core.transfers:_exchange",
         "if state.now > leg.expires_at:",
@@ -531,14 +586,6 @@ SURVIVORS = (
             "    return [(ledger.suspense(leg.account, leg.asset), -extra)], effects"
         ),
         'return [(f"income/{leg.account}/{leg.asset}", -extra)], effects',
-        "lines",
-        "fees, income and suspense equal the world's, each by itself",
-    ),
-    Survivor(
-        "every shortage is a fee",
-        "core.lines:_consume",
-        "if 0 < short <= max(scheme.fee_max, leg.fee):",
-        "if 0 < short:",
         "lines",
         "fees, income and suspense equal the world's, each by itself",
     ),

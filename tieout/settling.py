@@ -32,13 +32,14 @@ from core.rail_events import (
     TransferRequested,
     TransferScreened,
 )
-from core.settlement_state import Leg
+from core.settlement_state import ClosedItem, Item, Leg
 from core.state import State
 from core.transfers import view
 from rails import calendars, schemes
 from rails.dialect import Request
 from scenarios.customers import NOWHERE, Customers
 from scenarios.rails import RailSpec, Settling
+from sim import fee_oracle
 from sim.customer_oracle import Bound, CustomerOracle
 from sim.dice import Dice
 from sim.faults import Faults
@@ -461,6 +462,7 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
     causes = [item.cause for item in settlement.items.values()]
     causes += [item.cause for item in settlement.closed]
     astray, off = rails.judge.astray(crashed=crashed), rails.judge.balances_off()
+    fees_off = fee_oracle.faults(rails.payments, PaymentView(state))
     return {
         "payments": len(rails.payments.all),
         "doubled": len(rails.oracle.doubled()),
@@ -470,6 +472,7 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
         "told_wrongly": len(rails.judge.told_wrongly),
         "astray": len(astray),
         "balances_off": len(off),
+        "fees_off": len(fees_off),
         "over_limit_in_truth": len(rails.judge.over_limit),
         "outstanding": sum(map(is_left, settlement.legs.values())),
         "ledger_faults": len(rails.ledger_faults),
@@ -491,7 +494,8 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
             for each in [*rails.oracle.wrongly_settled, *differences][:20]
         ]
         + [{"ledger": text} for text in rails.ledger_faults[:5]]
-        + [{"customers": text} for text in [*rails.judge.told_wrongly, *astray, *off][:20]],
+        + [{"customers": text} for text in [*rails.judge.told_wrongly, *astray, *off][:20]]
+        + [{"fees": text} for text in fees_off[:20]],
     }
 
 
@@ -558,6 +562,24 @@ class PaymentView:
     def owner(self, payment_id: str) -> str:
         leg = self.state.settlement.legs.get(payment_id)
         return leg.customer if leg is not None else ""
+
+    def fees(self, account: str, asset: str) -> int:
+        settlement = self.state.settlement
+        mine = [each.scheme for each in settlement.schemes.values() if each.account == account]
+        names = [f"fees/{owner}/{asset}" for owner in (account, *mine)]
+        return sum(settlement.ledger.get(name, 0) for name in names)
+
+    def named(self, about: str) -> list[tuple[str, int]]:
+        return [(item.cause, item.size) for item in self._items() if item.subject == about]
+
+    def questioned(self) -> list[str]:
+        legs = self.state.settlement.legs
+        causes = ("amount_told", "overcharged")
+        return [i.subject for i in self._items() if i.cause in causes and i.subject in legs]
+
+    def _items(self) -> list[Item | ClosedItem]:
+        settlement = self.state.settlement
+        return [*settlement.items.values(), *settlement.closed]
 
     def has(self, customer: str, asset: str) -> int:
         owed = self.state.settlement.ledger.get(f"receivable/{customer}/{asset}", 0)

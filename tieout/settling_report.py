@@ -368,7 +368,7 @@ class SettlingSections:
                 (f"{self._amount(item.size, asset)} {asset}", "n"),
                 (duration(self._found_after(item)), "n"),
                 (span(item.opened_at, over), "n"),
-                (item.resolution if isinstance(item, ClosedItem) else item.proposal, ""),
+                (_ending(item), ""),
             ]
             rows.append(row(cells))
         heads = [("no.", "n"), ("cause", ""), ("about", ""), ("size", "n"), ("found after", "n")]
@@ -377,6 +377,12 @@ class SettlingSections:
         if len(rows) > ITEMS_SHOWN:
             shown.append(gap(7, f"and {len(rows) - ITEMS_SHOWN:,} more, in breaks.parquet"))
         return grid(heads, shown)
+
+
+def _ending(item: Item | ClosedItem) -> str:
+    """How it ended, or what would help; and the figures that disagree, where there are two."""
+    text = item.resolution if isinstance(item, ClosedItem) else item.proposal
+    return f"{item.detail}: {text}" if item.detail else text
 
 
 def _waiting(each: Stuck) -> str:

@@ -126,7 +126,7 @@ def _item(state: State, item: Item | ClosedItem, closed_at: int, resolution: str
         amount(state, asset, item.size),
         item.cause,
         owner,
-        proposal,
+        f"{proposal} ({item.detail})" if item.detail else proposal,
         item.opened_at,
         item.opened_at,
         closed_at,

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from core import ledger, payments
+from core import deductions, ledger, payments
 from core.events import Event, FrameQuarantined
 from core.journal import Store
 from core.rail_events import LineBooked, LinePart, NostroStated
@@ -245,7 +245,7 @@ class _Tie:
 
     def _less_its_fee(self, leg: Leg, wanted: int, units: int) -> int:
         """What was deducted within what the scheme allows is explained, and no difference."""
-        fee_max = max(self.state.settlement.schemes[leg.scheme].fee_max, leg.fee)
+        fee_max = deductions.allowed(self.state.settlement.schemes[leg.scheme], leg, units)
         return wanted if 0 < wanted - units <= fee_max else units
 
     def _of_leg(self, leg: Leg, returning: bool) -> str:  # noqa: FBT001  # one of two sides
