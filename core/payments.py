@@ -9,7 +9,7 @@ Rule 3. A payment that failed gives back what it took; one that comes back after
 books what is owed to us, and never becomes pending again.
 """
 
-from core import deductions, ledger, schedule
+from core import deductions, ledger, quotes, schedule
 from core.effects import Effect, RaiseAlert
 from core.exposure import expose, expose_passively
 from core.identity import return_key
@@ -213,6 +213,8 @@ def end(
     if frame:
         leg.evidence.append(frame)
     hold(state, leg, -leg.held)
+    if leg.kind == "exchange":
+        quotes.give_back(state, leg)
     if sent:
         book(state, "fail", leg.payment_id, frame, _negated(_sent_lines(leg)))
         leg.due -= _signed(leg)

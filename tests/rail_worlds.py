@@ -30,7 +30,7 @@ US, EU = {"name": "bank_us", **BANK}, {"name": "bank_eu", **BANK}
 
 
 def _of(rails: list[Any], flows: list[Any], *faults: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """A world; what it says of `customers`, `limits` or `release` adds to what all have."""
+    """A world; what it says of customers, limits, release or the desk adds to what all have."""
     customers = {
         "count": 3,
         "balances": {"USD": "9000"},
@@ -40,7 +40,7 @@ def _of(rails: list[Any], flows: list[Any], *faults: dict[str, Any], **more: Any
         **more.pop("customers", {}),
     }
     settling = {"rails": rails, "customers": customers}
-    settling |= {name: more.pop(name) for name in ("limits", "release") if name in more}
+    settling |= {name: more.pop(name) for name in ("limits", "release", "desk") if name in more}
     return {
         "claim": "rough enough to show a bug",
         "duration_s": DAY,
@@ -178,6 +178,17 @@ WORLDS: dict[str, dict[str, Any]] = {
         customers={"balances": {"BTC": "1"}, "every_s": 300},
         duration_s=DAY // 4,
         heal_s=DAY,
+    ),
+    "positions": _of(
+        [US, EU],
+        [
+            {"flow": "now", "legs": [BUY]},
+            {"flow": "later", "legs": [PULL_FIRST, {**BUY, "valid_s": 100 * DAY}]},
+        ],
+        customers={"balances": {"USD": "9000", "EUR": "100"}},
+        limits=[_limit("position", "", "400", "EUR")],
+        desk={"cover_s": 14_400},
+        heal_s=12 * DAY,
     ),
     "legs": _of(
         [US, EU],

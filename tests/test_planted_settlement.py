@@ -28,6 +28,7 @@ IN_TRUTH = CLAIMS["settlement.over_limit_in_truth"]
 LEFT = CLAIMS["settlement.outstanding"]
 JUDGED = CLAIMS["settlement.misjudged"]
 FEES = CLAIMS["settlement.fees_off"]
+QUOTED = CLAIMS["settlement.exchanges_off"]
 
 BUGS = (
     Bug(
@@ -379,13 +380,97 @@ BUGS = (
         FEES,
     ),
     Bug(
-        "a rate holds for ever",
+        "a quote holds for ever",
         "core.transfers:_exchange",
         "if state.now > leg.expires_at:",
         "if False:",
-        "legs",
-        range(1),
-        ENDED,
+        "fiat_in_crypto_out_quoted",
+        range(2),
+        QUOTED,
+    ),
+    Bug(
+        "a quote may be named after its end",
+        "core.quotes:expired",
+        "if at <= state.now else",
+        "if False else",
+        "fiat_in_crypto_out_quoted",
+        range(2),
+        JUDGED,
+    ),
+    Bug(
+        "a quote is used as often as it is named",
+        "core.quotes:used_up",
+        "if amount > left:",
+        "if False:",
+        "fiat_in_crypto_out_quoted",
+        range(2),
+        QUOTED,
+    ),
+    Bug(
+        "a quote gives what is asked of it",
+        "core.quotes:other_amount",
+        "if leg.buys_amount == buys:",
+        "if True:",
+        "fiat_in_crypto_out_quoted",
+        range(2),
+        QUOTED,
+    ),
+    Bug(
+        "any name is a quote",
+        "core.quotes:unknown",
+        "quote = state.settlement.quotes.get(leg.quote)",
+        (
+            "quotes = state.settlement.quotes\n"
+            "    quote = quotes.get(leg.quote) or next(iter(quotes.values()))"
+        ),
+        "fiat_in_crypto_out_quoted",
+        range(2),
+        TOLD,
+    ),
+    Bug(
+        "the position has no limit",
+        "core.exchanges:over",
+        "if wanted and taken + wanted > limit.amount:",
+        "if False:",
+        "positions",
+        range(2),
+        QUOTED,
+    ),
+    Bug(
+        "what was promised is not counted",
+        "core.exchanges:over",
+        "taken = max(0, sign * stands) + _promised(waiting, asset, sign)",
+        "taken = max(0, sign * stands)",
+        "positions",
+        range(2),
+        QUOTED,
+    ),
+    Bug(
+        "what was closed is not realised",
+        "core.exchanges:take_in",
+        "position.realised += gain\n    return gain",
+        "return 0",
+        "fiat_in_crypto_out_quoted",
+        range(2),
+        LEDGER,
+    ),
+    Bug(
+        "a lot keeps the cost of what was closed",
+        "core.exchanges:_cut",
+        "lot.against -= share",
+        "pass",
+        "fiat_in_crypto_out_quoted",
+        range(2),
+        LEDGER,
+    ),
+    Bug(
+        "a customer's deal is no part of the position",
+        "core.exchanges:account",
+        'return f"exchange/{pair(one, other)[0]}/{asset}"',
+        'return f"exchange/{asset}"',
+        "fiat_in_crypto_out_quoted",
+        range(2),
+        LEDGER,
     ),
     Bug(
         "a customer releases his own transfer",
