@@ -232,10 +232,24 @@ class Customers:
         if how == "same_asset":
             return (_with(leg, buys=asset),)
         if how == "unquoted":
-            return (_with(leg, quote="nobody"),)
+            return (self._of_another(leg, customer, request.received_at),)
         if how == "quote_amount":
             return (_with(leg, buys_amount=leg.buys_amount + 1),)
         return (leg, leg) if how == "quote_reused" else (leg,)
+
+    def _of_another(self, leg: LegWanted, customer: str, now: int) -> LegWanted:
+        """The same by a quote that was another customer's, or nobody's."""
+        for other in reversed(self.desk.quotes.values()):
+            if other.customer != customer and other.expires_at > now:
+                return _with(
+                    leg,
+                    asset=other.sells,
+                    amount=other.amount_max,
+                    buys=other.buys,
+                    buys_amount=other.gives(other.amount_max),
+                    quote=other.quote_id,
+                )
+        return _with(leg, quote="nobody")
 
     def _another(self, asset: str) -> str:
         """Another asset that is kept here, or none."""

@@ -416,13 +416,10 @@ BUGS = (
         QUOTED,
     ),
     Bug(
-        "any name is a quote",
+        "a quote is good for any customer",
         "core.quotes:unknown",
-        "quote = state.settlement.quotes.get(leg.quote)",
-        (
-            "quotes = state.settlement.quotes\n"
-            "    quote = quotes.get(leg.quote) or next(iter(quotes.values()))"
-        ),
+        'quote.told.customer not in ("", customer)',
+        "False",
         "fiat_in_crypto_out_quoted",
         range(2),
         TOLD,

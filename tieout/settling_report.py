@@ -44,6 +44,7 @@ class SettlingSections:
             self._at_risk(),
             self._reversals(),
             self._rails(),
+            self._exchanges(),
             self._stuck(),
             self._items(),
         )
@@ -265,6 +266,34 @@ class SettlingSections:
             (f"{len(legs) - sum(ends.values()):,}", "n"),
         ]
         return row(cells)
+
+    # --- exchanges -------------------------------------------------------------------------------
+
+    def _exchanges(self) -> Html:
+        """A row for each pair, if any was exchanged."""
+        positions = self.summary["positions"]
+        if not positions:
+            return join()
+        words = (
+            "What customers exchanged by the desk’s quotes, and the desk has not covered, stands"
+            " open. Covering it realises a gain or a loss, which is booked; what closing the rest"
+            " at the desk’s last quote would gain is shown here, and booked nowhere."
+        )
+        rows = []
+        for pair, told in positions.items():
+            position = self.state.settlement.positions[pair]
+            cells: list[tuple[object, str]] = [
+                (pair, ""),
+                (f"{told['open']} {position.base}", "n"),
+                (f"{told['against']} {position.against}", "n"),
+                (f"{told['unrealised'] or '-'} {position.against}", "n"),
+                (f"{told['realised']} {position.against}", "n"),
+            ]
+            rows.append(row(cells))
+        heads = [("pair", ""), ("open", "n"), ("against", "n"), ("unrealised", "n")]
+        heads += [("realised", "n")]
+        head = tag("h2", text("Exchanges: what is open, and what it gained"))
+        return join(head, tag("p", text(words)), grid(heads, rows))
 
     # --- what is stuck, what broke ---------------------------------------------------------------
 
