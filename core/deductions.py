@@ -113,10 +113,10 @@ def brought_after_all(
     """A line of exactly what was kept, under a name of the deposit: its break is over."""
     overcharged, addresses = state.settlement.overcharged, state.settlement.addresses
     # An address is where it went, not which one it was.
-    own = {name for name in names if f"{account.name} {name}" not in addresses}
+    own = [name for name in names if f"{account.name} {name}" not in addresses]
     for subject, kept in list(overcharged.items()):
         same = kept.account == account.name and kept.asset == event.asset
-        if same and kept.amount == part.amount and own & set(kept.references):
+        if same and kept.amount == part.amount and any(name in kept.references for name in own):
             del overcharged[subject]
             close_item(state, subject, "what was kept came after all", event.frame, "overcharged")
             return

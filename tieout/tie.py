@@ -227,8 +227,8 @@ class _Tie:
             yield Booked(own, line.asset, line.amount, line.booked_at)
             return
         self.about[own, line.asset] = line.counterparty
-        rest = line.amount
-        for part in line.parts or (LinePart(line.amount + line.fee, ()),):
+        rest, taken = line.amount, self._taken(line)
+        for part in line.parts or (LinePart(line.amount + taken, ()),):
             names = (*part.references, *line.references)
             leg = payments.find(self.state, line.account, names)
             if leg is None or leg.asset != line.asset:
@@ -240,8 +240,16 @@ class _Tie:
                     rest -= part.amount
         if rest == line.amount and self._batch(line, own):
             yield Booked(own, line.asset, line.amount, line.booked_at)
-        elif rest and rest != -line.fee:
+        elif rest and rest != -taken:
             yield Booked(own, line.asset, rest, line.booked_at)
+
+    def _taken(self, line: LineBooked) -> int:
+        """What the line says was taken out of it, unless that is more than its payment allows."""
+        leg = None if line.parts else payments.find(self.state, line.account, line.references)
+        if leg is None:
+            return line.fee
+        scheme = self.state.settlement.schemes[leg.scheme]
+        return line.fee if line.fee <= deductions.allowed(scheme, leg, line.amount) else 0
 
     def _less_its_fee(self, leg: Leg, wanted: int, units: int) -> int:
         """What was deducted within what the scheme allows is explained, and no difference."""
