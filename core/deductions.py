@@ -8,7 +8,7 @@ suspense: it stands as a break of its own until a line brings it.
 
 from core.effects import Effect
 from core.items import close_item, open_item
-from core.leg_moves import CARRIED_OUT
+from core.leg_moves import CARRIED_OUT, OVER
 from core.rail_events import LineBooked, LinePart, PaymentReported, ReturnReported, SchemePublished
 from core.settlement_state import Leg, Suspended
 from core.state import Account, State
@@ -37,7 +37,7 @@ def compare_told(state: State, leg: Leg, event: PaymentReported) -> list[Effect]
 
 
 def _compare_amount(state: State, leg: Leg, event: PaymentReported) -> list[Effect]:
-    if event.amount is None:
+    if event.amount is None or leg.status in OVER:
         return []
     if event.amount in (leg.amount, leg.amount - event.fee):
         close_item(state, leg.payment_id, "told anew, as ours", event.frame, "amount_told")

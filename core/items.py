@@ -72,6 +72,11 @@ def open_item(
     return [RaiseAlert(severity="critical", subject=account, text=text)]
 
 
+def advice(item: Item) -> str:
+    """What would help, with the figures that disagree where there are two."""
+    return f"{item.proposal} ({item.detail})" if item.detail else item.proposal
+
+
 def key_of(subject: str, cause: ItemCause) -> str:
     """What an open break is found by: one subject may have several, for a reason each."""
     return f"{subject} {cause}"

@@ -213,8 +213,7 @@ def end(
     if frame:
         leg.evidence.append(frame)
     hold(state, leg, -leg.held)
-    if leg.kind == "exchange":
-        quotes.give_back(state, leg)
+    quotes.give_back(state, leg)
     if sent:
         book(state, "fail", leg.payment_id, frame, _negated(_sent_lines(leg)))
         leg.due -= _signed(leg)

@@ -107,9 +107,12 @@ def expires_at(state: State, leg: LegWanted) -> int:
 
 
 def take(state: State, leg: Leg) -> None:
-    state.settlement.quotes[leg.quote].taken += leg.amount
+    """An exchange takes what it sells out of its quote; no other leg has one."""
+    if leg.kind == "exchange":
+        state.settlement.quotes[leg.quote].taken += leg.amount
 
 
 def give_back(state: State, leg: Leg) -> None:
     """The leg ended, and nothing was exchanged."""
-    state.settlement.quotes[leg.quote].taken -= leg.amount
+    if leg.kind == "exchange":
+        state.settlement.quotes[leg.quote].taken -= leg.amount

@@ -67,8 +67,7 @@ def on_requested(state: State, event: TransferRequested) -> list[Effect]:
         leg.status = "validated"
         if leg.kind != "exchange":
             expose(state, leg, leg.amount)
-        else:
-            quotes.take(state, leg)
+        quotes.take(state, leg)
     _hold_what_is_there(state, legs)
     count(state, "transfers_validated")
     settlement.touched.append(transfer.transfer_id)

@@ -99,15 +99,15 @@ class Customers:
         )
 
     def _leg(self, leg: LegSpec, base: Decimal, customer: str, now: int) -> LegWanted:
+        scheme = self.schemes.get(leg.scheme)
+        kind: BeneficiaryKind = scheme.beneficiaries if scheme is not None else ""
+        to = venue_address(leg.to_venue) if leg.to_venue else leg.beneficiary
+        to = to or self.dice.pick(BENEFICIARIES[kind])
         if leg.kind == "exchange":
             amount = self._units(base * leg.rate, leg.asset)
             rate = self._rate(leg.asset, leg.buys, leg.buys_rate / leg.rate)
             until = now + int(leg.valid_s * SECOND)
             return self._quoted(customer, (leg.asset, leg.buys), rate, amount, until)
-        scheme = self.schemes.get(leg.scheme)
-        kind: BeneficiaryKind = scheme.beneficiaries if scheme is not None else ""
-        to = venue_address(leg.to_venue) if leg.to_venue else leg.beneficiary
-        to = to or self.dice.pick(BENEFICIARIES[kind])
         return LegWanted(
             kind=leg.kind,
             asset=leg.asset,

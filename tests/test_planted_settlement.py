@@ -118,7 +118,7 @@ BUGS = (
     ),
     Bug(
         "an acceptance settles",
-        "core.payments:on_reported",
+        "core.payments:_on_status",
         'if event.status == "settled" and',
         'if event.status in ("settled", "accepted") and',
         "calm_wires",
@@ -127,7 +127,7 @@ BUGS = (
     ),
     Bug(
         "a definite no is not heard",
-        "core.payments:on_reported",
+        "core.payments:_on_status",
         "if event.status in DEFINITE:",
         "if False:",
         "rejected",
@@ -364,7 +364,7 @@ BUGS = (
     Bug(
         "an amount that a status tells is not compared",
         "core.deductions:_compare_amount",
-        "if event.amount is None:",
+        "if event.amount is None or leg.status in OVER:",
         "if True:",
         "fees_and_amounts",
         range(1),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from core import exposure, ledger
+from core.items import advice
 from core.money import TEN_TO, show
 from core.settlement_state import ClosedItem, Item, Leg
 from core.state import State
@@ -410,8 +411,9 @@ class SettlingSections:
 
 def _ending(item: Item | ClosedItem) -> str:
     """How it ended, or what would help; and the figures that disagree, where there are two."""
-    text = item.resolution if isinstance(item, ClosedItem) else item.proposal
-    return f"{item.detail}: {text}" if item.detail else text
+    if isinstance(item, Item):
+        return advice(item)
+    return f"{item.resolution} ({item.detail})" if item.detail else item.resolution
 
 
 def _waiting(each: Stuck) -> str:
