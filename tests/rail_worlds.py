@@ -136,6 +136,7 @@ WORLDS: dict[str, dict[str, Any]] = {
         release=PEOPLE,
         customers={"cancel_one_in": 4, "wrong_one_in": 6},
     ),
+    "poor": _of([US], [WIRE], customers={"balances": {"USD": "500"}}),
     "cancels": _of([US], [WIRE, ACH], customers={"cancel_one_in": 2, "every_s": 1200}),
     "custody": _of(
         ["custodian"],

@@ -540,9 +540,9 @@ BUGS = (
         "core.transfers:on_requested",
         "_unfunded(state, event) or",
         "",
-        "storm_rails",
+        "poor",
         range(1),
-        TOLD,
+        ENDED,
     ),
     Bug(
         "a customer sees what was settled before as pending again",
