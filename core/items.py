@@ -29,6 +29,8 @@ REMEDIES: dict[ItemCause, tuple[str, str]] = {
         "chain operations",
         "two nodes call different blocks final: trust neither",
     ),
+    "overcharged": ("payments", "more was deducted than the scheme allows: claim it back"),
+    "amount_told": ("payments", "ask which amount they carry out; the line will show it"),
 }
 
 
@@ -40,12 +42,13 @@ def open_item(
     asset: str,
     size: int,
     frame: int,
+    detail: str = "",
 ) -> list[Effect]:
     """Open a break, once for a subject and cause; a second finding tells its size anew."""
     items = state.settlement.items
     known = items.get(key_of(subject, cause))
     if known is not None:
-        known.size = size
+        known.size, known.detail = size, detail
         known.evidence += [frame] if frame else []
         return []
     state.breaks_made += 1
@@ -61,10 +64,17 @@ def open_item(
         owner=owner,
         proposal=proposal,
         evidence=[frame] if frame else [],
+        detail=detail,
     )
     count(state, f"items/{cause}")
-    text = f"break {state.breaks_made}: {subject}: {cause}, {size} {asset}: {proposal}"
+    what = f"{cause}, {size} {asset}" + (f" ({detail})" if detail else "")
+    text = f"break {state.breaks_made}: {subject}: {what}: {proposal}"
     return [RaiseAlert(severity="critical", subject=account, text=text)]
+
+
+def advice(item: Item) -> str:
+    """What would help, with the figures that disagree where there are two."""
+    return f"{item.proposal} ({item.detail})" if item.detail else item.proposal
 
 
 def key_of(subject: str, cause: ItemCause) -> str:
@@ -93,6 +103,7 @@ def _close(state: State, item: Item, resolution: str, frame: int) -> None:
             number=item.number,
             resolution=resolution,
             evidence=(*item.evidence, frame) if frame else tuple(item.evidence),
+            detail=item.detail,
         )
     )
 

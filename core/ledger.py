@@ -13,7 +13,7 @@ from core.settlement_state import LedgerEntry, Leg
 from core.state import Posting, State
 
 NOSTRO = "nostro/"
-OF_LEGS = ("transit/", "held/", "contingent/")
+OF_LEGS = ("transit/", "held/", "contingent/", "exchange/")
 
 
 def book(
@@ -125,7 +125,8 @@ def faults(state: State) -> list[str]:
     """What does not hold of the ledger, as texts; none is the rule.
 
     Every asset sums to zero; each clearing account is the sum of what its legs have outstanding;
-    what is held and contingent is the sum over legs; each nostro is its holding.
+    what is held and contingent is the sum over legs; each position account is the sum of its open
+    lots; each nostro is its holding.
     """
     settlement = state.settlement
     sums: dict[str, int] = {}
@@ -148,8 +149,14 @@ def faults(state: State) -> list[str]:
             (f"contingent/{leg.scheme}/{leg.asset}", leg.contingent),
         ):
             rests[name] = rests.get(name, 0) - amount
+    for pair, position in settlement.positions.items():
+        for asset in (position.base, position.against):
+            name = f"exchange/{pair}/{asset}"
+            rests[name] = rests.get(name, 0) + position.of(asset)
     found += [f"{asset}: the ledger sums to {total}" for asset, total in sums.items() if total]
     found += [
-        f"{name} is off the sum of its legs by {rest}" for name, rest in rests.items() if rest
+        f"{name} is off the sum of its legs or lots by {rest}"
+        for name, rest in rests.items()
+        if rest
     ]
     return found

@@ -4,11 +4,11 @@ Rule 1. A line moves the nostro whatever it is; what it is *for* is found by the
 bears, and by nothing else: no amount is ever matched by guessing.
 Rule 2. A part of a line is consumed by what its payment has outstanding. What is over, what comes
 twice and what nobody asked for lies in suspense, under an open break.
-Rule 3. Fees that the line itself calls so, or deductions within what the scheme allows, are
-explained, and no drift.
+Rule 3. Charges that have a line of their own, and deductions within what the scheme allows in that
+direction (`core.deductions`), are explained, and no drift.
 """
 
-from core import books, ledger, payments
+from core import books, deductions, ledger, payments
 from core.effects import Effect, RaiseAlert
 from core.identity import line_key
 from core.items import close_item, has, open_item
@@ -27,7 +27,7 @@ from core.state import Account, State, count, holding
 
 Contra = tuple[str, int]
 # What the line of a payment puts right.
-BY_A_LINE: tuple[ItemCause, ...] = ("short", "line_missing")
+BY_A_LINE: tuple[ItemCause, ...] = ("short", "line_missing", "amount_told")
 # What goes when a line is taken back, and what when somebody says whose a line is.
 EXCESSIVE: tuple[ItemCause, ...] = ("amount", "duplicate", "after_the_end")
 UNEXPLAINED: tuple[ItemCause, ...] = ("unattributed", "unknown_debit", "unmatched_return")
@@ -59,13 +59,29 @@ def on_line(state: State, account: Account, event: LineBooked) -> list[Effect]:
 def _parts(state: State, account: Account, event: LineBooked) -> tuple[LinePart, ...]:
     """The line's payments, and what was taken out of it as one more; a line may be one payment.
 
-    What was taken out of a payment that nobody of ours asked for has only made it smaller.
+    What was taken out of a payment that nobody of ours asked for has only made it smaller, and what
+    is more than its scheme allows has only made it another amount.
     """
     if event.parts or not event.fee or event.kind == "fee":
         return event.parts or (LinePart(event.amount, ()),)
-    if payments.find(state, account.name, event.references) is None:
+    leg = payments.find(state, account.name, event.references)
+    if leg is None or event.fee > _allowed(state, leg, event.amount):
         return (LinePart(event.amount, ()),)
     return (LinePart(event.amount + event.fee, event.references), LinePart(-event.fee, ()))
+
+
+def _allowed(state: State, leg: Leg, amount: int) -> int:
+    return deductions.allowed(state.settlement.schemes[leg.scheme], leg, amount)
+
+
+def _is_taken(state: State, account: Account, event: LineBooked, part: LinePart) -> bool:
+    """Whether a part is what was taken out of the line's payments, and no more than they allow."""
+    if not event.fee or part.references or part.amount != -event.fee:
+        return False
+    named = [each.references for each in event.parts if each.references] or [event.references]
+    legs = [payments.find(state, account.name, references) for references in named]
+    bounds = [_allowed(state, leg, event.amount) for leg in legs if leg is not None]
+    return event.fee <= sum(bounds)
 
 
 def _purpose(event: LineBooked) -> str:
@@ -94,12 +110,13 @@ def _explain(
     # The line's own id is what its teller calls the booking, and may have told with a status.
     references = (*part.references, *event.references, event.line_id)
     leg = payments.find(state, account.name, references)
-    taken = event.fee and not part.references and part.amount == -event.fee
-    if event.kind == "fee" or taken:
+    if event.kind == "fee" or _is_taken(state, account, event, part):
         name = f"fees/{account.name}/{event.asset}"
         if leg is not None:
             name = f"fees/{leg.scheme}/{event.asset}"
             leg.fee += -part.amount if event.asset == leg.asset else 0
+            if event.kind != "fee" and not _is_against(leg, event.amount):
+                leg.deducted += -part.amount
         return [(name, -part.amount)], []
     if event.kind == "interest":
         return [(f"income/{account.name}/{event.asset}", -part.amount)], []
@@ -117,6 +134,13 @@ def _of_leg(
     """What the payment has outstanding is consumed; what was booked of it may be taken back."""
     amount, effects = part.amount, list[Effect]()
     payments.touch(state, leg)
+    if leg.excess and amount == -leg.excess and event.kind != "return":
+        return _too_much(state, leg, event, amount, effects)
+    if leg.deducted and event.kind == "reversal":
+        undone = _deduction_undone(leg, amount)
+        if undone:
+            again = leg.due and leg.status not in MOVING
+            return undone, effects + (payments.await_line(state, leg) if again else [])
     # It is the whole that comes back, unless a message says otherwise: the line may be wrong yet.
     if _is_return(state, leg, event, amount) and not leg.returned:
         effects += payments.give_back(
@@ -173,10 +197,11 @@ def _consume(
     effects: list[Effect],
 ) -> tuple[list[Contra], list[Effect], int]:
     """Take from what is wanted, and say what is left of it; name what is over or missing."""
-    scheme, transit = state.settlement.schemes[leg.scheme], ledger.transit(leg)
+    transit = ledger.transit(leg)
     short = wanted - amount  # of the line: positive where it brought less, or took more
-    if 0 < short <= max(scheme.fee_max, leg.fee):
+    if 0 < short <= _allowed(state, leg, amount):
         leg.fee = max(leg.fee, short)
+        leg.deducted += short if not _is_against(leg, amount) else 0
         return [(transit, -wanted), (ledger.fees(leg), short)], effects, 0
     if abs(amount) < abs(wanted):
         effects += _item(state, "short", leg, event, -short)
@@ -199,9 +224,6 @@ def _taken_back(
     leg.excess += of_excess
     contra = [(ledger.suspense(leg.account, leg.asset), -of_excess)]
     rest = amount - of_excess
-    if 0 < abs(rest) <= leg.fee and not _consumed(leg):
-        contra.append((ledger.fees(leg), -rest))
-        rest = 0
     again = _towards(-_consumed(leg), rest)
     leg.due -= again
     contra.append((ledger.transit(leg), -again))
@@ -215,6 +237,22 @@ def _taken_back(
     elif not leg.excess:
         close_item(state, leg.payment_id, "taken back by a line", event.frame, *EXCESSIVE)
     return contra, effects
+
+
+def _deduction_undone(leg: Leg, amount: int) -> list[Contra]:
+    """What was deducted is given back: alone, or with the line that it was deducted from.
+
+    That line was the payment less the deduction; the payment is outstanding again.
+    """
+    if amount == leg.deducted:
+        back = 0
+    elif amount == leg.deducted - _consumed(leg):
+        back = _consumed(leg)
+    else:
+        return []
+    of_fees, leg.deducted, leg.fee = leg.deducted, 0, 0
+    leg.due += back
+    return [(ledger.transit(leg), back), (ledger.fees(leg), -of_fees)]
 
 
 def _consumed(leg: Leg) -> int:
@@ -335,9 +373,12 @@ def _unexplained(
     owner = ""
     for reference in references:
         owner = owner or settlement.addresses.get(f"{account.name} {reference}", "")
+    if part.amount > 0:
+        deductions.brought_after_all(state, account, event, part, references)
     if owner and part.amount > 0 and event.kind == "payment":
         count(state, f"deposits/{account.name}")
-        return [(ledger.customer(owner, event.asset), -part.amount)], []
+        kept = deductions.kept_of_deposit(state, account, event)
+        return [(ledger.customer(owner, event.asset), -part.amount)], kept
     subject = f"{account.name} {event.line_id}"
     if subject in settlement.suspense:  # an earlier part of the same line
         subject = f"{subject}+{len(settlement.suspense)}"

@@ -9,7 +9,7 @@ Rule 3. A payment that failed gives back what it took; one that comes back after
 books what is owed to us, and never becomes pending again.
 """
 
-from core import ledger, schedule
+from core import deductions, ledger, quotes, schedule
 from core.effects import Effect, RaiseAlert
 from core.exposure import expose, expose_passively
 from core.identity import return_key
@@ -34,6 +34,8 @@ ACKNOWLEDGED = ("received", "accepted", "pending", "held")
 DEFINITE = ("rejected", "failed", "cancelled")
 # Breaks that end with the payment's own end.
 OF_ITS_COURSE: tuple[ItemCause, ...] = ("late", "third_party_failed")
+# And what is no question any more once nothing of it moves.
+OF_ITS_FAILURE: tuple[ItemCause, ...] = (*OF_ITS_COURSE, "amount_told")
 # Of the account's statements: by then a line that was booked has been read.
 LINE_PERIODS_MAX = 3
 QUERIES_EAGER = 12
@@ -125,14 +127,18 @@ def on_reported(state: State, event: PaymentReported) -> list[Effect]:
         count(state, f"payments_unknown/{event.account}")
         return []
     leg.heard_at = event.received_at
-    leg.fee = event.fee or leg.fee
+    told = deductions.compare_told(state, leg, event)
     leg.code, leg.reason = event.code or leg.code, event.reason or leg.reason
     _name(state, leg, event.reference, event.batch)
     leg.reference = event.reference or leg.reference
     if state.settlement.strays:
         placed = _place_strays(state, leg)
         if placed or leg.returned:
-            return placed
+            return told + placed
+    return told + _on_status(state, leg, event)
+
+
+def _on_status(state: State, leg: Leg, event: PaymentReported) -> list[Effect]:
     settlement = state.settlement
     scheme = settlement.schemes[leg.scheme]
     if event.status == "settled" and scheme.settled_by == "message":
@@ -207,12 +213,13 @@ def end(
     if frame:
         leg.evidence.append(frame)
     hold(state, leg, -leg.held)
+    quotes.give_back(state, leg)
     if sent:
         book(state, "fail", leg.payment_id, frame, _negated(_sent_lines(leg)))
         leg.due -= _signed(leg)
     expose(state, leg, -leg.exposed)
     why = " ".join(filter(None, [f"the payment {leg.status}:", leg.code, leg.reason]))
-    close_item(state, leg.payment_id, why, frame, *OF_ITS_COURSE)
+    close_item(state, leg.payment_id, why, frame, *OF_ITS_FAILURE)
     touch(state, leg)
     effects = []
     if leg.outstanding:
@@ -307,7 +314,8 @@ def on_return_reported(state: State, account: Account, event: ReturnReported) ->
 def _return(state: State, leg: Leg, event: ReturnReported) -> list[Effect]:
     if event.dishonours:
         return undo_return(state, leg, event.frame)
-    return give_back(state, leg, event.amount, event.code, event.frame, state.now)
+    whole = deductions.of_return(leg, event)
+    return give_back(state, leg, whole, event.code, event.frame, state.now)
 
 
 def _place_strays(state: State, leg: Leg) -> list[Effect]:

@@ -19,7 +19,7 @@ SettledBy = Literal["message", "silence", "finality"]
 DayUnit = Literal["banking_days", "calendar_days", "months"]
 BeneficiaryKind = Literal["", "iban", "routing", "sort_code", "bic", "evm", "bitcoin"]
 LineKind = Literal["payment", "return", "fee", "interest", "reversal", "unknown"]
-LimitScope = Literal["rail", "customer", "asset", "release"]
+LimitScope = Literal["rail", "customer", "asset", "release", "position"]
 PaymentStatus = Literal[
     "received", "accepted", "pending", "held", "settled", "rejected", "failed", "cancelled"
 ]
@@ -79,7 +79,9 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     after sending. `returns` are the spans in which a settled payment may still come back, by reason
     code; none where the rail is final. `recalls` are those in which we may ask it back, by reason,
     which obliges nobody. `id_valid_ns` is how long the counterparty honours our id as
-    the key of idempotency, 0 for ever. Deductions on the way up to `fee_max` are explained by fees.
+    the key of idempotency, 0 for ever. Deductions are explained by fees up to `fee_max` from the
+    payment itself, up to `return_fee_max` from what comes back of it, and up to `incoming_fee_max`
+    from what others pay to the account; whoever states more is not believed for having stated it.
     `batched` counterparties may book many payments in one line, named by their batch.
     `beneficiaries` says how they are written (see `core.beneficiaries`).
     """
@@ -103,10 +105,13 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     id_valid_ns: int = 0
     batched: bool = False
     beneficiaries: BeneficiaryKind = ""
+    return_fee_max: int = 0
+    incoming_fee_max: int = 0
 
 
 class LimitSet(Fact, frozen=True, kw_only=True, gc=False):
-    """A bound on what may be in flight or contingent at once; of `release`, on one transfer alone.
+    """A bound on what may be in flight or contingent at once; of `release`, on one transfer alone;
+    of `position`, on what exchanges may leave open of an asset, either way.
 
     `subject` is a scheme, a customer ("*": each) or "" by scope. Above a `release` bound a second
     person and a clear screening are needed before anything is sent.
@@ -150,7 +155,8 @@ class LegWanted(Struct, frozen=True, gc=False, omit_defaults=True):
     """One leg of a transfer.
 
     `beneficiary` is whom we pay or from whom we pull: an IBAN, "routing/account", an address. An
-    exchange gives `amount` of `asset` for `buys_amount` of `buys`, if it begins by `expires_at`.
+    exchange gives `amount` of `asset` for `buys_amount` of `buys` by a `quote` of the desk, while
+    that holds, and no later than `expires_at` where that is told.
     The next leg waits until this one is settled, or until it can no longer be returned. Where a
     later leg fails before it was sent, what this one brought is sent back over `undo_scheme`, or
     stays with the customer.
@@ -168,6 +174,7 @@ class LegWanted(Struct, frozen=True, gc=False, omit_defaults=True):
     expires_at: int = 0
     waits_for: Literal["settled", "irrevocable"] = "settled"
     undo_scheme: str = ""
+    quote: str = ""
 
 
 class TransferRequested(Fact, frozen=True, kw_only=True, gc=False):
@@ -461,6 +468,40 @@ class DepositSeen(Fact, frozen=True, kw_only=True, gc=False):
     removed: bool = False
 
 
+# --- told by the treasury desk -------------------------------------------------------------------
+
+
+class ExchangeQuoted(Fact, frozen=True, kw_only=True, gc=False):
+    """The desk gives `buys_units` of one asset for each `sells_units` of another: an exact rate.
+
+    It holds until `expires_at`, for `customer` ("": for any), and for at most `amount_max` of what
+    is sold, over all the exchanges that name it.
+    """
+
+    quote_id: str
+    customer: str
+    sells: str
+    buys: str
+    sells_units: int
+    buys_units: int
+    amount_max: int
+    expires_at: int
+
+
+class ExchangeCovered(Fact, frozen=True, kw_only=True, gc=False):
+    """The desk sold and bought in the market, for us, what exchanges had left open.
+
+    What it sold we owe it and what it bought it owes us, until either is delivered.
+    """
+
+    cover_id: str
+    sold: str
+    sold_amount: int
+    bought: str
+    bought_amount: int
+    occurred_at: int = 0
+
+
 RailEvent = (
     CalendarPublished
     | SchemePublished
@@ -490,4 +531,6 @@ RailEvent = (
     | TransactionRejected
     | NonceReported
     | DepositSeen
+    | ExchangeQuoted
+    | ExchangeCovered
 )

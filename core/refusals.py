@@ -6,7 +6,7 @@ would do. Nothing is posted for a refused transfer, and the refusal is remembere
 
 from collections.abc import Callable
 
-from core import schedule
+from core import quotes, schedule
 from core.beneficiaries import fault
 from core.rail_events import LegWanted, TransferRequested
 from core.state import State
@@ -25,7 +25,22 @@ def refusal(state: State, event: TransferRequested) -> Found | None:
             found = rule(state, leg)
             if found:
                 return code, f"leg {number}: {found}"
-    return None
+        if leg.kind == "exchange" and (found_of_quote := _of_quote(state, leg, event.customer)):
+            return found_of_quote[0], f"leg {number}: {found_of_quote[1]}"
+    used = quotes.used_up(state, event)
+    return ("QUOTE_USED", used) if used else None
+
+
+def _of_quote(state: State, leg: LegWanted, customer: str) -> Found | None:
+    """An exchange is by a quote: of the desk, for the customer, that holds, and to the unit."""
+    found = quotes.unknown(state, leg, customer)
+    if found:
+        return "UNKNOWN_QUOTE", found
+    found = quotes.expired(state, leg)
+    if found:
+        return "QUOTE_EXPIRED", found
+    found = quotes.other_amount(state, leg)
+    return ("QUOTE_AMOUNT", found) if found else None
 
 
 def _bad_amount(state: State, leg: LegWanted) -> str:
@@ -46,7 +61,8 @@ def _bad_exchange(state: State, leg: LegWanted) -> str:
         return (
             f"it buys {leg.buys_amount} {leg.buys!r}; a positive amount of another asset would do"
         )
-    return "" if leg.expires_at > state.now else "its rate has expired"
+    in_time = not leg.expires_at or leg.expires_at > state.now
+    return "" if in_time else "it was to begin before now"
 
 
 def _unknown_scheme(state: State, leg: LegWanted) -> str:

@@ -8,7 +8,7 @@ followed before the step ends.
 
 from typing import assert_never
 
-from core import chain, lines, payments, transfers
+from core import chain, exchanges, lines, payments, quotes, transfers
 from core.effects import Effect, RaiseAlert
 from core.identity import opened_key
 from core.ledger import book, customer, nostro
@@ -22,6 +22,8 @@ from core.rail_events import (
     ChangeNotified,
     CustomerOpened,
     DepositSeen,
+    ExchangeCovered,
+    ExchangeQuoted,
     HeadReported,
     LimitSet,
     LineBooked,
@@ -105,6 +107,10 @@ def _take(state: State, event: RailEvent) -> list[Effect]:
             return payments.on_recall_requested(state, event)
         case SuspenseResolved():
             return lines.on_resolved(state, event)
+        case ExchangeQuoted():
+            return quotes.on_quoted(state, event)
+        case ExchangeCovered():
+            return exchanges.on_covered(state, event)
         case CalendarPublished():
             settlement.calendars[event.calendar] = event
             return []
@@ -136,7 +142,7 @@ def _open_customer(state: State, event: CustomerOpened) -> list[Effect]:
 
 
 def _set_limit(state: State, event: LimitSet) -> None:
-    subject = "" if event.scope in ("asset", "release") else event.subject
+    subject = "" if event.scope in ("asset", "release", "position") else event.subject
     state.settlement.limits[f"{event.scope}/{subject}/{event.asset}"] = Limit(
         event.limit, event.scope, subject, event.asset, event.amount
     )

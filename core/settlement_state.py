@@ -8,7 +8,10 @@ The *ledger* is one double-entry book. An account of it is a name that ends in i
     transit/fedwire/USD          the clearing account of a scheme: sent, and not yet on the nostro
     suspense/bank_us/ops/USD     lines of which nobody knows what they are
     receivable/alice/USD         what came back after a customer had it
-    fees/fedwire/USD, income/bank_us/ops/USD, exchange/USD, equity/USD, loss/USD
+    exchange/BTC-USD/USD         the open position of a pair, one account for each of its assets
+    gain/BTC-USD/USD             what was realised of it (a credit where it was a gain)
+    desk/USD                     what the treasury desk owes us for covers, or we owe it
+    fees/fedwire/USD, income/bank_us/ops/USD, equity/USD, loss/USD
 
 and, as memoranda that balance among themselves: `held/…` against `intended/…` (the ledger of
 intent), `contingent/…` against `revocable/…` (settled, and still returnable).
@@ -22,6 +25,7 @@ from msgspec import Struct, field
 
 from core.rail_events import (
     CalendarPublished,
+    ExchangeQuoted,
     LegKind,
     LimitScope,
     ReturnReported,
@@ -56,6 +60,8 @@ ItemCause = Literal[
     "conflict",
     "nonce_taken",
     "sources_disagree",
+    "amount_told",
+    "overcharged",
 ]
 
 
@@ -90,9 +96,10 @@ class Leg(Struct, gc=False):
     `due` is what the nostro has still to show of the payment, `coming_back` what of its return,
     each signed as a line would be; both together are `outstanding`, whose sum over all legs of a
     scheme is the balance of its clearing account. `exposed` is how much of
-    it counts against limits, `passive` what of that came by no act of ours. Times are 0 while they
-    are not known. `instructed_at` is when it was sent first and `instructed_for` when it was to
-    settle then: its instruction bears both for ever.
+    it counts against limits, `passive` what of that came by no act of ours. `deducted` is what
+    lines of the payment itself brought less, or took more, and is booked as a fee. Times are 0
+    while they are not known. `instructed_at` is when it was sent first and `instructed_for` when
+    it was to settle then: its instruction bears both for ever.
     """
 
     payment_id: str
@@ -143,6 +150,8 @@ class Leg(Struct, gc=False):
     nonce: int = -1
     spends: tuple[str, ...] = ()
     attempts: list[Attempt] = field(default_factory=list)
+    deducted: int = 0
+    quote: str = ""
 
     @property
     def outstanding(self) -> int:
@@ -179,7 +188,8 @@ class Limit(Struct, frozen=True, gc=False):
 
 
 class Item(Struct, gc=False):
-    """An open break of settlement: what it is about, its signed size, why, and what would help."""
+    """An open break of settlement: what it is about, its signed size, why, and what would help;
+    `detail` has the figures that disagree, where there are two."""
 
     subject: str
     account: str
@@ -191,6 +201,7 @@ class Item(Struct, gc=False):
     owner: str
     proposal: str
     evidence: list[int] = field(default_factory=list)
+    detail: str = ""
 
 
 class ClosedItem(Struct, frozen=True, gc=False):
@@ -206,6 +217,7 @@ class ClosedItem(Struct, frozen=True, gc=False):
     number: int
     resolution: str
     evidence: tuple[int, ...]
+    detail: str = ""
 
 
 class Suspended(Struct, frozen=True, gc=False):
@@ -269,6 +281,36 @@ class StatementChain(Struct, gc=False):
     to_at: int
 
 
+class Quote(Struct, gc=False):
+    """A quote of the desk, and how much of what it sells was taken out of it."""
+
+    told: ExchangeQuoted
+    taken: int = 0
+
+
+class Lot(Struct, gc=False):
+    """What one deal left open of a pair: so much of its base, for so much against it."""
+
+    deal: str
+    base: int
+    against: int
+
+
+class Position(Struct, gc=False):
+    """The open lots of a pair, the oldest first, each of one side; and what was realised."""
+
+    base: str
+    against: str
+    lots: list[Lot] = field(default_factory=list)
+    realised: int = 0
+
+    def of(self, asset: str) -> int:
+        """How much of an asset is open: positive where we have it."""
+        if asset == self.base:
+            return sum(lot.base for lot in self.lots)
+        return sum(lot.against for lot in self.lots) if asset == self.against else 0
+
+
 class Settlement(Struct, gc=False):
     """The whole of settlement."""
 
@@ -297,3 +339,7 @@ class Settlement(Struct, gc=False):
     chains: dict[str, Chain] = field(default_factory=dict)
     statements: dict[str, StatementChain] = field(default_factory=dict)
     payments_made: int = 0
+    overcharged: dict[str, Suspended] = field(default_factory=dict)
+    quotes: dict[str, Quote] = field(default_factory=dict)
+    covers: dict[str, str] = field(default_factory=dict)
+    positions: dict[str, Position] = field(default_factory=dict)

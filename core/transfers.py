@@ -13,7 +13,7 @@ from hashlib import sha256
 
 import msgspec
 
-from core import chain, ids, ledger, payments
+from core import chain, exchanges, ids, ledger, payments, quotes
 from core.effects import Effect, RaiseAlert
 from core.exposure import expose, over, release_bound
 from core.ledger import book, hold
@@ -67,6 +67,7 @@ def on_requested(state: State, event: TransferRequested) -> list[Effect]:
         leg.status = "validated"
         if leg.kind != "exchange":
             expose(state, leg, leg.amount)
+        quotes.take(state, leg)
     _hold_what_is_there(state, legs)
     count(state, "transfers_validated")
     settlement.touched.append(transfer.transfer_id)
@@ -131,8 +132,9 @@ def _leg(state: State, event: TransferRequested, number: int, wanted: LegWanted)
         waits_for=wanted.waits_for,
         buys=wanted.buys,
         buys_amount=wanted.buys_amount,
-        expires_at=wanted.expires_at,
+        expires_at=quotes.expires_at(state, wanted),
         undo_scheme=wanted.undo_scheme,
+        quote=wanted.quote,
     )
 
 
@@ -154,11 +156,14 @@ def _unfunded(state: State, event: TransferRequested) -> tuple[str, str] | None:
 
 
 def _over_limit(state: State, legs: list[Leg]) -> tuple[str, str] | None:
-    found = over(state, legs)
-    if found is None:
-        return None
-    limit, headroom = found
-    return "OVER_LIMIT", f"{limit.limit}: at most {headroom} {limit.asset} would pass"
+    for code, found in (
+        ("OVER_LIMIT", over(state, legs)),
+        ("OVER_POSITION", exchanges.over(state, legs)),
+    ):
+        if found is not None:
+            limit, headroom = found
+            return code, f"{limit.limit}: at most {headroom} {limit.asset} would pass"
+    return None
 
 
 def _hold_what_is_there(state: State, legs: list[Leg]) -> None:
@@ -329,14 +334,17 @@ def _start(state: State, leg: Leg) -> list[Effect]:
 
 
 def _exchange(state: State, leg: Leg) -> list[Effect]:
-    """Two assets change hands at the rate that was agreed, through our exchange position."""
+    """Two assets change hands at the rate of the quote, through our exchange position."""
     if state.now > leg.expires_at:
-        return payments.end(state, leg, "failed", "RATE_EXPIRED", "the rate had expired", 0)
+        why = f"{leg.quote} had expired"
+        return payments.end(state, leg, "failed", "QUOTE_EXPIRED", why, 0)
     short = leg.amount - leg.held - ledger.available(state, leg.customer, leg.asset)
     if short > 0:
         return payments.end(state, leg, "failed", "NO_FUNDS", f"{short} {leg.asset} short", 0)
     hold(state, leg, -leg.held)
     book(state, "exchange", leg.payment_id, 0, _exchange_lines(leg))
+    got, gave = (leg.asset, leg.amount), (leg.buys, leg.buys_amount)
+    exchanges.deal(state, leg.payment_id, 0, got, gave)
     move(leg, "settled")
     leg.sent_at = leg.settled_at = state.now
     state.settlement.touched.append(leg.transfer_id)
@@ -346,8 +354,8 @@ def _exchange(state: State, leg: Leg) -> list[Effect]:
 def _exchange_lines(leg: Leg) -> tuple[tuple[str, int], ...]:
     return (
         (ledger.customer(leg.customer, leg.asset), leg.amount),
-        (f"exchange/{leg.asset}", -leg.amount),
-        (f"exchange/{leg.buys}", leg.buys_amount),
+        (exchanges.account(leg.asset, leg.buys, leg.asset), -leg.amount),
+        (exchanges.account(leg.asset, leg.buys, leg.buys), leg.buys_amount),
         (ledger.customer(leg.customer, leg.buys), -leg.buys_amount),
     )
 

@@ -129,10 +129,13 @@ class WithinRow(Part):
 
 
 class FeeRow(Part):
-    """What may be taken on the way, by which rule and up to which amount."""
+    """What may be taken on the way, by which rule and up to which amount: of the payment itself, of
+    what comes back of it, and of what others pay to the account this way."""
 
     rule: Words
     max: Words
+    back: Words = "0"
+    incoming: Words = "0"
 
 
 class IdempotencyRow(Part):
@@ -187,6 +190,8 @@ class Scheme(Part):
             raise ValueError("windows: all cut-offs of one day within 24 hours would do")
         self.units("amount_max", self.amount_max)
         self.units("fee.max", self.fee.max)
+        self.units("fee.back", self.fee.back)
+        self.units("fee.incoming", self.fee.incoming)
         return self
 
     def units(self, field: str, text: str) -> int:
@@ -222,6 +227,8 @@ class Scheme(Part):
             id_valid_ns=self.idempotency.valid,
             batched=self.batched,
             beneficiaries=self.beneficiaries,
+            return_fee_max=self.units("fee.back", self.fee.back),
+            incoming_fee_max=self.units("fee.incoming", self.fee.incoming),
         )
 
 

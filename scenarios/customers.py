@@ -7,6 +7,7 @@ they hear of it (`TellCustomer`) decides nothing here, but is kept for whoever j
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
+from fractions import Fraction
 
 from core.rail_events import (
     BeneficiaryKind,
@@ -15,10 +16,12 @@ from core.rail_events import (
     TransferCancelled,
     TransferRequested,
 )
-from scenarios.rails import CustomersSpec, FlowSpec, LegSpec, venue_address
+from scenarios.rails import WRONG, CustomersSpec, FlowSpec, LegSpec, venue_address
+from sim.desk import Desk
 from sim.dice import Stream
 
 SECOND = 1_000_000_000
+DAY = 86_400 * SECOND
 # Whom customers pay, and from whom they pull: sound addresses that are nobody's.
 BENEFICIARIES: dict[BeneficiaryKind, tuple[str, ...]] = {
     "": ("vault-7", "vault-8"),
@@ -35,21 +38,7 @@ BENEFICIARIES: dict[BeneficiaryKind, tuple[str, ...]] = {
         "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
     ),
 }
-WRONG = (
-    "zero",
-    "negative",
-    "unknown_asset",
-    "unknown_scheme",
-    "wrong_way",
-    "too_much",
-    "bad_beneficiary",
-    "unknown_customer",
-    "no_legs",
-    "over_scheme_max",
-    "expired_rate",
-    "no_calendar",
-    "bad_undo",
-)
+OF_EXCHANGES = ("expired_rate", "same_asset", "unquoted", "quote_amount", "quote_reused")
 NOWHERE = "_nowhere"
 
 
@@ -61,8 +50,10 @@ class Customers:
     schemes: dict[str, SchemePublished]
     decimals: Mapping[str, int]
     dice: Stream
+    desk: Desk
     asked: list[TransferRequested] = field(default_factory=list)
     wrong: dict[str, str] = field(default_factory=dict)
+    dealt: list[LegWanted] = field(default_factory=list)
 
     @property
     def names(self) -> list[str]:
@@ -81,7 +72,7 @@ class Customers:
         flow = self._drawn()
         request = self.request(flow, dice.pick(self.names), now)
         if spec.wrong_one_in and dice.chance(1, spec.wrong_one_in):
-            request = self._spoilt(request, dice.pick(WRONG))
+            request = self._spoilt(request, dice.pick(spec.wrong_kinds or WRONG))
         self.asked.append(request)
         return request
 
@@ -98,7 +89,7 @@ class Customers:
         """One such request of this customer."""
         number = len(self.asked) + 1
         base = self.dice.between(int(flow.amount_min * 100), int(flow.amount_max * 100))
-        legs = tuple(self._leg(leg, Decimal(base) / 100, now) for leg in flow.legs)
+        legs = tuple(self._leg(leg, Decimal(base) / 100, customer, now) for leg in flow.legs)
         return TransferRequested(
             received_at=now,
             transfer_id=f"t{number}",
@@ -107,20 +98,16 @@ class Customers:
             requested_by=customer,
         )
 
-    def _leg(self, leg: LegSpec, base: Decimal, now: int) -> LegWanted:
+    def _leg(self, leg: LegSpec, base: Decimal, customer: str, now: int) -> LegWanted:
         scheme = self.schemes.get(leg.scheme)
         kind: BeneficiaryKind = scheme.beneficiaries if scheme is not None else ""
         to = venue_address(leg.to_venue) if leg.to_venue else leg.beneficiary
         to = to or self.dice.pick(BENEFICIARIES[kind])
         if leg.kind == "exchange":
-            return LegWanted(
-                kind="exchange",
-                asset=leg.asset,
-                amount=self._units(base * leg.rate, leg.asset),
-                buys=leg.buys,
-                buys_amount=self._units(base * leg.buys_rate, leg.buys),
-                expires_at=now + int(leg.valid_s * SECOND),
-            )
+            amount = self._units(base * leg.rate, leg.asset)
+            rate = self._rate(leg.asset, leg.buys, leg.buys_rate / leg.rate)
+            until = now + int(leg.valid_s * SECOND)
+            return self._quoted(customer, (leg.asset, leg.buys), rate, amount, until)
         return LegWanted(
             kind=leg.kind,
             asset=leg.asset,
@@ -132,6 +119,33 @@ class Customers:
             waits_for=leg.waits_for,
             undo_scheme=leg.undo_scheme,
         )
+
+    def _rate(self, sells: str, buys: str, rate: Decimal) -> Fraction:
+        """A rate of whole currencies as one of their units."""
+        return Fraction(rate) * Fraction(10 ** self.decimals[buys], 10 ** self.decimals[sells])
+
+    def _quoted(
+        self, customer: str, pair: tuple[str, str], rate: Fraction, amount: int, until: int
+    ) -> LegWanted:
+        """Ask the desk for a quote, and take it as it is."""
+        quoted = self.desk.quote(customer, pair, rate, amount, until)
+        return LegWanted(
+            kind="exchange",
+            asset=quoted.sells,
+            amount=amount,
+            buys=quoted.buys,
+            buys_amount=quoted.gives(amount),
+            quote=quoted.quote_id,
+        )
+
+    def _holds(self, quote_id: str, customer: str, now: int) -> bool:
+        quoted = self.desk.quotes[quote_id]
+        return quoted.customer == customer and quoted.expires_at > now
+
+    def on_completed(self, transfer_id: str) -> None:
+        """A customer hears that all was carried out: its quotes are used up."""
+        asked = next((each for each in self.asked if each.transfer_id == transfer_id), None)
+        self.dealt += [leg for leg in asked.legs if leg.kind == "exchange"] if asked else []
 
     def _units(self, amount: Decimal, asset: str) -> int:
         """Cut to what the asset can count."""
@@ -158,6 +172,9 @@ class Customers:
         self.wrong[request.transfer_id] = how
         customer, legs = request.customer, request.legs
         place = next(n for n, leg in enumerate(legs) if leg.kind != "exchange")
+        if how in OF_EXCHANGES:
+            wrong = self._wrong_exchange(request, legs[place].asset, how)
+            return self._instead(request, customer, (*legs[:place], *wrong, *legs[place + 1 :]))
         first = legs[place]
         match how:
             case "zero":
@@ -186,22 +203,53 @@ class Customers:
                 first = _with(first, undo_scheme="pigeon_post")
             case "no_calendar":
                 first = _with(first, scheme=first.scheme + NOWHERE)
-            case "expired_rate":
-                first = LegWanted(
-                    kind="exchange",
-                    asset=first.asset,
-                    amount=1,
-                    buys=self._another(first.asset),
-                    buys_amount=1,
-                    expires_at=request.received_at,
-                )
+        legs = (*legs[:place], first, *legs[place + 1 :]) if legs else ()
+        return self._instead(request, customer, legs)
+
+    def _instead(
+        self, request: TransferRequested, customer: str, legs: tuple[LegWanted, ...]
+    ) -> TransferRequested:
         return TransferRequested(
             received_at=request.received_at,
             transfer_id=request.transfer_id,
             customer=customer,
-            legs=(*legs[:place], first, *legs[place + 1 :]) if legs else (),
+            legs=legs,
             requested_by=request.requested_by,
         )
+
+    def _wrong_exchange(
+        self, request: TransferRequested, asset: str, how: str
+    ) -> tuple[LegWanted, ...]:
+        """What no quote covers: expired, of one asset, never quoted, of another amount, used up."""
+        customer = request.customer
+        used = [leg for leg in self.dealt if self._holds(leg.quote, customer, request.received_at)]
+        if how == "quote_reused" and used:
+            return (self.dice.pick(used),)
+        until = request.received_at + (0 if how == "expired_rate" else DAY)
+        pair = asset, self._another(asset)
+        rate = self.desk.last(*pair) or Fraction(1)
+        leg = self._quoted(customer, pair, rate, 10 ** self.decimals[asset], until)
+        if how == "same_asset":
+            return (_with(leg, buys=asset),)
+        if how == "unquoted":
+            return (self._of_another(leg, customer, request.received_at),)
+        if how == "quote_amount":
+            return (_with(leg, buys_amount=leg.buys_amount + 1),)
+        return (leg, leg) if how == "quote_reused" else (leg,)
+
+    def _of_another(self, leg: LegWanted, customer: str, now: int) -> LegWanted:
+        """The same by a quote that was another customer's, or nobody's."""
+        for other in reversed(self.desk.quotes.values()):
+            if other.customer != customer and other.expires_at > now:
+                return _with(
+                    leg,
+                    asset=other.sells,
+                    amount=other.amount_max,
+                    buys=other.buys,
+                    buys_amount=other.gives(other.amount_max),
+                    quote=other.quote_id,
+                )
+        return _with(leg, quote="nobody")
 
     def _another(self, asset: str) -> str:
         """Another asset that is kept here, or none."""

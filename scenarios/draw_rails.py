@@ -42,6 +42,8 @@ ONE_IN: dict[str, tuple[int, int, int, int]] = {
     "recalled": (8, 1, 0, 0),
     "change_notified": (8, 1, 0, 0),
     "fee_deducted": (12, 2, 1, 400),
+    "fee_excessive": (12, 2, 1, 900),
+    "amount_told_wrong": (12, 2, 1, 900),
     "amount_wrong": (12, 2, 1, 900),
     "lines_batched": (6, 1, 0, 0),
     "lines_identical": (12, 2, 0, 0),

@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import Field, model_validator
@@ -13,6 +13,27 @@ from pydantic import Field, model_validator
 from scenarios.part import Name, Part, Seconds
 
 RAILS = Path(__file__).parent / "rails.yaml"
+# How a request may be wrong: each must be refused, for that reason.
+Wrong = Literal[
+    "zero",
+    "negative",
+    "unknown_asset",
+    "unknown_scheme",
+    "wrong_way",
+    "too_much",
+    "bad_beneficiary",
+    "unknown_customer",
+    "no_legs",
+    "over_scheme_max",
+    "expired_rate",
+    "no_calendar",
+    "bad_undo",
+    "same_asset",
+    "unquoted",
+    "quote_amount",
+    "quote_reused",
+]
+WRONG: tuple[Wrong, ...] = get_args(Wrong)
 
 
 class RailSpec(Part):
@@ -90,7 +111,8 @@ class CustomersSpec(Part):
     """Customers, what each has with us at first, and what they ask for.
 
     A flow with `at_s` is asked for once, then; the others are drawn, every `every_s` on average.
-    One request in `wrong_one_in` is one that must be refused, one in `again_one_in` is told again.
+    One request in `wrong_one_in` is one that must be refused (of `wrong_kinds`, or any), one in
+    `again_one_in` is told again.
     """
 
     count: int = Field(default=3, ge=1, le=200)
@@ -98,15 +120,17 @@ class CustomersSpec(Part):
     every_s: Seconds = Decimal(3600)
     flows: tuple[FlowSpec, ...] = Field(min_length=1)
     wrong_one_in: int = Field(default=0, ge=0)
+    wrong_kinds: tuple[Wrong, ...] = ()
     again_one_in: int = Field(default=0, ge=0)
     cancel_one_in: int = Field(default=0, ge=0)
 
 
 class LimitSpec(Part):
-    """A bound on what is in flight or contingent; of scope `release`, on one transfer alone."""
+    """A bound on what is in flight or contingent; of scope `release`, on one transfer alone; of
+    scope `position`, on what exchanges leave open of an asset."""
 
     limit: str = Field(min_length=1)
-    scope: Literal["rail", "customer", "asset", "release"]
+    scope: Literal["rail", "customer", "asset", "release", "position"]
     subject: str = ""
     asset: Name
     amount: Decimal = Field(ge=0)
@@ -138,6 +162,14 @@ class BridgeSpec(Part):
     amount_max: Decimal = Field(default=Decimal(1), gt=0)
 
 
+class DeskSpec(Part):
+    """The treasury desk: each `cover_s` (0: never) it deals in the market for what is open, at a
+    rate that is up to `swing_bps` hundredths of a percent off the last one that it quoted."""
+
+    cover_s: Seconds = Decimal(0)
+    swing_bps: int = Field(default=150, ge=0, le=5000)
+
+
 class Settling(Part):
     """All of it."""
 
@@ -146,6 +178,7 @@ class Settling(Part):
     limits: tuple[LimitSpec, ...] = ()
     release: ReleaseSpec = ReleaseSpec()
     bridges: tuple[BridgeSpec, ...] = ()
+    desk: DeskSpec = DeskSpec()
 
 
 def venue_address(venue: str) -> str:

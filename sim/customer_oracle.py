@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from sim.desk import Desk
+from sim.exchange_oracle import Exchanged
 from sim.payments import Payment, Payments
 from sim.settlement_oracle import told as word_of
 
@@ -38,7 +40,12 @@ REASONS: Mapping[str, tuple[str, ...]] = {
     "unknown_customer": ("UNKNOWN_CUSTOMER",),
     "no_legs": ("NO_LEGS",),
     "over_scheme_max": ("NO_FUNDS", "OVER_LIMIT", "OVER_SCHEME_MAX"),
-    "expired_rate": ("BAD_EXCHANGE",),
+    # Where only one asset is kept there is nothing to exchange it for.
+    "expired_rate": ("QUOTE_EXPIRED", "BAD_EXCHANGE"),
+    "same_asset": ("BAD_EXCHANGE",),
+    "unquoted": ("UNKNOWN_QUOTE", "BAD_EXCHANGE"),
+    "quote_amount": ("QUOTE_AMOUNT", "BAD_EXCHANGE"),
+    "quote_reused": ("QUOTE_USED", "QUOTE_EXPIRED", "BAD_EXCHANGE"),
     "bad_undo": ("BAD_UNDO",),
     "no_calendar": ("NO_CALENDAR", "UNKNOWN_SCHEME"),
 }
@@ -60,7 +67,7 @@ class WantedLeg(Protocol):
     @property
     def buys_amount(self) -> int: ...
     @property
-    def expires_at(self) -> int: ...
+    def quote(self) -> str: ...
     @property
     def waits_for(self) -> Literal["settled", "irrevocable"]: ...
 
@@ -101,6 +108,7 @@ class Asked:
     spoilt: str
     funded: bool
     within: bool
+    roomy: bool = True
     bodies: int = 1
     status: str = ""
     reason: str = ""
@@ -117,6 +125,7 @@ class CustomerOracle:
     world: Payments
     limits: Sequence[Bound]
     opening: Mapping[tuple[str, str], int]
+    desk: Desk
     asked: dict[str, Asked] = field(default_factory=dict)
     credited: dict[tuple[str, str, str], int] = field(default_factory=dict)
     told_wrongly: list[str] = field(default_factory=list)
@@ -139,6 +148,7 @@ class CustomerOracle:
             if not known.status:  # a dead node may not have heard it before
                 known.funded = known.funded and self._is_funded(customer, legs)
                 known.within = known.within and self._is_within(customer, legs)
+                known.roomy = known.roomy and self._has_room(legs)
             return
         self.asked[transfer_id] = Asked(
             transfer_id,
@@ -147,6 +157,7 @@ class CustomerOracle:
             spoilt,
             funded=self._is_funded(customer, legs),
             within=self._is_within(customer, legs),
+            roomy=self._has_room(legs),
         )
 
     def on_cancel_asked(self, transfer_id: str) -> None:
@@ -227,6 +238,49 @@ class CustomerOracle:
             if bound.scope != "release" and any(_counts(bound, customer, leg) for leg in legs)
         ]
 
+    def _has_room(self, legs: Sequence[WantedLeg]) -> bool:
+        """Whether no limit on an open position could be exceeded, whatever may still be dealt."""
+        for bound in self.limits:
+            wanted = _exchanged(legs, bound.asset)
+            if bound.scope != "position" or not wanted:
+                continue
+            stands = sum(cover.moves(bound.asset) for cover in self.desk.covers.values())
+            for asked in self.asked.values():
+                done, rest = self._dealt(asked, bound.asset)
+                stands, wanted = stands + done, wanted + rest
+            if abs(stands) + wanted > bound.amount:
+                return False
+        return True
+
+    def _dealt(self, asked: Asked, asset: str) -> tuple[int, int]:
+        """What its exchanges moved of an asset, as we have it, and how much they may move yet."""
+        if asked.status == "refused":
+            return 0, 0
+        names = self.books.payments(asked.transfer_id) if self.books is not None else None
+        done = rest = 0
+        for number, leg in enumerate(asked.legs):
+            units = _exchanged([leg], asset)
+            if not units:
+                continue
+            if self.books is not None and names and self.books.settled_at(names[number]):
+                done += units if leg.asset == asset else -units
+            elif asked.status in ("", "pending", "returned"):
+                rest += units
+        return done, rest
+
+    def exchanged(self) -> list[Exchanged]:
+        """The exchanges that the books carried out, as their customers had asked for them."""
+        found = []
+        for asked in self.asked.values():
+            names = self.books.payments(asked.transfer_id) if self.books is not None else None
+            for name, leg in zip(names or (), asked.legs, strict=False):
+                if leg.kind == "exchange" and self.books is not None:
+                    at = self.books.settled_at(name)
+                    sold, bought = (leg.asset, leg.amount), (leg.buys, leg.buys_amount)
+                    if at:
+                        found.append(Exchanged(at, asked.customer, leg.quote, *sold, *bought))
+        return found
+
     def _is_through(self, asked: Asked) -> bool:
         """Nothing of it is under way or comes back; of several legs one may, whatever is told."""
         if len(asked.legs) == 1:
@@ -260,9 +314,9 @@ class CustomerOracle:
         if asked.spoilt:
             if code not in REASONS[asked.spoilt]:
                 self._wrong(f"{asked.transfer_id}: {asked.spoilt}, and refused for {code}")
-        elif code not in ("NO_FUNDS", "OVER_LIMIT"):
+        elif code not in ("NO_FUNDS", "OVER_LIMIT", "OVER_POSITION"):
             self._wrong(f"{asked.transfer_id}: sound, and refused for {code}")
-        elif (code == "NO_FUNDS" and asked.funded) or (code == "OVER_LIMIT" and asked.within):
+        elif {"NO_FUNDS": asked.funded, "OVER_LIMIT": asked.within}.get(code, asked.roomy):
             self._wrong(f"{asked.transfer_id}: {code}, and there was enough")
 
     def _carried(self, asked: Asked) -> list[Payment | None]:
@@ -283,7 +337,7 @@ class CustomerOracle:
             return
         self._payments_seen = len(self.world.all)
         for bound in self.limits:
-            if bound.scope == "release":
+            if bound.scope in ("release", "position"):
                 continue
             for key, amount in self._under_way(bound, now).items():
                 if amount > bound.amount:
@@ -335,10 +389,6 @@ class CustomerOracle:
             fits = (asked.status == "cancelled" and ended) or (
                 asked.status == "failed" and len(asked.legs) > 1
             )
-        for name, leg in zip(names, asked.legs, strict=False):
-            if leg.kind == "exchange" and self.books is not None:
-                if self.books.settled_at(name) > leg.expires_at:
-                    found.append("exchanged after its rate had expired")
         return found if fits else [*found, f"told {asked.status or 'nothing'}, and {words}"]
 
     def _unreleased(self, asked: Asked, moved: list[Payment]) -> list[str]:
@@ -408,6 +458,13 @@ def _kept(payment: Payment | None) -> int:
     if payment is None or word_of(payment) in ("failed", "open"):
         return 0
     return payment.amount - payment.returned
+
+
+def _exchanged(legs: Sequence[WantedLeg], asset: str) -> int:
+    """How much of an asset exchanges move, either way."""
+    done = [leg for leg in legs if leg.kind == "exchange"]
+    sold = sum(leg.amount for leg in done if leg.asset == asset)
+    return sold + sum(leg.buys_amount for leg in done if leg.buys == asset)
 
 
 def is_under_way(payment: Payment, now: int) -> bool:

@@ -32,11 +32,32 @@ class Payment:
     dishonoured: bool = False
 
 
+@dataclass(slots=True, frozen=True)
+class Overcharge:
+    """More was taken by a line than its scheme allows. `about` is our id of the payment, or the
+    keeper's account and its own reference of the line, where nobody of ours asked for it."""
+
+    about: str
+    amount: int
+
+
 class Payments:
-    """All of them, by our id."""
+    """All of them, by our id; and what their keepers took, rightly or not.
+
+    `charges` has what was taken rightly from each account that takes any, in its units; `misstated`
+    the payments of which a status told another figure than it should have.
+    """
 
     def __init__(self) -> None:
         self.all: dict[str, Payment] = {}
+        self.charges: dict[tuple[str, str], int] = {}
+        self.overcharges: list[Overcharge] = []
+        self.misstated: set[str] = set()
+
+    def charged(self, account: str, asset: str, units: int) -> None:
+        """The keeper of the account took so much of it, as it may."""
+        key = account, asset
+        self.charges[key] = self.charges.get(key, 0) + units
 
     def applied(self, payment: Payment, now: int) -> Payment:
         """The counterparty took it on: for the first time, or, wrongly, once more."""

@@ -11,6 +11,7 @@ DAY = 86_400
 WIRE = {"flow": "wire", "legs": [{"kind": "out", "asset": "USD", "scheme": "fedwire"}]}
 ACH = {"flow": "ach", "legs": [{"kind": "out", "asset": "USD", "scheme": "fedach_credit_same_day"}]}
 PULL = {"flow": "pull", "legs": [{"kind": "in", "asset": "USD", "scheme": "fedach_debit"}]}
+ABROAD = {"flow": "abroad", "legs": [{"kind": "out", "asset": "USD", "scheme": "swift_gpi"}]}
 SCT = {"flow": "sct", "legs": [{"kind": "out", "asset": "EUR", "scheme": "sepa_sct"}]}
 INSTANT = {"flow": "instant", "legs": [{"kind": "out", "asset": "EUR", "scheme": "sct_inst"}]}
 CUSTODY = {"flow": "custody", "legs": [{"kind": "out", "asset": "USDC", "scheme": "custodian"}]}
@@ -29,7 +30,7 @@ US, EU = {"name": "bank_us", **BANK}, {"name": "bank_eu", **BANK}
 
 
 def _of(rails: list[Any], flows: list[Any], *faults: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """A world; what it says of `customers`, `limits` or `release` adds to what all have."""
+    """A world; what it says of customers, limits, release or the desk adds to what all have."""
     customers = {
         "count": 3,
         "balances": {"USD": "9000"},
@@ -39,7 +40,7 @@ def _of(rails: list[Any], flows: list[Any], *faults: dict[str, Any], **more: Any
         **more.pop("customers", {}),
     }
     settling = {"rails": rails, "customers": customers}
-    settling |= {name: more.pop(name) for name in ("limits", "release") if name in more}
+    settling |= {name: more.pop(name) for name in ("limits", "release", "desk") if name in more}
     return {
         "claim": "rough enough to show a bug",
         "duration_s": DAY,
@@ -102,6 +103,13 @@ WORLDS: dict[str, dict[str, Any]] = {
         {"kind": "debit_unannounced", "every_s": 40_000, "strength": 500},
         release={"resolve_s": DAY},
     ),
+    "abroad": _of(
+        [US],
+        [ABROAD],
+        {"kind": "fee_deducted", "one_in": 2, "strength": 50},
+        {"kind": "amount_wrong", "one_in": 2, "strength": 500},
+        heal_s=12 * DAY,
+    ),
     "rejected": _of(
         [US],
         [WIRE, ACH, PULL],
@@ -128,6 +136,7 @@ WORLDS: dict[str, dict[str, Any]] = {
         release=PEOPLE,
         customers={"cancel_one_in": 4, "wrong_one_in": 6},
     ),
+    "poor": _of([US], [WIRE], customers={"balances": {"USD": "500"}}),
     "cancels": _of([US], [WIRE, ACH], customers={"cancel_one_in": 2, "every_s": 1200}),
     "custody": _of(
         ["custodian"],
@@ -170,6 +179,17 @@ WORLDS: dict[str, dict[str, Any]] = {
         customers={"balances": {"BTC": "1"}, "every_s": 300},
         duration_s=DAY // 4,
         heal_s=DAY,
+    ),
+    "positions": _of(
+        [US, EU],
+        [
+            {"flow": "now", "legs": [BUY]},
+            {"flow": "later", "legs": [PULL_FIRST, {**BUY, "valid_s": 100 * DAY}]},
+        ],
+        customers={"balances": {"USD": "9000", "EUR": "100"}},
+        limits=[_limit("position", "", "400", "EUR")],
+        desk={"cover_s": 14_400},
+        heal_s=12 * DAY,
     ),
     "legs": _of(
         [US, EU],

@@ -13,10 +13,12 @@ from core.rail_events import (
     BalanceOpened,
     CalendarPublished,
     CustomerOpened,
+    ExchangeQuoted,
     LegWanted,
     LimitSet,
     LineBooked,
     LineKind,
+    PaymentReported,
     SchemePublished,
     TransferRequested,
     Window,
@@ -118,6 +120,18 @@ class Books:
         name = f"{scope} {subject}"
         self.tell(LimitSet, limit=name, scope=scope, subject=subject, asset="USD", amount=amount)
 
+    def quote(self, quote_id: str, until: int, amount: int = 300, **terms: Any) -> None:
+        """The desk gives 9 cents of a euro for each 10 of a dollar, unless other terms are told."""
+        common: dict[str, Any] = {
+            "customer": "alice",
+            "sells": "USD",
+            "buys": "EUR",
+            "sells_units": 10,
+            "buys_units": 9,
+        }
+        told = {**common, "quote_id": quote_id, "amount_max": amount, "expires_at": until}
+        self.tell(ExchangeQuoted, **{**told, **terms})
+
     def request(self, transfer_id: str, *legs: LegWanted, customer: str = "alice") -> list[Leg]:
         """A customer's request; returns its legs."""
         self.tell(
@@ -144,6 +158,12 @@ class Books:
             kind=kind,
             references=references,
         )
+
+    def tell_accepted(self, payment_id: str) -> None:
+        self.tell(PaymentReported, account=BANK, payment_id=payment_id, status="accepted")
+
+    def tell_rejected(self, payment_id: str) -> None:
+        self.tell(PaymentReported, account=BANK, payment_id=payment_id, status="rejected")
 
     def wait(self, ns: int) -> list[Effect]:
         """Time goes by; alarms ring, and each round of reading the record ends with nothing new."""
@@ -190,6 +210,19 @@ class Books:
 
 def pay(scheme: str, amount: int, to: str = "021000021/1234", **more: Any) -> LegWanted:
     return LegWanted(kind="out", asset="USD", amount=amount, scheme=scheme, beneficiary=to, **more)
+
+
+def change(quote: str, amount: int, gives: int, **more: Any) -> LegWanted:
+    """Dollars for euros by a quote."""
+    return LegWanted(
+        kind="exchange",
+        asset="USD",
+        amount=amount,
+        buys="EUR",
+        buys_amount=gives,
+        quote=quote,
+        **more,
+    )
 
 
 def pull(scheme: str, amount: int, **more: Any) -> LegWanted:

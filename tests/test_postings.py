@@ -7,12 +7,13 @@ from typing import Any
 
 from core.rail_events import (
     AddressAssigned,
+    ExchangeCovered,
     LegWanted,
     PaymentReported,
     ReturnReported,
     SuspenseResolved,
 )
-from tests.settling import BANK, DAY, HOUR, Books, pay, pull
+from tests.settling import BANK, DAY, HOUR, Books, change, pay, pull
 
 PAGE = Path(__file__).parent.parent / "docs" / "postings.md"
 Entry = tuple[str, tuple[str, ...]]
@@ -152,17 +153,18 @@ def without_an_intent(books: Books) -> None:
 
 
 def exchanged(books: Books) -> None:
-    books.request(
-        "t1",
-        LegWanted(
-            kind="exchange",
-            asset="USD",
-            amount=300,
-            buys="EUR",
-            buys_amount=270,
-            expires_at=books.now + HOUR,
-        ),
-    )
+    """The first half is covered with a gain, the second with a loss."""
+    books.quote("q1", books.now + HOUR)
+    books.request("t1", change("q1", 300, 270))
+    for cover_id, euros in (("c1", 140), ("c2", 130)):
+        books.tell(
+            ExchangeCovered,
+            cover_id=cover_id,
+            sold="USD",
+            sold_amount=150,
+            bought="EUR",
+            bought_amount=euros,
+        )
 
 
 STORIES: tuple[Callable[[Books], None], ...] = (

@@ -12,6 +12,7 @@ from scenarios.model import find
 from tieout.files import load_table, save_table
 from tieout.history import history
 from tieout.outcome import Outcome
+from tieout.report import report
 from tieout.runs import run
 from tieout.tables import COLUMNS, frame
 
@@ -143,3 +144,17 @@ def test_wei_survives_a_file(tmp_path: Path) -> None:
 def test_a_run_without_rails_has_empty_tables_of_settlement() -> None:
     outcome = run(find("lost_frame"), seed=3, short=True, sampled=False)
     assert [len(outcome._table(name)) for name in ("transfers", "ledger", "in_flight")] == [0] * 3
+
+
+def test_what_exchanges_left_open_and_gained_stands_in_table_and_report() -> None:
+    outcome = run(find("fiat_in_crypto_out_reversed"), seed=1, short=True, sampled=False)
+    rows, book = outcome.exchange_positions, outcome.ledger
+    assert list(rows.pair) == ["BTC-USD"]
+    for row in rows.itertuples():
+        of_pair = book[book.account == f"exchange/{row.pair}/{row.against}"].amount.sum()
+        gained = book[book.account == f"gain/{row.pair}/{row.against}"].amount.sum()
+        assert (row.cost, row.realised) == (-of_pair, -gained)
+        assert row.realised != 0
+    html = report(outcome)
+    assert "Exchanges: what is open, and what it gained" in html
+    assert f"{outcome.summary['settlement']['positions']['BTC-USD']['realised']} USD" in html

@@ -19,7 +19,7 @@ from core.rail_events import (
     TransferScreened,
 )
 from core.settlement_state import Leg
-from tests.settling import BANK, DAY, HOUR, SECOND, Books, pay, pull
+from tests.settling import BANK, DAY, HOUR, SECOND, Books, change, pay, pull
 
 
 def settled(books: Books, payment_id: str) -> None:
@@ -333,27 +333,18 @@ def test_what_is_on_its_way_cannot_be_cancelled() -> None:
     assert any("cannot be cancelled" in each.text for each in books.of(RaiseAlert))
 
 
-def exchange(amount: int, buys: int, expires_at: int) -> LegWanted:
-    return LegWanted(
-        kind="exchange",
-        asset="USD",
-        amount=amount,
-        buys="EUR",
-        buys_amount=buys,
-        expires_at=expires_at,
-    )
-
-
 def test_legs_follow_one_another_and_exchange_through_a_position() -> None:
     books = Books(alice=0)
     books.scheme(scheme="sct", kind="out", asset="EUR", settled_by="message", settles_ns_max=HOUR)
     euro = LegWanted(kind="out", asset="EUR", amount=270, scheme="sct", beneficiary="x")
-    legs = books.request("t1", pull("pull", 300), exchange(300, 270, books.now + 30 * DAY), euro)
+    books.quote("q1", books.now + 30 * DAY)
+    legs = books.request("t1", pull("pull", 300), change("q1", 300, 270), euro)
     booked(books, legs[0])
     assert [leg.status for leg in legs] == ["in_flight", "validated", "validated"]
     books.wait(8 * DAY)
     assert [leg.status for leg in legs] == ["settled", "settled", "unknown"]  # nobody answered it
-    assert (books.balance("exchange/USD"), books.balance("exchange/EUR")) == (-300, 270)
+    of_pair = [books.balance(f"exchange/EUR-USD/{asset}") for asset in ("USD", "EUR")]
+    assert of_pair == [-300, 270]
 
 
 def test_a_later_leg_waits_until_an_earlier_one_cannot_come_back() -> None:
@@ -368,9 +359,8 @@ def test_a_later_leg_waits_until_an_earlier_one_cannot_come_back() -> None:
 
 def test_an_expired_rate_fails_and_what_was_pulled_goes_back_the_way_it_was_told() -> None:
     books = Books(alice=0)
-    legs = books.request(
-        "t1", pull("pull", 300, undo_scheme="wire"), exchange(300, 270, books.now + SECOND)
-    )
+    books.quote("q1", books.now + SECOND)
+    legs = books.request("t1", pull("pull", 300, undo_scheme="wire"), change("q1", 300, 270))
     booked(books, legs[0])
     books.wait(8 * DAY)
     back = books.legs("t1")[2]
@@ -455,7 +445,8 @@ REFUSED = [
     ("WRONG_SCHEME", pay("pull", 5)),
     ("WRONG_SCHEME", LegWanted(kind="out", asset="EUR", amount=5, scheme="wire")),
     ("BAD_EXCHANGE", LegWanted(kind="exchange", asset="USD", amount=5, buys="USD", buys_amount=5)),
-    ("BAD_EXCHANGE", LegWanted(kind="exchange", asset="USD", amount=5, buys="EUR", buys_amount=5)),
+    ("BAD_EXCHANGE", change("q1", 5, 5, expires_at=1)),
+    ("UNKNOWN_QUOTE", change("q1", 5, 5)),
     ("NO_FUNDS", pay("wire", 1001)),
 ]
 

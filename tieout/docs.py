@@ -291,7 +291,8 @@ def _terms(row: Scheme) -> Iterator[str]:
         "an answer is due": f"{_length(row.answer_within)} after sending; then we ask every"
         f" {_length(row.query_every)}, at most {row.queries_max} times",
         "limit": _limit(row),
-        "fees": f"{row.fee.rule}; up to {row.fee.max} {row.asset} is explained so",
+        "fees": f"{row.fee.rule}; explained so is up to {row.fee.max} {row.asset} of a payment,"
+        f" {row.fee.back} of what comes back, {row.fee.incoming} of what others pay to us",
         "our id": f"{row.idempotency.key}; honoured {_validity(row)}",
         "retries": row.retries,
         "duplicates": row.duplicates + ("; may be booked many in one line" if row.batched else ""),

@@ -115,6 +115,11 @@ class Outcome:
         return self._table("in_flight")
 
     @property
+    def exchange_positions(self) -> "pd.DataFrame":
+        """What exchanges left open of each pair, what it cost, and what was gained."""
+        return self._table("exchange_positions")
+
+    @property
     def movements(self) -> "pd.DataFrame":
         """Movements of cash between us and a venue."""
         return self._table("movements")

@@ -103,6 +103,11 @@ OF_SETTLEMENT = tuple(
         ("customers are told what is true, in its order, and why", "settlement.told_wrongly"),
         ("once healed, each request ended as the world ended it", "settlement.astray"),
         ("once healed, each customer has what moved, to the unit", "settlement.balances_off"),
+        ("fees are what was rightly taken, and what was more has its name", "settlement.fees_off"),
+        (
+            "each exchange is by a quote of the desk, and gains what it dealt",
+            "settlement.exchanges_off",
+        ),
         ("what the world has in flight never exceeds a limit", "settlement.over_limit_in_truth"),
         ("once healed, nothing is left in clearing, held, or exposed", "settlement.outstanding"),
     )

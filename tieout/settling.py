@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from core import exposure, ledger
+from core import exchanges, exposure, ledger
 from core.effects import Effect
 from core.events import AccountOpened, Event
 from core.frames import Frame
@@ -23,6 +23,8 @@ from core.rail_events import (
     AddressAssigned,
     BalanceOpened,
     CustomerOpened,
+    ExchangeCovered,
+    ExchangeQuoted,
     LimitSet,
     RecallRequested,
     SchemePublished,
@@ -32,14 +34,16 @@ from core.rail_events import (
     TransferRequested,
     TransferScreened,
 )
-from core.settlement_state import Leg
+from core.settlement_state import ClosedItem, Item, Leg
 from core.state import State
 from core.transfers import view
 from rails import calendars, schemes
 from rails.dialect import Request
 from scenarios.customers import NOWHERE, Customers
 from scenarios.rails import RailSpec, Settling
+from sim import exchange_oracle, fee_oracle
 from sim.customer_oracle import Bound, CustomerOracle
+from sim.desk import Desk
 from sim.dice import Dice
 from sim.faults import Faults
 from sim.payments import Payments
@@ -60,6 +64,8 @@ BOUND_PERIODS = 3
 SIGNING_MS = (5, 40)
 FAULTS_MAX = 20
 FROM_LINES = ("nostro/", "suspense/")
+# Refusals that are no fault of the request.
+OF_ROOM = ("NO_FUNDS", "OVER_LIMIT", "OVER_POSITION")
 
 
 class Host(Protocol):
@@ -99,6 +105,7 @@ class Rails:
     oracle: SettlementOracle = field(init=False)
     judge: CustomerOracle = field(init=False)
     customers: Customers = field(init=False)
+    desk: Desk = field(init=False)
     resolved: int = 0
     ledger_faults: list[str] = field(default_factory=list)
     excesses: dict[str, int] = field(default_factory=dict)
@@ -108,9 +115,12 @@ class Rails:
     def __post_init__(self) -> None:
         self.oracle = SettlementOracle(self.payments)
         self.schemes = self._schemes()
-        self.judge = CustomerOracle(self.payments, self._limits(), self._customers_opening())
+        self.desk = Desk(self.dice.stream("desk"), self.spec.desk.swing_bps)
+        self.judge = CustomerOracle(
+            self.payments, self._limits(), self._customers_opening(), self.desk
+        )
         customers = Customers(
-            self.spec.customers, self.schemes, DECIMALS, self.dice.stream("customers")
+            self.spec.customers, self.schemes, DECIMALS, self.dice.stream("customers"), self.desk
         )
         self.customers = customers
         places = Places(self.world, self.dice, self.faults, self.truth, self.payments, self.until)
@@ -323,6 +333,8 @@ class Rails:
                 self.told.append(effect)
                 self.judge.on_told(effect.transfer_id, effect.status, effect.reason, self.world.now)
                 self._maybe_recall(effect, host)
+                if effect.status == "completed":
+                    self.customers.on_completed(effect.transfer_id)
             case _:
                 connector = self._connectors.get(getattr(effect, "account", ""))
                 if connector is None:
@@ -343,6 +355,8 @@ class Rails:
                 self.world.call_at(at, self._ask_once, host, flow.flow)
         for site in self.sites:
             site.made.begin()
+        if self.spec.desk.cover_s:
+            self.world.call_in(int(self.spec.desk.cover_s * SECOND), self._cover, host)
         if self.spec.release.resolve_s:
             self.world.call_in(int(self.spec.release.resolve_s * SECOND), self._resolve, host)
 
@@ -361,9 +375,54 @@ class Rails:
         if isinstance(said, TransferRequested):
             spoilt = self.customers.wrong.get(said.transfer_id, "")
             self.judge.on_asked(said.transfer_id, said.customer, said.legs, spoilt)
+            self._quote(said, host)
         else:
             self.judge.on_cancel_asked(said.transfer_id)
         host.tell(said)
+
+    def _quote(self, said: TransferRequested, host: Host) -> None:
+        """The desk says what it quoted, before anybody names it; again where that may be lost."""
+        quoted = [self.desk.quotes.get(leg.quote) for leg in said.legs]
+        for each in dict.fromkeys(q for q in quoted if q is not None and q.sells != q.buys):
+            host.tell(
+                ExchangeQuoted(
+                    received_at=self.world.now,
+                    quote_id=each.quote_id,
+                    customer=each.customer,
+                    sells=each.sells,
+                    buys=each.buys,
+                    sells_units=each.rate.denominator,
+                    buys_units=each.rate.numerator,
+                    amount_max=each.amount_max,
+                    expires_at=each.expires_at,
+                )
+            )
+
+    def _cover(self, host: Host) -> None:
+        """The desk looks at what is open, and deals; what was not heard it tells once more."""
+        self.world.call_in(int(self.spec.desk.cover_s * SECOND), self._cover, host)
+        books = self.oracle.books
+        if not isinstance(books, PaymentView):
+            return
+        settlement = books.state.settlement
+        unheard = [c for name, c in self.desk.covers.items() if name not in settlement.covers]
+        if not unheard:
+            opened = [(p.base, p.against, p.of(p.base)) for p in settlement.positions.values()]
+            dealt = [self.desk.cover(*each) for each in opened if each[2]]
+            unheard = [cover for cover in dealt if cover is not None]
+        for cover in unheard:
+            cover.told_at = self.world.now
+            host.tell(
+                ExchangeCovered(
+                    received_at=self.world.now,
+                    cover_id=cover.cover_id,
+                    sold=cover.sold,
+                    sold_amount=cover.sold_amount,
+                    bought=cover.bought,
+                    bought_amount=cover.bought_amount,
+                    occurred_at=self.world.now,
+                )
+            )
 
     def _ask_once(self, host: Host, flow: str) -> None:
         spec = next(each for each in self.spec.customers.flows if each.flow == flow)
@@ -469,6 +528,9 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
     causes = [item.cause for item in settlement.items.values()]
     causes += [item.cause for item in settlement.closed]
     astray, off = rails.judge.astray(crashed=crashed), rails.judge.balances_off()
+    fees_off = fee_oracle.faults(rails.payments, PaymentView(state))
+    exchanged, bounds = rails.judge.exchanged(), rails.judge.limits
+    exchanges_off = exchange_oracle.faults(rails.desk, exchanged, bounds, PaymentView(state))
     return {
         "payments": len(rails.payments.all),
         "doubled": len(rails.oracle.doubled()),
@@ -478,6 +540,10 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
         "told_wrongly": len(rails.judge.told_wrongly),
         "astray": len(astray),
         "balances_off": len(off),
+        "fees_off": len(fees_off),
+        "exchanges_off": len(exchanges_off),
+        "exchanged": len(exchanged),
+        "positions": positions(state),
         "over_limit_in_truth": len(rails.judge.over_limit),
         "outstanding": sum(map(is_left, settlement.legs.values())),
         "ledger_faults": len(rails.ledger_faults),
@@ -499,7 +565,9 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
             for each in [*rails.oracle.wrongly_settled, *differences][:20]
         ]
         + [{"ledger": text} for text in rails.ledger_faults[:5]]
-        + [{"customers": text} for text in [*rails.judge.told_wrongly, *astray, *off][:20]],
+        + [{"customers": text} for text in [*rails.judge.told_wrongly, *astray, *off][:20]]
+        + [{"fees": text} for text in fees_off[:20]]
+        + [{"exchanges": text} for text in exchanges_off[:20]],
     }
 
 
@@ -517,7 +585,7 @@ def misjudged(rails: Rails, state: State, *, crashed: bool) -> list[str]:
     found = []
     for transfer in state.settlement.transfers.values():
         wrong = transfer.transfer_id in rails.customers.wrong
-        faulty = bool(transfer.refusal) and transfer.refusal not in ("NO_FUNDS", "OVER_LIMIT")
+        faulty = bool(transfer.refusal) and transfer.refusal not in OF_ROOM
         if (faulty and not wrong) or (wrong and not transfer.refusal):
             found.append(f"{transfer.transfer_id}: {transfer.refusal or 'taken'}")
     reused = state.counts.get("refused/ID_REUSED", 0)
@@ -534,6 +602,21 @@ def reversal_loss(state: State) -> dict[str, str]:
             asset = ledger.asset_of(name)
             owed[asset] = owed.get(asset, 0) + amount
     return {asset: show(amount, DECIMALS[asset]) for asset, amount in sorted(owed.items())}
+
+
+def positions(state: State) -> dict[str, dict[str, str]]:
+    """What is open of each pair, what it cost, what it would gain now, and what was realised."""
+    found = {}
+    for name, position in sorted(state.settlement.positions.items()):
+        base, against = position.base, position.against
+        now = exchanges.unrealised(state, name)
+        found[name] = {
+            "open": show(position.of(base), DECIMALS[base]),
+            "against": show(position.of(against), DECIMALS[against]),
+            "unrealised": show(now, DECIMALS[against]) if now is not None else "",
+            "realised": show(position.realised, DECIMALS[against]),
+        }
+    return found
 
 
 class PaymentView:
@@ -566,6 +649,30 @@ class PaymentView:
     def owner(self, payment_id: str) -> str:
         leg = self.state.settlement.legs.get(payment_id)
         return leg.customer if leg is not None else ""
+
+    def fees(self, account: str, asset: str) -> int:
+        settlement = self.state.settlement
+        mine = [each.scheme for each in settlement.schemes.values() if each.account == account]
+        names = [f"fees/{owner}/{asset}" for owner in (account, *mine)]
+        return sum(settlement.ledger.get(name, 0) for name in names)
+
+    def open_of(self, one: str, other: str) -> tuple[str, int, str, int, int]:
+        name, base, against = exchanges.pair(one, other)
+        book = self.state.settlement.ledger
+        open_ = [-book.get(f"exchange/{name}/{asset}", 0) for asset in (base, against)]
+        return base, open_[0], against, open_[1], -book.get(f"gain/{name}/{against}", 0)
+
+    def named(self, about: str) -> list[tuple[str, int]]:
+        return [(item.cause, item.size) for item in self._items() if item.subject == about]
+
+    def questioned(self) -> list[str]:
+        legs = self.state.settlement.legs
+        causes = ("amount_told", "overcharged")
+        return [i.subject for i in self._items() if i.cause in causes and i.subject in legs]
+
+    def _items(self) -> list[Item | ClosedItem]:
+        settlement = self.state.settlement
+        return [*settlement.items.values(), *settlement.closed]
 
     def has(self, customer: str, asset: str) -> int:
         owed = self.state.settlement.ledger.get(f"receivable/{customer}/{asset}", 0)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from core import exposure, ledger
+from core.items import advice
 from core.money import TEN_TO, show
 from core.settlement_state import ClosedItem, Item, Leg
 from core.state import State
@@ -44,6 +45,7 @@ class SettlingSections:
             self._at_risk(),
             self._reversals(),
             self._rails(),
+            self._exchanges(),
             self._stuck(),
             self._items(),
         )
@@ -266,6 +268,34 @@ class SettlingSections:
         ]
         return row(cells)
 
+    # --- exchanges -------------------------------------------------------------------------------
+
+    def _exchanges(self) -> Html:
+        """A row for each pair, if any was exchanged."""
+        positions = self.summary["positions"]
+        if not positions:
+            return join()
+        words = (
+            "What customers exchanged by the desk’s quotes, and the desk has not covered, stands"
+            " open. Covering it realises a gain or a loss, which is booked; what closing the rest"
+            " at the desk’s last quote would gain is shown here, and booked nowhere."
+        )
+        rows = []
+        for pair, told in positions.items():
+            position = self.state.settlement.positions[pair]
+            cells: list[tuple[object, str]] = [
+                (pair, ""),
+                (f"{told['open']} {position.base}", "n"),
+                (f"{told['against']} {position.against}", "n"),
+                (f"{told['unrealised'] or '-'} {position.against}", "n"),
+                (f"{told['realised']} {position.against}", "n"),
+            ]
+            rows.append(row(cells))
+        heads = [("pair", ""), ("open", "n"), ("against", "n"), ("unrealised", "n")]
+        heads += [("realised", "n")]
+        head = tag("h2", text("Exchanges: what is open, and what it gained"))
+        return join(head, tag("p", text(words)), grid(heads, rows))
+
     # --- what is stuck, what broke ---------------------------------------------------------------
 
     def _stuck(self) -> Html:
@@ -368,7 +398,7 @@ class SettlingSections:
                 (f"{self._amount(item.size, asset)} {asset}", "n"),
                 (duration(self._found_after(item)), "n"),
                 (span(item.opened_at, over), "n"),
-                (item.resolution if isinstance(item, ClosedItem) else item.proposal, ""),
+                (_ending(item), ""),
             ]
             rows.append(row(cells))
         heads = [("no.", "n"), ("cause", ""), ("about", ""), ("size", "n"), ("found after", "n")]
@@ -377,6 +407,13 @@ class SettlingSections:
         if len(rows) > ITEMS_SHOWN:
             shown.append(gap(7, f"and {len(rows) - ITEMS_SHOWN:,} more, in breaks.parquet"))
         return grid(heads, shown)
+
+
+def _ending(item: Item | ClosedItem) -> str:
+    """How it ended, or what would help; and the figures that disagree, where there are two."""
+    if isinstance(item, Item):
+        return advice(item)
+    return f"{item.resolution} ({item.detail})" if item.detail else item.resolution
 
 
 def _waiting(each: Stuck) -> str:

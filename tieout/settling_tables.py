@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from core import exposure, ledger
+from core import exchanges, exposure, ledger
 from core.items import REMEDIES
 from core.rail_events import TransferRequested
 from core.settlement_state import ClosedItem, Item
@@ -92,6 +92,24 @@ def in_flight(past: History, state: State) -> Iterable[Row]:
         )
 
 
+def exchange_positions(past: History, state: State) -> Iterable[Row]:
+    """One row a pair: what is open and what it cost, what closing it at the desk's last quote would
+    gain (booked nowhere), and what was realised."""
+    for name, position in sorted(state.settlement.positions.items()):
+        base, against = position.base, position.against
+        now = exchanges.unrealised(state, name)
+        yield (
+            name,
+            base,
+            amount(state, base, position.of(base)),
+            against,
+            amount(state, against, position.of(against)),
+            amount(state, against, now) if now is not None else None,
+            amount(state, against, position.realised),
+            len(position.lots),
+        )
+
+
 def refusals(past: History) -> Iterable[Row]:
     """Requests about transfers that were not taken, in the columns of orders that were not."""
     for at, event, code, text in past.settled.declined:
@@ -126,7 +144,7 @@ def _item(state: State, item: Item | ClosedItem, closed_at: int, resolution: str
         amount(state, asset, item.size),
         item.cause,
         owner,
-        proposal,
+        f"{proposal} ({item.detail})" if item.detail else proposal,
         item.opened_at,
         item.opened_at,
         closed_at,

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.gate import BreakGate
+from core.items import advice
 from core.journal import Record, Store, decode_event
 from core.money import show
 from core.settlement_state import Item, Suspended
@@ -87,7 +88,7 @@ class StuckView:
                     "cause": item.cause,
                     "opened_at": item.opened_at,
                     "owner": item.owner,
-                    "proposal": item.proposal,
+                    "proposal": advice(item),
                     "evidence": item.evidence,
                 }
                 for item in self.items
@@ -145,7 +146,7 @@ class StuckView:
             size = self.shown(asset_of(self.state, item), item.size)
             where = f"{item.subject}: {item.cause}, {size}"
             yield f"item {item.number}: {where} at {item.account}, {self._since(item.opened_at)}"
-            yield f"  {item.owner}: {item.proposal}"
+            yield f"  {item.owner}: {advice(item)}"
         for line in self.suspense:
             yield ""
             what = f"{self.shown(line.asset, line.amount)} at {line.account}"
@@ -204,7 +205,7 @@ class StuckView:
             size = self.shown(asset_of(self.state, item), item.size)
             age = span(item.opened_at, self.at)
             cells = (str(item.number), item.subject, item.cause, size, age)
-            table.add_row(*cells, item.owner, item.proposal)
+            table.add_row(*cells, item.owner, advice(item))
         return table
 
     def _suspense_table(self) -> Table:

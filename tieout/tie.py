@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from core import ledger, payments
+from core import deductions, ledger, payments
 from core.events import Event, FrameQuarantined
 from core.journal import Store
 from core.rail_events import LineBooked, LinePart, NostroStated
@@ -227,8 +227,8 @@ class _Tie:
             yield Booked(own, line.asset, line.amount, line.booked_at)
             return
         self.about[own, line.asset] = line.counterparty
-        rest = line.amount
-        for part in line.parts or (LinePart(line.amount + line.fee, ()),):
+        rest, taken = line.amount, self._taken(line)
+        for part in line.parts or (LinePart(line.amount + taken, ()),):
             names = (*part.references, *line.references)
             leg = payments.find(self.state, line.account, names)
             if leg is None or leg.asset != line.asset:
@@ -240,12 +240,20 @@ class _Tie:
                     rest -= part.amount
         if rest == line.amount and self._batch(line, own):
             yield Booked(own, line.asset, line.amount, line.booked_at)
-        elif rest and rest != -line.fee:
+        elif rest and rest != -taken:
             yield Booked(own, line.asset, rest, line.booked_at)
+
+    def _taken(self, line: LineBooked) -> int:
+        """What the line says was taken out of it, unless that is more than its payment allows."""
+        leg = None if line.parts else payments.find(self.state, line.account, line.references)
+        if leg is None:
+            return line.fee
+        scheme = self.state.settlement.schemes[leg.scheme]
+        return line.fee if line.fee <= deductions.allowed(scheme, leg, line.amount) else 0
 
     def _less_its_fee(self, leg: Leg, wanted: int, units: int) -> int:
         """What was deducted within what the scheme allows is explained, and no difference."""
-        fee_max = max(self.state.settlement.schemes[leg.scheme].fee_max, leg.fee)
+        fee_max = deductions.allowed(self.state.settlement.schemes[leg.scheme], leg, units)
         return wanted if 0 < wanted - units <= fee_max else units
 
     def _of_leg(self, leg: Leg, returning: bool) -> str:  # noqa: FBT001  # one of two sides

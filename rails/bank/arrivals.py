@@ -15,6 +15,8 @@ BY = {
     "GBP": ("fps",),
 }
 CHARGE = "ACMT/MDOP/CHRG"
+# At most so much does the bank keep of what others pay in, by currency.
+KEEPS = {"USD": Decimal(75), "EUR": Decimal(5), "GBP": Decimal(5)}
 
 
 @dataclass(slots=True, eq=False)
@@ -46,8 +48,11 @@ class Arrivals:
     def _arrive(self, scheme: str, part: Part) -> None:
         office, family = self.office, rules.RULES[scheme].family.replace("ICDT", "RCDT")
         family = family.replace("IRCT", "RRCT")
-        fee = office.strikes("fee_deducted")
-        if fee and office.exact(fee) < part.amount:
+        fee, over = office.strikes("fee_deducted"), office.strikes("fee_excessive")
+        too_much = KEEPS[office.head.currency] + office.exact(over or 0)
+        if over and too_much < part.amount:
+            line = office.book_too_little(part.amount, "payment", family, part, too_much)
+        elif fee and office.exact(fee) < part.amount:
             line = self._less(part, family, office.exact(fee))
         else:
             line = office.book_payment(part.amount, family, part)
@@ -91,3 +96,4 @@ class Arrivals:
         office = self.office
         amount = -office.exact(max(1, units))
         office.book(amount, "fee", CHARGE, (Part(amount, text="ACCOUNT CHARGE"),))
+        office.payments.charged(office.account, office.head.currency, office.units(amount))

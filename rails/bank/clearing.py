@@ -163,10 +163,17 @@ class Clearing:
         if together:
             return self._book_batch(ready)
         for order in ready:
-            part = self._part(order)
-            line = self.office.book_payment(order.signed, order.rule.family, part)
-            self._booked(order, line)
+            self._booked(order, self._book(order))
         return None
+
+    def _book(self, order: Order) -> Line:
+        """The line of one payment; a fault may have more taken with it than its scheme allows."""
+        office, family, part = self.office, order.rule.family, self._part(order)
+        over = office.strikes("fee_excessive") if order.told.direction == "out" else None
+        if not over:
+            return office.book_payment(order.signed, family, part)
+        too_much = order.rule.deducts + office.exact(over)
+        return office.book_too_little(order.signed, "payment", family, part, too_much)
 
     def _ready(self, order: Order) -> bool:
         """Whether nothing holds it up; what does is drawn once."""
@@ -239,7 +246,7 @@ class Clearing:
         else:
             ends = rules.silence_ends(office.hours, office.world.now)
             office.world.call_at(ends, self._silence_ended, order)
-        self.tell(order, self.status(order))
+        self._tell_amounts(order)
         if rule.scheme != "swift_gpi":
             order.payment.revocable_until = rules.revocable_until(
                 rule, office.hours, office.world.now
@@ -251,11 +258,34 @@ class Clearing:
 
     def _delivered(self, order: Order) -> None:
         """gpi: the beneficiary's bank credited it, less what the banks between took."""
-        fee = self.office.strikes("fee_deducted")
+        fee, over = self.office.strikes("fee_deducted"), self.office.strikes("fee_excessive")
+        bound = self.office.units(order.rule.deducts)
         order.code, order.reason = "ACCC", ""
-        order.payment.fee = fee or 0
+        order.payment.fee = bound + over if over else fee or 0
         self._settle(order)
+        self._tell_amounts(order)
+        if over:
+            self.office.payments.misstated.add(order.told.payment_id)
+            self.office.world.call_at(self.office.next_morning(1), self._lower, order, bound)
+
+    def _lower(self, order: Order, fee: int) -> None:
+        """A bank between took more than it may, and gave that back."""
+        order.payment.fee = fee
+        self._tell_now(order)
+
+    def _tell_now(self, order: Order) -> None:
         self.tell(order, self.status(order))
+
+    def _tell_amounts(self, order: Order) -> None:
+        """The status of what was carried out; a fault may have it tell another amount at first."""
+        status = self.status(order)
+        off = self.office.strikes("amount_told_wrong") if order.rule.confirms else None
+        if not off:
+            return self.tell(order, status)
+        wrong = replace(status, amount=status.amount + self.office.exact(off))
+        self.office.payments.misstated.add(order.told.payment_id)
+        self.office.world.call_at(self.office.next_morning(1), self._tell_now, order)
+        return self.tell(order, wrong)
 
     def _silence_ended(self, order: Order) -> None:
         """Nothing came back in time, and nothing says so."""
@@ -270,11 +300,22 @@ class Clearing:
         if ways and office.strikes("payment_returned") is not None:
             code, since, until = office.dice.pick(ways)
             at = office.hours.within_open_days(office.dice.between(since, until - 1), until - 1)
-            office.world.call_at(at, self._return, order, code)
+            office.world.call_at(at, self._return, order, code, self._kept_of_return(order))
         if order.told.message_kind == "NACHA" and office.strikes("change_notified") is not None:
             office.world.call_at(office.next_morning(1), self._change, order)
 
-    def _return(self, order: Order, code: str) -> None:
+    def _kept_of_return(self, order: Order) -> Decimal:
+        """What will be taken for sending it back: mostly nothing, seldom more than may be."""
+        office, bound = self.office, order.rule.deducts_back
+        if order.told.message_kind == "NACHA":
+            return Decimal(0)
+        fee, over = office.strikes("fee_deducted"), office.strikes("fee_excessive")
+        too_much = bound + office.exact(over or 0)
+        if over and order.told.amount > too_much:
+            return too_much
+        return min(bound, office.exact(fee or 0))
+
+    def _return(self, order: Order, code: str, charge: Decimal) -> None:
         """The money goes back the way it came, under its own id and with its reason."""
         office = self.office
         order.payment.returned_at = office.world.now
@@ -285,20 +326,29 @@ class Clearing:
             entry = self._entry(order, return_id, "21" if order.signed < 0 else "26")
             at = office.hours.local(office.world.now)
             self._say(order, flat.returned(entry, code, at, office.head.owner))
+        back = _turned(self._part(order, code))
+        if nacha:
+            family = "PMNT/RCDT/RRTN" if order.signed < 0 else "PMNT/IDDT/UPDD"
+            line = office.book(-order.signed, "return", family, (back,))
         else:
-            part, line = self._part(order), order.line
-            original = line.reference if line else ""
-            body = words.pacs_004(
-                return_id, part, original, code, Decimal(0), office.world.now, office.head.currency
-            )
-            self._say(order, body)
-        family = "PMNT/RCDT/RRTN" if order.signed < 0 else "PMNT/IDDT/UPDD"
-        back = self._part(order, code)
-        line = office.book(-order.signed, "return", family, (_turned(back),))
+            line = self._return_less(order, code, return_id, back, charge)
         if nacha and office.strikes("return_dishonoured") is not None:
             office.world.call_at(
                 office.next_morning(1), self._dishonour, order, line, code, return_id
             )
+
+    def _return_less(
+        self, order: Order, code: str, return_id: str, back: Part, charge: Decimal
+    ) -> Line:
+        """A pacs.004 and its line, less (or, of what was pulled, with) what is taken for it."""
+        office = self.office
+        family = "PMNT/RCDT/RRTN" if order.signed < 0 else "PMNT/IDDT/UPDD"
+        part = replace(self._part(order), amount=order.signed + charge)
+        original = order.line.reference if order.line else ""
+        now, currency = office.world.now, office.head.currency
+        self._say(order, words.pacs_004(return_id, part, original, code, charge, now, currency))
+        book = office.book_less if charge <= order.rule.deducts_back else office.book_too_little
+        return book(-order.signed, "return", family, back, charge)
 
     def _dishonour(self, order: Order, line: Line, code: str, return_id: str) -> None:
         """The return was not in order: it is undone, and the payment stands as it stood."""
@@ -382,7 +432,7 @@ class Clearing:
         if order.payment.returned_at >= 0:
             return self._answer_recall(order.told.payment_id, "RJCR", "ARDT")
         self._answer_recall(order.told.payment_id, "CNCL", "")
-        return self._return(order, "FOCR")
+        return self._return(order, "FOCR", self._kept_of_return(order))
 
     def _answer_recall(self, payment_id: str, code: str, reason: str) -> None:
         office = self.office

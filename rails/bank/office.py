@@ -16,7 +16,7 @@ from rails.bank.words import Head
 from rails.keeper import Notices
 from sim.dice import Stream
 from sim.faults import Faults
-from sim.payments import Payments
+from sim.payments import Overcharge, Payments
 from sim.truth import Truth
 from sim.world import World
 
@@ -48,6 +48,7 @@ class Office:
         """The account stands at its opening balance, as the world has it."""
         key, deltas = (self.head.currency, "cash"), {self.holding: self.ledger.opening}
         self.truth.record(self.account, "opening", key, deltas, "opening")
+        self.payments.charged(self.account, self.head.currency, 0)
 
     def next_id(self, kind: str) -> str:
         """A name of the bank's own that it never gives again."""
@@ -108,6 +109,26 @@ class Office:
         wrong = self.exact(off) * (1 if amount > 0 else -1)
         line = self.book(amount + wrong, "payment", family, (replace(part, amount=amount + wrong),))
         self.world.call_at(self.next_morning(1), self._put_right, line, amount)
+        return line
+
+    def book_less(
+        self, amount: Decimal, kind: Kind, family: str, part: Part, charge: Decimal
+    ) -> Line:
+        """A line of which a charge was taken: as it may be, unless somebody says otherwise."""
+        self.payments.charged(self.account, self.head.currency, self.units(charge))
+        return self.book(amount - charge, kind, family, (part,), charge=charge)
+
+    def book_too_little(
+        self, amount: Decimal, kind: Kind, family: str, part: Part, charge: Decimal
+    ) -> Line:
+        """A line of which more was taken than may be; it is given back on the next banking day."""
+        line = self.book(amount - charge, kind, family, (part,), charge=charge)
+        back = replace(part, amount=charge)
+        of_others = kind == "payment" and bool(part.address)
+        again: Kind = "payment" if of_others else "reversal"
+        self.world.call_at(self.next_morning(1), self.book, charge, again, family, (back,))
+        about = f"{self.account} {line.reference}" if of_others else part.end_to_end_id
+        self.payments.overcharges.append(Overcharge(about, self.units(charge)))
         return line
 
     def _put_right(self, wrong: Line, amount: Decimal) -> None:

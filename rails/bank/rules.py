@@ -18,7 +18,8 @@ Way = tuple[str, int, int]  # a reason code, and between which moments it may co
 class Rule:
     """One scheme. `cutoff` and `at` are clocks of the bank; no `cutoff`: it runs day and night, or
     by windows of its own; no `calendar`: any bank offers it, in its own hours. `confirms` is False
-    where only silence says that it is done."""
+    where only silence says that it is done. Of a payment at most `deducts` is taken on the way, of
+    one that comes back `deducts_back`."""
 
     scheme: str
     calendar: str
@@ -28,6 +29,8 @@ class Rule:
     amount_max: Decimal = Decimal("999999999.99")
     confirms: bool = True
     family: str = "PMNT/ICDT/ESCT"
+    deducts: Decimal = Decimal(0)
+    deducts_back: Decimal = Decimal(0)
 
 
 RULES = {
@@ -37,10 +40,27 @@ RULES = {
         Rule("fedach_credit_next_day", "fed", "26:15", 1, "08:30", confirms=False),
         Rule("fedach_debit", "fed", "26:15", 1, "08:30", confirms=False, family="PMNT/IDDT/BBDD"),
         Rule("fedwire", "fed", "19:00", 0, "21:00", family="PMNT/ICDT/XBCT"),
-        Rule("swift_gpi", "", "17:00", 0, "08:00", family="PMNT/ICDT/XBCT"),
+        Rule(
+            "swift_gpi",
+            "",
+            "17:00",
+            0,
+            "08:00",
+            family="PMNT/ICDT/XBCT",
+            deducts=Decimal(75),
+            deducts_back=Decimal(75),
+        ),
         Rule("sepa_sct", "target", "16:00", 1, "18:00"),
         Rule("sct_inst", "target", family="PMNT/IRCT/ESCT"),
-        Rule("sdd_core", "target", "14:00", 1, "14:00", family="PMNT/IDDT/ESDD"),
+        Rule(
+            "sdd_core",
+            "target",
+            "14:00",
+            1,
+            "14:00",
+            family="PMNT/IDDT/ESDD",
+            deducts_back=Decimal(30),
+        ),
         Rule("fps", "england", amount_max=Decimal(1_000_000), family="PMNT/IRCT/DMCT"),
     )
 }

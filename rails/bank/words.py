@@ -143,7 +143,8 @@ def pacs_002(status: Status, message_id: str, at: int, currency: str) -> bytes:
 def pacs_004(
     return_id: str, part: Part, original: str, reason: str, fee: Decimal, at: int, currency: str
 ) -> bytes:
-    """A payment comes back; the amount is what is left of it after `fee`."""
+    """A payment comes back; the amount is what is left of it after `fee`, or, of one that was
+    pulled, what is taken with it."""
     charges = f"<ChrgsInf>{_money('Amt', fee, currency)}</ChrgsInf>" if fee else ""
     returned = abs(part.amount)
     return _document(
@@ -154,7 +155,7 @@ def pacs_004(
         + _leaf("OrgnlEndToEndId", part.end_to_end_id)
         + _leaf("OrgnlTxId", original)
         + _leaf("OrgnlUETR", part.uetr)
-        + _money("OrgnlIntrBkSttlmAmt", returned + fee, currency)
+        + _money("OrgnlIntrBkSttlmAmt", returned + (fee if part.amount < 0 else -fee), currency)
         + _money("RtrdIntrBkSttlmAmt", returned, currency)
         + charges
         + f"<RtrRsnInf><Rsn>{_leaf('Cd', reason)}</Rsn></RtrRsnInf></TxInf></PmtRtr>",
