@@ -270,7 +270,12 @@ class StatementChain(Struct, gc=False):
 
 
 class Settlement(Struct, gc=False):
-    """The whole of settlement."""
+    """The whole of settlement.
+
+    `over` are the transfers of which nothing is open, in the order in which they came to be so, and
+    the moment from which on they may leave the state; `put_away` is how many ever did.
+    `told_lately` has all that was told since `told_sorted_at`, and a little of before.
+    """
 
     calendars: dict[str, CalendarPublished] = field(default_factory=dict)
     schemes: dict[str, SchemePublished] = field(default_factory=dict)
@@ -297,3 +302,6 @@ class Settlement(Struct, gc=False):
     chains: dict[str, Chain] = field(default_factory=dict)
     statements: dict[str, StatementChain] = field(default_factory=dict)
     payments_made: int = 0
+    over: dict[str, int] = field(default_factory=dict)
+    put_away: int = 0
+    told_sorted_at: int = 0

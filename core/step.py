@@ -17,6 +17,7 @@ from core import (
     restatement,
     risks,
     settlement,
+    settlement_memory,
     trading,
 )
 from core.effects import Effect, RaiseAlert, SetAlarm
@@ -149,7 +150,7 @@ def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
         case MemoryTrimmed():
             return memory.on_trimmed(state, event)
         case Recalled():
-            memory.on_recalled(state, state.accounts[event.account], event)
+            memory.on_recalled(state, event)
             return []
         case NodeStarted():
             return _on_started(state, event)
@@ -406,7 +407,9 @@ def _on_mode(state: State, event: PositionModeReported) -> list[Effect]:
 def _is_strange(state: State, event: Event) -> bool:
     """Whether it is about an account that we keep no books for."""
     account = getattr(event, "account", None)
-    return account is not None and account not in state.accounts
+    if account is None or account in state.accounts:
+        return False
+    return account != settlement_memory.OURS or not isinstance(event, Recalled)
 
 
 # --- what stands ---------------------------------------------------------------------------------

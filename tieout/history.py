@@ -34,6 +34,7 @@ from core.journal import Record, Store, decode_effect, decode_event, decode_fram
 from core.memory import order_of
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, show
 from core.rail_events import LineBooked
+from core.settlement_memory import KINDS, whole
 from core.state import Drift, Order, Posting, Resolved, State
 from core.step import step
 from tieout.settling_history import Settled, SettlingReader
@@ -92,7 +93,7 @@ class History:
     """All of one journal.
 
     `resolved` are all suspects and breaks that are over, of which the state keeps the last;
-    `put_away` the orders that left it, as they stood then.
+    `put_away` the orders that left it, as they stood then, `kept` what of settlement did.
     """
 
     state: State = field(default_factory=State)
@@ -104,11 +105,19 @@ class History:
     unknown: dict[str, str] = field(default_factory=dict)
     resolved: list[Resolved] = field(default_factory=list)
     put_away: dict[str, Order] = field(default_factory=dict)
+    kept: list[Remember] = field(default_factory=list)
     settled: Settled = field(default_factory=Settled)
+    _filled: State | None = None
 
     def orders(self) -> dict[str, Order]:
         """Every order that was ever sent or found."""
         return self.put_away | self.state.orders
+
+    def whole(self) -> State:
+        """The state at the journal's end with every transfer that was ever asked for."""
+        if self._filled is None:
+            self._filled = whole(self.state, self.kept)
+        return self._filled
 
     def frame_at(self, number: int) -> int:
         """When the frame was received; 0 of none."""
@@ -167,6 +176,8 @@ class _Reader:
             if isinstance(kept, Remember) and kept.kind == "order":
                 order = order_of(kept.content)
                 self.history.put_away[order.client_order_id] = order
+            elif isinstance(kept, Remember) and kept.kind in KINDS:
+                self.history.kept.append(kept)
         elif record.name == "RaiseAlert":
             alert = decode_effect(record.body)
             assert isinstance(alert, RaiseAlert)

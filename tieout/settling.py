@@ -17,6 +17,9 @@ from core import exposure, ledger
 from core.effects import Effect
 from core.events import AccountOpened, Event
 from core.frames import Frame
+from core.identity import payment_key, transfer_key
+from core.journal import Store
+from core.memory import find
 from core.money import show
 from core.rail_effects import ScreenTransfer, SignTransaction, TellCustomer
 from core.rail_events import (
@@ -32,6 +35,7 @@ from core.rail_events import (
     TransferRequested,
     TransferScreened,
 )
+from core.settlement_memory import OURS, transfer_of
 from core.settlement_state import Leg
 from core.state import State
 from core.transfers import view
@@ -531,37 +535,58 @@ def reversal_loss(state: State) -> dict[str, str]:
 class PaymentView:
     """What the oracles of settlement see of a node's books."""
 
-    def __init__(self, state: State) -> None:
-        self.state = state
+    def __init__(self, state: State, store: Store) -> None:
+        self.state, self._store = state, store
 
     def completed(self) -> list[str]:
         """The payments that the last step settled."""
         return self.state.settled
 
     def status(self, payment_id: str) -> str:
-        leg = self.state.settlement.legs.get(payment_id)
+        leg = self._leg(payment_id)
         if leg is None:
             return ""
         return leg.status if leg.status in ("settled", "returned", "failed") else "open"
 
     def returned(self, payment_id: str) -> int:
-        leg = self.state.settlement.legs.get(payment_id)
+        leg = self._leg(payment_id)
         return leg.returned if leg is not None else 0
 
     def payments(self, transfer_id: str) -> list[str] | None:
         transfer = self.state.settlement.transfers.get(transfer_id)
-        return transfer.legs if transfer is not None else None
+        if transfer is not None:
+            return transfer.legs
+        away = self._put_away(transfer_key(transfer_id))
+        return transfer_of(away)[0].legs if away else None
 
     def settled_at(self, payment_id: str) -> int:
-        return self.state.settlement.legs[payment_id].settled_at
+        leg = self._leg(payment_id)
+        assert leg is not None, payment_id
+        return leg.settled_at
 
     def owner(self, payment_id: str) -> str:
-        leg = self.state.settlement.legs.get(payment_id)
+        leg = self._leg(payment_id)
         return leg.customer if leg is not None else ""
 
     def has(self, customer: str, asset: str) -> int:
         owed = self.state.settlement.ledger.get(f"receivable/{customer}/{asset}", 0)
         return ledger.posted(self.state, customer, asset) - owed
+
+    def _leg(self, payment_id: str) -> Leg | None:
+        """At hand, or put away: the books are both."""
+        leg = self.state.settlement.legs.get(payment_id)
+        transfer_id = "" if leg is not None else self._put_away(payment_key(payment_id))
+        if not transfer_id:
+            return leg
+        legs = transfer_of(self._put_away(transfer_key(transfer_id)))[1]
+        return next(each for each in legs if each.payment_id == payment_id)
+
+    def _put_away(self, key: str) -> str:
+        """What was put away under the key; "" where nothing was."""
+        found = None
+        if self.state.settlement.put_away:
+            found = find(self._store, OURS, key)
+        return "" if found is None else found[0].content
 
 
 def pending(state: State) -> list[str]:

@@ -30,7 +30,7 @@ class SettlingSections:
 
     def __init__(self, outcome: Outcome, past: History, draw: Callable[[str], str]) -> None:
         self.outcome = outcome
-        self.state: State = outcome.state
+        self.state: State = past.whole()
         self.settled = past.settled
         self.seconds = float(outcome.summary["simulated_seconds"])
         self.draw = draw

@@ -25,6 +25,7 @@ def amount(state: State, asset: str, units: int) -> Decimal:
 
 def transfers(past: History, state: State) -> Iterable[Row]:
     """One row a leg, in the order in which they were asked for."""
+    state = past.whole()
     settlement = state.settlement
     for leg in settlement.legs.values():
         transfer = settlement.transfers[leg.transfer_id]
