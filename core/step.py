@@ -58,6 +58,7 @@ from core.events import (
 )
 from core.gate import Gate
 from core.money import ASSET_DECIMALS, ASSET_DECIMALS_MAX, show
+from core.rail_events import LineBooked, PaymentReported, TransferRequested
 from core.risk_events import (
     ExposureStated,
     GateFenced,
@@ -118,6 +119,8 @@ def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
             return _on_progress(state, event)
         case PageReported():
             return _on_page(state, event)
+        case PaymentReported() | LineBooked() | TransferRequested():
+            return settlement.step(state, event)
         case HeartbeatHeard():
             listening.on_heartbeat(state.accounts[event.account], event)
             return []

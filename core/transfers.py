@@ -451,19 +451,19 @@ def _lately(told: dict[str, int], now: int) -> dict[str, int]:
 
 def view(state: State, transfer: Transfer) -> Told:
     """What the customer sees: the status, and until when a completed one may still come back."""
-    legs = [leg for leg in _legs(state, transfer) if not leg.undo_of]
     if transfer.refusal:
         return "refused", 0
-    statuses = {leg.status: None for leg in legs}
-    if "returned" in statuses:
-        return "returned", 0
-    if "failed" in statuses:
-        return "failed", 0
-    if "cancelled" in statuses:
-        return "cancelled", 0
-    if any(leg.status != "settled" for leg in legs):
+    statuses, until = list[str](), 0
+    for leg in _legs(state, transfer):
+        if not leg.undo_of:
+            statuses.append(leg.status)
+            if leg.contingent:
+                until = max(until, leg.revocable_until)
+    for status in ("returned", "failed", "cancelled"):
+        if status in statuses:
+            return status, 0
+    if statuses.count("settled") < len(statuses):
         return "pending", 0
-    until = max((leg.revocable_until for leg in legs if leg.contingent), default=0)
     return ("completed_returnable", until) if until else ("completed", 0)
 
 
