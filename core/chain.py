@@ -132,7 +132,9 @@ def on_signed(state: State, event: TransactionSigned) -> list[Effect]:
             sent_at=event.received_at,
         )
     )
-    state.settlement.named[f"{leg.account} {event.tx_hash}"] = leg.payment_id
+    name = f"{leg.account} {event.tx_hash}"
+    state.settlement.named[name] = leg.payment_id
+    payments.call(leg, name)
     return [_broadcast(leg, leg.attempts[-1]), _look_again(state, leg, event.received_at)]
 
 

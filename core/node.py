@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from core import memory
+from core import memory, settlement_memory
 from core.effects import Effect, Remember
 from core.events import Event, FrameQuarantined, MemoryTrimmed, Recalled
 from core.frames import Decode, Frame
@@ -146,7 +146,9 @@ class Node:
             if len(account.orphans) > orphans:
                 return True
             working += len(account.working)
-        return len(state.orders) - working > orders or len(state.settlement.over) > transfers
+        if len(state.orders) - working > orders:
+            return True
+        return settlement_memory.holds_too_much(state, transfers)
 
     def _put_away(self) -> None:
         keep = self._keep
@@ -160,9 +162,6 @@ class Node:
                 transfers=keep.transfers,
             )
         )
-        # What may not leave yet is not looked through at each commit.
-        left = max(len(self.state.settlement.over), keep.transfers)
-        self._most = self._most._replace(transfers=left + left // EXCESS_ONE_IN)
 
     def _read(self, frame: Frame) -> list[Event]:
         """Read a frame; a reader that trips over it must not take the node down with it."""

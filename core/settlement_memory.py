@@ -8,7 +8,8 @@ Rule 2. It is found for ever by its own id, by a payment's and by each name that
 for one: the same request is an echo and another body an error, and what comes late is its own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from heapq import heappop, heappush
 
 import msgspec
 
@@ -33,6 +34,8 @@ from core.state import State
 
 # Longer than any group of the journal waits: what was told before has left.
 LATELY_NS = 10_000_000_000
+# What a break or a line in suspense is about may take people long.
+LOOK_AGAIN_NS = 3_600_000_000_000
 # Transfers and payments are of no one account: what is told of them may name none.
 OURS = ""
 KINDS = ("transfer", "named")
@@ -46,11 +49,14 @@ Key = tuple[str, str]
 def note_over(state: State, transfer: Transfer) -> None:
     """Something of the transfer changed: see whether anything is open of it, and till when."""
     settlement = state.settlement
-    settlement.over.pop(transfer.transfer_id, None)
+    before = settlement.over.pop(transfer.transfer_id, 0)
     for name in transfer.legs:
         if name in settlement.open_legs:
             return
-    settlement.over[transfer.transfer_id] = _over_at(state, transfer)
+    at = _over_at(state, transfer)
+    settlement.over[transfer.transfer_id] = at
+    if at != before:
+        heappush(settlement.leaving, (at, transfer.transfer_id))
 
 
 def _over_at(state: State, transfer: Transfer) -> int:
@@ -66,24 +72,31 @@ def _over_at(state: State, transfer: Transfer) -> int:
     return at
 
 
-def put_away(state: State, keep: int) -> list[Effect]:
-    """Of those that are over, keep so many; of the others, the first to be over leave first."""
+def holds_too_much(state: State, most: int) -> bool:
+    """Whether more than so many are over, and one of them might have left a while ago."""
     settlement = state.settlement
-    spare = len(settlement.over) - keep
-    asked_about = _asked_about(settlement) if spare > 0 else {}
-    gone: list[Transfer] = []
-    for name, at in settlement.over.items():
-        if len(gone) >= spare:
-            break
-        transfer = settlement.transfers[name]
-        if at <= state.now and not _is_open(settlement, transfer, asked_about):
-            gone.append(transfer)
+    if len(settlement.over) <= most:
+        return False
+    return settlement.leaving[0][0] + LATELY_NS <= state.now
+
+
+def put_away(state: State, keep: int) -> list[Effect]:
+    """Of those that are over keep so many; of the others leave first who might leave first."""
+    settlement = state.settlement
+    over, leaving = settlement.over, settlement.leaving
+    asked_about = _asked_about(settlement)
     kept: list[Effect] = []
-    for transfer in gone:
-        kept += _put_away(state, transfer)
-    if gone:
-        kept += _put_names_away(settlement)
-        settlement.put_away += len(gone)
+    while leaving and len(over) > keep and leaving[0][0] <= state.now:
+        at, name = heappop(leaving)
+        if over.get(name) != at:
+            continue  # something changed of it since
+        transfer = settlement.transfers[name]
+        if any(payment in asked_about for payment in transfer.legs):
+            over[name] = state.now + LOOK_AGAIN_NS
+            heappush(leaving, (over[name], name))
+        else:
+            kept += _put_away(state, transfer)
+            settlement.put_away += 1
     return kept
 
 
@@ -100,42 +113,37 @@ def _asked_about(settlement: Settlement) -> dict[str, None]:
     return found
 
 
-def _is_open(settlement: Settlement, transfer: Transfer, asked_about: Mapping[str, None]) -> bool:
-    legs = settlement.legs
-    return any(name in asked_about or legs[name].excess for name in transfer.legs)
-
-
 def _put_away(state: State, transfer: Transfer) -> list[Effect]:
+    """The transfer with its legs, then what leads to it: its payments' ids, and their names."""
     settlement = state.settlement
     legs = [settlement.legs.pop(name) for name in transfer.legs]
     for container in (settlement.transfers, settlement.over, settlement.told_lately):
         container.pop(transfer.transfer_id, None)
-    for name in transfer.legs:
-        state.alarms.pop(f"leg/{name}", None)  # it would look at what has nothing left to look at
     whole = msgspec.json.encode((transfer, legs)).decode()
     key = identity.transfer_key(transfer.transfer_id)
     kept: list[Effect] = [Remember(account=OURS, kind="transfer", key=key, content=whole)]
-    for name in transfer.legs:
-        key = identity.payment_key(name)
-        kept.append(Remember(account=OURS, kind="payment", key=key, content=transfer.transfer_id))
+    for leg in legs:
+        # The alarm would look at what has nothing left to look at.
+        state.alarms.pop(f"leg/{leg.payment_id}", None)
+        key = identity.payment_key(leg.payment_id)
+        kept.append(Remember(account=OURS, kind="payment", key=key, content=leg.transfer_id))
+    for name in dict.fromkeys(name for leg in legs for name in leg.called):
+        kept += _put_name_away(settlement, name)
     return kept
 
 
-def _put_names_away(settlement: Settlement) -> list[Effect]:
-    """The names that no payment at hand bears any more."""
-    legs, named, batches = settlement.legs, settlement.named, settlement.batches
-    names = [name for name, one in named.items() if one not in legs]
-    names += [name for name in batches if name not in named]
-    kept: list[Effect] = []
-    for name in names:
-        members = batches.get(name, [])
-        if any(member in legs for member in members):
-            continue
-        account, _, reference = name.partition(" ")
-        content = msgspec.json.encode((named.pop(name, ""), batches.pop(name, []))).decode()
-        key = identity.named_key(reference)
-        kept.append(Remember(account=account, kind="named", key=key, content=content))
-    return kept
+def _put_name_away(settlement: Settlement, name: str) -> list[Effect]:
+    """If no payment at hand bears it any more."""
+    named, batches = settlement.named, settlement.batches
+    alone, members = named.get(name, ""), batches.get(name, [])
+    if any(each in settlement.legs for each in (alone, *members)) or not (alone or members):
+        return []
+    named.pop(name, None)
+    batches.pop(name, None)
+    account, _, reference = name.partition(" ")
+    content = msgspec.json.encode((alone, members)).decode()
+    key = identity.named_key(reference)
+    return [Remember(account=account, kind="named", key=key, content=content)]
 
 
 # --- wanted back ---------------------------------------------------------------------------------
@@ -208,8 +216,9 @@ def meant(state: State, kept: Remember) -> list[Key]:
     if kept.kind == "payment":
         return _transfer(state, kept.content)
     if kept.kind == "named":
+        # One of a batch is enough: the others have nothing due, and the name leaves with it again.
         alone, members = _naming(kept.content)
-        return _payments(state, () if members else (alone,))
+        return _payments(state, (members or [alone])[:1])
     return []
 
 

@@ -92,7 +92,8 @@ class Leg(Struct, gc=False):
     scheme is the balance of its clearing account. `exposed` is how much of
     it counts against limits, `passive` what of that came by no act of ours. Times are 0 while they
     are not known. `instructed_at` is when it was sent first and `instructed_for` when it was to
-    settle then: its instruction bears both for ever.
+    settle then: its instruction bears both for ever. `called` are the names that its keeper has for
+    it, or for a batch that it is in.
     """
 
     payment_id: str
@@ -143,6 +144,7 @@ class Leg(Struct, gc=False):
     nonce: int = -1
     spends: tuple[str, ...] = ()
     attempts: list[Attempt] = field(default_factory=list)
+    called: list[str] = field(default_factory=list)
 
     @property
     def outstanding(self) -> int:
@@ -272,9 +274,10 @@ class StatementChain(Struct, gc=False):
 class Settlement(Struct, gc=False):
     """The whole of settlement.
 
-    `over` are the transfers of which nothing is open, in the order in which they came to be so, and
-    the moment from which on they may leave the state; `put_away` is how many ever did.
-    `told_lately` has all that was told since `told_sorted_at`, and a little of before.
+    `over` are the transfers of which nothing is open, and the moment from which on they may leave
+    the state; `leaving` has them by that moment, as a heap, and some that are not over any more;
+    `put_away` is how many ever left. `told_lately` has all that was told since `told_sorted_at`,
+    and a little of before.
     """
 
     calendars: dict[str, CalendarPublished] = field(default_factory=dict)
@@ -303,5 +306,6 @@ class Settlement(Struct, gc=False):
     statements: dict[str, StatementChain] = field(default_factory=dict)
     payments_made: int = 0
     over: dict[str, int] = field(default_factory=dict)
+    leaving: list[tuple[int, str]] = field(default_factory=list)
     put_away: int = 0
     told_sorted_at: int = 0

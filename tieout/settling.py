@@ -561,8 +561,7 @@ class PaymentView:
 
     def settled_at(self, payment_id: str) -> int:
         leg = self._leg(payment_id)
-        assert leg is not None, payment_id
-        return leg.settled_at
+        return leg.settled_at if leg is not None else 0
 
     def owner(self, payment_id: str) -> str:
         leg = self._leg(payment_id)
@@ -576,10 +575,9 @@ class PaymentView:
         """At hand, or put away: the books are both."""
         leg = self.state.settlement.legs.get(payment_id)
         transfer_id = "" if leg is not None else self._put_away(payment_key(payment_id))
-        if not transfer_id:
-            return leg
-        legs = transfer_of(self._put_away(transfer_key(transfer_id)))[1]
-        return next(each for each in legs if each.payment_id == payment_id)
+        away = self._put_away(transfer_key(transfer_id)) if transfer_id else ""
+        legs = transfer_of(away)[1] if away else []
+        return next((each for each in legs if each.payment_id == payment_id), leg)
 
     def _put_away(self, key: str) -> str:
         """What was put away under the key; "" where nothing was."""

@@ -86,7 +86,7 @@ FROM records WHERE number > ? ORDER BY number"""
 _SELECT_EVENTS = """
 SELECT number, CAST(body AS BLOB), crc FROM records
 WHERE kind = 'event' AND number > ? ORDER BY number"""
-# In two steps: most of what is asked for was never put away, and a join would cost three times more.
+# In two steps: most of what is asked for was never put away, and a join costs three times as much.
 _SELECT_IDENTITY = "SELECT number FROM identities WHERE identity = ?"
 _SELECT_KEPT = """
 SELECT number, name, cause, at, CAST(body AS BLOB), crc FROM records
