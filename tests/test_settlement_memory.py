@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
+import msgspec
 import pytest
 
 from core import ledger, transfers
@@ -18,23 +19,30 @@ from core.effects import Effect, RaiseAlert, Remember, SetAlarm
 from core.events import Event, MemoryTrimmed, NodeStarted, Recalled
 from core.gate import BreakGate
 from core.journal import Journal, Record, decode_effect, decode_event, encode_state
-from core.node import Keep, Node, encode_snapshot, recover
+from core.node import Keep, Node, decode_snapshot, encode_snapshot, recover
 from core.rail_effects import QueryPayment, SendPayment, TellCustomer
 from core.rail_events import (
+    ChangeNotified,
     LegWanted,
     LineBooked,
     LinePart,
     PaymentMissing,
     PaymentReported,
+    RailEvent,
+    RecallAnswered,
+    RecallReported,
     RecallRequested,
     ReturnReported,
+    SigningRefused,
+    TransactionRejected,
+    TransactionReported,
     TransferCancelled,
     TransferReleased,
     TransferRequested,
     TransferScreened,
     Within,
 )
-from core.settlement_memory import LATELY_NS
+from core.settlement_memory import LATELY_NS, wanted
 from core.state import State
 from scenarios.model import find
 from sim.memory_store import MemoryStore
@@ -526,6 +534,38 @@ def test_what_came_back_leaves_again_as_it_stands_then() -> None:
     assert books.legs("t1")[0].code == "LATE"
 
 
+# Facts that name a payment or a transfer and of which a step takes no look at what is over.
+LOOKED_FOR_NOWHERE = (
+    *(SigningRefused, TransactionReported, TransactionRejected),  # they move only what is moving
+    *(ChangeNotified, RecallAnswered, RecallReported),  # they are passed on, or counted
+)
+NAMES = {"transfer_id", "payment_id", "tx_hash", "references", "reference", "batch"}
+
+
+@pytest.mark.parametrize("fact", get_args(RailEvent), ids=lambda each: each.__name__)
+def test_whatever_names_a_payment_is_asked_after(fact: type[Event]) -> None:
+    """A new fact of settlement must say what it looks for, or that it looks for nothing."""
+    books = NodeBooks(NONE, alice=9000)
+    put_away_wire(books)
+    fields = {each.name: each for each in msgspec.structs.fields(fact)}
+    told = {name: _named(each.type) for name, each in fields.items() if name in NAMES}
+    needed = {n: _named(each.type) for n, each in fields.items() if each.required} | told
+    needed |= {"received_at": books.now, "account": BANK} if "account" in fields else {}
+    found = wanted(books.state, msgspec.convert(needed, fact, strict=False))
+    assert bool(found) == (bool(told) and fact not in LOOKED_FOR_NOWHERE)
+
+
+def _named(kind: Any) -> object:
+    """A value of the type, that names something which nobody knows."""
+    if kind is str:
+        return "unknown"
+    if kind in (int, bool):
+        return 1
+    if get_origin(kind) is Literal:
+        return get_args(kind)[0]
+    return ["unknown"] if kind == tuple[str, ...] else []
+
+
 # --- asked only when it must be ------------------------------------------------------------------
 
 
@@ -722,6 +762,9 @@ def test_the_state_does_not_grow_over_twenty_thousand_transfers(
         assert len(held) <= most
     assert settlement.put_away >= LIVES - most
     assert not settlement.open_legs
+    again = decode_snapshot(encode_snapshot(state))
+    assert again is not None
+    assert encode_snapshot(again) == encode_snapshot(state)
     assert -settlement.ledger["customer/alice/USD"] == 10**6 - LIVES
     assert settlement.ledger["transit/wire/USD"] == 0
     assert state.holdings[f"{BANK}/USD/cash"] == 10**6 - LIVES
