@@ -267,7 +267,7 @@ def kept_in(records: Iterable[Record]) -> list[Remember]:
 
 
 def whole(state: State, kept: Iterable[Remember]) -> State:
-    """The same state with all that left it at its place, the first that was asked for first."""
+    """The same state with every transfer that left it at its place, the first asked for first."""
     settlement = state.settlement
     if not settlement.put_away:
         return state

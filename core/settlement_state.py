@@ -278,7 +278,7 @@ class Settlement(Struct, gc=False):
     `over` are the transfers of which nothing is open, and the moment from which on they may leave
     the state; `leaving` has them by that moment, as a heap, and some that are not over any more;
     `put_away` is how many ever left. `told_lately` has all that was told since `told_sorted_at`,
-    and a little of before.
+    and a little of before. `closed` are the last breaks that closed, `closed_made` how many did.
     """
 
     calendars: dict[str, CalendarPublished] = field(default_factory=dict)
@@ -310,3 +310,4 @@ class Settlement(Struct, gc=False):
     leaving: list[tuple[int, str]] = field(default_factory=list)
     put_away: int = 0
     told_sorted_at: int = 0
+    closed_made: int = 0

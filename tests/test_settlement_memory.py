@@ -48,6 +48,7 @@ from scenarios.model import find
 from sim.memory_store import MemoryStore
 from tests.rail_worlds import world
 from tests.settling import BANK, DAY, HOUR, SECOND, Books, pay, pull
+from tieout import settling_tables
 from tieout.history import history
 from tieout.replay import replay
 from tieout.runs import run
@@ -610,6 +611,20 @@ def test_telling_a_customer_goes_through_nobody_elses_news(
     assert len(lengths) <= 13
     assert sum(lengths) <= 300
     assert len(books.state.settlement.told_lately) <= 20
+
+
+def test_of_the_breaks_that_closed_the_state_keeps_a_tail_and_the_journal_all() -> None:
+    books = NodeBooks(NONE, alice=9000)
+    for number in range(100):
+        name = carried_out(books, f"t{number}", amount=1)
+        books.line(f"again{number}", -1, "payment", name)
+        books.line(f"undone{number}", 1, "reversal", name)
+        books.now += SECOND
+    assert len(books.state.settlement.closed) == 64
+    past = history(books.store)
+    assert past.closed[-64:] == books.state.settlement.closed
+    assert [each.number for each in past.closed] == list(range(1, 101))
+    assert len(list(settling_tables.breaks(past, books.state))) == 100
 
 
 # --- whole runs ----------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from decimal import Context, Decimal
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+from msgspec.structs import replace
+
 from core.effects import FetchFills, FetchLedger, RaiseAlert, Remember, TellStrategy
 from core.events import (
     AdjustmentBooked,
@@ -35,6 +37,7 @@ from core.memory import order_of
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, show
 from core.rail_events import LineBooked
 from core.settlement_memory import KINDS, whole
+from core.settlement_state import ClosedItem
 from core.state import Drift, Order, Posting, Resolved, State
 from core.step import step
 from tieout.settling_history import Settled, SettlingReader
@@ -93,7 +96,8 @@ class History:
     """All of one journal.
 
     `resolved` are all suspects and breaks that are over, of which the state keeps the last;
-    `put_away` the orders that left it, as they stood then, `kept` what of settlement did.
+    `put_away` the orders that left it, as they stood then, `kept` what of settlement did, `closed`
+    all of its breaks that are over.
     """
 
     state: State = field(default_factory=State)
@@ -106,6 +110,7 @@ class History:
     resolved: list[Resolved] = field(default_factory=list)
     put_away: dict[str, Order] = field(default_factory=dict)
     kept: list[Remember] = field(default_factory=list)
+    closed: list[ClosedItem] = field(default_factory=list)
     settled: Settled = field(default_factory=Settled)
     _filled: State | None = None
 
@@ -114,9 +119,11 @@ class History:
         return self.put_away | self.state.orders
 
     def whole(self) -> State:
-        """The state at the journal's end with every transfer that was ever asked for."""
+        """The state at the journal's end with every transfer and every break that ever was."""
         if self._filled is None:
-            self._filled = whole(self.state, self.kept)
+            state = whole(self.state, self.kept)
+            settlement = replace(state.settlement, closed=self.closed)
+            self._filled = replace(state, settlement=settlement)
         return self._filled
 
     def frame_at(self, number: int) -> int:
@@ -284,6 +291,10 @@ class _Reader:
                     text = f"number {drift.number}: {self._size(name, drift)}"
                     self._note(at, "break", _account(name), text)
             self._breaks = state.breaks_made
+        items = state.settlement.closed
+        self.history.closed += items[
+            len(items) - (state.settlement.closed_made - len(self.history.closed)) :
+        ]
         fresh = state.resolved_made - len(self.history.resolved)
         for each in state.resolved[len(state.resolved) - fresh :]:
             self.history.resolved.append(each)

@@ -462,8 +462,7 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
     settlement = state.settlement
     differences = rails.oracle.differences(now)
     statuses = Counter(f"{leg.scheme}/{leg.status}" for leg in settlement.legs.values())
-    causes = [item.cause for item in settlement.items.values()]
-    causes += [item.cause for item in settlement.closed]
+    opened = [(n, times) for n, times in sorted(state.counts.items()) if n.startswith("items/")]
     astray, off = rails.judge.astray(crashed=crashed), rails.judge.balances_off()
     return {
         "payments": len(rails.payments.all),
@@ -479,7 +478,7 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
         "ledger_faults": len(rails.ledger_faults),
         "limit_excess": sum(rails.excesses.values()),
         "open_items": len(settlement.items),
-        "items": dict(sorted(Counter(causes).items())),
+        "items": {name.removeprefix("items/"): times for name, times in opened},
         "legs": dict(sorted(statuses.items())),
         "told": dict(sorted(Counter(each.status for each in rails.told).items())),
         "exposed_max": dict(sorted(rails.exposed_max.items())),

@@ -109,9 +109,9 @@ def refusals(past: History) -> Iterable[Row]:
         )
 
 
-def breaks(state: State) -> Iterable[Row]:
+def breaks(past: History, state: State) -> Iterable[Row]:
     """Items of settlement, closed ones in the order of their ends, in the columns of breaks."""
-    for closed in state.settlement.closed:
+    for closed in past.closed:
         yield _item(state, closed, closed.closed_at, closed.resolution)
     for item in state.settlement.items.values():
         yield _item(state, item, 0, "")
