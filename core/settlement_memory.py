@@ -36,6 +36,8 @@ from core.state import State
 LATELY_NS = 10_000_000_000
 # What a break or a line in suspense is about may take people long.
 LOOK_AGAIN_NS = 3_600_000_000_000
+# So many more may stand in the heap than twice those that are over: what changed since.
+STALE_MAX = 64
 # Transfers and payments are of no one account: what is told of them may name none.
 OURS = ""
 KINDS = ("transfer", "named")
@@ -57,6 +59,9 @@ def note_over(state: State, transfer: Transfer) -> None:
     settlement.over[transfer.transfer_id] = at
     if at != before:
         heappush(settlement.leaving, (at, transfer.transfer_id))
+        if len(settlement.leaving) > STALE_MAX + 2 * len(settlement.over):
+            # In order they are a heap, too.
+            settlement.leaving = sorted((at, name) for name, at in settlement.over.items())
 
 
 def _over_at(state: State, transfer: Transfer) -> int:

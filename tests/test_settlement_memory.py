@@ -324,6 +324,19 @@ def test_what_something_happened_to_since_waits_anew() -> None:
     assert books.at_hand() == []
 
 
+def test_however_often_something_happens_to_it_it_waits_once() -> None:
+    books = NodeBooks(ALL, alice=9000)
+    for number in range(10):
+        carried_out(books, f"t{number}", amount=1)
+    for _ in range(200):
+        books.now += SECOND
+        books.tell(TransferScreened, transfer_id="t3", clear=True)
+    settlement = books.state.settlement
+    assert len(settlement.leaving) <= 90
+    assert {(at, name) for name, at in settlement.over.items()} <= set(settlement.leaving)
+    assert settlement.leaving[0] == min(settlement.leaving)
+
+
 def test_a_name_stays_while_a_payment_at_hand_bears_it() -> None:
     books = NodeBooks(NONE, alice=9000)
     (leg,) = books.request("t2", pay("wire", 30))
