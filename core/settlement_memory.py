@@ -6,6 +6,7 @@ contingent or at risk, its scheme lets none come back or be asked back any more,
 line in suspense is about it, and what was told of it has long left.
 Rule 2. It is found for ever by its own id, by a payment's and by each name that a counterparty has
 for one: the same request is an echo and another body an error, and what comes late is its own.
+Rule 3. Names bear no time: whatever names what is not at hand is asked after, once for each.
 """
 
 from collections.abc import Iterable
