@@ -31,6 +31,8 @@ LIVES = 20_000
 GROUP = 100
 LEGS = 1_000_000
 HOUR = 3600 * 10**9
+# A hundred requests a second: from some thousand lives on, as many leave the state as come.
+EVERY = 10**7
 BANK = "bank/ops"
 
 
@@ -94,22 +96,22 @@ def _live(node: Node, number: int) -> None:
     wanted = LegWanted(
         kind="out", asset="USD", amount=100, scheme="wire", beneficiary="021000021/1"
     )
-    transfer_id = f"t{number}"
+    transfer_id, now = f"t{number}", number * EVERY
     node.deliver(
-        TransferRequested(received_at=number, transfer_id=transfer_id, customer="c", legs=(wanted,))
+        TransferRequested(received_at=now, transfer_id=transfer_id, customer="c", legs=(wanted,))
     )
     settlement = node.state.settlement
     name = settlement.transfers[transfer_id].legs[0]
     for event in (
-        PaymentReported(received_at=number, account=BANK, payment_id=name, status="accepted"),
-        PaymentReported(received_at=number, account=BANK, payment_id=name, status="settled"),
+        PaymentReported(received_at=now, account=BANK, payment_id=name, status="accepted"),
+        PaymentReported(received_at=now, account=BANK, payment_id=name, status="settled"),
         LineBooked(
-            received_at=number,
+            received_at=now,
             account=BANK,
             line_id=f"L{number}",
             asset="USD",
             amount=-100,
-            booked_at=number,
+            booked_at=now,
             references=(name,),
         ),
     ):

@@ -56,6 +56,7 @@ PATIENCE = 4
 def send(state: State, leg: Leg, now: int) -> list[Effect]:
     """Give the payment its nonce and have its first attempt signed."""
     chain = of(state, leg.account)
+    chain.sent[leg.payment_id] = None
     account = state.accounts[leg.account]
     if account.chain == "evm":
         leg.nonce = chain.next_nonce
@@ -78,9 +79,16 @@ def _sign_first(state: State, leg: Leg) -> list[Effect]:
 
 def _under_way(state: State, account: str) -> list[Leg]:
     """The account's payments that were sent and are not over, the oldest first."""
-    settlement = state.settlement
-    legs = [settlement.legs[name] for name in settlement.open_legs]
-    return [leg for leg in legs if leg.account == account and leg.status in MOVING]
+    chain = state.settlement.chains.get(account)
+    legs = [state.settlement.legs[name] for name in chain.sent] if chain is not None else []
+    return [leg for leg in legs if leg.status in MOVING]
+
+
+def close(state: State, leg: Leg) -> None:
+    """Nothing can be expected of the payment any more."""
+    chain = state.settlement.chains.get(leg.account)
+    if chain is not None:
+        chain.sent.pop(leg.payment_id, None)
 
 
 def _first_fee(state: State, leg: Leg) -> tuple[int, int]:
@@ -132,7 +140,9 @@ def on_signed(state: State, event: TransactionSigned) -> list[Effect]:
             sent_at=event.received_at,
         )
     )
-    state.settlement.named[f"{leg.account} {event.tx_hash}"] = leg.payment_id
+    name = f"{leg.account} {event.tx_hash}"
+    state.settlement.named[name] = leg.payment_id
+    payments.call(leg, name)
     return [_broadcast(leg, leg.attempts[-1]), _look_again(state, leg, event.received_at)]
 
 
@@ -148,11 +158,11 @@ def _broadcast(leg: Leg, attempt: Attempt) -> BroadcastTransaction:
 def on_refused(state: State, event: SigningRefused) -> list[Effect]:
     """Nothing was signed: the payment waits, is asked for again, and somebody looks."""
     count(state, f"signing_refused/{event.account}")
-    leg = state.settlement.legs.get(event.payment_id)
-    if leg is not None and leg.payment_id in state.settlement.open_legs:
+    chain = state.settlement.chains.get(event.account)
+    if chain is not None and event.payment_id in chain.sent:
         # Others do not wait for what cannot be signed now: it is asked for again after them.
-        del state.settlement.open_legs[leg.payment_id]
-        state.settlement.open_legs[leg.payment_id] = None
+        del chain.sent[event.payment_id]
+        chain.sent[event.payment_id] = None
     text = f"{event.payment_id}: not signed: {event.reason}"
     return [RaiseAlert(severity="warning", subject=event.account, text=text)]
 
@@ -247,14 +257,8 @@ def _is_outbid(state: State, leg: Leg) -> bool:
 
 def blockers(state: State, leg: Leg) -> list[Leg]:
     """The payments with an earlier nonce that are not mined yet: they block this one."""
-    settlement = state.settlement
-    found = []
-    for payment_id in settlement.open_legs:
-        other = settlement.legs[payment_id]
-        if other.account == leg.account and 0 <= other.nonce < leg.nonce:
-            if other.status in MOVING and not _mined(other):
-                found.append(other)
-    return found
+    under_way = _under_way(state, leg.account)
+    return [other for other in under_way if 0 <= other.nonce < leg.nonce and not _mined(other)]
 
 
 def _mined(leg: Leg) -> bool:
@@ -309,12 +313,10 @@ def _if_final(state: State, leg: Leg, attempt: Attempt, event: TransactionReport
 def on_nonce(state: State, event: NonceReported) -> list[Effect]:
     """A nonce of ours that is used up in a final block, by none of our attempts, is not ours."""
     effects: list[Effect] = []
-    settlement = state.settlement
-    for payment_id in settlement.open_legs:
-        leg = settlement.legs[payment_id]
-        if leg.account != event.account or not 0 <= leg.nonce < event.finalized:
+    for leg in _under_way(state, event.account):
+        if not 0 <= leg.nonce < event.finalized:
             continue
-        if leg.status in MOVING and not _mined(leg) and leg.queries > 3:
+        if not _mined(leg) and leg.queries > 3:
             effects += open_item(
                 state,
                 "nonce_taken",

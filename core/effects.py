@@ -111,8 +111,10 @@ class SetAlarm(Wish, frozen=True, kw_only=True, gc=False):
 class Remember(Wish, frozen=True, kw_only=True, gc=False):
     """Keep what the state gives up, to be found again by its key. To journal it is to perform it.
 
-    An id's content is what must be the same in each telling; an order and a progress are kept
-    whole, as JSON; of the venue's id of an order, our own.
+    An id's content is what must be the same in each telling; an order, a progress and a transfer
+    with its legs are kept whole, as JSON; of the venue's id of an order, our own; of a payment, its
+    transfer's; of a name that a counterparty has for payments, their ids. What is of no one account
+    (a transfer, a payment) has none ("").
     """
 
     account: str

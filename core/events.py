@@ -46,7 +46,7 @@ Cause = Literal[
     "conflict",
     "adjustment",
 ]
-Memory = Literal["id", "order", "placed", "progress"]
+Memory = Literal["id", "order", "placed", "progress", "transfer", "payment", "named"]
 
 
 # --- ourselves -----------------------------------------------------------------------------------
@@ -73,19 +73,22 @@ class MemoryTrimmed(Fact, frozen=True, kw_only=True, gc=False):
     """The node put away what its state had at hand beyond these numbers, the oldest first.
 
     Of each account so many ids, progresses and orders' fills that wait for an owner (`orphans`);
-    of the whole node so many orders that are over.
+    of the whole node so many orders that are over, and so many transfers; None: they all stayed, as
+    in journals of before they were put away.
     """
 
     ids: int
     orders: int
     progress: int
     orphans: int
+    transfers: int | None = None
 
 
 class Recalled(Fact, frozen=True, kw_only=True, gc=False):
     """What had been put away was asked for, for an event that follows; the journal had it.
 
-    `record` is the number of the `Remember` that kept it.
+    `record` is the number of the `Remember` that kept it. What is of no one account, as a transfer
+    is, has none ("").
     """
 
     account: str

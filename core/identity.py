@@ -77,6 +77,21 @@ def progress_key(order_id: str) -> str:
     return f"progress {order_id}"
 
 
+def transfer_key(transfer_id: str) -> str:
+    """A transfer of which nothing is open, with its legs."""
+    return f"transfer {transfer_id}"
+
+
+def payment_key(payment_id: str) -> str:
+    """Of which transfer a payment of ours is a leg."""
+    return f"payment {payment_id}"
+
+
+def named_key(reference: str) -> str:
+    """Which payments a counterparty means by a name of its own."""
+    return f"named {reference}"
+
+
 def natural_key(event: Event, listing: int) -> str:
     """The key of what an event tells; "" where it has none, or its instrument is not listed (0)."""
     match event:

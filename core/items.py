@@ -8,6 +8,7 @@ from core.effects import Effect, RaiseAlert
 from core.settlement_state import ClosedItem, Item, ItemCause
 from core.state import State, count
 
+CLOSED_KEPT = 64
 # cause: (who looks at it, what would help)
 REMEDIES: dict[ItemCause, tuple[str, str]] = {
     "late": ("payments", "ask the counterparty; the payment is not sent again"),
@@ -91,7 +92,12 @@ def close_item(state: State, subject: str, resolution: str, frame: int, *causes:
 
 
 def _close(state: State, item: Item, resolution: str, frame: int) -> None:
-    state.settlement.closed.append(
+    """The last that closed stay at hand, and all that closed in this step; the journal has all."""
+    settlement = state.settlement
+    while len(settlement.closed) >= CLOSED_KEPT and settlement.closed[0].closed_at < state.now:
+        del settlement.closed[0]
+    settlement.closed_made += 1
+    settlement.closed.append(
         ClosedItem(
             subject=item.subject,
             account=item.account,

@@ -28,7 +28,7 @@ def book(
 
     Lines of nothing are left out, and an entry of nothing is no entry.
     """
-    lines = tuple(line for line in lines if line[1])
+    lines = tuple([line for line in lines if line[1]])
     if not lines:
         return
     assert _balances(lines), (purpose, subject, lines)

@@ -8,6 +8,8 @@ Rule 3. Charges that have a line of their own, and deductions within what the sc
 direction (`core.deductions`), are explained, and no drift.
 """
 
+from collections.abc import Iterable
+
 from core import books, deductions, ledger, payments
 from core.effects import Effect, RaiseAlert
 from core.identity import line_key
@@ -302,13 +304,18 @@ def _batch(
     part: LinePart,
 ) -> list[Leg]:
     """The payments of a batch that the line names, if what they have outstanding is its amount."""
-    legs = state.settlement.legs
     for reference in references:
         names = state.settlement.batches.get(f"{account.name} {reference}", ())
-        members = [legs[name] for name in names if legs[name].due]
+        members = _due(state, names)
         if members and sum(leg.due for leg in members) == part.amount:
             return members
     return []
+
+
+def _due(state: State, names: Iterable[str]) -> list[Leg]:
+    """Of these payments those that have something due; what was put away has nothing."""
+    legs = state.settlement.legs
+    return [leg for name in names if (leg := legs.get(name)) is not None and leg.due]
 
 
 def _of_batch(
@@ -335,10 +342,10 @@ def on_named(state: State, event: PaymentReported) -> list[Effect]:
 
 
 def _release(state: State, subject: str, line: Suspended, name: str, frame: int) -> None:
-    legs, key = state.settlement.legs, f"{line.account} {name}"
+    key = f"{line.account} {name}"
     alone = state.settlement.named.get(key)
     names = state.settlement.batches.get(key) or ([alone] if alone else [])
-    members = [legs[one] for one in names if legs[one].due]
+    members = _due(state, names)
     if sum(leg.due for leg in members) != line.amount:
         return
     contra = tuple((ledger.transit(leg), -leg.due) for leg in members)

@@ -15,7 +15,7 @@ from itertools import islice
 
 import msgspec
 
-from core import identity
+from core import identity, settlement_memory
 from core.effects import Effect, Remember
 from core.events import (
     CashMoved,
@@ -65,6 +65,8 @@ def on_trimmed(state: State, event: MemoryTrimmed) -> list[Effect]:
         if ids:
             account.put_away_until = max(account.put_away_until, _newest(state, account))
     kept += _put_orders_away(state, event.orders)
+    if event.transfers is not None:
+        kept += settlement_memory.put_away(state, event.transfers)
     state.put_away += len(kept)
     return kept
 
@@ -127,10 +129,22 @@ def _text(thing: Order | Progress) -> str:
 def wanted(state: State, event: Event) -> list[tuple[str, str]]:
     """Account and key of all that a step over this event would look for, that is not at hand, and
     that may be put away."""
-    account = state.accounts.get(getattr(event, "account", ""))
+    name = getattr(event, "account", None)
+    if name is None:
+        return settlement_memory.wanted(state, event)
+    account = state.accounts.get(name)
     if account is None:
         return []
-    return [(account.name, key) for key in _keys(state, account, event)]
+    keys = [(name, key) for key in _keys(state, account, event)]
+    return keys + settlement_memory.wanted(state, event)
+
+
+def meant(state: State, kept: Remember) -> list[tuple[str, str]]:
+    """What a name that came back means, where that is put away, too."""
+    if kept.kind == "placed":
+        at_hand = kept.content in state.orders
+        return [] if at_hand else [(kept.account, identity.order_key(kept.content))]
+    return settlement_memory.meant(state, kept)
 
 
 def _keys(state: State, account: Account, event: Event) -> list[str]:
@@ -223,9 +237,13 @@ def identity_of(state: State, event: Event) -> str:
 # --- back at hand --------------------------------------------------------------------------------
 
 
-def on_recalled(state: State, account: Account, event: Recalled) -> None:
+def on_recalled(state: State, event: Recalled) -> None:
     """It stands where it stood, as the newest."""
-    count(state, f"recalled/{account.name}")
+    count(state, f"recalled/{event.account or 'settlement'}")
+    if event.kind in ("transfer", "payment", "named"):
+        settlement_memory.on_recalled(state, event)
+        return
+    account = state.accounts[event.account]
     match event.kind:
         case "id":
             account.seen[event.key] = event.content

@@ -18,12 +18,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from core import memory
+from core import memory, settlement_memory
 from core.effects import Effect, Remember
 from core.events import Event, FrameQuarantined, MemoryTrimmed, Recalled
 from core.frames import Decode, Frame
 from core.gate import Gate
-from core.identity import order_key
 from core.journal import SCHEMA, Journal, Store, decode_event
 from core.state import State
 from core.step import step
@@ -39,14 +38,15 @@ EXCESS_ONE_IN = 16
 class Keep(NamedTuple):
     """How much a node keeps at hand; what is beyond is put away down to this.
 
-    Ids, progresses and orphans for each account; orders that are over for all. An id takes about
-    110 bytes, an order 450.
+    Ids, progresses and orphans for each account; orders and transfers that are over for all. An id
+    takes about 110 bytes, an order 450, a transfer of one leg 1,500.
     """
 
     ids: int = 10_000
     orders: int = 2_000
     progress: int = 2_000
     orphans: int = 1_000
+    transfers: int = 2_000
 
 
 class Node:
@@ -117,7 +117,7 @@ class Node:
     # --- what is at hand --------------------------------------------------------------------------
 
     def _recall(self, account: str, key: str, event: Event) -> None:
-        """Have back what the event names, if it was put away; of a venue's id, the order too."""
+        """Have back what the event names, if it was put away; of a name, what it means, too."""
         found = memory.find(self.journal.store, account, key)
         if found is None:
             return
@@ -133,12 +133,12 @@ class Node:
                 record=record,
             )
         )
-        if kept.kind == "placed" and kept.content not in self.state.orders:
-            self._recall(account, order_key(kept.content), event)
+        for whose, meant in memory.meant(self.state, kept):
+            self._recall(whose, meant, event)
 
     def _holds_too_much(self) -> bool:
         """Whether anything is far enough beyond what is to be kept at hand."""
-        ids, orders, progress, orphans = self._most
+        ids, orders, progress, orphans, transfers = self._most
         state, working = self.state, 0
         for account in state.accounts.values():
             if len(account.seen) > ids or len(account.progress) > progress:
@@ -146,7 +146,9 @@ class Node:
             if len(account.orphans) > orphans:
                 return True
             working += len(account.working)
-        return len(state.orders) - working > orders
+        if len(state.orders) - working > orders:
+            return True
+        return settlement_memory.holds_too_much(state, transfers)
 
     def _put_away(self) -> None:
         keep = self._keep
@@ -157,6 +159,7 @@ class Node:
                 orders=keep.orders,
                 progress=keep.progress,
                 orphans=keep.orphans,
+                transfers=keep.transfers,
             )
         )
 

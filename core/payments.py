@@ -169,18 +169,27 @@ def _name(state: State, leg: Leg, reference: str, batch: str) -> None:
 
     A reference that two payments share names neither: it is their batch's.
     """
-    named = state.settlement.named
     if reference:
-        other = named.setdefault(f"{leg.account} {reference}", leg.payment_id)
+        name = f"{leg.account} {reference}"
+        other = state.settlement.named.setdefault(name, leg.payment_id)
         if other != leg.payment_id:
-            _put_into(state, leg.account, reference, other)
-            _put_into(state, leg.account, reference, leg.payment_id)
+            _put_into(state, name, other)
+            _put_into(state, name, leg.payment_id)
+        call(leg, name)
     if batch:
-        _put_into(state, leg.account, batch, leg.payment_id)
+        name = f"{leg.account} {batch}"
+        _put_into(state, name, leg.payment_id)
+        call(leg, name)
 
 
-def _put_into(state: State, account: str, batch: str, payment_id: str) -> None:
-    members = state.settlement.batches.setdefault(f"{account} {batch}", [])
+def call(leg: Leg, name: str) -> None:
+    """Remember at the leg itself what it is called: its names leave the state with it."""
+    if name not in leg.called:
+        leg.called.append(name)
+
+
+def _put_into(state: State, name: str, payment_id: str) -> None:
+    members = state.settlement.batches.setdefault(name, [])
     if payment_id not in members:
         members.append(payment_id)
 

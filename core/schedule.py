@@ -51,6 +51,13 @@ def revocable_until(state: State, scheme: SchemePublished, settled_at: int) -> i
     return max((end(state, scheme, each, settled_at) for each in scheme.returns), default=0)
 
 
+def over_at(state: State, scheme: SchemePublished, settled_at: int) -> int:
+    """The end of the last span in which a payment settled then may come back or be asked back by
+    the scheme's rules; 0: none."""
+    spans = (*scheme.returns, *scheme.recalls)
+    return max((end(state, scheme, each, settled_at) for each in spans), default=0)
+
+
 def may_return(state: State, scheme: SchemePublished, leg: Leg, code: str, now: int) -> bool:
     """Whether the rail lets this payment come back now, for this reason.
 

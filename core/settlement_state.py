@@ -99,7 +99,8 @@ class Leg(Struct, gc=False):
     it counts against limits, `passive` what of that came by no act of ours. `deducted` is what
     lines of the payment itself brought less, or took more, and is booked as a fee. Times are 0
     while they are not known. `instructed_at` is when it was sent first and `instructed_for` when
-    it was to settle then: its instruction bears both for ever.
+    it was to settle then: its instruction bears both for ever. `called` are the names that its
+    keeper has for it, or for a batch that it is in.
     """
 
     payment_id: str
@@ -152,6 +153,7 @@ class Leg(Struct, gc=False):
     attempts: list[Attempt] = field(default_factory=list)
     deducted: int = 0
     quote: str = ""
+    called: list[str] = field(default_factory=list)
 
     @property
     def outstanding(self) -> int:
@@ -258,7 +260,7 @@ class Head(Struct, frozen=True, gc=False):
 
 class Chain(Struct, gc=False):
     """What we know of a chain through its nodes; `agreed` is final by all of them, `read` was so
-    before."""
+    before. `sent` are the account's payments that were sent and are not over, the oldest first."""
 
     account: str
     next_nonce: int = 0
@@ -271,6 +273,7 @@ class Chain(Struct, gc=False):
     asked_hash: str = ""
     heads: dict[str, Head] = field(default_factory=dict)
     disagreed_at: int = 0
+    sent: dict[str, None] = field(default_factory=dict)
 
 
 class StatementChain(Struct, gc=False):
@@ -312,7 +315,13 @@ class Position(Struct, gc=False):
 
 
 class Settlement(Struct, gc=False):
-    """The whole of settlement."""
+    """The whole of settlement.
+
+    `over` are the transfers of which nothing is open, and the moment from which on they may leave
+    the state; `leaving` has them by that moment, as a heap, and some that are not over any more;
+    `put_away` is how many ever left. `told_lately` has all that was told since `told_sorted_at`,
+    and a little of before. `closed` are the last breaks that closed, `closed_made` how many did.
+    """
 
     calendars: dict[str, CalendarPublished] = field(default_factory=dict)
     schemes: dict[str, SchemePublished] = field(default_factory=dict)
@@ -343,3 +352,8 @@ class Settlement(Struct, gc=False):
     quotes: dict[str, Quote] = field(default_factory=dict)
     covers: dict[str, str] = field(default_factory=dict)
     positions: dict[str, Position] = field(default_factory=dict)
+    over: dict[str, int] = field(default_factory=dict)
+    leaving: list[tuple[int, str]] = field(default_factory=list)
+    put_away: int = 0
+    told_sorted_at: int = 0
+    closed_made: int = 0

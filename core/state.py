@@ -4,10 +4,11 @@ Everything here can be rebuilt by stepping through the journal, is written into 
 part of the digest, except `State.posted`, `booked` and `settled`: the last step's postings, its
 entries in the ledger and the payments that it settled, for whoever watches.
 
-It is bounded: what grows with time (ids, orders that are over, progress) is put away in the journal
-and recalled when it is named again (`core/memory.py`); of what was resolved a tail is here, the
-journal has all; an alarm leaves as it rings. What is left grows with names (accounts, assets,
-instruments) and with what is done by hand (adjustments, restatements).
+It is bounded: what grows with time (ids, orders and transfers that are over, progress) is put away
+in the journal and recalled when it is named again (`core/memory.py`, `core/settlement_memory.py`);
+of what was resolved a tail is here, the journal has all; an alarm leaves as it rings. What is left
+grows with names (accounts, assets, instruments), with what is open, and with what is done by hand
+(adjustments, restatements).
 
 A *holding* is a name, "account/subject/leg": an asset's cash ("binance_spot/main/XRP/cash") or an
 instrument's leg ("okx_swap/main/XRP-USDT-SWAP/long"). A *figure* is a name, too:

@@ -17,6 +17,7 @@ from core import (
     restatement,
     risks,
     settlement,
+    settlement_memory,
     trading,
 )
 from core.effects import Effect, RaiseAlert, SetAlarm
@@ -57,6 +58,7 @@ from core.events import (
 )
 from core.gate import Gate
 from core.money import ASSET_DECIMALS, ASSET_DECIMALS_MAX, show
+from core.rail_events import LineBooked, PaymentReported, TransferRequested
 from core.risk_events import (
     ExposureStated,
     GateFenced,
@@ -117,6 +119,8 @@ def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
             return _on_progress(state, event)
         case PageReported():
             return _on_page(state, event)
+        case PaymentReported() | LineBooked() | TransferRequested():
+            return settlement.step(state, event)
         case HeartbeatHeard():
             listening.on_heartbeat(state.accounts[event.account], event)
             return []
@@ -149,7 +153,7 @@ def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
         case MemoryTrimmed():
             return memory.on_trimmed(state, event)
         case Recalled():
-            memory.on_recalled(state, state.accounts[event.account], event)
+            memory.on_recalled(state, event)
             return []
         case NodeStarted():
             return _on_started(state, event)
@@ -407,7 +411,9 @@ def _on_mode(state: State, event: PositionModeReported) -> list[Effect]:
 def _is_strange(state: State, event: Event) -> bool:
     """Whether it is about an account that we keep no books for."""
     account = getattr(event, "account", None)
-    return account is not None and account not in state.accounts
+    if account is None or account in state.accounts:
+        return False
+    return account != settlement_memory.OURS or not isinstance(event, Recalled)
 
 
 # --- what stands ---------------------------------------------------------------------------------

@@ -27,12 +27,11 @@ from core.rail_events import (
     TransferScreened,
 )
 from core.refusals import refusal
+from core.settlement_memory import LATELY_NS, note_over
 from core.settlement_state import Leg, Transfer
 from core.state import State, count
 
 Told = tuple[str, int]
-# Longer than any group of the journal waits: what was told before has left.
-LATELY_NS = 10_000_000_000
 
 
 # --- a request comes in --------------------------------------------------------------------------
@@ -99,6 +98,7 @@ def _refuse(state: State, transfer: Transfer, code: str, reason: str) -> list[Ef
     transfer.refusal, transfer.reason = code, reason
     transfer.told = "refused"
     _note_told(state, transfer)
+    note_over(state, transfer)
     count(state, f"refused/{code}")
     return [_refused(transfer)]
 
@@ -216,8 +216,9 @@ def after_restart(state: State) -> list[Effect]:
         if transfer.needs_release and not _may_go(transfer) and not _begun(state, transfer)
     ]
     # What was decided right before the end may never have left: it is told again.
-    lately = [settlement.transfers[name] for name in settlement.told_lately]
-    return effects + [_news(state, transfer) for transfer in lately]
+    told = settlement.told_lately
+    names = _lately(told, max(told.values(), default=0))
+    return effects + [_news(state, settlement.transfers[name]) for name in names]
 
 
 def on_released(state: State, event: TransferReleased) -> list[Effect]:
@@ -287,6 +288,8 @@ def follow(state: State) -> list[Effect]:
             _release_exposure(state, settlement.legs[payment_id])
             if _is_closed(settlement.legs[payment_id]):
                 settlement.open_legs.pop(payment_id, None)
+                chain.close(state, settlement.legs[payment_id])
+        note_over(state, transfer)
     return effects
 
 
@@ -439,29 +442,37 @@ def _news(state: State, transfer: Transfer) -> TellCustomer:
 
 
 def _note_told(state: State, transfer: Transfer) -> None:
-    """Remember whom we told lately: a crash may keep it from leaving."""
-    lately = state.settlement.told_lately
-    for name, at in list(lately.items()):
-        if at < state.now - LATELY_NS:
-            del lately[name]
-    lately[transfer.transfer_id] = state.now
+    """Remember whom we told lately: a crash may keep it from leaving.
+
+    What is no longer of late is sorted out now and then: with each telling it would cost more the
+    more there is to tell.
+    """
+    settlement = state.settlement
+    settlement.told_lately[transfer.transfer_id] = state.now
+    if state.now >= settlement.told_sorted_at + LATELY_NS:
+        settlement.told_lately = _lately(settlement.told_lately, state.now)
+        settlement.told_sorted_at = state.now
+
+
+def _lately(told: dict[str, int], now: int) -> dict[str, int]:
+    return {name: at for name, at in told.items() if at >= now - LATELY_NS}
 
 
 def view(state: State, transfer: Transfer) -> Told:
     """What the customer sees: the status, and until when a completed one may still come back."""
-    legs = [leg for leg in _legs(state, transfer) if not leg.undo_of]
     if transfer.refusal:
         return "refused", 0
-    statuses = {leg.status: None for leg in legs}
-    if "returned" in statuses:
-        return "returned", 0
-    if "failed" in statuses:
-        return "failed", 0
-    if "cancelled" in statuses:
-        return "cancelled", 0
-    if any(leg.status != "settled" for leg in legs):
+    statuses, until = list[str](), 0
+    for leg in _legs(state, transfer):
+        if not leg.undo_of:
+            statuses.append(leg.status)
+            if leg.contingent:
+                until = max(until, leg.revocable_until)
+    for status in ("returned", "failed", "cancelled"):
+        if status in statuses:
+            return status, 0
+    if statuses.count("settled") < len(statuses):
         return "pending", 0
-    until = max((leg.revocable_until for leg in legs if leg.contingent), default=0)
     return ("completed_returnable", until) if until else ("completed", 0)
 
 

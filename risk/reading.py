@@ -39,7 +39,8 @@ def read(state: State) -> Records:
         if rest:
             records.working.append(Working(strategy, account_name, subject, "buy", 1))
     records.working += _working(state)
-    for leg in state.settlement.legs.values():
+    for payment_id in state.settlement.open_legs:
+        leg = state.settlement.legs[payment_id]
         if leg.exposed > 0:
             subject = f"{leg.asset}/cash"
             terms[leg.account, subject] = cash_at(leg.account, leg.asset)

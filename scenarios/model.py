@@ -343,6 +343,7 @@ class MemorySpec(Part):
     ids: int = Field(ge=1)
     orders: int = Field(ge=1)
     progress: int = Field(ge=1)
+    transfers: int = Field(default=2_000, ge=0)
 
 
 class Scenario(Part):

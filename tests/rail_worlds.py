@@ -61,6 +61,15 @@ BOUND = _limit("release", "", "100")
 
 WORLDS: dict[str, dict[str, Any]] = {
     "calm_wires": _of([US], [WIRE]),
+    "forgetful": _of(
+        [{"name": "custodian", **BANK}, EU],
+        [CUSTODY, INSTANT],
+        {"kind": "notice_twice", "one_in": 2, "strength": 60_000},
+        {"kind": "payment_rejected", "one_in": 3},
+        {"kind": "rejected_but_booked", "one_in": 2},
+        customers={"balances": {"USDC": "9000", "EUR": "9000"}, "again_one_in": 3},
+        memory={"ids": 10, "orders": 1, "progress": 1, "transfers": 0},
+    ),
     "no_answers": _of(
         [US],
         [WIRE, ACH],

@@ -589,6 +589,43 @@ BUGS = (
         range(1),
         STANDS,
     ),
+    # what leaves the state
+    Bug(
+        "a transfer is put away before nothing is open of it",
+        "core.settlement_memory:note_over",
+        "            return\n",
+        "            settlement.open_legs.pop(name)\n",
+        "over_and_put_away",
+        range(1),
+        LEDGER,
+    ),
+    Bug(
+        "a request that was put away and is told again is another one",
+        "core.settlement_memory:_transfer",
+        "if transfer_id in state.settlement.transfers:",
+        "if True:",
+        "over_and_put_away",
+        range(1),
+        BALANCES,
+    ),
+    Bug(
+        "a payment that was put away is nobody's",
+        "core.settlement_memory:_payments",
+        "if each and each not in legs]",
+        "if not each]",
+        "over_and_put_away",
+        range(2),
+        "every line found its payment",
+    ),
+    Bug(
+        "a transfer that is put away is not written down",
+        "core.settlement_memory:_put_away",
+        '[Remember(account=OURS, kind="transfer", key=key, content=whole)]',
+        "[]",
+        "over_and_put_away",
+        range(1),
+        ENDED,
+    ),
 )
 
 

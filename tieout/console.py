@@ -55,8 +55,9 @@ def show_outcome(outcome: Outcome, out: Path | None) -> None:
 def show_settlement(console: Console, outcome: Outcome) -> None:
     """What became of the payments, what customers see, what is an item, how much was at risk."""
     figures = outcome.summary["settlement"]
-    transfers = outcome.state.settlement.transfers.values()
-    seen = Counter(view(outcome.state, each)[0] for each in transfers)
+    state = history(outcome.store).whole()
+    transfers = state.settlement.transfers.values()
+    seen = Counter(view(state, each)[0] for each in transfers)
     console.print(
         f"Settlement: {count(figures['payments'], 'payment')} made for"
         f" {count(len(transfers), 'request')}; customers see {_counted(seen)}"

@@ -13,6 +13,8 @@ from decimal import Context, Decimal
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+from msgspec.structs import replace
+
 from core.effects import FetchFills, FetchLedger, RaiseAlert, Remember, TellStrategy
 from core.events import (
     AdjustmentBooked,
@@ -34,6 +36,8 @@ from core.journal import Record, Store, decode_effect, decode_event, decode_fram
 from core.memory import order_of
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, show
 from core.rail_events import LineBooked
+from core.settlement_memory import KINDS, whole
+from core.settlement_state import ClosedItem
 from core.state import Drift, Order, Posting, Resolved, State
 from core.step import step
 from tieout.settling_history import Settled, SettlingReader
@@ -92,7 +96,8 @@ class History:
     """All of one journal.
 
     `resolved` are all suspects and breaks that are over, of which the state keeps the last;
-    `put_away` the orders that left it, as they stood then.
+    `put_away` the orders that left it, as they stood then, `kept` what of settlement did, `closed`
+    all of its breaks that are over.
     """
 
     state: State = field(default_factory=State)
@@ -104,11 +109,22 @@ class History:
     unknown: dict[str, str] = field(default_factory=dict)
     resolved: list[Resolved] = field(default_factory=list)
     put_away: dict[str, Order] = field(default_factory=dict)
+    kept: list[Remember] = field(default_factory=list)
+    closed: list[ClosedItem] = field(default_factory=list)
     settled: Settled = field(default_factory=Settled)
+    _filled: State | None = None
 
     def orders(self) -> dict[str, Order]:
         """Every order that was ever sent or found."""
         return self.put_away | self.state.orders
+
+    def whole(self) -> State:
+        """The state at the journal's end with every transfer and every break that ever was."""
+        if self._filled is None:
+            state = whole(self.state, self.kept)
+            settlement = replace(state.settlement, closed=self.closed)
+            self._filled = replace(state, settlement=settlement)
+        return self._filled
 
     def frame_at(self, number: int) -> int:
         """When the frame was received; 0 of none."""
@@ -167,6 +183,8 @@ class _Reader:
             if isinstance(kept, Remember) and kept.kind == "order":
                 order = order_of(kept.content)
                 self.history.put_away[order.client_order_id] = order
+            elif isinstance(kept, Remember) and kept.kind in KINDS:
+                self.history.kept.append(kept)
         elif record.name == "RaiseAlert":
             alert = decode_effect(record.body)
             assert isinstance(alert, RaiseAlert)
@@ -273,6 +291,10 @@ class _Reader:
                     text = f"number {drift.number}: {self._size(name, drift)}"
                     self._note(at, "break", _account(name), text)
             self._breaks = state.breaks_made
+        items = state.settlement.closed
+        self.history.closed += items[
+            len(items) - (state.settlement.closed_made - len(self.history.closed)) :
+        ]
         fresh = state.resolved_made - len(self.history.resolved)
         for each in state.resolved[len(state.resolved) - fresh :]:
             self.history.resolved.append(each)

@@ -14,6 +14,7 @@ from core.effects import PlaceOrder, TellStrategy
 from core.events import OrderRequested
 from core.journal import decode_effect, decode_event, digest_of
 from core.memory import all_orders
+from core.settlement_memory import kept_in, whole
 from core.state import State
 from core.strategies import KILL
 from core.trading import GIVEN_UP
@@ -314,7 +315,9 @@ def settled_of(simulation: Simulation, state: State) -> dict[str, Any] | None:
     if simulation.rails is None:
         return None
     crashed = simulation.host.crashes > 0
-    return settlement_figures(simulation.rails, state, simulation.world.now, crashed=crashed)
+    everything = whole(state, kept_in(simulation.store.records()))
+    rails, store, now = simulation.rails, simulation.store, simulation.world.now
+    return settlement_figures(rails, everything, store, now, crashed=crashed)
 
 
 def _unplaced(simulation: Simulation, exchanges: Sequence[Exchange], state: State) -> list[str]:

@@ -5,7 +5,7 @@ counterparty: what it says enters by the node's one door.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,6 +17,9 @@ from core import exchanges, exposure, ledger
 from core.effects import Effect
 from core.events import AccountOpened, Event
 from core.frames import Frame
+from core.identity import payment_key, transfer_key
+from core.journal import Store
+from core.memory import find
 from core.money import show
 from core.rail_effects import ScreenTransfer, SignTransaction, TellCustomer
 from core.rail_events import (
@@ -34,6 +37,7 @@ from core.rail_events import (
     TransferRequested,
     TransferScreened,
 )
+from core.settlement_memory import OURS, transfer_of
 from core.settlement_state import ClosedItem, Item, Leg
 from core.state import State
 from core.transfers import view
@@ -108,6 +112,7 @@ class Rails:
     desk: Desk = field(init=False)
     resolved: int = 0
     ledger_faults: list[str] = field(default_factory=list)
+    closed: list[ClosedItem] = field(default_factory=list)
     excesses: dict[str, int] = field(default_factory=dict)
     exposed_max: dict[str, int] = field(default_factory=dict)
     _connectors: dict[str, Connector[Request]] = field(default_factory=dict)
@@ -216,6 +221,8 @@ class Rails:
         """A step was taken: payments against the world's, the ledger, and the limits."""
         self.oracle.observe(self.world.now)
         self.judge.observe(self.world.now)
+        fresh = state.settlement.closed_made - len(self.closed)
+        self.closed += state.settlement.closed[-fresh:] if fresh > 0 else []
         if not state.booked:
             return
         self._note_credits(state)
@@ -520,17 +527,19 @@ def _awaits_credit(state: State, account: str) -> bool:
     return any(leg.account == account and leg.outstanding > 0 for leg in legs)
 
 
-def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -> dict[str, Any]:
+def settlement_figures(
+    rails: Rails, state: State, store: Store, now: int, *, crashed: bool
+) -> dict[str, Any]:
     """What `summary.json` says of settlement."""
     settlement = state.settlement
     differences = rails.oracle.differences(now)
     statuses = Counter(f"{leg.scheme}/{leg.status}" for leg in settlement.legs.values())
-    causes = [item.cause for item in settlement.items.values()]
-    causes += [item.cause for item in settlement.closed]
+    opened = [(n, times) for n, times in sorted(state.counts.items()) if n.startswith("items/")]
     astray, off = rails.judge.astray(crashed=crashed), rails.judge.balances_off()
-    fees_off = fee_oracle.faults(rails.payments, PaymentView(state))
+    books = PaymentView(state, store, rails.closed)
+    fees_off = fee_oracle.faults(rails.payments, books)
     exchanged, bounds = rails.judge.exchanged(), rails.judge.limits
-    exchanges_off = exchange_oracle.faults(rails.desk, exchanged, bounds, PaymentView(state))
+    exchanges_off = exchange_oracle.faults(rails.desk, exchanged, bounds, books)
     return {
         "payments": len(rails.payments.all),
         "doubled": len(rails.oracle.doubled()),
@@ -549,7 +558,7 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
         "ledger_faults": len(rails.ledger_faults),
         "limit_excess": sum(rails.excesses.values()),
         "open_items": len(settlement.items),
-        "items": dict(sorted(Counter(causes).items())),
+        "items": {name.removeprefix("items/"): times for name, times in opened},
         "legs": dict(sorted(statuses.items())),
         "told": dict(sorted(Counter(each.status for each in rails.told).items())),
         "exposed_max": dict(sorted(rails.exposed_max.items())),
@@ -622,32 +631,37 @@ def positions(state: State) -> dict[str, dict[str, str]]:
 class PaymentView:
     """What the oracles of settlement see of a node's books."""
 
-    def __init__(self, state: State) -> None:
-        self.state = state
+    def __init__(self, state: State, store: Store, closed: Sequence[ClosedItem] = ()) -> None:
+        """`closed` are all breaks that ever closed: the state has only the last of them."""
+        self.state, self._store, self._closed = state, store, closed
 
     def completed(self) -> list[str]:
         """The payments that the last step settled."""
         return self.state.settled
 
     def status(self, payment_id: str) -> str:
-        leg = self.state.settlement.legs.get(payment_id)
+        leg = self._leg(payment_id)
         if leg is None:
             return ""
         return leg.status if leg.status in ("settled", "returned", "failed") else "open"
 
     def returned(self, payment_id: str) -> int:
-        leg = self.state.settlement.legs.get(payment_id)
+        leg = self._leg(payment_id)
         return leg.returned if leg is not None else 0
 
     def payments(self, transfer_id: str) -> list[str] | None:
         transfer = self.state.settlement.transfers.get(transfer_id)
-        return transfer.legs if transfer is not None else None
+        if transfer is not None:
+            return transfer.legs
+        away = self._put_away(transfer_key(transfer_id))
+        return transfer_of(away)[0].legs if away else None
 
     def settled_at(self, payment_id: str) -> int:
-        return self.state.settlement.legs[payment_id].settled_at
+        leg = self._leg(payment_id)
+        return leg.settled_at if leg is not None else 0
 
     def owner(self, payment_id: str) -> str:
-        leg = self.state.settlement.legs.get(payment_id)
+        leg = self._leg(payment_id)
         return leg.customer if leg is not None else ""
 
     def fees(self, account: str, asset: str) -> int:
@@ -666,17 +680,31 @@ class PaymentView:
         return [(item.cause, item.size) for item in self._items() if item.subject == about]
 
     def questioned(self) -> list[str]:
-        legs = self.state.settlement.legs
         causes = ("amount_told", "overcharged")
-        return [i.subject for i in self._items() if i.cause in causes and i.subject in legs]
+        named = [item.subject for item in self._items() if item.cause in causes]
+        return [subject for subject in named if self._leg(subject) is not None]
 
     def _items(self) -> list[Item | ClosedItem]:
-        settlement = self.state.settlement
-        return [*settlement.items.values(), *settlement.closed]
+        return [*self.state.settlement.items.values(), *self._closed]
 
     def has(self, customer: str, asset: str) -> int:
         owed = self.state.settlement.ledger.get(f"receivable/{customer}/{asset}", 0)
         return ledger.posted(self.state, customer, asset) - owed
+
+    def _leg(self, payment_id: str) -> Leg | None:
+        """At hand, or put away: the books are both."""
+        leg = self.state.settlement.legs.get(payment_id)
+        transfer_id = "" if leg is not None else self._put_away(payment_key(payment_id))
+        away = self._put_away(transfer_key(transfer_id)) if transfer_id else ""
+        legs = transfer_of(away)[1] if away else []
+        return next((each for each in legs if each.payment_id == payment_id), leg)
+
+    def _put_away(self, key: str) -> str:
+        """What was put away under the key; "" where nothing was."""
+        found = None
+        if self.state.settlement.put_away:
+            found = find(self._store, OURS, key)
+        return "" if found is None else found[0].content
 
 
 def pending(state: State) -> list[str]:

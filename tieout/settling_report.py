@@ -32,6 +32,7 @@ class SettlingSections:
     def __init__(self, outcome: Outcome, past: History, draw: Callable[[str], str]) -> None:
         self.outcome = outcome
         self.state: State = outcome.state
+        self.whole: State = past.whole()
         self.settled = past.settled
         self.seconds = float(outcome.summary["simulated_seconds"])
         self.draw = draw
@@ -229,7 +230,7 @@ class SettlingSections:
     def _rails(self) -> Html:
         head = tag("h2", text("How long each rail took"))
         by_rail: dict[str, list[Leg]] = {}
-        for leg in self.state.settlement.legs.values():
+        for leg in self.whole.settlement.legs.values():
             if leg.scheme:
                 by_rail.setdefault(leg.scheme, []).append(leg)
         took = {
@@ -328,7 +329,7 @@ class SettlingSections:
 
     def _items(self) -> Html:
         head = tag("h2", text("Items: what broke about payments, lines and statements"))
-        settlement = self.state.settlement
+        settlement = self.whole.settlement
         if not settlement.items and not settlement.closed:
             return join(head, tag("p", text("None was opened in this run.")))
         words = (
@@ -345,7 +346,7 @@ class SettlingSections:
 
     def _causes(self) -> Html:
         by_cause: dict[str, list[Item | ClosedItem]] = {}
-        settlement = self.state.settlement
+        settlement = self.whole.settlement
         items: list[Item | ClosedItem] = [*settlement.closed, *settlement.items.values()]
         for item in items:
             by_cause.setdefault(item.cause, []).append(item)
@@ -370,7 +371,7 @@ class SettlingSections:
     def _found_after(self, item: Item | ClosedItem) -> float:
         """Seconds from when it happened, or was due, to when it was named."""
         born = self._booked().get(item.evidence[0]) if item.evidence else None
-        leg = self.state.settlement.legs.get(item.subject)
+        leg = self.whole.settlement.legs.get(item.subject)
         if born is None and leg is not None:
             born = leg.due_at if item.cause == "late" else leg.settles_at
         if not born or born > item.opened_at:

@@ -25,6 +25,7 @@ def amount(state: State, asset: str, units: int) -> Decimal:
 
 def transfers(past: History, state: State) -> Iterable[Row]:
     """One row a leg, in the order in which they were asked for."""
+    state = past.whole()
     settlement = state.settlement
     for leg in settlement.legs.values():
         transfer = settlement.transfers[leg.transfer_id]
@@ -126,9 +127,9 @@ def refusals(past: History) -> Iterable[Row]:
         )
 
 
-def breaks(state: State) -> Iterable[Row]:
+def breaks(past: History, state: State) -> Iterable[Row]:
     """Items of settlement, closed ones in the order of their ends, in the columns of breaks."""
-    for closed in state.settlement.closed:
+    for closed in past.closed:
         yield _item(state, closed, closed.closed_at, closed.resolution)
     for item in state.settlement.items.values():
         yield _item(state, item, 0, "")

@@ -402,7 +402,7 @@ class Host:
         }
         if sim.rails is not None:
             sim.rails.connect(self._rail_connector)
-            sim.rails.oracle.books = sim.rails.judge.books = PaymentView(state)
+            sim.rails.oracle.books = sim.rails.judge.books = PaymentView(state, sim.store)
         self.node = Node(
             journal,
             self._readers(),
@@ -881,7 +881,9 @@ class View:
 def keep_of(scenario: Scenario) -> Keep:
     """How much the scenario's node keeps at hand."""
     told = scenario.memory
-    return Keep() if told is None else Keep(told.ids, told.orders, told.progress)
+    if told is None:
+        return Keep()
+    return Keep(told.ids, told.orders, told.progress, transfers=told.transfers)
 
 
 def asset_decimals(scenario: Scenario, rails: Mapping[str, int]) -> dict[str, int]:

@@ -568,7 +568,7 @@ def _breaks(past: History, state: State) -> Iterable[Row]:
     for drifts in (state.suspects, state.breaks):
         for holding, drift in drifts.items():
             yield _open(state, holding, drift)
-    yield from settling_tables.breaks(state)
+    yield from settling_tables.breaks(past, state)
 
 
 def _open(state: State, holding: str, drift: Drift) -> Row:

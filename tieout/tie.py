@@ -192,7 +192,7 @@ def _would_do(reason: str, state: State) -> str:
 
 class _Tie:
     def __init__(self, past: History, told: _Told) -> None:
-        self.past, self.state, self.told = past, past.state, told
+        self.past, self.state, self.told = past, past.whole(), told
         self.ours = _booked_lines(past)
         self.spans = _spans(told)
         self.keys: dict[str, str] = {}  # of legs

@@ -123,24 +123,24 @@ def follow(key: str, store: Store | str | os.PathLike[str]) -> Followed:
     """By a transfer's id, a payment's, or what a counterparty calls it; raises `BadKey`."""
     past = past_of(store)
     names = resolve(key, past)
-    return Followed(key, tuple(tell(past, past.state.settlement.transfers[n]) for n in names))
+    return Followed(key, tuple(tell(past, past.whole().settlement.transfers[n]) for n in names))
 
 
 def resolve(key: str, past: History) -> list[str]:
     """The transfers that a key means; raises `BadKey`, which names those that are near."""
-    settlement = past.state.settlement
+    settlement = past.whole().settlement
     if key in settlement.transfers:
         return [key]
     payments = _payments(key, past)
     if payments:
         return list(dict.fromkeys(settlement.legs[name].transfer_id for name in payments))
-    known = [*settlement.transfers, *settlement.legs, *_references(past.state)]
+    known = [*settlement.transfers, *settlement.legs, *_references(past.whole())]
     found = hint(key, known)
     raise BadKey(f"no transfer, payment or reference {key!r} in these books; {found}")
 
 
 def _payments(key: str, past: History) -> list[str]:
-    settlement = past.state.settlement
+    settlement = past.whole().settlement
     if key in settlement.legs:
         return [key]
     found = [leg.payment_id for leg in settlement.legs.values() if key in _called(leg)]
@@ -174,7 +174,7 @@ def _references(state: State) -> list[str]:
 
 def tell(past: History, transfer: Transfer) -> Story:
     """The story of one transfer."""
-    state, settled = past.state, past.settled
+    state, settled = past.whole(), past.settled
     steps: dict[int, Step] = {}
 
     def step(heard: Heard) -> Step:
@@ -220,8 +220,8 @@ def _leg_story(past: History, leg: Leg) -> LegStory:
     ):
         found = sum(units for name, units in sums.items() if name.startswith(prefix))
         assert found == said, f"{leg.payment_id}: {prefix} sums to {found}, the leg says {said}"
-    shown = {name: _line(past.state, name, units)[2] for name, units in sums.items()}
-    scale = past.state.decimals.get(leg.asset, 0)
+    shown = {name: _line(past.whole(), name, units)[2] for name, units in sums.items()}
+    scale = past.whole().decimals.get(leg.asset, 0)
     return LegStory(leg, exact(leg.amount, scale), shown)
 
 

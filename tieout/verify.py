@@ -41,6 +41,7 @@ from core.journal import (
     decode_frame,
     link,
 )
+from core.rail_events import BalanceOpened, LineBooked, ReturnReported
 from tieout.sqlite_store import (
     TABLES,
     Anchor,
@@ -443,6 +444,12 @@ class _Listings:
                 key = f"{event.reason}:{event.movement_id}"
             case OpeningSet():
                 key = f"opening:{event.subject}:{event.leg}"
+            case LineBooked() if not event.pending:
+                key = f"line:{event.line_id}"
+            case ReturnReported():
+                key = f"return:{event.return_id}"
+            case BalanceOpened():
+                key = f"opened:{event.asset}:{event.customer}"
         return f"{account}/{key}" if key else ""
 
 
