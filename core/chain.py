@@ -306,6 +306,14 @@ def _if_final(state: State, leg: Leg, attempt: Attempt, event: TransactionReport
     )
 
 
+def of_nonce(state: State, account: str, subject: str) -> Leg | None:
+    """The payment under way whose nonce a break names."""
+    for leg in _under_way(state, account):
+        if subject == f"{account} nonce {leg.nonce}":
+            return leg
+    return None
+
+
 def on_nonce(state: State, event: NonceReported) -> list[Effect]:
     """A nonce of ours that is used up in a final block, by none of our attempts, is not ours."""
     effects: list[Effect] = []

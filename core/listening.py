@@ -258,7 +258,7 @@ def on_backfill_alarm(state: State, account: Account, now: int) -> list[Effect]:
 def on_request_failed(state: State, account: Account, event: RequestFailed) -> list[Effect]:
     """A read failed: statements come again by schedule, pages and listings are asked for again."""
     count(state, f"failed_reads/{account.name}")
-    if event.about in ("balances", "positions"):
+    if event.about in ("balances", "positions", "closed", "document"):
         return []
     wait = max(event.retry_after_ns, RETRY_NS)
     return [arm(state, f"retry/{account.name}/{event.about}", event.received_at + wait)]

@@ -21,10 +21,18 @@ def refusal(state: State, event: TransferRequested) -> Found | None:
     if not event.legs:
         return "NO_LEGS", "a transfer needs at least one leg"
     for number, leg in enumerate(event.legs):
-        for code, rule in RULES:
-            found = rule(state, leg)
-            if found:
-                return code, f"leg {number}: {found}"
+        found = refusal_of(state, leg)
+        if found:
+            return found[0], f"leg {number}: {found[1]}"
+    return None
+
+
+def refusal_of(state: State, leg: LegWanted) -> Found | None:
+    """The first rule that a leg breaks, or None."""
+    for code, rule in RULES:
+        found = rule(state, leg)
+        if found:
+            return code, found
     return None
 
 

@@ -24,6 +24,8 @@ from core.rail_events import (
     CalendarPublished,
     LegKind,
     LimitScope,
+    LineKind,
+    NostroStated,
     ReturnReported,
     SchemePublished,
 )
@@ -56,6 +58,7 @@ ItemCause = Literal[
     "conflict",
     "nonce_taken",
     "sources_disagree",
+    "unreadable",
 ]
 
 
@@ -92,7 +95,9 @@ class Leg(Struct, gc=False):
     scheme is the balance of its clearing account. `exposed` is how much of
     it counts against limits, `passive` what of that came by no act of ours. Times are 0 while they
     are not known. `instructed_at` is when it was sent first and `instructed_for` when it was to
-    settle then: its instruction bears both for ever.
+    settle then: its instruction bears both for ever. `source` is the account of the ledger that
+    pays in a customer's place, `disposes` what it takes out of suspense; `sent_back` is the payment
+    that is to send this one's excess back.
     """
 
     payment_id: str
@@ -143,6 +148,9 @@ class Leg(Struct, gc=False):
     nonce: int = -1
     spends: tuple[str, ...] = ()
     attempts: list[Attempt] = field(default_factory=list)
+    source: str = ""
+    disposes: str = ""
+    sent_back: str = ""
 
     @property
     def outstanding(self) -> int:
@@ -209,7 +217,7 @@ class ClosedItem(Struct, frozen=True, gc=False):
 
 
 class Suspended(Struct, frozen=True, gc=False):
-    """A line whose amount lies in suspense."""
+    """A line whose amount lies in suspense; `sent_back` is the payment that is to send it back."""
 
     account: str
     line_id: str
@@ -219,6 +227,9 @@ class Suspended(Struct, frozen=True, gc=False):
     references: tuple[str, ...]
     counterparty: str
     frame: int
+    kind: LineKind = "payment"
+    code: str = ""
+    sent_back: str = ""
 
 
 class Deposit(Struct, frozen=True, gc=False):
@@ -267,10 +278,35 @@ class StatementChain(Struct, gc=False):
     sequence: int
     closing: int
     to_at: int
+    statement_id: str = ""
+
+
+class StatementGap(Struct, gc=False):
+    """Closed statements that do not follow on one another: the first closed so, the second opened
+    so. `pieces` are what came of the time between: its end, its opening and its closing."""
+
+    account: str
+    asset: str
+    after_id: str
+    after_at: int
+    closing: int
+    before_id: str
+    before_at: int
+    opening: int
+    pieces: list[tuple[int, int, int]] = field(default_factory=list)
+
+
+class Unread(Struct, frozen=True, gc=False):
+    """A document of an account's record that cannot be read yet."""
+
+    account: str
+    document_id: str
+    after: str
+    found_at: int
 
 
 class Settlement(Struct, gc=False):
-    """The whole of settlement."""
+    """The whole of settlement; `gone_back` is what left suspense to be sent back, by subject."""
 
     calendars: dict[str, CalendarPublished] = field(default_factory=dict)
     schemes: dict[str, SchemePublished] = field(default_factory=dict)
@@ -297,3 +333,7 @@ class Settlement(Struct, gc=False):
     chains: dict[str, Chain] = field(default_factory=dict)
     statements: dict[str, StatementChain] = field(default_factory=dict)
     payments_made: int = 0
+    gone_back: dict[str, Suspended] = field(default_factory=dict)
+    gaps: dict[str, StatementGap] = field(default_factory=dict)
+    untied: dict[str, NostroStated] = field(default_factory=dict)
+    unread: dict[str, Unread] = field(default_factory=dict)
