@@ -353,7 +353,7 @@ def _unexplained(
 def attribute(state: State, leg: Leg, line: Suspended) -> tuple[tuple[Contra, ...], list[Effect]]:
     """What people found is this payment's line: what is on the other side of suspense, and then."""
     event = LineBooked(
-        received_at=state.now,
+        received_at=line.at,
         frame=line.frame,
         account=line.account,
         line_id=line.line_id,

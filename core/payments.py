@@ -319,8 +319,10 @@ def on_return_reported(state: State, account: Account, event: ReturnReported) ->
 
 
 def on_placed(state: State, leg: Leg, event: ReturnReported) -> list[Effect]:
-    """People found which payment a return is about."""
-    return _return(state, leg, event)
+    """People found which payment a return is about: it came back when that was told."""
+    if event.dishonours:
+        return undo_return(state, leg, event.frame)
+    return give_back(state, leg, event.amount, event.code, event.frame, event.received_at)
 
 
 def _return(state: State, leg: Leg, event: ReturnReported) -> list[Effect]:
@@ -552,10 +554,21 @@ def on_backfilled(state: State, account: Account) -> list[Effect]:
         # Only what was asked for after the deadline can show that nothing came until then.
         if not silent or account.backfill.started_at <= leg.silent_until:
             continue
-        if documents.may_hide(state, account, leg.sent_at):
+        if documents.may_hide(state, account, leg.sent_at) or _may_have_come_back(state, leg):
             continue
         effects += [query(leg)] if leg.due else settle(state, leg, 0, state.now)
     return effects
+
+
+def _may_have_come_back(state: State, leg: Leg) -> bool:
+    """Whether a return of which nobody knows yet what came back may be this one's."""
+    return any(
+        line.kind == "return"
+        and (line.account, line.asset) == (leg.account, leg.asset)
+        and 0 < -line.amount * _signed(leg) <= leg.amount * leg.amount
+        and line.at >= leg.sent_at
+        for line in state.settlement.suspense.values()
+    )
 
 
 def on_booked(state: State, leg: Leg, at: int) -> None:

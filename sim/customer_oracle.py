@@ -24,6 +24,8 @@ NEXT: Mapping[str, tuple[str, ...]] = {
     "cancelled": ("cancelled", "failed", "returned"),
     "refused": ("refused",),
 }
+# Who owns a payment that we make with what is no customer's.
+OURS = "-"
 OVER = ("completed", "failed", "returned", "cancelled", "refused")
 FAULTS_MAX = 20
 # How a request was spoilt: the reason that must be told, and no other.
@@ -75,7 +77,7 @@ class CustomerBooks(Protocol):
         """When the books say that the leg settled, 0 if they do not."""
 
     def owner(self, payment_id: str) -> str:
-        """Whose payment it is."""
+        """Whose payment it is; `OURS` where no customer pays for it."""
 
     def has(self, customer: str, asset: str) -> int:
         """What a customer has with us, less what is owed to us for what came back."""
@@ -296,6 +298,8 @@ class CustomerOracle:
                 continue
             owner = self.books.owner(payment.payment_id) if self.books is not None else ""
             subject = {"rail": payment.scheme, "customer": owner, "asset": ""}[bound.scope]
+            if bound.scope == "customer" and subject == OURS:
+                continue
             if bound.scope == "asset" or bound.subject in ("*", subject):
                 key = f"{bound.scope}/{subject}/{bound.asset}"
                 sums[key] = sums.get(key, 0) + payment.amount

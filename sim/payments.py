@@ -32,11 +32,24 @@ class Payment:
     dishonoured: bool = False
 
 
+@dataclass(slots=True, frozen=True)
+class Stray:
+    """Value that moved and that nobody of ours asked for: a line, or a payment's second booking."""
+
+    account: str
+    name: str
+    asset: str
+    amount: int
+
+
 class Payments:
-    """All of them, by our id."""
+    """All of them, by our id; `strays` is what moved beside them, and `unnamed` which payment came
+    back by a line or a message that does not say so."""
 
     def __init__(self) -> None:
         self.all: dict[str, Payment] = {}
+        self.strays: list[Stray] = []
+        self.unnamed: dict[str, str] = {}
 
     def applied(self, payment: Payment, now: int) -> Payment:
         """The counterparty took it on: for the first time, or, wrongly, once more."""

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from core import exposure, ledger
+from core import exposure, ledger, suspense
 from core.effects import Effect
 from core.events import AccountOpened, Event
 from core.frames import Frame
@@ -23,6 +23,7 @@ from core.rail_events import (
     AddressAssigned,
     BalanceOpened,
     CustomerOpened,
+    ItemResolved,
     LimitSet,
     RecallRequested,
     SchemePublished,
@@ -37,13 +38,16 @@ from core.state import State
 from core.transfers import view
 from rails import calendars, schemes
 from rails.dialect import Request
-from scenarios.customers import NOWHERE, Customers
+from scenarios.customers import BENEFICIARIES, NOWHERE, Customers
+from scenarios.model import OperatorSpec
 from scenarios.rails import RailSpec, Settling
-from sim.customer_oracle import Bound, CustomerOracle
+from sim.customer_oracle import OURS, Bound, CustomerOracle
 from sim.dice import Dice
 from sim.faults import Faults
+from sim.operators import Decision, Desk, OpenItem
 from sim.payments import Payments
 from sim.settlement_oracle import SettlementOracle
+from sim.suspense_oracle import SuspenseOracle
 from sim.truth import Truth
 from sim.wire import Latency, Wire
 from sim.world import World
@@ -100,6 +104,7 @@ class Rails:
     judge: CustomerOracle = field(init=False)
     customers: Customers = field(init=False)
     resolved: int = 0
+    suspense: SuspenseOracle = field(init=False)
     ledger_faults: list[str] = field(default_factory=list)
     excesses: dict[str, int] = field(default_factory=dict)
     exposed_max: dict[str, int] = field(default_factory=dict)
@@ -107,6 +112,7 @@ class Rails:
 
     def __post_init__(self) -> None:
         self.oracle = SettlementOracle(self.payments)
+        self.suspense = SuspenseOracle(self.payments)
         self.schemes = self._schemes()
         self.judge = CustomerOracle(self.payments, self._limits(), self._customers_opening())
         customers = Customers(
@@ -211,8 +217,11 @@ class Rails:
     def _note_credits(self, state: State) -> None:
         """What customers got from a line directly: lines are the other oracle's to judge."""
         for entry in state.booked:
+            # What people decide is known from them: a crash may undo it before the books took it.
+            if entry.purpose in ("opening", "resolution"):
+                continue
             names = [name for name, _ in entry.lines]
-            if entry.purpose == "opening" or not any(name.startswith(FROM_LINES) for name in names):
+            if not any(name.startswith(FROM_LINES) for name in names):
                 continue
             for name, amount in entry.lines:
                 if name.startswith("customer/"):
@@ -387,12 +396,14 @@ class Rails:
 
     def _say_screened(self, transfer_id: str, host: Host, *, clear: bool) -> None:
         now = self.world.now
-        self.judge.on_screened(transfer_id, now, clear=clear)
+        if transfer_id in self.judge.asked:
+            self.judge.on_screened(transfer_id, now, clear=clear)
         host.tell(TransferScreened(received_at=now, transfer_id=transfer_id, clear=clear))
 
     def _release(self, transfer_id: str, by: str, host: Host) -> None:
         now = self.world.now
-        self.judge.on_released(transfer_id, by, now)
+        if transfer_id in self.judge.asked:
+            self.judge.on_released(transfer_id, by, now)
         host.tell(TransferReleased(received_at=now, transfer_id=transfer_id, approver=by))
 
     def _maybe_recall(self, effect: TellCustomer, host: Host) -> None:
@@ -433,19 +444,117 @@ class Rails:
             if state is not None and _awaits_credit(state, line.account):
                 continue
             self.resolved += 1
+            item = OpenItem(
+                subject=f"{line.account} {line.line_id}",
+                cause="unattributed",
+                account=line.account,
+                asset=line.asset,
+                size=line.amount,
+                opened_at=line.at,
+            )
+            decision = Decision(f"r{self.resolved}", item, "credit")
+            self._decide(decision, ("operator-1", "operator-2"), "found the payer", host)
+        self.world.call_in(every, self._resolve, host)
+
+    # --- operators at their desk -----------------------------------------------------------------
+
+    def hire(self, spec: OperatorSpec, every_ns: int, host: Host) -> None:
+        """Two people look at the open items of settlement from now on."""
+        desk = Desk(
+            spec.author,
+            int(spec.after_s * SECOND),
+            self.dice.stream(f"desk/{spec.author}"),
+            lambda name: self.payments.unnamed.get(name, ""),
+        )
+        self.world.call_in(every_ns, self._look, desk, spec, every_ns, host)
+
+    def _look(self, desk: Desk, spec: OperatorSpec, every_ns: int, host: Host) -> None:
+        books = self.oracle.books
+        if isinstance(books, PaymentView):
+            items, broken = self._shown(books.state), _broken(books.state)
+            for decision in desk.look(self.world.now, items, broken):
+                self._decide(decision, (spec.author, spec.approver), spec.reason, host)
+        self.world.call_in(every_ns, self._look, desk, spec, every_ns, host)
+
+    def _shown(self, state: State) -> list[OpenItem]:
+        """What people see of open items. A credit that a payment still waits for is left to it."""
+        return [
+            OpenItem(
+                subject=item.subject,
+                cause=item.cause,
+                account=item.account,
+                asset=item.asset,
+                size=item.size,
+                opened_at=item.opened_at,
+                way_back=self._way_back(item.account, item.asset, item.number),
+            )
+            for item in state.settlement.items.values()
+            if item.cause != "unattributed" or not _awaits_credit(state, item.account)
+        ]
+
+    def _way_back(self, account: str, asset: str, number: int) -> tuple[str, str]:
+        """A scheme that could carry something back, and an address that it takes."""
+        ways = [
+            each
+            for each in self.schemes.values()
+            if (each.account, each.asset, each.kind) == (account, asset, "out")
+            and each.settled_by != "silence"
+            and each.calendar != NOWHERE
+        ]
+        if not ways:
+            return "", ""
+        way = ways[number % len(ways)]
+        return way.scheme, BENEFICIARIES[way.beneficiaries][0]
+
+    def _decide(self, decision: Decision, people: tuple[str, str], reason: str, host: Host) -> None:
+        """What two people agreed on, by the node's one door; who judges the run hears it too."""
+        item, (author, approver) = decision.item, people
+        if decision.way == "resolve":
             host.tell(
-                SuspenseResolved(
+                ItemResolved(
                     received_at=self.world.now,
-                    resolution_id=f"r{self.resolved}",
-                    account=line.account,
-                    line_id=line.line_id,
-                    customer=self.customers.names[0],
-                    author="operator-1",
-                    approver="operator-2",
-                    reason="found the payer",
+                    resolution_id=decision.resolution_id,
+                    subject=item.subject,
+                    cause=item.cause,  # type: ignore[arg-type]  # of those that a desk resolves
+                    author=author,
+                    approver=approver,
+                    reason=reason,
+                    evidence=f"letter {decision.resolution_id}",
+                    payment_id=decision.payment_id,
+                    line_id=decision.line_id,
                 )
             )
-        self.world.call_in(every, self._resolve, host)
+            return
+        if decision.way != "attribute":
+            self.suspense.decided.append(decision)
+        way_back = item.way_back if decision.way == "send_back" else ("", "")
+        host.tell(
+            SuspenseResolved(
+                received_at=self.world.now,
+                resolution_id=decision.resolution_id,
+                account=item.account,
+                line_id=item.name,
+                customer=self.customers.names[0] if decision.way == "credit" else "",
+                author=author,
+                approver=approver,
+                reason=reason,
+                scheme=way_back[0],
+                beneficiary=way_back[1],
+                payment_id=decision.payment_id,
+            )
+        )
+
+    def credit_decided(self) -> None:
+        """What people decided to credit, and the books took, is the customer's."""
+        for each in self.suspense.taken():
+            if each.way == "credit":
+                customer, key = self.customers.names[0], f"decision {each.resolution_id}"
+                self.judge.on_credited(customer, each.item.asset, key, each.item.size)
+
+
+def _broken(state: State) -> list[str]:
+    """The accounts whose balance does not agree with what their keeper states."""
+    return [name.rsplit("/", 2)[0] for name in (*state.breaks, *state.suspects)]
 
 
 def _awaits_credit(state: State, account: str) -> bool:
@@ -460,7 +569,9 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
     statuses = Counter(f"{leg.scheme}/{leg.status}" for leg in settlement.legs.values())
     causes = [item.cause for item in settlement.items.values()]
     causes += [item.cause for item in settlement.closed]
+    rails.credit_decided()
     astray, off = rails.judge.astray(crashed=crashed), rails.judge.balances_off()
+    strayed = rails.suspense.off()
     return {
         "payments": len(rails.payments.all),
         "doubled": len(rails.oracle.doubled()),
@@ -470,12 +581,17 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
         "told_wrongly": len(rails.judge.told_wrongly),
         "astray": len(astray),
         "balances_off": len(off),
+        "suspense_off": len(strayed),
         "over_limit_in_truth": len(rails.judge.over_limit),
         "outstanding": sum(map(is_left, settlement.legs.values())),
         "ledger_faults": len(rails.ledger_faults),
         "limit_excess": sum(rails.excesses.values()),
         "open_items": len(settlement.items),
         "items": dict(sorted(Counter(causes).items())),
+        "open": {
+            cause: sum(item.cause == cause for item in settlement.items.values())
+            for cause in sorted(set(causes))
+        },
         "legs": dict(sorted(statuses.items())),
         "told": dict(sorted(Counter(each.status for each in rails.told).items())),
         "exposed_max": dict(sorted(rails.exposed_max.items())),
@@ -491,7 +607,8 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
             for each in [*rails.oracle.wrongly_settled, *differences][:20]
         ]
         + [{"ledger": text} for text in rails.ledger_faults[:5]]
-        + [{"customers": text} for text in [*rails.judge.told_wrongly, *astray, *off][:20]],
+        + [{"customers": text} for text in [*rails.judge.told_wrongly, *astray, *off][:20]]
+        + [{"suspense": text} for text in strayed[:5]],
     }
 
 
@@ -557,7 +674,18 @@ class PaymentView:
 
     def owner(self, payment_id: str) -> str:
         leg = self.state.settlement.legs.get(payment_id)
-        return leg.customer if leg is not None else ""
+        return (leg.customer or OURS) if leg is not None else ""
+
+    def lying(self, account: str, name: str) -> int:
+        found = suspense.lying(self.state, account, name)
+        return found.amount if found is not None else 0
+
+    def took(self, resolution_id: str) -> bool:
+        return resolution_id in self.state.settlement.resolutions
+
+    def sent_back(self, resolution_id: str) -> str:
+        transfer = self.state.settlement.transfers.get(f"back/{resolution_id}")
+        return transfer.legs[0] if transfer is not None else ""
 
     def has(self, customer: str, asset: str) -> int:
         owed = self.state.settlement.ledger.get(f"receivable/{customer}/{asset}", 0)

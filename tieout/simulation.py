@@ -395,7 +395,8 @@ class Host:
         }
         if sim.rails is not None:
             sim.rails.connect(self._rail_connector)
-            sim.rails.oracle.books = sim.rails.judge.books = PaymentView(state)
+            view = PaymentView(state)
+            sim.rails.oracle.books = sim.rails.judge.books = sim.rails.suspense.books = view
         self.node = Node(
             journal,
             self._readers(),
@@ -435,6 +436,8 @@ class Host:
             after_ns = int(spec.after_s * SECOND)
             operator = Operator(spec.author, spec.approver, after_ns, spec.reason)
             self._world.call_in(after_ns // LOOKS + 1, self._operate, operator)
+            if spec.desk and self._sim.rails is not None:
+                self._sim.rails.hire(spec, after_ns // LOOKS + 1, self)
         self.drill.begin()
         self._floor, _ = self._sim.store.last()
 
@@ -455,7 +458,7 @@ class Host:
             site.public.drop()
         if sim.rails is not None:
             sim.rails.drop()
-            sim.rails.oracle.books = sim.rails.judge.books = None
+            sim.rails.oracle.books = sim.rails.judge.books = sim.rails.suspense.books = None
         sim.store.crash()
         if groups:
             self._cut(groups)

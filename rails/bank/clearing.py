@@ -166,6 +166,9 @@ class Clearing:
             part = self._part(order)
             line = self.office.book_payment(order.signed, order.rule.family, part)
             self._booked(order, line)
+            if self.office.strikes("line_twice") is not None:
+                self.office.book(order.signed, "payment", order.rule.family, (part,))
+                self.office.stray(order.told.payment_id, order.signed)
         return None
 
     def _ready(self, order: Order) -> bool:
@@ -281,6 +284,8 @@ class Clearing:
         order.payment.returned = office.units(order.signed)
         nacha = order.told.message_kind == "NACHA"
         return_id = self._trace() if nacha else office.next_id("R")
+        if not nacha and office.strikes("return_unnamed") is not None:
+            return self._return_unnamed(order, code, return_id)
         if nacha:
             entry = self._entry(order, return_id, "21" if order.signed < 0 else "26")
             at = office.hours.local(office.world.now)
@@ -299,6 +304,17 @@ class Clearing:
             office.world.call_at(
                 office.next_morning(1), self._dishonour, order, line, code, return_id
             )
+
+    def _return_unnamed(self, order: Order, code: str, return_id: str) -> None:
+        """Neither the message nor the line says which payment came back; who asks is told."""
+        office, bare = self.office, Part(amount=order.signed, reason=code)
+        at, currency = office.world.now, office.head.currency
+        body = words.pacs_004(return_id, bare, "", code, Decimal(0), at, currency)
+        self._say(order, body)
+        family = "PMNT/RCDT/RRTN" if order.signed < 0 else "PMNT/IDDT/UPDD"
+        line = office.book(-order.signed, "return", family, (_turned(bare),))
+        for name in (return_id, line.reference):
+            office.payments.unnamed[name] = order.told.payment_id
 
     def _dishonour(self, order: Order, line: Line, code: str, return_id: str) -> None:
         """The return was not in order: it is undone, and the payment stands as it stood."""
