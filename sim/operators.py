@@ -149,9 +149,8 @@ class Desk:
             way = self._disposal(each)
         elif each.cause == "unmatched_return":
             payment_id = self.ask(each.name)
-            if not payment_id:
-                return []
-            way = "attribute" if each.subject.startswith(f"{each.account} ") else "resolve"
+            if each.name != each.subject:  # it is a line, in suspense
+                way = "attribute" if payment_id else self._disposal(each)
         elif each.cause == "nonce_taken":
             line_id = _taken(each, items)
         elif each.cause not in OF_THE_RECORD or each.account in broken:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from msgspec.structs import replace
 
@@ -33,7 +33,7 @@ from core.rail_events import (
     TransferRequested,
     TransferScreened,
 )
-from core.settlement_state import Leg
+from core.settlement_state import ItemCause, Leg
 from core.state import State
 from core.transfers import view
 from rails import calendars, schemes
@@ -590,7 +590,7 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
         "items": dict(sorted(Counter(causes).items())),
         "open": {
             cause: sum(item.cause == cause for item in settlement.items.values())
-            for cause in sorted(set(causes))
+            for cause in sorted(get_args(ItemCause))
         },
         "legs": dict(sorted(statuses.items())),
         "told": dict(sorted(Counter(each.status for each in rails.told).items())),

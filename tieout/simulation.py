@@ -687,14 +687,23 @@ class Host:
         self._world.call_in(operator.after_ns // LOOKS + 1, self._operate, operator)
 
     def _open_breaks(self) -> list[OpenBreak]:
-        """What people can settle: contradictions too, where the venue did tell two contents."""
-        breaks = self.node.state.breaks if self.node is not None else {}
+        """What people can settle: contradictions too, where the venue did tell two contents.
+
+        What a document may explain that cannot be read yet is left to it.
+        """
+        if self.node is None:
+            return []
+        breaks, unread = self.node.state.breaks, self.node.state.settlement.unread
+        waiting = [each.account for each in unread.values()]
         told = {fact.account: None for fact in self._sim.truth.contradictions}
         return [
             OpenBreak(drift.number, name, drift.size, drift.broken_at, drift.contradiction)
             for name, drift in breaks.items()
-            if not drift.contradiction
-            or (drift.cause == "conflict" and name.rsplit("/", 2)[0] in told)
+            if name.rsplit("/", 2)[0] not in waiting
+            and (
+                not drift.contradiction
+                or (drift.cause == "conflict" and name.rsplit("/", 2)[0] in told)
+            )
         ]
 
     # --- the end ---------------------------------------------------------------------------------

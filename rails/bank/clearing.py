@@ -166,7 +166,8 @@ class Clearing:
             part = self._part(order)
             line = self.office.book_payment(order.signed, order.rule.family, part)
             self._booked(order, line)
-            if self.office.strikes("line_twice") is not None:
+            # A line that is wrong is looked at, and put right as a whole.
+            if line.amount == order.signed and self.office.strikes("line_twice") is not None:
                 self.office.book(order.signed, "payment", order.rule.family, (part,))
                 self.office.stray(order.told.payment_id, order.signed)
         return None
@@ -273,7 +274,10 @@ class Clearing:
         if ways and office.strikes("payment_returned") is not None:
             code, since, until = office.dice.pick(ways)
             at = office.hours.within_open_days(office.dice.between(since, until - 1), until - 1)
-            office.world.call_at(at, self._return, order, code)
+            nacha = order.told.message_kind == "NACHA"
+            unnamed = not nacha and office.strikes("return_unnamed") is not None
+            back = self._return_unnamed if unnamed else self._return
+            office.world.call_at(at, back, order, code)
         if order.told.message_kind == "NACHA" and office.strikes("change_notified") is not None:
             office.world.call_at(office.next_morning(1), self._change, order)
 
@@ -284,8 +288,6 @@ class Clearing:
         order.payment.returned = office.units(order.signed)
         nacha = order.told.message_kind == "NACHA"
         return_id = self._trace() if nacha else office.next_id("R")
-        if not nacha and office.strikes("return_unnamed") is not None:
-            return self._return_unnamed(order, code, return_id)
         if nacha:
             entry = self._entry(order, return_id, "21" if order.signed < 0 else "26")
             at = office.hours.local(office.world.now)
@@ -305,9 +307,12 @@ class Clearing:
                 office.next_morning(1), self._dishonour, order, line, code, return_id
             )
 
-    def _return_unnamed(self, order: Order, code: str, return_id: str) -> None:
+    def _return_unnamed(self, order: Order, code: str) -> None:
         """Neither the message nor the line says which payment came back; who asks is told."""
         office, bare = self.office, Part(amount=order.signed, reason=code)
+        order.payment.returned_at = office.world.now
+        order.payment.returned = office.units(order.signed)
+        return_id = office.next_id("R")
         at, currency = office.world.now, office.head.currency
         body = words.pacs_004(return_id, bare, "", code, Decimal(0), at, currency)
         self._say(order, body)
