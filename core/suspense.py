@@ -60,7 +60,7 @@ def cause_of(amount: int, kind: str) -> ItemCause:
 
 
 def reserve(state: State, found: Lying, payment_id: str) -> None:
-    """It is this payment's to send back; "" lets it go again."""
+    """It is this payment's to send back."""
     line = state.settlement.suspense.get(found.subject)
     if line is not None:
         state.settlement.suspense[found.subject] = replace(line, sent_back=payment_id)
@@ -68,24 +68,21 @@ def reserve(state: State, found: Lying, payment_id: str) -> None:
         state.settlement.legs[found.subject].sent_back = payment_id
 
 
-def _reserved(state: State, back: Leg) -> Lying | None:
-    """What a payment is to send back, while that lies there."""
-    name = back.disposes.removeprefix(f"{back.account} ")
-    found = lying(state, back.account, name)
-    return found if found is not None and found.sent_back == back.payment_id else None
-
-
 def is_there(state: State, back: Leg) -> bool:
     """Whether what the payment is to send back still lies there, and all of it."""
-    found = _reserved(state, back)
-    return found is not None and found.amount == back.amount
+    found = lying(state, back.account, back.disposes.removeprefix(f"{back.account} "))
+    wanted = back.payment_id, back.amount
+    return found is not None and (found.sent_back, found.amount) == wanted
 
 
 def let_go(state: State, back: Leg) -> None:
-    """The payment will not be sent: people may decide anew."""
-    found = _reserved(state, back)
-    if found is not None:
-        reserve(state, found, "")
+    """The payment will not be sent: people may decide anew, if anything is left."""
+    original = state.settlement.legs.get(back.disposes)
+    line = state.settlement.suspense.get(back.disposes)
+    if original is not None:
+        original.sent_back = ""
+    elif line is not None:
+        state.settlement.suspense[back.disposes] = replace(line, sent_back="")
 
 
 def leave(state: State, back: Leg, amount: int, frame: int) -> list[Effect]:
