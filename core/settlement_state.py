@@ -97,7 +97,7 @@ class Leg(Struct, gc=False):
     are not known. `instructed_at` is when it was sent first and `instructed_for` when it was to
     settle then: its instruction bears both for ever. `source` is the account of the ledger that
     pays in a customer's place, `disposes` what it takes out of suspense; `sent_back` is the payment
-    that is to send this one's excess back.
+    that is to send this one's excess back. Its nonce was first told as used at `nonce_used_at`.
     """
 
     payment_id: str
@@ -151,6 +151,7 @@ class Leg(Struct, gc=False):
     source: str = ""
     disposes: str = ""
     sent_back: str = ""
+    nonce_used_at: int = 0
 
     @property
     def outstanding(self) -> int:

@@ -124,6 +124,7 @@ class CustomerOracle:
     told_wrongly: list[str] = field(default_factory=list)
     over_limit: dict[str, int] = field(default_factory=dict)
     reused: int = 0
+    ours: list[tuple[str, str, int]] = field(default_factory=list)
     books: CustomerBooks | None = None
     _payments_seen: int = 0
 
@@ -170,6 +171,10 @@ class CustomerOracle:
     def on_credited(self, customer: str, asset: str, key: str, amount: int) -> None:
         """A line that was told went to a customer directly: a deposit, or one that people found."""
         self.credited[customer, asset, key] = amount
+
+    def on_sent_back(self, scheme: str, asset: str, amount: int) -> None:
+        """Two people send back what is no customer's: it may take room on that rail."""
+        self.ours.append((scheme, asset, amount))
 
     # --- what customers reckon -------------------------------------------------------------------
 
@@ -218,8 +223,18 @@ class CustomerOracle:
                 for leg in asked.legs
                 if _counts(bound, asked.customer, leg)
             )
+            + self._of_ours(bound)
             > bound.amount
             for bound in self._bounds(customer, legs)
+        )
+
+    def _of_ours(self, bound: Bound) -> int:
+        """At most so much of what we send back ourselves counts against it."""
+        return sum(
+            amount
+            for scheme, asset, amount in self.ours
+            if asset == bound.asset
+            and (bound.scope == "asset" or (bound.scope, bound.subject) == ("rail", scheme))
         )
 
     def _bounds(self, customer: str, legs: Sequence[WantedLeg]) -> Iterable[Bound]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.rail_events import ItemResolved, LineBooked, NonceReported, TransactionReported
+from core.rail_events import ItemResolved, LineBooked, TransactionReported
 from core.settlement_state import Leg
-from tests.test_chain_payments import HOT, Node
+from tests.test_chain_payments import HOT, Node, nonce_used
 
 
 def stolen() -> tuple[Node, Leg]:
@@ -15,7 +15,7 @@ def stolen() -> tuple[Node, Leg]:
     leg = node.sent()
     for _ in range(4):
         node.look(leg)
-    node.tell(NonceReported, account=HOT, source="a", finalized=leg.nonce + 1, latest=5)
+    nonce_used(node, leg)
     node.tell(
         LineBooked, account=HOT, line_id="0xee:value", asset="ETH", amount=-70, booked_at=node.now
     )

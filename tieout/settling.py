@@ -528,6 +528,8 @@ class Rails:
         if decision.way != "attribute":
             self.suspense.decided.append(decision)
         way_back = item.way_back if decision.way == "send_back" else ("", "")
+        if way_back[0]:
+            self.judge.on_sent_back(way_back[0], item.asset, item.size)
         host.tell(
             SuspenseResolved(
                 received_at=self.world.now,
