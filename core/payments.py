@@ -562,7 +562,14 @@ def on_backfilled(state: State, account: Account) -> list[Effect]:
 
 def _may_have_come_back(state: State, leg: Leg) -> bool:
     """Whether a return of which nobody knows yet what came back may be this one's."""
+    told = state.settlement.strays.values()
     return any(
+        stray.account == leg.account
+        and stray.amount <= leg.amount
+        and not stray.dishonours
+        and stray.received_at >= leg.sent_at
+        for stray in told
+    ) or any(
         line.kind == "return"
         and (line.account, line.asset) == (leg.account, leg.asset)
         and 0 < -line.amount * _signed(leg) <= leg.amount * leg.amount

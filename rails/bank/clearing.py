@@ -308,13 +308,14 @@ class Clearing:
             )
 
     def _return_unnamed(self, order: Order, code: str) -> None:
-        """Neither the message nor the line says which payment came back; who asks is told."""
+        """Message and line name it by an id that only the banks between know; who asks is told."""
         office, bare = self.office, Part(amount=order.signed, reason=code)
         order.payment.returned_at = office.world.now
         order.payment.returned = office.units(order.signed)
         return_id = office.next_id("R")
         at, currency = office.world.now, office.head.currency
-        body = words.pacs_004(return_id, bare, "", code, Decimal(0), at, currency)
+        theirs = office.next_id("X")
+        body = words.pacs_004(return_id, bare, theirs, code, Decimal(0), at, currency)
         self._say(order, body)
         family = "PMNT/RCDT/RRTN" if order.signed < 0 else "PMNT/IDDT/UPDD"
         line = office.book(-order.signed, "return", family, (_turned(bare),))
