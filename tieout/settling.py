@@ -441,7 +441,7 @@ class Rails:
         for line in list(state.settlement.suspense.values()) if state is not None else ():
             if self.world.now - line.at < every or line.amount < 0:
                 continue
-            if state is not None and _awaits_credit(state, line.account):
+            if state is not None and _awaits(state, line.account, line.amount):
                 continue
             self.resolved += 1
             item = OpenItem(
@@ -477,7 +477,8 @@ class Rails:
         self.world.call_in(every_ns, self._look, desk, spec, every_ns, host)
 
     def _shown(self, state: State) -> list[OpenItem]:
-        """What people see of open items. A credit that a payment still waits for is left to it."""
+        """What people see of open items. What a payment may still wait for is left to it: a batch
+        says later what is in it."""
         return [
             OpenItem(
                 subject=item.subject,
@@ -489,7 +490,8 @@ class Rails:
                 way_back=self._way_back(item.account, item.asset, item.number),
             )
             for item in state.settlement.items.values()
-            if item.cause != "unattributed" or not _awaits_credit(state, item.account)
+            if item.cause not in ("unattributed", "unknown_debit")
+            or not _awaits(state, item.account, item.size)
         ]
 
     def _way_back(self, account: str, asset: str, number: int) -> tuple[str, str]:
@@ -559,9 +561,10 @@ def _broken(state: State) -> list[str]:
     return [name.rsplit("/", 2)[0] for name in (*state.breaks, *state.suspects)]
 
 
-def _awaits_credit(state: State, account: str) -> bool:
+def _awaits(state: State, account: str, amount: int) -> bool:
+    """Whether a payment there still waits for a line on the side of this one."""
     legs = [state.settlement.legs[name] for name in state.settlement.open_legs]
-    return any(leg.account == account and leg.outstanding > 0 for leg in legs)
+    return any(leg.account == account and leg.outstanding * amount > 0 for leg in legs)
 
 
 def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -> dict[str, Any]:
