@@ -84,6 +84,9 @@ def _hypothesis(
     state: State, account: Account, drift: Drift, subject: str, listing: Listing | None
 ) -> str:
     name, size = drift.reading.holding, drift.size
+    for unread in state.settlement.unread.values():
+        if unread.account == account.name:
+            return f"what {unread.document_id} says, which cannot be read"
     for number, repaired in state.adjusted.items():
         if repaired == f"{name} {-size}":
             return f"adjustment {number} repaired what evidence was found for since"

@@ -10,7 +10,7 @@ blocks are booked. What is newer is a hint. A node's word alone is never enough.
 
 from core import payments
 from core.effects import Effect, RaiseAlert
-from core.items import close_item, open_item
+from core.items import close_item, has, open_item
 from core.leg_moves import MOVING
 from core.listening import LEDGER, arm
 from core.rail_effects import (
@@ -209,6 +209,10 @@ def on_alarm(state: State, leg: Leg, now: int) -> list[Effect]:
 
 
 def _ask(state: State, leg: Leg) -> list[Effect]:
+    return _ask_of(state, leg, leg.attempts[-3:])
+
+
+def _ask_of(state: State, leg: Leg, attempts: list[Attempt]) -> list[Effect]:
     return [
         FetchTransaction(
             account=leg.account,
@@ -216,7 +220,7 @@ def _ask(state: State, leg: Leg) -> list[Effect]:
             payment_id=leg.payment_id,
             tx_hash=attempt.tx_hash,
         )
-        for attempt in leg.attempts[-3:]
+        for attempt in attempts
         for source in state.accounts[leg.account].sources
     ]
 
@@ -256,9 +260,13 @@ def _is_outbid(state: State, leg: Leg) -> bool:
 
 
 def blockers(state: State, leg: Leg) -> list[Leg]:
-    """The payments with an earlier nonce that are not mined yet: they block this one."""
-    under_way = _under_way(state, leg.account)
-    return [other for other in under_way if 0 <= other.nonce < leg.nonce and not _mined(other)]
+    """The payments with an earlier nonce that nothing used yet: they block this one."""
+    found = []
+    for other in _under_way(state, leg.account):
+        taken = has(state, f"{leg.account} nonce {other.nonce}", "nonce_taken")
+        if 0 <= other.nonce < leg.nonce and not _mined(other) and not taken:
+            found.append(other)
+    return found
 
 
 def _mined(leg: Leg) -> bool:
@@ -310,13 +318,30 @@ def _if_final(state: State, leg: Leg, attempt: Attempt, event: TransactionReport
     )
 
 
+def of_nonce(state: State, account: str, subject: str) -> Leg | None:
+    """The payment under way whose nonce a break names."""
+    for leg in _under_way(state, account):
+        if subject == f"{account} nonce {leg.nonce}":
+            return leg
+    return None
+
+
 def on_nonce(state: State, event: NonceReported) -> list[Effect]:
-    """A nonce of ours that is used up in a final block, by none of our attempts, is not ours."""
+    """A nonce of ours that is used up in a final block, by none of our attempts, is not ours.
+
+    That it was used may be told before what used it: each attempt is asked for first, and only what
+    nodes told since, and the nonce asked for once more, show that it was none of them.
+    """
     effects: list[Effect] = []
     for leg in _under_way(state, event.account):
         if not 0 <= leg.nonce < event.finalized:
             continue
-        if not _mined(leg) and leg.queries > 3:
+        if _mined(leg) or leg.queries <= 3:
+            continue
+        if not leg.nonce_used_at < leg.heard_at or not leg.nonce_used_at:
+            leg.nonce_used_at = leg.nonce_used_at or event.received_at
+            effects += _ask_of(state, leg, leg.attempts)
+        else:
             effects += open_item(
                 state,
                 "nonce_taken",

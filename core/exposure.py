@@ -9,13 +9,10 @@ from core.settlement_state import Leg, Limit
 from core.state import State
 
 
-def keys(leg: Leg) -> tuple[str, str, str]:
-    """The three sums that a leg counts in."""
-    return (
-        f"rail/{leg.scheme}/{leg.asset}",
-        f"customer/{leg.customer}/{leg.asset}",
-        f"asset//{leg.asset}",
-    )
+def keys(leg: Leg) -> tuple[str, ...]:
+    """The sums that a leg counts in; what no customer pays for counts in no customer's."""
+    rail, asset = f"rail/{leg.scheme}/{leg.asset}", f"asset//{leg.asset}"
+    return (rail, f"customer/{leg.customer}/{leg.asset}", asset) if leg.customer else (rail, asset)
 
 
 def expose(state: State, leg: Leg, amount: int) -> None:

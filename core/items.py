@@ -26,6 +26,10 @@ REMEDIES: dict[ItemCause, tuple[str, str]] = {
     "statement_untied": ("reconciliation", "opening + entries is not closing: ask for it again"),
     "conflict": ("reconciliation", "one id was told with two contents: ask which is right"),
     "nonce_taken": ("security", "somebody else signs with our key: stop, and rotate it"),
+    "unreadable": (
+        "reconciliation",
+        "a document of the record: have it mended, or read it by hand",
+    ),
     "sources_disagree": (
         "chain operations",
         "two nodes call different blocks final: trust neither",

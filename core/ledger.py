@@ -67,6 +67,11 @@ def customer(name: str, asset: str) -> str:
     return f"customer/{name}/{asset}"
 
 
+def theirs(leg: Leg) -> str:
+    """Who pays for a leg and is paid by it: its customer, or an account of ours in his place."""
+    return leg.source or customer(leg.customer, leg.asset)
+
+
 def unsettled(name: str, asset: str) -> str:
     return f"unsettled/{name}/{asset}"
 

@@ -10,29 +10,20 @@ direction (`core.deductions`), are explained, and no drift.
 
 from collections.abc import Iterable
 
-from core import books, deductions, ledger, payments
-from core.effects import Effect, RaiseAlert
+from core import deductions, ledger, payments
+from core.effects import Effect
 from core.identity import line_key
 from core.items import close_item, has, open_item
 from core.ledger import book
 from core.leg_moves import CARRIED_OUT, MOVING
-from core.listening import request_backfill
-from core.rail_events import (
-    LineBooked,
-    LinePart,
-    NostroStated,
-    PaymentReported,
-    SuspenseResolved,
-)
-from core.settlement_state import ItemCause, Leg, StatementChain, Suspended
-from core.state import Account, State, count, holding
+from core.rail_events import LineBooked, LinePart, PaymentReported
+from core.settlement_state import ItemCause, Leg, Suspended
+from core.state import Account, State, count
+from core.suspense import EXCESSIVE, UNEXPLAINED, cause_of
 
 Contra = tuple[str, int]
 # What the line of a payment puts right.
 BY_A_LINE: tuple[ItemCause, ...] = ("short", "line_missing", "amount_told")
-# What goes when a line is taken back, and what when somebody says whose a line is.
-EXCESSIVE: tuple[ItemCause, ...] = ("amount", "duplicate", "after_the_end")
-UNEXPLAINED: tuple[ItemCause, ...] = ("unattributed", "unknown_debit", "unmatched_return")
 
 
 def on_line(state: State, account: Account, event: LineBooked) -> list[Effect]:
@@ -336,7 +327,8 @@ def on_named(state: State, event: PaymentReported) -> list[Effect]:
     settlement = state.settlement
     for name in filter(None, (event.reference, event.batch)):
         for subject, line in list(settlement.suspense.items()):
-            if line.account == event.account and name in line.references:
+            mine = line.account == event.account and name in line.references
+            if mine and not line.sent_back:
                 _release(state, subject, line, name, event.frame)
     return []
 
@@ -398,71 +390,26 @@ def _unexplained(
         references=references,
         counterparty=event.counterparty,
         frame=event.frame,
+        kind=event.kind,
+        code=event.code,
     )
-    cause: ItemCause = "unattributed" if part.amount > 0 else "unknown_debit"
-    if event.kind == "return":
-        cause = "unmatched_return"
+    cause = cause_of(part.amount, event.kind)
     effects = open_item(state, cause, subject, account.name, event.asset, part.amount, event.frame)
     return [(ledger.suspense(account.name, event.asset), -part.amount)], effects
 
 
-def on_resolved(state: State, event: SuspenseResolved) -> list[Effect]:
-    """Two people say whose a line in suspense is; "" writes it off, as a gain or a loss of ours."""
-    settlement = state.settlement
-    subject = f"{event.account} {event.line_id}"
-    line = settlement.suspense.get(subject)
-    fault = ""
-    if not event.author or not event.approver or event.author == event.approver:
-        fault = "it needs an author and another person's approval"
-    elif line is None:
-        fault = "no such line is in suspense"
-    elif event.customer and event.customer not in settlement.customers:
-        fault = f"no balances are kept for {event.customer!r}"
-    elif event.resolution_id in settlement.resolutions:
-        fault = "its id was used before"
-    if fault or line is None:
-        text = f"resolution {event.resolution_id} of {subject} refused: {fault}"
-        return [RaiseAlert(severity="warning", subject=event.account, text=text)]
-    settlement.resolutions[event.resolution_id] = subject
-    del settlement.suspense[subject]
-    theirs = f"loss/{line.asset}"
-    if event.customer:
-        theirs = ledger.customer(event.customer, line.asset)
-    lines = ((ledger.suspense(line.account, line.asset), line.amount), (theirs, -line.amount))
-    book(state, "resolution", subject, event.frame, lines)
-    reason = f"{event.reason} ({event.author}, approved by {event.approver})"
-    close_item(state, subject, reason, event.frame, *UNEXPLAINED)
-    return []
-
-
-# --- statements ----------------------------------------------------------------------------------
-
-
-def on_stated(state: State, account: Account, event: NostroStated) -> list[Effect]:
-    """A closed statement: it must tie, follow on the last one, and agree with our nostro."""
-    name = f"{account.name}/{event.asset}"
-    if event.opening + event.entries_sum != event.closing:
-        size = event.closing - event.opening - event.entries_sum
-        subject = f"{account.name} {event.statement_id}"
-        return open_item(
-            state, "statement_untied", subject, account.name, event.asset, size, event.frame
-        )
-    last = state.settlement.statements.get(name)
-    if last is not None and event.to_at <= last.to_at:
-        count(state, f"statements_old/{account.name}")
-        return []
-    state.settlement.statements[name] = StatementChain(event.sequence, event.closing, event.to_at)
-    count(state, f"statements_closed/{account.name}")
-    effects: list[Effect] = []
-    gap = last is not None and (
-        last.closing != event.opening or (event.sequence and event.sequence != last.sequence + 1)
+def attribute(state: State, leg: Leg, line: Suspended) -> tuple[tuple[Contra, ...], list[Effect]]:
+    """What people found is this payment's line: what is on the other side of suspense, and then."""
+    event = LineBooked(
+        received_at=line.at,
+        frame=line.frame,
+        account=line.account,
+        line_id=line.line_id,
+        asset=line.asset,
+        amount=line.amount,
+        booked_at=line.at,
+        kind=line.kind,
+        code=line.code,
     )
-    if gap:
-        count(state, f"statement_gaps/{account.name}")
-    figures = books.at(
-        state, holding(account.name, event.asset, "cash"), event.to_at, event.to_at, 0
-    )
-    if gap or (figures and event.closing not in figures):
-        # Lines that we do not have: the account's own record is read; what stays is a break.
-        effects += request_backfill(state, account, event.received_at)
-    return effects
+    contra, effects = _of_leg(state, leg, event, LinePart(line.amount, line.references))
+    return tuple(contra), effects

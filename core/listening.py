@@ -260,6 +260,8 @@ def on_backfill_alarm(state: State, account: Account, now: int) -> list[Effect]:
 def on_request_failed(state: State, account: Account, event: RequestFailed) -> list[Effect]:
     """A read failed: it is asked for again, a statement unless its schedule is as soon."""
     count(state, f"failed_reads/{account.name}")
+    if event.about in ("closed", "document"):
+        return []
     wait = max(event.retry_after_ns, RETRY_NS)
     if event.about in ("balances", "positions"):
         tries = account.unread.get(event.about, 0)

@@ -9,7 +9,7 @@ Rule 3. A payment that failed gives back what it took; one that comes back after
 books what is owed to us, and never becomes pending again.
 """
 
-from core import deductions, ledger, quotes, schedule
+from core import deductions, documents, ledger, quotes, schedule, suspense
 from core.effects import Effect, RaiseAlert
 from core.exposure import expose, expose_passively
 from core.identity import return_key
@@ -51,12 +51,12 @@ def post_sent(state: State, leg: Leg, now: int) -> list[Effect]:
     times = schedule.times(state, scheme, now)
     if times is None:
         return end(state, leg, "failed", "NO_CALENDAR", "no banking day is published for it", 0)
-    if leg.kind == "out":
-        short = leg.amount - leg.held - ledger.available(state, leg.customer, leg.asset)
-        if short > 0:
-            return end(state, leg, "failed", "NO_FUNDS", f"{short} {leg.asset} short", 0)
+    short = _short(state, leg)
+    if short > 0:
+        return end(state, leg, "failed", "NO_FUNDS", f"{short} {leg.asset} short", 0)
     hold(state, leg, -leg.held)
     book(state, "send", leg.payment_id, 0, _sent_lines(leg))
+    effects = suspense.leave(state, leg, leg.amount, 0) if leg.source else []
     leg.due += _signed(leg)
     moved = move(leg, "in_flight")
     assert moved, leg
@@ -64,7 +64,16 @@ def post_sent(state: State, leg: Leg, now: int) -> list[Effect]:
     _set_times(leg, times)
     leg.instructed_for = leg.settles_at
     touch(state, leg)
-    return []
+    return effects
+
+
+def _short(state: State, leg: Leg) -> int:
+    """How much is wanting of what the leg pays out: of a customer's balance, or in suspense."""
+    if leg.source:
+        return 0 if suspense.is_there(state, leg) else leg.amount
+    if leg.kind != "out":
+        return 0
+    return leg.amount - leg.held - ledger.available(state, leg.customer, leg.asset)
 
 
 def instruct(state: State, leg: Leg, now: int) -> list[Effect]:
@@ -74,9 +83,8 @@ def instruct(state: State, leg: Leg, now: int) -> list[Effect]:
 
 def _sent_lines(leg: Leg) -> tuple[tuple[str, int], ...]:
     """In flight: what is paid leaves the customer; what is pulled is the customer's, unsettled."""
-    if leg.kind == "out":
-        theirs = ledger.customer(leg.customer, leg.asset)
-    else:
+    theirs = ledger.theirs(leg)
+    if leg.kind == "in":
         theirs = ledger.unsettled(leg.customer, leg.asset)
     return ((theirs, -_signed(leg)), (ledger.transit(leg), _signed(leg)))
 
@@ -230,10 +238,14 @@ def end(
     why = " ".join(filter(None, [f"the payment {leg.status}:", leg.code, leg.reason]))
     close_item(state, leg.payment_id, why, frame, *OF_ITS_FAILURE)
     touch(state, leg)
-    effects = []
+    effects: list[Effect] = []
+    if leg.source and sent:
+        effects += suspense.come_back(state, leg, leg.amount, frame)
+    elif leg.source:
+        suspense.let_go(state, leg)
     if leg.outstanding:
         # The counterparty says that nothing moved, and booked a line for it before.
-        effects = open_item(
+        effects += open_item(
             state,
             "after_the_end",
             leg.payment_id,
@@ -266,6 +278,8 @@ def settle(state: State, leg: Leg, frame: int, at: int) -> list[Effect]:
         waiting = ledger.unsettled(leg.customer, leg.asset)
         lines = ((waiting, leg.amount), (theirs, -leg.amount))
         book(state, "settle", leg.payment_id, frame, lines)
+    if leg.source:
+        suspense.settled(state, leg, frame)
     close_item(state, leg.payment_id, "settled", frame, *OF_ITS_COURSE)
     scheme = state.settlement.schemes[leg.scheme]
     leg.revocable_until = schedule.revocable_until(state, scheme, leg.settles_at or at)
@@ -320,6 +334,13 @@ def on_return_reported(state: State, account: Account, event: ReturnReported) ->
     )
 
 
+def on_placed(state: State, leg: Leg, event: ReturnReported) -> list[Effect]:
+    """People found which payment a return is about: it came back when that was told."""
+    if event.dishonours:
+        return undo_return(state, leg, event.frame)
+    return give_back(state, leg, event.amount, event.code, event.frame, event.received_at)
+
+
 def _return(state: State, leg: Leg, event: ReturnReported) -> list[Effect]:
     if event.dishonours:
         return undo_return(state, leg, event.frame)
@@ -364,6 +385,7 @@ def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, now: i
     leg.evidence.append(frame)
     book(state, "return", leg.payment_id, frame, _returned_lines(state, leg, was, amount))
     leg.coming_back += amount if leg.kind == "out" else -amount
+    effects += suspense.come_back(state, leg, amount, frame) if leg.source else []
     memorise(state, leg, -leg.contingent, frame)
     owed = leg.returned if leg.kind == "in" and was == "settled" else 0
     expose(state, leg, owed - leg.exposed)
@@ -375,7 +397,7 @@ def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, now: i
 def _returned_lines(state: State, leg: Leg, was: str, amount: int) -> tuple[tuple[str, int], ...]:
     transit = ledger.transit(leg)
     if leg.kind == "out":
-        return ((transit, amount), (ledger.customer(leg.customer, leg.asset), -amount))
+        return ((transit, amount), (ledger.theirs(leg), -amount))
     if was != "settled":
         return ((transit, -amount), (ledger.unsettled(leg.customer, leg.asset), amount))
     return ((transit, -amount), (f"receivable/{leg.customer}/{leg.asset}", amount))
@@ -390,15 +412,20 @@ def undo_return(state: State, leg: Leg, frame: int) -> list[Effect]:
     lines = _negated(_returned_lines(state, leg, was, leg.returned))
     book(state, "return_undone", leg.payment_id, frame, lines)
     leg.coming_back -= leg.returned if leg.kind == "out" else -leg.returned
+    effects = suspense.leave(state, leg, leg.returned, frame) if leg.source else []
     leg.returned = 0
     leg.evidence.append(frame)
+    if leg.source and was == "settled":
+        suspense.settled(state, leg, frame)
     close_item(state, leg.payment_id, "the return was dishonoured", frame, "illegal_return")
     touch(state, leg)
     if was == "in_flight" or leg.revocable_until > state.now:
         # It may come back once more, and nobody asked us: it counts, whatever the limits are.
         expose_passively(state, leg, leg.amount - leg.exposed)
         memorise(state, leg, leg.amount - leg.contingent if was == "settled" else 0, frame)
-    return [_arm(state, leg, state.now)] if was == "in_flight" else await_line(state, leg)
+    if was == "in_flight":
+        return [*effects, _arm(state, leg, state.now)]
+    return effects + await_line(state, leg)
 
 
 def on_change(state: State, event: ChangeNotified) -> list[Effect]:
@@ -544,8 +571,28 @@ def on_backfilled(state: State, account: Account) -> list[Effect]:
         # Only what was asked for after the deadline can show that nothing came until then.
         if not silent or account.backfill.started_at <= leg.silent_until:
             continue
+        if documents.may_hide(state, account, leg.sent_at) or _may_have_come_back(state, leg):
+            continue
         effects += [query(leg)] if leg.due else settle(state, leg, 0, state.now)
     return effects
+
+
+def _may_have_come_back(state: State, leg: Leg) -> bool:
+    """Whether a return of which nobody knows yet what came back may be this one's."""
+    told = state.settlement.strays.values()
+    return any(
+        stray.account == leg.account
+        and stray.amount <= leg.amount
+        and not stray.dishonours
+        and stray.received_at >= leg.sent_at
+        for stray in told
+    ) or any(
+        line.kind == "return"
+        and (line.account, line.asset) == (leg.account, leg.asset)
+        and 0 < -line.amount * _signed(leg) <= leg.amount * leg.amount
+        and line.at >= leg.sent_at
+        for line in state.settlement.suspense.values()
+    )
 
 
 def on_booked(state: State, leg: Leg, at: int) -> None:

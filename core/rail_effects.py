@@ -65,6 +65,22 @@ class AnswerRecall(Wish, frozen=True, kw_only=True, gc=False):
     answered_at: int = 0
 
 
+class FetchClosed(Wish, frozen=True, kw_only=True, gc=False):
+    """Ask for the closed statements that end after one moment and not after another."""
+
+    account: str
+    after_at: int
+    until_at: int
+
+
+class FetchDocument(Wish, frozen=True, kw_only=True, gc=False):
+    """Ask once more for a document of the record that could not be read, behind its cursor."""
+
+    account: str
+    document_id: str
+    after: str
+
+
 class SignTransaction(Wish, frozen=True, kw_only=True, gc=False):
     """Ask the signer for the bytes of one attempt at a payment.
 
@@ -168,6 +184,8 @@ RailEffect = (
     | QueryPayment
     | RecallPayment
     | AnswerRecall
+    | FetchClosed
+    | FetchDocument
     | SignTransaction
     | BroadcastTransaction
     | FetchTransaction

@@ -20,6 +20,9 @@ DayUnit = Literal["banking_days", "calendar_days", "months"]
 BeneficiaryKind = Literal["", "iban", "routing", "sort_code", "bic", "evm", "bitcoin"]
 LineKind = Literal["payment", "return", "fee", "interest", "reversal", "unknown"]
 LimitScope = Literal["rail", "customer", "asset", "release", "position"]
+ResolvableCause = Literal[
+    "nonce_taken", "statement_gap", "statement_untied", "unmatched_return", "unreadable"
+]
 PaymentStatus = Literal[
     "received", "accepted", "pending", "held", "settled", "rejected", "failed", "cancelled"
 ]
@@ -219,7 +222,13 @@ class RecallRequested(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class SuspenseResolved(Fact, frozen=True, kw_only=True, gc=False):
-    """An operator says whose an unexplained line is, or that it goes back. Two people; one id."""
+    """An operator says whose an unexplained line is, or that it goes back. Two people; one id.
+
+    `line_id` names what lies in suspense: a line, or the payment of which it is the excess. With a
+    `scheme` it is sent back over that to the `beneficiary`, as a payment of its own; with a
+    `payment_id` it belongs to that payment of ours; else it is the customer's, or, of no customer,
+    written off as a gain or a loss of ours.
+    """
 
     resolution_id: str
     account: str
@@ -228,6 +237,29 @@ class SuspenseResolved(Fact, frozen=True, kw_only=True, gc=False):
     author: str
     approver: str
     reason: str
+    scheme: str = ""
+    beneficiary: str = ""
+    beneficiary_name: str = ""
+    payment_id: str = ""
+
+
+class ItemResolved(Fact, frozen=True, kw_only=True, gc=False):
+    """An operator closes a break that evidence did not close. Two people; one id.
+
+    `subject` and `cause` name the break, `evidence` says where that is kept by which they know. Of
+    an unmatched return `payment_id` is the payment that came back, "" where none of ours did. Of a
+    nonce that was taken `line_id` is what the transaction moved that took it: our own spending.
+    """
+
+    resolution_id: str
+    subject: str
+    cause: ResolvableCause
+    author: str
+    approver: str
+    reason: str
+    evidence: str
+    payment_id: str = ""
+    line_id: str = ""
 
 
 # --- told by a bank or a custodian ---------------------------------------------------------------
@@ -368,6 +400,27 @@ class NostroStated(Fact, frozen=True, kw_only=True, gc=False):
     entries_sum: int
     from_at: int
     to_at: int
+
+
+class DocumentQuarantined(Fact, frozen=True, kw_only=True, gc=False):
+    """A document of the account's own record cannot be read; the record goes on after it.
+
+    Its bytes, `size` of them, are in the frame. `after` is the cursor behind which it stands, so
+    that it can be read again; what it says, and how much, nobody knows until then.
+    """
+
+    account: str
+    document_id: str
+    after: str
+    reason: str
+    size: int
+
+
+class DocumentRead(Fact, frozen=True, kw_only=True, gc=False):
+    """A document that could not be read was asked for again and is read: its lines came first."""
+
+    account: str
+    document_id: str
 
 
 # --- told by a chain -----------------------------------------------------------------------------
@@ -515,6 +568,7 @@ RailEvent = (
     | TransferCancelled
     | RecallRequested
     | SuspenseResolved
+    | ItemResolved
     | PaymentReported
     | PaymentMissing
     | ReturnReported
@@ -523,6 +577,8 @@ RailEvent = (
     | RecallAnswered
     | LineBooked
     | NostroStated
+    | DocumentQuarantined
+    | DocumentRead
     | TransactionSigned
     | SigningRefused
     | HeadReported

@@ -21,14 +21,22 @@ def refusal(state: State, event: TransferRequested) -> Found | None:
     if not event.legs:
         return "NO_LEGS", "a transfer needs at least one leg"
     for number, leg in enumerate(event.legs):
-        for code, rule in RULES:
-            found = rule(state, leg)
-            if found:
-                return code, f"leg {number}: {found}"
-        if leg.kind == "exchange" and (found_of_quote := _of_quote(state, leg, event.customer)):
-            return found_of_quote[0], f"leg {number}: {found_of_quote[1]}"
+        found = refusal_of(state, leg)
+        if found:
+            return found[0], f"leg {number}: {found[1]}"
+        if leg.kind == "exchange" and (found := _of_quote(state, leg, event.customer)):
+            return found[0], f"leg {number}: {found[1]}"
     used = quotes.used_up(state, event)
     return ("QUOTE_USED", used) if used else None
+
+
+def refusal_of(state: State, leg: LegWanted) -> Found | None:
+    """The first rule that a leg breaks, or None."""
+    for code, rule in RULES:
+        found = rule(state, leg)
+        if found:
+            return code, found
+    return None
 
 
 def _of_quote(state: State, leg: LegWanted, customer: str) -> Found | None:

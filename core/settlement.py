@@ -8,7 +8,17 @@ followed before the step ends.
 
 from typing import assert_never
 
-from core import chain, exchanges, lines, payments, quotes, transfers
+from core import (
+    chain,
+    documents,
+    exchanges,
+    lines,
+    payments,
+    quotes,
+    resolutions,
+    statements,
+    transfers,
+)
 from core.effects import Effect, RaiseAlert
 from core.identity import opened_key
 from core.ledger import book, customer, nostro
@@ -22,9 +32,12 @@ from core.rail_events import (
     ChangeNotified,
     CustomerOpened,
     DepositSeen,
+    DocumentQuarantined,
+    DocumentRead,
     ExchangeCovered,
     ExchangeQuoted,
     HeadReported,
+    ItemResolved,
     LimitSet,
     LineBooked,
     NonceReported,
@@ -86,7 +99,7 @@ def _take(state: State, event: RailEvent) -> list[Effect]:
         case ReturnReported():
             return payments.on_return_reported(state, state.accounts[event.account], event)
         case NostroStated():
-            return lines.on_stated(state, state.accounts[event.account], event)
+            return statements.on_stated(state, state.accounts[event.account], event)
         case TransactionSigned():
             return chain.on_signed(state, event)
         case SigningRefused():
@@ -106,7 +119,13 @@ def _take(state: State, event: RailEvent) -> list[Effect]:
         case RecallRequested():
             return payments.on_recall_requested(state, event)
         case SuspenseResolved():
-            return lines.on_resolved(state, event)
+            return resolutions.on_suspense(state, event)
+        case ItemResolved():
+            return resolutions.on_item(state, event)
+        case DocumentQuarantined():
+            return documents.on_quarantined(state, state.accounts[event.account], event)
+        case DocumentRead():
+            return documents.on_read(state, state.accounts[event.account], event)
         case ExchangeQuoted():
             return quotes.on_quoted(state, event)
         case ExchangeCovered():
@@ -189,6 +208,11 @@ def on_alarm(state: State, payment_id: str, now: int) -> list[Effect]:
     else:
         effects = payments.on_alarm(state, payment_id, now)
     return effects + transfers.follow(state)
+
+
+def on_statement_alarm(state: State, account: Account) -> list[Effect]:
+    """It is time for statements: what is missing of the record is asked for once more."""
+    return [*statements.ask_again(state, account), *documents.ask_again(state, account)]
 
 
 def on_backfilled(state: State, account: Account) -> list[Effect]:

@@ -28,6 +28,8 @@ from core.rail_events import (
     ExchangeQuoted,
     LegKind,
     LimitScope,
+    LineKind,
+    NostroStated,
     ReturnReported,
     SchemePublished,
 )
@@ -62,6 +64,7 @@ ItemCause = Literal[
     "sources_disagree",
     "amount_told",
     "overcharged",
+    "unreadable",
 ]
 
 
@@ -100,7 +103,9 @@ class Leg(Struct, gc=False):
     lines of the payment itself brought less, or took more, and is booked as a fee. Times are 0
     while they are not known. `instructed_at` is when it was sent first and `instructed_for` when
     it was to settle then: its instruction bears both for ever. `called` are the names that its
-    keeper has for it, or for a batch that it is in.
+    keeper has for it, or for a batch that it is in. `source` is the account of the ledger that
+    pays in a customer's place, `disposes` what it takes out of suspense; `sent_back` is the payment
+    that is to send this one's excess back. Its nonce was first told as used at `nonce_used_at`.
     """
 
     payment_id: str
@@ -154,6 +159,10 @@ class Leg(Struct, gc=False):
     deducted: int = 0
     quote: str = ""
     called: list[str] = field(default_factory=list)
+    source: str = ""
+    disposes: str = ""
+    sent_back: str = ""
+    nonce_used_at: int = 0
 
     @property
     def outstanding(self) -> int:
@@ -223,7 +232,7 @@ class ClosedItem(Struct, frozen=True, gc=False):
 
 
 class Suspended(Struct, frozen=True, gc=False):
-    """A line whose amount lies in suspense."""
+    """A line whose amount lies in suspense; `sent_back` is the payment that is to send it back."""
 
     account: str
     line_id: str
@@ -233,6 +242,9 @@ class Suspended(Struct, frozen=True, gc=False):
     references: tuple[str, ...]
     counterparty: str
     frame: int
+    kind: LineKind = "payment"
+    code: str = ""
+    sent_back: str = ""
 
 
 class Deposit(Struct, frozen=True, gc=False):
@@ -282,6 +294,31 @@ class StatementChain(Struct, gc=False):
     sequence: int
     closing: int
     to_at: int
+    statement_id: str = ""
+
+
+class StatementGap(Struct, gc=False):
+    """Closed statements that do not follow on one another: the first closed so, the second opened
+    so. `pieces` are what came of the time between: its end, its opening and its closing."""
+
+    account: str
+    asset: str
+    after_id: str
+    after_at: int
+    closing: int
+    before_id: str
+    before_at: int
+    opening: int
+    pieces: list[tuple[int, int, int]] = field(default_factory=list)
+
+
+class Unread(Struct, frozen=True, gc=False):
+    """A document of an account's record that cannot be read yet."""
+
+    account: str
+    document_id: str
+    after: str
+    found_at: int
 
 
 class Quote(Struct, gc=False):
@@ -321,6 +358,7 @@ class Settlement(Struct, gc=False):
     the state; `leaving` has them by that moment, as a heap, and some that are not over any more;
     `put_away` is how many ever left. `told_lately` has all that was told since `told_sorted_at`,
     and a little of before. `closed` are the last breaks that closed, `closed_made` how many did.
+    `gone_back` is what left suspense to be sent back, by subject.
     """
 
     calendars: dict[str, CalendarPublished] = field(default_factory=dict)
@@ -357,3 +395,7 @@ class Settlement(Struct, gc=False):
     put_away: int = 0
     told_sorted_at: int = 0
     closed_made: int = 0
+    gone_back: dict[str, Suspended] = field(default_factory=dict)
+    gaps: dict[str, StatementGap] = field(default_factory=dict)
+    untied: dict[str, NostroStated] = field(default_factory=dict)
+    unread: dict[str, Unread] = field(default_factory=dict)

@@ -384,7 +384,8 @@ def _on_alarm(state: State, event: AlarmRang) -> list[Effect]:
         due_now = reconcile.on_due(state, account, now)
         return due_now + restatement.reconsider(state, account, 0, now)
     if what == "statement":
-        return listening.on_statement_alarm(state, account, now)
+        missing = settlement.on_statement_alarm(state, account)
+        return listening.on_statement_alarm(state, account, now) + missing
     if what == "backfill":
         return [
             *listening.on_backfill_alarm(state, account, now),

@@ -17,19 +17,22 @@ from core import chain, exchanges, ids, ledger, payments, quotes
 from core.effects import Effect, RaiseAlert
 from core.exposure import expose, over, release_bound
 from core.ledger import book, hold
+from core.ledger import suspense as suspense_account
 from core.leg_moves import move
 from core.rail_effects import ScreenTransfer, TellCustomer
 from core.rail_events import (
     LegWanted,
+    SuspenseResolved,
     TransferCancelled,
     TransferReleased,
     TransferRequested,
     TransferScreened,
 )
-from core.refusals import refusal
+from core.refusals import refusal, refusal_of
 from core.settlement_memory import LATELY_NS, note_over
 from core.settlement_state import Leg, Transfer
 from core.state import State, count
+from core.suspense import Lying, reserve
 
 Told = tuple[str, int]
 
@@ -412,11 +415,77 @@ def _undo(state: State, transfer: Transfer, leg: Leg) -> list[Effect]:
     return _start(state, back)
 
 
+# --- what lies in suspense goes back -------------------------------------------------------------
+
+
+def send_back(state: State, event: SuspenseResolved, found: Lying) -> tuple[str, list[Effect]]:
+    """Send it back as a payment of its own; or say what is in the way, and do nothing.
+
+    Those who decided it are the two people whom a release wants; it is screened as any other.
+    """
+    wanted = LegWanted(
+        kind="out",
+        asset=found.asset,
+        amount=found.amount,
+        scheme=event.scheme,
+        beneficiary=event.beneficiary,
+        beneficiary_name=event.beneficiary_name,
+    )
+    name = f"back/{event.resolution_id}"
+    request = TransferRequested(
+        received_at=event.received_at, transfer_id=name, customer="", legs=(wanted,)
+    )
+    refused = refusal_of(state, wanted) or _elsewhere(state, wanted, found)
+    back = _leg(state, request, 0, wanted)
+    back.source = suspense_account(found.account, found.asset)
+    back.disposes = found.subject
+    refused = refused or _over_limit(state, [back])
+    if refused:
+        state.settlement.payments_made -= 1
+        count(state, f"send_back_refused/{refused[0]}")
+        return f"{refused[0]}: {refused[1]}", []
+    return "", _begin_back(state, event, request, back, found)
+
+
+def _elsewhere(state: State, wanted: LegWanted, found: Lying) -> tuple[str, str] | None:
+    at = state.settlement.schemes[wanted.scheme].account
+    if at == found.account:
+        return None
+    return "WRONG_SCHEME", f"{wanted.scheme} pays from {at}, and it lies at {found.account}"
+
+
+def _begin_back(
+    state: State, event: SuspenseResolved, request: TransferRequested, back: Leg, found: Lying
+) -> list[Effect]:
+    settlement = state.settlement
+    transfer = Transfer(
+        transfer_id=request.transfer_id,
+        customer="",
+        content=_content(request),
+        requested_at=event.received_at,
+        requested_by=event.author,
+        legs=[back.payment_id],
+        reason=f"{event.reason} ({event.author}, approved by {event.approver})",
+        approver=event.approver,
+    )
+    settlement.transfers[transfer.transfer_id] = transfer
+    settlement.legs[back.payment_id] = back
+    settlement.open_legs[back.payment_id] = None
+    back.status = "validated"
+    expose(state, back, back.amount)
+    reserve(state, found, back.payment_id)
+    count(state, f"sent_back/{found.account}")
+    settlement.touched.append(transfer.transfer_id)
+    return _ask_release(state, transfer, [back])
+
+
 # --- what the customer sees ----------------------------------------------------------------------
 
 
 def _tell(state: State, transfer: Transfer) -> list[Effect]:
-    """Tell the customer, if it is news."""
+    """Tell the customer, if it is news; what we send back ourselves is nobody's to hear of."""
+    if not transfer.customer:
+        return []
     status, until = view(state, transfer)
     told = f"{status} {until}"
     if told == transfer.told:

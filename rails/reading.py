@@ -4,7 +4,14 @@ from core.effects import Effect, FetchLedger, FetchStatement
 from core.events import Event
 from core.frames import Frame
 from core.money import parse
-from core.rail_effects import AnswerRecall, QueryPayment, RecallPayment, SendPayment
+from core.rail_effects import (
+    AnswerRecall,
+    FetchClosed,
+    FetchDocument,
+    QueryPayment,
+    RecallPayment,
+    SendPayment,
+)
 from core.rail_events import PaymentMissing
 from core.reading import Decimals, Unreadable, request_failed
 
@@ -39,6 +46,10 @@ def about_text(effect: Effect) -> str:
             return "fills:ledger"
         case SendPayment() | QueryPayment():
             return f"payment:{effect.payment_id}"
+        case FetchClosed():
+            return "closed"
+        case FetchDocument():
+            return "document"
         case RecallPayment():
             return f"recall:{effect.payment_id}"
         case AnswerRecall():

@@ -48,6 +48,10 @@ ONE_IN: dict[str, tuple[int, int, int, int]] = {
     "lines_batched": (6, 1, 0, 0),
     "lines_identical": (12, 2, 0, 0),
     "statement_gap": (6, 2, 0, 0),
+    "statement_untied": (6, 2, 600_000, 400_000_000),
+    "document_unreadable": (12, 3, 600_000, 250_000_000),
+    "line_twice": (20, 4, 0, 0),
+    "return_unnamed": (3, 1, 0, 0),
     "notice_twice": (20, 3, 0, 60_000),
     "notice_disorder": (20, 3, 1000, 600_000),
     "completed_but_failed": (10, 2, 0, 0),
@@ -57,6 +61,7 @@ ONE_IN: dict[str, tuple[int, int, int, int]] = {
     "webhook_forged": (10, 2, 0, 0),
     "tx_dropped": (12, 3, 0, 0),
     "tx_reverted": (12, 3, 0, 0),
+    "nonce_taken": (30, 8, 1, 1_000_000),
     "node_lags": (60, 12, 60_000, 1_200_000),
     "node_lies": (60, 12, 0, 0),
 }

@@ -53,14 +53,14 @@ FIGURES = (
     *("market_data.references", "market_data.age_ns_max"),
     *("detection_bound_ns.*", "paused_seconds.*", "counts.*"),
     *("wrongly_settled", "settlement.items.*", "settlement.legs.*", "settlement.told.*"),
-    "settlement.exposed_max.*",
+    *("settlement.exposed_max.*", "settlement.open.*"),
     *(
         f"settlement.{what}"
         for what in (
             *("payments", "doubled", "differences", "pending", "misjudged"),
             *("ledger_faults", "limit_excess", "open_items", "told_wrongly", "astray"),
             *("balances_off", "over_limit_in_truth", "outstanding", "fees_off"),
-            *("exchanges_off", "exchanged"),
+            *("exchanges_off", "exchanged", "suspense_off"),
         )
     ),
     *(f"kill.{what}" for what in ("ordered", "unfinished", "looked_at", "left_open")),
@@ -297,13 +297,16 @@ def _is_figure(path: str) -> bool:
 class OperatorSpec(Part):
     """Two people who repair each break that stood open for `after_s`, by its proposed size.
 
-    Where a venue told one fill in two contents they keep what was told first.
+    Where a venue told one fill in two contents they keep what was told first. With `desk` they
+    decide about the open items of settlement, too: whose value in suspense is, what goes back to
+    where it came from, and what keepers say of themselves.
     """
 
     author: Name
     approver: Name
     after_s: Seconds = Field(gt=0)
     reason: str = Field(default="no evidence was found for it", min_length=1)
+    desk: bool = False
 
     @model_validator(mode="after")
     def _two_people(self) -> "OperatorSpec":

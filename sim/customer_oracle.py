@@ -26,6 +26,8 @@ NEXT: Mapping[str, tuple[str, ...]] = {
     "cancelled": ("cancelled", "failed", "returned"),
     "refused": ("refused",),
 }
+# Who owns a payment that we make with what is no customer's.
+OURS = "-"
 OVER = ("completed", "failed", "returned", "cancelled", "refused")
 FAULTS_MAX = 20
 # How a request was spoilt: the reason that must be told, and no other.
@@ -82,7 +84,7 @@ class CustomerBooks(Protocol):
         """When the books say that the leg settled, 0 if they do not."""
 
     def owner(self, payment_id: str) -> str:
-        """Whose payment it is."""
+        """Whose payment it is; `OURS` where no customer pays for it."""
 
     def has(self, customer: str, asset: str) -> int:
         """What a customer has with us, less what is owed to us for what came back."""
@@ -131,6 +133,7 @@ class CustomerOracle:
     told_wrongly: list[str] = field(default_factory=list)
     over_limit: dict[str, int] = field(default_factory=dict)
     reused: int = 0
+    ours: list[tuple[str, str, int]] = field(default_factory=list)
     books: CustomerBooks | None = None
     _payments_seen: int = 0
 
@@ -180,6 +183,10 @@ class CustomerOracle:
         """A line that was told went to a customer directly: a deposit, or one that people found."""
         self.credited[customer, asset, key] = amount
 
+    def on_sent_back(self, scheme: str, asset: str, amount: int) -> None:
+        """Two people send back what is no customer's: it may take room on that rail."""
+        self.ours.append((scheme, asset, amount))
+
     # --- what customers reckon -------------------------------------------------------------------
 
     def _is_funded(self, customer: str, legs: Sequence[WantedLeg]) -> bool:
@@ -227,8 +234,18 @@ class CustomerOracle:
                 for leg in asked.legs
                 if _counts(bound, asked.customer, leg)
             )
+            + self._of_ours(bound)
             > bound.amount
             for bound in self._bounds(customer, legs)
+        )
+
+    def _of_ours(self, bound: Bound) -> int:
+        """At most so much of what we send back ourselves counts against it."""
+        return sum(
+            amount
+            for scheme, asset, amount in self.ours
+            if asset == bound.asset
+            and (bound.scope == "asset" or (bound.scope, bound.subject) == ("rail", scheme))
         )
 
     def _bounds(self, customer: str, legs: Sequence[WantedLeg]) -> Iterable[Bound]:
@@ -350,6 +367,8 @@ class CustomerOracle:
                 continue
             owner = self.books.owner(payment.payment_id) if self.books is not None else ""
             subject = {"rail": payment.scheme, "customer": owner, "asset": ""}[bound.scope]
+            if bound.scope == "customer" and subject == OURS:
+                continue
             if bound.scope == "asset" or bound.subject in ("*", subject):
                 key = f"{bound.scope}/{subject}/{bound.asset}"
                 sums[key] = sums.get(key, 0) + payment.amount

@@ -69,6 +69,10 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "debit_unannounced": ("bank", "units", "the bank takes a charge that nobody asked for"),
     "confirmation_outage": ("bank", "ms", "nothing is told of payments, whatever happens to them"),
     "statement_gap": ("bank", "", "a statement is never delivered, unless asked for"),
+    "statement_untied": ("bank", "ms until it is put right", "a statement leaves out an entry"),
+    "document_unreadable": ("bank", "ms until it is mended", "a page of the record is cut off"),
+    "line_twice": ("bank", "", "a payment is booked twice, and nobody takes that back"),
+    "return_unnamed": ("bank", "", "a payment comes back and nothing says which"),
     "notice_twice": ("bank", "ms until the copy", "a notice or webhook comes again"),
     "notice_disorder": ("bank", "ms", "a notice or webhook is overtaken by later ones"),
     "completed_but_failed": ("custodian", "", "COMPLETED, while the third party failed to credit"),
@@ -84,6 +88,7 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "deposit": ("chain", "units", "value comes to an address of ours"),
     "deposit_vanishes": ("chain", "units", "a deposit is seen, and gone after a reorganisation"),
     "deposit_strange": ("chain", "units", "dust, another asset, or value without a log"),
+    "nonce_taken": ("chain", "units", "somebody else signs with our key, under our nonce"),
     "node_lags": ("chain", "ms", "a node answers as of some time ago"),
     "node_lies": ("chain", "", "a node tells of a head or a final block that there is not"),
     "crash": ("node", "ms until it is up again", "the node is killed between two steps"),
@@ -101,7 +106,8 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
 
 # What a venue or keeper has no way to do, or no channel that would ever tell of it.
 UNABLE: Mapping[str, tuple[str, ...]] = {
-    "bitcoin": ("tx_reverted", "finality_lost"),
+    "bitcoin": ("tx_reverted", "finality_lost", "nonce_taken"),
+    "bank_us": ("return_unnamed",),
     "binance_spot": ("liquidation", "adl", "funding", "mode_change", "multiplier_change"),
     "binance_usdm": ("mode_change", "multiplier_change"),
     "bybit_inverse": ("mode_change", "multiplier_change"),
@@ -117,7 +123,13 @@ UNABLE: Mapping[str, tuple[str, ...]] = {
         "multiplier_change",
     ),
     "bank_eu": ("return_dishonoured", "change_notified"),
-    "bank_gb": ("payment_returned", "return_dishonoured", "change_notified", "lines_batched"),
+    "bank_gb": (
+        "payment_returned",
+        "return_dishonoured",
+        "return_unnamed",
+        "change_notified",
+        "lines_batched",
+    ),
     "custodian": (
         "rejected_but_booked",
         "payment_unanswered",
@@ -134,6 +146,10 @@ UNABLE: Mapping[str, tuple[str, ...]] = {
         "lines_identical",
         "debit_unannounced",
         "statement_gap",
+        "statement_untied",
+        "document_unreadable",
+        "line_twice",
+        "return_unnamed",
     ),
 }
 

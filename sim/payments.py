@@ -41,11 +41,22 @@ class Overcharge:
     amount: int
 
 
+@dataclass(slots=True, frozen=True)
+class Stray:
+    """Value that moved and that nobody of ours asked for: a line, or a payment's second booking."""
+
+    account: str
+    name: str
+    asset: str
+    amount: int
+
+
 class Payments:
     """All of them, by our id; and what their keepers took, rightly or not.
 
     `charges` has what was taken rightly from each account that takes any, in its units; `misstated`
-    the payments of which a status told another figure than it should have.
+    the payments of which a status told another figure than it should have. `strays` is what moved
+    beside them, and `unnamed` which payment came back by a line or a message that does not say so.
     """
 
     def __init__(self) -> None:
@@ -53,6 +64,8 @@ class Payments:
         self.charges: dict[tuple[str, str], int] = {}
         self.overcharges: list[Overcharge] = []
         self.misstated: set[str] = set()
+        self.strays: list[Stray] = []
+        self.unnamed: dict[str, str] = {}
 
     def charged(self, account: str, asset: str, units: int) -> None:
         """The keeper of the account took so much of it, as it may."""

@@ -74,6 +74,8 @@ EXPECTED: dict[str, list[tuple[str, ...]]] = {
     "camt053/camt__data_camt053.v2.five.decimals.xml": [
         ("quarantined", "253EURNL26VAYB8060476890 EUR: opening 18.15 + entries 8.85 = 27, not the"
          " closing 27.05 told"),
+        ("tie", "18.15 + 8.85 = 27.05 EUR", "1 entries", "sequence 12312", "2014-12-30",
+         "2015-01-01"),
     ],
     "camt053/camt__data_camt053.v2.multi.statement.xml": [
         ("line", "253EURNL26VAYB8060476890/1", "8.85 EUR", "payment 544", "2014-12-31",

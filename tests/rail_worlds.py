@@ -119,6 +119,55 @@ WORLDS: dict[str, dict[str, Any]] = {
         {"kind": "amount_wrong", "one_in": 2, "strength": 500},
         heal_s=12 * DAY,
     ),
+    "strays": _of(
+        [{**US, "outsiders_every_s": 20_000}, EU],
+        [WIRE, PULL, INSTANT],
+        {"kind": "line_twice", "one_in": 3},
+        {"kind": "credit_unreferenced", "every_s": 9000, "strength": 30_000},
+        {"kind": "payment_rejected", "one_in": 2},
+        customers={"balances": {"USD": "9000", "EUR": "9000"}},
+        operators=[{"author": "ann", "approver": "ben", "after_s": 20_000, "desk": True}],
+        limits=[BOUND],
+        release={"screen_s": 30_000, "hit_one_in": 4},
+        duration_s=6 * DAY,
+        heal_s=12 * DAY,
+    ),
+    "unread": _of(
+        [US, EU],
+        [ACH, SCT],
+        {"kind": "document_unreadable", "one_in": 4, "strength": 200_000_000},
+        {"kind": "statement_gap", "one_in": 3},
+        {"kind": "statement_untied", "one_in": 1, "strength": 60_000_000},
+        {"kind": "payment_returned", "one_in": 2},
+        {"kind": "return_unnamed", "one_in": 2},
+        {"kind": "lost_frame", "one_in": 3},
+        customers={"balances": {"USD": "9000", "EUR": "9000"}},
+        operators=[{"author": "ann", "approver": "ben", "after_s": 40_000, "desk": True}],
+        claims=[
+            {"claim": f"{what} {cause}", "figure": f"settlement.{what}.{cause}", **bound}
+            for cause in ("unreadable", "statement_gap", "statement_untied", "unmatched_return")
+            for what, bound in (
+                ("items", {"at_least": 1}),
+                ("open", {"equals": 0}),
+            )
+        ],
+        duration_s=9 * DAY,
+        heal_s=14 * DAY,
+    ),
+    "stolen": _of(
+        [CHAIN],
+        [TOKEN],
+        {"kind": "nonce_taken", "one_in": 4, "strength": 1000},
+        customers={"balances": {"USDC": "9000"}},
+        operators=[{"author": "ann", "approver": "ben", "after_s": 40_000, "desk": True}],
+        claims=[
+            {"claim": "nonces taken", "figure": "settlement.items.nonce_taken", "at_least": 1},
+            {"claim": "left", "figure": "settlement.open.nonce_taken", "equals": 0},
+            {"claim": "unspent", "figure": "settlement.open.unknown_debit", "equals": 0},
+        ],
+        duration_s=DAY // 2,
+        heal_s=3 * DAY,
+    ),
     "rejected": _of(
         [US],
         [WIRE, ACH, PULL],
@@ -226,6 +275,25 @@ WORLDS: dict[str, dict[str, Any]] = {
         limits=[_limit("rail", "fedwire", "250")],
         heal_s=80 * DAY,
     ),
+}
+
+WORLDS["strays_limited"] = {
+    **WORLDS["strays"],
+    "settling": {
+        **WORLDS["strays"]["settling"],
+        "limits": [_limit("asset", "", "700"), _limit("asset", "", "700", "EUR")],
+    },
+}
+WORLDS["unread_mended"] = {
+    **{name: said for name, said in WORLDS["unread"].items() if name != "operators"},
+    "faults": [
+        {**fault, "strength": min(fault.get("strength", 0), 60_000_000)}
+        for fault in WORLDS["unread"]["faults"]
+        if fault["kind"] != "return_unnamed"
+    ],
+    "claims": [
+        claim for claim in WORLDS["unread"]["claims"] if "unmatched_return" not in claim["claim"]
+    ],
 }
 
 

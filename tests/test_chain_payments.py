@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core import ledger
+from core import chain, ledger
 from core.effects import Effect
 from core.events import AccountOpened, AlarmRang, AssetListed, Event, NodeStarted
 from core.gate import BreakGate
@@ -11,6 +11,7 @@ from core.rail_effects import (
     FetchBlock,
     FetchFinal,
     FetchNonce,
+    FetchTransaction,
     SignTransaction,
 )
 from core.rail_events import (
@@ -334,13 +335,50 @@ def test_a_nonce_that_is_used_up_is_asked_after_and_not_used_again() -> None:
     assert not any(isinstance(e, SignTransaction) for e in effects)
 
 
+def nonce_used(node: Node, leg: Leg, status: str = "unknown") -> list[Effect]:
+    """It is told as used twice, and in between what a node knows of our attempt."""
+    told = {"account": HOT, "source": "a", "finalized": leg.nonce + 1, "latest": leg.nonce + 1}
+    effects = node.tell(NonceReported, **told)
+    node.now += SECOND
+    words = {"tx_hash": leg.attempts[0].tx_hash, "asked_at": node.now - 1, "block_hash": "0x9"}
+    node.tell(TransactionReported, account=HOT, source="a", status=status, **words)
+    node.now += SECOND
+    node.tell(NonceReported, **told)
+    return effects
+
+
+def causes(node: Node) -> list[str]:
+    return [item.cause for item in node.state.settlement.items.values()]
+
+
 def test_somebody_else_who_signs_with_our_key_is_a_break() -> None:
+    """Each attempt of ours is asked for first: one of them may have used it."""
     node = Node()
     leg = node.sent()
     for _ in range(4):
         node.look(leg)
-    node.tell(NonceReported, account=HOT, source="a", finalized=leg.nonce + 1, latest=5)
-    assert [i.cause for i in node.state.settlement.items.values()].count("nonce_taken") == 1
+    asked = [each for each in nonce_used(node, leg) if isinstance(each, FetchTransaction)]
+    assert [each.source for each in asked] == ["a", "b"]
+    assert causes(node).count("nonce_taken") == 1
+
+
+def test_a_nonce_that_we_used_ourselves_unheard_is_no_break() -> None:
+    """Payments behind a taken nonce are mined, and were not asked for while they seemed to wait."""
+    node = Node()
+    first, second = node.sent(), node.sent()
+    for _ in range(4):
+        node.look(first)
+        node.look(second)
+    told = {"account": HOT, "source": "a", "finalized": second.nonce + 1, "latest": 9}
+    for _ in range(3):
+        node.tell(NonceReported, **told)
+        node.now += SECOND
+    assert "nonce_taken" not in causes(node)
+    nonce_used(node, first)
+    assert causes(node).count("nonce_taken") == 1
+    assert chain.blockers(node.state, second) == []
+    nonce_used(node, second, "mined")
+    assert causes(node).count("nonce_taken") == 1
 
 
 def test_a_restart_sends_the_same_bytes() -> None:

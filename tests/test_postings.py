@@ -14,6 +14,7 @@ from core.rail_events import (
     SuspenseResolved,
 )
 from tests.settling import BANK, DAY, HOUR, Books, change, pay, pull
+from tests.test_stolen_nonce import acknowledge, stolen
 
 PAGE = Path(__file__).parent.parent / "docs" / "postings.md"
 Entry = tuple[str, tuple[str, ...]]
@@ -152,6 +153,35 @@ def without_an_intent(books: Books) -> None:
         )
 
 
+def _decide(books: Books, name: str, ident: str, **more: str) -> None:
+    words = {"customer": "", "author": "ann", "approver": "bob", "reason": "found"}
+    books.tell(
+        SuspenseResolved, resolution_id=ident, account=BANK, line_id=name, **{**words, **more}
+    )
+
+
+def sent_back(books: Books) -> None:
+    """It fails once; then it settles, comes back, and that return is undone."""
+    books.line("L1", 300)
+    for ident in ("r1", "r2"):
+        _decide(books, "L1", ident, scheme="ach", beneficiary="021000021/1234")
+        name = books.state.settlement.transfers[f"back/{ident}"].legs[0]
+        _accept(books, name, "rejected" if ident == "r1" else "accepted")
+    books.line("L2", -300, "payment", name)
+    books.wait(8 * DAY)
+    _return(books, name)
+    _return(books, name, "y", dishonours="x")
+
+
+def attributed(books: Books) -> None:
+    """Lines of which people found whose they are; one of them what a person of ours spent."""
+    (paid,) = books.request("t1", pay("wire", 300))
+    (pulled,) = books.request("t2", pull("pull", 300))
+    for leg, sign in ((paid, -1), (pulled, 1)):
+        books.line(f"L{leg.transfer_id}", 300 * sign)
+        _decide(books, f"L{leg.transfer_id}", leg.transfer_id, payment_id=leg.payment_id)
+
+
 def exchanged(books: Books) -> None:
     """The first half is covered with a gain, the second with a loss."""
     books.quote("q1", books.now + HOUR)
@@ -176,8 +206,18 @@ STORIES: tuple[Callable[[Books], None], ...] = (
     failed,
     booked_otherwise,
     without_an_intent,
+    sent_back,
+    attributed,
     exchanged,
 )
+
+
+def spent() -> Entry:
+    """What took a nonce of ours, acknowledged as our own spending: on a chain."""
+    node, leg = stolen()
+    acknowledge(node, leg, line_id="0xee:value")
+    (entry,) = [each for each in node.state.booked if each.purpose == "resolution"]
+    return entry.purpose, tuple(sorted(_shape(name, amount) for name, amount in entry.lines))
 
 
 def test_the_page_lists_every_entry_and_no_other() -> None:
@@ -187,5 +227,6 @@ def test_the_page_lists_every_entry_and_no_other() -> None:
         story(books)
         booked |= books.entries
     page = of_page()
+    booked.add(spent())
     assert not booked - page.keys(), "booked, and not on the page"
     assert not page.keys() - booked, "on the page, and booked by no story"

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from core.events import Event
 from core.rail_effects import SignTransaction
-from core.rail_events import SigningRefused
+from core.rail_events import SigningRefused, TransactionSigned
 from rails import custodian
 from rails.bitcoin.address import p2wpkh_address, script_of
 from rails.bitcoin.dialect import dialect as bitcoin_dialect
@@ -33,6 +33,7 @@ from sim.dice import Dice
 from sim.faults import Fault, Faults
 from sim.payments import Payments
 from sim.truth import Truth
+from sim.typed import Transaction
 from sim.wire import Wire
 from sim.world import World
 from tieout import banks
@@ -49,6 +50,7 @@ CHAIN_ID = 1
 OUTPOINTS = 12
 TOKENS = {"USDC": "0x" + "a0" * 20}
 STRANGE_TOKEN = "0x" + "5a" * 20
+THIEF = "0x" + "7e" * 20
 
 
 class Keeper(Protocol):
@@ -182,6 +184,25 @@ def _evm(
     )
     for asset, amount in opening.items():
         nodes.open(TOKENS.get(asset, ""), int(amount.scaleb(DECIMALS[asset])))
+    signer = EvmSigner({spec.account: wallet}, {spec.account: key})
+
+    def steal(ours: Transaction, units: int) -> bytes | None:
+        """The bytes of somebody else who has our key, and pays half as much again."""
+        effect = SignTransaction(
+            account=spec.account,
+            payment_id="stolen",
+            attempt=1,
+            nonce=ours.nonce,
+            asset="ETH",
+            amount=units,
+            beneficiary=THIEF,
+            fee_max=ours.fee_max * 3 // 2 + 1,
+            tip_max=ours.tip_max * 3 // 2 + 1,
+        )
+        told = signer.sign(effect, places.world.now)
+        return bytes.fromhex(told.raw[2:]) if isinstance(told, TransactionSigned) else None
+
+    nodes.steal = steal
     return Made(
         nodes,
         evm_dialect(spec.name, {spec.account: wallet}),
@@ -189,7 +210,7 @@ def _evm(
         addresses=addresses,
         chain="evm",
         sources=("a", "b"),
-        sign=EvmSigner({spec.account: wallet}, {spec.account: key}).sign,
+        sign=signer.sign,
     )
 
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from msgspec.structs import replace
 
-from core import exchanges, exposure, ledger
+from core import exchanges, exposure, ledger, settlement_memory, suspense
 from core.effects import Effect
 from core.events import AccountOpened, Event
 from core.frames import Frame
@@ -28,6 +28,7 @@ from core.rail_events import (
     CustomerOpened,
     ExchangeCovered,
     ExchangeQuoted,
+    ItemResolved,
     LimitSet,
     RecallRequested,
     SchemePublished,
@@ -37,21 +38,24 @@ from core.rail_events import (
     TransferRequested,
     TransferScreened,
 )
-from core.settlement_memory import OURS, transfer_of
-from core.settlement_state import ClosedItem, Item, Leg
+from core.settlement_memory import transfer_of
+from core.settlement_state import ClosedItem, Item, ItemCause, Leg
 from core.state import State
 from core.transfers import view
 from rails import calendars, schemes
 from rails.dialect import Request
-from scenarios.customers import NOWHERE, Customers
+from scenarios.customers import BENEFICIARIES, NOWHERE, Customers
+from scenarios.model import OperatorSpec
 from scenarios.rails import RailSpec, Settling
-from sim import exchange_oracle, fee_oracle
-from sim.customer_oracle import Bound, CustomerOracle
+from sim import exchange_oracle, fee_oracle, operators
+from sim.customer_oracle import OURS, Bound, CustomerOracle
 from sim.desk import Desk
 from sim.dice import Dice
 from sim.faults import Faults
+from sim.operators import Decision, OpenItem
 from sim.payments import Payments
 from sim.settlement_oracle import SettlementOracle
+from sim.suspense_oracle import SuspenseOracle
 from sim.truth import Truth
 from sim.wire import Latency, Wire
 from sim.world import World
@@ -111,6 +115,7 @@ class Rails:
     customers: Customers = field(init=False)
     desk: Desk = field(init=False)
     resolved: int = 0
+    suspense: SuspenseOracle = field(init=False)
     ledger_faults: list[str] = field(default_factory=list)
     closed: list[ClosedItem] = field(default_factory=list)
     excesses: dict[str, int] = field(default_factory=dict)
@@ -119,6 +124,7 @@ class Rails:
 
     def __post_init__(self) -> None:
         self.oracle = SettlementOracle(self.payments)
+        self.suspense = SuspenseOracle(self.payments)
         self.schemes = self._schemes()
         self.desk = Desk(self.dice.stream("desk"), self.spec.desk.swing_bps)
         self.judge = CustomerOracle(
@@ -236,8 +242,11 @@ class Rails:
     def _note_credits(self, state: State) -> None:
         """What customers got from a line directly: lines are the other oracle's to judge."""
         for entry in state.booked:
+            # What people decide is known from them: a crash may undo it before the books took it.
+            if entry.purpose in ("opening", "resolution"):
+                continue
             names = [name for name, _ in entry.lines]
-            if entry.purpose == "opening" or not any(name.startswith(FROM_LINES) for name in names):
+            if not any(name.startswith(FROM_LINES) for name in names):
                 continue
             for name, amount in entry.lines:
                 if name.startswith("customer/"):
@@ -461,12 +470,14 @@ class Rails:
 
     def _say_screened(self, transfer_id: str, host: Host, *, clear: bool) -> None:
         now = self.world.now
-        self.judge.on_screened(transfer_id, now, clear=clear)
+        if transfer_id in self.judge.asked:
+            self.judge.on_screened(transfer_id, now, clear=clear)
         host.tell(TransferScreened(received_at=now, transfer_id=transfer_id, clear=clear))
 
     def _release(self, transfer_id: str, by: str, host: Host) -> None:
         now = self.world.now
-        self.judge.on_released(transfer_id, by, now)
+        if transfer_id in self.judge.asked:
+            self.judge.on_released(transfer_id, by, now)
         host.tell(TransferReleased(received_at=now, transfer_id=transfer_id, approver=by))
 
     def _maybe_recall(self, effect: TellCustomer, host: Host) -> None:
@@ -504,27 +515,130 @@ class Rails:
         for line in list(state.settlement.suspense.values()) if state is not None else ():
             if self.world.now - line.at < every or line.amount < 0:
                 continue
-            if state is not None and _awaits_credit(state, line.account):
+            if state is not None and _awaits(state, line.account, line.amount):
                 continue
             self.resolved += 1
-            host.tell(
-                SuspenseResolved(
-                    received_at=self.world.now,
-                    resolution_id=f"r{self.resolved}",
-                    account=line.account,
-                    line_id=line.line_id,
-                    customer=self.customers.names[0],
-                    author="operator-1",
-                    approver="operator-2",
-                    reason="found the payer",
-                )
+            item = OpenItem(
+                subject=f"{line.account} {line.line_id}",
+                cause="unattributed",
+                account=line.account,
+                asset=line.asset,
+                size=line.amount,
+                opened_at=line.at,
             )
+            decision = Decision(f"r{self.resolved}", item, "credit")
+            self._decide(decision, ("operator-1", "operator-2"), "found the payer", host)
         self.world.call_in(every, self._resolve, host)
 
+    # --- operators at their desk -----------------------------------------------------------------
 
-def _awaits_credit(state: State, account: str) -> bool:
+    def hire(self, spec: OperatorSpec, every_ns: int, host: Host) -> None:
+        """Two people look at the open items of settlement from now on."""
+        desk = operators.Desk(
+            spec.author,
+            int(spec.after_s * SECOND),
+            self.dice.stream(f"desk/{spec.author}"),
+            lambda name: self.payments.unnamed.get(name, ""),
+        )
+        self.world.call_in(every_ns, self._look, desk, spec, every_ns, host)
+
+    def _look(self, desk: operators.Desk, spec: OperatorSpec, every_ns: int, host: Host) -> None:
+        books = self.oracle.books
+        if isinstance(books, PaymentView):
+            items, broken = self._shown(books.state), _broken(books.state)
+            for decision in desk.look(self.world.now, items, broken):
+                self._decide(decision, (spec.author, spec.approver), spec.reason, host)
+        self.world.call_in(every_ns, self._look, desk, spec, every_ns, host)
+
+    def _shown(self, state: State) -> list[OpenItem]:
+        """What people see of open items. What a payment may still wait for is left to it: a batch
+        says later what is in it."""
+        return [
+            OpenItem(
+                subject=item.subject,
+                cause=item.cause,
+                account=item.account,
+                asset=item.asset,
+                size=item.size,
+                opened_at=item.opened_at,
+                way_back=self._way_back(item.account, item.asset, item.number),
+            )
+            for item in state.settlement.items.values()
+            if item.cause not in ("unattributed", "unknown_debit")
+            or not _awaits(state, item.account, item.size)
+        ]
+
+    def _way_back(self, account: str, asset: str, number: int) -> tuple[str, str]:
+        """A scheme that could carry something back, and an address that it takes."""
+        ways = [
+            each
+            for each in self.schemes.values()
+            if (each.account, each.asset, each.kind) == (account, asset, "out")
+            and each.settled_by != "silence"
+            and each.calendar != NOWHERE
+        ]
+        if not ways:
+            return "", ""
+        way = ways[number % len(ways)]
+        return way.scheme, BENEFICIARIES[way.beneficiaries][0]
+
+    def _decide(self, decision: Decision, people: tuple[str, str], reason: str, host: Host) -> None:
+        """What two people agreed on, by the node's one door; who judges the run hears it too."""
+        item, (author, approver) = decision.item, people
+        if decision.way == "resolve":
+            host.tell(
+                ItemResolved(
+                    received_at=self.world.now,
+                    resolution_id=decision.resolution_id,
+                    subject=item.subject,
+                    cause=item.cause,  # type: ignore[arg-type]  # of those that a desk resolves
+                    author=author,
+                    approver=approver,
+                    reason=reason,
+                    evidence=f"letter {decision.resolution_id}",
+                    payment_id=decision.payment_id,
+                    line_id=decision.line_id,
+                )
+            )
+            return
+        if decision.way != "attribute":
+            self.suspense.decided.append(decision)
+        way_back = item.way_back if decision.way == "send_back" else ("", "")
+        if way_back[0]:
+            self.judge.on_sent_back(way_back[0], item.asset, item.size)
+        host.tell(
+            SuspenseResolved(
+                received_at=self.world.now,
+                resolution_id=decision.resolution_id,
+                account=item.account,
+                line_id=item.name,
+                customer=self.customers.names[0] if decision.way == "credit" else "",
+                author=author,
+                approver=approver,
+                reason=reason,
+                scheme=way_back[0],
+                beneficiary=way_back[1],
+                payment_id=decision.payment_id,
+            )
+        )
+
+    def credit_decided(self) -> None:
+        """What people decided to credit, and the books took, is the customer's."""
+        for each in self.suspense.taken():
+            if each.way == "credit":
+                customer, key = self.customers.names[0], f"decision {each.resolution_id}"
+                self.judge.on_credited(customer, each.item.asset, key, each.item.size)
+
+
+def _broken(state: State) -> list[str]:
+    """The accounts whose balance does not agree with what their keeper states."""
+    return [name.rsplit("/", 2)[0] for name in (*state.breaks, *state.suspects)]
+
+
+def _awaits(state: State, account: str, amount: int) -> bool:
+    """Whether a payment there still waits for a line on the side of this one."""
     legs = [state.settlement.legs[name] for name in state.settlement.open_legs]
-    return any(leg.account == account and leg.outstanding > 0 for leg in legs)
+    return any(leg.account == account and leg.outstanding * amount > 0 for leg in legs)
 
 
 def settlement_figures(
@@ -535,11 +649,13 @@ def settlement_figures(
     differences = rails.oracle.differences(now)
     statuses = Counter(f"{leg.scheme}/{leg.status}" for leg in settlement.legs.values())
     opened = [(n, times) for n, times in sorted(state.counts.items()) if n.startswith("items/")]
+    rails.credit_decided()
     astray, off = rails.judge.astray(crashed=crashed), rails.judge.balances_off()
     books = PaymentView(state, store, rails.closed)
     fees_off = fee_oracle.faults(rails.payments, books)
     exchanged, bounds = rails.judge.exchanged(), rails.judge.limits
     exchanges_off = exchange_oracle.faults(rails.desk, exchanged, bounds, books)
+    strayed = rails.suspense.off()
     return {
         "payments": len(rails.payments.all),
         "doubled": len(rails.oracle.doubled()),
@@ -553,12 +669,17 @@ def settlement_figures(
         "exchanges_off": len(exchanges_off),
         "exchanged": len(exchanged),
         "positions": positions(state),
+        "suspense_off": len(strayed),
         "over_limit_in_truth": len(rails.judge.over_limit),
         "outstanding": sum(map(is_left, settlement.legs.values())),
         "ledger_faults": len(rails.ledger_faults),
         "limit_excess": sum(rails.excesses.values()),
         "open_items": len(settlement.items),
         "items": {name.removeprefix("items/"): times for name, times in opened},
+        "open": {
+            cause: sum(item.cause == cause for item in settlement.items.values())
+            for cause in sorted(get_args(ItemCause))
+        },
         "legs": dict(sorted(statuses.items())),
         "told": dict(sorted(Counter(each.status for each in rails.told).items())),
         "exposed_max": dict(sorted(rails.exposed_max.items())),
@@ -576,7 +697,8 @@ def settlement_figures(
         + [{"ledger": text} for text in rails.ledger_faults[:5]]
         + [{"customers": text} for text in [*rails.judge.told_wrongly, *astray, *off][:20]]
         + [{"fees": text} for text in fees_off[:20]]
-        + [{"exchanges": text} for text in exchanges_off[:20]],
+        + [{"exchanges": text} for text in exchanges_off[:20]]
+        + [{"suspense": text} for text in strayed[:5]],
     }
 
 
@@ -662,7 +784,17 @@ class PaymentView:
 
     def owner(self, payment_id: str) -> str:
         leg = self._leg(payment_id)
-        return leg.customer if leg is not None else ""
+        return (leg.customer or OURS) if leg is not None else ""
+
+    def lying(self, account: str, name: str) -> int:
+        found = suspense.lying(self.state, account, name)
+        return found.amount if found is not None else 0
+
+    def took(self, resolution_id: str) -> bool:
+        return resolution_id in self.state.settlement.resolutions
+
+    def sent_back(self, resolution_id: str) -> str:
+        return (self.payments(f"back/{resolution_id}") or [""])[0]
 
     def fees(self, account: str, asset: str) -> int:
         settlement = self.state.settlement
@@ -703,7 +835,7 @@ class PaymentView:
         """What was put away under the key; "" where nothing was."""
         found = None
         if self.state.settlement.put_away:
-            found = find(self._store, OURS, key)
+            found = find(self._store, settlement_memory.OURS, key)
         return "" if found is None else found[0].content
 
 

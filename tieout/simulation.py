@@ -402,7 +402,8 @@ class Host:
         }
         if sim.rails is not None:
             sim.rails.connect(self._rail_connector)
-            sim.rails.oracle.books = sim.rails.judge.books = PaymentView(state, sim.store)
+            view = PaymentView(state, sim.store)
+            sim.rails.oracle.books = sim.rails.judge.books = sim.rails.suspense.books = view
         self.node = Node(
             journal,
             self._readers(),
@@ -442,6 +443,8 @@ class Host:
             after_ns = int(spec.after_s * SECOND)
             operator = Operator(spec.author, spec.approver, after_ns, spec.reason)
             self._world.call_in(after_ns // LOOKS + 1, self._operate, operator)
+            if spec.desk and self._sim.rails is not None:
+                self._sim.rails.hire(spec, after_ns // LOOKS + 1, self)
         self.drill.begin()
         self._floor, _ = self._sim.store.last()
 
@@ -462,7 +465,7 @@ class Host:
             site.public.drop()
         if sim.rails is not None:
             sim.rails.drop()
-            sim.rails.oracle.books = sim.rails.judge.books = None
+            sim.rails.oracle.books = sim.rails.judge.books = sim.rails.suspense.books = None
         sim.store.crash()
         if groups:
             self._cut(groups)
@@ -691,14 +694,23 @@ class Host:
         self._world.call_in(operator.after_ns // LOOKS + 1, self._operate, operator)
 
     def _open_breaks(self) -> list[OpenBreak]:
-        """What people can settle: contradictions too, where the venue did tell two contents."""
-        breaks = self.node.state.breaks if self.node is not None else {}
+        """What people can settle: contradictions too, where the venue did tell two contents.
+
+        What a document may explain that cannot be read yet is left to it.
+        """
+        if self.node is None:
+            return []
+        breaks, unread = self.node.state.breaks, self.node.state.settlement.unread
+        waiting = [each.account for each in unread.values()]
         told = {fact.account: None for fact in self._sim.truth.contradictions}
         return [
             OpenBreak(drift.number, name, drift.size, drift.broken_at, drift.contradiction)
             for name, drift in breaks.items()
-            if not drift.contradiction
-            or (drift.cause == "conflict" and name.rsplit("/", 2)[0] in told)
+            if name.rsplit("/", 2)[0] not in waiting
+            and (
+                not drift.contradiction
+                or (drift.cause == "conflict" and name.rsplit("/", 2)[0] in told)
+            )
         ]
 
     # --- the end ---------------------------------------------------------------------------------

@@ -89,7 +89,8 @@ class Arrivals:
         office = self.office
         family = rules.RULES[BY[office.head.currency][0]].family.replace("ICDT", "RCDT")
         amount = office.exact(max(1, units))
-        office.book(amount, "payment", family, (Part(amount),))
+        line = office.book(amount, "payment", family, (Part(amount),))
+        office.stray(line.reference, amount)
 
     def charge(self, units: int) -> None:
         """The bank takes a charge that nobody asked for."""

@@ -163,7 +163,13 @@ class Clearing:
         if together:
             return self._book_batch(ready)
         for order in ready:
-            self._booked(order, self._book(order))
+            line = self._book(order)
+            self._booked(order, line)
+            # A line that is wrong is looked at, and put right as a whole.
+            if line.amount == order.signed and self.office.strikes("line_twice") is not None:
+                family, part = order.rule.family, self._part(order)
+                self.office.book(order.signed, "payment", family, (part,))
+                self.office.stray(order.told.payment_id, order.signed)
         return None
 
     def _book(self, order: Order) -> Line:
@@ -300,7 +306,11 @@ class Clearing:
         if ways and office.strikes("payment_returned") is not None:
             code, since, until = office.dice.pick(ways)
             at = office.hours.within_open_days(office.dice.between(since, until - 1), until - 1)
-            office.world.call_at(at, self._return, order, code, self._kept_of_return(order))
+            nacha = order.told.message_kind == "NACHA"
+            if not nacha and office.strikes("return_unnamed") is not None:
+                office.world.call_at(at, self._return_unnamed, order, code)
+            else:
+                office.world.call_at(at, self._return, order, code, self._kept_of_return(order))
         if order.told.message_kind == "NACHA" and office.strikes("change_notified") is not None:
             office.world.call_at(office.next_morning(1), self._change, order)
 
@@ -349,6 +359,21 @@ class Clearing:
         self._say(order, words.pacs_004(return_id, part, original, code, charge, now, currency))
         book = office.book_less if charge <= order.rule.deducts_back else office.book_too_little
         return book(-order.signed, "return", family, back, charge)
+
+    def _return_unnamed(self, order: Order, code: str) -> None:
+        """Message and line name it by an id that only the banks between know; who asks is told."""
+        office, bare = self.office, Part(amount=order.signed, reason=code)
+        order.payment.returned_at = office.world.now
+        order.payment.returned = office.units(order.signed)
+        return_id = office.next_id("R")
+        at, currency = office.world.now, office.head.currency
+        theirs = office.next_id("X")
+        body = words.pacs_004(return_id, bare, theirs, code, Decimal(0), at, currency)
+        self._say(order, body)
+        family = "PMNT/RCDT/RRTN" if order.signed < 0 else "PMNT/IDDT/UPDD"
+        line = office.book(-order.signed, "return", family, (_turned(bare),))
+        for name in (return_id, line.reference):
+            office.payments.unnamed[name] = order.told.payment_id
 
     def _dishonour(self, order: Order, line: Line, code: str, return_id: str) -> None:
         """The return was not in order: it is undone, and the payment stands as it stood."""

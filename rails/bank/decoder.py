@@ -7,6 +7,8 @@ Rule 1. A payment is rejected only by a document that says so, or at the door wi
 other refusal leaves it unknown.
 Rule 2. Rejected as a duplicate (AM05, DUPL) says that the first one lives: it is told as received.
 Rule 3. A payment is missing only where the bank names it and says that it knows none.
+Rule 4. A document of the record that cannot be read is told as that, by the cursor behind which it
+stands; of its page the others are read, and the record goes on.
 """
 
 from collections.abc import Mapping
@@ -18,8 +20,15 @@ import msgspec
 from core.effects import FetchLedger, FetchStatement
 from core.events import Event, FrameQuarantined, StatementReported
 from core.frames import Decode, Frame
-from core.rail_effects import AnswerRecall, QueryPayment, RecallPayment, SendPayment
-from core.rail_events import PaymentReported
+from core.rail_effects import (
+    AnswerRecall,
+    FetchClosed,
+    FetchDocument,
+    QueryPayment,
+    RecallPayment,
+    SendPayment,
+)
+from core.rail_events import DocumentQuarantined, DocumentRead, PaymentReported
 from core.reading import (
     MS,
     Decimals,
@@ -65,6 +74,16 @@ def decoder(terms: Terms) -> Decode:
         )
         return [_alive(event) for event in read_document(body, context)]
 
+    def page(frame: Frame, decimals: Decimals, texts: list[bytes], after: str) -> list[Event]:
+        events: list[Event] = []
+        for place, text in enumerate(texts, 1):
+            try:
+                events += _whole(frame, documents(frame, decimals, text))
+            except Unreadable as error:
+                name = f"entries after {after or '0'}, document {place}"
+                events.append(_unreadable(frame, name, after, str(error), len(text)))
+        return events
+
     def stream(frame: Frame, decimals: Decimals) -> list[Event]:
         return documents(frame, decimals, frame.body)
 
@@ -80,14 +99,22 @@ def decoder(terms: Terms) -> Decode:
         if frame.status >= 400:
             return _refused(frame)
         match about:
-            case SendPayment() | QueryPayment() | FetchStatement():
+            case SendPayment() | QueryPayment():
                 return _whole(frame, documents(frame, decimals, frame.body))
+            case FetchStatement():
+                events = _whole(frame, documents(frame, decimals, frame.body))
+                return [_asked_for(event) for event in events]
             case FetchLedger():
                 told = an_object(loads(frame.body))
-                texts = [document["text"].encode() for document in told["documents"]]
-                pages = [_whole(frame, documents(frame, decimals, text)) for text in texts]
-                end = page_end(frame, "ledger", told["through"], more=told["more"])
-                return [*(event for page in pages for event in page), end]
+                events = page(frame, decimals, _texts(told), about.after)
+                return [*events, page_end(frame, "ledger", told["through"], more=told["more"])]
+            case FetchDocument():
+                events = page(frame, decimals, _texts(an_object(loads(frame.body))), about.after)
+                return [*events, *_read_at_last(frame, about, events)]
+            case FetchClosed():
+                texts = _texts(an_object(loads(frame.body)))
+                events = [e for text in texts for e in documents(frame, decimals, text)]
+                return events or dismissed(frame, "no statement of that time")
             case RecallPayment() | AnswerRecall():
                 taken = an_object(loads(frame.body))["received"]
                 return dismissed(frame, f"{taken} was taken; its outcome is told later")
@@ -100,12 +127,51 @@ def decoder(terms: Terms) -> Decode:
     return decode
 
 
+def _asked_for(event: Event) -> Event:
+    """The balance of the account, which has one currency, is all that it holds: it may be wrong."""
+    if isinstance(event, StatementReported):
+        return msgspec.structs.replace(event, complete=True)
+    return event
+
+
 def _alive(event: Event) -> Event:
     """Rule 2."""
     if isinstance(event, PaymentReported) and event.status == "rejected":
         if event.code in DUPLICATES:
             return msgspec.structs.replace(event, status="received")
     return event
+
+
+def _texts(told: dict[str, Any]) -> list[bytes]:
+    """The documents of an envelope."""
+    return [document["text"].encode() for document in told["documents"]]
+
+
+def _unreadable(frame: Frame, name: str, after: str, reason: str, size: int) -> Event:
+    """Rule 4."""
+    return DocumentQuarantined(
+        received_at=frame.received_at,
+        frame=frame.number,
+        account=frame.account,
+        document_id=name,
+        after=after,
+        reason=reason,
+        size=size,
+    )
+
+
+def _read_at_last(frame: Frame, about: FetchDocument, events: list[Event]) -> list[Event]:
+    """Whether what was asked for once more was read."""
+    if any(isinstance(event, DocumentQuarantined) for event in events):
+        return []
+    return [
+        DocumentRead(
+            received_at=frame.received_at,
+            frame=frame.number,
+            account=frame.account,
+            document_id=about.document_id,
+        )
+    ]
 
 
 def _whole(frame: Frame, events: list[Event]) -> list[Event]:

@@ -16,7 +16,7 @@ from rails.bank.words import Head
 from rails.keeper import Notices
 from sim.dice import Stream
 from sim.faults import Faults
-from sim.payments import Overcharge, Payments
+from sim.payments import Overcharge, Payments, Stray
 from sim.truth import Truth
 from sim.world import World
 
@@ -136,6 +136,11 @@ class Office:
         part = wrong.parts[0]
         self.undo(wrong)
         self.book(amount, "payment", wrong.family, (replace(part, amount=amount),))
+
+    def stray(self, name: str, amount: Decimal) -> None:
+        """What was just booked nobody asked for: the world knows it under this name."""
+        units = self.units(amount) * (1 if amount > 0 else -1)
+        self.payments.strays.append(Stray(self.account, name, self.head.currency, units))
 
     def undo(self, wrong: Line) -> None:
         """A line of one payment is taken back."""

@@ -8,7 +8,14 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 
 from core.effects import Effect, FetchLedger, FetchStatement
-from core.rail_effects import AnswerRecall, QueryPayment, RecallPayment, SendPayment
+from core.rail_effects import (
+    AnswerRecall,
+    FetchClosed,
+    FetchDocument,
+    QueryPayment,
+    RecallPayment,
+    SendPayment,
+)
 from rails.dialect import Request
 from rails.instructions import nacha as ach
 from rails.instructions.camt029 import camt029
@@ -40,7 +47,10 @@ def requests(ours: OurAccount, mandates: Mandates) -> Callable[[Effect], Request
                 return _post("resolutions", camt029(effect, ours, f"A{effect.recall_id}"[:35]))
             case FetchStatement():
                 return Request("GET", f"{base}/balance")
-            case FetchLedger():
+            case FetchClosed():
+                span = {"after": str(effect.after_at), "until": str(effect.until_at)}
+                return Request("GET", f"{base}/statements", span)
+            case FetchLedger() | FetchDocument():
                 return Request("GET", f"{base}/entries", {"after": effect.after or "0"})
             case _:
                 raise ValueError(f"a bank cannot be asked for {type(effect).__name__}")

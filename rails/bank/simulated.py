@@ -9,6 +9,7 @@ It speaks ISO 20022, and in the United States NACHA and BAI2. Its file API:
     GET  /v1/accounts/NUMBER/balance           a camt.052 as of now
     GET  /v1/accounts/NUMBER/entries?after=N   {"documents": [...], "through": N, "more": ...}
     GET  /v1/accounts/NUMBER/statements/N      the camt.053 or BAI2 of that sequence number
+    GET  /v1/accounts/NUMBER/statements?after=T&until=T    {"documents": [...]} of those of a time
 
 The envelope of `entries` lists documents in order, each with its type and its text: one camt.052 of
 the lines that follow, or none. `through` is the cursor for the next page. Everything else is pushed
@@ -17,7 +18,7 @@ day its statement.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -39,6 +40,7 @@ from sim.wire import Wire
 from sim.world import World
 
 LINES_PER_PAGE = 100
+MS = 1_000_000
 DAY = timedelta(days=1)
 
 
@@ -62,6 +64,8 @@ class SimulatedBank:
     arrivals: Arrivals = field(init=False)
     stated: Statements = field(init=False)
     _closed_to: tuple[date, int] = field(init=False)
+    _illegible: dict[int, int] = field(default_factory=dict)
+    _untied: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         notices = Notices(self.name, self.world, self.wire, self.faults, self.truth)
@@ -111,6 +115,8 @@ class SimulatedBank:
                 return self._entries(int(asked.params.get("after") or "0"))
             case "GET", ["accounts", self.head.number, "statements", sequence]:
                 return self._statement(int(sequence))
+            case "GET", ["accounts", self.head.number, "statements"]:
+                return self._statements(int(asked.params["after"]), int(asked.params["until"]))
             case _:
                 return _problem(404, "NOT_FOUND", f"nothing at {asked.path}")
 
@@ -150,17 +156,32 @@ class SimulatedBank:
         if lines:
             name = f"{self.head.number}-{lines[0].number}-{lines[-1].number}"
             body = words.camt_052(self.head, None, lines, name, self.world.now)
+            body = self._maybe_illegible(after, body)
             documents.append({"type": "camt.052", "text": body.decode()})
         through = after + len(lines)
         more = through < len(self.office.ledger.lines)
         told = {"documents": documents, "through": str(through), "more": more}
         return 200, json.dumps(told).encode(), True
 
+    def _maybe_illegible(self, after: int, body: bytes) -> bytes:
+        """A document that is cut off comes so whenever it is asked for, until it is mended."""
+        if after not in self._illegible:
+            cut = self.office.strikes("document_unreadable")
+            self._illegible[after] = 0 if cut is None else self.world.now + cut * MS
+        return body[: len(body) // 2] if self.world.now < self._illegible[after] else body
+
     def _statement(self, sequence: int) -> Answer:
         closed = self.office.ledger.closed
         if not 1 <= sequence <= len(closed):
             return _problem(404, "NOT_FOUND", f"no statement {sequence}")
         return 200, self._written(closed[sequence - 1]), True
+
+    def _statements(self, after_at: int, until_at: int) -> Answer:
+        """Of what was closed in that time, as it is written now."""
+        days = [day for day in self.office.ledger.closed if after_at < day.to_at <= until_at]
+        kind = "bai2" if self.calendar == "fed" else "camt.053"
+        told = [{"type": kind, "text": self._written(day).decode()} for day in days]
+        return 200, json.dumps({"documents": told}).encode(), True
 
     # --- the end of each banking day -------------------------------------------------------------
 
@@ -179,10 +200,15 @@ class SimulatedBank:
 
     def _publish(self, day: Closed) -> None:
         """In the morning; a gap is a statement that only those get who ask."""
+        wrong = self.office.strikes("statement_untied") if day.lines else None
+        self._untied[day.sequence] = 0 if wrong is None else self.world.now + wrong * MS
         if self.office.strikes("statement_gap") is None:
             self.office.notices.tell(self._written(day))
 
     def _written(self, day: Closed) -> bytes:
+        """Its last line is left out until that was noticed, and the statement put right."""
+        if self.world.now < self._untied.get(day.sequence, 0):
+            day = replace(day, lines=day.lines[:-1])
         if self.calendar == "fed":
             at = self.office.hours.local(day.to_at)
             return flat.bai2(self.head.number, self.head.currency, day, at)

@@ -105,6 +105,7 @@ class SimulatedNodes:
     scheme: str = "chain"
     lying_node: str = field(init=False)
     on_paid: Callable[[str, int], object] = field(default=lambda to, value: None)
+    steal: Callable[[Transaction, int], bytes | None] = field(default=lambda tx, units: None)
     _sent: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -220,7 +221,18 @@ class SimulatedNodes:
         surge = self.faults.strikes("tx_underpriced", self.name)
         if surge:
             self._surge(transaction, surge)
+        stolen = self.faults.strikes("nonce_taken", self.name)
+        if stolen:
+            self.chain.world.call_in(1, self._take_nonce, transaction, max(1, stolen.strength))
         return transaction.hash
+
+    def _take_nonce(self, ours: Transaction, units: int) -> None:
+        """Somebody who has our key pays more for the same nonce."""
+        raw = self.steal(ours, units)
+        try:
+            self.chain.submit(raw or b"")
+        except BadTransaction:
+            return  # ours was quicker
 
     # --- what happens is told --------------------------------------------------------------------
 
@@ -251,6 +263,8 @@ class SimulatedNodes:
         payment_id = self._sent.get(mined.transaction.hash)
         if payment_id is not None:
             self._pay(payment_id, mined)
+        elif mined.transaction.sender in holder.addresses:
+            self._over(mined.transaction)
         if mined.outcome.succeeded and mined.transaction.sender in holder.addresses:
             self.on_paid(mined.transaction.to, mined.transaction.value)
 
@@ -283,6 +297,15 @@ class SimulatedNodes:
         else:
             payment = self.payments.all.setdefault(payment_id, payment)
             payment.failed_at = now
+
+    def _over(self, foreign: Transaction) -> None:
+        """What we had sent under the nonce that it took is never mined."""
+        for tx_hash, payment_id in self._sent.items():
+            ours = self.chain.known[tx_hash].transaction
+            if (ours.sender, ours.nonce) == (foreign.sender, foreign.nonce):
+                payment = Payment(payment_id, self.holder.account, self.scheme, "", 0)
+                payment = self.payments.all.setdefault(payment_id, payment)
+                payment.failed_at = self.chain.world.now
 
     def _hint(self, mined: Mined, *, removed: bool) -> None:
         """Subscribers to our tokens' logs hear of them, and hear when they were taken back."""

@@ -3,7 +3,7 @@
 camt, BAI2 and MT are all read into `Statement`, so that what must hold is checked in one place.
 
 Rule 1. Opening + booked entries = closing, in each currency; a broken tie quarantines the whole
-statement with its figures.
+statement with its figures. Of a closed one the figures are passed on, so that it is a break.
 Rule 2. A line's details come to its amount, or to its amount and the fee that was taken off it.
 Rule 3. A line's id is the teller's own where it gave one that no other line of the statement has;
 else it is made of statement and place, and says that it was derived.
@@ -17,7 +17,7 @@ from typing import Literal
 
 from core.events import Event, StatementReported, StatementRow
 from core.rail_events import LineBooked, LineKind, LinePart, NostroStated
-from rails.messages.context import Context, Unreadable, dismissed, plain, units
+from rails.messages.context import Context, Unreadable, dismissed, plain, quarantined, units
 
 ZERO = Decimal(0)
 
@@ -85,7 +85,11 @@ def tell(statement: Statement, context: Context) -> list[Event]:
     """The statement's lines, and its ties or its balances, as core's events."""
     account = context.ours(statement.number)
     for currency in _currencies(statement):
-        _check_tie(statement, currency)
+        broken = _broken_tie(statement, currency)
+        if broken and statement.covers == "period":
+            return [quarantined(context, broken), *_stated(statement, account, context)]
+        if broken:
+            raise Unreadable(broken)
     lines = _lines(statement, account, context)
     stated = _stated(statement, account, context)
     if not lines and not statement.balances:
@@ -123,20 +127,22 @@ def _booked(statement: Statement, currency: str) -> list[Decimal]:
     return [line.amount for line in told if not line.pending]
 
 
-def _check_tie(statement: Statement, currency: str) -> None:
+def _broken_tie(statement: Statement, currency: str) -> str:
+    """How opening, entries and closing contradict one another; "" where they do not."""
     ends = _ends(statement, currency)
     if ends is None:
         told_of = {balance.currency for balance in statement.balances}
         if told_of and currency not in told_of:
             raise Unreadable(f"{statement.statement_id} books in {currency} without a balance")
-        return
+        return ""
     opening, closing = (end.amount for end in ends)
     entries = sum(_booked(statement, currency), ZERO)
-    if opening + entries != closing:
-        raise Unreadable(
-            f"{statement.statement_id} {currency}: opening {plain(opening)} + entries"
-            f" {plain(entries)} = {plain(opening + entries)}, not the closing {plain(closing)} told"
-        )
+    if opening + entries == closing:
+        return ""
+    return (
+        f"{statement.statement_id} {currency}: opening {plain(opening)} + entries"
+        f" {plain(entries)} = {plain(opening + entries)}, not the closing {plain(closing)} told"
+    )
 
 
 def _stated(statement: Statement, account: str, context: Context) -> Iterator[Event]:

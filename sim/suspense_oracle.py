@@ -1,0 +1,72 @@
+"""The oracle of suspense: what moved that nobody asked for was disposed of once, or lies there yet.
+
+It shares no code with what it judges. What strayed is told by those who keep the money; what was
+paid back is the world's own payment; what was credited or written off is what two people decided
+and the books took. What is left of each is what must lie in suspense, to the unit.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sim.operators import Decision
+from sim.payments import Payments
+from sim.settlement_oracle import told
+
+
+class SuspenseBooks(Protocol):
+    """What this oracle may see of our books."""
+
+    def lying(self, account: str, name: str) -> int:
+        """How much lies in suspense under that name."""
+
+    def took(self, resolution_id: str) -> bool:
+        """Whether they took the decision of that id."""
+
+    def sent_back(self, resolution_id: str) -> str:
+        """The payment by which a decision sends something back, "" if there is none."""
+
+
+@dataclass(slots=True, eq=False)
+class SuspenseOracle:
+    """Watches what strayed in one run."""
+
+    world: Payments
+    decided: list[Decision] = field(default_factory=list)
+    books: SuspenseBooks | None = None
+
+    def taken(self) -> list[Decision]:
+        """The decisions that the books took."""
+        books = self.books
+        return [] if books is None else [d for d in self.decided if books.took(d.resolution_id)]
+
+    def off(self) -> list[str]:
+        """Once all has healed: what was disposed of twice, and what is neither gone nor there."""
+        if self.books is None:
+            return []
+        gone: dict[tuple[str, str], int] = {}
+        for each in self.taken():
+            where = each.item.account, each.item.name
+            gone[where] = gone.get(where, 0) + self._gone(each)
+        found = []
+        for (account, name), amount in self._came().items():
+            left, lies = amount - gone.get((account, name), 0), self.books.lying(account, name)
+            if left != lies:
+                found.append(f"{account} {name}: {left} is left of {amount}, and {lies} lies there")
+        return found
+
+    def _came(self) -> dict[tuple[str, str], int]:
+        sums: dict[tuple[str, str], int] = {}
+        for stray in self.world.strays:
+            where = stray.account, stray.name
+            sums[where] = sums.get(where, 0) + stray.amount
+        return sums
+
+    def _gone(self, each: Decision) -> int:
+        """What a decision disposed of: of what was sent back, what the world paid and kept."""
+        assert self.books is not None
+        if each.way != "send_back":
+            return each.item.size
+        payment = self.world.all.get(self.books.sent_back(each.resolution_id))
+        if payment is None or told(payment) not in ("settled", "returned"):
+            return 0
+        return payment.amount - payment.returned
