@@ -12,6 +12,8 @@ is lost, doubled or late cannot be spent twice, and what is unspent is a differe
 
 from collections.abc import Sequence
 
+from msgspec import UNSET
+
 from core.effects import Effect, RaiseAlert
 from core.listening import arm
 from core.orders import TERMINAL
@@ -318,8 +320,14 @@ def on_voided(state: State, event: TicketVoided) -> list[Effect]:
 
 def reserve(state: State, order: Order, ticket: Ticket) -> None:
     """The order is taken: its worst case is reserved."""
-    order.uses, order.gate_epoch = ticket.uses, ticket.epoch
+    order.uses, order.gate_epoch, order.reserved = ticket.uses, ticket.epoch, 0
     _hold(state, order, order.quantity)
+
+
+def hold(state: State, order: Order) -> None:
+    """The same of an order for which no lease is spent, where this process's gate counts it."""
+    if state.risk.desk is not UNSET:
+        order.reserved = order.quantity
 
 
 def follow(state: State, now: int) -> list[Effect]:
@@ -329,7 +337,7 @@ def follow(state: State, now: int) -> list[Effect]:
     state.risk.touched.clear()
     for name in touched:
         order = state.orders.get(name)
-        if order is not None and order.uses:
+        if order is not None and (order.uses or state.risk.desk is not UNSET):
             effects += _follow(state, order, now)
     return effects
 
@@ -357,6 +365,7 @@ def on_hold_alarm(state: State, name: str) -> list[Effect]:
     order = state.orders.get(name)
     if order is None or order.status not in TERMINAL:
         return []
+    state.risk.touched[name] = None
     return _hold(state, order, min(order.reserved, _claimed(order)))
 
 

@@ -16,11 +16,12 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from core.money import ASSET_DECIMALS, ASSET_DECIMALS_MAX, PRICE_DECIMALS, QUANTITY_DECIMALS
+from scenarios.bounds import LimitsSpec
 from scenarios.part import Name, Part, Seconds
 from scenarios.rails import Settling, by_name
 from scenarios.strategies import KINDS as STRATEGIES
 from sim.faults import KINDS as FAULTS
-from sim.faults import UNABLE
+from sim.faults import OF_RISK, UNABLE
 from venues.matching import SelfTrade
 
 DIALECTS = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse", "coinbase")
@@ -366,6 +367,7 @@ class Scenario(Part):
     fires: FiresSpec | None = None
     operators: tuple[OperatorSpec, ...] = ()
     kills: tuple[KillSpec, ...] = ()
+    limits: LimitsSpec | None = None
     memory: MemorySpec | None = None
     claims: tuple[ClaimSpec, ...] = ()
     market_gap_ms_max: int = Field(default=100, ge=1)
@@ -428,11 +430,27 @@ class Scenario(Part):
                     f"fault {fault.kind}: from_s ({fault.from_s}) lies beyond the run;"
                     f" less than duration_s ({self.duration_s}) would do"
                 )
+        self._know_limits()
         kept = self.settling.rails if self.settling else ()
         self._know_accounts(
             [venue.account for venue in self.venues], [rail.account for rail in kept]
         )
         return self
+
+    def _know_limits(self) -> None:
+        """Engine and gates are there where limits are; each gate stands beside known strategies."""
+        limits = self.limits
+        names = [strategy.name for strategy in self.strategies]
+        for fault in self.faults:
+            site = FAULTS[fault.kind][0]
+            if site in OF_RISK and (limits is None or (site == "gate" and not limits.gates)):
+                raise ValueError(
+                    f"fault {fault.kind}: there is no {site}; limits with one would do"
+                )
+        for gate in limits.gates if limits is not None else ():
+            for name in gate.strategies:
+                if name not in names:
+                    raise ValueError(f"gate {gate.name}: no strategy {name!r} among {names}")
 
     def _know_accounts(self, accounts: Sequence[str], kept: Sequence[str]) -> None:
         """Strategies trade at venues; figures are also those of what keepers of money have."""

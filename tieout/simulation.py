@@ -8,7 +8,7 @@ be killed between any two steps: it is then dropped, and rebuilt from what its s
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal, Inexact
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from core.effects import Effect, PlaceOrder, SetAlarm, TellPosition, TellStrategy
 from core.events import (
@@ -22,17 +22,18 @@ from core.events import (
     OpeningSet,
 )
 from core.frames import Decode, Frame
-from core.gate import BreakGate
 from core.identity import progress_key
 from core.journal import Journal, Record, Store, decode_effect
 from core.memory import find, progress_of
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, parse, price, quantity
 from core.node import Keep, Node, boot_epoch, recover
-from core.risk_effects import TellKill
+from core.risk_effects import AskEngine, TellKill
+from core.risk_events import StrategyStateSet
 from core.state import Account, Progress, State
 from core.strategy import Quote, Strategy, Tick, Wish
 from rails.dialect import Request as RailRequest
 from rails.evm.simulated import SimulatedNodes
+from risk.adapter import LimitGate
 from scenarios import strategies
 from scenarios.draw import plan_of
 from scenarios.model import InstrumentSpec, Scenario, VenueSpec
@@ -47,6 +48,7 @@ from sim.world import World
 from tieout.bridges import Bridge
 from tieout.connector import Connector
 from tieout.drill import Drill
+from tieout.loading import loaded
 from tieout.rail_twins import DECIMALS
 from tieout.settling import PaymentView, Rails, RailSite
 from tieout.truths import cancels_wanted
@@ -56,6 +58,9 @@ from venues.dialect import Request, Top
 from venues.exchange import Habits, Terms
 from venues.public import LOOK_NS, Heard, MarketData
 from venues.simulated import Asked, SimulatedVenue
+
+if TYPE_CHECKING:
+    from tieout.cold import ColdEngine
 
 SECOND = 1_000_000_000
 ZERO = Decimal(0)
@@ -140,6 +145,7 @@ class Simulation:
             self._open(site)
         if self.rails is not None:
             self.rails.open(self.host.tell)
+        self._load_limits()
         self.host.open_for_business()
         for site in self.sites:
             self._let_trade(site)
@@ -173,6 +179,25 @@ class Simulation:
         for asset, decimals in self.decimals.items():
             now = self.world.now
             self.host.tell(AssetListed(received_at=now, asset=asset, decimals=decimals))
+
+    def _load_limits(self) -> None:
+        """Limits, and whom people let trade under them: all but who is to stay disabled."""
+        spec, now = self.scenario.limits, self.world.now
+        if spec is None:
+            return
+        event = loaded(self.scenario, spec, now)
+        self.host.tell(event)
+        for strategy in self.scenario.strategies:
+            if strategy.name not in spec.disabled:
+                self.host.tell(
+                    StrategyStateSet(
+                        received_at=now,
+                        strategy=strategy.name,
+                        standing="enabled",
+                        by=event.approver,
+                        reason="its limits were reviewed",
+                    )
+                )
 
     def silence_excess_ns(self) -> int:
         """For how much longer than it may a stream of ours told us nothing and was not replaced."""
@@ -351,7 +376,7 @@ class Host:
     def __init__(self, simulation: Simulation) -> None:
         self._sim = simulation
         self._world = simulation.world
-        self._gate = BreakGate()
+        self._gate = LimitGate()
         self.node: Node | None = None
         self.quiet = False
         self.placed: dict[str, int] = {}
@@ -371,8 +396,19 @@ class Host:
         self._resolved_seen = 0
         self._may_die = False
         self.drill = Drill(self._world, simulation.scenario.kills, self)
+        self.cold = self._cold_engine()
         for site in simulation.sites:
             site.venue.on_dropcopy = self._drop_copy(site)
+
+    def _cold_engine(self) -> "ColdEngine | None":
+        """The engine beside the node, where there are limits."""
+        sim = self._sim
+        if sim.scenario.limits is None:
+            return None
+        from tieout.cold import ColdEngine  # numpy: a run without limits starts sooner
+
+        dice = sim.dice.stream("engine")
+        return ColdEngine(self._world, sim.faults, dice, sim.store, self.tell)
 
     # --- life and death --------------------------------------------------------------------------
 
@@ -407,6 +443,8 @@ class Host:
         )
         sim.oracle.node_up(View(state, sim.store))
         sim.watch.node_up(state)
+        if self.cold is not None:
+            self.cold.node_came_up()
         self._strategies = {
             spec.name: strategies.make(spec.kind, spec.name, spec.options)
             for spec in sim.scenario.strategies
@@ -608,6 +646,8 @@ class Host:
                 strategy = self._strategies.get(effect.strategy)
                 if strategy is not None:
                     self._wish(strategy.on_position(effect, self._world.now))
+            case AskEngine() if self.cold is not None:
+                self.cold.ask(effect.request)
             case TellKill():
                 site = next(s for s in self._sim.sites if s.spec.account == effect.account)
                 self.drill.on_told(effect, site.venue.exchange)
