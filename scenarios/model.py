@@ -65,6 +65,10 @@ FIGURES = (
     ),
     *(f"kill.{what}" for what in ("ordered", "unfinished", "looked_at", "left_open")),
     *(f"kill.{what}" for what in ("left_held", "seconds_max", "exits", "orders_after")),
+    *("limit_breaches", "passive_breaches", "risk.peak.*"),
+    *(f"risk.{what}" for what in ("orders", "passive_seconds", "still_over", "cycles")),
+    *(f"risk.{what}" for what in ("word_age_seconds_max", "engine_lives", "engine_halted")),
+    *(f"risk.{what}" for what in ("spent_when_old", "reductions", "flips")),
     *(f"faults.{kind}" for kind in FAULTS),
 )
 OF_ACCOUNTS = ("detection_bound_ns", "paused_seconds")
@@ -174,7 +178,20 @@ class ScriptedOptions(Part):
     lines: tuple[ScriptedLine, ...] = ()
 
 
+class RunawayOptions(Part):
+    """See `strategies/runaway.py`."""
+
+    lots: int = Field(default=1, ge=1)
+    after_ms: int = Field(default=0, ge=0)
+    until_ms: int = Field(default=10**9, ge=0)
+    side: Literal["buy", "sell", "both"] = "buy"
+    kind: Literal["limit", "ioc", "market"] = "ioc"
+    ticks: int = 3
+    reduce_only: bool = False
+
+
 OPTIONS: dict[str, type[Part]] = {
+    "runaway": RunawayOptions,
     "maker": MakerOptions,
     "taker": TakerOptions,
     "scripted": ScriptedOptions,

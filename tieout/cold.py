@@ -54,6 +54,7 @@ class ColdEngine:
         self.halted = ""
         self.asked_at: dict[int, int] = {}
         self.words: list[tuple[int, int]] = []
+        self.on_word: Callable[[], None] = lambda: None
 
     # --- what comes -------------------------------------------------------------------------------
 
@@ -142,6 +143,7 @@ class ColdEngine:
             if isinstance(told, ExposureStated):
                 self.words.append((now, self.asked_at.get(told.request, 0)))
             self._tell(told)
+        self.on_word()
 
     def _part(self) -> None:
         parted = self._faults.strikes("engine_parted", WHERE)

@@ -47,6 +47,7 @@ from sim.wire import Latency, Wire
 from sim.world import World
 from tieout.bridges import Bridge
 from tieout.connector import Connector
+from tieout.dared import Dared
 from tieout.drill import Drill
 from tieout.loading import loaded
 from tieout.rail_twins import DECIMALS
@@ -130,6 +131,7 @@ class Simulation:
         timeless = [v.account for v in scenario.venues if TWINS[v.dialect].dialect.bracketed]
         self.oracle = Oracle(self.truth, self.bounds, EPOCH_NS, timeless)
         self.sites = [self._site(spec) for spec in scenario.venues]
+        self.dared: Dared | None = None
         self.watch = Watch({site.spec.account: site.venue.exchange for site in self.sites})
         self.host = Host(self)
         self.on_step: Callable[[State], None] = lambda state: None
@@ -186,6 +188,11 @@ class Simulation:
         if spec is None:
             return
         event = loaded(self.scenario, spec, now)
+        exchanges = {site.spec.account: site.venue.exchange for site in self.sites}
+        self.dared = Dared(self.scenario, spec, event, exchanges, self.truth, self.oracle)
+        self.dared.engine = self.host.cold
+        if self.host.cold is not None:
+            self.host.cold.on_word = self.dared.oracle.spoke
         self.host.tell(event)
         for strategy in self.scenario.strategies:
             if strategy.name not in spec.disabled:
@@ -498,6 +505,8 @@ class Host:
         if groups:
             self._cut(groups)
         sim.truth.dropped()
+        if sim.dared is not None:
+            sim.dared.died()
         self._rebuilt = self._rebuild()
         sim.oracle.node_down(View(self._rebuilt[1], sim.store))
         self._world.call_in(max(1, down_ns), self.start)
@@ -569,6 +578,8 @@ class Host:
         self._resolved_seen = state.resolved_made
         self._sim.oracle.observe(touched)
         self._sim.watch.look(state)
+        if self._sim.dared is not None:
+            self._sim.dared.look(state)
         self._watch_breaks(state)
         if self._sim.rails is not None:
             self._sim.rails.observe(state)
@@ -657,6 +668,8 @@ class Host:
                 if isinstance(effect, PlaceOrder):
                     name = effect.client_order_id
                     self.placed[name] = self.placed.get(name, 0) + 1
+                    if self._sim.dared is not None:
+                        self._sim.dared.sent(name)
                 account = getattr(effect, "account", None)
                 if account is not None:
                     self._connectors[account].perform(effect)

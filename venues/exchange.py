@@ -496,13 +496,14 @@ class Exchange:
             multiplier=terms.multiplier,
         )
         self.trades[terms.symbol].append(trade)
-        facts = self._record(terms, trade, 1, self._fill_key(trade), "fill")
+        facts = self._record(terms, trade, 1, self.fill_key(trade), "fill")
         assets = self._touched(terms, fee_asset)
         self.speaker.on_trade(trade, facts)
         legs = [] if terms.model == "spot" else [(terms.symbol, ticket.leg)]
         self.speaker.on_account(assets, legs, "ORDER")
 
-    def _fill_key(self, trade: Trade) -> tuple[str, ...]:
+    def fill_key(self, trade: Trade) -> tuple[str, ...]:
+        """What identifies a trade where it is told."""
         if self.habits.tells_progress:
             return (trade.ticket.order_id, str(trade.filled_after))
         return (trade.ticket.symbol, self.habits.name_trade(trade.trade_id), trade.side)
@@ -712,7 +713,7 @@ class Exchange:
             busted=False,
         )
         self.trades[terms.symbol].append(trade)
-        facts = self._record(terms, trade, 1, self._fill_key(trade), "fill")
+        facts = self._record(terms, trade, 1, self.fill_key(trade), "fill")
         self.truth.lost(facts)
         return trade
 
