@@ -53,6 +53,14 @@ def ask(state: State) -> list[Effect]:
     return [AskEngine(request=cold.request), again]
 
 
+def age_ns(state: State) -> int:
+    """How old the engine's word is: nothing where none is asked, a lease where it is closed."""
+    cold = state.risk.cold
+    if cold is UNSET:
+        return 0
+    return state.now - cold.since if cold.is_open else state.risk.ttl_ns
+
+
 def heard(state: State, event: ExposureStated) -> bool:
     """Take in an answer; whether what it says is to be believed."""
     cold = state.risk.cold

@@ -24,6 +24,7 @@ from venues.exchange import Exchange, contracts_now
 
 if TYPE_CHECKING:
     from tieout.cold import ColdEngine
+    from tieout.gates import SimulatedGates
 
 MS = 1_000_000
 SECOND = 1_000_000_000
@@ -96,6 +97,7 @@ class Dared:
         self.decided = 0
         self.word_age_ns_max = 0
         self.engine: ColdEngine | None = None
+        self.gates: SimulatedGates | None = None
 
     def look(self, state: State) -> None:
         """A step was taken: orders that it let pass, and whatever else changed."""
@@ -158,6 +160,9 @@ class Dared:
             "cycles": engine.cycles if engine is not None else 0,
             "engine_lives": engine.epoch if engine is not None else 0,
             "engine_halted": int(bool(engine.halted)) if engine is not None else 0,
+            "gate_orders": self.gates.orders if self.gates is not None else 0,
+            "gate_refusals": self.gates.refusals if self.gates is not None else 0,
+            "gate_crashes": self.gates.crashes if self.gates is not None else 0,
             "breaches": [
                 {"line": b.line, "at": b.at, "exposure": str(b.exposure), "limit": str(b.limit)}
                 for b in oracle.breaches[:20]

@@ -118,7 +118,6 @@ OF_RISK = tuple(
         ),
         ("the engine's two ways of counting agree", "risk.engine_halted"),
         ("an exit closes at most what is held", "risk.flips"),
-        ("once healed, nothing is over a limit", "risk.still_over"),
     )
 )
 

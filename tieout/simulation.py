@@ -20,6 +20,7 @@ from core.events import (
     InstrumentListed,
     NodeStarted,
     OpeningSet,
+    OrderRequested,
 )
 from core.frames import Decode, Frame
 from core.identity import progress_key
@@ -27,7 +28,7 @@ from core.journal import Journal, Record, Store, decode_effect
 from core.memory import find, progress_of
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, parse, price, quantity
 from core.node import Keep, Node, boot_epoch, recover
-from core.risk_effects import AskEngine, TellKill
+from core.risk_effects import AcknowledgeReturn, AskEngine, GrantLease, TellGate, TellKill
 from core.risk_events import StrategyStateSet
 from core.state import Account, Progress, State
 from core.strategy import Quote, Strategy, Tick, Wish
@@ -49,6 +50,7 @@ from tieout.bridges import Bridge
 from tieout.connector import Connector
 from tieout.dared import Dared
 from tieout.drill import Drill
+from tieout.gates import SimulatedGates
 from tieout.loading import loaded
 from tieout.rail_twins import DECIMALS
 from tieout.settling import PaymentView, Rails, RailSite
@@ -191,6 +193,11 @@ class Simulation:
         exchanges = {site.spec.account: site.venue.exchange for site in self.sites}
         self.dared = Dared(self.scenario, spec, event, exchanges, self.truth, self.oracle)
         self.dared.engine = self.host.cold
+        if spec.gates:
+            dice = self.dice.stream("gates")
+            gates = SimulatedGates(spec.gates, event, self.world, self.faults, dice, self.host)
+            gates.refused = self.host.hear
+            self.host.gates = self.dared.gates = gates
         if self.host.cold is not None:
             self.host.cold.on_word = self.dared.oracle.spoke
         self.host.tell(event)
@@ -404,6 +411,7 @@ class Host:
         self._may_die = False
         self.drill = Drill(self._world, simulation.scenario.kills, self)
         self.cold = self._cold_engine()
+        self.gates: SimulatedGates | None = None
         for site in simulation.sites:
             site.venue.on_dropcopy = self._drop_copy(site)
 
@@ -649,10 +657,10 @@ class Host:
                 self._alarms[effect.alarm] = effect.at
                 at = max(effect.at, self._world.now)
                 self._world.call_at(at, self._ring, self._life, effect.alarm, effect.at)
+            case TellGate() | GrantLease() | AcknowledgeReturn() if self.gates is not None:
+                self.gates.perform(effect)
             case TellStrategy():
-                strategy = self._strategies.get(effect.strategy)
-                if strategy is not None:
-                    self._wish(strategy.on_order(effect, self._world.now))
+                self.hear(effect)
             case TellPosition():
                 strategy = self._strategies.get(effect.strategy)
                 if strategy is not None:
@@ -712,9 +720,20 @@ class Host:
         self._wish(self._strategies[name].on_tick(tick))
         self._world.call_in(spec.tick_ms * MS, self._tick, life, name)
 
+    def hear(self, told: TellStrategy) -> None:
+        """A strategy hears of an order of its own."""
+        strategy = self._strategies.get(told.strategy)
+        if strategy is not None:
+            self._wish(strategy.on_order(told, self._world.now))
+
     def _wish(self, wishes: list[Wish]) -> None:
         for wish in wishes:
-            if not self.quiet:
+            if self.quiet:
+                return
+            gates = self.gates
+            if gates is not None and isinstance(wish, OrderRequested) and gates.has(wish.strategy):
+                gates.wish(wish)
+            else:
                 self.tell(wish)
 
     # --- operators -------------------------------------------------------------------------------
