@@ -4,7 +4,8 @@ Rule 1. It is told nothing but the journal's events: its books are the same fold
 process, and its every cell is set to what those books say before a cycle proves the sums.
 Rule 2. What it states of a line is what is held there, at the weights that count against us; what
 works is added by whoever reserves it.
-Rule 3. It lends nothing on what is stale: there a line may come to what it has come to already.
+Rule 3. It lends nothing on what is stale, nor to a firm that traded more in a window than it may:
+there a line may come to what it has come to already.
 Rule 4. No clock of its own decides anything: `now` is when the newest event was received.
 """
 
@@ -18,12 +19,14 @@ from core.state import Reference, State
 from core.step import step
 from risk.adapter import LimitGate
 from risk.engine import PAYMENTS, Engine
+from risk.flows import Flows
 from risk.lines import Line, Sums, line_of, sums_of
 from risk.reading import read, tell_prices
 from risk.records import Records
 from risk.restored import desk_of
 from risk.results import losses
 
+FIRM = ("firm_net", "firm_gross")
 Word = list[ExposureStated | LossStated]
 
 
@@ -36,11 +39,17 @@ class Cycle:
         self.sequence = 0
         self.gate: Gate = LimitGate()
         self.engine: Engine | None = None
+        self.flows = Flows()
         self._known: dict[tuple[str, str, str], tuple[int, int, int]] = {}
 
     def take(self, event: Event) -> None:
         """One more event of the journal."""
         step(self.state, event, self.gate)
+        self.flows.note(self.state, event)
+
+    def remember(self, event: Event) -> None:
+        """An event that its state has already, of the time that windows reach back."""
+        self.flows.note(self.state, event)
 
     def answer(
         self, request: int, as_of: int, received_at: int
@@ -127,10 +136,13 @@ class Cycle:
                 yield StatedExposure(name, exposure, line.moved)
 
     def _ceilings(self, reached: Sums) -> Iterator[Amount]:
+        """Where nothing may be added: what is stale, and the firm once it traded too much."""
+        stopped = self.flows.is_over(self.state)
         for name, line in self.state.risk.lines.items():
             if line.limit is None:
                 continue
             told: Line = line_of(name)
             found = reached.of(told)
-            if found.stale and not told.is_position:
+            held = stopped and told.control in FIRM
+            if (found.stale or held) and not told.is_position:
                 yield Amount(name, min(line.limit, max(0, found.figure)))

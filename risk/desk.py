@@ -62,6 +62,7 @@ class Desk:
         self.routes: list[tuple[str, int]] = []
         self.multipliers: dict[int, int] = {}
         self.lease = Lease()
+        self.turnover_max = self.turnover_ns = 0
 
     # --- the question -----------------------------------------------------------------------------
 
@@ -215,6 +216,7 @@ class Desk:
             "of": [self._of(kept) for kept in self.gate.holdings],
             "slots": len(self.gate.slots),
             "lease": self.lease.dump(),
+            "turnover": [self.turnover_max, self.turnover_ns],
         }
 
     def _of(self, kept: Holding) -> list[int]:

@@ -40,5 +40,6 @@ def restored(told: dict[str, Any]) -> Desk:
     desk.multipliers = dict(told["multipliers"])
     desk.kept = {name: Kept(*each) for name, each in told["kept"].items()}
     desk.lease = Lease.restored(told["lease"])
+    desk.turnover_max, desk.turnover_ns = told["turnover"]
     snapshot.restore(gate, told["gate"])
     return desk

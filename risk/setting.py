@@ -75,6 +75,9 @@ Bounds = dict[tuple[str, str], Bound]
 def _set(desk: Desk, event: LimitsLoaded, bounds: Bounds) -> None:
     gate = desk.gate
     _sum(gate.firm.scope, bounds, "FIRM_NET", "FIRM_GROSS", "")
+    turnover = bounds.get(("FIRM_TURNOVER", ""))
+    desk.turnover_max = turnover.amount if turnover is not None else 0
+    desk.turnover_ns = turnover.window_ns if turnover is not None else 0
     units = {each.line: each.amount for each in event.collateral}
     for name, account in zip(desk.accounts, gate.accounts, strict=True):
         _sum(account.scope, bounds, "ACCOUNT_NET", "ACCOUNT_GROSS", name)

@@ -70,6 +70,7 @@ FIGURES = (
     *(f"risk.{what}" for what in ("word_age_seconds_max", "engine_lives", "engine_halted")),
     *(f"risk.{what}" for what in ("spent_when_old", "reductions", "flips")),
     *(f"risk.{what}" for what in ("gate_orders", "gate_refusals", "gate_crashes")),
+    "risk.turnover_max",
     *(f"faults.{kind}" for kind in FAULTS),
 )
 OF_ACCOUNTS = ("detection_bound_ns", "paused_seconds")

@@ -106,6 +106,8 @@ class ColdEngine:
             self.epoch += 1
             state = recover(Journal(self._store), LimitGate())
             cycle = self._cycle = Cycle(state, self.epoch)
+            for body in self._store.events():
+                cycle.remember(decode_event(body))
             self._read, _ = self._store.last()
         else:
             for body in self._store.events(self._read):

@@ -94,6 +94,10 @@ class Dared:
             (max(ages, default=0) + 1000) * MS,
             oracle.unbooked,
         )
+        self._exchanges = exchanges
+        self._rates = {(each.account, each.symbol): each for each in _contracts(scenario, limits)}
+        flows = [each.window_ns for each in loaded.bounds if each.control == "FIRM_TURNOVER"]
+        self._window_ns = max(flows, default=0)
         self.decided = 0
         self.word_age_ns_max = 0
         self.engine: ColdEngine | None = None
@@ -144,6 +148,18 @@ class Dared:
         self.oracle.unsent(self._unsent)
         self._unsent.clear()
 
+    def _traded(self) -> list[tuple[int, Decimal]]:
+        """When, by the venue's word, our orders traded how much, in the reporting asset."""
+        found = []
+        for account, exchange in self._exchanges.items():
+            for symbol, trades in exchange.trades.items():
+                contract = self._rates[account, symbol]
+                for each in (trade for trade in trades if trade.ticket.client_id):
+                    size = Decimal(1) if contract.kind == "spot" else each.multiplier
+                    price = Decimal(1) if contract.kind == "inverse" else each.price
+                    found.append((each.at * MS, each.quantity * size * price * contract.rate))
+        return sorted(found)
+
     def figures(self) -> dict[str, Any]:
         """What the summary says of risk."""
         engine, oracle = self.engine, self.oracle
@@ -160,6 +176,7 @@ class Dared:
             "cycles": engine.cycles if engine is not None else 0,
             "engine_lives": engine.epoch if engine is not None else 0,
             "engine_halted": int(bool(engine.halted)) if engine is not None else 0,
+            "turnover_max": float(_turnover_max(self._traded(), self._window_ns)),
             "gate_orders": self.gates.orders if self.gates is not None else 0,
             "gate_refusals": self.gates.refusals if self.gates is not None else 0,
             "gate_crashes": self.gates.crashes if self.gates is not None else 0,
@@ -168,6 +185,19 @@ class Dared:
                 for b in oracle.breaches[:20]
             ],
         }
+
+
+def _turnover_max(traded: list[tuple[int, Decimal]], window_ns: int) -> Decimal:
+    """The most that was traded in any window of that length."""
+    most = total = ZERO
+    first = 0
+    for at, value in traded:
+        total += value
+        while traded[first][0] <= at - window_ns:
+            total -= traded[first][1]
+            first += 1
+        most = max(most, total)
+    return most
 
 
 def _contracts(scenario: Scenario, limits: LimitsSpec) -> list[Contract]:

@@ -86,7 +86,7 @@ def _haircut(rate: Decimal, basis_points: int) -> int:
 
 def _bounds(scenario: Scenario, spec: LimitsSpec, standing: Sequence[Limit]) -> Iterator[Bound]:
     for control, known in CONTROLS.items():
-        if not known.codes:
+        if not known.codes and not known.windowed:
             continue
         for place in _places(scenario, known.scope):
             limit = applying(standing, control, place)
