@@ -82,7 +82,7 @@ RISK_STRENGTHS = {
     "gate_parted": (500, 8000),
     "lease_late": (50, 5000),
     "lease_twice": (0, 5000),
-    "public_absurd": (2, 50),
+    "public_absurd": (3, 400),
 }
 AT_COMMITS = ("crash_torn_tail", "crash_cut_tail")
 RARE = (

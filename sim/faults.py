@@ -105,7 +105,7 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "public_poison_frame": ("public", "", "garbage on the stream of market data"),
     "public_disconnect": ("public", "ms until it can be opened again", "market data is cut off"),
     "public_half_open": ("public", "ms of silence", "market data falls silent, the socket is open"),
-    "public_absurd": ("public", "times its price", "a frame of market data tells an absurd price"),
+    "public_absurd": ("public", "per cent of it", "a frame of market data tells an absurd price"),
     "engine_stalled": ("engine", "ms", "the cold engine does nothing for a while"),
     "engine_slow": ("engine", "ms of delay", "a cycle of the cold engine takes so much longer"),
     "engine_crash": ("engine", "ms until it is up again", "it is killed, and counts anew"),

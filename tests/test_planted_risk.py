@@ -110,6 +110,15 @@ BUGS = (
         HALF,
     ),
     Bug(
+        "a price that leaps is believed at once",
+        "venues.public:MarketData._is_due",
+        "elif not self._stays(instrument, middle, LEAP_LOOKS):",
+        "elif False:",
+        "absurd_prices",
+        range(3),
+        OVER,
+    ),
+    Bug(
         "refusals disable nobody",
         "core.strategies:on_refused",
         "if len(strategy.refused_at) <= terms.refusals_max:",

@@ -77,6 +77,8 @@ SNAPSHOT_EVERY = 5000
 # How often operators look while a break grows as old as they want it to be.
 LOOKS = 8
 CUT_DOWN_NS = 500 * MS
+# Under limits the first price of all is believed once so many looks in a row have found it.
+FIRST_LOOKS = 5
 
 
 class Crashable(Store, Protocol):
@@ -697,6 +699,7 @@ class Host:
                 site.public.open_stream,
                 lambda: self._world.now,
                 self.heard,
+                first_looks=FIRST_LOOKS if self._sim.scenario.limits is not None else 1,
             )
             self._market[site.spec.account] = market
             market.open()
