@@ -3,8 +3,8 @@
 Rule 1. First the rule of breaks (`core.gate.BreakGate`): where one is open, only exits pass.
 Rule 2. It holds nothing itself: its counters are the state's (`risk.desk`), so that one gate serves
 every node, recovery and replay. Before limits were loaded that it asks for, Rule 1 is all.
-Rule 3. An order on a ticket was approved by the gate that leased for it, and is counted here. So is
-the exit of a kill, which no limit stops.
+Rule 3. An order on a ticket was approved out of a lease, and is asked here for all the rest: sums are
+the firm's, whichever gate an order comes from. The exit of a kill no limit stops; it is counted.
 """
 
 from msgspec import UNSET
@@ -35,7 +35,7 @@ class LimitGate:
         desk = desk_of(state.risk)
         if desk is None or isinstance(verdict, Refused):
             return verdict
-        if wish.ticket is not None or wish.strategy == KILL:
+        if wish.strategy == KILL:
             return verdict
         _stand(state, desk, wish.strategy)
         desk.lease.tighten(desk, state, wish.received_at)

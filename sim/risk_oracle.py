@@ -141,6 +141,7 @@ class RiskOracle:
         self._sent: dict[str, Sent] = {}
         self._open: dict[str, None] = {}
         self._ended: dict[str, int] = {}
+        self._legs: dict[tuple[str, str], dict[str, None]] = {}
         self._prices = {key: Prices() for key in self._contracts}
         self._facts_seen = -1
         self._own: dict[Key, Decimal] = {}
@@ -262,7 +263,7 @@ class RiskOracle:
             if contract.kind == "spot":
                 continue
             venue = self._venues[account]
-            for leg in venue.legs(symbol):
+            for leg in self._legs_of(account, symbol):
                 place = (account, symbol, leg)
                 ours = sum((c.position for key, c in cells.items() if key[1:] == place), ZERO)
                 rest = venue.position(symbol, leg) - ours
@@ -270,6 +271,12 @@ class RiskOracle:
         for client_id in list(self._open):
             self._work(client_id, cells)
         return cells
+
+    def _legs_of(self, account: str, symbol: str) -> list[str]:
+        """Those that there are, and those that were: an account may be changed to others."""
+        legs = self._legs.setdefault((account, symbol), {})
+        legs |= dict.fromkeys(self._venues[account].legs(symbol))
+        return list(legs)
 
     def _work(self, client_id: str, cells: dict[Key, Cell]) -> None:
         """What an order may still do: all of it until its venue took it, or can take it no more."""
@@ -292,7 +299,7 @@ class RiskOracle:
         """By how much others made a leg longer, and shorter, without our books having it yet."""
         found: dict[tuple[str, str, str], tuple[Decimal, Decimal]] = {}
         for (account, symbol), contract in self._contracts.items():
-            for leg in self._venues[account].legs(symbol):
+            for leg in self._legs_of(account, symbol):
                 subject = f"{symbol}/{leg}"
                 if contract.kind == "spot":
                     subject = f"{contract.asset}/cash"
