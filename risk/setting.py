@@ -43,7 +43,8 @@ def _place(desk: Desk, event: LimitsLoaded, tradable: Tradable, listing: Listing
     known = [place[:3] for place in desk.places]
     if place[:3] in known:
         number = known.index(place[:3])
-        desk.places[number] = place
+        # What is held and open is counted in the lots of the first load.
+        desk.places[number] = place._replace(lot=desk.places[number].lot)
     else:
         number = len(gate.holdings)
         same = [i for i, each in enumerate(known) if each[:2] == place[:2]]
@@ -58,7 +59,7 @@ def _place(desk: Desk, event: LimitsLoaded, tradable: Tradable, listing: Listing
             owner = gate.strategies[_named(desk.strategies, strategy, gate.add_strategy)]
             way = gate.add_route(owner, gate.holdings[number])
             desk.routes.append((strategy, number))
-            desk.ways[key] = Way(way.number, number, tradable.lot)
+            desk.ways[key] = Way(way.number, number, desk.places[number].lot)
 
 
 def _named(names: list[str], name: str, add: object) -> int:
