@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from core.effects import PlaceOrder
-from core.events import OrderRequested
+from core.events import Event, OrderRequested
 from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS, TEN_TO
 from core.state import Account, Listing, Order, State, holding
 
@@ -32,7 +32,10 @@ class Gate(Protocol):
     """What `step` asks before anything that spends."""
 
     def check(self, state: State, wish: OrderRequested, order: PlaceOrder) -> Approved | Refused:
-        """Decide on the order; must not change the state."""
+        """Decide on the order; of the state it may change its own counters only (`Risk.desk`)."""
+
+    def follow(self, state: State, event: Event) -> None:
+        """Take in what a step did, before it ends; asked once limits were loaded."""
 
 
 class BreakGate:
@@ -54,6 +57,9 @@ class BreakGate:
                     "BREAK_OPEN", f"break {drift.number} is open in {name}: only exits pass"
                 )
         return Approved(order)
+
+    def follow(self, state: State, event: Event) -> None:
+        """It has no counters."""
 
     def _is_exit(self, state: State, wish: OrderRequested, listing: Listing, name: str) -> bool:
         """Whether it only reduces what is broken: of a spot asset by giving it away, else by flag.

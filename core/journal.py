@@ -11,7 +11,7 @@ This module owns the encoding and the chain; where the bytes rest is a `Store`'s
 
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 from google_crc32c import value as crc32c
@@ -26,8 +26,15 @@ from core.state import State
 SCHEMA = 2
 Kind = Literal["frame", "event", "effect"]
 
+
+def plain(thing: Any) -> dict[str, Any]:
+    """What stands in a state and is no record itself (`Risk.desk`), as plain values."""
+    told: dict[str, Any] = thing.dump()
+    return told
+
+
 _encoder = msgspec.json.Encoder()
-_canonical = msgspec.json.Encoder(order="deterministic")
+_canonical = msgspec.json.Encoder(order="deterministic", enc_hook=plain)
 _event_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _effect_decoder: msgspec.json.Decoder[Effect] = msgspec.json.Decoder(Effect)
 
@@ -221,13 +228,18 @@ class Digest:
 
 
 def encode_state(state: State) -> bytes:
-    """The state's canonical bytes: keys sorted, the last step's postings left out."""
-    last = state.posted, state.booked, state.settled
-    state.posted, state.booked, state.settled = [], [], []
+    """The state's canonical bytes: keys sorted, the last step's postings left out.
+
+    Gates' epochs come after the rest, for their keys are numbers, which sort as texts here.
+    """
+    last, epochs = (state.posted, state.booked, state.settled), state.risk.epochs
+    state.posted, state.booked, state.settled, state.risk.epochs = [], [], [], {}
     try:
-        return _canonical.encode(state)
+        told = _canonical.encode(state)
     finally:
         state.posted, state.booked, state.settled = last
+        state.risk.epochs = epochs
+    return told + _canonical.encode(msgspec.to_builtins(epochs, str_keys=True)) if epochs else told
 
 
 def decode_state(data: bytes) -> State:

@@ -82,6 +82,9 @@ class OnlyExits:
             return Approved(order)
         return Refused("NOT_AN_EXIT", "a kill sends reduce-only market orders only")
 
+    def follow(self, state: State, event: Event) -> None:
+        """It has no counters; the node's own gate counts what passes here."""
+
 
 AGAIN_NS = 1_000_000_000
 ROUNDS_UNTIL_ALERT = 10

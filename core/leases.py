@@ -12,6 +12,9 @@ is lost, doubled or late cannot be spent twice, and what is unspent is a differe
 
 from collections.abc import Sequence
 
+from msgspec import UNSET
+
+from core import cold
 from core.effects import Effect, RaiseAlert
 from core.listening import arm
 from core.orders import TERMINAL
@@ -102,6 +105,8 @@ def _grant(state: State, epoch: Epoch) -> Effect:
 def _budget(state: State, epoch: Epoch, name: str) -> int:
     """The new ceiling: what was spent and what it is to have, within what is free now.
 
+    Nothing new where the cold engine is silent, and nothing at all once its lease has ended.
+
     What it may hold by an older grant is not free yet: the larger of the two counts until the gate
     says that it holds the newer.
     """
@@ -109,9 +114,15 @@ def _budget(state: State, epoch: Epoch, name: str) -> int:
     line = state.risk.lines.get(name)
     if line is None or line.limit is None or state.risk.kills:
         return spent
+    age = cold.age_ns(state)
+    if age >= state.risk.ttl_ns:
+        return spent
     room = line.limit - line.exposure - line.reserved - unspent(state, name)
     share = _share(state, epoch, name, line.limit - line.exposure - line.reserved)
-    return max(spent, min(spent + share, _ceiling(epoch, name) + room))
+    most = min(spent + share, _ceiling(epoch, name) + room)
+    if age >= state.risk.heartbeat_ns:  # no more than it may have already
+        most = min(most, _ceiling(epoch, name))
+    return max(spent, most)
 
 
 def _share(state: State, epoch: Epoch, name: str, free: int) -> int:
@@ -318,8 +329,16 @@ def on_voided(state: State, event: TicketVoided) -> list[Effect]:
 
 def reserve(state: State, order: Order, ticket: Ticket) -> None:
     """The order is taken: its worst case is reserved."""
-    order.uses, order.gate_epoch = ticket.uses, ticket.epoch
+    order.uses, order.gate_epoch, order.reserved = ticket.uses, ticket.epoch, 0
+    state.risk.touched[order.client_order_id] = None
     _hold(state, order, order.quantity)
+
+
+def hold(state: State, order: Order) -> None:
+    """The same of an order for which no lease is spent, where this process's gate counts it."""
+    if state.risk.desk is not UNSET:
+        order.reserved = order.quantity
+        state.risk.touched[order.client_order_id] = None
 
 
 def follow(state: State, now: int) -> list[Effect]:
@@ -329,7 +348,7 @@ def follow(state: State, now: int) -> list[Effect]:
     state.risk.touched.clear()
     for name in touched:
         order = state.orders.get(name)
-        if order is not None and order.uses:
+        if order is not None and (order.uses or state.risk.desk is not UNSET):
             effects += _follow(state, order, now)
     return effects
 
@@ -357,6 +376,7 @@ def on_hold_alarm(state: State, name: str) -> list[Effect]:
     order = state.orders.get(name)
     if order is None or order.status not in TERMINAL:
         return []
+    state.risk.touched[name] = None
     return _hold(state, order, min(order.reserved, _claimed(order)))
 
 

@@ -23,7 +23,7 @@ from core.effects import Effect, Remember
 from core.events import Event, FrameQuarantined, MemoryTrimmed, Recalled
 from core.frames import Decode, Frame
 from core.gate import Gate
-from core.journal import SCHEMA, Journal, Store, decode_event
+from core.journal import SCHEMA, Journal, Store, decode_event, plain
 from core.state import State
 from core.step import step
 
@@ -212,7 +212,7 @@ def encode_snapshot(state: State) -> bytes:
 
     `step` goes through its dictionaries in order, so that order decides the order of effects.
     """
-    return _make() + msgspec.json.encode(state)
+    return _make() + msgspec.json.encode(state, enc_hook=plain)
 
 
 def decode_snapshot(data: bytes) -> State | None:

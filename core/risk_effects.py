@@ -42,6 +42,12 @@ class AcknowledgeReturn(Wish, frozen=True, kw_only=True, gc=False):
     sequence: int
 
 
+class AskEngine(Wish, frozen=True, kw_only=True, gc=False):
+    """Ask the cold engine for what it makes of all that is journaled by now; never asked twice."""
+
+    request: int
+
+
 class TellStanding(Wish, frozen=True, kw_only=True, gc=False):
     """Tell a strategy and its gates whether it may trade, and why."""
 
@@ -72,4 +78,12 @@ class TellKill(Wish, frozen=True, kw_only=True, gc=False):
     positions: int = -1
 
 
-RiskEffect = TellGate | GrantLease | AcknowledgeReturn | TellStanding | CancelAllOrders | TellKill
+RiskEffect = (
+    TellGate
+    | GrantLease
+    | AcknowledgeReturn
+    | AskEngine
+    | TellStanding
+    | CancelAllOrders
+    | TellKill
+)

@@ -40,12 +40,51 @@ class StrategyTerms(Struct, frozen=True, gc=False, omit_defaults=True):
     loss_max: int = 0
 
 
+class Amount(Struct, frozen=True, gc=False):
+    """So many units of a line."""
+
+    line: str
+    amount: int
+
+
+class Bound(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A control's limit at one place, in the control's own whole units; what none names refuses.
+
+    `place` are the names of what is bounded, by "/": "mm/okx_swap/main/BTC-USDT-SWAP", or "" for
+    the firm.
+    """
+
+    control: str
+    place: str
+    amount: int
+    window_ns: int = 0
+
+
+class Tradable(Struct, frozen=True, gc=False, omit_defaults=True):
+    """An instrument that may be traded: orders are whole lots, which are quantities.
+
+    `rate` is what a coin of its quote asset is worth in the reporting asset, at the scale of a
+    price and with its haircut; `margin_bp` of a position's value must be collateral.
+    """
+
+    account: str
+    instrument: str
+    lot: int
+    rate: int
+    margin_bp: int
+    restricted: bool = False
+
+
 class LimitsLoaded(Fact, frozen=True, kw_only=True, gc=False):
     """The limits that hold from now on, all of them; from the first load on, strategies are held.
 
     `content_hash` is the SHA-256 of the reviewed files. A gate asks every `heartbeat_ns`; a lease
     ends `ttl_ns` after the gate asked for it. What a cancelled, expired or rejected order had left
     stays reserved for `hold_ns` more: venues tell of fills after that.
+
+    `limits` are what leases are granted on. `bounds` are what the gate of this process asks for,
+    for each of `strategies` in each of `tradables`; `collateral` is by account, in units of the
+    reporting asset. It holds at most `slots` open orders.
     """
 
     content_hash: str
@@ -56,6 +95,10 @@ class LimitsLoaded(Fact, frozen=True, kw_only=True, gc=False):
     heartbeat_ns: int = 250_000_000
     ttl_ns: int = 1_000_000_000
     hold_ns: int = 1_000_000_000
+    bounds: tuple[Bound, ...] = ()
+    tradables: tuple[Tradable, ...] = ()
+    collateral: tuple[Amount, ...] = ()
+    slots: int = 0
 
 
 class StatedExposure(Struct, frozen=True, gc=False):
@@ -70,9 +113,19 @@ class StatedExposure(Struct, frozen=True, gc=False):
 
 
 class ExposureStated(Fact, frozen=True, kw_only=True, gc=False):
-    """The cold engine counted exposure anew, prices and what others did included."""
+    """The cold engine counted exposure anew, prices and what others did included.
+
+    As an answer to a `request` it is also the lease of this process's gate: `ceilings` are the most
+    that each line may come to, where that is below its limit. It is the engine's answer `sequence`
+    in its life `epoch`; every record up to `as_of` is counted.
+    """
 
     lines: tuple[StatedExposure, ...]
+    epoch: int = 0
+    sequence: int = 0
+    request: int = 0
+    as_of: int = 0
+    ceilings: tuple[Amount, ...] = ()
 
 
 class LossStated(Fact, frozen=True, kw_only=True, gc=False):
@@ -83,13 +136,6 @@ class LossStated(Fact, frozen=True, kw_only=True, gc=False):
 
 
 # --- told by gates -------------------------------------------------------------------------------
-
-
-class Amount(Struct, frozen=True, gc=False):
-    """So many units of a line."""
-
-    line: str
-    amount: int
 
 
 class Use(Struct, frozen=True, gc=False, omit_defaults=True):

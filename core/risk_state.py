@@ -3,9 +3,9 @@
 This module is never compiled.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from core.risk_events import Flatten, Standing, StrategyTerms
 
@@ -89,12 +89,30 @@ class Kill(Struct, gc=False):
     accounts: dict[str, Killing] = field(default_factory=dict)
 
 
+class Cold(Struct, gc=False):
+    """What we know of the cold engine: its newest word, and since when it `is_open` to act on it.
+
+    `asked` has when each request of this life was made, by its number.
+    """
+
+    request: int = 0
+    asked: dict[str, int] = field(default_factory=dict)
+    epoch: int = 0
+    sequence: int = 0
+    since: int = 0
+    is_open: bool = False
+
+
 class Risk(Struct, gc=False):
     """The whole of risk.
 
     `gates` has each gate's newest epoch and `boots` its newest process; `touched` are the orders
     that moved in this step, whose reservations follow before it ends, as the orders of whoever was
     `halted` in it are cancelled.
+
+    `desk` are the counters of the gate of this process, once limits were loaded that it asks for:
+    whatever has a `dump` of plain values, which stands here after a snapshot was read, until the
+    gate takes it up. With it comes the engine that is asked (`cold`).
     """
 
     content_hash: str = ""
@@ -114,3 +132,5 @@ class Risk(Struct, gc=False):
     limit_breaches: int = 0
     passive_breaches: int = 0
     passive_ns: int = 0
+    desk: Any = UNSET
+    cold: Cold | UnsetType = UNSET

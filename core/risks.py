@@ -7,7 +7,7 @@ the step ends.
 
 from typing import assert_never
 
-from core import kill, leases, strategies, trading
+from core import cold, kill, leases, strategies, trading
 from core.effects import Effect
 from core.events import Event
 from core.gate import Gate
@@ -38,7 +38,7 @@ def step(state: State, event: RiskEvent) -> list[Effect]:
         case TicketVoided():
             return leases.on_voided(state, event)
         case ExposureStated():
-            return leases.on_exposure(state, event)
+            return leases.on_exposure(state, event) if cold.heard(state, event) else []
         case LossStated():
             return strategies.on_loss(state, event)
         case GateStarted():
@@ -48,7 +48,8 @@ def step(state: State, event: RiskEvent) -> list[Effect]:
         case StrategyStateSet():
             return strategies.on_set(state, event)
         case LimitsLoaded():
-            return leases.on_limits(state, event)
+            begun = cold.begin(state) if event.slots else []
+            return leases.on_limits(state, event) + begun
         case KillOrdered():
             return kill.on_ordered(state, event)
         case KillLifted():
@@ -65,8 +66,13 @@ def follow(state: State, gate: Gate, event: Event) -> list[Effect]:
         effects += kill.follow(state, gate, event)
     if risk.halted:
         effects += _cancel_halted(state)
-    if risk.touched:
+    touched = tuple(risk.touched)
+    if touched:
         effects += leases.follow(state, event.received_at)
+    if risk.content_hash:
+        risk.touched = dict.fromkeys(touched)
+        gate.follow(state, event)
+        risk.touched.clear()
     return effects
 
 
@@ -85,6 +91,8 @@ def _cancel_halted(state: State) -> list[Effect]:
 
 def on_alarm(state: State, what: str, rest: str, now: int) -> list[Effect]:
     """An alarm of risk's rang."""
+    if what == cold.ALARM:
+        return cold.ask(state)
     if what == "kill":
         return kill.on_alarm(state, rest, now)
     return leases.on_hold_alarm(state, rest)
@@ -92,6 +100,7 @@ def on_alarm(state: State, what: str, rest: str, now: int) -> list[Effect]:
 
 def after_restart(state: State, records_lost: int) -> list[Effect]:
     """A journal that lost its tail may have forgotten what it lent: nobody may spend that."""
+    asked = cold.after_restart(state)
     if not records_lost:
-        return []
-    return leases.fence_all(state, f"the journal lost {records_lost} records")
+        return asked
+    return asked + leases.fence_all(state, f"the journal lost {records_lost} records")

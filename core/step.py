@@ -95,7 +95,7 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
         return [RaiseAlert(severity="critical", subject="accounts", text=text)]
     effects = _take(state, event, gate)
     risk = state.risk
-    if risk.touched or risk.halted or risk.kills:
+    if risk.content_hash or risk.touched or risk.halted or risk.kills:
         effects += risks.follow(state, gate, event)
     return effects
 
@@ -372,7 +372,7 @@ def _on_alarm(state: State, event: AlarmRang) -> list[Effect]:
         return trading.on_fills_alarm(state, rest, now)
     if what == "leg":
         return settlement.on_alarm(state, rest, now)
-    if what in ("hold", "kill"):
+    if what in ("hold", "kill", "engine"):
         return risks.on_alarm(state, what, rest, now)
     if what == "retry":
         name, _, about = rest.rpartition("/")

@@ -6,6 +6,8 @@ Rule 3. What remains of an order is derived from its fills; a venue that claims 
 raises the suspicion of a missing fill.
 """
 
+from msgspec import UNSET
+
 from core import ids, leases, orders, positions, strategies
 from core.books import attribute
 from core.effects import CancelOrder, Effect, PlaceOrder, QueryOrder, TellStrategy
@@ -75,6 +77,7 @@ def place(
     state.orders[name] = order
     order.status = "in_flight"
     _list_working(state, order)
+    leases.hold(state, order)
     return order, [
         verdict.order,
         _tell(order),
@@ -331,6 +334,8 @@ def _adopt(state: State, event: OrderReported) -> Order | None:
     )
     state.orders[order.client_order_id] = order
     _list_working(state, order)
+    leases.hold(state, order)
+    _touch(state, order)
     return order
 
 
@@ -406,7 +411,7 @@ def _move(state: State, order: Order, told: OrderReport | OrderStatus) -> bool:
 
 def _touch(state: State, order: Order) -> None:
     """Its reservation follows before the step ends."""
-    if order.uses:
+    if order.uses or state.risk.desk is not UNSET:
         state.risk.touched[order.client_order_id] = None
 
 

@@ -1,129 +1,99 @@
-"""The hot gate where core asks its gate: names become numbers, quantities lots, codes words.
+"""The hot gate where core asks its gate.
 
 Rule 1. First the rule of breaks (`core.gate.BreakGate`): where one is open, only exits pass.
-Rule 2. What is reserved follows core's own orders: `observe` each after whatever changed it. It may
-be told the same twice. An order that is unknown keeps its reservation, for it is not over.
-Rule 3. A name that no limit names has no route, and is refused.
+Rule 2. It holds nothing itself: its counters are the state's (`risk.desk`), so that one gate serves
+every node, recovery and replay. Before limits were loaded that it asks for, Rule 1 is all.
+Rule 3. An order on a ticket was approved out of a lease, and is asked here for all the rest: sums
+are the firm's, whichever gate an order comes from. The exit of a kill no limit stops; it counts.
 """
 
-from typing import NamedTuple
+from msgspec import UNSET
 
 from core.effects import PlaceOrder
-from core.events import OrderRequested
+from core.events import Event, OrderRequested, ReferenceSet
 from core.gate import Approved, BreakGate, Refused
-from core.orders import TERMINAL
-from core.state import Account, Order, State, holding
-from risk import codes, headroom, snapshot
-from risk.counters import BUY, LIMIT, MARKET, NO_PARENT, SELL
-from risk.gate import Gate
+from core.risk_events import ExposureStated, LimitsLoaded
+from core.state import State
+from core.strategies import KILL
+from risk.counters import DISABLED, ENABLED, REDUCING
+from risk.desk import Desk
+from risk.restored import desk_of
+from risk.setting import set_up
 
-
-class Way(NamedTuple):
-    """A route's numbers: of the route, of its holding, and how much of a quantity is one lot."""
-
-    route: int
-    holding: int
-    lot: int
-
-
-class Kept(NamedTuple):
-    """What was done for an order: its handle (-1 once released), and how much of it was filled."""
-
-    handle: int
-    filled: int
+STANDINGS = {"enabled": ENABLED, "reduce_only": REDUCING, "disabled": DISABLED}
 
 
 class LimitGate:
-    """Core's gate over one hot gate. `ways` are told by strategy, account, instrument and leg."""
+    """Core's gate under limits."""
 
-    def __init__(self, gate: Gate, ways: dict[tuple[str, str, str, str], Way]) -> None:
-        self.gate = gate
-        self.ways = ways
-        self.kept: dict[str, Kept] = {}
+    def __init__(self) -> None:
         self.breaks = BreakGate()
 
     def check(self, state: State, wish: OrderRequested, order: PlaceOrder) -> Approved | Refused:
-        """Decide on the order; what passes is reserved. Core's state is only read."""
+        """Decide on the order; what passes is reserved at the desk."""
         verdict = self.breaks.check(state, wish, order)
-        if isinstance(verdict, Refused):
+        desk = desk_of(state.risk)
+        if desk is None or isinstance(verdict, Refused):
             return verdict
-        way = self.ways.get((wish.strategy, wish.account, wish.instrument, wish.leg))
-        if way is None:
-            return self._refused(codes.UNKNOWN_ROUTE, (-1, 0, 0, 0, 0, 0, NO_PARENT, 0))
-        self._look(state, state.accounts[wish.account], wish, way)
-        words = self._words(wish, way)
-        code = self.gate.order(*words)
-        if code != codes.PASSED:
-            return self._refused(code, words)
-        self.kept[order.client_order_id] = Kept(self.gate.taken, 0)
-        return verdict
+        if wish.strategy == KILL:
+            return verdict
+        _stand(state, desk, wish.strategy)
+        desk.lease.tighten(desk, state, wish.received_at)
+        code, text = desk.ask(state, wish, order.client_order_id)
+        return Refused(code, text) if code else verdict
 
-    def _words(self, wish: OrderRequested, way: Way) -> tuple[int, ...]:
-        """A quantity that is no whole number of lots is none."""
-        lots, rest = divmod(wish.quantity, way.lot)
-        side = BUY if wish.side == "buy" else SELL
-        market = wish.kind == "market"
-        price, kind = (0, MARKET) if market else (wish.price, LIMIT)
-        flag = 1 if wish.reduce_only else 0
-        now = wish.received_at
-        return (way.route, side, -1 if rest else lots, price, kind, flag, NO_PARENT, now)
-
-    def _look(self, state: State, account: Account, wish: OrderRequested, way: Way) -> None:
-        """The newest reference, and what the venue says is held where that differs."""
-        reference = account.references.get(wish.instrument)
-        held = self.gate.holdings[way.holding]
-        if reference is not None and reference.as_of > held.reference_at:
-            self.gate.priced(way.holding, reference.price, reference.as_of)
-        drift = state.breaks.get(holding(wish.account, wish.instrument, wish.leg))
-        told = held.position
-        if drift is not None:
-            told = abs(drift.reading.told) // way.lot * (1 if drift.reading.told > 0 else -1)
-        self.gate.disputed(way.holding, told - held.position)
-
-    def _refused(self, code: int, words: tuple[int, ...]) -> Refused:
-        why = headroom.of_order(self.gate, code, words)
-        figures = f"{why.figure} against {why.limit}, headroom {why.headroom}"
-        text = f"{why.control}: {figures}; passes: {why.passes}, at most {why.largest} lots"
-        return Refused(why.code, text)
-
-    def observe(self, order: Order, now: int) -> None:
-        """Bring what is reserved in line with an order of core's."""
-        way = self.ways.get((order.strategy, order.account, order.instrument, order.leg))
-        if way is None or order.status in ("requested", "refused"):
+    def follow(self, state: State, event: Event) -> None:
+        """The desk follows the limits, the orders, the books and the prices."""
+        desk = desk_of(state.risk)
+        if isinstance(event, LimitsLoaded):
+            if event.slots:
+                state.risk.desk = set_up(desk, state, event)
             return
-        side = BUY if order.side == "buy" else SELL
-        over = order.status in TERMINAL
-        kept = self.kept.get(order.client_order_id, Kept(-1, 0))
-        left = -(-(order.quantity - kept.filled * way.lot) // way.lot)
-        if kept.handle < 0 and not over and left > 0:
-            code = self.gate.adopt(way.route, side, left, order.price, NO_PARENT, now)
-            kept = Kept(self.gate.taken if code == codes.PASSED else -1, kept.filled)
-        self._fill(way, side, kept, order.filled // way.lot - kept.filled, now)
-        if over and kept.handle >= 0:
-            self.gate.release(kept.handle)
-            kept = Kept(-1, kept.filled)
-        self.kept[order.client_order_id] = Kept(kept.handle, order.filled // way.lot)
+        if desk is None:
+            return
+        for name in state.risk.touched:
+            order = state.orders.get(name)
+            if order is not None:
+                desk.observe(order, event.received_at)
+        if state.posted:
+            _count(state, desk)
+        match event:
+            case ReferenceSet():
+                _price(state, desk, event)
+            case ExposureStated() if _is_newest(state, event):
+                desk.lease.heard(desk, event)
+            case _:
+                pass
 
-    def _fill(self, way: Way, side: int, kept: Kept, lots: int, now: int) -> None:
-        """More traded, or less where a fill was undone: that only moves the position."""
-        if lots > 0 and kept.handle >= 0:
-            self.gate.fill(kept.handle, lots, now)
-        elif lots != 0:
-            self.gate.outside(way.route, lots if side == BUY else -lots)
 
-    def forget(self, client_order_id: str) -> None:
-        """Core put the order away."""
-        self.kept.pop(client_order_id, None)
+def _stand(state: State, desk: Desk, strategy: str) -> None:
+    """Who may trade stands in core's books; the gate asks it once more."""
+    if strategy in desk.strategies:
+        known = state.risk.strategies.get(strategy)
+        standing = STANDINGS[known.standing] if known is not None else DISABLED
+        desk.gate.strategies[desk.strategies.index(strategy)].state = standing
 
-    def dump(self) -> dict[str, object]:
-        """Its whole state, for snapshot and digest."""
-        kept = {name: list(each) for name, each in self.kept.items()}
-        return {"gate": snapshot.dump(self.gate), "kept": kept}
 
-    def restore(self, told: dict[str, object]) -> None:
-        """The state that `dump` told, into a gate set up alike."""
-        gate, kept = told["gate"], told["kept"]
-        assert isinstance(gate, dict)
-        assert isinstance(kept, dict)
-        snapshot.restore(self.gate, gate)
-        self.kept = {name: Kept(*each) for name, each in kept.items()}
+def _is_newest(state: State, event: ExposureStated) -> bool:
+    cold = state.risk.cold
+    return cold is not UNSET and (event.epoch, event.sequence) == (cold.epoch, cold.sequence)
+
+
+def _count(state: State, desk: Desk) -> None:
+    """The holdings that this step posted to; an exchange settles as it trades."""
+    moved = {line.holding: None for line in state.posted}
+    for line in state.posted:
+        moved["/".join(line.figure.split("/")[1:4])] = None
+    for number, place in enumerate(desk.places):
+        name = f"{place.account}/{place.instrument}"
+        if name in moved or f"{name}/{place.leg}" in moved:
+            desk.count(state, number)
+    for number, account in enumerate(desk.gate.accounts):
+        desk.gate.settled(number, account.unsettled)
+
+
+def _price(state: State, desk: Desk, event: ReferenceSet) -> None:
+    account = state.accounts[event.account]
+    for number, place in enumerate(desk.places):
+        if (place.account, place.instrument) == (event.account, event.instrument):
+            desk.priced(account, number, event.instrument)

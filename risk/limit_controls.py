@@ -64,5 +64,6 @@ CONTROLS: dict[str, Control] = {
     "CREDIT": Control(("account",), VALUE, "gross", (codes.CREDIT,)),
     "STRATEGY_LOSS": Control(("strategy",), VALUE, "none", (), rules="RTS 6, FIA"),
     "STRATEGY_DRAWDOWN": Control(("strategy",), VALUE, "none", (), rules="RTS 6, FIA"),
+    "FIRM_TURNOVER": Control((), VALUE, "none", (), windowed=True, rules="RTS 6, FIA"),
     "FIRM_STRESS": Control((), VALUE, "none", (), rules="SEC 15c3-5, FIA"),
 }

@@ -6,7 +6,7 @@ The plan is stored with the run: seeds rot when code changes, plans do not.
 from scenarios.draw_rails import draw_rails, drawn_at
 from scenarios.model import FaultSpec, Scenario
 from sim.dice import Dice, Stream
-from sim.faults import KINDS, UNABLE, Fault
+from sim.faults import KINDS, OF_RISK, UNABLE, Fault
 
 SECOND = 1_000_000_000
 OF_RAILS = ("bank", "custodian", "chain")
@@ -51,6 +51,39 @@ STRENGTHS = {
 }
 # Only people end these, and in a storm there are none.
 NOT_DRAWN = ("unlisted_credit", "contradiction")
+# Drawn apart and only where there are limits: one opportunity in how many, mildest and worst.
+RISK_RATES = {
+    "engine_stalled": (400, 60),
+    "engine_slow": (60, 10),
+    "engine_crash": (600, 120),
+    "engine_parted": (600, 100),
+    "word_late": (60, 10),
+    "word_lost": (60, 10),
+    "word_twice": (40, 6),
+    "word_overtaken": (60, 10),
+    "word_of_before": (60, 10),
+    "gate_crash": (600, 120),
+    "gate_parted": (600, 100),
+    "lease_late": (60, 10),
+    "lease_lost": (60, 10),
+    "lease_twice": (40, 6),
+    "lease_of_before": (60, 10),
+    "public_absurd": (400, 80),
+}
+RISK_STRENGTHS = {
+    "engine_stalled": (500, 12_000),
+    "engine_slow": (20, 900),
+    "engine_crash": (500, 8000),
+    "engine_parted": (500, 8000),
+    "word_late": (50, 5000),
+    "word_twice": (0, 5000),
+    "word_overtaken": (50, 5000),
+    "gate_crash": (200, 5000),
+    "gate_parted": (500, 8000),
+    "lease_late": (50, 5000),
+    "lease_twice": (0, 5000),
+    "public_absurd": (3, 400),
+}
 AT_COMMITS = ("crash_torn_tail", "crash_cut_tail")
 RARE = (
     "disconnect",
@@ -76,13 +109,44 @@ def plan_of(scenario: Scenario, seed: int, duration_ns: int) -> list[Fault]:
     venues = [venue.dialect for venue in scenario.venues]
     drawn = []
     for kind in kinds:
-        if KINDS[kind][0] in OF_RAILS:
+        if KINDS[kind][0] in OF_RAILS or kind in RISK_RATES:
             continue
         for where in venues if KINDS[kind][0] != "node" else ["node"]:
             drawn += _draw(kind, where, dice, duration_ns)
     if scenario.settling is not None:
         drawn += draw_rails(scenario.settling.rails, kinds, dice, duration_ns)
-    return listed + drawn
+    return listed + drawn + _of_risk(scenario, kinds, seed, duration_ns)
+
+
+def _of_risk(scenario: Scenario, kinds: list[str], seed: int, duration_ns: int) -> list[Fault]:
+    """What goes wrong between node, engine, gates and prices."""
+    dice = Dice(seed).stream("plan/risk")
+    drawn: list[Fault] = []
+    for kind in risk_kinds(scenario, kinds):
+        present = dice.below(4) > 0
+        start = dice.below(max(1, duration_ns // 2))
+        length = duration_ns // 4 + dice.below(max(1, duration_ns // 2))
+        intensity, strong = dice.below(101), dice.below(101)
+        mild, worst = RISK_RATES[kind]
+        lo, hi = RISK_STRENGTHS.get(kind, (0, 0))
+        if present:
+            one_in = mild - (mild - worst) * intensity // 100
+            strength = lo + (hi - lo) * strong // 100
+            drawn.append(Fault(kind, "", start, start + length, one_in, strength))
+    return drawn
+
+
+def risk_kinds(scenario: Scenario, kinds: list[str]) -> list[str]:
+    """Of the kinds, those of risk that the scenario can have: without gates there are none of a
+    gate, without limits none at all."""
+    if scenario.limits is None:
+        return []
+    sites = [site for site in OF_RISK if site != "gate" or scenario.limits.gates]
+    return [
+        kind
+        for kind in kinds
+        if kind in RISK_RATES and (KINDS[kind][0] in sites or kind == "public_absurd")
+    ]
 
 
 def kinds_drawn(scenario: Scenario) -> list[str]:
@@ -98,9 +162,12 @@ def kinds_drawn(scenario: Scenario) -> list[str]:
     for venue in scenario.venues:
         sites = ("stream", "request", "statement", "venue", "public")
         unable = UNABLE.get(venue.dialect, ())
-        able |= dict.fromkeys(k for k in kinds if KINDS[k][0] in sites and k not in unable)
+        able |= dict.fromkeys(
+            kind for kind in kinds if KINDS[kind][0] in sites and kind not in (*unable, *RISK_RATES)
+        )
     for rail in scenario.settling.rails if scenario.settling is not None else ():
         able |= dict.fromkeys(drawn_at(rail, kinds))
+    able |= dict.fromkeys(risk_kinds(scenario, kinds))
     return list(able)
 
 

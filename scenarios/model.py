@@ -16,11 +16,12 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from core.money import ASSET_DECIMALS, ASSET_DECIMALS_MAX, PRICE_DECIMALS, QUANTITY_DECIMALS
+from scenarios.bounds import LimitsSpec
 from scenarios.part import Name, Part, Seconds
 from scenarios.rails import Settling, by_name
 from scenarios.strategies import KINDS as STRATEGIES
 from sim.faults import KINDS as FAULTS
-from sim.faults import UNABLE
+from sim.faults import OF_RISK, UNABLE
 from venues.matching import SelfTrade
 
 DIALECTS = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse", "coinbase")
@@ -65,6 +66,12 @@ FIGURES = (
     ),
     *(f"kill.{what}" for what in ("ordered", "unfinished", "looked_at", "left_open")),
     *(f"kill.{what}" for what in ("left_held", "seconds_max", "exits", "orders_after")),
+    *("limit_breaches", "passive_breaches", "risk.peak.*"),
+    *(f"risk.{what}" for what in ("orders", "passive_seconds", "still_over", "cycles")),
+    *(f"risk.{what}" for what in ("word_age_seconds_max", "engine_lives", "engine_halted")),
+    *(f"risk.{what}" for what in ("spent_when_old", "reductions", "flips")),
+    *(f"risk.{what}" for what in ("gate_orders", "gate_refusals", "gate_crashes")),
+    "risk.turnover_max",
     *(f"faults.{kind}" for kind in FAULTS),
 )
 OF_ACCOUNTS = ("detection_bound_ns", "paused_seconds")
@@ -174,7 +181,20 @@ class ScriptedOptions(Part):
     lines: tuple[ScriptedLine, ...] = ()
 
 
+class RunawayOptions(Part):
+    """See `strategies/runaway.py`."""
+
+    lots: int = Field(default=1, ge=1)
+    after_ms: int = Field(default=0, ge=0)
+    until_ms: int = Field(default=10**9, ge=0)
+    side: Literal["buy", "sell", "both"] = "buy"
+    kind: Literal["limit", "ioc", "market"] = "ioc"
+    ticks: int = 3
+    reduce_only: bool = False
+
+
 OPTIONS: dict[str, type[Part]] = {
+    "runaway": RunawayOptions,
     "maker": MakerOptions,
     "taker": TakerOptions,
     "scripted": ScriptedOptions,
@@ -371,6 +391,7 @@ class Scenario(Part):
     fires: FiresSpec | None = None
     operators: tuple[OperatorSpec, ...] = ()
     kills: tuple[KillSpec, ...] = ()
+    limits: LimitsSpec | None = None
     memory: MemorySpec | None = None
     claims: tuple[ClaimSpec, ...] = ()
     market_gap_ms_max: int = Field(default=100, ge=1)
@@ -433,11 +454,27 @@ class Scenario(Part):
                     f"fault {fault.kind}: from_s ({fault.from_s}) lies beyond the run;"
                     f" less than duration_s ({self.duration_s}) would do"
                 )
+        self._know_limits()
         kept = self.settling.rails if self.settling else ()
         self._know_accounts(
             [venue.account for venue in self.venues], [rail.account for rail in kept]
         )
         return self
+
+    def _know_limits(self) -> None:
+        """Engine and gates are there where limits are; each gate stands beside known strategies."""
+        limits = self.limits
+        names = [strategy.name for strategy in self.strategies]
+        for fault in self.faults:
+            site = FAULTS[fault.kind][0]
+            if site in OF_RISK and (limits is None or (site == "gate" and not limits.gates)):
+                raise ValueError(
+                    f"fault {fault.kind}: there is no {site}; limits with one would do"
+                )
+        for gate in limits.gates if limits is not None else ():
+            for name in gate.strategies:
+                if name not in names:
+                    raise ValueError(f"gate {gate.name}: no strategy {name!r} among {names}")
 
     def _know_accounts(self, accounts: Sequence[str], kept: Sequence[str]) -> None:
         """Strategies trade at venues; figures are also those of what keepers of money have."""

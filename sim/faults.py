@@ -12,7 +12,17 @@ from typing import Literal
 from sim.dice import Dice, Stream
 
 Site = Literal[
-    "stream", "request", "statement", "venue", "node", "bank", "custodian", "chain", "public"
+    "stream",
+    "request",
+    "statement",
+    "venue",
+    "node",
+    "bank",
+    "custodian",
+    "chain",
+    "public",
+    "engine",
+    "gate",
 ]
 
 # kind: (site, what its strength means, what it does)
@@ -102,7 +112,26 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "public_poison_frame": ("public", "", "garbage on the stream of market data"),
     "public_disconnect": ("public", "ms until it can be opened again", "market data is cut off"),
     "public_half_open": ("public", "ms of silence", "market data falls silent, the socket is open"),
+    "public_absurd": ("public", "per cent of it", "a frame of market data tells an absurd price"),
+    "engine_stalled": ("engine", "ms", "the cold engine does nothing for a while"),
+    "engine_slow": ("engine", "ms of delay", "a cycle of the cold engine takes so much longer"),
+    "engine_crash": ("engine", "ms until it is up again", "it is killed, and counts anew"),
+    "engine_parted": ("engine", "ms", "nothing passes between the node and the cold engine"),
+    "word_late": ("engine", "ms of delay", "what the engine says comes late"),
+    "word_lost": ("engine", "", "what the engine says is lost"),
+    "word_twice": ("engine", "ms until the copy", "what the engine says comes twice"),
+    "word_overtaken": ("engine", "ms of delay", "what it says is overtaken by what it says later"),
+    "word_of_before": ("engine", "", "what it said in the life before is told again"),
+    "gate_crash": ("gate", "ms until it is up again", "a gate is killed with its orders open"),
+    "gate_parted": ("gate", "ms", "nothing passes between a gate and the node"),
+    "lease_late": ("gate", "ms of delay", "a message between gate and node comes late"),
+    "lease_lost": ("gate", "", "a message between gate and node is lost"),
+    "lease_twice": ("gate", "ms until the copy", "a message between gate and node comes twice"),
+    "lease_of_before": ("gate", "", "a grant of the epoch before is told again"),
 }
+
+# What happens only where there are limits; elsewhere nothing of it is ever drawn.
+OF_RISK: tuple[Site, ...] = ("engine", "gate")
 
 # What a venue or keeper has no way to do, or no channel that would ever tell of it.
 UNABLE: Mapping[str, tuple[str, ...]] = {

@@ -363,6 +363,10 @@ class Oracle:
                 return True
         return False
 
+    def unbooked(self, name: str) -> list[Fact]:
+        """The facts of a holding that our books do not have."""
+        return [fact for fact, _ in self._unbooked.get(name, {}).values()]
+
     def on_break(self, name: str) -> None:
         """A break was opened: a false alarm where nothing explains its size, or only a slow wire.
 

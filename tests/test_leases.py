@@ -295,7 +295,7 @@ BUGS = (
     Bug(
         "nothing is ever lent",
         "core.leases:_budget",
-        "return max(spent, min(spent + share, _ceiling(epoch, name) + room))",
+        "return max(spent, most)",
         "return spent",
     ),
     Bug(

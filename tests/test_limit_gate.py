@@ -1,19 +1,38 @@
-"""The hot gate in the place where core asks its gate: names, lots, and how it follows orders."""
+"""The hot gate in the place where core asks its gate: names, lots, leases, and what it follows."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+import pytest
+
+from core import trading
 from core.effects import PlaceOrder, TellStrategy
 from core.events import ReferenceSet
-from core.money import price, quantity
+from core.journal import encode_state
+from core.money import PRICE_ONE, price, quantity
+from core.node import decode_snapshot, encode_snapshot
+from core.risk_effects import AskEngine
+from core.risk_events import (
+    Amount,
+    Bound,
+    ExposureStated,
+    KillOrdered,
+    LimitsLoaded,
+    RiskLimit,
+    StrategyStateSet,
+    StrategyTerms,
+    Tradable,
+)
+from core.risk_state import Cold
 from core.state import Drift, Reading
 from core.step import step
-from risk.adapter import LimitGate, Way
-from risk.counters import ENABLED, Tier
-from risk.gate import Gate
+from core.strategies import KILL
+from risk.adapter import LimitGate
+from risk.desk import Desk
+from risk.restored import desk_of
 from tests.facts import (
+    MS,
     PERP,
     Books,
     fill,
@@ -30,46 +49,100 @@ from tests.facts import (
 
 BIG = 1 << 50
 LOT = quantity("1")
+HEARTBEAT, TTL, HOLD = 1000, 4000, 500
+MINE = f"mm/{PERP}/BTC-PERP"
+THERE = f"{PERP}/BTC-PERP"
+GATE = LimitGate()
 
 
-def limited(position_max: int = 10) -> LimitGate:
-    """One strategy in one instrument, in lots of one contract; all but the position far away."""
-    gate = Gate(8, 0)
-    account = gate.add_account()
-    holding = gate.add_holding(account, gate.add_asset(), gate.add_book())
-    way = gate.add_route(gate.add_strategy(), holding)
-    for scope in gate.scopes():
-        scope.long_max = scope.short_max = scope.gross_max = BIG
-    gate.firm.state = way.strategy.state = ENABLED
-    gate.firm.open_until = ms(10**9)
-    account.rate.orders_ns = way.strategy.rate.orders_ns = 10**12
-    account.collateral = account.credit_max = BIG
-    holding.tiers = [Tier(BIG, 1000, 0)]
-    holding.collar_bp, holding.reference_age_max = 1000, ms(10**9) - ms(0)
-    holding.value_num, holding.value_den = 1, 10**9
-    holding.position_max = way.position_max = position_max
-    way.quantity_max, way.notional_max, way.executions_max = 100, BIG, 1000
-    return LimitGate(gate, {("mm", PERP, "BTC-PERP", "net"): Way(0, 0, LOT)})
+def bounds(position_max: int, firm: int) -> tuple[Bound, ...]:
+    """All far away but the position of the strategy and the firm's net."""
+    return (
+        Bound("ORDER_QUANTITY", MINE, 100 * LOT),
+        Bound("ORDER_NOTIONAL", MINE, BIG),
+        Bound("PRICE_COLLAR", THERE, 1000),
+        Bound("REFERENCE_AGE", THERE, 10**9),
+        Bound("ACCOUNT_RATE", PERP, 1000, 1_000 * MS),
+        Bound("STRATEGY_RATE", "mm", 1000, 1_000 * MS),
+        Bound("DUPLICATE", MINE, 0),
+        Bound("REPEATED", MINE, 1000, 1_000 * MS),
+        Bound("STRATEGY_POSITION", MINE, position_max * LOT),
+        Bound("ACCOUNT_POSITION", THERE, BIG),
+        *(
+            Bound(name, "mm" if "STRATEGY" in name else PERP if "ACCOUNT" in name else "BTC", BIG)
+            for name in ("STRATEGY_NET", "STRATEGY_GROSS", "ACCOUNT_NET", "ACCOUNT_GROSS")
+        ),
+        Bound("ASSET_NET", "BTC", BIG),
+        Bound("CONCENTRATION", "BTC", BIG),
+        Bound("FIRM_NET", "", firm),
+        Bound("FIRM_GROSS", "", BIG),
+        Bound("CREDIT", PERP, BIG),
+    )
+
+
+def limits(position_max: int = 10, firm: int = BIG, at: int = 6) -> LimitsLoaded:
+    return LimitsLoaded(
+        received_at=ms(at),
+        content_hash="0" * 64,
+        author="anna",
+        approver="ben",
+        limits=(RiskLimit("firm_net/long", firm),),
+        strategies=(StrategyTerms("mm"),),
+        heartbeat_ns=HEARTBEAT * MS,
+        ttl_ns=TTL * MS,
+        hold_ns=HOLD * MS,
+        bounds=bounds(position_max, firm),
+        tradables=(Tradable(PERP, "BTC-PERP", LOT, PRICE_ONE, 1000),),
+        collateral=(Amount(PERP, BIG),),
+        slots=8,
+    )
 
 
 class Limited(Books):
-    """Books under the limit gate, which observes each order after each event."""
+    """Books under limits, the engine's first word given; it is asked twice in a heartbeat."""
 
-    def __init__(self, gate: LimitGate) -> None:
+    def __init__(self, *, fresh: bool = True, **terms: Any) -> None:
         super().__init__()
-        self.gate = gate
+        self.said = 0
         self.tell(started(), opened(PERP), linear(), opening("USDT", "1000", account=PERP))
         self.tell(stream(account=PERP))
-        told = {"account": PERP, "instrument": "BTC-PERP", "price": price("100"), "as_of": ms(6)}
-        self.tell(ReferenceSet(received_at=ms(6), **told))
+        self.asked(self.tell(limits(**terms)))
+        told = StrategyStateSet(received_at=ms(6), strategy="mm", standing="enabled", by="ben")
+        self.tell(told)
+        self.cost(100, at=6)
+        if fresh:
+            self.say(at=7)
 
     def tell(self, *events: Any) -> list[Any]:
         effects: list[Any] = []
         for event in events:
-            effects += step(self.state, event, self.gate)
-            for order in self.state.orders.values():
-                self.gate.observe(order, event.received_at)
+            effects += step(self.state, event, GATE)
         return effects
+
+    def asked(self, effects: list[Any]) -> int:
+        self.request = only(AskEngine, effects)[-1].request
+        return self.request
+
+    def cost(self, at_price: int, *, at: int) -> None:
+        told = {"account": PERP, "instrument": "BTC-PERP", "price": price(str(at_price))}
+        self.tell(ReferenceSet(received_at=ms(at), as_of=ms(at), **told))
+
+    def say(self, *, at: int, **terms: Any) -> None:
+        """The engine answers the newest request."""
+        self.said += 1
+        usual = {"epoch": 1, "sequence": self.said, "request": self.request, "lines": ()}
+        self.tell(ExposureStated(received_at=ms(at), **{**usual, **terms}))
+
+    @property
+    def desk(self) -> Desk:
+        desk = desk_of(self.state.risk)
+        assert desk is not None
+        return desk
+
+    @property
+    def cold(self) -> Cold:
+        assert isinstance(self.state.risk.cold, Cold)
+        return self.state.risk.cold
 
     def ask(self, side: str, amount: str, *, at: int = 50, **terms: Any) -> str:
         """The client order id, or the word of the refusal."""
@@ -80,20 +153,24 @@ class Limited(Books):
             return placed[0].client_order_id
         return only(TellStrategy, effects)[0].reason
 
-    def told(self, name: str, status: str, at: int) -> None:
-        self.tell(report(name, status, at=at, account=PERP, instrument="BTC-PERP", order_id="o"))
+    def told(self, name: str, status: str, at: int, **terms: Any) -> None:
+        told = {"account": PERP, "instrument": "BTC-PERP", "order_id": "o", **terms}
+        self.tell(report(name, status, at=at, **told))
 
     def traded(self, name: str, side: str, amount: str, at: int, ident: str = "1") -> None:
         terms = {"account": PERP, "instrument": "BTC-PERP", "order_id": "o"}
         self.tell(fill(ident, side, amount, "100", at=at, client_order_id=name, **terms))
 
     def sums(self) -> tuple[int, int, int]:
-        way = self.gate.gate.routes[0]
+        way = self.desk.gate.routes[self.desk.ways["mm", PERP, "BTC-PERP", "net"].route]
         return way.position, way.buys, way.sells
 
 
-def test_an_order_is_reserved_from_its_wish_to_its_end() -> None:
-    books = Limited(limited())
+# --- orders --------------------------------------------------------------------------------------
+
+
+def test_an_order_is_reserved_from_its_wish_until_it_is_over_for_certain() -> None:
+    books = Limited()
     name = books.ask("buy", "6")
     assert books.sums() == (0, 6, 0)
     assert "position limit" in books.ask("buy", "5", at=51)
@@ -101,12 +178,26 @@ def test_an_order_is_reserved_from_its_wish_to_its_end() -> None:
     books.traded(name, "buy", "2", 70)
     assert books.sums() == (2, 4, 0)
     books.told(name, "cancelled", 90)
+    assert books.sums() == (2, 4, 0), "a fill may be told after a cancel"
+    books.ring(f"hold/{name}")
     assert books.sums() == (2, 0, 0)
     assert books.state.counts["refused/STRATEGY_POSITION"] == 1
 
 
+def test_what_a_venue_claims_and_nobody_booked_stays_reserved() -> None:
+    books = Limited()
+    name = books.ask("buy", "6")
+    books.told(name, "cancelled", 60, filled_quantity=quantity("4"))
+    books.ring(f"hold/{name}")
+    assert books.sums() == (0, 4, 0)
+    assert "position limit" in books.ask("buy", "7", at=900)
+    books.traded(name, "buy", "4", 950)
+    assert books.sums() == (4, 0, 0) or books.ring(f"hold/{name}") is not None
+    assert books.sums() == (4, 0, 0)
+
+
 def test_a_refusal_says_what_would_pass() -> None:
-    books = Limited(limited())
+    books = Limited()
     books.ask("buy", "6")
     told = books.ask("buy", "5", at=51)
     assert (
@@ -115,65 +206,209 @@ def test_a_refusal_says_what_would_pass() -> None:
 
 
 def test_an_unknown_order_keeps_its_reservation() -> None:
-    books = Limited(limited())
+    books = Limited()
     name = books.ask("buy", "10")
     books.told(name, "unknown", 60)
     assert books.order().status == "unknown"
     assert books.sums() == (0, 10, 0)
-    assert "position limit" in books.ask("buy", "1", at=9_000)
+    assert "position limit" in books.ask("buy", "1", at=900)
 
 
 def test_an_order_that_lives_on_after_its_end_is_reserved_again() -> None:
     """Late truth wins: rejected, then acknowledged after all; and a fill after a cancel counts."""
-    books = Limited(limited())
+    books = Limited()
     name = books.ask("buy", "6")
     books.told(name, "rejected", 60)
+    books.ring(f"hold/{name}")
     assert books.sums() == (0, 0, 0)
-    books.told(name, "acknowledged", 70)
+    books.told(name, "acknowledged", 700)
     assert books.sums() == (0, 6, 0)
-    books.told(name, "cancelled", 80)
-    books.traded(name, "buy", "6", 75)
+    books.told(name, "cancelled", 800)
+    books.traded(name, "buy", "6", 850)
     assert books.sums() == (6, 0, 0)
 
 
-def test_an_order_of_ours_that_the_journal_lost_is_reserved_when_it_is_told_twice() -> None:
-    """Observing the same order again changes nothing."""
-    books = Limited(limited())
-    name = books.ask("buy", "6")
-    books.told(name, "acknowledged", 60)
-    for _ in range(3):
-        books.gate.observe(books.state.orders[name], ms(61))
-    assert books.sums() == (0, 6, 0)
+def test_a_position_is_what_the_books_say_whoever_moved_it() -> None:
+    """Somebody trades by hand: it is nobody's route, and it counts where strategies are summed."""
+    books = Limited()
+    books.traded("", "buy", "3", 60)
+    assert books.sums() == (0, 0, 0)
+    assert books.desk.gate.holdings[0].position == 3
+    assert books.desk.gate.firm.scope.long > 0
 
 
 def test_while_a_break_is_open_only_exits_pass() -> None:
     """The rule of breaks comes first, with its own word."""
-    books = Limited(limited())
+    books = Limited()
     name = books.ask("buy", "6")
     books.traded(name, "buy", "6", 70)
     books.told(name, "filled", 90)
     held = f"{PERP}/BTC-PERP/net"
     four = Reading(held, quantity("4"), ms(80), ms(90), 0, ms(80), ms(90), 1, ms(95))
     books.state.breaks[held] = Drift(reading=four, size=quantity("-2"), opened_at=ms(90), number=1)
-    assert "only exits pass" in books.ask("buy", "1", at=5_000)
-    assert "only exits pass" in books.ask("sell", "5", at=5_001, reduce_only=True)
-    assert books.ask("sell", "4", at=5_002, reduce_only=True).startswith("tie")
-    assert books.gate.gate.holdings[0].disputed == -2
+    assert "only exits pass" in books.ask("buy", "1", at=500)
+    assert "only exits pass" in books.ask("sell", "5", at=501, reduce_only=True)
+    assert books.ask("sell", "4", at=502, reduce_only=True).startswith("tie")
+    assert books.desk.gate.holdings[0].disputed == -2
 
 
 def test_a_name_that_no_limit_names_and_a_part_of_a_lot_are_refused() -> None:
-    books = Limited(limited())
+    books = Limited()
     assert "known routes only" in books.ask("buy", "1", leg="long")
     assert "well-formed order" in books.ask("buy", "1.5", at=51)
     assert books.sums() == (0, 0, 0)
 
 
-def test_its_state_is_plain_and_comes_back() -> None:
-    books = Limited(limited())
+def test_the_exit_of_a_kill_passes_whatever_the_limits_are_and_is_counted() -> None:
+    books = Limited()
     name = books.ask("buy", "6")
-    told = json.loads(json.dumps(books.gate.dump()))
-    again = limited()
-    again.restore(told)
-    assert again.dump() == books.gate.dump()
-    again.observe(books.state.orders[name], ms(60))
-    assert again.dump() == books.gate.dump()
+    books.traded(name, "buy", "6", 70)
+    books.told(name, "filled", 90)
+    books.tell(KillOrdered(received_at=ms(100), kill_id="k", by="anna", reason="a drill"))
+    assert "blocks all orders" in books.ask("sell", "1", at=101)
+    exit_ = wish("sell", "6", "0", at=102, account=PERP, instrument="BTC-PERP", kind="market")
+    told = {**_fields(exit_), "strategy": KILL, "reduce_only": True}
+    order, _ = trading.place(books.state, GATE, type(exit_)(**told))
+    assert order is not None
+    books.told(order.client_order_id, "acknowledged", 110)
+    assert books.desk.gate.holdings[0].sells == 6
+
+
+# --- leases --------------------------------------------------------------------------------------
+
+
+def test_nothing_passes_before_the_engine_has_spoken() -> None:
+    books = Limited(fresh=False)
+    assert "lease" in books.ask("buy", "1")
+    books.say(at=60)
+    assert books.ask("buy", "1", at=61).startswith("tie")
+
+
+@pytest.mark.parametrize(
+    ("at", "most"),
+    [(6 + HEARTBEAT - 1, 10), (6 + HEARTBEAT, 5), (6 + 2 * HEARTBEAT, 2), (6 + 3 * HEARTBEAT, 1)],
+)
+def test_a_silent_engine_tightens_by_the_age_of_its_word(at: int, most: int) -> None:
+    """From our own request on, made at 6 ms: what may be open of ten falls by the curve."""
+    books = Limited()
+    assert "position limit" in books.ask("buy", str(most + 1), at=at)
+    assert books.ask("buy", str(most), at=at).startswith("tie")
+
+
+def test_it_closes_when_the_lease_ends_and_no_nanosecond_later() -> None:
+    for late, passes in ((-1, True), (0, False)):
+        books = Limited()
+        event = wish("buy", "1", "100", at=6 + TTL, account=PERP, instrument="BTC-PERP")
+        asked = type(event)(**{**_fields(event), "received_at": ms(6 + TTL) + late})
+        assert bool(only(PlaceOrder, books.tell(asked))) is passes
+
+
+def _fields(event: Any) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in event.__struct_fields__}
+
+
+def test_what_is_open_when_a_lease_tightens_stays_and_counts() -> None:
+    """Of the ten, four were open at the engine's word: half of the other six is left."""
+    books = Limited()
+    books.ask("buy", "4")
+    books.asked(books.ring("engine"))
+    books.say(at=510)
+    assert books.sums() == (0, 4, 0)
+    at = 506 + HEARTBEAT
+    assert "position limit" in books.ask("buy", "4", at=at)
+    assert books.ask("buy", "3", at=at).startswith("tie")
+
+
+def test_an_answer_out_of_sequence_closes_until_the_next_regular_one() -> None:
+    books = Limited()
+    books.asked(books.ring("engine"))
+    books.say(at=510, sequence=3)
+    assert "lease" in books.ask("buy", "1", at=511)
+    books.said = 3
+    books.asked(books.ring("engine"))
+    books.say(at=1010)
+    assert books.ask("buy", "1", at=1011).startswith("tie")
+
+
+def test_an_answer_of_the_epoch_before_closes_and_frees_nothing() -> None:
+    books = Limited()
+    books.asked(books.ring("engine"))
+    books.say(at=510, epoch=2, sequence=1)
+    books.ask("buy", "6", at=511)
+    books.say(at=512, epoch=1, sequence=2)
+    assert "lease" in books.ask("buy", "1", at=513)
+    assert books.sums() == (0, 6, 0)
+    assert books.state.counts["engine_irregular/epoch"] == 1
+
+
+def test_the_same_answer_once_more_loosens_nothing() -> None:
+    """An echo that comes when the lease is old does not make it young."""
+    books = Limited()
+    books.ask("buy", "4")
+    books.say(at=6 + HEARTBEAT, sequence=1)
+    assert books.state.counts["engine_echoes"] == 1
+    assert "position limit" in books.ask("buy", "2", at=7 + HEARTBEAT)
+
+
+def test_an_answer_that_comes_when_its_lease_has_ended_opens_nothing() -> None:
+    books = Limited(fresh=False)
+    books.say(at=6 + TTL)
+    assert "lease" in books.ask("buy", "1", at=7 + TTL)
+    assert books.state.counts["engine_irregular/late"] == 1
+
+
+def test_a_node_that_came_up_again_waits_for_an_answer_to_itself() -> None:
+    books = Limited()
+    effects = books.tell(started(2, at=100))
+    assert "lease" in books.ask("buy", "1", at=101)
+    books.said += 1
+    books.say(at=102, sequence=2)
+    assert "lease" in books.ask("buy", "1", at=103), "it was asked by the life before"
+    books.asked(effects)
+    books.say(at=110, sequence=3)
+    assert books.ask("buy", "1", at=111).startswith("tie")
+
+
+def test_the_engine_holds_a_line_below_its_limit() -> None:
+    """The firm may be net long of twenty units of the reporting asset; the engine lends fewer."""
+    books = Limited(firm=20 * 10**6)
+    books.asked(books.ring("engine"))
+    books.say(at=510, ceilings=(Amount("firm_net/long", 3 * 10**6),))
+    assert "net limit of the firm" in books.ask("buy", "3", at=511)
+    assert books.ask("buy", "2", at=512).startswith("tie")
+    assert books.ask("sell", "3", at=513, cost="105").startswith("tie")
+
+
+def test_limits_that_are_loaded_anew_hold_at_once_and_free_nothing() -> None:
+    books = Limited()
+    books.ask("buy", "6")
+    books.tell(limits(position_max=6, at=60))
+    assert books.sums() == (0, 6, 0)
+    assert "position limit" in books.ask("buy", "1", at=61)
+
+
+# --- as state ------------------------------------------------------------------------------------
+
+
+def test_its_state_is_plain_and_comes_back() -> None:
+    books = Limited()
+    name = books.ask("buy", "6")
+    books.traded(name, "buy", "2", 70)
+    told = decode_snapshot(encode_snapshot(books.state))
+    assert told is not None
+    assert encode_state(told) == encode_state(books.state)
+    assert isinstance(desk_of(told.risk), Desk)
+    assert encode_state(told) == encode_state(books.state)
+    again = Limited()
+    again.state = told
+    assert again.ask("buy", "5", at=80) == books.ask("buy", "5", at=80)
+    assert again.ask("buy", "4", at=81) == books.ask("buy", "4", at=81)
+    assert encode_state(again.state) == encode_state(books.state)
+
+
+def test_before_limits_were_loaded_only_the_rule_of_breaks_holds() -> None:
+    books = Books()
+    books.tell(started(), opened(PERP), linear())
+    order = wish("buy", "1", "100", account=PERP, instrument="BTC-PERP")
+    assert only(PlaceOrder, step(books.state, order, GATE))
+    assert b"desk" not in encode_state(books.state)

@@ -30,7 +30,7 @@ from tieout.simulation import Simulation
 from tieout.twins import TWINS
 from venues.dialect import Top
 from venues.exchange import Exchange, Terms
-from venues.public import LOOK_NS, QUOTE_NS_MAX, REFERENCE_NS_MAX, Heard, MarketData
+from venues.public import LEAP_LOOKS, LOOK_NS, QUOTE_NS_MAX, REFERENCE_NS_MAX, Heard, MarketData
 
 # Written after each venue's documentation, with what it says of the fields.
 DOCUMENTED = {
@@ -279,6 +279,38 @@ def test_a_reference_is_told_when_the_middle_moved_a_thousandth_or_after_a_while
     desk.now += 10 * REFERENCE_NS_MAX
     assert desk.data.look() == [], "nothing new was heard"
     assert told(0, 200_000, 6, LOOK_NS) == [], "one side makes no middle"
+
+
+def test_a_price_that_leaps_is_told_when_enough_looks_in_a_row_found_it() -> None:
+    """One absurd frame moves nothing; a market that truly fell is followed after a while."""
+    desk = Desk()
+    sequence = 0
+
+    def told(middle: int) -> list[int]:
+        nonlocal sequence
+        sequence += 1
+        desk.now += LOOK_NS
+        desk.tell(middle - 10, middle + 10, sequence)
+        return [each.price for each in desk.data.look()]
+
+    assert told(100_000) == [100_000]
+    assert [told(10_000), told(100_000)] == [[], []]
+    assert [told(900_000), told(10_000)] == [[], []]
+    assert told(101_000) == [101_000]
+    assert told(81_000) == [81_000], "less than a fifth is no leap"
+    assert [told(50_000) for _ in range(LEAP_LOOKS - 1)] == [[]] * (LEAP_LOOKS - 1)
+    assert told(50_000) == [50_000]
+
+
+def test_under_limits_the_first_price_of_all_waits_for_more_of_its_kind() -> None:
+    desk = Desk()
+    desk.data = MarketData("v/a", desk.tops, desk.dial, lambda: desk.now, desk.heard, first_looks=2)
+    desk.data.open()
+    desk.opened()
+    for sequence, (middle, prices) in enumerate(((5000, []), (100_000, []), (100_000, [100_000]))):
+        desk.now += LOOK_NS
+        desk.tell(middle - 10, middle + 10, sequence)
+        assert [each.price for each in desk.data.look()] == prices
 
 
 def test_the_state_keeps_the_newest_reference_of_what_we_trade() -> None:

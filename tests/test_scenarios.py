@@ -45,7 +45,7 @@ def numbers(told: Mapping[str, Any], before: str = "") -> dict[str, float]:
 def test_every_number_of_a_summary_is_a_figure_and_every_figure_is_there() -> None:
     """What is named in FIGURES is what a run tells: nothing more but the counts, nothing less."""
     told: dict[str, float] = {}
-    for name in ("storm_venues", "webhook_twice"):
+    for name in ("storm_venues", "webhook_twice", "cold_path_stalls"):
         scenario = find(name)
         figures = numbers(run(scenario, 1, short=True, sampled=False).summary)
         figures.pop("seed")
@@ -55,6 +55,7 @@ def test_every_number_of_a_summary_is_a_figure_and_every_figure_is_there() -> No
             "duration_s": 1,
             "venues": list(scenario.venues),
             "settling": scenario.settling,
+            "limits": scenario.limits,
         }
         for path in figures:
             check({**fields, "claims": [{"claim": "x", "figure": path, "equals": 0}]}, "x")
@@ -78,7 +79,7 @@ def test_every_number_of_a_summary_is_a_figure_and_every_figure_is_there() -> No
         ("counts", "counts.*"),
         ("counts.", "counts.*"),
         ("digest", "events"),
-        ("limit_breaches", "open_breaks"),
+        ("limit_breach", "did you mean limit_breaches?"),
         ("paused_seconds.mtgox/main", "no account 'mtgox/main'; there are binance_spot/main"),
     ],
 )

@@ -31,7 +31,7 @@ from core.events import (
     StreamOpened,
 )
 from core.frames import Frame
-from core.gate import BreakGate, Gate
+from core.gate import Gate
 from core.journal import Record, Store, decode_effect, decode_event, decode_frame
 from core.memory import order_of
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, show
@@ -40,6 +40,7 @@ from core.settlement_memory import KINDS, whole
 from core.settlement_state import ClosedItem
 from core.state import Drift, Order, Posting, Resolved, State
 from core.step import step
+from risk.adapter import LimitGate
 from tieout.settling_history import Settled, SettlingReader
 
 # What core counts when it was told something that moves money, and how it took it.
@@ -144,7 +145,7 @@ def history(store: Store) -> History:
 
 def read(records: Iterable[Record], gate: Gate | None = None) -> History:
     """Step through the records."""
-    reader = _Reader(gate if gate is not None else BreakGate())
+    reader = _Reader(gate if gate is not None else LimitGate())
     for record in records:
         reader.take(record)
     return reader.history

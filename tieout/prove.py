@@ -121,6 +121,26 @@ PROVEN = (
     ),
     Proof(
         3,
+        "1,000 seeds of storm_risk: no order of ours takes an exposure over a hard limit",
+        tieout("campaign", "storm_risk", "--seeds", "0:1000", "--jobs", "2", "--short"),
+    ),
+    Proof(
+        3,
+        "a silent engine tightens within a heartbeat and closes at expiry, never later",
+        tieout("campaign", "cold_path_stalls", "--seeds", "0:50", "--jobs", "2"),
+    ),
+    Proof(
+        3,
+        "three gates never spend one limit twice",
+        tieout("campaign", "three_gates_one_limit", "--seeds", "0:50", "--jobs", "2"),
+    ),
+    Proof(
+        3,
+        "planted bugs of risk each fail a named claim",
+        pytest("tests/test_planted_risk.py"),
+    ),
+    Proof(
+        3,
         "the gate answers as its plain model, each code 1,000 times, each bound at -1, 0 and +1",
         ("env", "TIEOUT_FULL=1", *pytest("tests/test_gate.py", "-k", "plain_model")),
     ),

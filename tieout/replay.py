@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from core.gate import BreakGate, Gate
+from core.gate import Gate
 from core.journal import Digest, Record, Store, decode_event
 from core.state import State
 from core.step import step
+from risk.adapter import LimitGate
 from tieout.sqlite_store import read_records
 from tieout.verify import opened
 
@@ -54,7 +55,7 @@ def replay(
 ) -> Replayed:
     """Step through the journal's events, up to the record `until` where one is named."""
     with _records(source) as records:
-        rerun = _Rerun(gate if gate is not None else BreakGate())
+        rerun = _Rerun(gate if gate is not None else LimitGate())
         for record in records:
             if until is not None and record.number > until:
                 break

@@ -115,6 +115,19 @@ OF_SETTLEMENT = tuple(
     )
 )
 
+# Where there are limits, all of these too.
+OF_RISK = tuple(
+    ClaimSpec(claim=claim, figure=figure, equals=Decimal(0))
+    for claim, figure in (
+        (
+            "no order of ours takes an exposure over a hard limit, told to us or not",
+            "limit_breaches",
+        ),
+        ("the engine's two ways of counting agree", "risk.engine_halted"),
+        ("an exit closes at most what is held", "risk.flips"),
+    )
+)
+
 
 def run(
     name: str | Scenario,
@@ -217,7 +230,8 @@ def conclude(simulation: Simulation, store: MemoryStore, samples: list[Sample]) 
     found = [_found(drift) for drift in simulation.oracle.drifted.values()]
     summary = summarise(simulation, store, node.state)
     settling = OF_SETTLEMENT if simulation.rails is not None else ()
-    specs = [*STANDARD, *settling, *simulation.scenario.claims]
+    limited = OF_RISK if simulation.dared is not None else ()
+    specs = [*STANDARD, *settling, *limited, *simulation.scenario.claims]
     if simulation.duration_ns < int(simulation.scenario.duration_s * SECOND):
         specs = [short for spec in specs if (short := spec.in_short()) is not None]
     claims = [judge(spec, summary) for spec in specs]
@@ -241,6 +255,7 @@ def conclude(simulation: Simulation, store: MemoryStore, samples: list[Sample]) 
 def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[str, Any]:
     """The figures of DESIGN §12."""
     oracle, world, rails = simulation.oracle, simulation.world, simulation.rails
+    dared = simulation.dared
     holdings = oracle.differences()
     exchanges = [site.venue.exchange for site in simulation.sites]
     money = money_differences(exchanges, state, wished_by(store))
@@ -296,9 +311,10 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "self_trades": self_trades(exchanges),
         "market_data": asdict(simulation.host.heard),
         "in_doubt": sum(doubt != 0 for doubt in state.doubts.values()),
-        # Not measured before risk is built, or where nothing settles: null is not zero.
-        "limit_breaches": None,
-        "passive_breaches": None,
+        # Not measured where there are no limits, or where nothing settles: null is not zero.
+        "limit_breaches": None if dared is None else len(dared.oracle.breaches),
+        "passive_breaches": None if dared is None else len(dared.oracle.passive),
+        "risk": None if dared is None else dared.figures(),
         "wrongly_settled": rails.oracle.wrong if rails is not None else None,
         "settlement": settled_of(simulation, state),
         "kill": simulation.host.drill.figures(state, store),

@@ -8,7 +8,7 @@ be killed between any two steps: it is then dropped, and rebuilt from what its s
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal, Inexact
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from core.effects import Effect, PlaceOrder, SetAlarm, TellPosition, TellStrategy
 from core.events import (
@@ -20,19 +20,21 @@ from core.events import (
     InstrumentListed,
     NodeStarted,
     OpeningSet,
+    OrderRequested,
 )
 from core.frames import Decode, Frame
-from core.gate import BreakGate
 from core.identity import progress_key
 from core.journal import Journal, Record, Store, decode_effect
 from core.memory import find, progress_of
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, parse, price, quantity
 from core.node import Keep, Node, boot_epoch, recover
-from core.risk_effects import TellKill
+from core.risk_effects import AcknowledgeReturn, AskEngine, GrantLease, TellGate, TellKill
+from core.risk_events import StrategyStateSet
 from core.state import Account, Progress, State
 from core.strategy import Quote, Strategy, Tick, Wish
 from rails.dialect import Request as RailRequest
 from rails.evm.simulated import SimulatedNodes
+from risk.adapter import LimitGate
 from scenarios import strategies
 from scenarios.draw import plan_of
 from scenarios.model import InstrumentSpec, Scenario, VenueSpec
@@ -46,7 +48,10 @@ from sim.wire import Latency, Wire
 from sim.world import World
 from tieout.bridges import Bridge
 from tieout.connector import Connector
+from tieout.dared import Dared
 from tieout.drill import Drill
+from tieout.gates import SimulatedGates
+from tieout.loading import loaded
 from tieout.rail_twins import DECIMALS
 from tieout.settling import PaymentView, Rails, RailSite
 from tieout.truths import cancels_wanted
@@ -56,6 +61,9 @@ from venues.dialect import Request, Top
 from venues.exchange import Habits, Terms
 from venues.public import LOOK_NS, Heard, MarketData
 from venues.simulated import Asked, SimulatedVenue
+
+if TYPE_CHECKING:
+    from tieout.cold import ColdEngine
 
 SECOND = 1_000_000_000
 ZERO = Decimal(0)
@@ -69,6 +77,8 @@ SNAPSHOT_EVERY = 5000
 # How often operators look while a break grows as old as they want it to be.
 LOOKS = 8
 CUT_DOWN_NS = 500 * MS
+# Under limits the first price of all is believed once so many looks in a row have found it.
+FIRST_LOOKS = 5
 
 
 class Crashable(Store, Protocol):
@@ -125,6 +135,7 @@ class Simulation:
         timeless = [v.account for v in scenario.venues if TWINS[v.dialect].dialect.bracketed]
         self.oracle = Oracle(self.truth, self.bounds, EPOCH_NS, timeless)
         self.sites = [self._site(spec) for spec in scenario.venues]
+        self.dared: Dared | None = None
         self.watch = Watch({site.spec.account: site.venue.exchange for site in self.sites})
         self.host = Host(self)
         self.on_step: Callable[[State], None] = lambda state: None
@@ -140,6 +151,7 @@ class Simulation:
             self._open(site)
         if self.rails is not None:
             self.rails.open(self.host.tell)
+        self._load_limits()
         self.host.open_for_business()
         for site in self.sites:
             self._let_trade(site)
@@ -173,6 +185,35 @@ class Simulation:
         for asset, decimals in self.decimals.items():
             now = self.world.now
             self.host.tell(AssetListed(received_at=now, asset=asset, decimals=decimals))
+
+    def _load_limits(self) -> None:
+        """Limits, and whom people let trade under them: all but who is to stay disabled."""
+        spec, now = self.scenario.limits, self.world.now
+        if spec is None:
+            return
+        event = loaded(self.scenario, spec, now)
+        exchanges = {site.spec.account: site.venue.exchange for site in self.sites}
+        self.dared = Dared(self.scenario, spec, event, exchanges, self.truth, self.oracle)
+        self.dared.engine = self.host.cold
+        if spec.gates:
+            dice = self.dice.stream("gates")
+            gates = SimulatedGates(spec.gates, event, self.world, self.faults, dice, self.host)
+            gates.refused = self.host.hear
+            self.host.gates = self.dared.gates = gates
+        if self.host.cold is not None:
+            self.host.cold.on_word = self.dared.oracle.spoke
+        self.host.tell(event)
+        for strategy in self.scenario.strategies:
+            if strategy.name not in spec.disabled:
+                self.host.tell(
+                    StrategyStateSet(
+                        received_at=now,
+                        strategy=strategy.name,
+                        standing="enabled",
+                        by=event.approver,
+                        reason="its limits were reviewed",
+                    )
+                )
 
     def silence_excess_ns(self) -> int:
         """For how much longer than it may a stream of ours told us nothing and was not replaced."""
@@ -358,7 +399,7 @@ class Host:
     def __init__(self, simulation: Simulation) -> None:
         self._sim = simulation
         self._world = simulation.world
-        self._gate = BreakGate()
+        self._gate = LimitGate()
         self.node: Node | None = None
         self.quiet = False
         self.placed: dict[str, int] = {}
@@ -378,8 +419,20 @@ class Host:
         self._resolved_seen = 0
         self._may_die = False
         self.drill = Drill(self._world, simulation.scenario.kills, self)
+        self.cold = self._cold_engine()
+        self.gates: SimulatedGates | None = None
         for site in simulation.sites:
             site.venue.on_dropcopy = self._drop_copy(site)
+
+    def _cold_engine(self) -> "ColdEngine | None":
+        """The engine beside the node, where there are limits."""
+        sim = self._sim
+        if sim.scenario.limits is None:
+            return None
+        from tieout.cold import ColdEngine  # numpy: a run without limits starts sooner
+
+        dice = sim.dice.stream("engine")
+        return ColdEngine(self._world, sim.faults, dice, sim.store, self.tell)
 
     # --- life and death --------------------------------------------------------------------------
 
@@ -415,6 +468,8 @@ class Host:
         )
         sim.oracle.node_up(View(state, sim.store))
         sim.watch.node_up(state)
+        if self.cold is not None:
+            self.cold.node_came_up()
         self._strategies = {
             spec.name: strategies.make(spec.kind, spec.name, spec.options)
             for spec in sim.scenario.strategies
@@ -470,6 +525,8 @@ class Host:
         if groups:
             self._cut(groups)
         sim.truth.dropped()
+        if sim.dared is not None:
+            sim.dared.died()
         self._rebuilt = self._rebuild()
         sim.oracle.node_down(View(self._rebuilt[1], sim.store))
         self._world.call_in(max(1, down_ns), self.start)
@@ -541,6 +598,8 @@ class Host:
         self._resolved_seen = state.resolved_made
         self._sim.oracle.observe(touched)
         self._sim.watch.look(state)
+        if self._sim.dared is not None:
+            self._sim.dared.look(state)
         self._watch_breaks(state)
         if self._sim.rails is not None:
             self._sim.rails.observe(state)
@@ -610,14 +669,16 @@ class Host:
                 self._alarms[effect.alarm] = effect.at
                 at = max(effect.at, self._world.now)
                 self._world.call_at(at, self._ring, self._life, effect.alarm, effect.at)
+            case TellGate() | GrantLease() | AcknowledgeReturn() if self.gates is not None:
+                self.gates.perform(effect)
             case TellStrategy():
-                strategy = self._strategies.get(effect.strategy)
-                if strategy is not None:
-                    self._wish(strategy.on_order(effect, self._world.now))
+                self.hear(effect)
             case TellPosition():
                 strategy = self._strategies.get(effect.strategy)
                 if strategy is not None:
                     self._wish(strategy.on_position(effect, self._world.now))
+            case AskEngine() if self.cold is not None:
+                self.cold.ask(effect.request)
             case TellKill():
                 site = next(s for s in self._sim.sites if s.spec.account == effect.account)
                 self.drill.on_told(effect, site.venue.exchange)
@@ -627,6 +688,8 @@ class Host:
                 if isinstance(effect, PlaceOrder):
                     name = effect.client_order_id
                     self.placed[name] = self.placed.get(name, 0) + 1
+                    if self._sim.dared is not None:
+                        self._sim.dared.sent(name)
                 account = getattr(effect, "account", None)
                 if account is not None:
                     self._connectors[account].perform(effect)
@@ -646,6 +709,7 @@ class Host:
                 site.public.open_stream,
                 lambda: self._world.now,
                 self.heard,
+                first_looks=FIRST_LOOKS if self._sim.scenario.limits is not None else 1,
             )
             self._market[site.spec.account] = market
             market.open()
@@ -669,9 +733,20 @@ class Host:
         self._wish(self._strategies[name].on_tick(tick))
         self._world.call_in(spec.tick_ms * MS, self._tick, life, name)
 
+    def hear(self, told: TellStrategy) -> None:
+        """A strategy hears of an order of its own."""
+        strategy = self._strategies.get(told.strategy)
+        if strategy is not None:
+            self._wish(strategy.on_order(told, self._world.now))
+
     def _wish(self, wishes: list[Wish]) -> None:
         for wish in wishes:
-            if not self.quiet:
+            if self.quiet:
+                return
+            gates = self.gates
+            if gates is not None and isinstance(wish, OrderRequested) and gates.has(wish.strategy):
+                gates.wish(wish)
+            else:
                 self.tell(wish)
 
     # --- operators -------------------------------------------------------------------------------

@@ -16,7 +16,6 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from core.gate import BreakGate
 from core.items import advice
 from core.journal import Record, Store, decode_event
 from core.money import show
@@ -24,6 +23,7 @@ from core.settlement_state import Item, Suspended
 from core.state import State
 from core.step import step
 from core.stuck import Stuck, stuck
+from risk.adapter import LimitGate
 from tieout.bad_input import BadMoment
 from tieout.settling_tables import amount, asset_of
 from tieout.sqlite_store import read_records
@@ -240,7 +240,7 @@ def of_state(state: State, at: int) -> StuckView:
 def state_at(store: Store | str | os.PathLike[str], at: int = 0) -> State:
     """The books as the journal's events made them until then; `now` is that moment."""
     state = State()
-    gate = BreakGate()
+    gate = LimitGate()
     with _records(store) as records:
         for record in records:
             if record.kind != "event":

@@ -501,7 +501,7 @@ class Exchange:
         if self.habits.average_step:
             within = ticket.filled * self.habits.average_step + UNIT
             self.truth.averaged(self._valued_in(terms), ticket.order_id, ticket.filled, within)
-        facts = self._record(terms, trade, 1, self._fill_key(trade), "fill")
+        facts = self._record(terms, trade, 1, self.fill_key(trade), "fill")
         assets = self._touched(terms, fee_asset)
         self.speaker.on_trade(trade, facts)
         legs = [] if terms.model == "spot" else [(terms.symbol, ticket.leg)]
@@ -515,7 +515,8 @@ class Exchange:
         name = self._valued_in(self.terms[ticket.symbol])
         self.told_exactly.append((name, ticket.order_id, ticket.filled))
 
-    def _fill_key(self, trade: Trade) -> tuple[str, ...]:
+    def fill_key(self, trade: Trade) -> tuple[str, ...]:
+        """What identifies a trade where it is told."""
         if self.habits.tells_progress:
             return (trade.ticket.order_id, str(trade.filled_after))
         return (trade.ticket.symbol, self.habits.name_trade(trade.trade_id), trade.side)
@@ -725,10 +726,7 @@ class Exchange:
             busted=False,
         )
         self.trades[terms.symbol].append(trade)
-        if self.habits.average_step:
-            within = ticket.filled * self.habits.average_step + UNIT
-            self.truth.averaged(self._valued_in(terms), ticket.order_id, ticket.filled, within)
-        facts = self._record(terms, trade, 1, self._fill_key(trade), "fill")
+        facts = self._record(terms, trade, 1, self.fill_key(trade), "fill")
         self.truth.lost(facts)
         return trade
 

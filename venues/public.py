@@ -6,6 +6,9 @@ Rule 2. A top that our clock heard longer than `QUOTE_NS_MAX` ago is not shown.
 Rule 3. `step` sees no frame of these. It is told a reference price, the middle of the top: when the
 middle moved by a thousandth, else each `REFERENCE_NS_MAX`, and never more often than `look` is
 called.
+Rule 4. A few frames are no reason to believe that a price leapt: a middle that is a fifth or more
+away from the reference is told when `LEAP_LOOKS` looks in a row found it about there. Under limits
+the first reference of all waits for `first_looks`.
 
 Frames of market data are not journaled; what was decided on them is: the references and the wishes.
 """
@@ -22,6 +25,8 @@ LOOK_NS = 1_000_000_000
 QUOTE_NS_MAX = 5_000_000_000
 REFERENCE_NS_MAX = 10_000_000_000
 REFERENCE_MOVE = 1000
+REFERENCE_LEAP = 5
+LEAP_LOOKS = 10
 
 
 class Dial(Protocol):
@@ -59,7 +64,11 @@ class MarketData:
         dial: Dial,
         clock: Callable[[], int],
         heard: Heard,
+        *,
+        first_looks: int = 1,
     ) -> None:
+        """The first reference is told when so many looks in a row found about the same."""
+        self._first_looks = first_looks
         self._account, self._tops, self._dial, self._clock = account, tops, dial, clock
         self._heard = heard
         self._epoch = 0
@@ -68,6 +77,7 @@ class MarketData:
         self._latest: dict[str, tuple[Top, int]] = {}
         self._newest: dict[str, tuple[int, int]] = {}
         self._references: dict[str, ReferenceSet] = {}
+        self._leapt: dict[str, tuple[int, int]] = {}
 
     def open(self) -> None:
         """Open the stream afresh; what was heard stays until it is too old."""
@@ -118,9 +128,20 @@ class MarketData:
     def _is_due(self, instrument: str, middle: int, heard_at: int) -> bool:
         last = self._references.get(instrument)
         if last is None:
-            return True
+            return self._stays(instrument, middle, self._first_looks)
+        if not _leaps(last.price, middle):
+            self._leapt.pop(instrument, None)
+        elif not self._stays(instrument, middle, LEAP_LOOKS):
+            return False
         moved = abs(middle - last.price) * REFERENCE_MOVE >= last.price
         return moved or heard_at - last.as_of >= REFERENCE_NS_MAX
+
+    def _stays(self, instrument: str, middle: int, wanted: int) -> bool:
+        """Whether so many looks in a row found about the same."""
+        before, looks = self._leapt.get(instrument, (middle, 0))
+        looks = 1 if _leaps(before, middle) else looks + 1
+        self._leapt[instrument] = (middle, looks)
+        return looks >= wanted
 
     def _on_close(self, epoch: int) -> None:
         self._closed = self._closed or epoch == self._epoch
@@ -148,3 +169,8 @@ class MarketData:
             return
         self._newest[top.instrument] = order
         self._latest[top.instrument] = (top, now)
+
+
+def _leaps(before: int, middle: int) -> bool:
+    """Whether a price is a fifth or more away from one before it."""
+    return abs(middle - before) * REFERENCE_LEAP >= before

@@ -200,7 +200,11 @@ class SimulatedVenue:
     def _push_top(self, symbol: str, told: ToldTop) -> None:
         assert self.public is not None, "what is told goes over its wire"
         told.at = self.world.now
-        self.public.push(self.words.top(self.exchange, symbol, told.top, told.update))
+        top = told.top
+        absurd = self.faults.strikes("public_absurd", self.name)
+        if absurd is not None:
+            top = _absurd(top, self.exchange.terms[symbol].tick, max(1, absurd.strength))
+        self.public.push(self.words.top(self.exchange, symbol, top, told.update))
 
     # --- what is asked is answered ---------------------------------------------------------------
 
@@ -457,3 +461,17 @@ def fix_report(
     inner = "".join(f"{tag}={value}\x01" for tag, value in told.items() if value).encode()
     head = b"8=FIX.4.4\x019=%d\x01" % len(inner) + inner
     return head + b"10=%03d\x01" % (sum(head) % 256)
+
+
+def _absurd(top: Top, tick: Decimal, percent: int) -> Top:
+    """A top at so many per cent of its prices, in whole ticks."""
+    bid, ask = top
+    bid = bid and (_at(bid[0], tick, percent), bid[1])
+    ask = ask and (_at(ask[0], tick, percent), ask[1])
+    if bid is not None and ask is not None and ask[0] <= bid[0]:
+        ask = (bid[0] + tick, ask[1])
+    return bid, ask
+
+
+def _at(price: Decimal, tick: Decimal, percent: int) -> Decimal:
+    return max(tick, price * percent / 100 // tick * tick)

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 
 from core.strategy import MakeStrategy, Strategy
-from scenarios.strategies import maker, scripted, taker
+from scenarios.strategies import maker, runaway, scripted, taker
 
 KINDS: Mapping[str, MakeStrategy] = {
     "maker": maker.make,
     "taker": taker.make,
     "scripted": scripted.make,
+    "runaway": runaway.make,
 }
 
 

@@ -1,0 +1,60 @@
+"""What was traded in a rolling window, from the fills that were told, each counted once.
+
+A fill is worth its lots at the gate's own unit of when it was told. What was undone stays counted:
+it went through the market all the same.
+"""
+
+from core.events import Event, FillReported, ProgressReported
+from core.state import State
+from risk.desk import Desk
+from risk.restored import desk_of
+from risk.windows import SLICES, Window
+
+FIRM = (("firm",),)
+
+
+class Flows:
+    """The firm's turnover, if limits bound it."""
+
+    def __init__(self) -> None:
+        self._window: Window | None = None
+        self._seen: dict[tuple[str, ...], int] = {}
+
+    def note(self, state: State, event: Event) -> None:
+        """One more event; only what tells of a trade counts."""
+        match event:
+            case FillReported():
+                key = (event.account, event.instrument, event.fill_id, event.side)
+                self._count(state, key, event)
+            case ProgressReported():
+                self._count(state, (event.account, event.order_id), event)
+            case _:
+                pass
+
+    def _count(
+        self, state: State, key: tuple[str, ...], event: FillReported | ProgressReported
+    ) -> None:
+        """By how much more is told of it than before, at the moment of its telling."""
+        desk = desk_of(state.risk)
+        more = event.quantity - self._seen.get(key, 0)
+        if desk is None or more <= 0 or desk.turnover_ns < SLICES:
+            return
+        self._seen[key] = event.quantity
+        if self._window is None or self._window.length_ns != desk.turnover_ns:
+            self._window = Window(desk.turnover_ns)
+        worth = _worth(desk, event.account, event.instrument, more)
+        self._window.add(FIRM, worth, event.received_at)
+
+    def is_over(self, state: State) -> bool:
+        """Whether more was traded than may be."""
+        desk = desk_of(state.risk)
+        if desk is None or self._window is None or not desk.turnover_ns:
+            return False
+        return self._window.total(FIRM[0], state.now) >= desk.turnover_max
+
+
+def _worth(desk: Desk, account: str, instrument: str, quantity: int) -> int:
+    for number, place in enumerate(desk.places):
+        if (place.account, place.instrument) == (account, instrument):
+            return -(-quantity // place.lot) * desk.gate.holdings[number].unit
+    return 0

@@ -1,0 +1,106 @@
+"""The limits of a scenario: which reviewed file, what of it differs, and what it is applied to.
+
+Amounts of the file that a scenario tightens or loosens are named one by one, so that a reader sees
+at once what the scenario turns on.
+"""
+
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from core.money import PRICE_DECIMALS
+from risk.limit_files import Amount, BadLimits, Limit, LimitFile, content_hash, parse
+from scenarios.part import Name, Part
+
+LIMITS = Path(__file__).parent / "limits"
+
+
+class TermsSpec(Part):
+    """When a strategy is disabled without anybody asking; what is not said is never."""
+
+    refusals_max: int = Field(default=0, ge=0)
+    refusals_window_ms: int = Field(default=0, ge=0)
+    stale_ms_max: int = Field(default=0, ge=0)
+    loss_max: Amount = Decimal(0)
+
+
+class GateSpec(Part):
+    """A gate of its own beside some strategies; its clock runs so many thousandths fast."""
+
+    name: Name
+    strategies: tuple[Name, ...] = Field(min_length=1)
+    fast_permille: int = Field(default=0, ge=-100, le=100)
+
+
+class LimitsSpec(Part):
+    """Limits that hold from the start.
+
+    `file` is a file of `scenarios/limits/`, by its stem; `amounts` replace those of its limits by
+    name, and an amount by place ("firm_net", or "account_position: {okx_swap/main/BTC: 3}") that of
+    one place. `rates` are what a coin is worth in the reporting asset, `haircut_bp` is added.
+    """
+
+    file: Name
+    amounts: dict[Name, Amount] = Field(default_factory=dict)
+    places: dict[Name, dict[str, Amount]] = Field(default_factory=dict)
+    rates: dict[Name, Annotated[Decimal, Field(gt=0, decimal_places=PRICE_DECIMALS)]]
+    haircut_bp: int = Field(default=0, ge=0, le=10_000)
+    collateral: Amount = Decimal(1_000_000)
+    margin_bp: int = Field(default=1000, ge=0, le=10_000)
+    heartbeat_ms: int = Field(default=1000, ge=10)
+    ttl_ms: int = Field(default=4000, ge=10)
+    hold_ms: int = Field(default=5000, ge=0)
+    slots: int = Field(default=1024, ge=1)
+    terms: dict[Name, TermsSpec] = Field(default_factory=dict)
+    disabled: tuple[Name, ...] = ()
+    gates: tuple[GateSpec, ...] = ()
+
+    @model_validator(mode="after")
+    def _known_limits(self) -> "LimitsSpec":
+        try:
+            known = [each.name for each in read(self.file).limits]
+        except BadLimits as error:
+            raise ValueError(str(error)) from error
+        for name in (*self.amounts, *self.places):
+            if name not in known:
+                raise ValueError(f"no limit {name!r} in {self.file}; there are {', '.join(known)}")
+        if self.ttl_ms < self.heartbeat_ms:
+            raise ValueError(f"ttl_ms: at least heartbeat_ms ({self.heartbeat_ms}) would do")
+        return self
+
+    def standing(self) -> list[Limit]:
+        """The file's limits with the scenario's amounts."""
+        return [_with(each, self.amounts.get(each.name)) for each in read(self.file).limits]
+
+    @property
+    def content_hash(self) -> str:
+        """Of the file's bytes and of what differs."""
+        differs = self.model_dump_json(include={"amounts", "places"}).encode()
+        return content_hash([_path(self.file).read_bytes(), differs])
+
+
+def _with(limit: Limit, amount: Decimal | None) -> Limit:
+    if amount is None:
+        return limit
+    fields = limit.model_dump() | {"amount": amount}
+    fields["scope"] = fields["scope"] or "firm"
+    return Limit.model_validate(fields)
+
+
+def _path(stem: str) -> Path:
+    return LIMITS / f"{stem}.yaml"
+
+
+@cache
+def read(stem: str) -> LimitFile:
+    """A file of limits by its stem; raises BadLimits."""
+    path = _path(stem)
+    if not path.is_file():
+        known = ", ".join(
+            each.stem for each in sorted(LIMITS.glob("*.yaml")) if "." not in each.stem
+        )
+        raise BadLimits(f"no file {stem!r}; there are {known}")
+    return parse(path.read_text(encoding="utf-8"), path.name)

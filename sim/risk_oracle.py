@@ -1,0 +1,417 @@
+"""The oracle of risk: what we truly dare, whoever knows of it, against every hard limit.
+
+Exposure of a place is what is held there by the venue's own count, and all that our orders may
+still do: working there, on their way, of unknown outcome; told to us or not. It is judged
+
+- when an order of ours is decided: if then a line that the order adds to is over its limit, that is
+  a *limit breach*. What others did and our books do not have yet is no reason to have refused it;
+- at every other look: over a limit by price, by others, by a venue that takes its word back, is a
+  *passive breach*, timed until it is cured.
+
+A value limit is held against the lowest price (of what offsets: the highest) of the last while, for
+so old may a price be that is acted on. Nothing here is shared with what is judged.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple, Protocol
+
+from sim.truth import Fact, Truth
+
+ZERO = Decimal(0)
+# So long after its end an order's fill is still ours to have reckoned with.
+WORD_NS = 1_000_000_000
+
+
+class Contract(NamedTuple):
+    """What is traded at a place: `rate` is what a coin of its quote asset is worth."""
+
+    account: str
+    symbol: str
+    asset: str
+    kind: str
+    rate: Decimal
+
+
+class Sent(NamedTuple):
+    """An order as it was decided; after `dies_at` it can come to life no more."""
+
+    strategy: str
+    account: str
+    symbol: str
+    leg: str
+    side: str
+    quantity: Decimal
+    dies_at: int
+    reduce_only: bool = False
+
+
+class Traded(NamedTuple):
+    """A trade of an order of ours: `quantity` in today's contracts, nothing once it was undone."""
+
+    client_id: str
+    quantity: Decimal
+    key: tuple[str, ...]
+    at: int
+
+
+class Venue(Protocol):
+    """What the oracle sees of a venue."""
+
+    def leaves(self, client_id: str) -> Decimal | None:
+        """What may still fill of an order; None where the venue never took it."""
+
+    def traded(self) -> Iterable[Traded]:
+        """All trades of our orders, undone ones with no quantity."""
+
+    def position(self, symbol: str, leg: str) -> Decimal:
+        """What is held."""
+
+    def legs(self, symbol: str) -> tuple[str, ...]:
+        """The legs that a position has there."""
+
+    def price(self, symbol: str) -> Decimal:
+        """The middle of its book."""
+
+    def size(self, symbol: str) -> Decimal:
+        """Coins of a contract; of an inverse one, units of its quote asset."""
+
+
+class Breach(NamedTuple):
+    """A line over its limit: when, by how much it was there, and by which order of ours."""
+
+    line: str
+    at: int
+    exposure: Decimal
+    limit: Decimal
+    order: str
+
+
+@dataclass(slots=True)
+class Cell:
+    """A leg of an instrument: what is held, and what is open on each side."""
+
+    position: Decimal = ZERO
+    buys: Decimal = ZERO
+    sells: Decimal = ZERO
+
+
+@dataclass(slots=True)
+class Prices:
+    """The lowest and the highest price of the last while."""
+
+    seen: list[tuple[int, Decimal]] = field(default_factory=list)
+
+    def note(self, now: int, price: Decimal, window_ns: int) -> None:
+        if not self.seen or self.seen[-1][1] != price:
+            self.seen.append((now, price))
+        while len(self.seen) > 1 and self.seen[1][0] < now - window_ns:
+            del self.seen[0]
+
+    @property
+    def low(self) -> Decimal:
+        return min(price for _, price in self.seen)
+
+    @property
+    def high(self) -> Decimal:
+        return max(price for _, price in self.seen)
+
+
+Key = tuple[str, str, str, str]  # strategy, account, symbol, leg
+Line = tuple[str, str, str]  # control, place, side
+
+
+class RiskOracle:
+    """Watches one run."""
+
+    def __init__(
+        self,
+        truth: Truth,
+        venues: Mapping[str, Venue],
+        contracts: Iterable[Contract],
+        limits: Mapping[tuple[str, str], Decimal],
+        window_ns: int,
+        unbooked: Callable[[str], Iterable[Fact]],
+    ) -> None:
+        """`limits` are by control and place; `unbooked` has the facts that our books lack."""
+        self._truth, self._venues = truth, venues
+        self._contracts = {(each.account, each.symbol): each for each in contracts}
+        self._limits, self._window_ns, self._unbooked = limits, window_ns, unbooked
+        self._sent: dict[str, Sent] = {}
+        self._open: dict[str, None] = {}
+        self._ended: dict[str, int] = {}
+        self._legs: dict[tuple[str, str], dict[str, None]] = {}
+        self._prices = {key: Prices() for key in self._contracts}
+        self._facts_seen = -1
+        self._own: dict[Key, Decimal] = {}
+        self._own_keys: dict[tuple[str, tuple[str, ...]], None] = {}
+        self._over: dict[Line, int] = {}
+        self.breaches: list[Breach] = []
+        self.passive: list[Breach] = []
+        self.passive_ns = 0
+        self.peaks: dict[str, Decimal] = {}
+        self._at_word: dict[Line, Decimal] = {}
+        self.spent_when_old = ZERO
+        self.reductions = 0
+        self.flips: list[str] = []
+
+    # --- what happens -----------------------------------------------------------------------------
+
+    def spoke(self) -> None:
+        """The cold engine's word reached our node."""
+        self._note_prices()
+        self._at_word = self._lines(self._cells(), {})
+
+    def decided(self, client_id: str, sent: Sent, *, old: bool = False) -> None:
+        """Our gate let an order pass; it may have left. `old`: by an old word."""
+        self._sent[client_id] = sent
+        self._open[client_id] = None
+        self._note_prices()
+        cells = self._cells()
+        lines = self._lines(cells, self._allowances())
+        for line in self._added_to(sent, cells):
+            limit = self._limits.get(line[:2])
+            exposure = lines.get(line, ZERO)
+            if limit is not None and exposure > limit:
+                name, now = "/".join(line), self._truth.now()
+                self.breaches.append(Breach(name, now, exposure, limit, client_id))
+            if old and limit is not None:
+                self._spend(line, exposure, limit)
+        if sent.reduce_only:
+            self._look_at_exit(client_id, sent, cells)
+
+    def _spend(self, line: Line, exposure: Decimal, limit: Decimal) -> None:
+        """What was spent under an old word, of what it left unspent."""
+        before = self._at_word.get(line, ZERO)
+        if before < limit and exposure > before:
+            share = (exposure - before) / (limit - before)
+            self.spent_when_old = max(self.spent_when_old, share)
+
+    def _look_at_exit(self, client_id: str, sent: Sent, cells: Mapping[Key, Cell]) -> None:
+        """An exit, with all that is open on its side, closes at most what is held."""
+        self.reductions += 1
+        cell = cells[sent.strategy, sent.account, sent.symbol, sent.leg]
+        longer, shorter = self._allowances().get(
+            (sent.account, sent.symbol, sent.leg), (ZERO, ZERO)
+        )
+        over = cell.sells - cell.position - shorter
+        if sent.side == "buy":
+            over = cell.buys + cell.position - longer
+        if over > 0:
+            self.flips.append(client_id)
+
+    def unsent(self, client_ids: Iterable[str]) -> None:
+        """Our node died before these left."""
+        for client_id in client_ids:
+            self._open.pop(client_id, None)
+
+    def look(self) -> None:
+        """Something may have changed."""
+        self._note_prices()
+        now, lines = self._truth.now(), self._lines(self._cells(), {})
+        for line, exposure in lines.items():
+            limit = self._limits.get(line[:2])
+            if limit is None:
+                continue
+            if limit:
+                share = exposure / limit
+                if share > self.peaks.get(line[0], ZERO):
+                    self.peaks[line[0]] = share
+            if exposure > limit and line not in self._over:
+                self._over[line] = now
+                self.passive.append(Breach("/".join(line), now, exposure, limit, ""))
+            elif exposure <= limit and line in self._over:
+                self.passive_ns += now - self._over.pop(line)
+
+    @property
+    def still_over(self) -> list[str]:
+        """Lines that are over their limits now."""
+        return ["/".join(line) for line in self._over]
+
+    # --- what there is ----------------------------------------------------------------------------
+
+    def _note_prices(self) -> None:
+        now = self._truth.now()
+        for (account, symbol), prices in self._prices.items():
+            prices.note(now, self._venues[account].price(symbol), self._window_ns)
+
+    def _recount(self) -> None:
+        """What each strategy traded; only where the truth changed since."""
+        if self._facts_seen == len(self._truth.facts):
+            return
+        self._facts_seen = len(self._truth.facts)
+        self._own.clear()
+        self._own_keys.clear()
+        for account, venue in self._venues.items():
+            for trade in venue.traded():
+                sent = self._sent.get(trade.client_id)
+                if sent is None:
+                    continue
+                ended = self._ended.get(trade.client_id)
+                if ended is None or trade.at <= ended + WORD_NS:
+                    self._own_keys[account, trade.key] = None
+                key = (sent.strategy, account, sent.symbol, sent.leg)
+                change = trade.quantity if sent.side == "buy" else -trade.quantity
+                self._own[key] = self._own.get(key, ZERO) + change
+
+    def _cells(self) -> dict[Key, Cell]:
+        """By strategy; "" is whoever else moved a position."""
+        self._recount()
+        cells: dict[Key, Cell] = {key: Cell(position=own) for key, own in self._own.items()}
+        for (account, symbol), contract in self._contracts.items():
+            if contract.kind == "spot":
+                continue
+            venue = self._venues[account]
+            for leg in self._legs_of(account, symbol):
+                place = (account, symbol, leg)
+                ours = sum((c.position for key, c in cells.items() if key[1:] == place), ZERO)
+                rest = venue.position(symbol, leg) - ours
+                cells["", account, symbol, leg] = Cell(position=rest)
+        for client_id in list(self._open):
+            self._work(client_id, cells)
+        return cells
+
+    def _legs_of(self, account: str, symbol: str) -> list[str]:
+        """Those that there are, and those that were: an account may be changed to others."""
+        legs = self._legs.setdefault((account, symbol), {})
+        legs |= dict.fromkeys(self._venues[account].legs(symbol))
+        return list(legs)
+
+    def _work(self, client_id: str, cells: dict[Key, Cell]) -> None:
+        """What an order may still do: all of it until its venue took it, or can take it no more."""
+        sent = self._sent[client_id]
+        left = self._venues[sent.account].leaves(client_id)
+        if left is None:
+            left = sent.quantity if self._truth.now() < sent.dies_at else ZERO
+        if not left:
+            del self._open[client_id]
+            self._ended[client_id] = self._truth.now()
+            return
+        key = (sent.strategy, sent.account, sent.symbol, sent.leg)
+        cell = cells.setdefault(key, Cell())
+        if sent.side == "buy":
+            cell.buys += left
+        else:
+            cell.sells += left
+
+    def _allowances(self) -> dict[tuple[str, str, str], tuple[Decimal, Decimal]]:
+        """By how much others made a leg longer, and shorter, without our books having it yet."""
+        found: dict[tuple[str, str, str], tuple[Decimal, Decimal]] = {}
+        for (account, symbol), contract in self._contracts.items():
+            for leg in self._legs_of(account, symbol):
+                subject = f"{symbol}/{leg}"
+                if contract.kind == "spot":
+                    subject = f"{contract.asset}/cash"
+                name = f"{account}/{subject}"
+                longer = shorter = ZERO
+                for fact in self._unbooked(name):
+                    if (account, fact.key) in self._own_keys and fact.kind in ("fill", "progress"):
+                        continue
+                    longer += max(ZERO, fact.deltas[name])
+                    shorter += max(ZERO, -fact.deltas[name])
+                found[account, symbol, leg] = (longer, shorter)
+        return found
+
+    # --- lines ------------------------------------------------------------------------------------
+
+    def _lines(
+        self,
+        cells: Mapping[Key, Cell],
+        allowed: Mapping[tuple[str, str, str], tuple[Decimal, Decimal]],
+    ) -> dict[Line, Decimal]:
+        """What every line comes to if one side of all that is open fills."""
+        lines: dict[Line, Decimal] = {}
+        whole: dict[tuple[str, str, str], Cell] = {}
+        for (strategy, *place), cell in cells.items():
+            account, symbol, leg = place
+            kept = whole.setdefault((account, symbol, leg), Cell())
+            kept.position += cell.position
+            kept.buys += cell.buys
+            kept.sells += cell.sells
+            if strategy:
+                long, short = self._sides(cell, allowed.get((account, symbol, leg), (ZERO, ZERO)))
+                name = f"{strategy}/{account}/{symbol}"
+                _worst(lines, "STRATEGY_POSITION", name, long, short)
+                self._add(lines, account, symbol, long, short, (("STRATEGY", strategy),))
+        for (account, symbol, leg), cell in whole.items():
+            long, short = self._sides(cell, allowed.get((account, symbol, leg), (ZERO, ZERO)))
+            _worst(lines, "ACCOUNT_POSITION", f"{account}/{symbol}", long, short)
+            asset = self._contracts[account, symbol].asset
+            scopes = (("ACCOUNT", account), ("ASSET", asset), ("FIRM", ""))
+            self._add(lines, account, symbol, long, short, scopes)
+        return lines
+
+    @staticmethod
+    def _sides(cell: Cell, allowed: tuple[Decimal, Decimal]) -> tuple[Decimal, Decimal]:
+        longer, shorter = allowed
+        long = cell.position - longer + cell.buys
+        short = cell.sells - cell.position - shorter
+        return long, short
+
+    def _add(
+        self,
+        lines: dict[Line, Decimal],
+        account: str,
+        symbol: str,
+        long: Decimal,
+        short: Decimal,
+        scopes: Iterable[tuple[str, str]],
+    ) -> None:
+        """Its value into the sums that it is part of."""
+        for kind, place in scopes:
+            net = f"{kind}_NET"
+            gross = "CONCENTRATION" if kind == "ASSET" else f"{kind}_GROSS"
+            for side, amount in (("long", long), ("short", short)):
+                key = (net, place, side)
+                lines[key] = lines.get(key, ZERO) + self._worth(account, symbol, amount)
+            key = (gross, place, "gross")
+            worse = self._worth(account, symbol, max(long, short, ZERO))
+            lines[key] = lines.get(key, ZERO) + worse
+
+    def _worth(self, account: str, symbol: str, amount: Decimal) -> Decimal:
+        contract, prices = self._contracts[account, symbol], self._prices[account, symbol]
+        size = self._venues[account].size(symbol)
+        if contract.kind == "inverse":
+            return amount * size * contract.rate
+        return amount * size * (prices.low if amount > 0 else prices.high) * contract.rate
+
+    def _added_to(self, sent: Sent, cells: Mapping[Key, Cell]) -> list[Line]:
+        """The lines that an order makes larger: in gross, where its side is the worse one."""
+        side = "long" if sent.side == "buy" else "short"
+        here = f"{sent.account}/{sent.symbol}"
+        asset = self._contracts[sent.account, sent.symbol].asset
+        lines = [
+            ("STRATEGY_POSITION", f"{sent.strategy}/{here}", side),
+            ("ACCOUNT_POSITION", here, side),
+            ("STRATEGY_NET", sent.strategy, side),
+            ("ACCOUNT_NET", sent.account, side),
+            ("ASSET_NET", asset, side),
+            ("FIRM_NET", "", side),
+        ]
+        place = (sent.account, sent.symbol, sent.leg)
+        mine = [cell for key, cell in cells.items() if key == (sent.strategy, *place)]
+        if _is_worse(mine, side):
+            lines.append(("STRATEGY_GROSS", sent.strategy, "gross"))
+        if _is_worse([cell for key, cell in cells.items() if key[1:] == place], side):
+            lines.append(("ACCOUNT_GROSS", sent.account, "gross"))
+            lines += [("CONCENTRATION", asset, "gross"), ("FIRM_GROSS", "", "gross")]
+        return lines
+
+
+def _is_worse(cells: Iterable[Cell], side: str) -> bool:
+    """Whether these together are exposed on that side at least as much as on the other."""
+    long = short = ZERO
+    for cell in cells:
+        long += cell.position + cell.buys
+        short += cell.sells - cell.position
+    return long >= short if side == "long" else short >= long
+
+
+def _worst(
+    lines: dict[Line, Decimal], control: str, place: str, long: Decimal, short: Decimal
+) -> None:
+    """Legs of one instrument do not net here: the worse of them."""
+    for side, amount in (("long", long), ("short", short)):
+        key = (control, place, side)
+        lines[key] = max(lines.get(key, ZERO), amount)

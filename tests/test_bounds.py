@@ -1,0 +1,92 @@
+"""Limits of a scenario: what a file may say of them, and the event that they become."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from core.risk_events import LimitsLoaded
+from scenarios.model import BadScenario, Scenario, check
+from tieout.loading import loaded
+
+USUAL: dict[str, Any] = {
+    "name": "x",
+    "claim": "x",
+    "duration_s": 10,
+    "venues": ["binance_usdm", "bybit_inverse"],
+    "strategies": [{"kind": "taker", "name": "tk"}, {"kind": "taker", "name": "th"}],
+}
+
+
+def scenario(**limits: Any) -> Scenario:
+    rates = {"USDT": 1, "USD": "1.5"}
+    return check({**USUAL, "limits": {"file": "simulated", "rates": rates, **limits}}, "x")
+
+
+def event(**limits: Any) -> LimitsLoaded:
+    told = scenario(**limits)
+    assert told.limits is not None
+    return loaded(told, told.limits, 7)
+
+
+def bound(told: LimitsLoaded, control: str, place: str) -> int:
+    (found,) = [b.amount for b in told.bounds if (b.control, b.place) == (control, place)]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ({"file": "nosuch"}, "no file 'nosuch'; there are house, simulated"),
+        ({"amounts": {"firm_nett": 1}}, "no limit 'firm_nett' in simulated"),
+        ({"amounts": {"firm_net": 0.1}}, "a whole number or a quoted decimal would do"),
+        ({"ttl_ms": 100}, "at least heartbeat_ms (1000) would do"),
+        ({"gates": [{"name": "a", "strategies": ["nobody"]}]}, "no strategy 'nobody' among"),
+        ({"gate": []}, "unknown field gate"),
+    ],
+)
+def test_what_cannot_hold_is_refused(limits: dict[str, Any], told: str) -> None:
+    with pytest.raises(BadScenario) as refused:
+        scenario(**limits)
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "limits", "told"),
+    [
+        ("engine_stalled", {}, "there is no engine; limits with one would do"),
+        ("gate_crash", {"limits": {"file": "simulated", "rates": {"USDT": 1}}}, "there is no gate"),
+    ],
+)
+def test_what_is_not_there_does_not_fail(kind: str, limits: dict[str, Any], told: str) -> None:
+    with pytest.raises(BadScenario) as refused:
+        check({**USUAL, **limits, "faults": [{"kind": kind}]}, "x")
+    assert told in str(refused.value)
+
+
+def test_every_control_is_told_at_every_place_in_whole_units() -> None:
+    told = event(amounts={"firm_net": 5}, places={"account_net": {"bybit_inverse/main": 7}})
+    assert bound(told, "FIRM_NET", "") == 5_000_000
+    assert bound(told, "ACCOUNT_NET", "bybit_inverse/main") == 7_000_000
+    assert bound(told, "ACCOUNT_NET", "binance_usdm/main") == 10_000_000 * 10**6
+    assert bound(told, "STRATEGY_POSITION", "tk/binance_usdm/main/BTCUSDT") == 10**6 * 10**8
+    places = [(each.control, each.place) for each in told.bounds]
+    assert len(places) == len(dict.fromkeys(places))
+    lines = {each.line: each.amount for each in told.limits}
+    assert lines["firm_net/long"] == lines["firm_net/short"] == 5_000_000
+    assert lines["account_net/bybit_inverse/main/short"] == 7_000_000
+    assert "concentration/BTC/gross" in lines
+
+
+def test_a_rate_has_its_haircut_against_us_and_what_has_none_is_not_traded() -> None:
+    told = event(haircut_bp=3, rates={"USD": "1.5"})
+    assert [(each.account, each.rate) for each in told.tradables] == [
+        ("bybit_inverse/main", 1_500_450_000_000)
+    ] * 2
+
+
+def test_what_differs_from_the_file_is_in_the_hash() -> None:
+    hashes = [event().content_hash, event(amounts={"firm_net": 5}).content_hash]
+    hashes.append(event(amounts={"firm_net": 6}).content_hash)
+    assert len(dict.fromkeys(hashes)) == len(hashes)

@@ -1,0 +1,180 @@
+"""Planted bugs of risk: each guard removed once makes a named claim of a catalogue run fail."""
+
+from __future__ import annotations
+
+import pytest
+
+from scenarios.model import find
+from tests.planting import Bug, plant
+from tieout.runs import OF_RISK, run
+
+CLAIMS = {spec.figure: spec.claim for spec in OF_RISK}
+OVER = CLAIMS["limit_breaches"]
+FLIPS = CLAIMS["risk.flips"]
+AGREE = CLAIMS["risk.engine_halted"]
+ENDED = "nothing is let through on a lease that has ended"
+HALF = "from a heartbeat on at most half of what was left is spent"
+ALONE = "it was disabled without anybody asking"
+LENT = "the node never had to refuse what a living lease covered"
+LIMITED = "nor what a limit did"
+
+BUGS = (
+    Bug(
+        "an order without an outcome gives its reservation back",
+        "risk.desk:Desk._follow",
+        "if order.reserved <= 0:",
+        "if order.reserved <= 0 or order.status == 'unknown':",
+        "unknown_order_holds_limit",
+        range(2),
+        OVER,
+    ),
+    Bug(
+        "an order that is over for its venue reserves nothing of what it claims",
+        "core.leases:_follow",
+        "_hold(state, order, min(order.reserved, left))",
+        "_hold(state, order, 0)",
+        "unknown_order_holds_limit",
+        range(2),
+        OVER,
+    ),
+    Bug(
+        "a position is what is held, without what is open",
+        "risk.controls:own",
+        "way.position + way.buys + extra > way.position_max",
+        "way.position + extra > way.position_max",
+        "unknown_order_holds_limit",
+        range(2),
+        OVER,
+    ),
+    Bug(
+        "the firm's sum is not asked",
+        "risk.controls:shared",
+        "code = over(firm.scope, side, value, grows, reduces)",
+        "code = codes.PASSED",
+        "systemic_across_strategies",
+        range(2),
+        OVER,
+    ),
+    Bug(
+        "an asset's sum is not asked",
+        "risk.controls:shared",
+        "code = over(holding.asset, side, value, grows, reduces)",
+        "code = codes.PASSED",
+        "systemic_across_venues",
+        range(2),
+        OVER,
+    ),
+    Bug(
+        "an inverse contract is worth nothing",
+        "risk.desk:value_of",
+        "kept.value_flat = -(-worth // 10 ** (8 + 8 + 12))",
+        "kept.value_flat = 1",
+        "systemic_across_venues",
+        range(2),
+        OVER,
+    ),
+    Bug(
+        "exits do not count one another",
+        "risk.controls:room",
+        "min(way.position - way.sells, held - holding.sells)",
+        "min(way.position, held)",
+        "flip_through_reduce_only",
+        range(2),
+        FLIPS,
+    ),
+    Bug(
+        "a lease does not end",
+        "risk.lease:Lease.tighten",
+        "firm.open_until = cold.since + risk.ttl_ns - 1",
+        "firm.open_until = now",
+        "cold_path_stalls",
+        range(2),
+        ENDED,
+    ),
+    Bug(
+        "a lease's age counts from the answer",
+        "core.cold:heard",
+        "cold.since = cold.asked[str(event.request)]",
+        "cold.since = state.now",
+        "cold_path_stalls",
+        range(3),
+        ENDED,
+    ),
+    Bug(
+        "a lease does not tighten",
+        "risk.lease:Lease.tighten",
+        "permille(now - cold.since, risk.heartbeat_ns, risk.ttl_ns)",
+        "1000",
+        "cold_path_stalls",
+        range(4),
+        HALF,
+    ),
+    Bug(
+        "a price that leaps is believed at once",
+        "venues.public:MarketData._is_due",
+        "elif not self._stays(instrument, middle, LEAP_LOOKS):",
+        "elif False:",
+        "absurd_prices",
+        range(3),
+        OVER,
+    ),
+    Bug(
+        "refusals disable nobody",
+        "core.strategies:on_refused",
+        "if len(strategy.refused_at) <= terms.refusals_max:",
+        "if True:",
+        "runaway_strategy",
+        range(1),
+        ALONE,
+    ),
+    Bug(
+        "the engine forgets the short side of what it keeps up",
+        "risk.engine:Engine.change",
+        "self.short_of[cell] = short = worth",
+        "short = worth",
+        "systemic_across_strategies",
+        range(1),
+        AGREE,
+    ),
+    Bug(
+        "what is lent to others is lent again",
+        "core.leases:_budget",
+        "most = min(spent + share, _ceiling(epoch, name) + room)",
+        "most = spent + line.limit",
+        "three_gates_one_limit",
+        range(2),
+        LIMITED,
+    ),
+    Bug(
+        "a gate forgets what it spent",
+        "risk.lease_holder:LeaseHolder.spend",
+        "self._spent[use.line] = self._spent.get(use.line, 0) + use.amount",
+        "self._spent[use.line] = 0",
+        "three_gates_one_limit",
+        range(2),
+        LENT,
+    ),
+)
+
+
+def failing(name: str, seed: int) -> dict[str, str]:
+    """The claims that fail, with their figures."""
+    outcome = run(find(name), seed, short=True, sampled=False)
+    return {each.claim: each.figure for each in outcome.claims if not each.held}
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_a_planted_bug_makes_its_claim_fail(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch, bug.function, bug.old, bug.new)
+    failed: dict[str, str] = {}
+    for seed in bug.seeds:
+        failed |= failing(bug.scenario, seed)
+        if bug.claim in failed:
+            return
+    pytest.fail(f"{bug.claim!r} held; what failed: {failed or 'nothing'}")
+
+
+@pytest.mark.parametrize("name", sorted({bug.scenario for bug in BUGS}))
+def test_without_a_bug_every_claim_holds_on_the_same_seeds(name: str) -> None:
+    for seed in range(max(bug.seeds.stop for bug in BUGS if bug.scenario == name)):
+        assert failing(name, seed) == {}

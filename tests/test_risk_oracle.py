@@ -1,0 +1,169 @@
+"""The oracle of risk: it sees what we truly dare, and knows ours from what others did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import pytest
+
+from sim.risk_oracle import Contract, RiskOracle, Sent, Traded
+from sim.truth import Fact, Truth
+
+A = "venue/main"
+HERE = f"{A}/BTC"
+
+
+@dataclass
+class AVenue:
+    """A venue that is what a test says."""
+
+    left: dict[str, Decimal] = field(default_factory=dict)
+    trades: list[Traded] = field(default_factory=list)
+    held: Decimal = Decimal(0)
+    cost: Decimal = Decimal(100)
+
+    def leaves(self, client_id: str) -> Decimal | None:
+        return self.left.get(client_id)
+
+    def traded(self) -> Iterable[Traded]:
+        return self.trades
+
+    def position(self, symbol: str, leg: str) -> Decimal:
+        return self.held
+
+    def legs(self, symbol: str) -> tuple[str, ...]:
+        return ("net",)
+
+    def price(self, symbol: str) -> Decimal:
+        return self.cost
+
+    def size(self, symbol: str) -> Decimal:
+        return Decimal(1)
+
+
+class Story:
+    """One strategy in one instrument under two limits."""
+
+    def __init__(self, position: int = 10, value: int = 10**9) -> None:
+        self.now = 0
+        self.truth = Truth(lambda: self.now)
+        self.venue = AVenue()
+        self.lacking: list[Fact] = []
+        limits = {
+            ("STRATEGY_POSITION", f"s/{HERE}"): Decimal(position),
+            ("ACCOUNT_POSITION", HERE): Decimal(position),
+            ("FIRM_NET", ""): Decimal(value),
+            ("FIRM_GROSS", ""): Decimal(value),
+        }
+        contracts = [Contract(A, "BTC", "BTC", "linear", Decimal(1))]
+        venues = {A: self.venue}
+        window = 1000
+        self.oracle = RiskOracle(
+            self.truth, venues, contracts, limits, window, lambda name: self.lacking
+        )
+
+    def send(self, name: str, quantity: int, side: str = "buy", **terms: bool) -> None:
+        sent = Sent("s", A, "BTC", "net", side, Decimal(quantity), self.now + 100, **terms)
+        self.oracle.decided(name, sent)
+
+    def trade(self, name: str, quantity: int, sign: int = 1) -> Fact:
+        """It trades; the venue tells."""
+        key = ("BTC", str(len(self.venue.trades)), "buy")
+        self.venue.trades.append(Traded(name, Decimal(quantity), key, self.now))
+        self.venue.held += sign * quantity
+        self.venue.left[name] = max(Decimal(0), self.venue.left.get(name, Decimal(0)) - quantity)
+        return self.truth.record(A, "fill", key, {f"{HERE}/net": Decimal(sign * quantity)})
+
+    def others(self, quantity: int) -> Fact:
+        self.venue.held += quantity
+        return self.truth.record(A, "fill", ("x",), {f"{HERE}/net": Decimal(quantity)}, "adl")
+
+    @property
+    def lines(self) -> list[str]:
+        return [breach.line for breach in self.oracle.breaches]
+
+
+def test_an_order_that_nobody_has_heard_of_yet_counts_until_it_can_live_no_more() -> None:
+    story = Story()
+    story.send("a", 6)
+    story.send("b", 5)
+    assert story.lines == [f"STRATEGY_POSITION/s/{HERE}/long", f"ACCOUNT_POSITION/{HERE}/long"]
+    story.now = 100
+    story.send("c", 10)
+    assert len(story.lines) == 2
+
+
+def test_a_fill_that_was_told_to_nobody_counts() -> None:
+    story = Story()
+    story.send("a", 6)
+    story.venue.left["a"] = Decimal(6)
+    story.lacking.append(story.trade("a", 6))
+    story.now = 5000
+    story.send("b", 5)
+    assert story.lines
+
+
+def test_a_limit_that_is_met_exactly_is_kept() -> None:
+    story = Story()
+    story.send("a", 6)
+    story.send("b", 4)
+    story.send("c", 10, "sell")
+    assert not story.lines
+    story.send("d", 1, "sell")
+    assert story.lines
+
+
+def test_what_others_did_is_passive_and_is_no_reason_to_have_refused_until_our_books_have_it() -> (
+    None
+):
+    story = Story()
+    story.lacking.append(story.others(8))
+    story.send("a", 5)
+    assert not story.lines
+    story.oracle.look()
+    assert [breach.line for breach in story.oracle.passive] == [f"ACCOUNT_POSITION/{HERE}/long"]
+    story.lacking.clear()
+    story.send("b", 1)
+    assert story.lines == [f"ACCOUNT_POSITION/{HERE}/long"]
+
+
+def test_a_passive_breach_is_timed_until_it_is_cured() -> None:
+    story = Story(value=1000)
+    story.send("a", 9)
+    story.venue.left["a"] = Decimal(9)
+    story.trade("a", 9)
+    story.oracle.look()
+    assert not story.oracle.passive
+    story.venue.cost = Decimal(120)
+    for story.now in (2000, 3500, 6000):  # so old a price may be that is acted on
+        story.oracle.look()
+    assert story.oracle.still_over == ["FIRM_NET//long", "FIRM_GROSS//gross"]
+    story.venue.cost = Decimal(100)
+    story.now = 7000
+    story.oracle.look()
+    assert not story.oracle.still_over
+    assert story.oracle.passive_ns == 2 * (7000 - 3500)
+    assert not story.oracle.breaches
+
+
+def test_an_exit_that_could_flip_is_seen() -> None:
+    story = Story()
+    story.send("a", 5)
+    story.venue.left["a"] = Decimal(5)
+    story.trade("a", 5)
+    story.send("b", 3, "sell", reduce_only=True)
+    assert (story.oracle.reductions, story.oracle.flips) == (1, [])
+    story.send("c", 3, "sell", reduce_only=True)
+    assert story.oracle.flips == ["c"]
+
+
+@pytest.mark.parametrize(("spent", "share"), [(2, "0.25"), (8, "1")])
+def test_what_is_spent_on_an_old_word_is_a_share_of_what_was_left(spent: int, share: str) -> None:
+    story = Story()
+    story.send("a", 2)
+    story.oracle.spoke()
+    sent = Sent("s", A, "BTC", "net", "buy", Decimal(spent), 100)
+    story.oracle.decided("b", sent, old=True)
+    assert story.oracle.spent_when_old == Decimal(share)

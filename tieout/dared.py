@@ -1,0 +1,221 @@
+"""What a run truly dared: the oracle of risk among the simulated venues, and its figures.
+
+It is shown each order as our gate lets it pass, and the venues as they are; of our books only which
+facts they lack.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from core.money import QUANTITY_DECIMALS
+from core.risk_events import LimitsLoaded
+from core.state import Order, State
+from core.strategies import KILL
+from risk.limit_controls import CONTROLS
+from risk.weights import REPORTING_DECIMALS
+from scenarios.bounds import LimitsSpec
+from scenarios.model import Scenario
+from sim.oracle import Oracle
+from sim.risk_oracle import Contract, RiskOracle, Sent, Traded
+from sim.truth import Truth
+from venues.exchange import Exchange, contracts_now
+
+if TYPE_CHECKING:
+    from tieout.cold import ColdEngine
+    from tieout.gates import SimulatedGates
+
+MS = 1_000_000
+SECOND = 1_000_000_000
+ZERO = Decimal(0)
+QUANTITIES = ("contracts", "base")
+
+
+@dataclass(slots=True, frozen=True)
+class Seen:
+    """A simulated venue as the oracle of risk sees it."""
+
+    exchange: Exchange
+
+    def leaves(self, client_id: str) -> Decimal | None:
+        ticket = self.exchange.by_client.get(client_id)
+        if ticket is None:
+            return None
+        return ticket.quantity - ticket.filled if ticket.alive else ZERO
+
+    def traded(self) -> Iterable[Traded]:
+        for symbol, trades in self.exchange.trades.items():
+            terms = self.exchange.terms[symbol]
+            for trade in trades:
+                if trade.ticket.client_id:
+                    quantity = ZERO if trade.busted else contracts_now(terms, trade)
+                    key = self.exchange.fill_key(trade)
+                    yield Traded(trade.ticket.client_id, quantity, key, trade.at * MS)
+
+    def position(self, symbol: str, leg: str) -> Decimal:
+        held = self.exchange.positions.get((symbol, leg))
+        return held.quantity if held is not None else ZERO
+
+    def legs(self, symbol: str) -> tuple[str, ...]:
+        if self.exchange.terms[symbol].model == "spot":
+            return ("net",)
+        return tuple(leg for name, leg in self.exchange.positions if name == symbol)
+
+    def price(self, symbol: str) -> Decimal:
+        return self.exchange.last_price(self.exchange.terms[symbol])
+
+    def size(self, symbol: str) -> Decimal:
+        terms = self.exchange.terms[symbol]
+        return Decimal(1) if terms.model == "spot" else terms.multiplier
+
+
+class Dared:
+    """The oracle of risk over one run, told what our node decides."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        limits: LimitsSpec,
+        loaded: LimitsLoaded,
+        exchanges: Mapping[str, Exchange],
+        truth: Truth,
+        oracle: Oracle,
+    ) -> None:
+        self._limits = limits
+        self._seen_made = (0, 0)
+        self._unsent: dict[str, None] = {}
+        ages = [each.amount for each in loaded.bounds if each.control == "REFERENCE_AGE"]
+        self.oracle = RiskOracle(
+            truth,
+            {account: Seen(exchange) for account, exchange in exchanges.items()},
+            _contracts(scenario, limits),
+            {(b.control, b.place): _amount(b.control, b.amount) for b in loaded.bounds},
+            (max(ages, default=0) + 1000) * MS,
+            oracle.unbooked,
+        )
+        self._exchanges = exchanges
+        self._rates = {(each.account, each.symbol): each for each in _contracts(scenario, limits)}
+        flows = [each.window_ns for each in loaded.bounds if each.control == "FIRM_TURNOVER"]
+        self._window_ns = max(flows, default=0)
+        self.decided = 0
+        self.word_age_ns_max = 0
+        self.engine: ColdEngine | None = None
+        self.gates: SimulatedGates | None = None
+
+    def look(self, state: State) -> None:
+        """A step was taken: orders that it let pass, and whatever else changed."""
+        made = (state.epoch, state.orders_made)
+        if made != self._seen_made:
+            self._seen_made = made
+            order = next(reversed(state.orders.values())) if state.orders else None
+            if order is not None and order.requested_at == state.now:
+                if order.status == "in_flight" and order.strategy != KILL:
+                    self._decide(state, order)
+        self.oracle.look()
+
+    def _decide(self, state: State, order: Order) -> None:
+        account = state.accounts[order.account]
+        grace = account.request_validity_ns + account.clock_error_ns + account.latency_ns_max
+        self._unsent[order.client_order_id] = None
+        self.decided += 1
+        age = self._age(state.now) if order.gate_epoch == 0 else 0
+        self.word_age_ns_max = max(self.word_age_ns_max, age)
+        sent = Sent(
+            order.strategy,
+            order.account,
+            order.instrument,
+            order.leg,
+            order.side,
+            Decimal(order.quantity).scaleb(-QUANTITY_DECIMALS),
+            order.requested_at + grace,
+            order.reduce_only,
+        )
+        old = age >= self._limits.heartbeat_ms * MS
+        self.oracle.decided(order.client_order_id, sent, old=old)
+
+    def _age(self, now: int) -> int:
+        """Since when, by the truth, the newest of the engine's words was asked for."""
+        words = self.engine.words if self.engine is not None else []
+        return now - max((at for _, at in words), default=0)
+
+    def sent(self, client_order_id: str) -> None:
+        """It left the node."""
+        self._unsent.pop(client_order_id, None)
+
+    def died(self) -> None:
+        """The node died, and with it what had not left."""
+        self.oracle.unsent(self._unsent)
+        self._unsent.clear()
+
+    def _traded(self) -> list[tuple[int, Decimal]]:
+        """When, by the venue's word, our orders traded how much, in the reporting asset."""
+        found = []
+        for account, exchange in self._exchanges.items():
+            for symbol, trades in exchange.trades.items():
+                contract = self._rates[account, symbol]
+                for each in (trade for trade in trades if trade.ticket.client_id):
+                    size = Decimal(1) if contract.kind == "spot" else each.multiplier
+                    price = Decimal(1) if contract.kind == "inverse" else each.price
+                    found.append((each.at * MS, each.quantity * size * price * contract.rate))
+        return sorted(found)
+
+    def figures(self) -> dict[str, Any]:
+        """What the summary says of risk."""
+        engine, oracle = self.engine, self.oracle
+        peaks = {control.lower(): float(share) for control, share in oracle.peaks.items()}
+        return {
+            "orders": self.decided,
+            "passive_seconds": oracle.passive_ns / SECOND,
+            "still_over": len(oracle.still_over),
+            "peak": dict(sorted(peaks.items())),
+            "word_age_seconds_max": self.word_age_ns_max / SECOND,
+            "spent_when_old": float(oracle.spent_when_old),
+            "reductions": oracle.reductions,
+            "flips": len(oracle.flips),
+            "cycles": engine.cycles if engine is not None else 0,
+            "engine_lives": engine.epoch if engine is not None else 0,
+            "engine_halted": int(bool(engine.halted)) if engine is not None else 0,
+            "turnover_max": float(_turnover_max(self._traded(), self._window_ns)),
+            "gate_orders": self.gates.orders if self.gates is not None else 0,
+            "gate_refusals": self.gates.refusals if self.gates is not None else 0,
+            "gate_crashes": self.gates.crashes if self.gates is not None else 0,
+            "breaches": [
+                {"line": b.line, "at": b.at, "exposure": str(b.exposure), "limit": str(b.limit)}
+                for b in oracle.breaches[:20]
+            ],
+        }
+
+
+def _turnover_max(traded: list[tuple[int, Decimal]], window_ns: int) -> Decimal:
+    """The most that was traded in any window of that length."""
+    most = total = ZERO
+    first = 0
+    for at, value in traded:
+        total += value
+        while traded[first][0] <= at - window_ns:
+            total -= traded[first][1]
+            first += 1
+        most = max(most, total)
+    return most
+
+
+def _contracts(scenario: Scenario, limits: LimitsSpec) -> list[Contract]:
+    kinds = {"binance_spot": "spot", "coinbase": "spot", "bybit_inverse": "inverse"}
+    return [
+        Contract(
+            venue.account,
+            each.symbol,
+            each.base,
+            kinds.get(venue.dialect, "linear"),
+            limits.rates.get(each.quote, ZERO),
+        )
+        for venue in scenario.venues
+        for each in venue.instruments
+    ]
+
+
+def _amount(control: str, units: int) -> Decimal:
+    """A limit in coins, contracts or the reporting asset."""
+    is_quantity = CONTROLS[control].units == QUANTITIES
+    return Decimal(units).scaleb(-(QUANTITY_DECIMALS if is_quantity else REPORTING_DECIMALS))
