@@ -526,6 +526,8 @@ def bears_our_mark(path: Path) -> bool:
 def _check_place(path: Path, create: Create) -> None:
     if path.is_dir():
         raise NotAJournal(f"{path}: a directory, not a journal")
+    if path.exists() and not path.is_file():
+        raise NotAJournal(f"{path}: a pipe or a device, not a journal")
     if create == "new" and path.exists():
         raise NotAJournal(f"{path}: exists already")
     if create == "never" and not path.exists():
