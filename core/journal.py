@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from core.effects import Effect, Remember
 from core.events import Event
-from core.frames import Frame
+from core.frames import Frame, Headers
 from core.identity import identity as identity_of
 from core.state import State
 
@@ -42,6 +42,7 @@ class FrameHead(Struct, frozen=True, gc=False, omit_defaults=True):
     status: int = 200
     about: Effect | None = None
     asked_at: int = 0
+    headers: Headers = ()
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -114,6 +115,7 @@ class Journal:
             status=frame.status,
             about=frame.about,
             asked_at=frame.asked_at,
+            headers=frame.headers,
         )
         return self._append(
             "frame", frame.channel, 0, frame.received_at, _encoder.encode(head), frame.body
@@ -200,6 +202,7 @@ def decode_frame(record: Record) -> Frame:
         status=head.status,
         about=head.about,
         asked_at=head.asked_at,
+        headers=head.headers,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 from core.effects import Effect
 from core.frames import Decode
+from core.reading import RETRY_AFTER
 
 
 @dataclass(slots=True, frozen=True)
@@ -31,3 +32,4 @@ class Dialect:
     rail: str
     request: Callable[[Effect], Request]
     decode: Decode
+    headers: tuple[str, ...] = (RETRY_AFTER,)

@@ -8,6 +8,7 @@ A `public` wire carries market data, with dice and faults of its own; nothing is
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from sim.dice import Dice
 from sim.faults import Fault, Faults
@@ -15,6 +16,8 @@ from sim.truth import Fact, Truth
 from sim.world import World
 
 MS = 1_000_000
+SECOND = 1_000_000_000
+Headers = tuple[tuple[str, str], ...]
 POISON = b'{"e":"executionReport","s":"\xff\xfe'
 PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>upstream</body></html>"
 
@@ -27,6 +30,17 @@ class Latency:
     p99: int = 60 * MS
     timeout: int = 2_000 * MS
     heartbeat: int = 3_000 * MS
+
+
+class OnAnswer(Protocol):
+    """Who asked hears the answer: its status (0: none came), its body, and its headers."""
+
+    def __call__(self, status: int, body: bytes, headers: Headers = ()) -> None: ...
+
+
+def too_many(wait_ms: int) -> tuple[int, bytes, Headers]:
+    """A refusal for too many requests, as HTTP has it (RFC 6585, 4): whole seconds to wait."""
+    return 429, b"Too Many Requests\n", (("Retry-After", str(-(-wait_ms // 1000))),)
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +75,7 @@ class Wire:
     recent: deque[tuple[bytes, tuple[Fact, ...]]] = field(default_factory=lambda: deque(maxlen=64))
     replay_next: int = 0
     greet: Callable[[], None] = field(default=lambda: None)
+    limit: Callable[[int], tuple[int, bytes, Headers]] = too_many
 
     _silence_ns: int = 0
     _strikes: Callable[[str, str], Fault | None] = field(init=False)
@@ -206,7 +221,7 @@ class Wire:
     def ask(
         self,
         handle: Callable[[], tuple[int, bytes, bool]],
-        on_answer: Callable[[int, bytes], None],
+        on_answer: OnAnswer,
         statement: str = "",
     ) -> None:
         """Send a request; `handle` is the venue's doing when it arrives there.
@@ -226,17 +241,15 @@ class Wire:
         self,
         sent: int,
         handle: Callable[[], tuple[int, bytes, bool]],
-        on_answer: Callable[[int, bytes], None],
+        on_answer: OnAnswer,
         statement: str,
     ) -> None:
         strikes, venue = self.faults.strikes, self.venue
         limited = strikes("rate_limited", venue)
+        headers: Headers = ()
         good = False
         if limited:
-            status, body = (
-                429,
-                b'{"code":-1003,"msg":"Too many requests","retryAfterMs":%d}' % (limited.strength),
-            )
+            status, body, headers = self.limit(limited.strength)
         elif strikes("server_error", venue):
             status, body = 503, PAGE
         else:
@@ -256,18 +269,19 @@ class Wire:
         if not good:
             self._bad(statement)
         self.world.call_in(
-            self._delay("answer"), self._answered, on_answer, status, body, statement, good
+            self._delay("answer"), self._answered, on_answer, status, body, headers, statement, good
         )
 
     def _answered(
         self,
-        on_answer: Callable[[int, bytes], None],
+        on_answer: OnAnswer,
         status: int,
         body: bytes,
+        headers: Headers,
         statement: str,
         good: bool,  # noqa: FBT001  # what became of it on the way
     ) -> None:
-        on_answer(status, body)
+        on_answer(status, body, headers)
         if statement and good:
             self.truth.statement_path(f"{self.account} {statement}", good)
 

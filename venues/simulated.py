@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from sim.dice import Stream
 from sim.faults import Fault, Faults
 from sim.truth import Fact, Truth
-from sim.wire import Wire
+from sim.wire import Headers, Wire
 from sim.world import World
 from venues.exchange import (
     Exchange,
@@ -35,6 +35,7 @@ MS = 1_000_000
 PUBLIC_NS = 100 * MS
 REPEAT_NS = 3_000 * MS
 Answer = tuple[int, bytes]
+Limited = tuple[int, bytes, Headers]
 
 
 @dataclass(slots=True)
@@ -64,6 +65,7 @@ class Words(Protocol):
     def top(self, exchange: Exchange, symbol: str, top: Top, update: int) -> bytes: ...
     def answer(self, exchange: Exchange, asked: Asked) -> Answer: ...
     def expired(self, exchange: Exchange, asked: Asked) -> Answer: ...
+    def limited(self, exchange: Exchange, wait_ms: int) -> Limited: ...
 
 
 @dataclass(slots=True)
@@ -116,6 +118,7 @@ class SimulatedVenue:
     def __post_init__(self) -> None:
         clock = VenueClock(self.world, self.skew_ns)
         self.exchange = Exchange(self.account, self.habits, self.truth, self, clock)
+        self.wire.limit = lambda wait_ms: self.words.limited(self.exchange, wait_ms)
         if self.public is not None:
             self.exchange.on_book = self._book_moved
             self.public.greet = self._tell_every_top

@@ -11,7 +11,6 @@ Rule 3. A payment is missing only where the bank names it and says that it knows
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
@@ -21,7 +20,6 @@ from core.frames import Decode, Frame
 from core.rail_effects import AnswerRecall, QueryPayment, RecallPayment, SendPayment
 from core.rail_events import PaymentReported
 from core.reading import (
-    MS,
     Decimals,
     Unreadable,
     an_object,
@@ -30,6 +28,7 @@ from core.reading import (
     page_end,
     quarantined,
     read,
+    retry_after_ns,
 )
 from rails.messages import Context
 from rails.messages import read as read_document
@@ -74,7 +73,7 @@ def decoder(terms: Terms) -> Decode:
         if frame.status == 0:
             return no_answer(frame, about, frame.body.decode(errors="replace"))
         if frame.status == 429:
-            return no_answer(frame, about, "HTTP 429: rate limited", _retry_after(frame.body))
+            return no_answer(frame, about, "HTTP 429: rate limited", retry_after_ns(frame))
         if frame.status >= 500:
             return no_answer(frame, about, f"HTTP {frame.status}")
         if frame.status >= 400:
@@ -148,11 +147,3 @@ def _rejected(frame: Frame, about: SendPayment, reason: str) -> Event:
         code=MALFORMED,
         reason=reason,
     )
-
-
-def _retry_after(body: bytes) -> int:
-    try:
-        told: dict[str, Any] = an_object(loads(body))
-        return int(told.get("retryAfterMs", 0)) * MS
-    except (Unreadable, TypeError, ValueError):
-        return 0

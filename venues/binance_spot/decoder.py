@@ -44,6 +44,7 @@ from core.reading import (
     loads,
     page_end,
     quarantined,
+    retry_after_ns,
 )
 from venues.binance_spot.requests import FILLS_PER_PAGE, MOVES_PER_PAGE
 from venues.reader import read
@@ -65,9 +66,11 @@ STATUS: Mapping[str, OrderReport] = {
 }
 SIDE: Mapping[str, Side] = {"BUY": "buy", "SELL": "sell"}
 # Codes that prove that the order was not taken: bad parameters, filters, balance, symbol, price.
-REJECTED = (-1013, -1100, -1102, -1106, -1111, -1115, -1116, -1117, -1121, -2010, -1015, -4164)
+REJECTED = (-1013, -1100, -1102, -1106, -1111, -1115, -1116, -1117, -1121, -2010, -1015)
 UNKNOWN_ORDER = (-2013,)
 RATE_LIMITED = (429, 418)
+# To wait where the venue does not say how long.
+LIMIT_NS = 1_000 * MS
 
 
 def decode(frame: Frame, decimals: Decimals) -> list[Event]:
@@ -226,7 +229,7 @@ def _answer(frame: Frame, decimals: Decimals) -> list[Event]:
     if frame.status == 0:
         return no_answer(frame, about, frame.body.decode(errors="replace"))
     if frame.status in RATE_LIMITED:
-        wait = _retry_after(frame.body)
+        wait = retry_after_ns(frame) or LIMIT_NS
         return no_answer(frame, about, f"HTTP {frame.status}: rate limited", wait)
     if frame.status >= 500:
         return no_answer(frame, about, f"HTTP {frame.status}")
@@ -266,14 +269,6 @@ def _error(frame: Frame, told: Json) -> list[Event]:
             return quarantined(frame, reason)
         case _:
             return no_answer(frame, frame.about, reason)
-
-
-def _retry_after(body: bytes) -> int:
-    try:
-        told = loads(body)
-    except Unreadable:
-        return 0
-    return int(told.get("retryAfterMs", 0)) * MS if isinstance(told, dict) else 0
 
 
 def _placed(frame: Frame, told: Json, decimals: Decimals) -> list[Event]:

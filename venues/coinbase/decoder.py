@@ -99,6 +99,8 @@ REJECTED = (
     "UNTRADABLE_PRODUCT",
 )
 RATE_LIMITED = (429,)
+# Requests are counted by the second; how long to wait is not told.
+LIMIT_NS = 1_000_000_000
 # A token that has ended: no JSON comes with it.
 UNAUTHORIZED = 401
 
@@ -211,7 +213,9 @@ def _answer(frame: Frame, decimals: Decimals) -> list[Event]:
     assert about is not None, "an answer answers an effect"
     if frame.status == 0:
         return no_answer(frame, about, frame.body.decode(errors="replace"))
-    if frame.status in (*RATE_LIMITED, UNAUTHORIZED) or frame.status >= 500:
+    if frame.status in RATE_LIMITED:
+        return no_answer(frame, about, "HTTP 429: rate limited", LIMIT_NS)
+    if frame.status == UNAUTHORIZED or frame.status >= 500:
         return no_answer(frame, about, f"HTTP {frame.status}")
     told = an_object(loads(frame.body))
     if frame.status >= 400 or "error" in told:

@@ -85,6 +85,9 @@ REJECTED = (
 )
 UNKNOWN_ORDER = ("51603",)
 RATE_LIMITED = (429,)
+# Of the endpoint, of the whole account's subaccount; and the window in which both are counted.
+LIMIT_CODES = ("50011", "50061")
+LIMIT_NS = 2_000 * MS
 
 # Bills: 1 is a transfer, 8 funding; these others repeat what the record of fills tells.
 BILLS_OF_TRADES = ("2", "3", "5", "9", "14", "24")
@@ -306,12 +309,14 @@ def _answer(frame: Frame, decimals: Decimals) -> list[Event]:
     if frame.status == 0:
         return no_answer(frame, about, frame.body.decode(errors="replace"))
     if frame.status in RATE_LIMITED:
-        return no_answer(frame, about, "HTTP 429: rate limited", _retry_after(frame.body))
+        return no_answer(frame, about, "HTTP 429: rate limited", LIMIT_NS)
     if frame.status >= 500:
         return no_answer(frame, about, f"HTTP {frame.status}")
     told = loads(frame.body)
     if not isinstance(told, dict):
         raise Unreadable("an object was expected")
+    if told["code"] in LIMIT_CODES:
+        return no_answer(frame, about, f"{told['code']}: rate limited", LIMIT_NS)
     if told["code"] != "0" or not isinstance(told["data"], list):
         return _error(frame, told)
     data: list[Json] = told["data"]
@@ -386,14 +391,6 @@ def _refused(frame: Frame, code: str, text: str) -> list[Event]:
             return quarantined(frame, reason)
         case _:
             return no_answer(frame, frame.about, reason)
-
-
-def _retry_after(body: bytes) -> int:
-    try:
-        told = loads(body)
-    except Unreadable:
-        return 0
-    return int(told.get("retryAfterMs", 0)) * MS if isinstance(told, dict) else 0
 
 
 def _mode(frame: Frame, *, hedged: bool) -> Event:
