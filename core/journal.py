@@ -233,10 +233,6 @@ def encode_state(state: State) -> bytes:
         state.posted, state.booked, state.settled = last
 
 
-def decode_state(data: bytes) -> State:
-    return msgspec.json.decode(data, type=State)
-
-
 def digest_of(store: Store, state: State) -> str:
     """The digest of everything committed in `store` with `state` at its end."""
     digest = Digest()

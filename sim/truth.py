@@ -49,7 +49,6 @@ class Truth:
         self.contradictions: list[Fact] = []
         self.totals: dict[str, Decimal] = {}
         self._heard: list[Fact] = []
-        self.progress: dict[str, Decimal] = {}
         self.on_fact: Callable[[Fact], None] = lambda fact: None
         self.on_statement_path: Callable[[str, bool], None] = lambda account, good: None
 

@@ -253,10 +253,6 @@ class SqliteStore:
             if isinstance(data, bytes) and crc32c(data) == crc:
                 yield number, data
 
-    def latest_snapshot(self) -> tuple[int, bytes] | None:
-        """The newest snapshot that is whole, and the record after which it was taken."""
-        return next(self.snapshots(), None)
-
     def close(self) -> None:
         """Fold the write-ahead log into the file and sync the anchor. Uncommitted rows are lost."""
         self._connection.close()

@@ -48,7 +48,15 @@ from core.reading import (
 )
 from venues.binance_spot.requests import FILLS_PER_PAGE, MOVES_PER_PAGE
 from venues.reader import read
-from venues.reading import cancel_rejected, no_answer, order_missing, rejected, units, value
+from venues.reading import (
+    cancel_rejected,
+    fill_price,
+    no_answer,
+    order_missing,
+    rejected,
+    units,
+    value,
+)
 
 Decimals = Mapping[str, int]
 Json = dict[str, Any]
@@ -112,7 +120,7 @@ def _execution_report(frame: Frame, told: Json, decimals: Decimals) -> list[Even
                 client_order_id=client_order_id,
                 side=SIDE[told["S"]],
                 quantity=quantity(told["l"]),
-                price=_told_price(told["L"]),
+                price=fill_price(told["L"]),
                 value=value(quote_units) if quote_units else None,
                 fee=units(told["n"], fee_asset, decimals) if fee_asset else 0,
                 fee_asset=fee_asset,
@@ -139,14 +147,6 @@ def _execution_report(frame: Frame, told: Json, decimals: Decimals) -> list[Even
         )
     )
     return events
-
-
-def _told_price(text: str) -> int:
-    """A trade at no price cannot be what happened: the venue's record will tell it right."""
-    told = price(text)
-    if told <= 0:
-        raise Unreadable("a fill at no price")
-    return told
 
 
 def _cause(execution_type: str) -> FillCause:
@@ -283,7 +283,7 @@ def _placed(frame: Frame, told: Json, decimals: Decimals) -> list[Event]:
             client_order_id=told["clientOrderId"],
             side=SIDE[told["side"]],
             quantity=quantity(fill["qty"]),
-            price=price(fill["price"]),
+            price=fill_price(fill["price"]),
             fee=units(fill["commission"], fill["commissionAsset"], decimals),
             fee_asset=fill["commissionAsset"],
             occurred_at=told["transactTime"] * MS,
@@ -369,7 +369,7 @@ def _my_trade(frame: Frame, line: Json, decimals: Decimals) -> Event:
         order_id=str(line["orderId"]),
         side="buy" if line["isBuyer"] else "sell",
         quantity=quantity(line["qty"]),
-        price=price(line["price"]),
+        price=fill_price(line["price"]),
         value=value(line["quoteQty"]),
         fee=units(line["commission"], line["commissionAsset"], decimals),
         fee_asset=line["commissionAsset"],

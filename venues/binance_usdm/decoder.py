@@ -57,7 +57,15 @@ from core.reading import (
 )
 from venues.binance_usdm.requests import FILLS_PER_PAGE, INCOME_PER_PAGE
 from venues.reader import read
-from venues.reading import cancel_rejected, no_answer, order_missing, rejected, units, value
+from venues.reading import (
+    cancel_rejected,
+    fill_price,
+    no_answer,
+    order_missing,
+    rejected,
+    units,
+    value,
+)
 
 Decimals = Mapping[str, int]
 Json = dict[str, Any]
@@ -187,7 +195,7 @@ def _fill(frame: Frame, line: Json, decimals: Decimals) -> Event:
         side=SIDE[line["S"]],
         leg=LEG[line["ps"]],
         quantity=quantity(line["l"]),
-        price=price(line["L"]),
+        price=fill_price(line["L"]),
         fee=units(line["n"], fee_asset, decimals) if fee_asset else 0,
         fee_asset=fee_asset,
         realised=value(realised) if realised else None,
@@ -418,7 +426,7 @@ def _user_trade(frame: Frame, line: Json, decimals: Decimals) -> Event:
         side=SIDE[line["side"]],
         leg=LEG[line["positionSide"]],
         quantity=quantity(line["qty"]),
-        price=price(line["price"]),
+        price=fill_price(line["price"]),
         fee=units(line["commission"], line["commissionAsset"], decimals),
         fee_asset=line["commissionAsset"],
         realised=value(line["realizedPnl"]),

@@ -48,7 +48,7 @@ from core.money import ASSET_DECIMALS, price, quantity
 from core.reading import MS, Unreadable, dismissed, header, loads, page_end, quarantined
 from venues.bybit_inverse.requests import ORDERS_PER_PAGE, POSITIONS_PER_PAGE
 from venues.reader import read
-from venues.reading import cancel_rejected, no_answer, order_missing, rejected, units
+from venues.reading import cancel_rejected, fill_price, no_answer, order_missing, rejected, units
 
 Decimals = Mapping[str, int]
 Json = dict[str, Any]
@@ -404,7 +404,7 @@ def _fill(frame: Frame, line: Json, category: str, decimals: Decimals) -> list[E
             client_order_id=line["orderLinkId"],
             side=SIDE[line["side"]],
             quantity=quantity(line["execQty"]),
-            price=price(line["execPrice"]),
+            price=fill_price(line["execPrice"]),
             value=units(line["execValue"], worth, decimals),
             told_decimals=decimals.get(worth, ASSET_DECIMALS),
             fee=units(line["execFee"], fee_asset, decimals),

@@ -57,7 +57,14 @@ from core.money import (
 )
 from core.reading import Unreadable, an_object, dismissed, loads, page_end, quarantined
 from venues.reader import read
-from venues.reading import about_text, cancel_rejected, no_answer, order_missing, rejected
+from venues.reading import (
+    about_text,
+    cancel_rejected,
+    fill_price,
+    no_answer,
+    order_missing,
+    rejected,
+)
 
 Decimals = Mapping[str, int]
 Json = dict[str, Any]
@@ -447,7 +454,7 @@ def _fills(frame: Frame, told: Json, decimals: Decimals) -> list[Event]:
                 order_id=line["order_id"],
                 side=SIDE[line["side"]],
                 quantity=quantity(line["size"]),
-                price=price(line["price"]),
+                price=fill_price(line["price"]),
                 fee=_amount(line["commission"], quote, decimals),
                 fee_asset=quote,
                 maker=line["liquidity_indicator"] == "MAKER",

@@ -50,7 +50,7 @@ from core.money import ASSET_DECIMALS, QUANTITY_ONE, price, quantity
 from core.reading import MS, Unreadable, dismissed, loads, page_end, quarantined
 from venues.okx_swap.requests import ROWS_PER_PAGE
 from venues.reader import read
-from venues.reading import cancel_rejected, no_answer, order_missing, rejected, units
+from venues.reading import cancel_rejected, fill_price, no_answer, order_missing, rejected, units
 
 Decimals = Mapping[str, int]
 Json = dict[str, Any]
@@ -181,7 +181,7 @@ def _last_fill(frame: Frame, line: Json, decimals: Decimals) -> Event | None:
         side=SIDE[line["side"]],
         leg=LEG[line["posSide"]],
         quantity=quantity(line["fillSz"]),
-        price=price(line["fillPx"]),
+        price=fill_price(line["fillPx"]),
         fee=-units(fee, fee_asset, decimals),
         fee_asset=fee_asset,
         realised=units(realised, settled, decimals) if swap else None,
@@ -496,7 +496,7 @@ def _fill(frame: Frame, line: Json, decimals: Decimals) -> Event:
         side=SIDE[line["side"]],
         leg=LEG[line.get("posSide", "")],
         quantity=quantity(line["fillSz"]),
-        price=price(line["fillPx"]),
+        price=fill_price(line["fillPx"]),
         fee=-units(line["fee"] or "0", fee_asset, decimals),
         fee_asset=fee_asset if line["fee"] else "",
         realised=units(line["fillPnl"], fee_asset, decimals) if swap else None,
