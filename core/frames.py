@@ -13,6 +13,8 @@ from core.events import Event
 
 Channel = Literal["stream", "rest", "dropcopy"]
 Headers = tuple[tuple[str, str], ...]
+# HTTP's own way to say how long to wait (RFC 9110, 10.2.3).
+RETRY_AFTER = "retry-after"
 
 
 class Frame(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):

@@ -22,13 +22,11 @@ from core.events import (
     RequestFailed,
     StatementReported,
 )
-from core.frames import Frame
+from core.frames import RETRY_AFTER, Frame
 from core.rail_events import LineBooked
 
 MS = 1_000_000
 SECOND = 1_000_000_000
-# HTTP's own way to say how long to wait (RFC 9110, 10.2.3).
-RETRY_AFTER = "retry-after"
 Decimals = Mapping[str, int]
 Read = Callable[[Frame, Decimals], list[Event]]
 NoAnswer = Callable[[Frame, Effect, str], list[Event]]

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from core.effects import Effect
-from core.frames import Decode
-from core.reading import RETRY_AFTER
+from core.frames import RETRY_AFTER, Decode
 
 
 @dataclass(slots=True, frozen=True)

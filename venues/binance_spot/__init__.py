@@ -1,6 +1,6 @@
 """Binance spot: balances only, fees sometimes in a third asset, fills with ids per symbol."""
 
-from core.reading import RETRY_AFTER
+from core.frames import RETRY_AFTER
 from venues.binance_spot.decoder import decode
 from venues.binance_spot.public import tops
 from venues.binance_spot.requests import request
