@@ -12,6 +12,9 @@ from core.effects import Effect
 from core.events import Event
 
 Channel = Literal["stream", "rest", "dropcopy"]
+Headers = tuple[tuple[str, str], ...]
+# HTTP's own way to say how long to wait (RFC 9110, 10.2.3).
+RETRY_AFTER = "retry-after"
 
 
 class Frame(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -22,7 +25,8 @@ class Frame(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
     `number` is the journal's. `status` is the HTTP status of an answer (0: none came: timed out or
     cut off, the reason then stands in `body`); `about` is the effect that it answers, None on a
-    stream; `asked_at` is when that was sent. `epoch` is the stream's.
+    stream; `asked_at` is when that was sent. `epoch` is the stream's. `headers` are those of
+    an answer that its dialect reads, their names in small letters.
     """
 
     number: int
@@ -34,6 +38,7 @@ class Frame(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     status: int = 200
     about: Effect | None = None
     asked_at: int = 0
+    headers: Headers = ()
 
 
 # A dialect's reader: the frame, and each asset's decimals (8 where not named).

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from core.effects import Effect, Remember
 from core.events import Event
-from core.frames import Frame
+from core.frames import Frame, Headers
 from core.identity import identity as identity_of
 from core.state import State
 
@@ -49,6 +49,7 @@ class FrameHead(Struct, frozen=True, gc=False, omit_defaults=True):
     status: int = 200
     about: Effect | None = None
     asked_at: int = 0
+    headers: Headers = ()
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -121,6 +122,7 @@ class Journal:
             status=frame.status,
             about=frame.about,
             asked_at=frame.asked_at,
+            headers=frame.headers,
         )
         return self._append(
             "frame", frame.channel, 0, frame.received_at, _encoder.encode(head), frame.body
@@ -207,6 +209,7 @@ def decode_frame(record: Record) -> Frame:
         status=head.status,
         about=head.about,
         asked_at=head.asked_at,
+        headers=head.headers,
     )
 
 
@@ -240,10 +243,6 @@ def encode_state(state: State) -> bytes:
         state.posted, state.booked, state.settled = last
         state.risk.epochs = epochs
     return told + _canonical.encode(msgspec.to_builtins(epochs, str_keys=True)) if epochs else told
-
-
-def decode_state(data: bytes) -> State:
-    return msgspec.json.decode(data, type=State)
 
 
 def digest_of(store: Store, state: State) -> str:

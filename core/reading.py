@@ -4,6 +4,7 @@ Rule. Nothing that the world sends raises beyond `read`: an answer that cannot b
 any other frame that cannot be read is quarantined.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cache
@@ -21,10 +22,11 @@ from core.events import (
     RequestFailed,
     StatementReported,
 )
-from core.frames import Frame
+from core.frames import RETRY_AFTER, Frame
 from core.rail_events import LineBooked
 
 MS = 1_000_000
+SECOND = 1_000_000_000
 Decimals = Mapping[str, int]
 Read = Callable[[Frame, Decimals], list[Event]]
 NoAnswer = Callable[[Frame, Effect, str], list[Event]]
@@ -158,6 +160,17 @@ def request_failed(frame: Frame, about: str, reason: str, retry_after_ns: int = 
             retry_after_ns=retry_after_ns,
         )
     ]
+
+
+def header(frame: Frame, name: str) -> str:
+    """What a header of the answer says; "" where it was not told."""
+    return next((value for told, value in frame.headers if told == name), "")
+
+
+def retry_after_ns(frame: Frame) -> int:
+    """The seconds of `Retry-After`; 0 where it was not told, or told as a date."""
+    told = header(frame, RETRY_AFTER)
+    return int(told) * SECOND if re.fullmatch("[0-9]{1,6}", told) else 0
 
 
 def page_end(frame: Frame, subject: str, through: str, *, more: bool) -> Event:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from core.effects import Effect
-from core.frames import Decode
+from core.frames import RETRY_AFTER, Decode
 
 
 @dataclass(slots=True, frozen=True)
@@ -31,3 +31,4 @@ class Dialect:
     rail: str
     request: Callable[[Effect], Request]
     decode: Decode
+    headers: tuple[str, ...] = (RETRY_AFTER,)

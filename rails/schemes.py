@@ -5,13 +5,12 @@ A wrong field is refused with its path, what was found and what would do. What p
 """
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from core import money
 from core.rail_events import (
@@ -23,6 +22,7 @@ from core.rail_events import (
     Within,
 )
 from rails.calendars import SOURCES
+from risk.written import NotYaml, Part, content, document
 
 SCHEMES = Path(__file__).parent / "schemes.yaml"
 SECOND = 1_000_000_000
@@ -83,20 +83,6 @@ Code = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,8}$", strict=True)]
 
 
 # --- the table -----------------------------------------------------------------------------------
-
-
-class Part(BaseModel):
-    """Every part refuses what it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_fields(cls, told: object) -> object:
-        if isinstance(told, dict) and (strange := [n for n in told if n not in cls.model_fields]):
-            known = ", ".join(cls.model_fields)
-            raise ValueError(f"unknown field {', '.join(map(str, strange))}; there are {known}")
-        return told
 
 
 class WindowRow(Part):
@@ -238,8 +224,8 @@ class Scheme(Part):
 def load(path: Path = SCHEMES) -> dict[str, Scheme]:
     """The schemes of a file by their ids; raises `BadSchemes`."""
     try:
-        told = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  # a SafeLoader
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        told = document(content(path).decode())
+    except (OSError, UnicodeDecodeError, NotYaml) as error:
         raise BadSchemes(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(told, dict) or not told:
         raise BadSchemes(f"{path}: found {type(told).__name__}; a row for each scheme would do")
@@ -268,18 +254,3 @@ def _line(source: str, scheme: str, each: Mapping[str, Any]) -> str:
     shown = repr(found) if isinstance(found, (str, int, float)) else type(found).__name__
     shown = "nothing" if each["type"] == "missing" else shown
     return f"{source}: {where}: found {shown}: {each['msg'].removeprefix('Value error, ')}"
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice in one mapping: to YAML, the last one wins."""
-
-    def construct_mapping(
-        self,
-        node: yaml.MappingNode,
-        deep: bool = False,  # noqa: FBT001, FBT002  # as PyYAML has it
-    ) -> dict[Hashable, Any]:
-        told = super().construct_mapping(node, deep=deep)
-        if len(told) < len(node.value):
-            line = node.start_mark.line + 1
-            raise yaml.YAMLError(f"a key stands twice in the mapping that begins in line {line}")
-        return told

@@ -6,22 +6,14 @@ Amounts are whole numbers or quoted decimals: a number that YAML would read as a
 """
 
 import hashlib
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError, model_validator
 
 from risk.limit_controls import CONTROLS, DIMENSIONS, Netting, Unit
+from risk.written import NotYaml, Part, document
 
 DECIMALS: Mapping[str, int] = {"contracts": 8, "base": 8, "quote": 6, "reporting": 6}
 EVERY = "*"
@@ -49,22 +41,6 @@ Amount = Annotated[Decimal, BeforeValidator(_exact)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@-]+$", strict=True)]
 Words = Annotated[str, Field(min_length=10, strict=True)]
 Count = Annotated[int, Field(strict=True, ge=1)]
-
-
-class Part(BaseModel):
-    """Every part refuses what it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_fields(cls, told: object) -> object:
-        if isinstance(told, dict):
-            strange = [str(name) for name in told if name not in cls.model_fields]
-            if strange:
-                known = ", ".join(cls.model_fields)
-                raise ValueError(f"unknown field {', '.join(strange)}; there are {known}")
-        return told
 
 
 def _scope(told: object) -> dict[str, str]:
@@ -246,9 +222,9 @@ def lines_of(error: ValidationError, source: str) -> str:
 def mapping_of(text: str, source: str) -> dict[str, Any]:
     """A YAML file's fields; raises `BadLimits`."""
     try:
-        told = yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader that is stricter still
-    except (yaml.YAMLError, ValueError, TypeError) as error:
-        raise BadLimits(f"{source}: not YAML: {str(error).replace(chr(10), ' ')}") from error
+        told = document(text)
+    except NotYaml as error:
+        raise BadLimits(f"{source}: not YAML: {error}") from error
     if not isinstance(told, dict):
         found = "an empty file" if told is None else type(told).__name__
         raise BadLimits(f"{source}: found {found}; a mapping of fields would do")
@@ -268,20 +244,3 @@ def _named(found: object) -> str:
     """A part by its name where it has one."""
     name = found.get("name") if isinstance(found, dict) else None
     return repr(name) if isinstance(name, str) else repr(found)[:60]
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice: the first one would be gone without a word."""
-
-
-def _once(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
-    keys = [key.value for key, _ in node.value if not key.tag.endswith(":merge")]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"{key!r} stands twice", node.start_mark
-            )
-    return loader.construct_mapping(node)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:map", _once)

@@ -22,12 +22,12 @@ from risk.limit_files import (
     Limit,
     LimitFile,
     Name,
-    Part,
     applying,
     lines_of,
     mapping_of,
 )
 from risk.weights import REPORTING_DECIMALS
+from risk.written import Part
 
 NOW = 10**15
 PASSES = "PASSES"

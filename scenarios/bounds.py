@@ -13,7 +13,8 @@ from pydantic import Field, model_validator
 
 from core.money import PRICE_DECIMALS
 from risk.limit_files import Amount, BadLimits, Limit, LimitFile, content_hash, parse
-from scenarios.part import Name, Part
+from risk.written import Part
+from scenarios.part import Name
 
 LIMITS = Path(__file__).parent / "limits"
 

@@ -5,7 +5,7 @@ the numbers that must hold at the end. A wrong field is refused with its path an
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import cache
@@ -16,17 +16,21 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from core.money import ASSET_DECIMALS, ASSET_DECIMALS_MAX, PRICE_DECIMALS, QUANTITY_DECIMALS
+from risk.written import NotYaml, Part, content, document
 from scenarios.bounds import LimitsSpec
-from scenarios.part import Name, Part, Seconds
+from scenarios.figures import flaw, whose
+from scenarios.part import Amount, Every, Millis, Name, Price, Seconds, Times
 from scenarios.rails import Settling, by_name
 from scenarios.strategies import KINDS as STRATEGIES
 from sim.faults import KINDS as FAULTS
-from sim.faults import OF_RISK, UNABLE
+from sim.faults import OF_RISK, UNABLE, happens_by_itself, impossible
 from venues.matching import SelfTrade
 
 DIALECTS = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse", "coinbase")
 CATALOGUE = Path(__file__).parent / "catalogue"
 PAGE_ROWS_MIN = 3
+# The crowd quotes on both sides of the middle, which may wander.
+PRICE_TICKS_MIN = 10
 VENUES = Path(__file__).parent / "venues.yaml"
 
 # The field faults that a scenario may say it covers: docs/covers.md tells each in a line.
@@ -35,46 +39,6 @@ ROWS = (
     *(f"R{number}" for number in range(1, 14)),
     *(f"T{number}" for number in range(1, 8)),
 )
-
-# What a claim may be about: every number of `summary.json`. For ".*" stands any name (a count that
-# was never made is 0) or that of an account.
-FIGURES = (
-    *("simulated_seconds", "events", "records", "crashes", "cuts_unshown"),
-    *("silent_differences", "open_breaks", "open_suspects", "in_flight", "in_doubt"),
-    *("unjournaled_effects", "orders_sent_twice", "orders_unwished"),
-    *("orders_given_up", "orders_given_up_taken"),
-    *("cancels_unpursued", "fills_unplaced", "exits_excessive", "self_trades"),
-    *("breaks_hasty", "names_forgotten", "contradictions_unshown", "silence_excess_seconds_max"),
-    *(f"differences.{what}" for what in ("holdings", "money", "orders")),
-    *(f"drift.{what}" for what in ("injected", "found", "missed", "false_alarms")),
-    *(f"drift.seconds_to_find.{what}" for what in ("p50", "p99", "max")),
-    *(f"drift.periods_to_find.{what}" for what in ("p50", "p99")),
-    *("drift.breaks_opened", "drift.by_cause.*"),
-    *(f"market_data.{what}" for what in ("frames", "unreadable", "overtaken", "stale")),
-    *("market_data.references", "market_data.age_ns_max"),
-    *("detection_bound_ns.*", "paused_seconds.*", "counts.*"),
-    *("wrongly_settled", "settlement.items.*", "settlement.legs.*", "settlement.told.*"),
-    *("settlement.exposed_max.*", "settlement.open.*"),
-    *(
-        f"settlement.{what}"
-        for what in (
-            *("payments", "doubled", "differences", "pending", "misjudged"),
-            *("ledger_faults", "limit_excess", "open_items", "told_wrongly", "astray"),
-            *("balances_off", "over_limit_in_truth", "outstanding", "fees_off"),
-            *("exchanges_off", "exchanged", "suspense_off"),
-        )
-    ),
-    *(f"kill.{what}" for what in ("ordered", "unfinished", "looked_at", "left_open")),
-    *(f"kill.{what}" for what in ("left_held", "seconds_max", "exits", "orders_after")),
-    *("limit_breaches", "passive_breaches", "risk.peak.*"),
-    *(f"risk.{what}" for what in ("orders", "passive_seconds", "still_over", "cycles")),
-    *(f"risk.{what}" for what in ("word_age_seconds_max", "engine_lives", "engine_halted")),
-    *(f"risk.{what}" for what in ("spent_when_old", "reductions", "flips")),
-    *(f"risk.{what}" for what in ("gate_orders", "gate_refusals", "gate_crashes")),
-    "risk.turnover_max",
-    *(f"faults.{kind}" for kind in FAULTS),
-)
-OF_ACCOUNTS = ("detection_bound_ns", "paused_seconds")
 
 
 class BadScenario(ValueError):
@@ -88,19 +52,26 @@ class InstrumentSpec(Part):
     base: Name
     quote: Name
     settle: Name | Literal[""] = ""
-    tick: Decimal = Field(gt=0, decimal_places=PRICE_DECIMALS)
-    lot: Decimal = Field(gt=0, decimal_places=QUANTITY_DECIMALS)
-    multiplier: Decimal = Field(default=Decimal(1), gt=0, decimal_places=QUANTITY_DECIMALS)
-    price: Decimal = Field(gt=0, description="where the seeded market starts")
+    tick: Price = Field(decimal_places=PRICE_DECIMALS)
+    lot: Price = Field(decimal_places=QUANTITY_DECIMALS)
+    multiplier: Price = Field(default=Decimal(1), decimal_places=QUANTITY_DECIMALS)
+    price: Price = Field(description="where the seeded market starts")
     maker_rate: Decimal = Field(default=Decimal("0.0002"), gt=-1, lt=1)
     taker_rate: Decimal = Field(default=Decimal("0.0005"), gt=-1, lt=1)
-    price_factor: Decimal = Field(default=Decimal(1), gt=0)
-    quantity_factor: Decimal = Field(default=Decimal(1), gt=0)
+    price_factor: Price = Decimal(1)
+    quantity_factor: Price = Decimal(1)
 
     @model_validator(mode="after")
     def _of_two_assets(self) -> "InstrumentSpec":
         if self.base == self.quote:
             raise ValueError(f"base and quote are both {self.base!r}; two assets would do")
+        return self
+
+    @model_validator(mode="after")
+    def _room_for_a_ladder(self) -> "InstrumentSpec":
+        if self.price < PRICE_TICKS_MIN * self.tick:
+            least = PRICE_TICKS_MIN * self.tick
+            raise ValueError(f"price {self.price} with tick {self.tick}: {least} or more would do")
         return self
 
 
@@ -110,16 +81,16 @@ class VenueSpec(Part):
     dialect: Literal["binance_spot", "binance_usdm", "okx_swap", "bybit_inverse", "coinbase"]
     name: Name = "main"
     instruments: tuple[InstrumentSpec, ...] = Field(min_length=1)
-    wallets: dict[Name, Annotated[Decimal, Field(decimal_places=ASSET_DECIMALS)]]
-    statement_period_ms: int = Field(default=1000, ge=100)
-    backfill_period_ms: int = Field(default=30_000, ge=1000)
+    wallets: dict[Name, Annotated[Amount, Field(decimal_places=ASSET_DECIMALS)]]
+    statement_period_ms: Millis = Field(default=1000, ge=100)
+    backfill_period_ms: Millis = Field(default=30_000, ge=1000)
     request_validity_ms: int = Field(default=5000, ge=100, le=60_000)
-    latency_ms: int = Field(default=12, ge=1)
-    latency_ms_p99: int = Field(default=60, ge=1)
-    skew_ms: int = 0
-    market_wait_ms: int = Field(default=500, ge=10)
+    latency_ms: Millis = Field(default=12, ge=1)
+    latency_ms_p99: Millis = Field(default=60, ge=1)
+    skew_ms: Millis = Field(default=0, ge=-60_000, le=60_000)
+    market_wait_ms: Millis = Field(default=500, ge=10)
     self_trade: SelfTrade | Literal[""] = ""
-    page_rows: int = Field(
+    page_rows: Times = Field(
         default=0, ge=0, description="rows of a page of a record; 0: as many as the venue gives"
     )
 
@@ -145,34 +116,34 @@ class VenueSpec(Part):
 class MakerOptions(Part):
     """See `strategies/maker.py`."""
 
-    lots: int = Field(default=2, ge=1)
-    ticks: int = Field(default=2, ge=0)
-    lots_max: int = Field(default=20, ge=1)
+    lots: Times = Field(default=2, ge=1)
+    ticks: Times = Field(default=2, ge=0)
+    lots_max: Times = Field(default=20, ge=1)
     hedged: bool = False
 
 
 class TakerOptions(Part):
     """See `strategies/taker.py`."""
 
-    lots: int = Field(default=3, ge=1)
-    one_in: int = Field(default=4, ge=1)
-    lots_max: int = Field(default=30, ge=1)
+    lots: Times = Field(default=3, ge=1)
+    one_in: Times = Field(default=4, ge=1)
+    lots_max: Times = Field(default=30, ge=1)
     hedged: bool = False
 
 
 class ScriptedLine(Part):
     """One order at a stated moment."""
 
-    at_ms: int = Field(ge=0)
+    at_ms: Millis = Field(ge=0)
     side: Literal["buy", "sell"]
-    lots: int = Field(ge=1)
+    lots: Times = Field(ge=1)
     kind: Literal["limit", "market", "post_only", "ioc"] = "limit"
-    ticks: int = 5
+    ticks: Times = Field(default=5, ge=-1_000_000)
     account: str = ""
     instrument: str = ""
     leg: Literal["net", "long", "short"] = "net"
     reduce_only: bool = False
-    cancel_after_ms: int | None = Field(default=None, ge=0)
+    cancel_after_ms: Millis | None = Field(default=None, ge=0)
 
 
 class ScriptedOptions(Part):
@@ -207,7 +178,7 @@ class StrategySpec(Part):
     kind: str
     name: Name
     accounts: tuple[str, ...] = ()
-    tick_ms: int = Field(default=1000, ge=10)
+    tick_ms: Millis = Field(default=1000, ge=10)
     options: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("kind")
@@ -230,10 +201,10 @@ class FaultSpec(Part):
     where: str = ""
     from_s: Seconds = Decimal(0)
     to_s: Seconds = Decimal(10_000_000)
-    one_in: int = Field(default=1, ge=1)
-    strength: int = Field(default=0, ge=0)
-    every_s: Seconds = Decimal(0)
-    times_max: int = Field(default=2**31, ge=1)
+    one_in: Times = Field(default=1, ge=1)
+    strength: Times = Field(default=0, ge=0)
+    every_s: Every = Decimal(0)
+    times_max: Times = Field(default=2**31, ge=1)
 
     @field_validator("kind")
     @classmethod
@@ -246,22 +217,11 @@ class FaultSpec(Part):
     def _possible(self) -> "FaultSpec":
         if self.to_s <= self.from_s:
             raise ValueError(f"to_s ({self.to_s}) must lie after from_s ({self.from_s})")
-        site = FAULTS[self.kind][0]
-        by_itself = (site == "venue" and self.kind not in ON_REQUEST) or self.kind == "key_expired"
-        if by_itself and not self.every_s:
+        if happens_by_itself(self.kind) and not self.every_s:
             raise ValueError(f"{self.kind} happens by itself: say every_s")
-        if self.where not in ("", "node" if site == "node" else self.where):
-            raise ValueError(f"{self.kind} happens to our node: where would be node")
-        if self.where == "node" and site != "node":
-            raise ValueError(f"{self.kind} happens at a venue, not to our node")
-        if self.kind in UNABLE.get(self.where, ()):
-            raise ValueError(
-                f"{self.kind} cannot happen at {self.where}, or nothing would tell of it"
-            )
+        if said := impossible(self.kind, self.where):
+            raise ValueError(said)
         return self
-
-
-ON_REQUEST = ("fill_after_cancel", "fill_after_reject")
 
 
 class ClaimSpec(Part):
@@ -281,12 +241,8 @@ class ClaimSpec(Part):
     @field_validator("figure")
     @classmethod
     def _known(cls, figure: str) -> str:
-        if not _is_figure(figure):
-            head = figure.partition(".")[0] + "."
-            heads = [name for name in FIGURES if not name.startswith("faults.")] + ["faults.KIND"]
-            known = [name for name in FIGURES if name.startswith(head)] or heads
-            near = _nearest(figure, FIGURES)
-            raise ValueError(f"no figure {figure!r}{near or ';'} there are {', '.join(known)}")
+        if said := flaw(figure):
+            raise ValueError(said)
         return figure
 
     @model_validator(mode="after")
@@ -307,11 +263,6 @@ class ClaimSpec(Part):
         if self.equals is None and self.at_most is None:
             return None
         return self.model_copy(update={"at_least": None})
-
-
-def _is_figure(path: str) -> bool:
-    branch, _, leaf = path.rpartition(".")
-    return path in FIGURES or (leaf not in ("", "*") and f"{branch}.*" in FIGURES)
 
 
 class OperatorSpec(Part):
@@ -355,18 +306,18 @@ class FiresSpec(Part):
     """What a campaign over so many seeds has to see: every drawn kind of fault, and these refusals,
     each so many times in all."""
 
-    seeds: int = Field(ge=1)
-    times: int = Field(ge=1)
+    seeds: Times = Field(ge=1)
+    times: Times = Field(ge=1)
     refusals: tuple[str, ...] = ()
 
 
 class MemorySpec(Part):
     """How much the node keeps at hand; a scenario that says nothing has the node's own numbers."""
 
-    ids: int = Field(ge=1)
-    orders: int = Field(ge=1)
-    progress: int = Field(ge=1)
-    transfers: int = Field(default=2_000, ge=0)
+    ids: Times = Field(ge=1)
+    orders: Times = Field(ge=1)
+    progress: Times = Field(ge=1)
+    transfers: Times = Field(default=2_000, ge=0)
 
 
 class Scenario(Part):
@@ -379,7 +330,7 @@ class Scenario(Part):
     short_s: Seconds = Decimal(0)
     heal_s: Seconds = Decimal(30)
     short_heal_s: Seconds = Decimal(35)
-    group_wait_us: int = Field(default=500, ge=0)
+    group_wait_us: Times = Field(default=500, ge=0, le=1_000_000)
     decimals: dict[Name, Annotated[int, Field(ge=ASSET_DECIMALS, le=ASSET_DECIMALS_MAX)]] = Field(
         default_factory=dict
     )
@@ -394,7 +345,7 @@ class Scenario(Part):
     limits: LimitsSpec | None = None
     memory: MemorySpec | None = None
     claims: tuple[ClaimSpec, ...] = ()
-    market_gap_ms_max: int = Field(default=100, ge=1)
+    market_gap_ms_max: Millis = Field(default=100, ge=1)
 
     @field_validator("venues", mode="before")
     @classmethod
@@ -456,9 +407,17 @@ class Scenario(Part):
                 )
         self._know_limits()
         kept = self.settling.rails if self.settling else ()
-        self._know_accounts(
-            [venue.account for venue in self.venues], [rail.account for rail in kept]
-        )
+        for strategy in self.strategies:
+            self._know_places(strategy)
+        accounts = [venue.account for venue in self.venues]
+        subjects: dict[str, Sequence[str]] = {
+            "account": [*accounts, *(rail.account for rail in kept)],
+            "scheme": [scheme for rail in kept for scheme in rail.schemes],
+            "strategy": [strategy.name for strategy in self.strategies],
+        }
+        for claim in self.claims:
+            if said := whose(claim.figure, subjects):
+                raise ValueError(said)
         return self
 
     def _know_limits(self) -> None:
@@ -476,20 +435,28 @@ class Scenario(Part):
                 if name not in names:
                     raise ValueError(f"gate {gate.name}: no strategy {name!r} among {names}")
 
-    def _know_accounts(self, accounts: Sequence[str], kept: Sequence[str]) -> None:
-        """Strategies trade at venues; figures are also those of what keepers of money have."""
-        known = ", ".join(accounts)
-        for strategy in self.strategies:
-            for account in strategy.accounts:
-                if account not in accounts:
-                    raise ValueError(
-                        f"strategy {strategy.name}: no account {account!r}; there are {known}"
-                    )
-        for claim in self.claims:
-            head, _, account = claim.figure.partition(".")
-            if head in OF_ACCOUNTS and account not in (*accounts, *kept):
-                known = ", ".join((*accounts, *kept))
-                raise ValueError(f"figure {head}: no account {account!r}; there are {known}")
+    def _know_places(self, strategy: StrategySpec) -> None:
+        """Strategies trade at venues; the lines of a script where its strategy may."""
+        listed = {v.account: [each.symbol for each in v.instruments] for v in self.venues}
+        for account in strategy.accounts:
+            if account not in listed:
+                known = ", ".join(listed)
+                raise ValueError(
+                    f"strategy {strategy.name}: no account {account!r}; there are {known}"
+                )
+        theirs = {name: listed[name] for name in strategy.accounts or listed}
+        for number, line in enumerate(strategy.options.get("lines", ())):
+            told = ScriptedLine.model_validate(line)
+            where = f"strategy {strategy.name}: lines.{number}"
+            if told.account and told.account not in theirs:
+                known = ", ".join(theirs)
+                raise ValueError(f"{where}: no account {told.account!r}; there are {known}")
+            places = [told.account] if told.account else list(theirs)
+            symbols = [symbol for place in places for symbol in theirs[place]]
+            if told.instrument and told.instrument not in symbols:
+                raise ValueError(
+                    f"{where}: no instrument {told.instrument!r}; there are {', '.join(symbols)}"
+                )
 
 
 def _twice(names: Iterable[str]) -> str:
@@ -512,35 +479,15 @@ def _venue_table() -> dict[str, dict[str, Any]]:
 def load(path: Path) -> Scenario:
     """Read a scenario file; raises `BadScenario`."""
     try:
-        text = path.read_text(encoding="utf-8")
+        told = document(content(path).decode())
     except (OSError, UnicodeDecodeError) as error:
         raise BadScenario(f"{path}: cannot be read: {error}") from error
-    try:
-        told = yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader that is stricter still
-    except yaml.YAMLError as error:
-        raise BadScenario(f"{path}: not YAML: {str(error).replace(chr(10), ' ')}") from error
+    except NotYaml as error:
+        raise BadScenario(f"{path}: not YAML: {error}") from error
     if not isinstance(told, dict):
         found = "an empty file" if told is None else type(told).__name__
         raise BadScenario(f"{path}: found {found}; a mapping of fields would do")
     return check(told, str(path))
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice in one mapping: to YAML, the last one wins."""
-
-    def construct_mapping(
-        self,
-        node: yaml.MappingNode,
-        deep: bool = False,  # noqa: FBT001, FBT002  # as PyYAML has it
-    ) -> dict[Hashable, Any]:
-        seen: set[object] = set()
-        for key, _ in node.value:
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                where = f"line {key.start_mark.line + 1}"
-                raise yaml.YAMLError(f"{where}: the key {key.value!r} stands twice; once would do")
-            if isinstance(key, yaml.ScalarNode):
-                seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
 
 
 def check(told: dict[str, Any], source: str) -> Scenario:

@@ -1,26 +1,25 @@
-"""What every part of a scenario file is: refused where it says what it cannot mean."""
+"""What the fields of a scenario file hold, and within which bounds they mean something."""
 
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field
+
+EVERY_MIN = Decimal("0.001")
+
+
+def _seldom_enough(seconds: Decimal) -> Decimal:
+    if 0 < seconds < EVERY_MIN:
+        raise ValueError(f"what happens more often would never end: 0, or at least {EVERY_MIN}")
+    return seconds
+
 
 # Names are parts of names of holdings, which are written with slashes.
 Name = Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
 Seconds = Annotated[Decimal, Field(ge=0, le=10_000_000)]
-
-
-class Part(BaseModel):
-    """Every part refuses what it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_fields(cls, told: object) -> object:
-        if isinstance(told, dict):
-            strange = [str(name) for name in told if name not in cls.model_fields]
-            if strange:
-                known = ", ".join(cls.model_fields)
-                raise ValueError(f"unknown field {', '.join(strange)}; there are {known}")
-        return told
+Every = Annotated[Seconds, AfterValidator(_seldom_enough)]
+Millis = Annotated[int, Field(le=86_400_000)]
+Times = Annotated[int, Field(le=2**31)]
+# Beyond these a number is no price and no amount, and would only make a world of nonsense.
+Price = Annotated[Decimal, Field(gt=0, le=Decimal("1e12"))]
+Amount = Annotated[Decimal, Field(ge=0, le=Decimal("1e15"))]

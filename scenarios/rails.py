@@ -10,7 +10,8 @@ from typing import Any, Literal, get_args
 import yaml
 from pydantic import Field, model_validator
 
-from scenarios.part import Name, Part, Seconds
+from risk.written import Part
+from scenarios.part import Amount, Every, Millis, Name, Price, Seconds, Times
 
 RAILS = Path(__file__).parent / "rails.yaml"
 # How a request may be wrong: each must be refused, for that reason.
@@ -47,15 +48,15 @@ class RailSpec(Part):
     keeper: Literal["bank", "custodian", "evm", "bitcoin"]
     holder: Name = "ops"
     schemes: tuple[str, ...] = Field(min_length=1)
-    balances: dict[Name, Decimal] = Field(default_factory=dict)
-    statement_period_s: Seconds = Decimal(3600)
-    backfill_period_s: Seconds = Decimal(3600)
+    balances: dict[Name, Amount] = Field(default_factory=dict)
+    statement_period_s: Every = Field(default=Decimal(3600), gt=0)
+    backfill_period_s: Every = Field(default=Decimal(3600), gt=0)
     silence_s: Seconds = Decimal(3600 * 24)
     settle_s: Seconds = Decimal(2)
-    latency_ms: int = Field(default=40, ge=1)
-    latency_ms_p99: int = Field(default=400, ge=1)
-    outsiders_every_s: Seconds = Decimal(0)
-    outsiders_amount_max: Decimal = Field(default=Decimal(500), gt=0)
+    latency_ms: Millis = Field(default=40, ge=1)
+    latency_ms_p99: Millis = Field(default=400, ge=1)
+    outsiders_every_s: Every = Decimal(0)
+    outsiders_amount_max: Amount = Field(default=Decimal(500), gt=0)
 
     @property
     def account(self) -> str:
@@ -73,8 +74,8 @@ class LegSpec(Part):
     asset: Name
     scheme: str = ""
     buys: Name | Literal[""] = ""
-    rate: Decimal = Field(default=Decimal(1), gt=0)
-    buys_rate: Decimal = Field(default=Decimal(1), gt=0)
+    rate: Price = Decimal(1)
+    buys_rate: Price = Decimal(1)
     valid_s: Seconds = Decimal(86_400 * 7)
     waits_for: Literal["settled", "irrevocable"] = "settled"
     undo_scheme: str = ""
@@ -95,9 +96,9 @@ class FlowSpec(Part):
 
     flow: Name
     legs: tuple[LegSpec, ...] = Field(min_length=1)
-    weight: int = Field(default=1, ge=1)
-    amount_min: Decimal = Field(default=Decimal(10), gt=0)
-    amount_max: Decimal = Field(default=Decimal(1000), gt=0)
+    weight: Times = Field(default=1, ge=1)
+    amount_min: Amount = Field(default=Decimal(10), gt=0)
+    amount_max: Amount = Field(default=Decimal(1000), gt=0)
     at_s: Seconds | None = None
 
     @model_validator(mode="after")
@@ -116,13 +117,13 @@ class CustomersSpec(Part):
     """
 
     count: int = Field(default=3, ge=1, le=200)
-    balances: dict[Name, Decimal] = Field(default_factory=dict)
-    every_s: Seconds = Decimal(3600)
+    balances: dict[Name, Amount] = Field(default_factory=dict)
+    every_s: Every = Field(default=Decimal(3600), gt=0)
     flows: tuple[FlowSpec, ...] = Field(min_length=1)
-    wrong_one_in: int = Field(default=0, ge=0)
+    wrong_one_in: Times = Field(default=0, ge=0)
     wrong_kinds: tuple[Wrong, ...] = ()
-    again_one_in: int = Field(default=0, ge=0)
-    cancel_one_in: int = Field(default=0, ge=0)
+    again_one_in: Times = Field(default=0, ge=0)
+    cancel_one_in: Times = Field(default=0, ge=0)
 
 
 class LimitSpec(Part):
@@ -133,7 +134,7 @@ class LimitSpec(Part):
     scope: Literal["rail", "customer", "asset", "release", "position"]
     subject: str = ""
     asset: Name
-    amount: Decimal = Field(ge=0)
+    amount: Amount = Field(ge=0)
 
 
 class ReleaseSpec(Part):
@@ -145,10 +146,10 @@ class ReleaseSpec(Part):
 
     release_s: Seconds = Decimal(600)
     screen_s: Seconds = Decimal(30)
-    hit_one_in: int = Field(default=0, ge=0)
-    self_one_in: int = Field(default=0, ge=0)
+    hit_one_in: Times = Field(default=0, ge=0)
+    self_one_in: Times = Field(default=0, ge=0)
     resolve_s: Seconds = Decimal(0)
-    recall_one_in: int = Field(default=0, ge=0)
+    recall_one_in: Times = Field(default=0, ge=0)
 
 
 class BridgeSpec(Part):
@@ -158,8 +159,8 @@ class BridgeSpec(Part):
     venue: Name
     rail: Name
     asset: Name
-    every_s: Seconds = Decimal(1800)
-    amount_max: Decimal = Field(default=Decimal(1), gt=0)
+    every_s: Every = Field(default=Decimal(1800), gt=0)
+    amount_max: Amount = Field(default=Decimal(1), gt=0)
 
 
 class DeskSpec(Part):

@@ -88,14 +88,6 @@ class Stream:
         """One of them, each as likely."""
         return sequence[self.below(len(sequence))]
 
-    def shuffled(self, sequence: Sequence[T]) -> list[T]:
-        """All of them in a new list, every order as likely (Fisher-Yates)."""
-        items = list(sequence)
-        for last in range(len(items) - 1, 0, -1):
-            chosen = self.below(last + 1)
-            items[last], items[chosen] = items[chosen], items[last]
-        return items
-
     def table(self, quantiles: Sequence[int]) -> int:
         """A value from a distribution given by its evenly spaced quantiles, minimum to maximum.
 

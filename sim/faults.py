@@ -191,6 +191,26 @@ OF_KEEPERS: Mapping[str, tuple[Site, ...]] = {
 }
 
 
+ON_REQUEST = ("fill_after_cancel", "fill_after_reject")
+
+
+def happens_by_itself(kind: str) -> bool:
+    """Whether a fault is drawn in time; others wait for what they can strike."""
+    return (KINDS[kind][0] == "venue" and kind not in ON_REQUEST) or kind == "key_expired"
+
+
+def impossible(kind: str, where: str) -> str:
+    """Why a fault of the kind can never strike there; "" where it can."""
+    site = KINDS[kind][0]
+    if site == "node" and where not in ("", "node"):
+        return f"{kind} happens to our node: where would be node"
+    if where == "node" and site != "node":
+        return f"{kind} happens at a venue, not to our node"
+    if kind in UNABLE.get(where, ()):
+        return f"{kind} cannot happen at {where}, or nothing would tell of it"
+    return ""
+
+
 @dataclass(slots=True, frozen=True)
 class Fault:
     """One line of a plan: active from `start_ns` to `end_ns` at `where` (a venue, "" for all).

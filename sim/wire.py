@@ -8,6 +8,7 @@ A `public` wire carries market data, with dice and faults of its own; nothing is
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from sim.dice import Dice
 from sim.faults import Fault, Faults
@@ -15,6 +16,8 @@ from sim.truth import Fact, Truth
 from sim.world import World
 
 MS = 1_000_000
+SECOND = 1_000_000_000
+Headers = tuple[tuple[str, str], ...]
 POISON = b'{"e":"executionReport","s":"\xff\xfe'
 PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>upstream</body></html>"
 
@@ -31,6 +34,17 @@ class Latency:
     p99: int = 60 * MS
     timeout: int = 2_000 * MS
     heartbeat: int = 3_000 * MS
+
+
+class OnAnswer(Protocol):
+    """Who asked hears the answer: its status (0: none came), its body, and its headers."""
+
+    def __call__(self, status: int, body: bytes, headers: Headers = ()) -> None: ...
+
+
+def too_many(wait_ms: int) -> tuple[int, bytes, Headers]:
+    """A refusal for too many requests, as HTTP has it (RFC 6585, 4): whole seconds to wait."""
+    return 429, b"Too Many Requests\n", (("Retry-After", str(-(-wait_ms // 1000))),)
 
 
 @dataclass(slots=True, eq=False)
@@ -66,6 +80,7 @@ class Wire:
     recent: deque[tuple[bytes, tuple[Fact, ...]]] = field(default_factory=lambda: deque(maxlen=64))
     replay_next: int = 0
     greet: Callable[[], None] = field(default=lambda: None)
+    limit: Callable[[int], tuple[int, bytes, Headers]] = too_many
 
     _silence_ns: int = 0
     _standing: dict[str, Fault] = field(default_factory=dict)
@@ -212,7 +227,7 @@ class Wire:
     def ask(
         self,
         handle: Callable[[], tuple[int, bytes, bool]],
-        on_answer: Callable[[int, bytes], None],
+        on_answer: OnAnswer,
         statement: str = "",
         on_good: Callable[[], None] = _nothing,
     ) -> None:
@@ -237,19 +252,17 @@ class Wire:
         self,
         sent: int,
         handle: Callable[[], tuple[int, bytes, bool]],
-        on_answer: Callable[[int, bytes], None],
+        on_answer: OnAnswer,
         statement: str,
         on_good: Callable[[], None],
     ) -> None:
         strikes, venue = self.faults.strikes, self.venue
         good, spoiled = False, 0
+        headers: Headers = ()
         by = limited = strikes("rate_limited", venue)
         if limited:
             spoiled = limited.strength * MS
-            status, body = (
-                429,
-                b'{"code":-1003,"msg":"Too many requests","retryAfterMs":%d}' % (limited.strength),
-            )
+            status, body, headers = self.limit(limited.strength)
         elif by := strikes("server_error", venue):
             status, body = 503, PAGE
         else:
@@ -271,18 +284,26 @@ class Wire:
             self._spoil(statement, self.world.now + delay + spoiled, by)
             on_good = _nothing
         self.world.call_in(
-            delay, self._answered, on_answer, status, body, statement if good else "", on_good
+            delay,
+            self._answered,
+            on_answer,
+            status,
+            body,
+            headers,
+            statement if good else "",
+            on_good,
         )
 
     def _answered(
         self,
-        on_answer: Callable[[int, bytes], None],
+        on_answer: OnAnswer,
         status: int,
         body: bytes,
+        headers: Headers,
         statement: str,
         on_good: Callable[[], None],
     ) -> None:
-        on_answer(status, body)
+        on_answer(status, body, headers)
         on_good()
         if statement:
             self._standing.pop(statement, None)

@@ -23,6 +23,7 @@ SAMPLES = {
     "open orders": "binance-orders-rest-3356fdd2",
 }
 UNSAMPLED = {
+    "too many requests": "no sample; as documented, with the header Retry-After",
     "top of book": "the samples hold no market data; shaped as documented",
     "account position": "no verbatim sample of outboundAccountPosition",
     "my trades": "no verbatim sample of /api/v3/myTrades",
@@ -143,6 +144,7 @@ def frames() -> dict[str, bytes]:
         )[1],
         "error": ask(words, exchange, "GET", "order", {"origClientOrderId": "?"}),
         "stream key expired": words.farewell,
+        "too many requests": words.limited(exchange, 1500)[1],
     }
 
 

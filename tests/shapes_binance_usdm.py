@@ -25,6 +25,7 @@ SAMPLES = {
     "balance": "binanceusdm-balances-rest-164098bb",
 }
 UNSAMPLED = {
+    "too many requests": "no sample; as documented, a ban says its end in its text",
     "top of book": "the samples hold no market data; shaped as documented",
     "account update, funding": "no sample of m FUNDING_FEE; shaped as the one of m ORDER",
     "position risk": "the samples are of v2; v3 leaves flat legs out and has other margins",
@@ -132,6 +133,7 @@ def frames() -> dict[str, bytes]:
         "order placed": placed,
         "error": ask(words, exchange, "GET", "order", {"origClientOrderId": "?"}),
         "listen key expired": words.farewell,
+        "too many requests": words.limited(exchange, 1500)[1],
     }
 
 

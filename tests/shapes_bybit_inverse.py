@@ -27,6 +27,7 @@ SAMPLES = {
     "account info": "bybit-balances-rest-c5a3b1d8",
 }
 UNSAMPLED = {
+    "too many requests": "no sample; as documented, with the header X-Bapi-Limit-Reset-Timestamp",
     "top of book": "the samples hold no market data; shaped as documented",
     "positions": "no verbatim sample of /v5/position/list; shaped as the pushed row, with avgPrice",
     "transaction log": "no sample of /v5/account/transaction-log",
@@ -131,6 +132,7 @@ def frames() -> dict[str, bytes]:
         "order placed": placed,
         "error": ask(words, exchange, "POST", "order/cancel", {"orderLinkId": "?"}),
         "not authorized": words.farewell,
+        "too many requests": words.limited(exchange, 1500)[1],
     }
 
 

@@ -20,6 +20,7 @@ SAMPLES = {
     "orders, by last fill": "coinbase-orders-rest-9c951c91",
 }
 UNSAMPLED = {
+    "too many requests": "no sample; the status is documented, the body is that of its older API",
     "top of book": "the samples hold no market data; shaped as documented",
     "user, order update": "the one sample is not verbatim, and has the order alone",
     "order placed": "no verbatim sample",
@@ -115,6 +116,7 @@ def frames() -> dict[str, bytes]:
         "order not found": ask(words, exchange, "GET", "orders/historical/?", {}),
         "key permissions": ask(words, exchange, "GET", "key_permissions", {}),
         "farewell": words.farewell,
+        "too many requests": words.limited(exchange, 1500)[1],
     }
     return found
 

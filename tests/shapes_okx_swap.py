@@ -27,6 +27,7 @@ SAMPLES = {
     "fills": "okx-myTrades-rest-cde25d35",
 }
 UNSAMPLED = {
+    "too many requests": "no sample; as documented, without a time to wait",
     "top of book": "the samples hold no market data; shaped as documented",
     "order push, new": "only samples of orders that filled; shaped as those, nothing filled",
     "bills": "no sample of /api/v5/account/bills",
@@ -223,6 +224,7 @@ def frames() -> dict[str, bytes]:
         "bills": ask(words, exchange, "GET", "account/bills", page),
         "config": ask(words, exchange, "GET", "account/config", {}),
         "notice": words.farewell,
+        "too many requests": words.limited(exchange, 1500)[1],
     }
 
 

@@ -495,10 +495,10 @@ def test_the_truth_knows_movements_by_the_same_ids() -> None:
 
 @pytest.mark.parametrize("about", [BALANCES, POSITIONS, FILLS, LEDGER])
 def test_a_failed_read_says_what_it_was_about(about: Effect) -> None:
-    (event,) = answered(about, b'{"code":-1003,"msg":"?","retryAfterMs":750}', 429)
+    (event,) = answered(about, b'{"code":-1003,"msg":"Too many requests"}', 429)
     assert isinstance(event, RequestFailed)
     assert event.about in ("balances", "positions", "fills:BTCUSDT", "fills:ledger")
-    assert event.retry_after_ns == 750 * MS
+    assert event.retry_after_ns == 1_000 * MS
 
 
 # --- requests ------------------------------------------------------------------------------------

@@ -1,10 +1,13 @@
 """The command line: what it prints, what it exits with, and that it never shows a traceback."""
 
 import json
+import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -368,3 +371,106 @@ def test_prose_stays_whole_in_a_pipe_and_no_account_is_cut() -> None:
     assert claim.endswith("open break.")
     path = "scenarios/catalogue/lost_frame.yaml"
     assert max(map(len, tieout("run", path, "--short").stdout.splitlines())) > 100
+
+
+# --- what no file and no seed should be ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [("run", "lost_frame", "--seed"), ("campaign", "x", "--seeds")])
+def test_a_seed_of_thousands_of_digits_is_refused(command: tuple[str, ...]) -> None:
+    """Python itself reads no such number."""
+    seed = "9" * 5000
+    done = tieout(*command, f"{seed}:{seed}" if command[0] == "campaign" else seed)
+    assert done.returncode == 2
+    assert len(done.stderr) < 1000
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("faults: " + "[" * 3000, "not YAML: nested too deep"),
+        ("faults: " + "{a: " * 3000, "not YAML: nested too deep"),
+        ("? [a, b]\n: 1", "line 9: found a list or a mapping as a key; a plain word would do"),
+        ("short_s: 2020-13-45", "line 9: found '2020-13-45': month must be in 1..12"),
+        ("short_s: " + "9" * 5000, "line 9: found '99999"),
+    ],
+)
+def test_yaml_that_is_none_is_refused(line: str, told: str, tmp_path: Path) -> None:
+    """Wherever it trips whoever reads it: in the parser, among the keys, in a date or a number."""
+    path = tmp_path / "wrong.yaml"
+    path.write_text(SMALL + line + "\n")
+    done = tieout("run", str(path))
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert str(path) in done.stderr
+
+
+def test_a_market_price_that_is_a_truth_value_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_text('[[1, "1", null, "buy", true, 1.0, 1.0]]')
+    done = tieout("run", "lost_frame", "--market", str(tmp_path / "m.json"))
+    assert done.returncode == 2
+    assert "price and amount must be numbers" in done.stderr
+
+
+PIPED: dict[str, tuple[str, ...]] = {
+    "scenario": ("run",),
+    "market": ("run", "lost_frame", "--market"),
+    "plan": ("run", "lost_frame", "--plan"),
+    "journal": ("verify",),
+    "replayed": ("replay",),
+    "traced": ("trace", "balance", "x", "--journal"),
+    "limits": ("limits", "check"),
+}
+
+
+@pytest.mark.parametrize("what", PIPED)
+def test_nobody_waits_for_a_pipe(what: str, tmp_path: Path) -> None:
+    """A pipe into which nobody writes would be waited for for ever."""
+    pipe = tmp_path / "pipe.yaml"
+    os.mkfifo(pipe)
+    done = tieout(*PIPED[what], str(pipe), seconds_max=20)
+    assert done.returncode == 2
+    assert "a pipe or a device, not a" in done.stderr
+
+
+def started(*words: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tieout", *words]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_results_that_nobody_reads_are_no_failed_claim() -> None:
+    """`tieout list | head -1`: 141, as if SIGPIPE had ended it; nothing is complained of."""
+    process = started("list")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(timeout=60) == 141
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("words", [("list",), ("run", "lost_frame", "--short"), ("doctor",)])
+def test_results_that_cannot_be_written_are_status_3(words: tuple[str, ...]) -> None:
+    """A full disk."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tieout", *words],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    assert done.returncode == 3
+    assert done.stderr == "tieout: the results cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.4, 0.8, 1.6])
+def test_an_interrupt_is_status_130_from_the_start(seconds: float) -> None:
+    """Whatever is being imported at that moment."""
+    process = started("run", "storm_venues")
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    assert process.stderr is not None
+    assert process.stderr.read() == b"tieout: interrupted\n"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from venues.matching import Book, Cancelled, Execution, Placement, Resting, SelfTrade
+from venues.matching import Book, Cancelled, Execution, Placement, SelfTrade
 
 # ---------------------------------------------------------------- stories
 #
@@ -162,24 +162,7 @@ def test_a_filled_order_can_no_longer_be_cancelled() -> None:
     book = Book()
     book.place("a", "ann", "sell", 5, 100, "limit")
     book.place("b", "ben", "buy", 5, 100, "limit")
-    assert [book.cancel("a"), book.amend_down("a", 0), book.leaves("a")] == [0, 0, 0]
-
-
-def test_amending_down_keeps_the_place_in_the_queue() -> None:
-    book = Book()
-    book.place("a", "ann", "sell", 5, 100, "limit")
-    book.place("b", "ben", "sell", 5, 100, "limit")
-    assert book.amend_down("a", 2) == 3
-    assert book.depth("sell") == [(100, 7)]
-    assert book.queue("sell") == [Resting("a", "ann", 100, 2), Resting("b", "ben", 100, 5)]
-
-
-def test_amending_up_and_amending_what_is_gone_do_nothing() -> None:
-    book = Book()
-    book.place("a", "ann", "sell", 5, 100, "limit")
-    assert [book.amend_down("a", 6), book.amend_down("a", 5), book.amend_down("x", 1)] == [0, 0, 0]
-    assert book.amend_down("a", 0) == 5
-    assert book.queue("sell") == []
+    assert [book.cancel("a"), book.leaves("a")] == [0, 0]
 
 
 def test_depth_is_best_first_and_bounded() -> None:
@@ -332,14 +315,10 @@ class ModelBook:
                 best = order
         return best
 
-    def amend_down(self, order_id: str, leaves: int) -> int:
-        for order in self.orders:
-            if order.order_id == order_id and order.leaves > leaves:
-                lowered = order.leaves - leaves
-                order.leaves = leaves
-                self.orders = [order for order in self.orders if order.leaves]
-                return lowered
-        return 0
+    def cancel(self, order_id: str) -> int:
+        gone = [order for order in self.orders if order.order_id == order_id]
+        self.orders = [order for order in self.orders if order.order_id != order_id]
+        return sum(order.leaves for order in gone)
 
 
 KINDS = ["limit", "limit", "limit", "post_only", "ioc", "fok", "market"]
@@ -352,14 +331,13 @@ PLACE = st.tuples(
     st.sampled_from(KINDS),
 )
 RECENT = st.integers(1, 8)  # so many commands ago
-AMEND = st.tuples(st.just("amend"), RECENT, st.integers(0, 3))
 CANCEL = st.tuples(st.just("cancel"), RECENT)
 
 
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(
     st.sampled_from(get_args(SelfTrade)),
-    st.lists(st.one_of(PLACE, PLACE, PLACE, AMEND, CANCEL), max_size=60),
+    st.lists(st.one_of(PLACE, PLACE, PLACE, CANCEL), max_size=60),
 )
 def test_the_book_agrees_with_the_slow_model(
     rule: SelfTrade, commands: list[tuple[Any, ...]]
@@ -374,12 +352,9 @@ def test_the_book_agrees_with_the_slow_model(
             placement = book.place(*order)
             assert conserved(placement, str(number), quantity)
             assert in_lots(placement) == model.place(*order)
-        elif verb == "amend":
-            order_id, leaves = str(number - rest[0]), rest[1]
-            assert book.amend_down(order_id, leaves) == model.amend_down(order_id, leaves)
         else:
             order_id = str(number - rest[0])
-            assert book.cancel(order_id) == model.amend_down(order_id, 0)
+            assert book.cancel(order_id) == model.cancel(order_id)
         assert standing(book) == standing_in_model(model)
         assert book.best_bid is None or book.best_ask is None or book.best_bid < book.best_ask
 

@@ -1,5 +1,6 @@
 """What a scenario may say: what would run and mean nothing is refused, with its place."""
 
+import ast
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from scenarios.model import FIGURES, ROWS, BadScenario, check, find, load, names
+from risk.codes import TABLE
+from scenarios.figures import COUNTS_OF_ACCOUNTS, COUNTS_OF_NOTHING, FIGURES, REFUSALS
+from scenarios.model import ROWS, BadScenario, check, find, load, names
 from tests.test_cli import ROOT, SMALL
-from tieout.runs import STANDARD, run
+from tieout.runs import NEVER_COUNTED, STANDARD, run
 
 CLAIM = "claims:\n  - {{claim: x, figure: {}, equals: 0}}\n"
 
@@ -37,7 +40,7 @@ def numbers(told: Mapping[str, Any], before: str = "") -> dict[str, float]:
     for name, value in told.items():
         if isinstance(value, Mapping):
             found |= numbers(value, f"{before}{name}.")
-        elif isinstance(value, (int, float)):
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
             found[before + name] = value
     return found
 
@@ -60,7 +63,7 @@ def test_every_number_of_a_summary_is_a_figure_and_every_figure_is_there() -> No
         for path in figures:
             check({**fields, "claims": [{"claim": "x", "figure": path, "equals": 0}]}, "x")
         told |= figures
-    free = [name for name in FIGURES if name.endswith(".*") or name.startswith("faults.")]
+    free = [n for n in FIGURES if n.endswith(".*") or "ACCOUNT" in n or n.startswith(NEVER_COUNTED)]
     assert [name for name in FIGURES if name not in told and name not in free] == []
     assert {spec.figure for spec in STANDARD} <= set(FIGURES)
 
@@ -76,8 +79,16 @@ def test_every_number_of_a_summary_is_a_figure_and_every_figure_is_there() -> No
         ("drift.seconds_to_find.p98", "drift.seconds_to_find.p99"),
         ("events.more", "events"),
         ("faults", "faults.lost_frame"),
-        ("counts", "counts.*"),
-        ("counts.", "counts.*"),
+        ("counts", "counts.breaks/ACCOUNT"),
+        ("counts.", "counts.breaks/ACCOUNT"),
+        ("counts.refused/BREAK_OPEEN", "did you mean counts.refused/BREAK_OPEN?"),
+        ("counts.fills_ecko/binance_spot/main", "there are counts.quarantined/ACCOUNT"),
+        ("counts.fills_echo/binance_spot/man", "no account 'binance_spot/man'; there are binance"),
+        ("counts.disabled/mn", "no strategy 'mn'; there are mm, tk"),
+        ("counts.unknown/fps", "no scheme 'fps'; there is none"),
+        ("drift.closed_by_cause.busst", "did you mean drift.closed_by_cause.bust?"),
+        ("settlement.items.lat", "did you mean settlement.items.late?"),
+        ("settlement.told.complete", "did you mean settlement.told.completed?"),
         ("digest", "events"),
         ("limit_breach", "did you mean limit_breaches?"),
         ("paused_seconds.mtgox/main", "no account 'mtgox/main'; there are binance_spot/main"),
@@ -89,12 +100,63 @@ def test_a_mistyped_figure_is_refused(figure: str, told: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "figure", ["counts.refused/NO_SUCH", "drift.by_cause.bust", "paused_seconds.binance_spot/main"]
+    "figure",
+    [
+        "counts.refused/BREAK_OPEN",
+        "counts.fills_echo/binance_spot/main",
+        "counts.disabled/mm",
+        "drift.closed_by_cause.bust",
+        "paused_seconds.binance_spot/main",
+    ],
 )
-def test_free_names_are_free(figure: str, tmp_path: Path) -> None:
+def test_what_may_never_happen_is_a_figure_too(figure: str, tmp_path: Path) -> None:
     path = tmp_path / "right.yaml"
     path.write_text(SMALL + CLAIM.format(figure))
     assert load(path).claims[0].figure == figure
+
+
+def counted() -> set[str]:
+    """What core counts, as its sources say: what differs from account to account is left out."""
+    found = set()
+    for path in sorted((ROOT / "core").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "count":
+                text = re.sub(r"^f?['\"]|['\"]$", "", ast.unparse(node.args[1]))
+                found.add(re.sub(r"/\{.*", "/", text))
+    return found - {"what"}
+
+
+def test_every_count_of_core_is_a_figure_and_no_other_is() -> None:
+    """One that nobody makes is 0 for ever; `{booked}` and its like stand for words of their own."""
+    known = [f"{name}/" for name in COUNTS_OF_ACCOUNTS]
+    known += [*COUNTS_OF_NOTHING, "refused/", "told/", "items/", "unknown/", "disabled/"]
+    known += ["items_resolved/", "send_back_refused/", "engine_irregular/"]
+    known += [f"refused/{code}" for code in REFUSALS]
+    patterns = {name: re.sub(r"\\{.*?\\}", "[a-z_]+", re.escape(name)) for name in counted()}
+    assert [
+        name for name, p in patterns.items() if not any(re.fullmatch(p, k) for k in known)
+    ] == []
+    made = [re.compile(pattern) for pattern in patterns.values()]
+    told = [name for name in known if not name.startswith("refused/")]
+    assert [name for name in told if not any(p.fullmatch(name) for p in made)] == []
+
+
+def test_every_refusal_of_core_is_a_figure_and_no_other_is() -> None:
+    """Whoever refuses says a code in capitals."""
+    names = "gate kill leases refusals strategies trading transfers".split()
+    said = set()
+    for name in names:
+        tree = ast.parse((ROOT / "core" / f"{name}.py").read_text())
+        said |= {
+            node.value.removeprefix("refused/")
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and re.fullmatch(r"(refused/)?[A-Z]+(_[A-Z]+)+|KILLED", node.value)
+        }
+    of_legs = {"EARLIER_LEG"}
+    assert said - of_legs <= set(REFUSALS)
+    assert set(REFUSALS) - said == {code.name for code in TABLE} - said
 
 
 # --- what would run in silence -------------------------------------------------------------------
@@ -107,6 +169,20 @@ venues:
   - dialect: binance_spot
     instruments: [{symbol: XX, base: X, quote: X, tick: "1", lot: "1", price: "1"}]
 """
+
+
+def script(line: str) -> str:
+    options = f"options: {{lines: [{{at_ms: 1, side: buy, lots: 1, {line}}}]}}"
+    return SMALL + f"  - {{kind: scripted, name: sc, {options}}}\n"
+
+
+def spot(fields: str) -> str:
+    return SMALL.replace("[binance_spot]", f"[{{dialect: binance_spot, {fields}}}]")
+
+
+def instrument(*, tick: str, price: str) -> str:
+    terms = f'symbol: XY, base: X, quote: Y, tick: "{tick}", lot: "1", price: "{price}"'
+    return f"instruments: [{{{terms}}}]"
 
 
 @pytest.mark.parametrize(
@@ -123,6 +199,22 @@ venues:
         (SMALL + "covers: [V02]\n", "no row 'V02'"),
         (SMALL.replace("[binance_spot]", "[binance_spot, binance_spot]"), "stands twice"),
         (BASE_IS_QUOTE, "base and quote are both 'X'; two assets would do"),
+        (script("account: binance_spot/man"), "lines.0: no account 'binance_spot/man'; there are"),
+        (
+            script("instrument: XRPETC"),
+            "lines.0: no instrument 'XRPETC'; there are XRPETH, ETHUSDT",
+        ),
+        (spot('wallets: {XRP: "-5"}'), "wallets.XRP: found '-5': Input should be greater than or"),
+        (spot(instrument(tick="100", price="5")), "price 5 with tick 100: 1000 or more would do"),
+        (
+            spot(instrument(tick="1", price="1e40")),
+            "price: found '1e40': Input should be less than",
+        ),
+        (spot("latency_ms_p99: 100000000000000000"), "latency_ms_p99: found 100000000000000000: "),
+        (
+            SMALL + "faults:\n  - {kind: bust, every_s: 1e-9}\n",
+            "every_s: found '1e-9': what happens more often would never end: 0, or at least 0.001",
+        ),
     ],
 )
 def test_what_would_mean_nothing_is_refused(text: str, told: str, tmp_path: Path) -> None:

@@ -263,7 +263,7 @@ def test_every_fault_of_a_table_is_told_at_once() -> None:
         ("", "found NoneType; a row for each scheme would do"),
         ("- a", "found list"),
         ("{", "cannot be read"),
-        ("a: {b: 1, b: 2}", "a key stands twice in the mapping that begins in line 1"),
+        ("a: {b: 1, b: 2}", "line 1: the key 'b' stands twice; once would do"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path, text: str, said: str) -> None:

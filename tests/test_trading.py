@@ -15,7 +15,7 @@ from core.events import (
     OrderMissing,
 )
 from core.ids import client_order_id, is_ours
-from core.journal import decode_state, encode_state
+from core.node import decode_snapshot, encode_snapshot
 from tests.facts import (
     SPOT,
     Books,
@@ -54,7 +54,9 @@ def missing(name: str, *, asked: int) -> OrderMissing:
 
 def restarted(books: Books, *, at: int = 10_000) -> tuple[Books, list[Any]]:
     """The node dies and is rebuilt from what its journal kept."""
-    again = Books(decode_state(encode_state(books.state)))
+    state = decode_snapshot(encode_snapshot(books.state))
+    assert state is not None
+    again = Books(state)
     return again, again.tell(started(2, at=at))
 
 

@@ -1,6 +1,27 @@
-"""`python -m tieout` is the program."""
+"""`tieout`, and `python -m tieout`. An interrupt is status 130 from the first line on."""
 
-from tieout.cli import main
+import os
+import signal
+
+SHOW_CURSOR = "\x1b[?25h"
+
+
+def run() -> None:
+    """Run the command line and end the process."""
+    # Not as an exception: raised within an import or a class body it ends as another one, or kills.
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _give_up)
+    from tieout.cli import run as command
+
+    command()
+
+
+def _give_up(number: int, frame: object) -> None:
+    """End at once; a bar of progress may have hidden the cursor."""
+    text = "tieout: interrupted\n"
+    os.write(2, (SHOW_CURSOR + text if os.isatty(2) else text).encode())
+    os._exit(130)
+
 
 if __name__ == "__main__":
-    main(prog_name="tieout")
+    run()

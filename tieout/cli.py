@@ -2,7 +2,7 @@
 
 0 every claim held; 1 a claim failed, or a journal is damaged; 2 bad input, with a message that
 names file, field, what was found and what would do; 3 the environment lacks something; 130 it was
-interrupted.
+interrupted; 141 nobody reads what it prints any more.
 """
 
 import json
@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import click
 
-from tieout.exits import BAD_INPUT, FAILED, HELD, INTERRUPTED, LACKING, fail
+from tieout.exits import BAD_INPUT, FAILED, HELD, INTERRUPTED, LACKING, end, fail
 from tieout.limits_cli import limits
 
 # Commands import what they need when they run: the program starts at once.
 if TYPE_CHECKING:
     from scenarios.model import Scenario
 
+# More digits than any seed needs; Python itself refuses to read some thousands.
+SEED_DIGITS_MAX = 18
 JOURNAL_WOULD_DO = "the journal.db of `tieout run SCENARIO --out DIR` would do"
 
 
@@ -36,6 +38,12 @@ def main() -> None:
 
 
 main.add_command(limits)
+
+
+def run() -> NoReturn:
+    """The program: the whole command line, and the status that its process ends with."""
+    # Not by click's own `main`, to which an interrupt and a reader that went away are status 1.
+    end(lambda: main.invoke(main.make_context("tieout", sys.argv[1:])))
 
 
 @contextmanager
@@ -72,9 +80,15 @@ def give_up(text: str) -> NoReturn:
 
 def whole(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
     """A seed."""
-    if text is not None and not text.isdecimal():
-        raise click.BadParameter(f"found {text!r}; a whole number from 0 on would do")
+    if text is not None and not _is_seed(text):
+        found = repr(text) if len(text) <= 2 * SEED_DIGITS_MAX else f"{len(text)} characters"
+        most = f"of at most {SEED_DIGITS_MAX} digits" if text.isdecimal() else "from 0 on"
+        raise click.BadParameter(f"found {found}; a whole number {most} would do")
     return None if text is None else int(text)
+
+
+def _is_seed(text: str) -> bool:
+    return text.isdecimal() and len(text) <= SEED_DIGITS_MAX
 
 
 def warn_if_idle(scenario: "Scenario") -> None:
@@ -101,7 +115,7 @@ def progress(label: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
 # --- run -----------------------------------------------------------------------------------------
 
 
-@main.command()
+@main.command("run")
 @click.argument("scenario")
 @click.option("--seed", callback=whole, metavar="N", help="By default the plan's, else 0.")
 @click.option("--market", type=click.Path(path_type=Path), help="Recorded trades, .json(.gz).")
@@ -109,7 +123,7 @@ def progress(label: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
 @click.option("--short", is_flag=True, help="The short form of the scenario.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for summary, journal, report.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary and nothing else.")
-def run(
+def run_one(
     scenario: str,
     seed: int | None,
     market: Path | None,
@@ -135,7 +149,7 @@ def run(
             short=short,
             market=market,
             out=out,
-            plan=stored.faults_for(found.name, seed) if stored else None,
+            plan=stored.faults_for(found, seed, short=short, market=market) if stored else None,
             progress=tell,
         )
     if as_json:
@@ -335,8 +349,8 @@ def replay(journal: Path, until: int | None, as_json: bool) -> None:  # noqa: FB
 def seed_range(context: click.Context, option: click.Parameter, text: str) -> range:
     """`A:B`: A is in, B is not."""
     first, colon, last = text.partition(":")
-    if not (colon and first.isdecimal() and last.isdecimal() and int(first) < int(last)):
-        raise click.BadParameter(f"found {text!r}; A:B with A < B would do, as in 0:200")
+    if not (colon and _is_seed(first) and _is_seed(last) and int(first) < int(last)):
+        raise click.BadParameter(f"found {text!r:.60}; A:B with A < B would do, as in 0:200")
     return range(int(first), int(last))
 
 
@@ -363,6 +377,9 @@ def campaign(
 
         if scenario != "all":
             warn_if_idle(find(scenario))
+        # What ended by then is kept: there an interrupt is an exception, and cleans up.
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             result = run_campaign(scenario, seeds, jobs=jobs, short=short, out=out, progress=tell)
         except KeyboardInterrupt:

@@ -6,22 +6,30 @@ that never came, with the reason. Its transport is a wire (simulated) or sockets
 effect and the transport can send.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from core.effects import Effect, OpenStream
 from core.events import Event, HeartbeatHeard, StreamClosed, StreamOpened
-from core.frames import Channel, Frame
+from core.frames import Channel, Frame, Headers
 
 R = TypeVar("R")
+
+
+class OnAnswer(Protocol):
+    """Hears the answer to a request: its status (0: none came), its body, and its headers."""
+
+    def __call__(self, status: int, body: bytes, headers: Headers = ()) -> None: ...
+
+
 R_contra = TypeVar("R_contra", contravariant=True)
 
 
 class Transport(Protocol[R_contra]):
     """How bytes reach the venue and come back."""
 
-    def send(self, request: R_contra, on_answer: Callable[[int, bytes], None]) -> None:
-        """Send one request; the answer's status and body come later, status 0 for none."""
+    def send(self, request: R_contra, on_answer: OnAnswer) -> None:
+        """Send one request; the answer comes later."""
 
     def open_stream(
         self,
@@ -52,12 +60,15 @@ class Connector(Generic[R]):
         transport: Transport[R],
         door: Door,
         clock: Callable[[], int],
+        headers: Sequence[str] = (),
     ) -> None:
+        """Of an answer's headers the frame keeps those named here, in small letters."""
         self._account = account
         self._request = request
         self._transport = transport
         self._door = door
         self._clock = clock
+        self._headers = headers
         self._epoch = 0
 
     def perform(self, effect: Effect) -> None:
@@ -67,8 +78,10 @@ class Connector(Generic[R]):
             return
         sent = self._clock()
 
-        def answered(status: int, body: bytes) -> None:
-            self._frame("rest", body, status=status, about=effect, asked_at=sent)
+        def answered(status: int, body: bytes, headers: Headers = ()) -> None:
+            small = ((name.lower(), value) for name, value in headers)
+            kept = tuple(pair for pair in small if pair[0] in self._headers)
+            self._frame("rest", body, status=status, about=effect, asked_at=sent, headers=kept)
 
         try:
             request = self._request(effect)
@@ -103,6 +116,7 @@ class Connector(Generic[R]):
         status: int = 200,
         about: Effect | None = None,
         asked_at: int = 0,
+        headers: Headers = (),
     ) -> None:
         self._door.tell(
             Frame(
@@ -115,5 +129,6 @@ class Connector(Generic[R]):
                 status=status,
                 about=about,
                 asked_at=asked_at,
+                headers=headers,
             )
         )

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from core.effects import (
     CancelOrder,
@@ -43,6 +42,7 @@ from core.money import quantity
 from core.node import Node
 from core.risk_effects import TellKill
 from core.risk_events import Flatten, KillOrdered
+from risk.written import NotYaml, Part, content, document
 from tieout.twins import READERS, TWINS
 from venues.dialect import Request
 
@@ -55,11 +55,7 @@ class BadDeployment(ValueError):
     """The file is no deployment; the message names file, field, what was found, what would do."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Contract(_Part):
+class Contract(Part):
     """An instrument whose positions are to be closed."""
 
     symbol: Text
@@ -69,7 +65,7 @@ class Contract(_Part):
     multiplier: Text = "1"
 
 
-class VenueAccount(_Part):
+class VenueAccount(Part):
     """One account; `key` and `secret` are names of environment variables, never the secrets."""
 
     account: Annotated[str, Field(pattern=r"^[a-z_]+/\w+$")]
@@ -80,7 +76,7 @@ class VenueAccount(_Part):
     latency_ms_max: Annotated[int, Field(gt=0)] = 1000
 
 
-class Deployment(_Part):
+class Deployment(Part):
     """What a kill needs to know."""
 
     accounts: Annotated[tuple[VenueAccount, ...], Field(min_length=1)]
@@ -116,8 +112,8 @@ def load(path: Path) -> Deployment:
     """Read a deployment's file; raises BadDeployment."""
     would_do = "a list `accounts`, each with account, key and secret, would do"
     try:
-        told = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        told = document(content(path).decode())
+    except (OSError, UnicodeDecodeError, NotYaml) as error:
         raise BadDeployment(f"{path}: {error}; {would_do}") from error
     try:
         deployment = Deployment.model_validate(told)

@@ -14,6 +14,7 @@ from risk.limit_controls import CONTROLS
 from risk.limit_files import BadLimits, LimitFile, content_hash, parse
 from risk.limit_tests import Verdict, controls_of, verdicts
 from risk.limit_tests import parse as parse_tests
+from risk.written import content
 from tieout import approvals
 
 SIGNERS = "allowed_signers"
@@ -96,14 +97,14 @@ def _gate_row(code: codes.Code, limits: LimitFile, found: list[Verdict]) -> Row:
 
 def _read(path: Path, would_do: str) -> bytes:
     try:
-        return path.read_bytes()
+        return content(path)
     except OSError as error:
         found = error.strerror or str(error)
         raise BadLimits(f"{path}: (whole): found nothing ({found}); {would_do} would do") from error
 
 
-def _text(content: bytes, path: Path) -> str:
+def _text(told: bytes, path: Path) -> str:
     try:
-        return content.decode("utf-8")
+        return told.decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadLimits(f"{path}: (whole): found bytes that are no UTF-8; text would do") from error

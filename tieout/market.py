@@ -9,8 +9,12 @@ import json
 import zlib
 from collections.abc import Sequence
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 
+from msgspec import Struct
+
+from risk.written import content
 from sim.market import Trade
 
 MS = 1_000_000
@@ -23,12 +27,36 @@ class BadMarket(ValueError):
     """The file is not a market file; the text names the place and what would do."""
 
 
-def load(path: Path, gap_ms_max: int) -> list[Trade]:
-    """The trades in order, from the run's start; gaps above `gap_ms_max` are cut to it.
+class Market(Struct, frozen=True, forbid_unknown_fields=True):
+    """A recorded market as a run had it: which file, its very bytes, and the pace.
+
+    A gap between two trades that is longer than `gap_ms_max` was cut to it.
+    """
+
+    file: str
+    sha256: str
+    gap_ms_max: int
+
+    def __str__(self) -> str:
+        return f"{self.file} (sha256 {self.sha256[:12]}…) with market_gap_ms_max {self.gap_ms_max}"
+
+
+def named(path: Path, gap_ms_max: int) -> Market:
+    """What a run with this file would record of it."""
+    return Market(path.name, sha256(_raw(path)).hexdigest(), gap_ms_max)
+
+
+def load(path: Path, gap_ms_max: int) -> tuple[Market, list[Trade]]:
+    """The market, and its trades in order from the run's start; longer gaps are cut.
 
     The pace is a property of the run and stands in the scenario (`market_gap_ms_max`).
     """
-    rows = _rows(path)
+    raw = _raw(path)
+    market = Market(path.name, sha256(raw).hexdigest(), gap_ms_max)
+    return market, _paced(path, _rows(path, raw), gap_ms_max)
+
+
+def _paced(path: Path, rows: Sequence[object], gap_ms_max: int) -> list[Trade]:
     trades: list[Trade] = []
     at, before = 0, None
     for number, row in enumerate(rows):
@@ -44,15 +72,21 @@ def load(path: Path, gap_ms_max: int) -> list[Trade]:
     return trades
 
 
-def _rows(path: Path) -> Sequence[object]:
+def _raw(path: Path) -> bytes:
     try:
-        raw = path.read_bytes()
-        if path.suffix == ".gz":
-            raw = gzip.decompress(raw)
-        told = json.loads(raw, parse_float=Decimal)
+        return content(path)
     except OSError as error:
         found = error.strerror or error
         raise BadMarket(f"{path}: cannot be read: {found}; {WOULD_DO}") from error
+
+
+def _rows(path: Path, raw: bytes) -> Sequence[object]:
+    try:
+        told = json.loads(
+            gzip.decompress(raw) if path.suffix == ".gz" else raw, parse_float=Decimal
+        )
+    except gzip.BadGzipFile as error:
+        raise BadMarket(f"{path}: cannot be read: {error}; {WOULD_DO}") from error
     except (ValueError, ArithmeticError, EOFError, RecursionError, zlib.error) as error:
         raise BadMarket(f"{path}: not JSON: {error}; {WOULD_DO}") from error
     if not isinstance(told, list):
@@ -67,7 +101,7 @@ def _row(path: Path, number: int, row: object) -> tuple[int, str, Decimal, Decim
     stamp, side, price, quantity = row[0], row[3], row[4], row[5]
     if type(stamp) is not int or side not in ("buy", "sell"):
         raise BadMarket(f"{path}: row {number}: found {stamp!r}, {side!r}; {shape} would do")
-    if not isinstance(price, (int, Decimal)) or not isinstance(quantity, (int, Decimal)):
+    if type(price) not in (int, Decimal) or type(quantity) not in (int, Decimal):
         raise BadMarket(f"{path}: row {number}: price and amount must be numbers: {shape}")
     for name, figure, most in (("price", price, PRICE_MAX), ("amount", quantity, AMOUNT_MAX)):
         if not LEAST <= figure <= most:

@@ -15,6 +15,7 @@ from core.journal import Store
 from core.state import State
 from scenarios.model import Scenario
 from sim.faults import Fault
+from tieout.market import Market
 
 if TYPE_CHECKING:  # pandas takes half a second to import; a run without tables needs none
     import pandas as pd
@@ -68,6 +69,8 @@ class Outcome:
     started_at: int
     samples: list[Sample] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
+    short: bool = False
+    market: Market | None = None
 
     @property
     def held(self) -> bool:

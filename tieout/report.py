@@ -467,8 +467,8 @@ class Reporter:
                 (each.owner, ""),
                 (f"{self._since(each.opened_at):.3f} s", "n"),
                 (duration((each.closed_at - each.opened_at) / 1e9), "n"),
-                (each.proposal, ""),
-                (each.resolution, ""),
+                (each.proposal, "p"),
+                (each.resolution, "p"),
                 (evidence, "n"),
             ]
             rows.append(row(cells))

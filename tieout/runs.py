@@ -10,6 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from core.effects import PlaceOrder, TellStrategy
 from core.events import OrderRequested
 from core.journal import decode_effect, decode_event, digest_of
@@ -20,11 +22,12 @@ from core.strategies import KILL
 from core.trading import GIVEN_UP
 from scenarios.model import ClaimSpec, Scenario, find
 from sim.faults import Fault
-from sim.market import MS
+from sim.market import MS, Trade
 from sim.memory_store import MemoryStore
 from sim.oracle import Drifted
 from tieout import market as markets
 from tieout.drill import exits
+from tieout.market import Market
 from tieout.outcome import Claim, Found, Outcome, Sample
 from tieout.settling import settlement_figures
 from tieout.simulation import EPOCH_NS, SECOND, Simulation, View
@@ -45,7 +48,7 @@ DIAL_NS = SECOND
 ZERO = Decimal(0)
 # What never happened is not counted.
 NEVER_COUNTED = (
-    *("faults.", "counts.", "drift.by_cause."),
+    *("faults.", "counts.", "drift.closed_by_cause."),
     *("settlement.items.", "settlement.legs.", "settlement.told."),
 )
 
@@ -147,7 +150,10 @@ def run(
     if not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed: found {seed!r}; a whole number from 0 on would do")
     scenario = name if isinstance(name, Scenario) else find(name)
-    trades = markets.load(Path(market), scenario.market_gap_ms_max) if market else []
+    recorded: Market | None = None
+    trades: list[Trade] = []
+    if market:
+        recorded, trades = markets.load(Path(market), scenario.market_gap_ms_max)
     seconds = scenario.short_s if short and scenario.short_s else scenario.duration_s
     duration = trades[-1].at + SECOND if trades else int(seconds * SECOND)
     if out is not None:
@@ -161,7 +167,7 @@ def run(
         simulation.on_step = sampler.look
     simulation.run(progress)
     sampler.end()
-    outcome = conclude(simulation, store, sampler.samples)
+    outcome = conclude(simulation, store, sampler.samples, short=short, market=recorded)
     if out is not None:
         from tieout.files import save  # plots and tables: a run without them starts sooner
 
@@ -223,17 +229,26 @@ class Sampler:
         self._next[name] = now + self._every
 
 
-def conclude(simulation: Simulation, store: MemoryStore, samples: list[Sample]) -> Outcome:
+def conclude(
+    simulation: Simulation,
+    store: MemoryStore,
+    samples: list[Sample],
+    *,
+    short: bool = False,
+    market: Market | None = None,
+) -> Outcome:
     """Judge a finished simulation."""
     node = simulation.host.node
     assert node is not None, "the healed world has the node up"
     found = [_found(drift) for drift in simulation.oracle.drifted.values()]
     summary = summarise(simulation, store, node.state)
+    summary["short"] = short
+    summary["market"] = None if market is None else structs.asdict(market)
     settling = OF_SETTLEMENT if simulation.rails is not None else ()
     limited = OF_RISK if simulation.dared is not None else ()
     specs = [*STANDARD, *settling, *limited, *simulation.scenario.claims]
     if simulation.duration_ns < int(simulation.scenario.duration_s * SECOND):
-        specs = [short for spec in specs if (short := spec.in_short()) is not None]
+        specs = [less for spec in specs if (less := spec.in_short()) is not None]
     claims = [judge(spec, summary) for spec in specs]
     summary["claims"] = [
         {"claim": c.claim, "held": c.held, "figure": c.figure, "bound": c.bound} for c in claims
@@ -242,6 +257,8 @@ def conclude(simulation: Simulation, store: MemoryStore, samples: list[Sample]) 
         scenario=simulation.scenario,
         seed=simulation.seed,
         plan=simulation.plan,
+        short=short,
+        market=market,
         summary=summary,
         claims=claims,
         state=node.state,
@@ -264,6 +281,8 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
     return {
         "scenario": simulation.scenario.name,
         "seed": simulation.seed,
+        "short": False,
+        "market": None,
         "digest": digest_of(store, state),
         "simulated_seconds": (world.now - EPOCH_NS) / SECOND,
         "events": events,
@@ -419,7 +438,7 @@ def drift_figures(simulation: Simulation, state: State) -> dict[str, Any]:
         },
         "periods_to_find": {"p50": quantile(periods, 50), "p99": quantile(periods, 99)},
         "breaks_opened": state.breaks_made,
-        "by_cause": dict(sorted(state.causes.items())),
+        "closed_by_cause": dict(sorted(state.causes.items())),
     }
 
 

@@ -47,7 +47,7 @@ from sim.truth import Fact, Truth
 from sim.wire import Latency, Wire
 from sim.world import World
 from tieout.bridges import Bridge
-from tieout.connector import Connector
+from tieout.connector import Connector, OnAnswer
 from tieout.dared import Dared
 from tieout.drill import Drill
 from tieout.gates import SimulatedGates
@@ -450,6 +450,7 @@ class Host:
                 SimulatedTransport(site, self, self._life),
                 Door(self, self._life),
                 lambda: self._world.now,
+                TWINS[site.spec.dialect].dialect.headers,
             )
             for site in sim.sites
         }
@@ -628,6 +629,7 @@ class Host:
             RailTransport(site),
             Door(self, self._life),
             lambda: self._world.now,
+            site.made.dialect.headers,
         )
 
     def _drop_copy(self, site: Site) -> Callable[[bytes], None]:
@@ -836,7 +838,7 @@ class SimulatedTransport:
     host: Host
     life: int
 
-    def send(self, request: Request, on_answer: Callable[[int, bytes], None]) -> None:
+    def send(self, request: Request, on_answer: OnAnswer) -> None:
         site = self.site
         asked = Asked(request.method, request.path, request.params, request.expires_at)
         kind = site.statement_paths.get(request.path, "")
@@ -871,7 +873,7 @@ class RailTransport:
 
     site: RailSite
 
-    def send(self, request: RailRequest, on_answer: Callable[[int, bytes], None]) -> None:
+    def send(self, request: RailRequest, on_answer: OnAnswer) -> None:
         site = self.site
         kind = "balances" if site.made.states(request) else ""
         site.wire.ask(lambda: site.keeper.handle(request), on_answer, kind)

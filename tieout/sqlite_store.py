@@ -256,10 +256,6 @@ class SqliteStore:
             if isinstance(data, bytes) and crc32c(data) == crc:
                 yield number, data
 
-    def latest_snapshot(self) -> tuple[int, bytes] | None:
-        """The newest snapshot that is whole, and the record after which it was taken."""
-        return next(self.snapshots(), None)
-
     def close(self) -> None:
         """Fold the write-ahead log into the file and sync the anchor. Uncommitted rows are lost."""
         self._connection.close()
@@ -529,6 +525,8 @@ def bears_our_mark(path: Path) -> bool:
 def _check_place(path: Path, create: Create) -> None:
     if path.is_dir():
         raise NotAJournal(f"{path}: a directory, not a journal")
+    if path.exists() and not path.is_file():
+        raise NotAJournal(f"{path}: a pipe or a device, not a journal")
     if create == "new" and path.exists():
         raise NotAJournal(f"{path}: exists already")
     if create == "never" and not path.exists():

@@ -24,6 +24,7 @@ from core.settlement_state import Leg
 from core.state import State
 from core.tying import Booked, Expected, Untied, tie
 from rails.messages import Context, read
+from risk.written import content
 from tieout.bad_input import BadFile
 from tieout.banks import PLACES
 from tieout.history import History, exact, occurred_at
@@ -163,7 +164,7 @@ def _take(told: _Told, path: Path, state: State, numbers: Mapping[str, str]) -> 
 def _read(path: Path, state: State, numbers: Mapping[str, str]) -> list[Event]:
     """The file's events; its dates begin where its bank is, which its first reading says."""
     try:
-        body = path.read_bytes()
+        body = content(path)
     except OSError as error:
         reason = error.strerror or error
         raise BadFile(f"{path}: {reason}; a bank's file would do") from error

@@ -7,7 +7,8 @@ each commit group, and every column that only repeats what a body says. What can
 a crc of its own, or stands in the anchor.
 
 `sound` means that each record reads back exactly as it was written, and that the file reaches at
-least as far as its anchor (if there is one: see `Verdict.anchored`).
+least as far as its anchor (if there is one: see `Verdict.anchored`). It says nothing of bytes that
+SQLite does not read: of pages' unused space, or of counters in the file's header.
 """
 
 import os
@@ -138,6 +139,8 @@ def opened(path: Path) -> Iterator[apsw.Connection]:
             names = tables_of(path, connection)
             if missing := [name for name in TABLES if name not in names]:
                 raise JournalDamaged(f"without the tables {', '.join(missing)}")
+            if flaws := flaws_of_structure(connection):
+                raise JournalDamaged(f"its structure is not sound: {' '.join(flaws[0].split())}")
             if anchor is not None and (said := anchor_says(connection, anchor)):
                 raise JournalDamaged(said)
             yield connection
@@ -145,6 +148,12 @@ def opened(path: Path) -> Iterator[apsw.Connection]:
             raise NotAJournal(f"{path}: {error}") from error
         except (JournalDamaged, apsw.Error, msgspec.MsgspecError) as error:
             raise JournalDamaged(f"{path}: {error}; `tieout verify` names the place") from error
+
+
+def flaws_of_structure(connection: apsw.Connection) -> list[str]:
+    """What SQLite itself finds wrong with the file's pages, trees and indexes."""
+    rows = connection.execute(f"PRAGMA integrity_check({FINDINGS_MAX})")
+    return [line for (line,) in rows if line != "ok"]
 
 
 def tables_of(path: Path, connection: apsw.Connection) -> set[str]:
@@ -368,9 +377,8 @@ class _Judge:
 
     def _structure(self) -> None:
         """SQLite's own view: pages, trees, indexes; and whether the file has all its pages."""
-        for (line,) in self.connection.execute(f"PRAGMA integrity_check({FINDINGS_MAX})"):
-            if line != "ok":
-                self.find(0, "structure", "ok", line)
+        for line in flaws_of_structure(self.connection):
+            self.find(0, "structure", "ok", line)
         pages = self._number("PRAGMA page_count") * self._number("PRAGMA page_size")
         wal = self.path.with_name(self.path.name + "-wal").exists()
         if not wal and self.path.stat().st_size < pages:

@@ -48,7 +48,10 @@ class Top:
 
 @dataclass(slots=True, frozen=True)
 class Dialect:
-    """One venue's way to ask and to be read, and the facts of listening that core wants to know."""
+    """One venue's way to ask and to be read, and the facts of listening that core wants to know.
+
+    `headers` are those of an answer that its reader wants, in small letters.
+    """
 
     venue: str
     request: Callable[[Effect], Request]
@@ -60,3 +63,4 @@ class Dialect:
     hedged: bool = False
     ledger: bool = False
     instruments: bool = False
+    headers: tuple[str, ...] = ()

@@ -2,19 +2,29 @@
 
 Venues' JSON tells no busts; a drop copy does: ExecType (150) H is a trade cancel and names the
 execution it undoes in ExecRefID (19), F is a trade. Any venue's drop copy fits the same contract:
-frames of channel "dropcopy" whose body is one FIX message, fields ended by SOH (shown as "|" by
-people, accepted as such). A trade correct (G) is told as a cancel and a new trade by those venues
-that we know; a bare G is quarantined.
+frames of channel "dropcopy" whose body is one FIX message, each field ended by SOH. A trade correct
+(G) is told as a cancel and a new trade by those venues that we know; a bare G is quarantined.
 """
 
+import re
 from collections.abc import Mapping
+from datetime import date
 
 from core.events import Event, FillBusted, FillReported, Leg, Side
 from core.frames import Frame
 from core.money import ASSET_DECIMALS, parse, price, quantity
-from core.reading import MS, Unreadable, quarantined
+from core.reading import SECOND, Unreadable, quarantined
 from venues.reading import value
 
+SOH = "\x01"
+MESSAGE = re.compile(rb"(8=FIX\.4\.4\x019=([0-9]{1,6})\x01(35=.*\x01))10=([0-9]{3})\x01", re.DOTALL)
+# Whole seconds, or with milliseconds; some venues tell micro- or nanoseconds, as later FIX allows.
+TIMESTAMP = re.compile(
+    r"([0-9]{4})([0-9]{2})([0-9]{2})-([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60)"
+    r"(?:\.([0-9]{3}|[0-9]{6}|[0-9]{9}))?"
+)
+EPOCH = date(1970, 1, 1).toordinal()
+ABSOLUTE = "3"
 SIDE: Mapping[str, Side] = {"1": "buy", "2": "sell"}
 # PositionEffect is not used; the leg of a hedged account travels in a user-defined field, 5001,
 # realised profit in 5002 and the trade's exact value in 5003.
@@ -37,12 +47,34 @@ def decode(frame: Frame, decimals: Mapping[str, int]) -> list[Event]:
 
 
 def fields(body: bytes) -> dict[str, str]:
-    """Tag and value; checks BodyLength's neighbour, the CheckSum (10), over the bytes before it."""
-    end = body.rfind(b"10=")
-    if end < 0 or int(body[end + 3 : end + 6]) != sum(body[:end]) % 256:
-        raise Unreadable("FIX checksum is missing or wrong")
-    pairs = (part.partition("=") for part in body.decode().split("\x01") if part)
+    """Tag and value, of a message that is whole: its BodyLength (9) and CheckSum (10) are right."""
+    whole = MESSAGE.fullmatch(body)
+    if whole is None:
+        raise Unreadable("no FIX 4.4 message, or not whole")
+    if int(whole[2]) != len(whole[3]):
+        raise Unreadable("BodyLength is wrong")
+    if int(whole[4]) != sum(whole[1]) % 256:
+        raise Unreadable("CheckSum is wrong")
+    pairs = (part.partition("=") for part in whole[3].decode().split(SOH) if part)
     return {tag: value for tag, _, value in pairs}
+
+
+def moment(text: str) -> int:
+    """A UTCTimestamp as nanoseconds; its 60th second, which a leap second is, is the next one's."""
+    told = TIMESTAMP.fullmatch(text)
+    if told is None:
+        raise Unreadable(f"{text!r} is no UTCTimestamp")
+    year, month, day, hour, minute, second = map(int, told.groups()[:6])
+    days = date(year, month, day).toordinal() - EPOCH
+    seconds = ((days * 24 + hour) * 60 + minute) * 60 + second
+    return seconds * SECOND + int((told[7] or "0").ljust(9, "0"))
+
+
+def _fee(told: dict[str, str], decimals: Mapping[str, int]) -> int:
+    """Commission (12) as an amount of its currency (479); one that is a rate is not read."""
+    if told.get("13", ABSOLUTE) != ABSOLUTE:
+        raise Unreadable(f"CommType {told['13']!r} is not read")
+    return parse(told["12"], decimals.get(told["479"], ASSET_DECIMALS))
 
 
 def _bust(frame: Frame, told: dict[str, str], decimals: Mapping[str, int]) -> Event:
@@ -60,10 +92,10 @@ def _bust(frame: Frame, told: dict[str, str], decimals: Mapping[str, int]) -> Ev
         quantity=quantity(told["32"]),
         price=price(told["31"]),
         value=_value(told),
-        fee=parse(told["12"], decimals.get(told["479"], ASSET_DECIMALS)),
+        fee=_fee(told, decimals),
         fee_asset=told["479"],
         realised=_realised(told),
-        occurred_at=int(told["60"]) * MS,
+        occurred_at=moment(told["60"]),
     )
 
 
@@ -81,11 +113,11 @@ def _fill(frame: Frame, told: dict[str, str], decimals: Mapping[str, int]) -> Ev
         quantity=quantity(told["32"]),
         price=price(told["31"]),
         value=_value(told),
-        fee=parse(told["12"], decimals.get(told["479"], ASSET_DECIMALS)),
+        fee=_fee(told, decimals),
         fee_asset=told["479"],
         realised=_realised(told),
         cause="correction",
-        occurred_at=int(told["60"]) * MS,
+        occurred_at=moment(told["60"]),
     )
 
 

@@ -130,24 +130,6 @@ class Book:
         order.half.take_out(order)
         return leaves
 
-    def amend_down(self, order_id: str, leaves: int) -> int:
-        """Lower an order's leaves in its place in the queue; returns the lots taken off.
-
-        Down to 0 cancels. An unknown order, or one with no more than `leaves`, is left alone: a
-        fill may have been quicker. More leaves or another price is a new order at the back.
-        """
-        if type(leaves) is not int or leaves < 0:
-            raise ValueError(f"leaves must be a whole number of lots, not {leaves!r}")
-        order = self._orders.get(order_id)
-        if order is None or order.leaves <= leaves:
-            return 0
-        if leaves == 0:
-            return self.cancel(order_id)
-        lowered = order.leaves - leaves
-        order.leaves = leaves
-        order.half.levels[order.key].quantity -= lowered
-        return lowered
-
     @property
     def best_bid(self) -> int | None:
         """The highest price that buys, None if nobody does."""

@@ -13,8 +13,8 @@ from core.effects import (
 )
 from core.events import CancelRejected, Event, OrderMissing, OrderReported
 from core.frames import Frame
-from core.money import ASSET_DECIMALS, parse
-from core.reading import Decimals, dismissed, request_failed
+from core.money import ASSET_DECIMALS, parse, price
+from core.reading import Decimals, Unreadable, dismissed, request_failed
 
 
 def units(text: str, asset: str, decimals: Decimals) -> int:
@@ -25,6 +25,14 @@ def units(text: str, asset: str, decimals: Decimals) -> int:
 def value(text: str) -> int:
     """A value of an asset that its telling does not name: `10 ** -8`, `told_decimals` as it is."""
     return parse(text, ASSET_DECIMALS)
+
+
+def fill_price(text: str) -> int:
+    """A fill's price; one at none cannot be what happened, whoever tells it: stream or record."""
+    told = price(text)
+    if told <= 0:
+        raise Unreadable("a fill at no price")
+    return told
 
 
 def about_text(effect: Effect) -> str:

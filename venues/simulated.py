@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from sim.dice import Stream
 from sim.faults import Fault, Faults
 from sim.truth import Fact, Truth
-from sim.wire import Wire
+from sim.wire import Headers, Wire
 from sim.world import World
 from venues.exchange import (
     Exchange,
@@ -28,6 +28,7 @@ from venues.exchange import (
     Trade,
     trade_value,
 )
+from venues.execution_report import Report, made, of_trade, undone
 
 MS = 1_000_000
 # A venue tells the top of a book at most once in so long, and tells it anew after so long without a
@@ -35,6 +36,7 @@ MS = 1_000_000
 PUBLIC_NS = 100 * MS
 REPEAT_NS = 3_000 * MS
 Answer = tuple[int, bytes]
+Limited = tuple[int, bytes, Headers]
 
 
 @dataclass(slots=True)
@@ -64,6 +66,7 @@ class Words(Protocol):
     def top(self, exchange: Exchange, symbol: str, top: Top, update: int) -> bytes: ...
     def answer(self, exchange: Exchange, asked: Asked) -> Answer: ...
     def expired(self, exchange: Exchange, asked: Asked) -> Answer: ...
+    def limited(self, exchange: Exchange, wait_ms: int) -> Limited: ...
 
 
 @dataclass(slots=True)
@@ -104,7 +107,7 @@ class SimulatedVenue:
     public: Wire | None = None
     exchange: Exchange = field(init=False)
     on_dropcopy: Callable[[bytes], None] = field(default=lambda body: None)
-    drop_copied: list[bytes] = field(default_factory=list)
+    drop_copied: list[tuple[Report, int]] = field(default_factory=list)
     honest: bool = True
     expired: int = 0
     _said: dict[str, deque[tuple[int, bytes]]] = field(default_factory=dict)
@@ -116,6 +119,7 @@ class SimulatedVenue:
     def __post_init__(self) -> None:
         clock = VenueClock(self.world, self.skew_ns)
         self.exchange = Exchange(self.account, self.habits, self.truth, self, clock)
+        self.wire.limit = lambda wait_ms: self.words.limited(self.exchange, wait_ms)
         if self.public is not None:
             self.exchange.on_book = self._book_moved
             self.public.greet = self._tell_every_top
@@ -404,63 +408,43 @@ class SimulatedVenue:
         bust_id = f"B{trade.trade_id}"
         self.exchange.bust(trade, bust_id)
         ref_id = self.habits.name_trade(trade.trade_id)
-        apart, now = self.habits.realised_apart, self.exchange.clock.now_ms()
-        bodies = [fix_report(trade, "H", bust_id, ref_id, now, apart=apart)]
+        told = self._of_trade(trade, self.exchange.clock.now_ms())
+        reports = [undone(bust_id, ref_id, told)]
         if fault.kind == "correction":
-            bodies.append(self._corrected(terms, trade))
+            reports.append(self._corrected(terms, trade))
         else:
             self.exchange.trim(terms.symbol, trade.ticket.leg)
-        self.world.call_in(fault.strength * MS, self._tell_dropcopy, bodies)
+        self.world.call_in(fault.strength * MS, self._tell_dropcopy, reports)
         return True
 
-    def _corrected(self, terms: Terms, trade: Trade) -> bytes:
+    def _corrected(self, terms: Terms, trade: Trade) -> Report:
         new = self.exchange.rebook(terms, trade, trade.price + terms.tick)
-        apart = self.habits.realised_apart
-        return fix_report(new, "F", self.habits.name_trade(new.trade_id), "", new.at, apart=apart)
+        return made(self.habits.name_trade(new.trade_id), self._of_trade(new, new.at))
 
-    def _tell_dropcopy(self, bodies: list[bytes]) -> None:
-        for body in bodies:
-            self.drop_copied.append(body)
-            self.on_dropcopy(body)
+    def _of_trade(self, trade: Trade, at_ms: int) -> dict[str, str]:
+        of_order = [
+            each
+            for each in self.exchange.trades[trade.ticket.symbol]
+            if each.ticket is trade.ticket and not each.busted
+        ]
+        return of_trade(trade, of_order, at_ms, apart=self.habits.realised_apart)
+
+    def _tell_dropcopy(self, reports: list[Report]) -> None:
+        for report in reports:
+            now = self.exchange.clock.now_ms()
+            self.drop_copied.append((report, now))
+            self.on_dropcopy(report.message(self.name, len(self.drop_copied), now))
 
     def resend_drop_copy(self) -> None:
         """A new drop copy session: FIX sends the day's messages again, from the first."""
-        for body in self.drop_copied:
-            self.world.call_in(self.wire.latency.median, self.on_dropcopy, body)
+        again = self.exchange.clock.now_ms()
+        for number, (report, sent) in enumerate(self.drop_copied, 1):
+            body = report.message(self.name, number, sent, again)
+            # One behind the other, as a session has it.
+            self.world.call_in(self.wire.latency.median + number, self.on_dropcopy, body)
 
 
 BAD: dict[str, Any] = {"quantity": "0", "qty": "0", "sz": "0", "base_size": "0"}
-
-
-def fix_report(
-    trade: Trade, exec_type: str, exec_id: str, ref_id: str, at_ms: int, *, apart: bool
-) -> bytes:
-    """A FIX 4.4 execution report of the drop copy: ExecType H undoes `ref_id`, F is a trade.
-
-    A venue that keeps realised profit `apart` tells it in its ledger only.
-    """
-    ticket = trade.ticket
-    told = {
-        "35": "8",
-        "37": ticket.order_id,
-        "11": ticket.client_id,
-        "17": exec_id,
-        "19": ref_id,
-        "150": exec_type,
-        "55": ticket.symbol,
-        "54": "1" if trade.side == "buy" else "2",
-        "32": f"{trade.quantity:f}",
-        "31": f"{trade.price:f}",
-        "12": f"{trade.fee:f}",
-        "479": trade.fee_asset,
-        "60": str(at_ms),
-        "5001": {"long": "L", "short": "S"}.get(ticket.leg, ""),
-        "5002": "" if apart else f"{trade.realised:f}",
-        "5003": f"{trade.value:f}",
-    }
-    inner = "".join(f"{tag}={value}\x01" for tag, value in told.items() if value).encode()
-    head = b"8=FIX.4.4\x019=%d\x01" % len(inner) + inner
-    return head + b"10=%03d\x01" % (sum(head) % 256)
 
 
 def _absurd(top: Top, tick: Decimal, percent: int) -> Top:

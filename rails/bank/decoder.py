@@ -30,7 +30,6 @@ from core.rail_effects import (
 )
 from core.rail_events import DocumentQuarantined, DocumentRead, PaymentReported
 from core.reading import (
-    MS,
     Decimals,
     Unreadable,
     an_object,
@@ -39,6 +38,7 @@ from core.reading import (
     page_end,
     quarantined,
     read,
+    retry_after_ns,
 )
 from rails.messages import Context
 from rails.messages import read as read_document
@@ -93,7 +93,7 @@ def decoder(terms: Terms) -> Decode:
         if frame.status == 0:
             return no_answer(frame, about, frame.body.decode(errors="replace"))
         if frame.status == 429:
-            return no_answer(frame, about, "HTTP 429: rate limited", _retry_after(frame.body))
+            return no_answer(frame, about, "HTTP 429: rate limited", retry_after_ns(frame))
         if frame.status >= 500:
             return no_answer(frame, about, f"HTTP {frame.status}")
         if frame.status >= 400:
@@ -214,11 +214,3 @@ def _rejected(frame: Frame, about: SendPayment, reason: str) -> Event:
         code=MALFORMED,
         reason=reason,
     )
-
-
-def _retry_after(body: bytes) -> int:
-    try:
-        told: dict[str, Any] = an_object(loads(body))
-        return int(told.get("retryAfterMs", 0)) * MS
-    except (Unreadable, TypeError, ValueError):
-        return 0

@@ -33,6 +33,7 @@ from core.reading import (
     page_end,
     quarantined,
     read,
+    retry_after_ns,
 )
 from rails.custodian.requests import LINES_PER_PAGE
 from rails.custodian.webhooks import Keys, verified
@@ -192,7 +193,7 @@ def _answer(frame: Frame, decimals: Decimals, vault: str) -> list[Event]:
     if frame.status == 0:
         return no_answer(frame, about, frame.body.decode(errors="replace"))
     if frame.status == 429:
-        return no_answer(frame, about, "HTTP 429: rate limited", _retry_after(frame.body))
+        return no_answer(frame, about, "HTTP 429: rate limited", retry_after_ns(frame))
     if frame.status >= 500:
         return no_answer(frame, about, f"HTTP {frame.status}")
     told = loads(frame.body)
@@ -285,10 +286,3 @@ def _page(
     if more and through == after:
         raise Unreadable("more than a page within one millisecond")
     return [*events, page_end(frame, "ledger", str(through), more=more)]
-
-
-def _retry_after(body: bytes) -> int:
-    try:
-        return int(an_object(loads(body)).get("retryAfterMs", 0)) * MS
-    except (Unreadable, TypeError, ValueError):
-        return 0

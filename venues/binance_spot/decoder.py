@@ -44,10 +44,19 @@ from core.reading import (
     loads,
     page_end,
     quarantined,
+    retry_after_ns,
 )
 from venues.binance_spot.requests import FILLS_PER_PAGE, MOVES_PER_PAGE
 from venues.reader import read
-from venues.reading import cancel_rejected, no_answer, order_missing, rejected, units, value
+from venues.reading import (
+    cancel_rejected,
+    fill_price,
+    no_answer,
+    order_missing,
+    rejected,
+    units,
+    value,
+)
 
 Decimals = Mapping[str, int]
 Json = dict[str, Any]
@@ -65,9 +74,11 @@ STATUS: Mapping[str, OrderReport] = {
 }
 SIDE: Mapping[str, Side] = {"BUY": "buy", "SELL": "sell"}
 # Codes that prove that the order was not taken: bad parameters, filters, balance, symbol, price.
-REJECTED = (-1013, -1100, -1102, -1106, -1111, -1115, -1116, -1117, -1121, -2010, -1015, -4164)
+REJECTED = (-1013, -1100, -1102, -1106, -1111, -1115, -1116, -1117, -1121, -2010, -1015)
 UNKNOWN_ORDER = (-2013,)
 RATE_LIMITED = (429, 418)
+# To wait where the venue does not say how long.
+LIMIT_NS = 1_000 * MS
 
 
 def decode(frame: Frame, decimals: Decimals) -> list[Event]:
@@ -109,7 +120,7 @@ def _execution_report(frame: Frame, told: Json, decimals: Decimals) -> list[Even
                 client_order_id=client_order_id,
                 side=SIDE[told["S"]],
                 quantity=quantity(told["l"]),
-                price=_told_price(told["L"]),
+                price=fill_price(told["L"]),
                 value=value(quote_units) if quote_units else None,
                 fee=units(told["n"], fee_asset, decimals) if fee_asset else 0,
                 fee_asset=fee_asset,
@@ -136,14 +147,6 @@ def _execution_report(frame: Frame, told: Json, decimals: Decimals) -> list[Even
         )
     )
     return events
-
-
-def _told_price(text: str) -> int:
-    """A trade at no price cannot be what happened: the venue's record will tell it right."""
-    told = price(text)
-    if told <= 0:
-        raise Unreadable("a fill at no price")
-    return told
 
 
 def _cause(execution_type: str) -> FillCause:
@@ -226,7 +229,7 @@ def _answer(frame: Frame, decimals: Decimals) -> list[Event]:
     if frame.status == 0:
         return no_answer(frame, about, frame.body.decode(errors="replace"))
     if frame.status in RATE_LIMITED:
-        wait = _retry_after(frame.body)
+        wait = retry_after_ns(frame) or LIMIT_NS
         return no_answer(frame, about, f"HTTP {frame.status}: rate limited", wait)
     if frame.status >= 500:
         return no_answer(frame, about, f"HTTP {frame.status}")
@@ -268,14 +271,6 @@ def _error(frame: Frame, told: Json) -> list[Event]:
             return no_answer(frame, frame.about, reason)
 
 
-def _retry_after(body: bytes) -> int:
-    try:
-        told = loads(body)
-    except Unreadable:
-        return 0
-    return int(told.get("retryAfterMs", 0)) * MS if isinstance(told, dict) else 0
-
-
 def _placed(frame: Frame, told: Json, decimals: Decimals) -> list[Event]:
     events: list[Event] = [
         FillReported(
@@ -288,7 +283,7 @@ def _placed(frame: Frame, told: Json, decimals: Decimals) -> list[Event]:
             client_order_id=told["clientOrderId"],
             side=SIDE[told["side"]],
             quantity=quantity(fill["qty"]),
-            price=price(fill["price"]),
+            price=fill_price(fill["price"]),
             fee=units(fill["commission"], fill["commissionAsset"], decimals),
             fee_asset=fill["commissionAsset"],
             occurred_at=told["transactTime"] * MS,
@@ -374,7 +369,7 @@ def _my_trade(frame: Frame, line: Json, decimals: Decimals) -> Event:
         order_id=str(line["orderId"]),
         side="buy" if line["isBuyer"] else "sell",
         quantity=quantity(line["qty"]),
-        price=price(line["price"]),
+        price=fill_price(line["price"]),
         value=value(line["quoteQty"]),
         fee=units(line["commission"], line["commissionAsset"], decimals),
         fee_asset=line["commissionAsset"],

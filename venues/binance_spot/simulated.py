@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from venues.exchange import Exchange, Movement, Refusal, Ticket, Top, Trade
-from venues.simulated import Answer, Asked
+from venues.simulated import Answer, Asked, Limited
 
 _encode = msgspec.json.encode
 ZERO = Decimal(0)
@@ -22,6 +22,9 @@ ERRORS = {
     "bad_price": (-1013, "Filter failure: PRICE_FILTER"),
     "balance": (-2010, "Account has insufficient balance for requested action."),
 }
+
+# The shortest ban.
+BAN_MS_MIN = 120_000
 
 
 def amount(number: Decimal) -> str:
@@ -158,6 +161,16 @@ class Words:
         """The request is older than its recvWindow."""
         text = "Timestamp for this request is outside of the recvWindow."
         return 400, _encode({"code": -1021, "msg": text})
+
+    def limited(self, exchange: Exchange, wait_ms: int) -> Limited:
+        """Too many requests; who goes on after that is banned, for two minutes at least."""
+        headers = (("Retry-After", str(-(-wait_ms // 1000))),)
+        if wait_ms < BAN_MS_MIN:
+            text = "Too many requests; please use WebSocket Streams for live updates."
+            return 429, _encode({"code": -1003, "msg": text}), headers
+        until = exchange.clock.now_ms() + wait_ms
+        text = f"Way too many requests; IP banned until {until}."
+        return 418, _encode({"code": -1003, "msg": text}), headers
 
     def _answer(self, exchange: Exchange, asked: Asked) -> object:
         params = asked.params

@@ -1,5 +1,6 @@
 """Binance USDⓈ-M: linear perpetuals in one-way mode, net signed contracts of one coin, funding."""
 
+from core.frames import RETRY_AFTER
 from venues.binance_usdm.decoder import decode
 from venues.binance_usdm.public import tops
 from venues.binance_usdm.requests import request
@@ -12,4 +13,5 @@ DIALECT = Dialect(
     tops=tops,
     statements=("balances", "positions"),
     ledger=True,
+    headers=(RETRY_AFTER,),
 )

@@ -12,6 +12,7 @@ Rule 4. What is read and carries nothing is dismissed, what cannot be read is qu
 is silent. (Sources: Binance USDⓈ-M documentation; kinds seen in recorded payloads.)
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -52,10 +53,19 @@ from core.reading import (
     loads,
     page_end,
     quarantined,
+    retry_after_ns,
 )
 from venues.binance_usdm.requests import FILLS_PER_PAGE, INCOME_PER_PAGE
 from venues.reader import read
-from venues.reading import cancel_rejected, no_answer, order_missing, rejected, units, value
+from venues.reading import (
+    cancel_rejected,
+    fill_price,
+    no_answer,
+    order_missing,
+    rejected,
+    units,
+    value,
+)
 
 Decimals = Mapping[str, int]
 Json = dict[str, Any]
@@ -109,6 +119,8 @@ REJECTED = (
 )  # fmt: skip
 UNKNOWN_ORDER = (-2013,)
 RATE_LIMITED = (429, 418)
+# To wait where the venue does not say how long.
+LIMIT_NS = 1_000 * MS
 # A row may enter the income record later than its time says: so much is read again each round.
 INCOME_OVERLAP_MS = 60_000
 EMPTY: Mapping[str, str] = {
@@ -183,7 +195,7 @@ def _fill(frame: Frame, line: Json, decimals: Decimals) -> Event:
         side=SIDE[line["S"]],
         leg=LEG[line["ps"]],
         quantity=quantity(line["l"]),
-        price=price(line["L"]),
+        price=fill_price(line["L"]),
         fee=units(line["n"], fee_asset, decimals) if fee_asset else 0,
         fee_asset=fee_asset,
         realised=value(realised) if realised else None,
@@ -261,7 +273,7 @@ def _answer(frame: Frame, decimals: Decimals) -> list[Event]:
     if frame.status == 0:
         return no_answer(frame, about, frame.body.decode(errors="replace"))
     if frame.status in RATE_LIMITED:
-        wait = _retry_after(frame.body)
+        wait = _wait_ns(frame)
         return no_answer(frame, about, f"HTTP {frame.status}: rate limited", wait)
     if frame.status >= 500:
         return no_answer(frame, about, f"HTTP {frame.status}")
@@ -302,12 +314,11 @@ def _error(frame: Frame, told: Json) -> list[Event]:
             return no_answer(frame, frame.about, reason)
 
 
-def _retry_after(body: bytes) -> int:
-    try:
-        told = loads(body)
-    except Unreadable:
-        return 0
-    return int(told.get("retryAfterMs", 0)) * MS if isinstance(told, dict) else 0
+def _wait_ns(frame: Frame) -> int:
+    """Until a ban ends, as its text says; else as a header says; else a time of our own."""
+    banned = re.search(rb"banned until (\d{13})\b", frame.body)
+    until = int(banned[1]) * MS - frame.received_at if banned else 0
+    return max(until, retry_after_ns(frame)) or LIMIT_NS
 
 
 def _order(frame: Frame, told: Json) -> Event:
@@ -415,7 +426,7 @@ def _user_trade(frame: Frame, line: Json, decimals: Decimals) -> Event:
         side=SIDE[line["side"]],
         leg=LEG[line["positionSide"]],
         quantity=quantity(line["qty"]),
-        price=price(line["price"]),
+        price=fill_price(line["price"]),
         fee=units(line["commission"], line["commissionAsset"], decimals),
         fee_asset=line["commissionAsset"],
         realised=value(line["realizedPnl"]),

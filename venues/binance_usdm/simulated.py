@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from venues.exchange import Exchange, Movement, Refusal, Ticket, Top, Trade
-from venues.simulated import Answer, Asked
+from venues.simulated import Answer, Asked, Limited
 
 _encode = msgspec.json.encode
 LEGS = {"net": "BOTH", "long": "LONG", "short": "SHORT"}
@@ -27,6 +27,9 @@ ERRORS = {
     "position_mode": (-4061, "Order's position side does not match user's setting."),
     "reduce_only": (-2022, "ReduceOnly Order is rejected."),
 }
+
+# The shortest ban.
+BAN_MS_MIN = 120_000
 
 
 def amount(number: Decimal) -> str:
@@ -208,6 +211,15 @@ class Words:
         """The request is older than its recvWindow."""
         text = "Timestamp for this request is outside of the recvWindow."
         return 400, _encode({"code": -1021, "msg": text})
+
+    def limited(self, exchange: Exchange, wait_ms: int) -> Limited:
+        """Too many requests; a ban says until when in its text, and no header is documented."""
+        if wait_ms < BAN_MS_MIN:
+            text = "Too many requests; please use the websocket for live updates."
+            return 429, _encode({"code": -1003, "msg": text}), ()
+        until = exchange.clock.now_ms() + wait_ms
+        text = f"Way too many requests; IP banned until {until}."
+        return 418, _encode({"code": -1003, "msg": text}), ()
 
     def _answer(self, exchange: Exchange, asked: Asked) -> object:
         params = asked.params

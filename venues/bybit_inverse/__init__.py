@@ -1,6 +1,6 @@
 """Bybit v5 inverse contracts, of one dollar and settled in the coin; realised profit apart."""
 
-from venues.bybit_inverse.decoder import decode
+from venues.bybit_inverse.decoder import LIMIT_RESET, decode
 from venues.bybit_inverse.public import tops
 from venues.bybit_inverse.requests import request
 from venues.dialect import Dialect
@@ -12,4 +12,5 @@ DIALECT = Dialect(
     tops=tops,
     statements=("balances", "positions"),
     ledger=True,
+    headers=(LIMIT_RESET,),
 )

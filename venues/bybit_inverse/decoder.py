@@ -10,11 +10,13 @@ Rule 3. A position's size has no sign, its side has; `seq` ties it to the fills 
 (Source: Bybit v5 API documentation; kinds seen in recorded payloads.)
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.effects import (
     CancelOrder,
+    Effect,
     FetchFills,
     FetchLedger,
     FetchOpenOrders,
@@ -43,10 +45,10 @@ from core.events import (
 )
 from core.frames import Frame
 from core.money import ASSET_DECIMALS, price, quantity
-from core.reading import MS, Unreadable, dismissed, loads, page_end, quarantined
+from core.reading import MS, Unreadable, dismissed, header, loads, page_end, quarantined
 from venues.bybit_inverse.requests import ORDERS_PER_PAGE, POSITIONS_PER_PAGE
 from venues.reader import read
-from venues.reading import cancel_rejected, no_answer, order_missing, rejected, units
+from venues.reading import cancel_rejected, fill_price, no_answer, order_missing, rejected, units
 
 Decimals = Mapping[str, int]
 Json = dict[str, Any]
@@ -83,7 +85,12 @@ REJECTED = (
     *(170135, 170136, 170137, 170140),
 )
 UNKNOWN_ORDER = (110001, 170213)
+# Of the address, for which the venue asks to wait ten minutes; of the account, within a second.
 RATE_LIMITED = (403, 429)
+BAN_NS = 600_000 * MS
+LIMIT_CODES = (10006, 10018)
+LIMIT_NS = 1_000 * MS
+LIMIT_RESET = "x-bapi-limit-reset-timestamp"
 
 # Lines of the transaction log that an execution tells, but for the profit it realised.
 LINES_OF_TRADES = ("TRADE", "LIQUIDATION", "ADL", "DELIVERY")
@@ -185,13 +192,14 @@ def _answer(frame: Frame, decimals: Decimals) -> list[Event]:
     if frame.status == 0:
         return no_answer(frame, about, frame.body.decode(errors="replace"))
     if frame.status in RATE_LIMITED:
-        wait = _retry_after(frame.body)
-        return no_answer(frame, about, f"HTTP {frame.status}: rate limited", wait)
+        return no_answer(frame, about, f"HTTP {frame.status}: rate limited", BAN_NS)
     if frame.status >= 500:
         return no_answer(frame, about, f"HTTP {frame.status}")
     told = loads(frame.body)
     if not isinstance(told, dict):
         raise Unreadable("an object was expected")
+    if told["retCode"] in LIMIT_CODES:
+        return _limited(frame, about, told)
     if told["retCode"] != 0:
         return _error(frame, told)
     result: Json = told["result"]
@@ -233,12 +241,13 @@ def _error(frame: Frame, told: Json) -> list[Event]:
             return no_answer(frame, frame.about, reason)
 
 
-def _retry_after(body: bytes) -> int:
-    try:
-        told = loads(body)
-    except Unreadable:
-        return 0
-    return int(told.get("retryAfterMs", 0)) * MS if isinstance(told, dict) else 0
+def _limited(frame: Frame, about: Effect, told: Json) -> list[Event]:
+    """The account's limit ends at a moment that a header tells, by the venue's own clock."""
+    reset = header(frame, LIMIT_RESET)
+    wait = (int(reset) - told["time"]) * MS if re.fullmatch("[0-9]{13}", reset) else 0
+    return no_answer(
+        frame, about, f"{told['retCode']}: rate limited", wait if wait > 0 else LIMIT_NS
+    )
 
 
 def _accepted(frame: Frame, about: PlaceOrder, result: Json) -> Event:
@@ -395,7 +404,7 @@ def _fill(frame: Frame, line: Json, category: str, decimals: Decimals) -> list[E
             client_order_id=line["orderLinkId"],
             side=SIDE[line["side"]],
             quantity=quantity(line["execQty"]),
-            price=price(line["execPrice"]),
+            price=fill_price(line["execPrice"]),
             value=units(line["execValue"], worth, decimals),
             told_decimals=decimals.get(worth, ASSET_DECIMALS),
             fee=units(line["execFee"], fee_asset, decimals),

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from venues.exchange import Exchange, Line, Movement, Position, Refusal, Terms, Ticket, Top, Trade
-from venues.simulated import Answer, Asked
+from venues.simulated import Answer, Asked, Limited
 
 _encode = msgspec.json.encode
 ZERO = Decimal(0)
@@ -159,6 +159,17 @@ class Words:
         text = "The request time exceeds the time window range."
         told = {"retCode": 10002, "retMsg": text, "result": {}, "retExtInfo": {}}
         return 200, _encode(told | {"time": exchange.clock.now_ms()})
+
+    def limited(self, exchange: Exchange, wait_ms: int) -> Limited:
+        """Too many visits; a header says when the limit ends, by the venue's clock."""
+        now = exchange.clock.now_ms()
+        told = {"retCode": 10006, "retMsg": "Too many visits!", "result": {}, "retExtInfo": {}}
+        headers = (
+            ("X-Bapi-Limit", "10"),
+            ("X-Bapi-Limit-Status", "0"),
+            ("X-Bapi-Limit-Reset-Timestamp", str(now + wait_ms)),
+        )
+        return 200, _encode(told | {"time": now}), headers
 
     def _answer(self, exchange: Exchange, asked: Asked) -> dict[str, Any]:
         params = asked.params

@@ -57,7 +57,14 @@ from core.money import (
 )
 from core.reading import Unreadable, an_object, dismissed, loads, page_end, quarantined
 from venues.reader import read
-from venues.reading import about_text, cancel_rejected, no_answer, order_missing, rejected
+from venues.reading import (
+    about_text,
+    cancel_rejected,
+    fill_price,
+    no_answer,
+    order_missing,
+    rejected,
+)
 
 Decimals = Mapping[str, int]
 Json = dict[str, Any]
@@ -99,6 +106,8 @@ REJECTED = (
     "UNTRADABLE_PRODUCT",
 )
 RATE_LIMITED = (429,)
+# Requests are counted by the second; how long to wait is not told.
+LIMIT_NS = 1_000_000_000
 # A token that has ended: no JSON comes with it.
 UNAUTHORIZED = 401
 
@@ -211,7 +220,9 @@ def _answer(frame: Frame, decimals: Decimals) -> list[Event]:
     assert about is not None, "an answer answers an effect"
     if frame.status == 0:
         return no_answer(frame, about, frame.body.decode(errors="replace"))
-    if frame.status in (*RATE_LIMITED, UNAUTHORIZED) or frame.status >= 500:
+    if frame.status in RATE_LIMITED:
+        return no_answer(frame, about, "HTTP 429: rate limited", LIMIT_NS)
+    if frame.status == UNAUTHORIZED or frame.status >= 500:
         return no_answer(frame, about, f"HTTP {frame.status}")
     told = an_object(loads(frame.body))
     if frame.status >= 400 or "error" in told:
@@ -443,7 +454,7 @@ def _fills(frame: Frame, told: Json, decimals: Decimals) -> list[Event]:
                 order_id=line["order_id"],
                 side=SIDE[line["side"]],
                 quantity=quantity(line["size"]),
-                price=price(line["price"]),
+                price=fill_price(line["price"]),
                 fee=_amount(line["commission"], quote, decimals),
                 fee_asset=quote,
                 maker=line["liquidity_indicator"] == "MAKER",

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from venues.exchange import Exchange, Movement, Refusal, Ticket, Top, Trade
-from venues.simulated import Answer, Asked
+from venues.simulated import Answer, Asked, Limited
 
 _encode = msgspec.json.encode
 STATUS = {
@@ -175,6 +175,11 @@ class Words:
     def expired(self, exchange: Exchange, asked: Asked) -> Answer:
         """The token that signed the request has ended."""
         return 401, b"Unauthorized\n"
+
+    def limited(self, exchange: Exchange, wait_ms: int) -> Limited:
+        """Too many requests; it does not say for how long."""
+        error = {"id": "rate_limit_exceeded", "message": "Too many requests"}
+        return 429, _encode({"errors": [error]}), ()
 
     def _place(self, exchange: Exchange, params: dict[str, Any]) -> object:
         """An id that was used before gets the order that has it."""

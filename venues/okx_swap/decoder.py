@@ -50,7 +50,7 @@ from core.money import ASSET_DECIMALS, QUANTITY_ONE, price, quantity
 from core.reading import MS, Unreadable, dismissed, loads, page_end, quarantined
 from venues.okx_swap.requests import ROWS_PER_PAGE
 from venues.reader import read
-from venues.reading import cancel_rejected, no_answer, order_missing, rejected, units
+from venues.reading import cancel_rejected, fill_price, no_answer, order_missing, rejected, units
 
 Decimals = Mapping[str, int]
 Json = dict[str, Any]
@@ -85,6 +85,9 @@ REJECTED = (
 )
 UNKNOWN_ORDER = ("51603",)
 RATE_LIMITED = (429,)
+# Of the endpoint, of the whole account's subaccount; and the window in which both are counted.
+LIMIT_CODES = ("50011", "50061")
+LIMIT_NS = 2_000 * MS
 
 # Bills: 1 is a transfer, 8 funding; these others repeat what the record of fills tells.
 BILLS_OF_TRADES = ("2", "3", "5", "9", "14", "24")
@@ -178,7 +181,7 @@ def _last_fill(frame: Frame, line: Json, decimals: Decimals) -> Event | None:
         side=SIDE[line["side"]],
         leg=LEG[line["posSide"]],
         quantity=quantity(line["fillSz"]),
-        price=price(line["fillPx"]),
+        price=fill_price(line["fillPx"]),
         fee=-units(fee, fee_asset, decimals),
         fee_asset=fee_asset,
         realised=units(realised, settled, decimals) if swap else None,
@@ -306,12 +309,14 @@ def _answer(frame: Frame, decimals: Decimals) -> list[Event]:
     if frame.status == 0:
         return no_answer(frame, about, frame.body.decode(errors="replace"))
     if frame.status in RATE_LIMITED:
-        return no_answer(frame, about, "HTTP 429: rate limited", _retry_after(frame.body))
+        return no_answer(frame, about, "HTTP 429: rate limited", LIMIT_NS)
     if frame.status >= 500:
         return no_answer(frame, about, f"HTTP {frame.status}")
     told = loads(frame.body)
     if not isinstance(told, dict):
         raise Unreadable("an object was expected")
+    if told["code"] in LIMIT_CODES:
+        return no_answer(frame, about, f"{told['code']}: rate limited", LIMIT_NS)
     if told["code"] != "0" or not isinstance(told["data"], list):
         return _error(frame, told)
     data: list[Json] = told["data"]
@@ -386,14 +391,6 @@ def _refused(frame: Frame, code: str, text: str) -> list[Event]:
             return quarantined(frame, reason)
         case _:
             return no_answer(frame, frame.about, reason)
-
-
-def _retry_after(body: bytes) -> int:
-    try:
-        told = loads(body)
-    except Unreadable:
-        return 0
-    return int(told.get("retryAfterMs", 0)) * MS if isinstance(told, dict) else 0
 
 
 def _mode(frame: Frame, *, hedged: bool) -> Event:
@@ -499,7 +496,7 @@ def _fill(frame: Frame, line: Json, decimals: Decimals) -> Event:
         side=SIDE[line["side"]],
         leg=LEG[line.get("posSide", "")],
         quantity=quantity(line["fillSz"]),
-        price=price(line["fillPx"]),
+        price=fill_price(line["fillPx"]),
         fee=-units(line["fee"] or "0", fee_asset, decimals),
         fee_asset=fee_asset if line["fee"] else "",
         realised=units(line["fillPnl"], fee_asset, decimals) if swap else None,

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 
 from venues.exchange import Exchange, Line, Movement, Position, Refusal, Ticket, Top, Trade
-from venues.simulated import Answer, Asked
+from venues.simulated import Answer, Asked, Limited
 
 _encode = msgspec.json.encode
 ZERO = Decimal(0)
@@ -276,6 +276,10 @@ class Words:
         row |= {"sMsg": "Order timed out. Please try again later.", "ts": ""}
         told = {"code": "1", "data": [row], "msg": "", "inTime": now, "outTime": now}
         return 200, _encode(told)
+
+    def limited(self, exchange: Exchange, wait_ms: int) -> Limited:
+        """Too many requests; it does not say for how long."""
+        return 429, _encode({"code": "50011", "data": [], "msg": "Too Many Requests"}), ()
 
     def _placed(self, exchange: Exchange, params: dict[str, Any], now: str) -> object:
         try:

@@ -1,0 +1,162 @@
+"""What a claim may be about: every number of `summary.json`, by its dotted path.
+
+Rule. A name that is not here is refused, or a claim that it equals 0 would hold for ever. ACCOUNT,
+SCHEME and STRATEGY stand for those of the scenario; a count that was never made is 0.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import get_args, get_type_hints
+
+from core.books import Booked
+from core.events import Cause
+from core.rail_effects import TellCustomer
+from core.rail_events import ResolvableCause
+from core.refusals import RULES
+from core.settlement_state import ItemCause, LegStatus
+from risk.codes import TABLE
+from sim.faults import KINDS as FAULTS
+
+ANSWERS = get_args(get_type_hints(TellCustomer)["status"])
+
+# Why an order or a transfer is refused: by the first gate and the strategies' rules, by a kill, by
+# the hot gate, by the rules of settlement.
+REFUSALS = (
+    *("UNKNOWN_ACCOUNT", "UNKNOWN_INSTRUMENT", "BAD_ORDER", "BREAK_OPEN", "GATE_FAILED"),
+    *("NOT_A_STRATEGY", "KILLED", "STRATEGY_DISABLED", "STALE_REFERENCE", "REDUCE_ONLY"),
+    *("NOT_AN_EXIT", "GATE_FENCED", "BAD_TICKET", "LEASE_OVERSPENT", "NO_LIMIT"),
+    *("UNKNOWN_CUSTOMER", "NO_LEGS", "NO_FUNDS", "OVER_LIMIT", "ID_REUSED"),
+    *("UNKNOWN_QUOTE", "QUOTE_EXPIRED", "QUOTE_AMOUNT", "QUOTE_USED", "OVER_POSITION"),
+    *("SELF_APPROVED", "SCREENING_HIT", "CANCEL_TOO_LATE"),
+    *(code for code, _ in RULES),
+    *(code.name for code in TABLE),
+)
+
+# What core counts: of an account, and of nothing in particular.
+COUNTS_OF_ACCOUNTS = (
+    *("quarantined", "dismissed", "foreign_orders", "claimed_fills", "orphans_given_up"),
+    *("fills_as_evidence", "mode_changed", "references_ignored", "recalled", "adjusted"),
+    *(f"{what}_{how}" for what in ("fills", "progress", "busts", "funding", "cash")
+      for how in get_args(Booked)),
+    *("statements", "inconclusive", "stale", "suspects", "breaks", "conflicts"),
+    *("stream_closed", "stream_silent", "failed_reads"),
+    *("restated_out_of_order", "restated_wrong"),
+    *("multiplier_announced", "multiplier_moved", "multiplier_changed"),
+    *("lines_announced", "lines_echo", "lines_conflict", "lines_booked", "deposits"),
+    *("statements_old", "statements_closed", "statement_gaps", "returns_echo", "returns_conflict"),
+    *("recalls_received", "recalls_asked", "recalls_accepted", "recalls_declined"),
+    *("payments_unknown", "payments_missing", "payments_sent_again"),
+    *("signing_refused", "fee_cap_reached", "fee_bumps"),
+    *("tx_already_known", "tx_nonce_too_low", "tx_underpriced", "tx_no_funds", "tx_invalid"),
+    *("tx_unmined", "tx_sent_again", "tx_reverted"),
+    *("finality_went_back", "sources_disagree", "deposits_vanished"),
+    *("documents_unreadable", "documents_read_at_last", "sent_back"),
+)  # fmt: skip
+COUNTS_OF_NOTHING = (
+    *("events_of_unknown_accounts", "journal_cuts", "assets_refused", "adjustments_refused"),
+    *("tickets_told_twice", "late_reports", "adopted_orders"),
+    *("late_lease_requests", "late_gate_starts", "gates_fenced"),
+    *("signed_unknown", "unknown_answered", "failed_after_settled", "settled_too_late"),
+    *("dishonoured_nothing", "recalls_refused", "undo_over_limit"),
+    *("transfers_validated", "transfers_echo", "releases_wanted"),
+    *("covers", "covers_echo", "covers_conflict", "engine_echoes", "resolutions_refused"),
+    *("quotes", "quotes_refused", "quotes_echo", "quotes_conflict", "recalled/settlement"),
+)
+
+FIGURES = (
+    *("simulated_seconds", "events", "records", "crashes", "cuts_unshown"),
+    *("silent_differences", "open_breaks", "open_suspects", "in_flight", "in_doubt"),
+    *("unjournaled_effects", "orders_sent_twice", "orders_unwished"),
+    *("orders_given_up", "orders_given_up_taken"),
+    *("cancels_unpursued", "fills_unplaced", "exits_excessive", "self_trades"),
+    *("breaks_hasty", "names_forgotten", "contradictions_unshown", "silence_excess_seconds_max"),
+    *(f"differences.{what}" for what in ("holdings", "money", "orders")),
+    *(f"drift.{what}" for what in ("injected", "found", "missed", "false_alarms")),
+    *(f"drift.seconds_to_find.{what}" for what in ("p50", "p99", "max")),
+    *(f"drift.periods_to_find.{what}" for what in ("p50", "p99")),
+    "drift.breaks_opened",
+    *(f"drift.closed_by_cause.{cause}" for cause in get_args(Cause)),
+    *(f"market_data.{what}" for what in ("frames", "unreadable", "overtaken", "stale")),
+    *("market_data.references", "market_data.age_ns_max"),
+    *("detection_bound_ns.ACCOUNT", "paused_seconds.ACCOUNT"),
+    *(f"counts.{what}/ACCOUNT" for what in COUNTS_OF_ACCOUNTS),
+    *(f"counts.{what}" for what in COUNTS_OF_NOTHING),
+    *(f"counts.refused/{code}" for code in dict.fromkeys(REFUSALS)),
+    *(f"counts.told/{answer}" for answer in ANSWERS),
+    *(f"counts.items/{cause}" for cause in get_args(ItemCause)),
+    *(f"counts.items_resolved/{cause}" for cause in get_args(ResolvableCause)),
+    *(f"counts.send_back_refused/{code}" for code in dict.fromkeys(REFUSALS)),
+    *(f"counts.engine_irregular/{why}" for why in ("epoch", "sequence", "request", "late")),
+    *("counts.unknown/SCHEME", "counts.disabled/STRATEGY"),
+    "wrongly_settled",
+    *(f"settlement.items.{cause}" for cause in get_args(ItemCause)),
+    *(f"settlement.open.{cause}" for cause in get_args(ItemCause)),
+    *(f"settlement.legs.SCHEME/{status}" for status in get_args(LegStatus)),
+    *(f"settlement.told.{answer}" for answer in ANSWERS),
+    "settlement.exposed_max.*",
+    *(
+        f"settlement.{what}"
+        for what in (
+            *("payments", "doubled", "differences", "pending", "misjudged"),
+            *("ledger_faults", "limit_excess", "open_items", "told_wrongly", "astray"),
+            *("balances_off", "over_limit_in_truth", "outstanding", "fees_off"),
+            *("exchanges_off", "exchanged", "suspense_off"),
+        )
+    ),
+    *(f"kill.{what}" for what in ("ordered", "unfinished", "looked_at", "left_open")),
+    *(f"kill.{what}" for what in ("left_held", "seconds_max", "exits", "orders_after")),
+    *("limit_breaches", "passive_breaches", "risk.peak.*"),
+    *(f"risk.{what}" for what in ("orders", "passive_seconds", "still_over", "cycles")),
+    *(f"risk.{what}" for what in ("word_age_seconds_max", "engine_lives", "engine_halted")),
+    *(f"risk.{what}" for what in ("spent_when_old", "reductions", "flips")),
+    *(f"risk.{what}" for what in ("gate_orders", "gate_refusals", "gate_crashes")),
+    "risk.turnover_max",
+    *(f"faults.{kind}" for kind in FAULTS),
+)
+
+_PLACES = re.compile("(ACCOUNT|SCHEME|STRATEGY)")
+_OPEN = [
+    (re.compile(_PLACES.sub("(.+)", re.escape(name)) + "$"), found[1].lower())
+    for name in FIGURES
+    if (found := _PLACES.search(name))
+]
+
+
+def flaw(path: str) -> str:
+    """Why there is no such figure, with what would do; "" where there is."""
+    if path in FIGURES or _subject(path) is not None or _of_many(path):
+        return ""
+    near = get_close_matches(path, FIGURES, n=1)
+    head = path.partition(".")[0] + "."
+    heads = [name for name in FIGURES if not name.startswith(("faults.", "counts."))]
+    known = [name for name in FIGURES if name.startswith(head)]
+    asked = f"; did you mean {near[0]}?" if near else ";"
+    return f"no figure {path!r}{asked} there are {', '.join(known or heads)}"
+
+
+def whose(path: str, known: Mapping[str, Iterable[str]]) -> str:
+    """Why the account, scheme or strategy of a figure is none of the `known`; "" where it is."""
+    found = _subject(path)
+    if found is None or path in FIGURES:
+        return ""
+    kind, name = found
+    names = list(known[kind])
+    if name in names:
+        return ""
+    there = f"there are {', '.join(names)}" if names else "there is none"
+    return f"figure {path}: no {kind} {name!r}; {there}"
+
+
+def _subject(path: str) -> tuple[str, str] | None:
+    """Whose figure it is: of which account, scheme or strategy."""
+    for pattern, kind in _OPEN:
+        if match := pattern.match(path):
+            return kind, match[1]
+    return None
+
+
+def _of_many(path: str) -> bool:
+    """Those of limits are by names that no table has."""
+    heads = tuple(name.removesuffix("*") for name in FIGURES if name.endswith(".*"))
+    return path.startswith(heads) and path[-1] not in ".*"
