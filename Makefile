@@ -17,8 +17,7 @@ demo: $(VENV)/.base ## one story in a minute
 test: lint $(VENV)/.notebooks $(VENV)/.servers ## everything that must hold before a commit lands
 	$(BIN)/pytest -n 2
 lint: $(VENV)/.test ## style, types and the direction of imports
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 format: $(VENV)/.test ## let ruff lay out the code
@@ -33,6 +32,7 @@ compiled: ## the same source through mypyc: a wheel in an environment of its own
 	rm -rf build dist && $(MAKE) VENV=$(COMPILED) $(COMPILED)/.test
 	TIEOUT_COMPILED=1 $(COMPILED)/bin/pip wheel --quiet --no-deps --no-build-isolation -w dist .
 	$(COMPILED)/bin/pip install --quiet --no-deps --force-reinstall dist/*.whl && rm -rf build dist
+	pwd > $$($(COMPILED)/bin/python -c 'import site; print(site.getsitepackages()[0])')/beside.pth
 lock: ## pin everything anew, each set against the union of all
 	test -x $(LOCK)/bin/uv || { $(PYTHON) -m venv $(LOCK) && $(LOCK)/bin/pip install --quiet uv; }
 	$(UV) pyproject.toml requirements/build.in --all-extras -o $(LOCK)/union.txt

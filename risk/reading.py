@@ -16,6 +16,7 @@ OPEN = ("requested", "in_flight", "unknown", "acknowledged", "partially_filled")
 LEGS = ("net", "long", "short")
 POSITION = ("trade", "fee")
 MEMORANDUM = "value"
+ADJUSTMENT = "adjustment"
 
 
 def read(state: State) -> Records:
@@ -89,6 +90,8 @@ def _held(state: State) -> dict[tuple[str, str, str], int]:
     held: dict[tuple[str, str, str], int] = {}
     for figure, amount in state.figures.items():
         strategy, venue, sub, *rest = figure.split("/")
+        if strategy == ADJUSTMENT:  # a holding, then the two people who adjusted it
+            rest = [rest[0], strategy, rest[1]]
         instrument, purpose, unit = rest if len(rest) == 3 else ("", *rest)
         account = f"{venue}/{sub}"
         subject = _subject(state, account, instrument, purpose, unit)

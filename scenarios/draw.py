@@ -37,6 +37,7 @@ STRENGTHS = {
     "liquidation": (1, 5),
     "adl": (1, 5),
     "transfer": (1, 500),
+    "unlisted_credit": (1, 500),
     "fill_after_cancel": (1, 2),
     "crash": (200, 3000),
     "crash_torn_tail": (200, 3000),
@@ -49,8 +50,10 @@ STRENGTHS = {
     "public_disconnect": (200, 5000),
     "public_half_open": (2000, 20000),
 }
-# Only people end these, and in a storm there are none.
-NOT_DRAWN = ("unlisted_credit", "contradiction")
+# Only people end this: a storm has it where it has operators.
+ENDED_BY_PEOPLE = ("unlisted_credit",)
+# Its break takes the only name of a holding: see docs/not_proven.md.
+NOT_DRAWN = ("contradiction",)
 # Drawn apart and only where there are limits: one opportunity in how many, mildest and worst.
 RISK_RATES = {
     "engine_stalled": (400, 60),
@@ -101,11 +104,7 @@ def plan_of(scenario: Scenario, seed: int, duration_ns: int) -> list[Fault]:
     if scenario.storm is None:
         return listed
     dice = Dice(seed).stream("plan")
-    kinds = [
-        kind
-        for kind in (scenario.storm.kinds or tuple(k for k in KINDS if k not in NOT_DRAWN))
-        if kind not in scenario.storm.without
-    ]
+    kinds = _kinds(scenario)
     venues = [venue.dialect for venue in scenario.venues]
     drawn = []
     for kind in kinds:
@@ -153,11 +152,7 @@ def kinds_drawn(scenario: Scenario) -> list[str]:
     """Every kind that some seed's plan of the scenario's storm may have."""
     if scenario.storm is None:
         return []
-    kinds = [
-        kind
-        for kind in (scenario.storm.kinds or tuple(KINDS))
-        if kind not in (*scenario.storm.without, *NOT_DRAWN)
-    ]
+    kinds = _kinds(scenario)
     able = dict.fromkeys(kind for kind in kinds if KINDS[kind][0] == "node")
     for venue in scenario.venues:
         sites = ("stream", "request", "statement", "venue", "public")
@@ -169,6 +164,18 @@ def kinds_drawn(scenario: Scenario) -> list[str]:
         able |= dict.fromkeys(drawn_at(rail, kinds))
     able |= dict.fromkeys(risk_kinds(scenario, kinds))
     return list(able)
+
+
+def _kinds(scenario: Scenario) -> list[str]:
+    """What the storm draws from; what people must end comes last and moves no other draw."""
+    storm = scenario.storm
+    if storm is None:
+        return []
+    apart = (*ENDED_BY_PEOPLE, *NOT_DRAWN)
+    kinds = [*storm.kinds] or [kind for kind in KINDS if kind not in apart]
+    if scenario.operators and not storm.kinds:
+        kinds += ENDED_BY_PEOPLE
+    return [kind for kind in kinds if kind not in storm.without]
 
 
 def _draw(kind: str, where: str, dice: Stream, duration_ns: int) -> list[Fault]:

@@ -1,7 +1,8 @@
 """Environments of other Pythons for the digest checks: `python tests/pythons.py` makes them.
 
 Each Python that is there (on PATH, or under pyenv) and that the project supports gets an
-environment `.venv-X.Y` beside `.venv`, with the locked base. One that is not there is no error.
+environment `.venv-X.Y` beside `.venv`, with the locked base, and again when the lock has changed.
+One that is not there is no error.
 """
 
 import os
@@ -12,6 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 VERSIONS = ("3.11", "3.12", "3.13")
+LOCK = ROOT / "requirements" / "base.txt"
+STAMP = ".base"
 
 
 def environment(version: str) -> Path:
@@ -31,16 +34,23 @@ def interpreter(version: str) -> str | None:
 
 
 def make(version: str) -> str:
-    """Make the environment of that version; says what came of it."""
+    """Make the environment of that version, or make it anew; says what came of it."""
     python = interpreter(version)
     if python is None:
         return "not there"
     place = environment(version)
-    if not place.exists():
-        subprocess.run([python, "-m", "venv", str(place.parent.parent)], check=True)
+    folder = place.parent.parent
+    if is_stale(folder / STAMP, LOCK):
+        subprocess.run([python, "-m", "venv", "--clear", str(folder)], check=True)
         pip = [str(place), "-m", "pip", "install", "--quiet", "--require-hashes"]
-        subprocess.run([*pip, "-r", str(ROOT / "requirements" / "base.txt")], check=True)
+        subprocess.run([*pip, "-r", str(LOCK)], check=True)
+        (folder / STAMP).touch()
     return str(place)
+
+
+def is_stale(stamp: Path, lock: Path) -> bool:
+    """Whether the environment was never made to its end, or the lock is younger than it."""
+    return not stamp.exists() or stamp.stat().st_mtime < lock.stat().st_mtime
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ ROOT = Path(__file__).parent.parent
 @pytest.mark.parametrize("name", docs.documents())
 def test_a_generated_document_is_fresh(name: str) -> None:
     """After a change of events, effects or orders: `python -m tieout.docs`."""
-    assert (docs.DOCS / name).read_text() == docs.documents()[name], "run `python -m tieout.docs`"
+    written = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert written == docs.documents()[name], "run `python -m tieout.docs`"
 
 
 def test_the_catalogue_has_every_event_and_effect_with_its_words() -> None:

@@ -98,6 +98,22 @@ def test_the_lock_covers_what_is_declared() -> None:
     assert declared() <= pinned
 
 
+def test_the_readme_says_of_each_dependency_why_it_and_not_its_rival() -> None:
+    """A row of three cells, none of them empty, for each that is declared."""
+    table = (ROOT / "README.md").read_text().partition("## Dependencies")[2]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    assert all(len(row) == 3 and min(map(len, row)) > 1 for row in rows), rows
+    named = {name for row in rows for name in re.findall(r"[\w.-]+", row[0].lower())}
+    assert declared() <= named, declared() - named
+
+
+@pytest.mark.parametrize("package", [*PACKAGES, "tests", "bench", "notebooks"])
+def test_each_package_says_what_is_true_and_where_to_start(package: str) -> None:
+    text = (ROOT / package / "README.md").read_text()
+    assert "True here" in text
+    assert re.search(r"^(Where to start|To start)", text, re.MULTILINE), package
+
+
 def test_the_makefile_stays_a_table_of_contents() -> None:
     """One Makefile, under 60 lines."""
     assert len((ROOT / "Makefile").read_text().splitlines()) < 60

@@ -16,7 +16,7 @@ from core.gate import BreakGate
 from core.journal import Journal, Record
 from core.node import Node, recover
 from sim.dice import Dice, Stream
-from tests.kill_child import Fill, Told, boot, frame_of, read, truth
+from tests.toy_venue import Fill, Told, boot, frame_of, read, truth
 from tests.vfs import Disk
 from tieout import sqlite_store
 from tieout.sqlite_store import JournalError, JournalFailed, SqliteStore, anchor_path

@@ -15,7 +15,7 @@ from core.node import Node, decode_snapshot, encode_snapshot, recover
 from core.state import State
 from core.step import step
 from sim.memory_store import MemoryStore
-from tests.kill_child import Fill, Told, boot, founding, frame_of, read
+from tests.toy_venue import Fill, Told, boot, founding, frame_of, read
 from tieout.replay import replay
 from tieout.runs import run
 from tieout.sqlite_store import SqliteStore

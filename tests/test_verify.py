@@ -19,7 +19,7 @@ from core.gate import BreakGate
 from core.journal import Journal, Record, digest_of, encode_state, link
 from core.node import Node
 from sim.memory_store import MemoryStore
-from tests.kill_child import ACCOUNT, Fill, Told, boot, founding, frame_of, read
+from tests.toy_venue import ACCOUNT, Fill, Told, boot, founding, frame_of, read
 from tieout.replay import replay
 from tieout.sqlite_store import (
     AnchorFile,

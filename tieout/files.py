@@ -7,6 +7,7 @@ Rule 3. A plan is taken back only if every field of it is understood, and only b
 seed, form and market that it was drawn for: see `load_plan` and `Plan`.
 """
 
+import gc
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,7 +56,7 @@ def save(outcome: Outcome, folder: Path) -> None:
     from tieout.report import report  # matplotlib and pandas: half a second, and only needed here
     from tieout.tables import COLUMNS
 
-    with naming(folder):
+    with naming(folder), _aside():
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / "summary.json", outcome.json() + "\n")
         _write(folder / "plan.json", plan_text(outcome))
@@ -63,6 +64,16 @@ def save(outcome: Outcome, folder: Path) -> None:
         for name in COLUMNS:
             save_table(outcome, name, folder / f"{name}.parquet")
         _write(folder / "report.html", report(outcome))
+
+
+@contextmanager
+def _aside() -> Iterator[None]:
+    """What the run left is not looked through for garbage, again and again, as tables are made."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def ready(folder: Path) -> None:
@@ -100,13 +111,7 @@ def save_journal(outcome: Outcome, path: Path) -> None:
         stale.unlink(missing_ok=True)
     store = SqliteStore(path, create="new", synchronous="OFF")  # a copy: the run itself is over
     try:
-        records = memory.records()
-        for last, chain in memory.groups:
-            for record in records:
-                store.append(record)
-                if record.number == last:
-                    break
-            store.commit(last, chain)
+        store.take_over(memory.records(), memory.groups)
     finally:
         store.close()
 

@@ -118,7 +118,9 @@ class Simulation:
         plan: Sequence[Fault] | None = None,
         market: Sequence[Trade] = (),
         duration_ns: int = 0,
+        host: "Callable[[Simulation], Host] | None" = None,
     ) -> None:
+        """`host` makes the house of the node; without one the node lives in this process."""
         self.scenario, self.seed, self.store = scenario, seed, store
         self.duration_ns = duration_ns or int(scenario.duration_s * SECOND)
         self.plan = list(plan) if plan is not None else plan_of(scenario, seed, self.duration_ns)
@@ -137,7 +139,7 @@ class Simulation:
         self.sites = [self._site(spec) for spec in scenario.venues]
         self.dared: Dared | None = None
         self.watch = Watch({site.spec.account: site.venue.exchange for site in self.sites})
-        self.host = Host(self)
+        self.host = Host(self) if host is None else host(self)
         self.on_step: Callable[[State], None] = lambda state: None
         self.healed_at = 0
         self.bridges: list[Bridge] = []
@@ -441,19 +443,7 @@ class Host:
         sim = self._sim
         journal, state = self._rebuilt or self._rebuild()
         self._rebuilt = None
-        self._life += 1
-        self._alarms.clear()
-        self._connectors = {
-            site.spec.account: Connector(
-                site.spec.account,
-                TWINS[site.spec.dialect].dialect.request,
-                SimulatedTransport(site, self, self._life),
-                Door(self, self._life),
-                lambda: self._world.now,
-                TWINS[site.spec.dialect].dialect.headers,
-            )
-            for site in sim.sites
-        }
+        self._begin_life()
         if sim.rails is not None:
             sim.rails.connect(self._rail_connector)
             view = PaymentView(state, sim.store)
@@ -471,13 +461,34 @@ class Host:
         sim.watch.node_up(state)
         if self.cold is not None:
             self.cold.node_came_up()
+        self._take_up_work(boot_epoch(state, sim.store))
+
+    def _begin_life(self) -> None:
+        """What the last life had set up is void; the ways out are laid anew."""
+        self._life += 1
+        self._alarms.clear()
+        self._connectors = {
+            site.spec.account: Connector(
+                site.spec.account,
+                TWINS[site.spec.dialect].dialect.request,
+                SimulatedTransport(site, self, self._life),
+                Door(self, self._life),
+                lambda: self._world.now,
+                TWINS[site.spec.dialect].dialect.headers,
+            )
+            for site in self._sim.sites
+        }
+
+    def _take_up_work(self, epoch: int) -> None:
+        """Strategies tick, the node hears that it lives, and listens to the markets."""
+        sim = self._sim
         self._strategies = {
             spec.name: strategies.make(spec.kind, spec.name, spec.options)
             for spec in sim.scenario.strategies
         }
         for spec in sim.scenario.strategies:
             self._world.call_in(spec.tick_ms * MS, self._tick, self._life, spec.name)
-        self._tell_of_boot(boot_epoch(state, sim.store))
+        self._tell_of_boot(epoch)
         self._listen_to_markets()
         for site in sim.sites:
             site.venue.resend_drop_copy()
@@ -505,20 +516,19 @@ class Host:
         self._floor, _ = self._sim.store.last()
 
     @property
+    def alive(self) -> bool:
+        """Whether somebody is at home."""
+        return self.node is not None
+
+    @property
     def state(self) -> State | None:
         """The node's state, None while it is down."""
         return self.node.state if self.node is not None else None
 
     def crash(self, down_ns: int, groups: int = 0) -> None:
         """The process is gone, now, and so many groups of its journal: nothing runs to an end."""
-        self.node = None
-        self.crashes += 1
-        self._life += 1
-        self._commit_due = False
+        self._fall()
         sim = self._sim
-        for site in sim.sites:
-            site.wire.drop()
-            site.public.drop()
         if sim.rails is not None:
             sim.rails.drop()
             sim.rails.oracle.books = sim.rails.judge.books = sim.rails.suspense.books = None
@@ -531,6 +541,16 @@ class Host:
         self._rebuilt = self._rebuild()
         sim.oracle.node_down(View(self._rebuilt[1], sim.store))
         self._world.call_in(max(1, down_ns), self.start)
+
+    def _fall(self) -> None:
+        """Nobody is at home: what was to come of this life finds the door shut."""
+        self.node = None
+        self.crashes += 1
+        self._life += 1
+        self._commit_due = False
+        for site in self._sim.sites:
+            site.wire.drop()
+            site.public.drop()
 
     def _rebuild(self) -> tuple[Journal, State]:
         """What the next life will begin with; until then it is all that we say."""
@@ -585,6 +605,10 @@ class Host:
         if node is None or self._may_crash():
             return
         node.deliver(told)
+        self._let_commit()
+
+    def _let_commit(self) -> None:
+        """The group that has begun is committed a wait from now."""
         if not self._commit_due:
             self._commit_due = True
             wait = self._sim.scenario.group_wait_us * 1000
@@ -634,7 +658,7 @@ class Host:
 
     def _drop_copy(self, site: Site) -> Callable[[bytes], None]:
         def told(body: bytes) -> None:
-            if self.node is not None:
+            if self.alive:
                 self._connectors[site.spec.account].drop_copy(body)
 
         return told

@@ -20,7 +20,7 @@ import fcntl
 import os
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -38,6 +38,7 @@ APPLICATION_ID = int.from_bytes(b"TIEO", "big")
 BLOB_BYTES_MIN = 1024
 BUSY_MS_MAX = 5000
 SNAPSHOTS_KEPT = 2
+COPIED_AT_ONCE = 5000
 # SQLite's own choice. A larger log would pay off later: until it has reached its full size once,
 # each commit lengthens the file, and costs twice as much.
 WAL_PAGES_MAX = 1000
@@ -189,19 +190,24 @@ class SqliteStore:
         """Make everything appended so far durable, as one group."""
         if self._failed:
             raise JournalFailed(f"{self.path}: an earlier commit met a failing disk; open it anew")
-        try:
-            self._write(last, chain)
-        except apsw.Error as error:
-            self._failed = isinstance(error, apsw.IOError)
-            with suppress(apsw.Error):
-                self._cursor.execute("ROLLBACK")
-            raise JournalFailed(f"{self.path}: {error}") from error
+        with self._transaction():
+            self._write([(last, chain)])
         booted = self._boot is not None
-        if self._boot is not None:
-            self.epoch = max(self.epoch, self._boot.epoch)
         self._forget()
         self._anchor.write(Anchor(last, chain, self.epoch))
         if booted:
+            self._anchor.sync()
+
+    def take_over(self, records: Iterable[Record], groups: Sequence[tuple[int, bytes]]) -> None:
+        """Have all that another journal holds, group for group, in one transaction: a copy."""
+        with self._transaction():
+            for record in records:
+                self.append(record)
+                if len(self._rows) >= COPIED_AT_ONCE:
+                    self._hand_in(())
+            self._hand_in(groups)
+        if groups:
+            self._anchor.write(Anchor(*groups[-1], self.epoch))
             self._anchor.sync()
 
     def records(self, after: int = 0) -> Iterator[Record]:
@@ -261,9 +267,22 @@ class SqliteStore:
         self._connection.close()
         self._anchor.close()
 
-    def _write(self, last: int, chain: bytes) -> None:
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of it is in the file, or nothing and `JournalFailed`."""
+        try:
+            self._cursor.execute("BEGIN IMMEDIATE")
+            yield
+            self._cursor.execute("COMMIT")
+        except apsw.Error as error:
+            self._failed = isinstance(error, apsw.IOError)
+            with suppress(apsw.Error):
+                self._cursor.execute("ROLLBACK")
+            raise JournalFailed(f"{self.path}: {error}") from error
+
+    def _write(self, groups: Sequence[tuple[int, bytes]]) -> None:
+        """What was appended, which ends these groups."""
         execute, executemany = self._cursor.execute, self._cursor.executemany
-        execute("BEGIN IMMEDIATE")
         executemany(_INSERT_RECORD, self._rows)
         if self._identities:
             executemany("INSERT OR IGNORE INTO identities VALUES(?,?)", self._identities)
@@ -275,10 +294,17 @@ class SqliteStore:
                 execute("INSERT INTO blobs VALUES(?,?)", (digest, zlib.compress(body, 1)))
         if self._boot is not None:
             _put_meta(self._cursor, {"node": self._boot.node, "epoch": str(self._boot.epoch)})
-        execute("INSERT INTO groups VALUES(?,?)", (last, chain))
-        execute("COMMIT")
+        executemany("INSERT INTO groups VALUES(?,?)", groups)
+
+    def _hand_in(self, groups: Sequence[tuple[int, bytes]]) -> None:
+        """A part of what is taken over."""
+        self._write(groups)
+        self._forget()
 
     def _forget(self) -> None:
+        """What was appended is in the file."""
+        if self._boot is not None:
+            self.epoch = max(self.epoch, self._boot.epoch)
         self._rows.clear()
         self._identities.clear()
         self._kept.clear()

@@ -1,15 +1,12 @@
-"""A small node over a real journal, told by a pipe; it lives to be killed.
+"""A toy venue, and a small node that keeps its books: for tests of the journal and of snapshots.
 
-In: a line is a frame of the one venue (`read` is its dialect) or an OrderRequested of a strategy.
-Out: `committing` before each commit, and after it a notice with the journal's head and the effects
-that it handed out.
+`read` is its dialect, `founding` what stands at the beginning, `truth` the books' figures by
+arithmetic of its own.
 """
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -24,7 +21,7 @@ from core.events import (
 )
 from core.frames import Frame
 from core.gate import BreakGate
-from core.journal import Journal, decode_event
+from core.journal import Journal
 from core.node import Node, recover
 from tieout.sqlite_store import SqliteStore
 
@@ -151,48 +148,3 @@ def frame_of(node: Node, body: bytes) -> Frame:
         received_at=node.state.now + 1,
         body=body,
     )
-
-
-class Notice(msgspec.Struct, frozen=True):
-    """What the child says after a commit."""
-
-    last: int
-    chain: str
-    effects: tuple[msgspec.Raw, ...]
-
-
-def main(path: str) -> None:
-    store = SqliteStore(path)
-    node = boot(store)
-    commit(node)
-    for lines in batches():
-        for line in lines:
-            if b'"OrderRequested"' in line:
-                node.deliver(decode_event(line))
-            else:
-                node.deliver(frame_of(node, line))
-        commit(node)
-    store.close()
-
-
-def commit(node: Node) -> None:
-    os.write(1, b"committing\n")
-    effects = node.commit()
-    last, chain = node.journal.store.last()
-    raws = tuple(msgspec.Raw(msgspec.json.encode(effect)) for effect in effects)
-    notice = memoryview(msgspec.json.encode(Notice(last, chain.hex(), raws)) + b"\n")
-    while notice:
-        notice = notice[os.write(1, notice) :]
-
-
-def batches() -> Iterator[list[bytes]]:
-    """Whole lines, as many as came at once."""
-    rest = b""
-    while data := os.read(0, 1 << 16):
-        *lines, rest = (rest + data).split(b"\n")
-        if lines:
-            yield lines
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -1,0 +1,63 @@
+"""What `make prove` records as held was run, all of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.pythons import is_stale
+from tieout import prove
+from tieout.prove import Proof
+
+TESTS = {
+    "passes": "def test_one(): pass\n",
+    "fails": "def test_one(): assert False\n",
+    "skips": "import pytest\ndef test_one(): pass\ndef test_two(): pytest.skip('no disk here')\n",
+}
+
+
+def record(kind: str, folder: Path, but_for: tuple[str, ...] = ()) -> dict[str, object]:
+    file = folder / "test_it.py"
+    file.write_text(TESTS[kind])
+    proof = Proof(1, kind, prove.pytest(f"--rootdir={folder}", str(file)), but_for=but_for)
+    return prove._run(proof, "abc")
+
+
+@pytest.mark.parametrize(("kind", "status"), [("passes", "held"), ("fails", "failed")])
+def test_a_line_holds_when_its_tests_do(kind: str, status: str, tmp_path: Path) -> None:
+    assert record(kind, tmp_path)["status"] == status
+
+
+def test_what_skipped_something_was_not_run_and_says_what(tmp_path: Path) -> None:
+    result = record("skips", tmp_path)
+    assert result["status"] == "not run"
+    assert result["skipped"] == ["test_it::test_two: no disk here"]
+
+
+def test_a_skip_for_a_reason_of_the_line_itself_is_none(tmp_path: Path) -> None:
+    assert record("skips", tmp_path, ("no disk",))["status"] == "held"
+    assert record("skips", tmp_path, ("no tape",))["status"] == "not run"
+
+
+def test_what_a_line_needs_and_is_not_there_makes_it_not_run(tmp_path: Path) -> None:
+    proof = Proof(1, "a claim", ("false",), needs=str(tmp_path / "nothing"))
+    assert prove._run(proof, "abc")["status"] == "not run"
+
+
+def test_a_line_writes_into_a_folder_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
+    proof = Proof(1, "a claim", ("echo", "--out", prove.OUT))
+    assert prove._run(proof, "abc")["command"] == "echo --out DIR"
+    assert Path(capfd.readouterr().err.split("--out ")[-1].strip()).is_absolute()
+
+
+def test_an_environment_is_made_anew_when_its_lock_has_changed(tmp_path: Path) -> None:
+    lock, stamp = tmp_path / "base.txt", tmp_path / ".base"
+    lock.touch()
+    assert is_stale(stamp, lock)
+    stamp.touch()
+    os.utime(lock, (1, 1))
+    assert not is_stale(stamp, lock)
+    os.utime(stamp, (0, 0))
+    assert is_stale(stamp, lock)
