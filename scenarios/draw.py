@@ -56,17 +56,17 @@ ENDED_BY_PEOPLE = ("unlisted_credit",)
 NOT_DRAWN = ("contradiction",)
 # Drawn apart and only where there are limits: one opportunity in how many, mildest and worst.
 RISK_RATES = {
-    "engine_stalled": (400, 60),
+    "engine_stalled": (120, 25),
     "engine_slow": (60, 10),
-    "engine_crash": (600, 120),
-    "engine_parted": (600, 100),
+    "engine_crash": (150, 40),
+    "engine_parted": (200, 40),
     "word_late": (60, 10),
     "word_lost": (60, 10),
     "word_twice": (40, 6),
     "word_overtaken": (60, 10),
     "word_of_before": (60, 10),
-    "gate_crash": (600, 120),
-    "gate_parted": (600, 100),
+    "gate_crash": (200, 40),
+    "gate_parted": (400, 80),
     "lease_late": (60, 10),
     "lease_lost": (60, 10),
     "lease_twice": (40, 6),

@@ -20,6 +20,7 @@ from typing import NamedTuple, Protocol
 from sim.truth import Fact, Truth
 
 ZERO = Decimal(0)
+NOBODY = "nobody"
 # So long after its end an order's fill is still ours to have reckoned with.
 WORD_NS = 1_000_000_000
 
@@ -205,6 +206,13 @@ class RiskOracle:
         """Our node died before these left."""
         for client_id in client_ids:
             self._open.pop(client_id, None)
+
+    def orphaned(self, client_ids: Iterable[str]) -> None:
+        """Our journal lost whose these were: they count wherever a strategy is not asked for."""
+        for client_id in client_ids:
+            if client_id in self._sent:
+                self._sent[client_id] = self._sent[client_id]._replace(strategy=NOBODY)
+        self._facts_seen = -1
 
     def look(self) -> None:
         """Something may have changed."""

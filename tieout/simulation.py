@@ -596,6 +596,8 @@ class Host:
                 order = decode_effect(record.body)
                 assert isinstance(order, PlaceOrder)
                 self.placed_lost[order.client_order_id] = None
+        if self._sim.dared is not None:
+            self._sim.dared.oracle.orphaned(self.placed_lost)
 
     # --- in --------------------------------------------------------------------------------------
 
