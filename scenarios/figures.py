@@ -61,7 +61,7 @@ COUNTS_OF_NOTHING = (
     *("dishonoured_nothing", "recalls_refused", "undo_over_limit"),
     *("transfers_validated", "transfers_echo", "releases_wanted"),
     *("covers", "covers_echo", "covers_conflict", "engine_echoes", "resolutions_refused"),
-    *("quotes", "quotes_refused", "quotes_echo", "quotes_conflict", "recalled/settlement"),
+    *("quotes", "quotes_refused", "quotes_echo", "quotes_conflict"),
 )
 
 FIGURES = (
@@ -84,6 +84,7 @@ FIGURES = (
     *(f"counts.{what}" for what in COUNTS_OF_NOTHING),
     *(f"counts.refused/{code}" for code in dict.fromkeys(REFUSALS)),
     *(f"counts.told/{answer}" for answer in ANSWERS),
+    "counts.recalled/settlement",
     *(f"counts.items/{cause}" for cause in get_args(ItemCause)),
     *(f"counts.items_resolved/{cause}" for cause in get_args(ResolvableCause)),
     *(f"counts.send_back_refused/{code}" for code in dict.fromkeys(REFUSALS)),
