@@ -28,8 +28,7 @@ from core.state import Account, State, count, holding
 Contra = tuple[str, int]
 # What the line of a payment puts right.
 BY_A_LINE: tuple[ItemCause, ...] = ("short", "line_missing")
-# What goes when a line is taken back, and what when somebody says whose a line is.
-EXCESSIVE: tuple[ItemCause, ...] = ("amount", "duplicate", "after_the_end")
+# What goes when somebody says whose a line is.
 UNEXPLAINED: tuple[ItemCause, ...] = ("unattributed", "unknown_debit", "unmatched_return")
 
 
@@ -117,6 +116,11 @@ def _of_leg(
     """What the payment has outstanding is consumed; what was booked of it may be taken back."""
     amount, effects = part.amount, list[Effect]()
     payments.touch(state, leg)
+    if leg.deducted and event.kind == "reversal":
+        undone = _deduction_undone(leg, amount)
+        if undone:
+            again = leg.due and leg.status not in MOVING
+            return undone, effects + (payments.await_line(state, leg) if again else [])
     # It is the whole that comes back, unless a message says otherwise: the line may be wrong yet.
     if _is_return(state, leg, event, amount) and not leg.returned:
         effects += payments.give_back(
@@ -177,6 +181,7 @@ def _consume(
     short = wanted - amount  # of the line: positive where it brought less, or took more
     if 0 < short <= max(scheme.fee_max, leg.fee):
         leg.fee = max(leg.fee, short)
+        leg.deducted += short if not _is_against(leg, amount) else 0
         return [(transit, -wanted), (ledger.fees(leg), short)], effects, 0
     if abs(amount) < abs(wanted):
         effects += _item(state, "short", leg, event, -short)
@@ -213,8 +218,19 @@ def _taken_back(
         more, effects = _too_much(state, leg, event, rest, effects)
         contra += more
     elif not leg.excess:
-        close_item(state, leg.payment_id, "taken back by a line", event.frame, *EXCESSIVE)
+        close_item(state, leg.payment_id, "taken back by a line", event.frame, *payments.EXCESSIVE)
     return contra, effects
+
+
+def _deduction_undone(leg: Leg, amount: int) -> list[Contra]:
+    """The line that something was deducted from is undone: so is the deduction, and the payment is
+    outstanding again."""
+    back = _consumed(leg)
+    if amount != leg.deducted - back:
+        return []
+    of_fees, leg.deducted, leg.fee = leg.deducted, 0, 0
+    leg.due += back
+    return [(ledger.transit(leg), back), (ledger.fees(leg), -of_fees)]
 
 
 def _consumed(leg: Leg) -> int:
@@ -243,7 +259,7 @@ def _too_much(
         cause = "after_the_end"
     leg.excess += extra
     if not leg.excess:
-        close_item(state, leg.payment_id, "taken back by a line", event.frame, *EXCESSIVE)
+        close_item(state, leg.payment_id, "taken back by a line", event.frame, *payments.EXCESSIVE)
         return [(ledger.suspense(leg.account, leg.asset), -extra)], effects
     effects += _item(state, cause, leg, event, leg.excess)
     return [(ledger.suspense(leg.account, leg.asset), -extra)], effects
@@ -338,6 +354,11 @@ def _unexplained(
     if owner and part.amount > 0 and event.kind == "payment":
         count(state, f"deposits/{account.name}")
         return [(ledger.customer(owner, event.asset), -part.amount)], []
+    undone = _undone(state, account, event, part, references)
+    if undone:
+        del settlement.suspense[undone]
+        close_item(state, undone, "one line takes the other back", event.frame, *UNEXPLAINED)
+        return [(ledger.suspense(account.name, event.asset), -part.amount)], []
     subject = f"{account.name} {event.line_id}"
     if subject in settlement.suspense:  # an earlier part of the same line
         subject = f"{subject}+{len(settlement.suspense)}"
@@ -350,12 +371,33 @@ def _unexplained(
         references=references,
         counterparty=event.counterparty,
         frame=event.frame,
+        kind=event.kind,
     )
     cause: ItemCause = "unattributed" if part.amount > 0 else "unknown_debit"
     if event.kind == "return":
         cause = "unmatched_return"
     effects = open_item(state, cause, subject, account.name, event.asset, part.amount, event.frame)
     return [(ledger.suspense(account.name, event.asset), -part.amount)], effects
+
+
+def _undone(
+    state: State,
+    account: Account,
+    event: LineBooked,
+    part: LinePart,
+    references: tuple[str, ...],
+) -> str:
+    """What in suspense this line takes back, or is taken back by, whichever was told first.
+
+    One of the two is a reversal, they name the same thing, and nothing is left of them.
+    """
+    for subject, line in state.settlement.suspense.items():
+        of_one = line.account == account.name and line.asset == event.asset
+        if not of_one or line.amount + part.amount or "reversal" not in (line.kind, event.kind):
+            continue
+        if any(reference in line.references for reference in references):
+            return subject
+    return ""
 
 
 def on_resolved(state: State, event: SuspenseResolved) -> list[Effect]:

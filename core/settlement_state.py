@@ -24,6 +24,7 @@ from core.rail_events import (
     CalendarPublished,
     LegKind,
     LimitScope,
+    LineKind,
     ReturnReported,
     SchemePublished,
 )
@@ -89,10 +90,11 @@ class Leg(Struct, gc=False):
 
     `due` is what the nostro has still to show of the payment, `coming_back` what of its return,
     each signed as a line would be; both together are `outstanding`, whose sum over all legs of a
-    scheme is the balance of its clearing account. `exposed` is how much of
-    it counts against limits, `passive` what of that came by no act of ours. Times are 0 while they
-    are not known. `instructed_at` is when it was sent first and `instructed_for` when it was to
-    settle then: its instruction bears both for ever.
+    scheme is the balance of its clearing account. `exposed` is how much of it counts against
+    limits, `passive` what of that came by no act of ours. `deducted` is what lines of the payment
+    itself brought less, or took more, and is booked as a fee. Times are 0 while they are not known.
+    `instructed_at` is when it was sent first and `instructed_for` when it was to settle then: its
+    instruction bears both for ever.
     """
 
     payment_id: str
@@ -143,6 +145,7 @@ class Leg(Struct, gc=False):
     nonce: int = -1
     spends: tuple[str, ...] = ()
     attempts: list[Attempt] = field(default_factory=list)
+    deducted: int = 0
 
     @property
     def outstanding(self) -> int:
@@ -219,6 +222,7 @@ class Suspended(Struct, frozen=True, gc=False):
     references: tuple[str, ...]
     counterparty: str
     frame: int
+    kind: LineKind = "payment"
 
 
 class Deposit(Struct, frozen=True, gc=False):
