@@ -5,6 +5,10 @@ here by whoever keeps the rail, and is never derived from what we were told.
 """
 
 from dataclasses import dataclass
+from typing import Literal
+
+# What a line is that belongs to no payment of ours and to no customer.
+Sort = Literal["fee", "income", "nobody"]
 
 
 @dataclass(slots=True, eq=False)
@@ -14,6 +18,7 @@ class Payment:
     `times_applied` counts how often the counterparty carried it out: more than once is a doubling.
     `dishonoured` says that it came back and that its return was undone, which nobody asked us.
     `revocable_until` is the end of the last span in which the rail lets it come back, 0 if none.
+    `to` is the account that it goes to, or is pulled from, as its keeper read it; "" if none says.
     """
 
     payment_id: str
@@ -30,13 +35,37 @@ class Payment:
     fee: int = 0
     revocable_until: int = 0
     dishonoured: bool = False
+    to: str = ""
+
+
+@dataclass(slots=True, frozen=True)
+class Aside:
+    """A line on our account that is no payment's: in units, positive where it came to us."""
+
+    account: str
+    line_id: str
+    asset: str
+    units: int
+    sort: Sort
 
 
 class Payments:
-    """All of them, by our id."""
+    """All of them, by our id; and the lines beside them, by account and id.
+
+    `wrong` are lines of payments that a keeper booked with another amount by mistake.
+    `raised_too_little` has the payments of which a replacement that paid more was rejected, for it
+    paid too little more.
+    """
 
     def __init__(self) -> None:
         self.all: dict[str, Payment] = {}
+        self.asides: dict[tuple[str, str], Aside] = {}
+        self.wrong: set[tuple[str, str]] = set()
+        self.raised_too_little: list[str] = []
+
+    def beside(self, account: str, line_id: str, asset: str, units: int, sort: Sort) -> None:
+        """A keeper books what is no payment of ours, and no customer's."""
+        self.asides[account, line_id] = Aside(account, line_id, asset, units, sort)
 
     def applied(self, payment: Payment, now: int) -> Payment:
         """The counterparty took it on: for the first time, or, wrongly, once more."""

@@ -60,6 +60,7 @@ class Wire:
     closed_until: int = 0
     recent: deque[tuple[bytes, tuple[Fact, ...]]] = field(default_factory=lambda: deque(maxlen=64))
     replay_next: int = 0
+    held_ns: int = 0
     greet: Callable[[], None] = field(default=lambda: None)
 
     _silence_ns: int = 0
@@ -231,7 +232,7 @@ class Wire:
     ) -> None:
         strikes, venue = self.faults.strikes, self.venue
         limited = strikes("rate_limited", venue)
-        good = False
+        good, held = False, 0
         if limited:
             status, body = (
                 429,
@@ -241,6 +242,7 @@ class Wire:
             status, body = 503, PAGE
         else:
             status, body, good = handle()
+            held, self.held_ns = self.held_ns, 0
             if strikes("answer_lost", venue):
                 self._bad(statement)
                 self.world.call_at(
@@ -255,9 +257,12 @@ class Wire:
                 body, good = PAGE, False
         if not good:
             self._bad(statement)
-        self.world.call_in(
-            self._delay("answer"), self._answered, on_answer, status, body, statement, good
-        )
+        delay = self._delay("answer") + held
+        self.world.call_in(delay, self._answered, on_answer, status, body, statement, good)
+
+    def hold(self, for_ns: int) -> None:
+        """The answer that the venue is about to give will be so much longer under way."""
+        self.held_ns = for_ns
 
     def _answered(
         self,

@@ -15,6 +15,7 @@ BY = {
     "GBP": ("fps",),
 }
 CHARGE = "ACMT/MDOP/CHRG"
+INTEREST = "ACMT/MCOP/INTR"
 
 
 @dataclass(slots=True, eq=False)
@@ -84,10 +85,15 @@ class Arrivals:
         office = self.office
         family = rules.RULES[BY[office.head.currency][0]].family.replace("ICDT", "RCDT")
         amount = office.exact(max(1, units))
-        office.book(amount, "payment", family, (Part(amount),))
+        office.book_aside(amount, "payment", family, "", "nobody")
 
     def charge(self, units: int) -> None:
         """The bank takes a charge that nobody asked for."""
         office = self.office
         amount = -office.exact(max(1, units))
-        office.book(amount, "fee", CHARGE, (Part(amount, text="ACCOUNT CHARGE"),))
+        office.book_aside(amount, "fee", CHARGE, "ACCOUNT CHARGE", "fee")
+
+    def interest(self, units: int) -> None:
+        """The bank credits what our balance earned."""
+        office = self.office
+        office.book_aside(office.exact(max(1, units)), "interest", INTEREST, "INTEREST", "income")
