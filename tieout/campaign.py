@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from shlex import quote
 from threading import Thread
 from typing import Any
 
-from scenarios.model import find, names
+from scenarios.model import FiresSpec, find, names
 from tieout.runs import quantile
 
 REFUSED = "refused/"
@@ -105,18 +106,14 @@ class Campaign:
     def _wanted(self, name: str, seeds: int) -> int:
         if self.at_least is not None:
             return self.at_least
-        says = find(name).fires if name in names() else None
+        says = _planned(name)[1]
         return says.times if says is not None and seeds >= says.seeds else 0
 
     def _expected(self) -> Iterator[tuple[str, list[SeedResult], list[str], tuple[str, ...]]]:
         """Each scenario with its results, and the faults and refusals that its plan may have."""
-        from scenarios.draw import kinds_drawn  # not before a campaign has ended
-
         for name in dict.fromkeys(result.scenario for result in self.results):
             ours = [result for result in self.results if result.scenario == name]
-            scenario = find(name) if name in names() else None
-            kinds = kinds_drawn(scenario) if scenario is not None else []
-            fires = scenario.fires if scenario is not None else None
+            kinds, fires = _planned(name)
             yield name, ours, kinds, fires.refusals if fires is not None else ()
 
     def summary(self) -> dict[str, Any]:
@@ -199,6 +196,17 @@ def campaign(
     if out is not None:
         done.save(out)
     return done
+
+
+@cache
+def _planned(name: str) -> tuple[list[str], FiresSpec | None]:
+    """The kinds of fault that a scenario's plan may have, and what it says must fire."""
+    from scenarios.draw import kinds_drawn  # not before a campaign has ended
+
+    if name not in names():
+        return [], None
+    scenario = find(name)
+    return kinds_drawn(scenario), scenario.fires
 
 
 def _summed(counts: Iterable[dict[str, int]]) -> dict[str, int]:

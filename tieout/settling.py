@@ -42,9 +42,11 @@ from scenarios.rails import RailSpec, Settling
 from sim.customer_oracle import Bound, CustomerOracle
 from sim.dice import Dice
 from sim.faults import Faults
+from sim.lines_oracle import PLACES, LinesOracle, Sum
 from sim.payments import Payments
 from sim.settlement_oracle import SettlementOracle
 from sim.truth import Truth
+from sim.undo_oracle import UndoOracle
 from sim.wire import Latency, Wire
 from sim.world import World
 from tieout.connector import Connector
@@ -98,6 +100,8 @@ class Rails:
     told: list[TellCustomer] = field(default_factory=list)
     oracle: SettlementOracle = field(init=False)
     judge: CustomerOracle = field(init=False)
+    lines: LinesOracle = field(init=False)
+    undoing: UndoOracle = field(init=False)
     customers: Customers = field(init=False)
     resolved: int = 0
     ledger_faults: list[str] = field(default_factory=list)
@@ -107,8 +111,10 @@ class Rails:
 
     def __post_init__(self) -> None:
         self.oracle = SettlementOracle(self.payments)
+        self.lines = LinesOracle(self.payments)
         self.schemes = self._schemes()
         self.judge = CustomerOracle(self.payments, self._limits(), self._customers_opening())
+        self.undoing = UndoOracle(self.judge)
         customers = Customers(
             self.spec.customers, self.schemes, DECIMALS, self.dice.stream("customers")
         )
@@ -201,6 +207,7 @@ class Rails:
         if not state.booked:
             return
         self._note_credits(state)
+        self._note_lines(state)
         if len(self.ledger_faults) < FAULTS_MAX:
             self.ledger_faults += ledger.faults(state)
         for key, amount in state.settlement.exposure.items():
@@ -219,6 +226,17 @@ class Rails:
                     _, customer, asset = name.split("/")
                     key = f"{entry.purpose} {entry.subject}"
                     self.judge.on_credited(customer, asset, key, -amount)
+
+    def _note_lines(self, state: State) -> None:
+        """What the books took in of lines, and of which people disposed: the lines' oracle's."""
+        for entry in state.booked:
+            names = [name for name, _ in entry.lines]
+            if entry.purpose == "resolution" and not any(n.startswith("transit/") for n in names):
+                self.lines.on_disposed(*entry.subject.split(" ", 1))
+            for nostro in [name for name in names if name.startswith("nostro/")]:
+                account, _, _ = nostro.removeprefix("nostro/").rpartition("/")
+                others = [name for name in names if name != nostro]
+                self.lines.on_booked(account, entry.subject, others)
 
     # --- what stands is told ---------------------------------------------------------------------
 
@@ -298,6 +316,7 @@ class Rails:
     def connect(self, door: Callable[[RailSite], Connector[Request]]) -> None:
         """The node was born: it gets connectors of its own."""
         self._connectors = {site.spec.account: door(site) for site in self.sites}
+        self.undoing.born_at = self.world.now
 
     def drop(self) -> None:
         """The node died, and its connections with it."""
@@ -314,6 +333,7 @@ class Rails:
             case TellCustomer():
                 self.told.append(effect)
                 self.judge.on_told(effect.transfer_id, effect.status, effect.reason, self.world.now)
+                self.undoing.on_told(effect.transfer_id, effect.status, self.world.now)
                 self._maybe_recall(effect, host)
             case _:
                 connector = self._connectors.get(getattr(effect, "account", ""))
@@ -461,6 +481,8 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
     causes = [item.cause for item in settlement.items.values()]
     causes += [item.cause for item in settlement.closed]
     astray, off = rails.judge.astray(crashed=crashed), rails.judge.balances_off()
+    undone_wrongly = rails.undoing.faults()
+    beside = [*rails.lines.misplaced, *rails.lines.differences()]
     return {
         "payments": len(rails.payments.all),
         "doubled": len(rails.oracle.doubled()),
@@ -470,6 +492,10 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
         "told_wrongly": len(rails.judge.told_wrongly),
         "astray": len(astray),
         "balances_off": len(off),
+        "lines_misplaced": len(rails.lines.misplaced),
+        "undone_wrongly": len(undone_wrongly),
+        "raises_too_small": len(rails.payments.raised_too_little),
+        "accounts_off": len(rails.lines.differences()),
         "over_limit_in_truth": len(rails.judge.over_limit),
         "outstanding": sum(map(is_left, settlement.legs.values())),
         "ledger_faults": len(rails.ledger_faults),
@@ -491,7 +517,11 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
             for each in [*rails.oracle.wrongly_settled, *differences][:20]
         ]
         + [{"ledger": text} for text in rails.ledger_faults[:5]]
-        + [{"customers": text} for text in [*rails.judge.told_wrongly, *astray, *off][:20]],
+        + [
+            {"customers": text}
+            for text in [*rails.judge.told_wrongly, *astray, *off, *undone_wrongly][:20]
+        ]
+        + [{"lines": text} for text in beside[:20]],
     }
 
 
@@ -562,6 +592,19 @@ class PaymentView:
     def has(self, customer: str, asset: str) -> int:
         owed = self.state.settlement.ledger.get(f"receivable/{customer}/{asset}", 0)
         return ledger.posted(self.state, customer, asset) - owed
+
+    def beside(self) -> dict[Sum, int]:
+        """Fees, income and suspense by the account of the keeper who booked them."""
+        sums: dict[Sum, int] = {}
+        schemes = self.state.settlement.schemes
+        for name, amount in self.state.settlement.ledger.items():
+            for sort, place in PLACES.items():
+                if name.startswith(f"{place}/"):
+                    subject, _, asset = name.removeprefix(f"{place}/").rpartition("/")
+                    account = schemes[subject].account if subject in schemes else subject
+                    total = account, asset, sort
+                    sums[total] = sums.get(total, 0) + amount
+        return sums
 
 
 def pending(state: State) -> list[str]:

@@ -395,7 +395,8 @@ class Host:
         }
         if sim.rails is not None:
             sim.rails.connect(self._rail_connector)
-            sim.rails.oracle.books = sim.rails.judge.books = PaymentView(state)
+            view = PaymentView(state)
+            sim.rails.oracle.books = sim.rails.judge.books = sim.rails.lines.books = view
         self.node = Node(
             journal,
             self._readers(),
@@ -455,7 +456,7 @@ class Host:
             site.public.drop()
         if sim.rails is not None:
             sim.rails.drop()
-            sim.rails.oracle.books = sim.rails.judge.books = None
+            sim.rails.oracle.books = sim.rails.judge.books = sim.rails.lines.books = None
         sim.store.crash()
         if groups:
             self._cut(groups)
