@@ -65,6 +65,7 @@ class Wire:
     closed_until: int = 0
     recent: deque[tuple[bytes, tuple[Fact, ...]]] = field(default_factory=lambda: deque(maxlen=64))
     replay_next: int = 0
+    held_ns: int = 0
     greet: Callable[[], None] = field(default=lambda: None)
 
     _silence_ns: int = 0
@@ -242,7 +243,7 @@ class Wire:
         on_good: Callable[[], None],
     ) -> None:
         strikes, venue = self.faults.strikes, self.venue
-        good, spoiled = False, 0
+        good, spoiled, held = False, 0, 0
         by = limited = strikes("rate_limited", venue)
         if limited:
             spoiled = limited.strength * MS
@@ -254,6 +255,7 @@ class Wire:
             status, body = 503, PAGE
         else:
             status, body, good = handle()
+            held, self.held_ns = self.held_ns, 0
             spoiled = 0 if good else self.statement_period
             if by := strikes("answer_lost", venue):
                 given_up = max(self.world.now, sent + self.latency.timeout)
@@ -266,13 +268,17 @@ class Wire:
                 body, good = body[: len(body) // 2], False
             elif by := strikes("html_answer", venue):
                 body, good = PAGE, False
-        delay = self._delay("answer")
+        delay = self._delay("answer") + held
         if not good:
             self._spoil(statement, self.world.now + delay + spoiled, by)
             on_good = _nothing
         self.world.call_in(
             delay, self._answered, on_answer, status, body, statement if good else "", on_good
         )
+
+    def hold(self, for_ns: int) -> None:
+        """The answer that the venue is about to give will be so much longer under way."""
+        self.held_ns = for_ns
 
     def _answered(
         self,
