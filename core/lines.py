@@ -378,6 +378,11 @@ def _unexplained(
         count(state, f"deposits/{account.name}")
         kept = deductions.kept_of_deposit(state, account, event)
         return [(ledger.customer(owner, event.asset), -part.amount)], kept
+    undone = _undone(state, account, event, part, references)
+    if undone:
+        del settlement.suspense[undone]
+        close_item(state, undone, "one line takes the other back", event.frame, *UNEXPLAINED)
+        return [(ledger.suspense(account.name, event.asset), -part.amount)], []
     subject = f"{account.name} {event.line_id}"
     if subject in settlement.suspense:  # an earlier part of the same line
         subject = f"{subject}+{len(settlement.suspense)}"
@@ -396,6 +401,27 @@ def _unexplained(
     cause = cause_of(part.amount, event.kind)
     effects = open_item(state, cause, subject, account.name, event.asset, part.amount, event.frame)
     return [(ledger.suspense(account.name, event.asset), -part.amount)], effects
+
+
+def _undone(
+    state: State,
+    account: Account,
+    event: LineBooked,
+    part: LinePart,
+    references: tuple[str, ...],
+) -> str:
+    """What in suspense this line takes back, or is taken back by, whichever was told first.
+
+    One of the two is a reversal, they name the same thing, and nothing is left of them. What is on
+    its way back already is not there to be taken.
+    """
+    for subject, line in state.settlement.suspense.items():
+        of_one = (line.account, line.asset) == (account.name, event.asset) and not line.sent_back
+        if not of_one or line.amount + part.amount or "reversal" not in (line.kind, event.kind):
+            continue
+        if any(reference in line.references for reference in references):
+            return subject
+    return ""
 
 
 def attribute(state: State, leg: Leg, line: Suspended) -> tuple[tuple[Contra, ...], list[Effect]]:

@@ -38,6 +38,9 @@ OF_ITS_COURSE: tuple[ItemCause, ...] = ("late", "third_party_failed")
 OF_ITS_FAILURE: tuple[ItemCause, ...] = (*OF_ITS_COURSE, "amount_told")
 # Of the account's statements: by then a line that was booked has been read.
 LINE_PERIODS_MAX = 3
+# So long may a request of ours be under way, whatever a scheme promises: a no that was asked for
+# sooner may have overtaken it.
+UNDER_WAY_NS = 30 * 10**9
 QUERIES_EAGER = 12
 QUERIES_PATIENCE = 11
 
@@ -414,6 +417,7 @@ def undo_return(state: State, leg: Leg, frame: int) -> list[Effect]:
     leg.coming_back -= leg.returned if leg.kind == "out" else -leg.returned
     effects = suspense.leave(state, leg, leg.returned, frame) if leg.source else []
     leg.returned = 0
+    _place_excess(state, leg, frame)
     leg.evidence.append(frame)
     if leg.source and was == "settled":
         suspense.settled(state, leg, frame)
@@ -426,6 +430,16 @@ def undo_return(state: State, leg: Leg, frame: int) -> list[Effect]:
     if was == "in_flight":
         return [*effects, _arm(state, leg, state.now)]
     return effects + await_line(state, leg)
+
+
+def _place_excess(state: State, leg: Leg, frame: int) -> None:
+    """The line of what is undone may have come before its message, and lies in suspense."""
+    if not leg.excess or leg.excess != leg.coming_back:
+        return
+    there = (ledger.suspense(leg.account, leg.asset), leg.excess)
+    book(state, "return_undone", leg.payment_id, frame, (there, (ledger.transit(leg), -leg.excess)))
+    leg.excess = leg.coming_back = 0
+    close_item(state, leg.payment_id, "it is known what its line was", frame, *suspense.EXCESSIVE)
 
 
 def on_change(state: State, event: ChangeNotified) -> list[Effect]:
@@ -547,7 +561,7 @@ def on_missing(state: State, event: PaymentMissing) -> list[Effect]:
     if leg is None or leg.status not in MOVING:
         return []
     scheme = state.settlement.schemes[leg.scheme]
-    if leg.heard_at or event.asked_at < leg.sent_at + scheme.answer_ns_max:
+    if leg.heard_at or event.asked_at < leg.sent_at + max(scheme.answer_ns_max, UNDER_WAY_NS):
         # Told of it before, or asked before it could have arrived: only time will tell.
         count(state, f"payments_missing/{leg.account}")
         return [_arm(state, leg, event.received_at)]

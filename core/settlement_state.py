@@ -98,14 +98,14 @@ class Leg(Struct, gc=False):
 
     `due` is what the nostro has still to show of the payment, `coming_back` what of its return,
     each signed as a line would be; both together are `outstanding`, whose sum over all legs of a
-    scheme is the balance of its clearing account. `exposed` is how much of
-    it counts against limits, `passive` what of that came by no act of ours. `deducted` is what
-    lines of the payment itself brought less, or took more, and is booked as a fee. Times are 0
-    while they are not known. `instructed_at` is when it was sent first and `instructed_for` when
-    it was to settle then: its instruction bears both for ever. `called` are the names that its
-    keeper has for it, or for a batch that it is in. `source` is the account of the ledger that
-    pays in a customer's place, `disposes` what it takes out of suspense; `sent_back` is the payment
-    that is to send this one's excess back. Its nonce was first told as used at `nonce_used_at`.
+    scheme is the balance of its clearing account. `exposed` is how much of it counts against
+    limits, `passive` what of that came by no act of ours. `deducted` is what lines of the payment
+    itself brought less, or took more, and is booked as a fee. Times are 0 while they are not known.
+    `instructed_at` is when it was sent first and `instructed_for` when it was to settle then: its
+    instruction bears both for ever. `called` are the names that its keeper has for it, or for a
+    batch that it is in. `source` is the account of the ledger that pays in a customer's place,
+    `disposes` what it takes out of suspense; `sent_back` is the payment that is to send this one's
+    excess back. Its nonce was first told as used at `nonce_used_at`.
     """
 
     payment_id: str

@@ -63,21 +63,27 @@ class Notices:
 
 @dataclass(slots=True, eq=False)
 class Statements:
-    """What a keeper answers when it is asked how the account stands."""
+    """What a keeper answers when it is asked how the account stands.
+
+    One that is not `dated` never answers with an old one twice in a row: nobody could tell it from
+    the truth.
+    """
 
     name: str
     world: World
     faults: Faults
+    dated: bool = True
     _said: deque[tuple[int, bytes]] = field(default_factory=lambda: deque(maxlen=64))
     _lied: bool = False
 
     def answer(self, body: Callable[[], bytes], lie: Callable[[str], bytes]) -> Answer:
         """The truth; or an old answer; or one `lie` ("wild" or "empty"), never two in a row."""
         stale = self.faults.strikes("stale_statement", self.name)
-        if stale:
+        if stale and (self.dated or not self._lied):
             until = self.world.now - stale.strength * MS
             old = [said for at, said in self._said if at <= until]
             if old:
+                self._lied = not self.dated
                 return 200, old[-1], False
         kind = "" if self._lied else self._drawn_lie()
         self._lied = bool(kind)

@@ -103,6 +103,7 @@ FIGURES = (
             *("ledger_faults", "limit_excess", "open_items", "told_wrongly", "astray"),
             *("balances_off", "over_limit_in_truth", "outstanding", "fees_off"),
             *("exchanges_off", "exchanged", "suspense_off"),
+            *("lines_misplaced", "accounts_off", "undone_wrongly", "raises_too_small"),
         )
     ),
     *(f"kill.{what}" for what in ("ordered", "unfinished", "looked_at", "left_open")),

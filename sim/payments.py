@@ -5,6 +5,10 @@ here by whoever keeps the rail, and is never derived from what we were told.
 """
 
 from dataclasses import dataclass
+from typing import Literal
+
+# What a line is that belongs to no payment of ours and to no customer.
+Sort = Literal["fee", "income", "nobody"]
 
 
 @dataclass(slots=True, eq=False)
@@ -14,6 +18,7 @@ class Payment:
     `times_applied` counts how often the counterparty carried it out: more than once is a doubling.
     `dishonoured` says that it came back and that its return was undone, which nobody asked us.
     `revocable_until` is the end of the last span in which the rail lets it come back, 0 if none.
+    `to` is the account that it goes to, or is pulled from, as its keeper read it; "" if none says.
     """
 
     payment_id: str
@@ -30,6 +35,18 @@ class Payment:
     fee: int = 0
     revocable_until: int = 0
     dishonoured: bool = False
+    to: str = ""
+
+
+@dataclass(slots=True, frozen=True)
+class Aside:
+    """A line on our account that is no payment's: in units, positive where it came to us."""
+
+    account: str
+    line_id: str
+    asset: str
+    units: int
+    sort: Sort
 
 
 @dataclass(slots=True, frozen=True)
@@ -52,25 +69,39 @@ class Stray:
 
 
 class Payments:
-    """All of them, by our id; and what their keepers took, rightly or not.
+    """All of them, by our id; the lines beside them; and what their keepers took, rightly or not.
 
-    `charges` has what was taken rightly from each account that takes any, in its units; `misstated`
-    the payments of which a status told another figure than it should have. `strays` is what moved
-    beside them, and `unnamed` which payment came back by a line or a message that does not say so.
+    `asides` are by account and id of the line; `wrong` are lines of payments that a keeper booked
+    with another amount by mistake. `charges` has what was taken rightly from each account that
+    takes any, in its units; `misstated` the payments of which a status told another figure than it
+    should have. `strays` is what moved beside them, and `unnamed` which payment came back by a line
+    or a message that does not say so. `raised_too_little` has the payments of which a replacement
+    that paid more was rejected, for it paid too little more.
     """
 
     def __init__(self) -> None:
         self.all: dict[str, Payment] = {}
+        self.asides: dict[tuple[str, str], Aside] = {}
+        self.wrong: set[tuple[str, str]] = set()
         self.charges: dict[tuple[str, str], int] = {}
         self.overcharges: list[Overcharge] = []
         self.misstated: set[str] = set()
         self.strays: list[Stray] = []
         self.unnamed: dict[str, str] = {}
+        self.raised_too_little: list[str] = []
 
     def charged(self, account: str, asset: str, units: int) -> None:
         """The keeper of the account took so much of it, as it may."""
         key = account, asset
         self.charges[key] = self.charges.get(key, 0) + units
+
+    def beside(self, account: str, line_id: str, asset: str, units: int, sort: Sort) -> None:
+        """A keeper books what is no payment of ours, and no customer's."""
+        self.asides[account, line_id] = Aside(account, line_id, asset, units, sort)
+        if sort == "fee":
+            self.charged(account, asset, -units)
+        elif sort == "nobody":
+            self.strays.append(Stray(account, line_id, asset, units))
 
     def applied(self, payment: Payment, now: int) -> Payment:
         """The counterparty took it on: for the first time, or, wrongly, once more."""

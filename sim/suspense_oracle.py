@@ -43,27 +43,31 @@ class SuspenseOracle:
         """Once all has healed: what was disposed of twice, and what is neither gone nor there."""
         if self.books is None:
             return []
-        gone: dict[tuple[str, str], int] = {}
-        for each in self.taken():
-            where = each.item.account, each.item.name
-            gone[where] = gone.get(where, 0) + self._gone(each)
         found = []
-        for (account, name), amount in self._came().items():
-            left, lies = amount - gone.get((account, name), 0), self.books.lying(account, name)
+        for (account, name), (asset, left) in self.left().items():
+            lies = self.books.lying(account, name)
             if left != lies:
-                found.append(f"{account} {name}: {left} is left of {amount}, and {lies} lies there")
+                found.append(f"{account} {name}: {left} {asset} left of it, and {lies} lies there")
         return found
 
-    def _came(self) -> dict[tuple[str, str], int]:
-        sums: dict[tuple[str, str], int] = {}
+    def left(self) -> dict[tuple[str, str], tuple[str, int]]:
+        """How much, and of what, must lie in suspense, by account and name."""
+        left: dict[tuple[str, str], tuple[str, int]] = {}
         for stray in self.world.strays:
             where = stray.account, stray.name
-            sums[where] = sums.get(where, 0) + stray.amount
-        return sums
+            left[where] = stray.asset, stray.amount + left.get(where, ("", 0))[1]
+        for each in self.taken():
+            where = each.item.account, each.line_id or each.item.name
+            if where in left:
+                asset, amount = left[where]
+                left[where] = asset, amount - self._gone(each, amount)
+        return left
 
-    def _gone(self, each: Decision) -> int:
+    def _gone(self, each: Decision, lay: int) -> int:
         """What a decision disposed of: of what was sent back, what the world paid and kept."""
         assert self.books is not None
+        if each.way == "resolve":
+            return lay
         if each.way != "send_back":
             return each.item.size
         payment = self.world.all.get(self.books.sent_back(each.resolution_id))

@@ -79,6 +79,7 @@ class Wire:
     closed_until: int = 0
     recent: deque[tuple[bytes, tuple[Fact, ...]]] = field(default_factory=lambda: deque(maxlen=64))
     replay_next: int = 0
+    held_ns: int = 0
     greet: Callable[[], None] = field(default=lambda: None)
     limit: Callable[[int], tuple[int, bytes, Headers]] = too_many
 
@@ -257,7 +258,7 @@ class Wire:
         on_good: Callable[[], None],
     ) -> None:
         strikes, venue = self.faults.strikes, self.venue
-        good, spoiled = False, 0
+        good, spoiled, held = False, 0, 0
         headers: Headers = ()
         by = limited = strikes("rate_limited", venue)
         if limited:
@@ -267,6 +268,7 @@ class Wire:
             status, body = 503, PAGE
         else:
             status, body, good = handle()
+            held, self.held_ns = self.held_ns, 0
             spoiled = 0 if good else self.statement_period
             if by := strikes("answer_lost", venue):
                 given_up = max(self.world.now, sent + self.latency.timeout)
@@ -279,7 +281,7 @@ class Wire:
                 body, good = body[: len(body) // 2], False
             elif by := strikes("html_answer", venue):
                 body, good = PAGE, False
-        delay = self._delay("answer")
+        delay = self._delay("answer") + held
         if not good:
             self._spoil(statement, self.world.now + delay + spoiled, by)
             on_good = _nothing
@@ -293,6 +295,10 @@ class Wire:
             statement if good else "",
             on_good,
         )
+
+    def hold(self, for_ns: int) -> None:
+        """The answer that the venue is about to give will be so much longer under way."""
+        self.held_ns = for_ns
 
     def _answered(
         self,

@@ -12,6 +12,7 @@ WIRE = {"flow": "wire", "legs": [{"kind": "out", "asset": "USD", "scheme": "fedw
 ACH = {"flow": "ach", "legs": [{"kind": "out", "asset": "USD", "scheme": "fedach_credit_same_day"}]}
 PULL = {"flow": "pull", "legs": [{"kind": "in", "asset": "USD", "scheme": "fedach_debit"}]}
 ABROAD = {"flow": "abroad", "legs": [{"kind": "out", "asset": "USD", "scheme": "swift_gpi"}]}
+FPS = {"flow": "fps", "legs": [{"kind": "out", "asset": "GBP", "scheme": "fps"}]}
 SCT = {"flow": "sct", "legs": [{"kind": "out", "asset": "EUR", "scheme": "sepa_sct"}]}
 INSTANT = {"flow": "instant", "legs": [{"kind": "out", "asset": "EUR", "scheme": "sct_inst"}]}
 CUSTODY = {"flow": "custody", "legs": [{"kind": "out", "asset": "USDC", "scheme": "custodian"}]}
@@ -93,6 +94,39 @@ WORLDS: dict[str, dict[str, Any]] = {
         {"kind": "answer_lost", "one_in": 4},
         customers={"balances": {"USD": "9000", "USDC": "9000"}},
     ),
+    "ids_forgotten": _of(
+        [US],
+        [WIRE, ACH],
+        {"kind": "crash", "where": "node", "one_in": 60, "strength": 2000},
+        {"kind": "crash_torn_tail", "where": "node", "one_in": 60, "strength": 2000},
+        {"kind": "answer_lost", "one_in": 3},
+        {"kind": "id_forgotten", "one_in": 1},
+        {"kind": "payment_denied", "one_in": 1, "strength": 3_600_000},
+    ),
+    "overtaken": _of(
+        [{"name": "bank_gb", **BANK}],
+        [FPS],
+        {"kind": "slow_request", "one_in": 2, "strength": 19_000},
+        {"kind": "id_forgotten", "one_in": 1},
+        customers={"balances": {"GBP": "9000"}},
+    ),
+    "dishonoured": _of(
+        [US],
+        [ACH],
+        {"kind": "payment_returned", "one_in": 1},
+        {"kind": "return_dishonoured", "one_in": 1},
+        {"kind": "notice_disorder", "one_in": 2, "strength": 3_600_000},
+        customers={"every_s": 14_400},
+        duration_s=10 * DAY,
+        heal_s=14 * DAY,
+    ),
+    "muted": _of(
+        [US],
+        [ACH],
+        {"kind": "payment_rejected", "one_in": 2},
+        {"kind": "refusal_muted", "one_in": 1, "strength": 400_000_000},
+        heal_s=14 * DAY,
+    ),
     "returns": _of(
         [US],
         [ACH, PULL],
@@ -109,6 +143,7 @@ WORLDS: dict[str, dict[str, Any]] = {
         {"kind": "lines_identical", "one_in": 3},
         {"kind": "lines_batched", "one_in": 1},
         {"kind": "credit_unreferenced", "every_s": 20_000, "strength": 5000},
+        {"kind": "interest_credited", "every_s": 40_000, "strength": 300},
         {"kind": "debit_unannounced", "every_s": 40_000, "strength": 500},
         release={"resolve_s": DAY},
     ),
@@ -167,6 +202,21 @@ WORLDS: dict[str, dict[str, Any]] = {
         ],
         duration_s=DAY // 2,
         heal_s=3 * DAY,
+    ),
+    "batches": _of(
+        [US],
+        [ACH, PULL],
+        {"kind": "lines_batched", "one_in": 1},
+        {"kind": "batch_wrong", "one_in": 2, "strength": 500},
+        {"kind": "notice_disorder", "one_in": 4, "strength": 600_000},
+        {"kind": "lost_frame", "one_in": 6},
+        release={"resolve_s": DAY},
+    ),
+    "strangers": _of(
+        [US],
+        [WIRE, ACH, PULL],
+        {"kind": "line_alike", "one_in": 2},
+        release={"resolve_s": 3 * DAY},
     ),
     "rejected": _of(
         [US],
@@ -227,6 +277,47 @@ WORLDS: dict[str, dict[str, Any]] = {
         customers={"balances": {"USDC": "9000"}, "every_s": 1200},
         duration_s=DAY // 2,
         heal_s=DAY,
+    ),
+    "undone": _of(
+        [US, EU],
+        [
+            {
+                "flow": "there_and_back",
+                "legs": [
+                    {**PULL_FIRST, "undo_scheme": "fedwire"},
+                    {**BUY, "valid_s": DAY},
+                    PAY_OUT,
+                ],
+            },
+            {
+                "flow": "turned_away",
+                "legs": [
+                    {**PULL_FIRST, "undo_scheme": "fedwire"},
+                    {**BUY, "valid_s": 100 * DAY},
+                    PAY_OUT,
+                ],
+            },
+        ],
+        {"kind": "payment_rejected", "where": "bank_eu", "one_in": 2},
+        customers={"balances": {"USD": "900", "EUR": "100"}, "every_s": 3600},
+        heal_s=80 * DAY,
+    ),
+    "split": _of(
+        [CHAIN],
+        [TOKEN],
+        {"kind": "nodes_split", "every_s": 7000, "strength": 3_600_000},
+        {"kind": "deposit", "every_s": 6000, "strength": 700_000},
+        customers={"balances": {"USDC": "9000"}, "every_s": 1200},
+        duration_s=DAY // 2,
+        heal_s=DAY,
+    ),
+    "outlived": _of(
+        [{**CHAIN, "backfill_period_s": 10}],
+        [TOKEN],
+        {"kind": "answer_outlived", "one_in": 1, "strength": 8000},
+        customers={"balances": {"USDC": "9000"}, "every_s": 60},
+        duration_s=7200,
+        heal_s=DAY // 4,
     ),
     "coins": _of(
         [BITCOIN],

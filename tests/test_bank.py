@@ -24,6 +24,7 @@ from core.rail_events import (
     RecallReported,
     ReturnReported,
 )
+from rails.bank import rules
 from rails.dialect import Request
 from sim.faults import Fault
 from tests.banks import (
@@ -525,6 +526,104 @@ def test_a_wrong_amount_is_put_right_on_the_next_banking_day() -> None:
     assert undone.reversal
     assert local(made, right.booked_at) == "2026-09-01T10:00:00"  # the 31st is a bank holiday
     assert all("p1" in line.references for line in (wrong, undone, right))
+
+
+def test_a_batch_with_somebody_elses_amount_in_it_is_put_right() -> None:
+    """The wrong one is undone by its batch's name, and none of its payments is detailed."""
+    plan = always("lines_batched"), always("batch_wrong", 7, times_max=1)
+    made = bank("bank_eu", "2026-06-10T10:00", *plan)
+    for number in range(3):
+        send(made, f"p{number}", FILES.credit(f"p{number}", f"{number + 1}.00"))
+    made.run(4 * DAY)
+    assert amounts(made) == [-607, 607, -600]
+    wrong, undone, right = lines(made)
+    assert (undone.kind, wrong.parts, undone.parts) == ("reversal", (), ())
+    batch = [told for told in wrong.references if told.startswith("BANKEUB")]
+    assert all(batch[0] in line.references for line in (undone, right))
+    nothing_unread(made)
+
+
+def test_a_strangers_line_is_of_the_amount_of_what_waits() -> None:
+    """It names nothing, comes before that, and is no payment's."""
+    made = bank("bank_us", WEEK_OF_THANKSGIVING, always("line_alike", times_max=1))
+    send(made, "p1", FILES.ach("p1", 12345, code="27"))
+    made.run(7 * DAY)
+    stranger, ours = lines(made)
+    assert (stranger.amount, ours.amount) == (12345, 12345)
+    assert "p1" in ours.references
+    assert "p1" not in stranger.references
+    (aside,) = made.payments.asides.values()
+    assert (aside.line_id, aside.units, aside.sort) == (stranger.line_id, 12345, "nobody")
+
+
+def test_interest_is_income_and_a_charge_a_fee() -> None:
+    made = bank("bank_us", WEEK_OF_THANKSGIVING)
+    made.keeper.strike(Fault("interest_credited", strength=55))
+    made.keeper.strike(Fault("debit_unannounced", strength=20))
+    made.run(3 * DAY)  # told at once, and in the BAI2 of the day
+    assert [(line.kind, line.amount) for line in lines(made)] == [("interest", 55), ("fee", -20)]
+    sorts = [(each.sort, each.units) for each in made.payments.asides.values()]
+    assert sorts == [("income", 55), ("fee", -20)]
+    nothing_unread(made)
+
+
+def test_what_is_taken_back_from_a_customer_is_nobodys() -> None:
+    made = bank("bank_us", WEEK_OF_THANKSGIVING, always("amount_wrong", 7, times_max=1))
+    made.keeper.credit("8800000001", Decimal("5.00"))
+    made.run(7 * DAY)
+    assert amounts(made) == [507, -507, 500]
+    (aside,) = made.payments.asides.values()
+    assert (aside.line_id, aside.sort) == (lines(made)[1].line_id, "nobody")
+
+
+# --- a bank that does not know us again ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "times"),
+    [
+        ("bank_us", FILES.credit("p1", "5.00", "USD", message="M-1"), 2),
+        ("bank_us", FILES.ach("p1", 500), 2),
+        ("bank_us", FILES.credit("p1", "5.00", "USD", level="G001", message="M-1"), 1),
+        ("bank_eu", FILES.credit("p1", "5.00", message="M-1"), 1),
+        ("bank_gb", FILES.credit("p1", "5.00", "GBP", message="M-1"), 2),
+    ],
+)
+def test_an_id_that_is_forgotten_is_another_payment_where_its_scheme_compares_none(
+    name: str, body: bytes, times: int
+) -> None:
+    made = bank(name, "2026-06-10T10:00", always("id_forgotten"))
+    for _ in range(2):
+        send(made, "p1", body)
+    made.run(7 * DAY)
+    assert (truly(made, "p1").times_applied, len(lines(made))) == (times, times)
+
+
+def test_who_asks_soon_is_told_that_there_is_no_such_payment() -> None:
+    """Though it was taken; and never for longer than its scheme's own time."""
+    made = bank("bank_us", WEEK_OF_THANKSGIVING, always("payment_denied", 3_600_000))
+    send(made, "p1", FILES.credit("p1", "5.00", "USD"))
+    assert isinstance(query(made, "p1")[0], PaymentMissing)
+    made.run(rules.RULES["fedwire"].listed_s * SECOND)
+    assert isinstance(query(made, "p1")[0], PaymentReported)
+    assert truly(made, "p1").times_applied == 1
+
+
+def test_a_refusal_is_told_to_nobody_for_a_while() -> None:
+    """Who asks hears what was said before; the truth is that it failed, at its window."""
+    plan = always("payment_rejected"), always("refusal_muted", 2 * DAY // MS)
+    made = bank("bank_us", "2026-06-10T10:00", *plan, seed=3)
+    for number in range(4):
+        send(made, f"p{number}", FILES.ach(f"p{number}", 500))
+    taken = [n for n in range(4) if statuses(made, f"p{n}") == [("accepted", "ACCP")]]
+    assert taken  # half are refused at the door
+    made.run(DAY)
+    for number in taken:
+        assert truly(made, f"p{number}").failed_at >= 0
+        assert query(made, f"p{number}")[0].status == "accepted"
+        assert "rejected" not in {status for status, _ in statuses(made, f"p{number}")}
+    made.run(2 * DAY)
+    assert {query(made, f"p{number}")[0].status for number in taken} == {"rejected"}
 
 
 def test_payments_of_one_window_are_one_line() -> None:

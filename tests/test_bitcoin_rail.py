@@ -38,7 +38,7 @@ from rails.bitcoin.wallet import Wallet
 from rails.keys import PrivateKey
 from sim.bitcoin import Bitcoin
 from sim.dice import Dice
-from sim.faults import KINDS, Fault, Faults
+from sim.faults import KINDS, UNABLE, Fault, Faults
 from sim.forks import SECOND
 from sim.payments import Payments
 from sim.segwit import BadSpend, read_spend
@@ -578,7 +578,7 @@ def test_every_fault_of_a_chain_strikes_or_is_impossible_here(kind: str) -> None
     place.nodes.strike(Fault(kind, strength=500))
     heard(place, head())
     place.run_blocks(10)
-    impossible = kind in ("tx_reverted", "finality_lost")
+    impossible = kind in UNABLE["bitcoin"]
     assert place.faults.counts == ({} if impossible else {kind: 1})
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from core.refusals import RULES
+from scenarios.model import find
 from tests.test_cli import ROOT, SMALL
 from tieout import campaign as campaigns
 from tieout.campaign import Campaign, SeedResult, campaign
@@ -153,3 +155,69 @@ def test_brackets_in_a_path_are_no_markup(capsys: pytest.CaptureFixture[str]) ->
     failed = SeedResult("x", 0, held=False, command="tieout run '[red]x:smile:.yaml' --seed 0")
     show_campaign(Campaign([failed], 1.0))
     assert "'[red]x:smile:.yaml'" in capsys.readouterr().out
+
+
+# --- what fired ----------------------------------------------------------------------------------
+
+
+def fired(scenario: str, seed: int, faults: dict[str, int], refusals: dict[str, int]) -> SeedResult:
+    return SeedResult(scenario, seed, held=True, faults=faults, refusals=refusals)
+
+
+def test_what_the_plan_may_have_is_counted_even_where_it_never_fired() -> None:
+    """Each drawn kind and each refusal of the scenario has its row, and the rarest is known."""
+    seeds = [fired("storm_rails", n, {"reorg": 3}, {"NO_LEGS": 1}) for n in range(2)]
+    done = Campaign(seeds, 1.0)
+    counts = done.summary()["fired"]["storm_rails"]
+    assert (counts["faults"]["reorg"], counts["faults"]["payment_returned"]) == (6, 0)
+    assert (counts["refusals"]["NO_LEGS"], counts["refusals"]["NO_FUNDS"]) == (2, 0)
+    assert done.summary()["rarest"]["times"] == 0
+
+
+def test_every_rule_of_refusal_is_expected_of_storm_rails() -> None:
+    expected = find("storm_rails").fires
+    assert expected is not None
+    codes = [*expected.refusals]
+    assert set(codes) >= {code for code, _ in RULES} | {"UNKNOWN_CUSTOMER", "NO_LEGS"}
+    assert len(codes) == len(set(codes))
+
+
+def test_at_least_so_often_or_the_campaign_does_not_hold() -> None:
+    """Whatever the scenario itself expects of how many seeds; one kind short is enough."""
+    (_, _, kinds, codes), *_ = Campaign([fired("storm_rails", 0, {}, {})], 1.0)._expected()
+    enough = dict.fromkeys(kinds, 7), dict.fromkeys(codes, 7)
+    assert Campaign([fired("storm_rails", 0, *enough)], 1.0, at_least=7).held
+    for short in ("reorg", "NO_LEGS"):
+        some = [{k: n - (k == short) for k, n in each.items()} for each in enough]
+        done = Campaign([fired("storm_rails", 0, *some)], 1.0, at_least=7)
+        assert not done.held
+        assert done.unfired() == {f"storm_rails: {short}": 6}
+        assert Campaign([fired("storm_rails", 0, *some)], 1.0).held
+
+
+def test_the_table_marks_the_rarest(capsys: pytest.CaptureFixture[str]) -> None:
+    show_campaign(Campaign([fired("x", 0, {"reorg": 3, "deposit": 1}, {"NO_LEGS": 2})], 1.0))
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if " × " in line]
+    assert ["1", "×", "deposit", "<-", "the", "rarest"] in rows
+    assert ["3", "×", "reorg"] in rows
+    assert ["2", "×", "refused:", "NO_LEGS"] in rows
+
+
+# --- a campaign that is killed -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_their_parent(by: signal.Signals, tmp_path: Path) -> None:
+    """Killed alone, and not its group: what it had started is gone within seconds."""
+    (tmp_path / "small.yaml").write_text(SMALL)
+    words = ["campaign", str(tmp_path / "small.yaml"), "--seeds", "0:20000", "--jobs", "2"]
+    with started(*words, "--out", str(tmp_path / "out")) as process:
+        seeds = tmp_path / "out" / "seeds.jsonl"
+        deadline = time.monotonic() + 60
+        while not (seeds.exists() and seeds.stat().st_size) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(by)
+        # stderr ends when the last process that holds it has ended.
+        process.communicate(timeout=10)
+    assert process.returncode == -by
+    assert seeds.read_text()

@@ -507,7 +507,7 @@ def test_the_truth_waits_for_finality_however_long_that_takes() -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind, told in KINDS.items() if told[0] == "chain"])
 def test_every_fault_of_a_chain_strikes_here_and_is_counted(kind: str) -> None:
-    by_itself = kind not in ("tx_reverted", "node_lags", "node_lies")
+    by_itself = kind not in ("tx_reverted", "node_lags", "node_lies", "answer_outlived")
     plan = [] if by_itself else [Fault(kind, strength=60_000, times_max=1)]
     place = site(plan=plan)
     place.run_blocks(100)
@@ -515,8 +515,93 @@ def test_every_fault_of_a_chain_strikes_here_and_is_counted(kind: str) -> None:
     if by_itself:
         strike(place, kind, 500)
     ask(place, head())
+    if kind == "answer_outlived":
+        on_the_eve(place, coin(0, cap=40 * GWEI))
     place.run_blocks(60)
     assert place.faults.counts == {kind: 1}
+
+
+def on_the_eve(place: Site, raw: bytes) -> TransactionReported:
+    """What a node tells of a transaction seconds before its block would be final."""
+    place.run_blocks(4)
+    mined = place.chain.place(place.chain.known["0x" + keccak256(raw).hex()], place.world.now)
+    assert mined is not None
+    final_at = place.chain.finality.time_final(mined.number, place.world.now)
+    place.world.run(final_at - 3 * SECOND)
+    (told,) = ask(place, fetch(raw))
+    assert isinstance(told, TransactionReported)
+    return told
+
+
+def test_an_answer_is_outlived_by_the_block_that_it_tells_of() -> None:
+    """It is held on its way until the block would have been final, which is none any more."""
+    held: list[int] = []
+
+    class Slow:
+        def push(self, body: bytes, facts: tuple[object, ...] = ()) -> None: ...
+
+        def hold(self, for_ns: int) -> None:
+            held.append(for_ns)
+
+    place = site(plan=[Fault("answer_outlived", strength=5000, times_max=1)])
+    place.nodes.wire = Slow()  # type: ignore[assignment]  # all that is asked of a wire here
+    place.run_blocks(100)
+    send(place, coin(0, cap=400 * GWEI))
+    told = on_the_eve(place, coin(0, cap=400 * GWEI))
+    assert (told.status, held) == ("mined", [8 * SECOND])
+    place.world.run(place.world.now + 3 * SECOND)
+    assert place.chain.final(place.world.now) >= told.block_number
+    there = "0x" + place.chain.timeline.hash(told.block_number, place.world.now)
+    assert there != told.block_hash
+
+
+def test_a_node_that_was_split_off_has_other_blocks_and_nothing_in_them() -> None:
+    """Both name the same final height by two hashes; what was final before is the same for both."""
+    place = site()
+    place.run_blocks(100)
+    before = place.chain.final(place.world.now)
+    strike(place, "nodes_split", 12_000 * 200)
+    place.chain.deposit(USDC, DEPOSIT, 7)
+    place.run_blocks(150)
+    heads = [ask(place, head(source))[0] for source in ("a", "b")]
+    assert all(isinstance(each, HeadReported) for each in heads)
+    one, other = heads
+    assert (one.finalized, one.finalized > before) == (other.finalized, True)
+    assert one.finalized_hash != other.finalized_hash
+    assert blocks(place, before)[0] == blocks(place, before)[1] != ""
+    assert sorted(there(place, source) for source in ("a", "b")) == [0, 7]
+    place.run_blocks(60)  # it is back
+    assert blocks(place, one.finalized)[0] == blocks(place, one.finalized)[1]
+    assert [there(place, source) for source in ("a", "b")] == [7, 7]
+
+
+def blocks(place: Site, number: int) -> list[str]:
+    """The hash that each node has at a height."""
+    asked = [FetchBlock(account="chain/hot", source=s, number=number) for s in ("a", "b")]
+    return [each.block_hash for a in asked for each in ask(place, a)]
+
+
+def there(place: Site, source: str) -> int:
+    """The units of the lines that this node's final blocks have."""
+    through = place.chain.final(place.world.now)
+    told = []
+    for after in range(0, through, 4):
+        asked = FetchFinal(account="chain/hot", source=source, after=after, through=through)
+        told += [event for event in ask(place, asked) if isinstance(event, LineBooked)]
+    return sum({line.line_id: line.amount for line in told}.values())
+
+
+def test_a_raise_that_is_too_small_is_rejected_and_noted() -> None:
+    """What pays less than what waits is rejected by the same words, and is no raise."""
+    place = site()
+    place.run_blocks(1)
+    send(place, coin(0, cap=20 * GWEI))
+    (told,) = send(place, coin(0, cap=21 * GWEI), "P1")
+    assert isinstance(told, TransactionRejected)
+    assert (told.code, place.nodes.payments.raised_too_little) == ("underpriced", ["P1"])
+    (told,) = send(place, coin(0, cap=19 * GWEI))
+    assert isinstance(told, TransactionRejected)
+    assert place.nodes.payments.raised_too_little == ["P1"]
 
 
 def test_a_surge_holds_back_what_is_sent_and_a_drop_forgets_it() -> None:

@@ -6,8 +6,6 @@ the bug takes away what both guard.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import pytest
 
 from tests.planting import Bug, plant
@@ -15,6 +13,7 @@ from tests.rail_worlds import world
 from tieout.runs import OF_SETTLEMENT, STANDARD, run
 
 CLAIMS = {spec.figure: spec.claim for spec in (*STANDARD, *OF_SETTLEMENT)}
+FOUND = "once healed, no break stays open"
 SILENT = CLAIMS["silent_differences"]
 WRONGLY = CLAIMS["wrongly_settled"]
 DOUBLED = CLAIMS["settlement.doubled"]
@@ -30,6 +29,10 @@ JUDGED = CLAIMS["settlement.misjudged"]
 FEES = CLAIMS["settlement.fees_off"]
 QUOTED = CLAIMS["settlement.exchanges_off"]
 STRAYED = CLAIMS["settlement.suspense_off"]
+MISPLACED = CLAIMS["settlement.lines_misplaced"]
+ACCOUNTS = CLAIMS["settlement.accounts_off"]
+UNDONE = CLAIMS["settlement.undone_wrongly"]
+RAISES = CLAIMS["settlement.raises_too_small"]
 
 BUGS = (
     Bug(
@@ -305,7 +308,7 @@ BUGS = (
         'if was != "settled":',
         "if False:",
         "returns",
-        range(1),
+        range(2),
         BALANCES,
     ),
     Bug(
@@ -351,7 +354,7 @@ BUGS = (
         "return scheme.fee_max",
         "fees_and_amounts",
         range(2),
-        FEES,
+        ACCOUNTS,
     ),
     Bug(
         "what is kept of a deposit is nobody's business",
@@ -378,7 +381,7 @@ BUGS = (
         "if False:",
         "abroad",
         range(2),
-        FEES,
+        ACCOUNTS,
     ),
     Bug(
         "a quote holds for ever",
@@ -763,78 +766,62 @@ BUGS = (
         range(1),
         PENDING,
     ),
-)
-
-
-class Survivor(NamedTuple):
-    """A bug that no claim of a run sees, and the claim or the world that would."""
-
-    name: str
-    function: str
-    old: str
-    new: str
-    scenario: str
-    missing: str
-
-
-SURVIVORS = (
-    Survivor(
-        "nothing is undone",
-        "core.transfers:_undo",
-        "leg.undone = True",
-        "return []",
-        "legs",
-        "what a failed transfer had brought goes back where its request says how",
-    ),
-    Survivor(
+    # what was not seen before
+    Bug(
         "what has no answer is sent again by a restart",
         "core.payments:after_restart",
         "return [query(leg)]",
         "return [instruction(leg)]",
-        "killed",
-        "not a claim but a world: every simulated counterparty knows our id again",
+        "ids_forgotten",
+        range(2),
+        DOUBLED,
     ),
-    Survivor(
+    Bug(
         "sent again though it was told of, or is on its way",
         "core.payments:on_missing",
-        "if leg.heard_at or event.asked_at < leg.sent_at + scheme.answer_ns_max:",
-        "if False:",
-        "no_answers",
-        "not a claim but a world: nobody denies a payment that he took",
+        "leg.heard_at or event.asked_at < leg.sent_at + max(scheme.answer_ns_max, UNDER_WAY_NS)",
+        "False",
+        "ids_forgotten",
+        range(2),
+        DOUBLED,
     ),
-    Survivor(
+    Bug(
         "silence settles what was not booked",
         "core.payments:on_backfilled",
         "[query(leg)] if leg.due else settle(state, leg, 0, state.now)",
         "settle(state, leg, 0, state.now)",
-        "rejected",
-        "a world that refuses unheard and mutes the refusal beyond the deadline",
+        "muted",
+        range(1),
+        WRONGLY,
     ),
-    Survivor(
+    Bug(
         "two nodes that contradict one another agree",
         "core.chain:on_block",
         "if event.block_hash != chain.asked_hash:",
         "if False:",
-        "reorgs",
-        "a world whose nodes name two hashes for one final height",
+        "split",
+        range(2),
+        FOUND,
     ),
-    Survivor(
+    Bug(
         "what was asked before nodes agreed counts",
         "core.chain:_if_final",
         "if event.asked_at <= chain.agreed_at or chain.disagreed_at:",
         "if False:",
-        "reorgs",
-        "a slow answer across an agreement: tests/test_chain_payments.py has it by hand",
+        "outlived",
+        range(2),
+        WRONGLY,
     ),
-    Survivor(
+    Bug(
         "a fee is raised by a twentieth",
         "core.chain:_dearer",
         "return fee * BUMP_NUMERATOR // BUMP_DENOMINATOR + 1",
         "return fee * 21 // 20 + 1",
         "mempool",
-        "no replacement is rejected as underpriced; by hand in tests/test_chain_payments.py",
+        range(1),
+        RAISES,
     ),
-    Survivor(
+    Bug(
         "a surplus is nobody's",
         "core.lines:_too_much",
         (
@@ -843,9 +830,19 @@ SURVIVORS = (
         ),
         'return [(f"income/{leg.account}/{leg.asset}", -extra)], effects',
         "lines",
-        "fees, income and suspense equal the world's, each by itself",
+        range(2),
+        ACCOUNTS,
     ),
-    Survivor(
+    Bug(
+        "every shortage of a wrong line is a fee",
+        "core.lines:_consume",
+        "if 0 < short <= _allowed(state, leg, amount):",
+        "if 0 < short:",
+        "lines",
+        range(2),
+        MISPLACED,
+    ),
+    Bug(
         "a line pays whichever payment is of its amount",
         "core.lines:_explain",
         "leg = payments.find(state, account.name, references)",
@@ -857,16 +854,75 @@ SURVIVORS = (
             "            leg = each\n"
             "            references = (each.payment_id,)"
         ),
-        "lines",
-        "a world in which a stranger's line is of the amount of a payment that waits",
+        "strangers",
+        range(1),
+        MISPLACED,
     ),
-    Survivor(
+    Bug(
         "a batch is whoever it names, whatever the sum",
         "core.lines:_batch",
         "if members and sum(leg.due for leg in members) == part.amount:",
-        "if members:",
-        "lines",
-        "a world whose batches are booked with a wrong sum",
+        (
+            "if members:\n"
+            "            members[0].due += part.amount - sum(leg.due for leg in members)"
+        ),
+        "batches",
+        range(3),
+        LEDGER,
+    ),
+    Bug(
+        "nothing is undone",
+        "core.transfers:_undo",
+        "leg.undone = True",
+        "return []",
+        "undone",
+        range(1),
+        UNDONE,
+    ),
+    Bug(
+        "what is undone goes where nobody asked",
+        "core.transfers:_undo",
+        "beneficiary=leg.beneficiary,",
+        'beneficiary="011401533/999988887777",',
+        "undone",
+        range(1),
+        UNDONE,
+    ),
+    Bug(
+        "a no that overtook the instruction is believed",
+        "core.payments:on_missing",
+        "max(scheme.answer_ns_max, UNDER_WAY_NS)",
+        "scheme.answer_ns_max",
+        "overtaken",
+        range(1),
+        DOUBLED,
+    ),
+    Bug(
+        "what is taken back of what lies in suspense lies beside it",
+        "core.lines:_undone",
+        'if not of_one or line.amount + part.amount or "reversal" not in (line.kind, event.kind):',
+        "if True:",
+        "batches",
+        range(3),
+        ACCOUNTS,
+    ),
+    Bug(
+        "a line is undone, and what was deducted from it stays a fee",
+        "core.lines:_deduction_undone",
+        "elif amount == leg.deducted - _consumed(leg):",
+        "elif False:",
+        "abroad",
+        range(1),
+        ACCOUNTS,
+    ),
+    Bug(
+        "the line of a dishonour that came before its message stays in suspense",
+        "core.payments:_place_excess",
+        "if not leg.excess or leg.excess != leg.coming_back:",
+        "if True:",
+        "dishonoured",
+        range(1),
+        LEFT,
     ),
 )
 
@@ -892,20 +948,3 @@ def test_a_planted_bug_makes_its_claim_fail(bug: Bug, monkeypatch: pytest.Monkey
 def test_without_a_bug_every_claim_holds_on_the_same_seeds(name: str) -> None:
     for seed in range(max(bug.seeds.stop for bug in BUGS if bug.scenario == name)):
         assert failing(name, seed) == {}
-
-
-@pytest.mark.parametrize(
-    "bug",
-    [
-        pytest.param(
-            bug,
-            marks=pytest.mark.xfail(reason=bug.missing, strict=True, raises=AssertionError),
-            id=bug.name,
-        )
-        for bug in SURVIVORS
-    ],
-)
-def test_these_bugs_are_not_seen_yet(bug: Survivor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When one comes to be seen this test says so: move it to the table above, with its claim."""
-    plant(monkeypatch, bug.function, bug.old, bug.new)
-    assert failing(bug.scenario, 0) != {}

@@ -127,6 +127,7 @@ def booked_otherwise(books: Books) -> None:
     books.scheme(scheme="gpi", kind="in", settled_by="message", settles_ns_max=HOUR, fee_max=25)
     (gpi,) = books.request("t0", LegWanted("in", "USD", 300, "gpi", "x"))
     books.line("L0", 280, "payment", gpi.payment_id)
+    books.line("L9", -280, "reversal", gpi.payment_id)
     (leg,) = books.request("t1", pay("wire", 300))
     books.line("L1", -310, "payment", leg.payment_id)
     books.line("L2", 10, "reversal", leg.payment_id)
@@ -197,6 +198,15 @@ def exchanged(books: Books) -> None:
         )
 
 
+def dishonoured_out_of_order(books: Books) -> None:
+    (leg,) = books.request("t1", pay("ach", 300))
+    books.line("L1", -300, "payment", leg.payment_id)
+    _return(books, leg.payment_id)
+    books.line("L2", 300, "return", leg.payment_id)
+    books.line("L3", -300, "reversal", leg.payment_id)
+    _return(books, leg.payment_id, "y", dishonours="x")
+
+
 STORIES: tuple[Callable[[Books], None], ...] = (
     paid_and_returnable,
     paid_and_returned,
@@ -209,6 +219,7 @@ STORIES: tuple[Callable[[Books], None], ...] = (
     sent_back,
     attributed,
     exchanged,
+    dishonoured_out_of_order,
 )
 
 

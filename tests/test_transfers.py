@@ -154,13 +154,27 @@ def test_a_payment_without_an_answer_is_asked_for_and_never_sent_under_another_i
     books = Books(alice=1000)
     (leg,) = books.request("t1", pay("wire", 300))
     first = books.of(SendPayment)
-    books.wait(11 * SECOND)
+    books.wait(31 * SECOND)
     assert leg.status == "unknown"
     assert [each.payment_id for each in books.of(QueryPayment)] == [leg.payment_id]
     books.tell(PaymentMissing, account=BANK, payment_id=leg.payment_id, asked_at=books.now - SECOND)
     assert [each.payment_id for each in books.of(SendPayment)] == [first[0].payment_id]
     settled(books, leg.payment_id)
     assert books.seen_by_customer("t1") == "completed"
+
+
+def test_a_no_may_overtake_the_instruction_that_it_is_about() -> None:
+    """However soon the scheme answers: a request may be under way for as long as it times out."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    books.of(SendPayment)
+    books.wait(29 * SECOND)
+    words = {"account": BANK, "payment_id": leg.payment_id}
+    books.tell(PaymentMissing, asked_at=books.now, **words)
+    assert books.of(SendPayment) == []
+    books.wait(SECOND)
+    books.tell(PaymentMissing, asked_at=books.now, **words)
+    assert [each.payment_id for each in books.of(SendPayment)] == [leg.payment_id]
 
 
 def test_after_a_restart_what_was_not_answered_is_asked_for_and_not_sent() -> None:
@@ -281,6 +295,48 @@ def test_a_batch_that_does_not_add_up_is_a_break() -> None:
         accepted(books, leg.payment_id, batch="B7")
     books.line("L1", -201, "payment", "B7")
     assert books.breaks() == {f"{BANK} L1": "unknown_debit"}
+
+
+@pytest.mark.parametrize("first", ["payment", "reversal"])
+def test_a_batch_with_a_wrong_sum_leaves_suspense_with_its_reversal(first: str) -> None:
+    """Whichever of the two was told first; what is booked anew is the batch's."""
+    books = Books(alice=1000)
+    legs = [books.request(f"t{n}", pay("ach", 100))[0] for n in range(2)]
+    for leg in legs:
+        accepted(books, leg.payment_id, batch="B7")
+    wrong, undone = ("L1", -201, "payment", "B7"), ("L2", 201, "reversal", "B7")
+    for line in (wrong, undone) if first == "payment" else (undone, wrong):
+        books.line(*line)  # type: ignore[arg-type]  # kinds are Literals
+    assert (books.breaks(), books.state.settlement.suspense) == ({}, {})
+    assert books.balance("suspense/bank/ops/USD") == 0
+    books.line("L3", -200, "payment", "B7")
+    assert (books.balance("transit/ach/USD"), books.breaks()) == (0, {})
+
+
+@pytest.mark.parametrize(
+    ("amount", "kind", "reference"),
+    [(200, "reversal", "B7"), (201, "payment", "B7"), (201, "reversal", "B8")],
+)
+def test_what_is_no_reversal_of_a_line_in_suspense_lies_beside_it(
+    amount: int, kind: str, reference: str
+) -> None:
+    books = Books(alice=1000)
+    books.line("L1", -201, "payment", "B7")
+    books.line("L2", amount, kind, reference)  # type: ignore[arg-type]  # kinds are Literals
+    assert list(books.breaks()) == [f"{BANK} L1", f"{BANK} L2"]
+
+
+def test_a_line_that_is_undone_takes_its_deduction_with_it() -> None:
+    books = Books(alice=1000)
+    books.scheme(scheme="gpi", kind="out", settled_by="message", settles_ns_max=HOUR, fee_max=25)
+    (leg,) = books.request("t1", pay("gpi", 300))
+    books.line("L1", -320, "payment", leg.payment_id)
+    assert books.balance("fees/gpi/USD") == 20
+    books.line("L2", 320, "reversal", leg.payment_id)
+    assert (books.balance("fees/gpi/USD"), books.balance("transit/gpi/USD")) == (0, -300)
+    books.line("L3", -300, "payment", leg.payment_id)
+    assert (books.breaks(), books.balance("transit/gpi/USD")) == ({}, 0)
+    assert books.balance("suspense/bank/ops/USD") == 0
 
 
 def test_limits_count_holds_and_what_is_returnable() -> None:
@@ -506,6 +562,28 @@ def test_a_return_before_settlement_that_is_dishonoured_leaves_it_in_flight() ->
     assert (leg.status, books.has("alice")) == ("in_flight", 700)
     books.wait(10 * DAY)
     assert leg.status == "settled"
+
+
+@pytest.mark.parametrize("line_first", [True, False])
+def test_the_line_of_a_dishonour_may_come_before_its_message(
+    line_first: bool,  # noqa: FBT001  # a case
+) -> None:
+    """It lies in suspense until the message says what it is, and never beside what is due."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("ach", 300))
+    booked(books, leg)
+    words = {"account": BANK, "payment_id": leg.payment_id, "amount": 300, "code": "R01"}
+    books.tell(ReturnReported, return_id="x", **words)
+    books.line("L2", 300, "return", leg.payment_id)
+    if line_first:
+        books.line("L3", -300, "reversal", leg.payment_id)
+        assert books.breaks() == {leg.payment_id: "duplicate"}
+    books.tell(ReturnReported, return_id="y", dishonours="x", **words)
+    if not line_first:
+        books.line("L3", -300, "reversal", leg.payment_id)
+    assert (books.breaks(), leg.outstanding, leg.excess) == ({}, 0, 0)
+    assert books.balance("suspense/bank/ops/USD") == 0
+    assert (leg.status, books.has("alice")) == ("in_flight", 700)
 
 
 @pytest.mark.parametrize("line_first", [True, False])

@@ -4,18 +4,21 @@ The result of a seed never depends on where it ran: workers get a name, a seed a
 """
 
 import json
+import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
+from functools import cache
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from shlex import quote
+from threading import Thread
 from typing import Any
 
-from scenarios.model import find, names
+from scenarios.model import FiresSpec, find, names
 from tieout.runs import quantile
 
 REFUSED = "refused/"
@@ -44,10 +47,13 @@ class SeedResult:
 
 @dataclass(slots=True)
 class Campaign:
-    """All of them."""
+    """All of them. `at_least` is how often each kind of fault and each refusal must have fired in
+    each scenario; None: as often as the scenario itself says, and of fewer seeds than it names
+    nothing is expected."""
 
     results: list[SeedResult]
     wall_seconds: float
+    at_least: int | None = None
 
     @property
     def held(self) -> bool:
@@ -58,33 +64,57 @@ class Campaign:
         return [result for result in self.results if not result.held]
 
     def faults(self) -> dict[str, int]:
-        """How often each kind of fault struck."""
-        return _summed(result.faults for result in self.results)
+        """How often each kind of fault struck, in all scenarios."""
+        return _summed(each["faults"] for each in self.fired().values())
 
     def refusals(self) -> dict[str, int]:
-        """How often each rule refused something."""
-        return _summed(result.refusals for result in self.results)
+        """How often each rule refused something, in all scenarios."""
+        return _summed(each["refusals"] for each in self.fired().values())
+
+    def rarest(self) -> dict[str, Any] | None:
+        """What fired least of all faults and refusals; None where nothing could."""
+        seen = [*self.faults().items(), *self.refusals().items()]
+        if not seen:
+            return None
+        what, times = min(seen, key=lambda each: each[1])
+        return {"what": what, "times": times}
+
+    def fired(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Per scenario, how often each kind of fault struck and each rule refused something.
+
+        What the scenario's plan may have is there even where it never fired.
+        """
+        return {
+            name: {
+                "faults": _summed([dict.fromkeys(kinds, 0), *(each.faults for each in ours)]),
+                "refusals": _summed([dict.fromkeys(codes, 0), *(each.refusals for each in ours)]),
+            }
+            for name, ours, kinds, codes in self._expected()
+        }
 
     def unfired(self) -> dict[str, int]:
-        """What a campaign of this size should have seen more often, with how often it did.
-
-        A scenario says so itself (`fires`); of fewer seeds than it names nothing is expected.
-        """
-        from scenarios.draw import kinds_drawn  # not before a campaign has ended
-
+        """What this campaign should have seen more often, with how often it did."""
         rare: dict[str, int] = {}
+        fired = self.fired()
+        for name, ours, kinds, codes in self._expected():
+            wanted = self._wanted(name, len(ours))
+            for sort, expected in (("faults", kinds), ("refusals", codes)):
+                seen = fired[name][sort]
+                rare |= {f"{name}: {what}": seen[what] for what in expected if seen[what] < wanted}
+        return rare
+
+    def _wanted(self, name: str, seeds: int) -> int:
+        if self.at_least is not None:
+            return self.at_least
+        says = _planned(name)[1]
+        return says.times if says is not None and seeds >= says.seeds else 0
+
+    def _expected(self) -> Iterator[tuple[str, list[SeedResult], list[str], tuple[str, ...]]]:
+        """Each scenario with its results, and the faults and refusals that its plan may have."""
         for name in dict.fromkeys(result.scenario for result in self.results):
             ours = [result for result in self.results if result.scenario == name]
-            scenario = find(name) if name in names() else None
-            if scenario is None or scenario.fires is None or len(ours) < scenario.fires.seeds:
-                continue
-            struck = _summed(result.faults for result in ours)
-            refused = _summed(result.refusals for result in ours)
-            seen = {kind: struck.get(kind, 0) for kind in kinds_drawn(scenario)}
-            seen |= {code: refused.get(code, 0) for code in scenario.fires.refusals}
-            wanted = scenario.fires.times
-            rare |= {f"{name}: {what}": n for what, n in seen.items() if n < wanted}
-        return rare
+            kinds, fires = _planned(name)
+            yield name, ours, kinds, fires.refusals if fires is not None else ()
 
     def summary(self) -> dict[str, Any]:
         """What `--json` prints."""
@@ -112,6 +142,8 @@ class Campaign:
             },
             "faults": self.faults(),
             "refusals": self.refusals(),
+            "fired": self.fired(),
+            "rarest": self.rarest(),
             "unfired": self.unfired(),
         }
 
@@ -133,11 +165,13 @@ def campaign(
     jobs: int = 1,
     short: bool = False,
     out: Path | None = None,
+    at_least: int | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Campaign:
     """Run every seed of a scenario, or of `all`; with `out`, each is on disk once it is done.
 
-    An interrupt ends it at once: what was done by then is in seeds.jsonl, and no campaign.json is.
+    With `at_least`, it does not hold where a fault or a refusal of the plan fired less often. An
+    interrupt ends it at once: what was done by then is in seeds.jsonl, and no campaign.json is.
     """
     chosen = names() if scenario == "all" else [scenario]
     for name in chosen:
@@ -157,10 +191,22 @@ def campaign(
                 keep(number, run_seed(*each))
         else:
             _spread(work, jobs, keep)
-    done = Campaign([found[number] for number in sorted(found)], time.perf_counter() - started)
+    results = [found[number] for number in sorted(found)]
+    done = Campaign(results, time.perf_counter() - started, at_least)
     if out is not None:
         done.save(out)
     return done
+
+
+@cache
+def _planned(name: str) -> tuple[list[str], FiresSpec | None]:
+    """The kinds of fault that a scenario's plan may have, and what it says must fire."""
+    from scenarios.draw import kinds_drawn  # not before a campaign has ended
+
+    if name not in names():
+        return [], None
+    scenario = find(name)
+    return kinds_drawn(scenario), scenario.fires
 
 
 def _summed(counts: Iterable[dict[str, int]]) -> dict[str, int]:
@@ -200,7 +246,9 @@ def _line(result: SeedResult) -> str:
 def _spread(
     work: Sequence[tuple[str, int, bool]], jobs: int, keep: Callable[[int, SeedResult], None]
 ) -> None:
-    pool = ProcessPoolExecutor(min(jobs, len(work)), mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(
+        min(jobs, len(work)), mp_context=get_context("spawn"), initializer=end_with_parent
+    )
     try:
         with _interrupts_held_back():
             futures = {pool.submit(run_seed, *each): n for n, each in enumerate(work)}
@@ -225,6 +273,18 @@ def _interrupts_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_with_parent() -> None:
+    """From now on this worker ends when its parent does, however that ended: no kill asks first."""
+    Thread(target=_wait_for_the_end, name="end with parent", daemon=True).start()
+
+
+def _wait_for_the_end() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # in the midst of a seed, which nobody wants any more
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:

@@ -360,6 +360,12 @@ def seed_range(context: click.Context, option: click.Parameter, text: str) -> ra
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--short", is_flag=True)
 @click.option("--out", type=click.Path(path_type=Path))
+@click.option(
+    "--at-least",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Fail unless each fault and each refusal of the plan fired N times.",
+)
 @click.option("--json", "as_json", is_flag=True)
 def campaign(
     scenario: str,
@@ -367,6 +373,7 @@ def campaign(
     jobs: int,
     short: bool,  # noqa: FBT001  # click hands flags over so
     out: Path | None,
+    at_least: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Run a SCENARIO (or `all`) under many seeds; failed seeds are listed with their claims."""
@@ -381,7 +388,15 @@ def campaign(
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            result = run_campaign(scenario, seeds, jobs=jobs, short=short, out=out, progress=tell)
+            result = run_campaign(
+                scenario,
+                seeds,
+                jobs=jobs,
+                short=short,
+                out=out,
+                at_least=at_least,
+                progress=tell,
+            )
         except KeyboardInterrupt:
             kept = f"what had ended by then is in {out / SEEDS}" if out else "nothing was kept"
             give_up(f"interrupted; {kept}")

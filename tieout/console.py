@@ -210,15 +210,21 @@ def show_campaign(result: Campaign) -> None:
         f" {summary['records_per_cpu_second']} records per CPU-second"
     )
     console.print(_drift_line(summary))
-    faults = Table(box=None, pad_edge=False, show_header=False)
-    for kind, times in summary["faults"].items():
-        faults.add_row(f"{times:>7} ×", kind)
-    console.print(faults, soft_wrap=False)
-    for code, times in summary["refusals"].items():
-        console.print(f"{times:>5} × refused: {code}", highlight=False)
+    console.print(_fired(summary), soft_wrap=False)
     for what, times in summary["unfired"].items():
         console.print(f"seen too rarely: {what}: {times} ×", highlight=False)
     for failure in result.failures[:20]:
         what = failure.error or "; ".join(failure.failed)
         console.print(Text(f"{failure.scenario} seed {failure.seed}: {what}", style="red"))
         console.print(f"  {failure.command}")
+
+
+def _fired(summary: Mapping[str, Any]) -> Table:
+    """Each kind of fault and each refusal, how often over all seeds; the rarest is marked."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for sort in ("faults", "refusals"):
+        for what, times in summary[sort].items():
+            word = what if sort == "faults" else f"refused: {what}"
+            mark = "<- the rarest" if summary["rarest"] == {"what": what, "times": times} else ""
+            table.add_row(f"{times:>7} ×", word, Text(mark, style="yellow"))
+    return table

@@ -113,7 +113,7 @@ PROVEN = (
     Proof(
         2,
         "500 seeds of storm_rails: nothing wrongly settled, nothing lost, all fired 50 times",
-        tieout("campaign", "storm_rails", "--seeds", "0:500", "--jobs", "2"),
+        tieout("campaign", "storm_rails", "--seeds", "0:500", "--jobs", "2", "--at-least", "50"),
     ),
     Proof(
         2,

@@ -107,12 +107,22 @@ OF_SETTLEMENT = tuple(
         ("customers are told what is true, in its order, and why", "settlement.told_wrongly"),
         ("once healed, each request ended as the world ended it", "settlement.astray"),
         ("once healed, each customer has what moved, to the unit", "settlement.balances_off"),
-        ("fees are what was rightly taken, and what was more has its name", "settlement.fees_off"),
+        ("what was deducted beyond its bound has its name, and no more", "settlement.fees_off"),
         (
             "each exchange is by a quote of the desk, and gains what it dealt",
             "settlement.exchanges_off",
         ),
+        (
+            "what failed goes back as its request says, and nowhere else",
+            "settlement.undone_wrongly",
+        ),
         ("what the world has in flight never exceeds a limit", "settlement.over_limit_in_truth"),
+        ("no raise of a fee is too small for the nodes", "settlement.raises_too_small"),
+        ("no line is booked as what it is not", "settlement.lines_misplaced"),
+        (
+            "once healed, fees, income and suspense of each account are its keeper's, to the unit",
+            "settlement.accounts_off",
+        ),
         ("once healed, nothing is left in clearing, held, or exposed", "settlement.outstanding"),
         ("what strayed was disposed of once, or lies in suspense", "settlement.suspense_off"),
     )

@@ -52,11 +52,13 @@ from sim.customer_oracle import OURS, Bound, CustomerOracle
 from sim.desk import Desk
 from sim.dice import Dice
 from sim.faults import Faults
+from sim.lines_oracle import PLACES, LinesOracle, Sum
 from sim.operators import Decision, OpenItem
 from sim.payments import Payments
 from sim.settlement_oracle import SettlementOracle
 from sim.suspense_oracle import SuspenseOracle
 from sim.truth import Truth
+from sim.undo_oracle import UndoOracle
 from sim.wire import Latency, Wire
 from sim.world import World
 from tieout.connector import Connector
@@ -112,6 +114,8 @@ class Rails:
     told: list[TellCustomer] = field(default_factory=list)
     oracle: SettlementOracle = field(init=False)
     judge: CustomerOracle = field(init=False)
+    lines: LinesOracle = field(init=False)
+    undoing: UndoOracle = field(init=False)
     customers: Customers = field(init=False)
     desk: Desk = field(init=False)
     resolved: int = 0
@@ -125,11 +129,13 @@ class Rails:
     def __post_init__(self) -> None:
         self.oracle = SettlementOracle(self.payments)
         self.suspense = SuspenseOracle(self.payments)
+        self.lines = LinesOracle(self.payments, self.suspense)
         self.schemes = self._schemes()
         self.desk = Desk(self.dice.stream("desk"), self.spec.desk.swing_bps)
         self.judge = CustomerOracle(
             self.payments, self._limits(), self._customers_opening(), self.desk
         )
+        self.undoing = UndoOracle(self.judge)
         customers = Customers(
             self.spec.customers, self.schemes, DECIMALS, self.dice.stream("customers"), self.desk
         )
@@ -232,6 +238,7 @@ class Rails:
         if not state.booked:
             return
         self._note_credits(state)
+        self._note_lines(state)
         if len(self.ledger_faults) < FAULTS_MAX:
             self.ledger_faults += ledger.faults(state)
         for key, amount in state.settlement.exposure.items():
@@ -253,6 +260,15 @@ class Rails:
                     _, customer, asset = name.split("/")
                     key = f"{entry.purpose} {entry.subject}"
                     self.judge.on_credited(customer, asset, key, -amount)
+
+    def _note_lines(self, state: State) -> None:
+        """What the books took in of lines."""
+        for entry in state.booked:
+            names = [name for name, _ in entry.lines]
+            for nostro in [name for name in names if name.startswith("nostro/")]:
+                account, _, _ = nostro.removeprefix("nostro/").rpartition("/")
+                others = [name for name in names if name != nostro]
+                self.lines.on_booked(account, entry.subject, others)
 
     # --- what stands is told ---------------------------------------------------------------------
 
@@ -332,6 +348,7 @@ class Rails:
     def connect(self, door: Callable[[RailSite], Connector[Request]]) -> None:
         """The node was born: it gets connectors of its own."""
         self._connectors = {site.spec.account: door(site) for site in self.sites}
+        self.undoing.born_at = self.world.now
 
     def drop(self) -> None:
         """The node died, and its connections with it."""
@@ -348,6 +365,7 @@ class Rails:
             case TellCustomer():
                 self.told.append(effect)
                 self.judge.on_told(effect.transfer_id, effect.status, effect.reason, self.world.now)
+                self.undoing.on_told(effect.transfer_id, effect.status, self.world.now)
                 self._maybe_recall(effect, host)
                 if effect.status == "completed":
                     self.customers.on_completed(effect.transfer_id)
@@ -586,6 +604,8 @@ class Rails:
         """What two people agreed on, by the node's one door; who judges the run hears it too."""
         item, (author, approver) = decision.item, people
         if decision.way == "resolve":
+            if decision.line_id:
+                self.suspense.decided.append(decision)
             host.tell(
                 ItemResolved(
                     received_at=self.world.now,
@@ -655,7 +675,8 @@ def settlement_figures(
     fees_off = fee_oracle.faults(rails.payments, books)
     exchanged, bounds = rails.judge.exchanged(), rails.judge.limits
     exchanges_off = exchange_oracle.faults(rails.desk, exchanged, bounds, books)
-    strayed = rails.suspense.off()
+    strayed, undone_wrongly = rails.suspense.off(), rails.undoing.faults()
+    accounts_off = rails.lines.differences()
     return {
         "payments": len(rails.payments.all),
         "doubled": len(rails.oracle.doubled()),
@@ -670,6 +691,10 @@ def settlement_figures(
         "exchanged": len(exchanged),
         "positions": positions(state),
         "suspense_off": len(strayed),
+        "lines_misplaced": len(rails.lines.misplaced),
+        "undone_wrongly": len(undone_wrongly),
+        "raises_too_small": len(rails.payments.raised_too_little),
+        "accounts_off": len(accounts_off),
         "over_limit_in_truth": len(rails.judge.over_limit),
         "outstanding": sum(map(is_left, settlement.legs.values())),
         "ledger_faults": len(rails.ledger_faults),
@@ -695,10 +720,14 @@ def settlement_figures(
             for each in [*rails.oracle.wrongly_settled, *differences][:20]
         ]
         + [{"ledger": text} for text in rails.ledger_faults[:5]]
-        + [{"customers": text} for text in [*rails.judge.told_wrongly, *astray, *off][:20]]
+        + [
+            {"customers": text}
+            for text in [*rails.judge.told_wrongly, *astray, *off, *undone_wrongly][:20]
+        ]
         + [{"fees": text} for text in fees_off[:20]]
         + [{"exchanges": text} for text in exchanges_off[:20]]
-        + [{"suspense": text} for text in strayed[:5]],
+        + [{"suspense": text} for text in strayed[:5]]
+        + [{"lines": text} for text in [*rails.lines.misplaced, *accounts_off][:20]],
     }
 
 
@@ -796,12 +825,6 @@ class PaymentView:
     def sent_back(self, resolution_id: str) -> str:
         return (self.payments(f"back/{resolution_id}") or [""])[0]
 
-    def fees(self, account: str, asset: str) -> int:
-        settlement = self.state.settlement
-        mine = [each.scheme for each in settlement.schemes.values() if each.account == account]
-        names = [f"fees/{owner}/{asset}" for owner in (account, *mine)]
-        return sum(settlement.ledger.get(name, 0) for name in names)
-
     def open_of(self, one: str, other: str) -> tuple[str, int, str, int, int]:
         name, base, against = exchanges.pair(one, other)
         book = self.state.settlement.ledger
@@ -822,6 +845,19 @@ class PaymentView:
     def has(self, customer: str, asset: str) -> int:
         owed = self.state.settlement.ledger.get(f"receivable/{customer}/{asset}", 0)
         return ledger.posted(self.state, customer, asset) - owed
+
+    def beside(self) -> dict[Sum, int]:
+        """Fees, income and suspense by the account of the keeper who booked them."""
+        sums: dict[Sum, int] = {}
+        schemes = self.state.settlement.schemes
+        for name, amount in self.state.settlement.ledger.items():
+            for sort, place in PLACES.items():
+                if name.startswith(f"{place}/"):
+                    subject, _, asset = name.removeprefix(f"{place}/").rpartition("/")
+                    account = schemes[subject].account if subject in schemes else subject
+                    total = account, asset, sort
+                    sums[total] = sums.get(total, 0) + amount
+        return sums
 
     def _leg(self, payment_id: str) -> Leg | None:
         """At hand, or put away: the books are both."""

@@ -448,6 +448,7 @@ class Host:
             sim.rails.connect(self._rail_connector)
             view = PaymentView(state, sim.store)
             sim.rails.oracle.books = sim.rails.judge.books = sim.rails.suspense.books = view
+            sim.rails.lines.books = view
         self.node = Node(
             journal,
             self._readers(),
@@ -532,6 +533,7 @@ class Host:
         if sim.rails is not None:
             sim.rails.drop()
             sim.rails.oracle.books = sim.rails.judge.books = sim.rails.suspense.books = None
+            sim.rails.lines.books = None
         sim.store.crash()
         if groups:
             self._cut(groups)

@@ -17,6 +17,7 @@ BY = {
 CHARGE = "ACMT/MDOP/CHRG"
 # At most so much does the bank keep of what others pay in, by currency.
 KEEPS = {"USD": Decimal(75), "EUR": Decimal(5), "GBP": Decimal(5)}
+INTEREST = "ACMT/MCOP/INTR"
 
 
 @dataclass(slots=True, eq=False)
@@ -89,12 +90,15 @@ class Arrivals:
         office = self.office
         family = rules.RULES[BY[office.head.currency][0]].family.replace("ICDT", "RCDT")
         amount = office.exact(max(1, units))
-        line = office.book(amount, "payment", family, (Part(amount),))
-        office.stray(line.reference, amount)
+        office.book_aside(amount, "payment", family, "", "nobody")
 
     def charge(self, units: int) -> None:
         """The bank takes a charge that nobody asked for."""
         office = self.office
         amount = -office.exact(max(1, units))
-        office.book(amount, "fee", CHARGE, (Part(amount, text="ACCOUNT CHARGE"),))
-        office.payments.charged(office.account, office.head.currency, office.units(amount))
+        office.book_aside(amount, "fee", CHARGE, "ACCOUNT CHARGE", "fee")
+
+    def interest(self, units: int) -> None:
+        """The bank credits what our balance earned."""
+        office = self.office
+        office.book_aside(office.exact(max(1, units)), "interest", INTEREST, "INTEREST", "income")

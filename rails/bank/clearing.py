@@ -27,7 +27,9 @@ CORRECTED = "0210000218812345678"  # what a notification of change says is right
 
 @dataclass(slots=True, eq=False)
 class Order:
-    """One payment as the bank has it. `code` is its status in the words of ISO 20022."""
+    """One payment as the bank has it. `code` is its status in the words of ISO 20022, `shown` what
+    those are told who ask while the bank is mute; before `listed_at` they are told of none. The
+    return of an `irregular` one will not be in order."""
 
     told: Instruction
     rule: Rule
@@ -40,6 +42,9 @@ class Order:
     line: Line | None = None
     doomed: str = ""
     drawn: bool = False
+    irregular: bool = False
+    listed_at: int = 0
+    shown: tuple[str, str] | None = None
 
     @property
     def signed(self) -> Decimal:
@@ -56,6 +61,7 @@ class Clearing:
 
     office: Office
     orders: dict[str, Order] = field(default_factory=dict)
+    forgotten: set[str] = field(default_factory=set)
     _files: dict[str, tuple[bytes, Answer]] = field(default_factory=dict)
     _due: dict[tuple[str, int], list[Order]] = field(default_factory=dict)
     _traces: int = 0
@@ -69,7 +75,7 @@ class Clearing:
         except (Malformed, ValueError, IndexError) as error:
             return 400, b'{"code":"FORMAT","message":"%s"}' % str(error).encode(), True
         name = body.decode() if told[0].message_kind == "NACHA" else told[0].message_id
-        known = self._files.get(name)
+        known = self._files.get(name) if told[0].payment_id not in self.forgotten else None
         if known is not None and known[0] == body:
             return known[1]
         unanswered = self.office.strikes("payment_unanswered")
@@ -99,19 +105,37 @@ class Clearing:
             told.scheme,
             told.currency,
             office.units(told.amount),
+            to=told.peer,
         )
         payment = office.payments.applied(payment, office.world.now)
         order = Order(told, rule, office.world.now, payment)
         doubled = payment.times_applied - 1
         self.orders[told.payment_id + (f"#{doubled}" if doubled else "")] = order
+        self._draw_intake(order)
         if told.direction == "out":
             office.ledger.reserved += told.amount
         if office.strikes("payment_rejected") is not None:
             order.doomed = office.dice.pick(REFUSALS)
             if office.dice.chance(1, 2):
                 return self._reject(order)
-        self._schedule(order, rules.settles(rule, office.hours, office.world.now, told.wanted))
+        at = rules.settles(rule, office.hours, office.world.now, told.wanted)
+        self._schedule(order, at)
+        if office.strikes("line_alike") is not None:
+            office.world.call_at(office.dice.between(office.world.now, at), self._alike, order)
         return _status(told, "ACCP", reference=told.trace)
+
+    def _draw_intake(self, order: Order) -> None:
+        """What the bank's systems forget of a payment, or do not know yet."""
+        office, rule = self.office, order.rule
+        if not rule.compares and office.strikes("id_forgotten") is not None:
+            self.forgotten.add(order.told.payment_id)
+        denied = office.strikes("payment_denied")
+        if denied is not None:
+            order.listed_at = office.world.now + min(denied * MS, rule.listed_s * SECOND)
+
+    def _alike(self, order: Order) -> None:
+        """Somebody else's line, which says nothing of its purpose, of the very same amount."""
+        self.office.book_aside(order.signed, "payment", order.rule.family, "", "nobody")
 
     def _refusal(self, told: Instruction, rule: Rule) -> str:
         """Why it is not taken, as a code; "" if it is."""
@@ -121,7 +145,8 @@ class Clearing:
             return "AM03"
         if not told.payment_id:
             return "RR12"
-        if told.payment_id in self.orders and told.message_kind != "NACHA":
+        known = told.payment_id in self.orders and told.payment_id not in self.forgotten
+        if known and told.message_kind != "NACHA":
             return "AM05"
         if told.amount > rule.amount_max:
             return "AM02"
@@ -177,7 +202,8 @@ class Clearing:
         office, family, part = self.office, order.rule.family, self._part(order)
         over = office.strikes("fee_excessive") if order.told.direction == "out" else None
         if not over:
-            return office.book_payment(order.signed, family, part)
+            deducts = order.rule.deducts > 0
+            return office.book_payment(order.signed, family, part, deducts=deducts)
         too_much = order.rule.deducts + office.exact(over)
         return office.book_too_little(order.signed, "payment", family, part, too_much)
 
@@ -185,7 +211,7 @@ class Clearing:
         """Whether nothing holds it up; what does is drawn once."""
         office = self.office
         if order.doomed:
-            self.tell(order, self._reject(order))
+            self._refuse_late(order)
             return False
         if order.drawn:
             return True
@@ -200,6 +226,14 @@ class Clearing:
         wait = ((held or 0) + (late or 0)) * MS
         self._schedule(order, office.world.now + max(1, wait))
         return False
+
+    def _refuse_late(self, order: Order) -> None:
+        """It was accepted, and is refused; the bank may fall silent on it at this very moment."""
+        muted, shown = self.office.strikes("refusal_muted"), (order.code, order.reason)
+        status = self._reject(order)
+        if muted is not None:
+            order.mute_until, order.shown = self.office.world.now + muted * MS, shown
+        self.tell(order, status)
 
     def _waiting(self, order: Order) -> tuple[str, str]:
         match order.rule.scheme:
@@ -225,17 +259,38 @@ class Clearing:
 
     def _book_batch(self, orders: list[Order]) -> None:
         """One line for all of them, which may or may not say what is in it."""
-        office = self.office
-        line = office.book(
-            sum((order.signed for order in orders), Decimal(0)),
-            "payment",
-            orders[0].rule.family,
-            tuple(self._part(order) for order in orders),
-            batch=office.next_id("B"),
-            told_parts=office.dice.chance(1, 2),
-        )
+        office, batch = self.office, self.office.next_id("B")
+        wrong = office.strikes("batch_wrong")
+        line = self._batch_line(orders, batch, wrong or 0)
         for order in orders:
             self._booked(order, line)
+        if wrong:
+            office.world.call_at(office.next_morning(1), self._put_right, orders, line)
+
+    def _batch_line(self, orders: list[Order], batch: str, wrong: int = 0) -> Line:
+        """A wrong one has somebody else's amount in it, and details none."""
+        office, parts = self.office, tuple(self._part(order) for order in orders)
+        if wrong:
+            sign = 1 if orders[0].signed > 0 else -1
+            parts = (*parts, Part(sign * office.exact(wrong)))
+        return office.book(
+            sum((part.amount for part in parts), Decimal(0)),
+            "payment",
+            orders[0].rule.family,
+            parts,
+            batch=batch,
+            told_parts=office.dice.chance(1, 2) and not wrong,
+        )
+
+    def _put_right(self, orders: list[Order], wrong: Line) -> None:
+        """The wrong line is undone, and the batch booked as it is."""
+        turned = tuple(_turned(part) for part in wrong.parts)
+        self.office.book(
+            -wrong.amount, "reversal", wrong.family, turned, batch=wrong.batch, told_parts=False
+        )
+        line = self._batch_line(orders, wrong.batch)
+        for order in orders:
+            order.line = line
 
     def _booked(self, order: Order, line: Line) -> None:
         office, rule = self.office, order.rule
@@ -307,6 +362,8 @@ class Clearing:
             code, since, until = office.dice.pick(ways)
             at = office.hours.within_open_days(office.dice.between(since, until - 1), until - 1)
             nacha = order.told.message_kind == "NACHA"
+            if nacha:
+                order.irregular = office.strikes("return_dishonoured") is not None
             if not nacha and office.strikes("return_unnamed") is not None:
                 office.world.call_at(at, self._return_unnamed, order, code)
             else:
@@ -326,8 +383,10 @@ class Clearing:
         return min(bound, office.exact(fee or 0))
 
     def _return(self, order: Order, code: str, charge: Decimal) -> None:
-        """The money goes back the way it came, under its own id and with its reason."""
+        """The money goes back the way it came, under its own id and with its reason; once."""
         office = self.office
+        if order.payment.returned_at >= 0:
+            return
         order.payment.returned_at = office.world.now
         order.payment.returned = office.units(order.signed)
         nacha = order.told.message_kind == "NACHA"
@@ -342,7 +401,7 @@ class Clearing:
             line = office.book(-order.signed, "return", family, (back,))
         else:
             line = self._return_less(order, code, return_id, back, charge)
-        if nacha and office.strikes("return_dishonoured") is not None:
+        if nacha and order.irregular:
             office.world.call_at(
                 office.next_morning(1), self._dishonour, order, line, code, return_id
             )
@@ -363,6 +422,8 @@ class Clearing:
     def _return_unnamed(self, order: Order, code: str) -> None:
         """Message and line name it by an id that only the banks between know; who asks is told."""
         office, bare = self.office, Part(amount=order.signed, reason=code)
+        if order.payment.returned_at >= 0:
+            return
         order.payment.returned_at = office.world.now
         order.payment.returned = office.units(order.signed)
         return_id = office.next_id("R")
@@ -469,7 +530,11 @@ class Clearing:
     def query(self, payment_id: str) -> bytes | None:
         """The status of a payment now; None if it is not known."""
         order = self.orders.get(payment_id)
-        return self._body(order, self.status(order)) if order else None
+        if order is None or self.office.world.now < order.listed_at:
+            return None
+        if order.shown is not None and self.office.world.now < order.mute_until:
+            return self._body(order, _status(order.told, *order.shown, reference=order.told.trace))
+        return self._body(order, self.status(order))
 
     def status(self, order: Order) -> Status:
         settled = order.code in ("ACSC", "ACCC")

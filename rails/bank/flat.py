@@ -82,7 +82,12 @@ def _file(
 # --- BAI2 ----------------------------------------------------------------------------------------
 
 # Credit, debit, by what the line is; a wire is told from an ACH entry by its family.
-TYPES = {"return": ("257", "557"), "reversal": ("258", "558"), "fee": ("399", "698")}
+TYPES = {
+    "return": ("257", "557"),
+    "reversal": ("258", "558"),
+    "fee": ("399", "698"),
+    "interest": ("354", "654"),
+}
 WIRE, ACH = ("195", "495"), ("142", "455")
 
 

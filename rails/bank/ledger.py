@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Literal
 
 ZERO = Decimal(0)
-Kind = Literal["payment", "return", "fee", "reversal"]
+Kind = Literal["payment", "return", "fee", "interest", "reversal"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from rails.bank.words import Head
 from rails.keeper import Notices
 from sim.dice import Stream
 from sim.faults import Faults
-from sim.payments import Overcharge, Payments, Stray
+from sim.payments import Overcharge, Payments, Sort, Stray
 from sim.truth import Truth
 from sim.world import World
 
@@ -101,13 +101,28 @@ class Office:
         self.notices.tell(body, (fact,))
         return line
 
-    def book_payment(self, amount: Decimal, family: str, part: Part) -> Line:
-        """A payment's line; a fault may have it booked with a wrong amount first."""
+    def book_aside(self, amount: Decimal, kind: Kind, family: str, text: str, sort: Sort) -> None:
+        """A line that is no payment of ours and no customer's."""
+        self._beside(self.book(amount, kind, family, (Part(amount, text=text),)), sort)
+
+    def _beside(self, line: Line, sort: Sort) -> None:
+        units, currency = int(line.amount.scaleb(self.decimals)), self.head.currency
+        self.payments.beside(self.account, line.reference, currency, units, sort)
+
+    def book_payment(
+        self, amount: Decimal, family: str, part: Part, *, deducts: bool = False
+    ) -> Line:
+        """A payment's line; a fault may have it booked with a wrong amount first.
+
+        Where banks on the way may deduct, nobody can tell a small mistake from a deduction.
+        """
         off = self.strikes("amount_wrong")
         if not off:
             return self.book(amount, "payment", family, (part,))
         wrong = self.exact(off) * (1 if amount > 0 else -1)
         line = self.book(amount + wrong, "payment", family, (replace(part, amount=amount + wrong),))
+        if not deducts:
+            self.payments.wrong.add((self.account, line.reference))
         self.world.call_at(self.next_morning(1), self._put_right, line, amount)
         return line
 
@@ -143,9 +158,14 @@ class Office:
         self.payments.strays.append(Stray(self.account, name, self.head.currency, units))
 
     def undo(self, wrong: Line) -> None:
-        """A line of one payment is taken back."""
+        """A line of one payment is taken back.
+
+        What was paid to a customer of ours is that customer's by then: taken back it is nobody's.
+        """
         undone = replace(wrong.parts[0], amount=-wrong.amount)
-        self.book(-wrong.amount, "reversal", wrong.family, (undone,))
+        line = self.book(-wrong.amount, "reversal", wrong.family, (undone,))
+        if undone.address:
+            self._beside(line, "nobody")
 
     def next_morning(self, days: int) -> int:
         """Ten o'clock of the banking day so many days on."""

@@ -18,8 +18,9 @@ Way = tuple[str, int, int]  # a reason code, and between which moments it may co
 class Rule:
     """One scheme. `cutoff` and `at` are clocks of the bank; no `cutoff`: it runs day and night, or
     by windows of its own; no `calendar`: any bank offers it, in its own hours. `confirms` is False
-    where only silence says that it is done. Of a payment at most `deducts` is taken on the way, of
-    one that comes back `deducts_back`."""
+    where only silence says that it is done, `compares` where a second instruction may be a second
+    payment; after `listed_s` at most who asks finds what was taken. Of a payment at most `deducts`
+    is taken on the way, of one that comes back `deducts_back`."""
 
     scheme: str
     calendar: str
@@ -31,15 +32,41 @@ class Rule:
     family: str = "PMNT/ICDT/ESCT"
     deducts: Decimal = Decimal(0)
     deducts_back: Decimal = Decimal(0)
+    compares: bool = True
+    listed_s: int = 1800
 
 
 RULES = {
     rule.scheme: rule
     for rule in (
-        Rule("fedach_credit_same_day", "fed", amount_max=Decimal(1_000_000), confirms=False),
-        Rule("fedach_credit_next_day", "fed", "26:15", 1, "08:30", confirms=False),
-        Rule("fedach_debit", "fed", "26:15", 1, "08:30", confirms=False, family="PMNT/IDDT/BBDD"),
-        Rule("fedwire", "fed", "19:00", 0, "21:00", family="PMNT/ICDT/XBCT"),
+        Rule(
+            "fedach_credit_same_day",
+            "fed",
+            amount_max=Decimal(1_000_000),
+            confirms=False,
+            compares=False,
+        ),
+        Rule("fedach_credit_next_day", "fed", "26:15", 1, "08:30", confirms=False, compares=False),
+        Rule(
+            "fedach_debit",
+            "fed",
+            "26:15",
+            1,
+            "08:30",
+            family="PMNT/IDDT/BBDD",
+            confirms=False,
+            compares=False,
+        ),
+        Rule(
+            "fedwire",
+            "fed",
+            "19:00",
+            0,
+            "21:00",
+            family="PMNT/ICDT/XBCT",
+            compares=False,
+            listed_s=60,
+        ),
         Rule(
             "swift_gpi",
             "",
@@ -49,9 +76,10 @@ RULES = {
             family="PMNT/ICDT/XBCT",
             deducts=Decimal(75),
             deducts_back=Decimal(75),
+            listed_s=600,
         ),
         Rule("sepa_sct", "target", "16:00", 1, "18:00"),
-        Rule("sct_inst", "target", family="PMNT/IRCT/ESCT"),
+        Rule("sct_inst", "target", family="PMNT/IRCT/ESCT", listed_s=5),
         Rule(
             "sdd_core",
             "target",
@@ -61,7 +89,14 @@ RULES = {
             family="PMNT/IDDT/ESDD",
             deducts_back=Decimal(30),
         ),
-        Rule("fps", "england", amount_max=Decimal(1_000_000), family="PMNT/IRCT/DMCT"),
+        Rule(
+            "fps",
+            "england",
+            amount_max=Decimal(1_000_000),
+            family="PMNT/IRCT/DMCT",
+            compares=False,
+            listed_s=5,
+        ),
     )
 }
 SAME_DAY = (("10:30", "13:00"), ("14:45", "17:00"), ("16:45", "18:00"))

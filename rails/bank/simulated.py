@@ -225,6 +225,8 @@ class SimulatedBank:
                 self.arrivals.unreferenced(fault.strength)
             case "debit_unannounced":
                 self.arrivals.charge(fault.strength)
+            case "interest_credited":
+                self.arrivals.interest(fault.strength)
             case _:
                 return
         self.faults.count(fault.kind)

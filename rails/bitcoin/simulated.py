@@ -319,6 +319,8 @@ class SimulatedNodes:
         try:
             known = self.chain.submit(bytes.fromhex(raw))
         except BadSpend as error:
+            if "not enough additional fees" in str(error):
+                self.payments.raised_too_little.append(call_id)
             raise RpcError(error.code, str(error)) from error
         self._sent[known.spend.txid] = call_id
         if self.faults.strikes("tx_dropped", self.name):
@@ -345,12 +347,24 @@ class SimulatedNodes:
         for line_id, units in self._moved(known):
             deltas = {holder.holding: whole(units)}
             self.truth.record(holder.account, "cash", ("line", line_id), deltas, cause="line")
+            self._beside(known, line_id, units)
         payment_id = self._sent.get(known.spend.txid)
         if payment_id is not None:
             amount = known.spend.outputs[0][0]
             payment = Payment(payment_id, holder.account, self.scheme, holder.coin, amount)
             payment = self.payments.applied(payment, self.world.now)
             payment.settled_at, payment.fee = self.world.now, known.fee
+
+    def _beside(self, known: Known, line_id: str, units: int) -> None:
+        """A fee, or what somebody sent to the address that pays, which is no customer's."""
+        account, coin, place = self.holder.account, self.holder.coin, line_id.rpartition(":")[2]
+        if place == "fee":
+            self.payments.beside(account, line_id, coin, units, "fee")
+        elif units > 0 and known.spend.outputs[int(place)][1] == self._paying():
+            self.payments.beside(account, line_id, coin, units, "nobody")
+
+    def _paying(self) -> bytes:
+        return next(iter(self.holder.scripts.values()))
 
     def _moved(self, known: Known) -> list[tuple[str, int]]:
         """What it did to our account: ids of lines, and satoshis with their sign."""

@@ -68,7 +68,7 @@ class SimulatedCustodian:
     def __post_init__(self) -> None:
         self.vault = Vault(self.number, {})
         self.notices = Notices(self.name, self.world, self.wire, self.faults, self.truth, RETRIES_S)
-        self.stated = Statements(self.name, self.world, self.faults)
+        self.stated = Statements(self.name, self.world, self.faults, dated=False)
         for asset, amount in self.opening.items():
             self.vault.book(asset, amount)
             name = f"{self.account}/{asset}/cash"
@@ -211,7 +211,7 @@ class SimulatedCustodian:
         facts: tuple[Fact, ...] = ()
         if mined:
             tx.tx_hash = self._hash()
-            facts = (self._book(f"{tx.tx_id}:fee", tx.fee_asset, -tx.fee),)
+            facts = (self._book_fee(tx),)
         else:
             tx.fee_asset, tx.fee = "", ZERO
         self._payment(tx).failed_at = self.world.now
@@ -222,7 +222,7 @@ class SimulatedCustodian:
         self.vault.reserve(tx, -1)
         facts = [self._book(tx.tx_id, tx.asset, -tx.amount)]
         if tx.fee:
-            facts.append(self._book(f"{tx.tx_id}:fee", tx.fee_asset, -tx.fee))
+            facts.append(self._book_fee(tx))
         if tx.to_third_party:
             self._turn(tx, "COMPLETED", "CONFIRMED", tuple(facts))
             wait = self.dice.latency(THIRD_PARTY_S * SECOND, 4 * THIRD_PARTY_S * SECOND)
@@ -272,12 +272,21 @@ class SimulatedCustodian:
 
     def _arrive(self, tx: Tx) -> None:
         fact = self._book(tx.tx_id, tx.asset, tx.amount)
+        if not tx.address and not tx.note:
+            units = self._units(tx)
+            self.payments.beside(self.account, tx.tx_id, tx.asset, units, "nobody")
         self._turn(tx, "COMPLETED", "CONFIRMED", (fact,))
 
     def _book(self, line_id: str, asset: str, amount: Decimal) -> Fact:
         self.vault.book(asset, amount)
         name = f"{self.account}/{asset}/cash"
         return self.truth.record(self.account, "cash", ("line", line_id), {name: amount})
+
+    def _book_fee(self, tx: Tx) -> Fact:
+        """What the network took, beside the amount."""
+        line_id, units = f"{tx.tx_id}:fee", int(tx.fee.scaleb(self.decimals[tx.fee_asset]))
+        self.payments.beside(self.account, line_id, tx.fee_asset, -units, "fee")
+        return self._book(line_id, tx.fee_asset, -tx.fee)
 
     # --- what is told unasked --------------------------------------------------------------------
 

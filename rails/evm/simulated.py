@@ -2,8 +2,9 @@
 
 Node "a" and node "b" are the same chain. A node that lags answers as of some time ago; one that
 lies invents a final block that never was, or (only ever one of the two, for two independent nodes
-do not tell the same lie) calls final what is not. What moves on our account is true, for the
-oracle, once its block is final. The chain's own faults strike here.
+do not tell the same lie) calls final what is not; one that was split off follows another chain for
+a while, in which nothing is of anybody, and calls that final. What moves on our account is true,
+for the oracle, once its block is final. The chain's own faults strike here.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,13 +15,13 @@ from typing import Any
 import msgspec
 
 from rails.dialect import Request
-from sim.chain import Chain, Mined
+from sim.chain import Chain, Known, Mined
 from sim.dice import Stream
 from sim.execution import Log, topic
 from sim.faults import Fault, Faults
 from sim.payments import Payment, Payments
 from sim.truth import Truth
-from sim.typed import BadTransaction, Transaction
+from sim.typed import BadTransaction, Transaction, read_transaction
 from sim.wire import Wire
 
 MS = 1_000_000
@@ -28,6 +29,11 @@ SECOND = 1_000_000_000
 GET_BLOCK = "eth_getBlockByNumber"
 BLOOM = "0x" + "00" * 256
 ZERO_HASH = "0x" + "00" * 32
+NEVER = 1 << 62
+OWN = -1  # the branch of a node that was split off
+# An answer that is outlived was given so long before its block would have been final, at most.
+EVE_NS = 8 * SECOND
+GIVES_WAY_NS = 1 * SECOND
 
 
 class RpcError(Exception):
@@ -54,11 +60,22 @@ class Holder:
 
 
 @dataclass(slots=True, frozen=True)
+class Split:
+    """For so long a node follows another chain, which has other blocks after this number."""
+
+    source: str
+    since: int
+    until: int
+    after: int
+
+
+@dataclass(slots=True, frozen=True)
 class View:
-    """The chain as of a time: what one node knows."""
+    """The chain as of a time: what one node knows. Above `own` its blocks are its own."""
 
     chain: Chain
     now: int
+    own: int = NEVER
 
     def head(self) -> int:
         return self.chain.head(self.now)
@@ -84,10 +101,17 @@ class View:
         number = self.number(tag)
         if number > self.head():
             raise RpcError(-32000, "header not found")
-        return number
+        return min(number, self.own)
 
     def hash(self, number: int) -> str:
-        return "0x" + self.chain.timeline.hash(number, self.now)
+        timeline = self.chain.timeline
+        own = timeline.hash_on(number, OWN) if number > self.own else ""
+        return "0x" + (own or timeline.hash(number, self.now))
+
+    def place(self, known: Known) -> Mined | None:
+        """Where it is mined, for this node."""
+        mined = self.chain.place(known, self.now)
+        return mined if mined is not None and mined.number <= self.own else None
 
 
 @dataclass(slots=True, eq=False)
@@ -107,6 +131,8 @@ class SimulatedNodes:
     on_paid: Callable[[str, int], object] = field(default=lambda to, value: None)
     steal: Callable[[Transaction, int], bytes | None] = field(default=lambda tx, units: None)
     _sent: dict[str, str] = field(default_factory=dict)
+    _split: Split | None = None
+    _outlived: tuple[Mined, int] | None = None
 
     def __post_init__(self) -> None:
         self.lying_node = self.dice.pick(("a", "b"))
@@ -127,14 +153,21 @@ class SimulatedNodes:
         source = asked.path.removeprefix("/")
         lag = self.faults.strikes("node_lags", self.name)
         now = self.chain.world.now
-        view = View(self.chain, max(self._birth(), now - lag.strength * MS) if lag else now)
+        now = max(self._birth(), now - lag.strength * MS) if lag else now
+        split = self._split_off(source, now)
+        view = View(self.chain, now, split.after if split is not None else NEVER)
         told = msgspec.json.decode(asked.body)
         calls = told if isinstance(told, list) else [told]
         asks_head = [call["params"][0] for call in calls if call["method"] == GET_BLOCK]
         lie = self._lie(source, view) if asks_head == ["latest", "finalized"] else None
         answers = [self._call(call, view, lie) for call in calls]
         body = msgspec.json.encode(answers if isinstance(told, list) else answers[0])
-        return 200, body, lag is None and lie is None
+        return 200, body, lag is None and lie is None and split is None
+
+    def _split_off(self, source: str, now: int) -> Split | None:
+        split = self._split
+        there = split is not None and split.source == source and split.since <= now < split.until
+        return split if there else None
 
     def _birth(self) -> int:
         return self.chain.timeline.schedule.time(0)
@@ -174,7 +207,9 @@ class SimulatedNodes:
                 return self._transaction(params[0], view)
             case "eth_getTransactionReceipt":
                 known = view.chain.known.get(params[0])
-                mined = view.chain.place(known, view.now) if known else None
+                mined = view.place(known) if known else None
+                if mined is not None:
+                    self._maybe_outlive(mined)
                 return receipt_json(view, mined) if mined else None
             case "eth_getTransactionCount":
                 number = view.state_number(params[1])
@@ -199,8 +234,9 @@ class SimulatedNodes:
         known = view.chain.known.get(tx_hash)
         if known is None:
             return None
-        mined = view.chain.place(known, view.now)
-        if mined is None and not known.waits(view.now):
+        mined = view.place(known)
+        elsewhere = view.chain.place(known, view.now)
+        if elsewhere is None and not known.waits(view.now):
             return None
         return transaction_json(view, known.transaction, mined)
 
@@ -214,6 +250,8 @@ class SimulatedNodes:
         try:
             transaction = self.chain.submit(bytes.fromhex(raw[2:]))
         except BadTransaction as error:
+            if "replacement" in str(error):
+                self._note_raise(raw, call_id)
             raise RpcError(-32000, str(error)) from error
         self._sent[transaction.hash] = call_id
         if self.faults.strikes("tx_dropped", self.name):
@@ -233,6 +271,33 @@ class SimulatedNodes:
             self.chain.submit(raw or b"")
         except BadTransaction:
             return  # ours was quicker
+
+    def _note_raise(self, raw: str, call_id: str) -> None:
+        """Whoever pays more than before, and not enough more, should have known."""
+        new = read_transaction(bytes.fromhex(raw[2:]), self.chain.chain_id)
+        for old in self.chain.waiting(new.sender):
+            if old.nonce == new.nonce and new.fee_max > old.fee_max:
+                self.payments.raised_too_little.append(call_id)
+
+    def _maybe_outlive(self, mined: Mined) -> None:
+        """An answer about a block that is all but final: it comes when the block is no more."""
+        chain, now = self.chain, self.chain.world.now
+        final_at = chain.finality.time_final(mined.number, now)
+        if mined.number <= chain.final(now) or final_at - now > EVE_NS:
+            return
+        if self._outlived is None or self._outlived[0] is not mined:
+            fault = self.faults.strikes("answer_outlived", self.name)
+            if fault is None:
+                return
+            self._outlived = mined, final_at + fault.strength * MS
+            chain.world.call_in(GIVES_WAY_NS, self._give_way, mined)
+        if self.wire is not None:
+            self.wire.hold(self._outlived[1] - now)
+
+    def _give_way(self, mined: Mined) -> None:
+        chain, now = self.chain, self.chain.world.now
+        if chain.stands(mined, now) and chain.final(now) < mined.number:
+            chain.reorganise(chain.head(now) - mined.number + 1)
 
     # --- what happens is told --------------------------------------------------------------------
 
@@ -260,6 +325,7 @@ class SimulatedNodes:
         for line_id, contract, units in self._lines(mined):
             deltas = {holder.name(contract): holder.whole(contract, units)}
             self.truth.record(holder.account, "cash", ("line", line_id), deltas, cause="line")
+            self._beside(mined, line_id, contract, units)
         payment_id = self._sent.get(mined.transaction.hash)
         if payment_id is not None:
             self._pay(payment_id, mined)
@@ -267,6 +333,23 @@ class SimulatedNodes:
             self._over(mined.transaction)
         if mined.outcome.succeeded and mined.transaction.sender in holder.addresses:
             self.on_paid(mined.transaction.to, mined.transaction.value)
+
+    def _beside(self, mined: Mined, line_id: str, contract: str, units: int) -> None:
+        """A fee, what somebody else spent with our key, or what somebody sent to the address that
+        pays, which is no customer's.
+
+        What a contract sent within a transaction is in no record: it is a break, and no line.
+        """
+        account, asset = self.holder.account, self.holder.assets[contract][0]
+        if line_id.endswith(":fee"):
+            self.payments.beside(account, line_id, asset, units, "fee")
+        elif units < 0 and mined.transaction.hash not in self._sent:
+            self.payments.beside(account, line_id, asset, units, "nobody")
+        elif units > 0 and not line_id.endswith(":internal"):
+            to = [mined.transaction.to, *(log.topics[2] for log in mined.outcome.logs)]
+            paying = self.holder.addresses[0]
+            if paying in to or topic(paying) in to:
+                self.payments.beside(account, line_id, asset, units, "nobody")
 
     def _lines(self, mined: Mined) -> list[tuple[str, str, int]]:
         """What this did to our account: id, contract ("" for the coin), units with their sign."""
@@ -335,6 +418,8 @@ class SimulatedNodes:
             case "finality_lost":
                 chain.finality.lose(now, now + fault.strength * MS)
                 return True
+            case "nodes_split":
+                return self._split_one(fault.strength)
             case "tx_dropped":
                 return bool(waiting) and chain.drop(self.dice.pick(waiting).hash)
             case "tx_underpriced":
@@ -349,6 +434,15 @@ class SimulatedNodes:
                 return True
             case _:
                 return False
+
+    def _split_one(self, for_ms: int) -> bool:
+        """One of the two, unless one is split off already."""
+        chain, now = self.chain, self.chain.world.now
+        if self._split is not None and now < self._split.until:
+            return False
+        source = self.dice.pick(("a", "b"))
+        self._split = Split(source, now, now + for_ms * MS, chain.final(now))
+        return True
 
     def _surge(self, transaction: Transaction, fault: Fault) -> bool:
         """The crowd bids half as much again as what waits, for so long."""
@@ -401,6 +495,8 @@ class SimulatedNodes:
 
 
 def block_of(view: View, number: int) -> list[Mined]:
+    if number > view.own:
+        return []
     return [mined for mined in view.chain.block(number, view.now) if mined.at <= view.now]
 
 
