@@ -56,7 +56,6 @@ PATIENCE = 4
 def send(state: State, leg: Leg, now: int) -> list[Effect]:
     """Give the payment its nonce and have its first attempt signed."""
     chain = of(state, leg.account)
-    chain.sent[leg.payment_id] = None
     account = state.accounts[leg.account]
     if account.chain == "evm":
         leg.nonce = chain.next_nonce
@@ -79,16 +78,9 @@ def _sign_first(state: State, leg: Leg) -> list[Effect]:
 
 def _under_way(state: State, account: str) -> list[Leg]:
     """The account's payments that were sent and are not over, the oldest first."""
-    chain = state.settlement.chains.get(account)
-    legs = [state.settlement.legs[name] for name in chain.sent] if chain is not None else []
-    return [leg for leg in legs if leg.status in MOVING]
-
-
-def close(state: State, leg: Leg) -> None:
-    """Nothing can be expected of the payment any more."""
-    chain = state.settlement.chains.get(leg.account)
-    if chain is not None:
-        chain.sent.pop(leg.payment_id, None)
+    settlement = state.settlement
+    legs = [settlement.legs[name] for name in settlement.open_legs]
+    return [leg for leg in legs if leg.account == account and leg.status in MOVING]
 
 
 def _first_fee(state: State, leg: Leg) -> tuple[int, int]:
@@ -158,11 +150,11 @@ def _broadcast(leg: Leg, attempt: Attempt) -> BroadcastTransaction:
 def on_refused(state: State, event: SigningRefused) -> list[Effect]:
     """Nothing was signed: the payment waits, is asked for again, and somebody looks."""
     count(state, f"signing_refused/{event.account}")
-    chain = state.settlement.chains.get(event.account)
-    if chain is not None and event.payment_id in chain.sent:
+    leg = state.settlement.legs.get(event.payment_id)
+    if leg is not None and leg.payment_id in state.settlement.open_legs:
         # Others do not wait for what cannot be signed now: it is asked for again after them.
-        del chain.sent[event.payment_id]
-        chain.sent[event.payment_id] = None
+        del state.settlement.open_legs[leg.payment_id]
+        state.settlement.open_legs[leg.payment_id] = None
     text = f"{event.payment_id}: not signed: {event.reason}"
     return [RaiseAlert(severity="warning", subject=event.account, text=text)]
 
@@ -333,8 +325,10 @@ def on_nonce(state: State, event: NonceReported) -> list[Effect]:
     nodes told since, and the nonce asked for once more, show that it was none of them.
     """
     effects: list[Effect] = []
-    for leg in _under_way(state, event.account):
-        if not 0 <= leg.nonce < event.finalized:
+    settlement = state.settlement
+    for payment_id in settlement.open_legs:
+        leg = settlement.legs[payment_id]
+        if leg.account != event.account or not 0 <= leg.nonce < event.finalized:
             continue
         if _mined(leg) or leg.queries <= 3:
             continue

@@ -272,7 +272,7 @@ class Head(Struct, frozen=True, gc=False):
 
 class Chain(Struct, gc=False):
     """What we know of a chain through its nodes; `agreed` is final by all of them, `read` was so
-    before. `sent` are the account's payments that were sent and are not over, the oldest first."""
+    before."""
 
     account: str
     next_nonce: int = 0
@@ -285,7 +285,6 @@ class Chain(Struct, gc=False):
     asked_hash: str = ""
     heads: dict[str, Head] = field(default_factory=dict)
     disagreed_at: int = 0
-    sent: dict[str, None] = field(default_factory=dict)
 
 
 class StatementChain(Struct, gc=False):

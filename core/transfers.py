@@ -291,7 +291,6 @@ def follow(state: State) -> list[Effect]:
             _release_exposure(state, settlement.legs[payment_id])
             if _is_closed(settlement.legs[payment_id]):
                 settlement.open_legs.pop(payment_id, None)
-                chain.close(state, settlement.legs[payment_id])
         note_over(state, transfer)
     return effects
 

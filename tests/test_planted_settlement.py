@@ -548,8 +548,8 @@ BUGS = (
     Bug(
         "a customer sees what was settled before as pending again",
         "core.transfers:view",
-        'if "returned" in statuses:\n        return "returned", 0',
-        'if "returned" in statuses:\n        return "pending", 0',
+        "return status, 0",
+        'return ("pending" if status == "returned" else status), 0',
         "returns",
         range(1),
         TOLD,
@@ -557,8 +557,8 @@ BUGS = (
     Bug(
         "a transfer is completed with its first leg",
         "core.transfers:view",
-        'if any(leg.status != "settled" for leg in legs):',
-        'if all(leg.status != "settled" for leg in legs):',
+        'if statuses.count("settled") < len(statuses):',
+        'if "settled" not in statuses:',
         "legs",
         range(1),
         TOLD,
@@ -566,7 +566,7 @@ BUGS = (
     Bug(
         "what was told right before a crash is told no more",
         "core.transfers:after_restart",
-        "return effects + [_news(state, transfer) for transfer in lately]",
+        "return effects + [_news(state, settlement.transfers[name]) for name in names]",
         "return effects",
         "killed",
         range(2),
