@@ -120,7 +120,7 @@ def _of_leg(
     # It is the whole that comes back, unless a message says otherwise: the line may be wrong yet.
     if _is_return(state, leg, event, amount) and not leg.returned:
         effects += payments.give_back(
-            state, leg, leg.amount, event.code, event.frame, event.received_at
+            state, leg, leg.amount, event.code, event.frame, event.booked_at or event.received_at
         )
     if leg.coming_back * amount > 0:
         contra, effects, leg.coming_back = _consume(

@@ -133,9 +133,7 @@ def on_reported(state: State, event: PaymentReported) -> list[Effect]:
         placed = _place_strays(state, leg)
         if placed or leg.returned:
             return placed
-    settlement = state.settlement
-    scheme = settlement.schemes[leg.scheme]
-    if event.status == "settled" and scheme.settled_by == "message":
+    if _settles(state.settlement.schemes[leg.scheme], event):
         return settle(state, leg, event.frame, event.received_at)
     if event.status in DEFINITE:
         return _on_failed(state, leg, event)
@@ -156,6 +154,15 @@ def on_reported(state: State, event: PaymentReported) -> list[Effect]:
             event.frame,
         )
     return effects
+
+
+def _settles(scheme: SchemePublished, event: PaymentReported) -> bool:
+    """Whether the scheme's own rule calls this settled: by its words, where it lists some."""
+    if scheme.settled_by != "message":
+        return False
+    if scheme.settled_codes and event.word:
+        return event.word in scheme.settled_codes
+    return event.status == "settled"
 
 
 def _name(state: State, leg: Leg, reference: str, batch: str) -> None:
@@ -307,7 +314,9 @@ def on_return_reported(state: State, account: Account, event: ReturnReported) ->
 def _return(state: State, leg: Leg, event: ReturnReported) -> list[Effect]:
     if event.dishonours:
         return undo_return(state, leg, event.frame)
-    return give_back(state, leg, event.amount, event.code, event.frame, state.now)
+    # The rule counts when it was returned, and not when we heard of it.
+    when = min(event.occurred_at or state.now, state.now)
+    return give_back(state, leg, event.amount, event.code, event.frame, when)
 
 
 def _place_strays(state: State, leg: Leg) -> list[Effect]:
@@ -323,8 +332,9 @@ def _place_strays(state: State, leg: Leg) -> list[Effect]:
     return effects
 
 
-def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, now: int) -> list[Effect]:
-    """Book a return: of what was paid, to the customer; of what was pulled, from the customer.
+def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, at: int) -> list[Effect]:
+    """Book a return that was made at `at`: of what was paid, to the customer; of what was pulled,
+    from the customer.
 
     Where a pulled amount is the customer's already, what is owed to us refers to the old payment,
     and counts against limits until it is paid. More cannot come back than went.
@@ -338,7 +348,7 @@ def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, now: i
     if again and leg.settled_at:
         was = "settled"
     effects: list[Effect] = []
-    legal = schedule.may_return(state, state.settlement.schemes[leg.scheme], leg, code, now)
+    legal = schedule.may_return(state, state.settlement.schemes[leg.scheme], leg, code, at)
     if was == "settled" and not legal and not leg.recalled:
         effects += open_item(
             state, "illegal_return", leg.payment_id, leg.account, leg.asset, -amount, frame

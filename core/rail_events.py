@@ -81,7 +81,10 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     which obliges nobody. `id_valid_ns` is how long the counterparty honours our id as
     the key of idempotency, 0 for ever. Deductions on the way up to `fee_max` are explained by fees.
     `batched` counterparties may book many payments in one line, named by their batch.
-    `beneficiaries` says how they are written (see `core.beneficiaries`).
+    `beneficiaries` says how they are written (see `core.beneficiaries`). `settled_codes` are the
+    words of `PaymentReported` that settle here, and no other does; none listed: the teller's
+    `settled`. `consents` are the spans in which what is final may still come back because its
+    receiver agrees, asked or not: that is legal, and nothing stands contingent for it.
     """
 
     scheme: str
@@ -103,6 +106,8 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     id_valid_ns: int = 0
     batched: bool = False
     beneficiaries: BeneficiaryKind = ""
+    settled_codes: tuple[str, ...] = ()
+    consents: tuple[Within, ...] = ()
 
 
 class LimitSet(Fact, frozen=True, kw_only=True, gc=False):
@@ -234,7 +239,9 @@ class PaymentReported(Fact, frozen=True, kw_only=True, gc=False):
     `cancelled` only for definite answers: nothing will move. `moved` says that value has left us
     and nobody was credited: neither settled nor failed. `reference` is their own id; `replaces`
     the reference that this one took the place of. `fee` was deducted on the way; `batch` names the
-    file or batch in which a bank may book it.
+    file or batch in which a bank may book it. `word` is the status in the teller's own words with
+    the message that bore it ("pacs.002 ACSC"): where a scheme lists the words that settle, they
+    decide and not `settled`.
     """
 
     account: str
@@ -249,6 +256,7 @@ class PaymentReported(Fact, frozen=True, kw_only=True, gc=False):
     replaces: str = ""
     batch: str = ""
     occurred_at: int = 0
+    word: str = ""
 
 
 class PaymentMissing(Fact, frozen=True, kw_only=True, gc=False):

@@ -80,6 +80,7 @@ Validity = Annotated[int, BeforeValidator(validity)]
 Span = Annotated[tuple[int, DayUnit], BeforeValidator(span)]
 Words = Annotated[str, Field(min_length=1, strict=True)]
 Code = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,8}$", strict=True)]
+SettledCode = Annotated[str, Field(pattern=r"^(pain|pacs)\.002 [A-Z]{4}$", strict=True)]
 
 
 # --- the table -----------------------------------------------------------------------------------
@@ -171,6 +172,9 @@ class Scheme(Part):
     note: Words
     cites: tuple[Words, ...] = Field(min_length=1)
     checked: date | Literal["reference"]
+    settled_codes: tuple[SettledCode, ...] = ()
+    consents: tuple[WithinRow, ...] = ()
+    unchecked: tuple[Words, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> "Scheme":
@@ -178,9 +182,12 @@ class Scheme(Part):
             raise ValueError(f"beneficiaries: one of {', '.join(get_args(BeneficiaryKind)[1:])}")
         if (self.settled_by == "silence") != (self.silence is not None):
             raise ValueError("silence: a span belongs to settled_by: silence, and to it alone")
+        if self.settled_codes and self.settled_by != "message":
+            raise ValueError("settled_codes: words belong to settled_by: message, and to it alone")
         if self.calendar not in ("", *SOURCES):
             raise ValueError(f"calendar: found {self.calendar!r}; {', '.join(SOURCES)} would do")
-        if (self.windows or self.silence or self.returns or self.recalls) and not self.calendar:
+        spans = (*self.returns, *self.recalls, *self.consents)
+        if (self.windows or self.silence or spans) and not self.calendar:
             raise ValueError("calendar: windows and spans need one; " + ", ".join(SOURCES))
         cutoffs = [window.cutoff for window in self.windows]
         if self.windows and max(cutoffs) - min(cutoffs) >= DAY:
@@ -222,6 +229,8 @@ class Scheme(Part):
             id_valid_ns=self.idempotency.valid,
             batched=self.batched,
             beneficiaries=self.beneficiaries,
+            settled_codes=self.settled_codes,
+            consents=tuple(each.fact() for each in self.consents),
         )
 
 

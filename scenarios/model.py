@@ -59,7 +59,7 @@ FIGURES = (
         for what in (
             *("payments", "doubled", "differences", "pending", "misjudged"),
             *("ledger_faults", "limit_excess", "open_items", "told_wrongly", "astray"),
-            *("balances_off", "over_limit_in_truth", "outstanding"),
+            *("balances_off", "over_limit_in_truth", "outstanding", "called_illegal"),
         )
     ),
     *(f"kill.{what}" for what in ("ordered", "unfinished", "looked_at", "left_open")),

@@ -115,7 +115,7 @@ UNABLE: Mapping[str, tuple[str, ...]] = {
         "multiplier_change",
     ),
     "bank_eu": ("return_dishonoured", "change_notified"),
-    "bank_gb": ("payment_returned", "return_dishonoured", "change_notified", "lines_batched"),
+    "bank_gb": ("return_dishonoured", "change_notified", "lines_batched"),
     "custodian": (
         "rejected_but_booked",
         "payment_unanswered",

@@ -19,6 +19,7 @@ COIN = {
     "flow": "coin",
     "legs": [{"kind": "out", "asset": "BTC", "scheme": "bitcoin", "rate": "0.0001"}],
 }
+ABROAD = {"flow": "abroad", "legs": [{"kind": "out", "asset": "USD", "scheme": "swift_gpi"}]}
 PULL_FIRST = {"kind": "in", "asset": "USD", "scheme": "fedach_debit"}
 BUY = {"kind": "exchange", "asset": "USD", "buys": "EUR", "buys_rate": "0.9"}
 PAY_OUT = {"kind": "out", "asset": "EUR", "scheme": "sct_inst", "rate": "0.9"}
@@ -90,6 +91,12 @@ WORLDS: dict[str, dict[str, Any]] = {
         {"kind": "return_dishonoured", "one_in": 3},
         {"kind": "notice_twice", "one_in": 2, "strength": 30_000},
         heal_s=70 * DAY,
+    ),
+    "given_back": _of(
+        [US],
+        [WIRE, ABROAD],
+        {"kind": "payment_returned", "one_in": 2},
+        heal_s=20 * DAY,
     ),
     "lines": _of(
         [{**US, "outsiders_every_s": 20_000}],

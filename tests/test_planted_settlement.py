@@ -26,6 +26,7 @@ ENDED = CLAIMS["settlement.astray"]
 BALANCES = CLAIMS["settlement.balances_off"]
 IN_TRUTH = CLAIMS["settlement.over_limit_in_truth"]
 LEFT = CLAIMS["settlement.outstanding"]
+ILLEGAL = CLAIMS["settlement.called_illegal"]
 JUDGED = CLAIMS["settlement.misjudged"]
 
 BUGS = (
@@ -116,12 +117,30 @@ BUGS = (
     ),
     Bug(
         "an acceptance settles",
-        "core.payments:on_reported",
-        'if event.status == "settled" and',
-        'if event.status in ("settled", "accepted") and',
+        "core.payments:_settles",
+        "return event.word in scheme.settled_codes",
+        'return event.status in ("settled", "accepted")',
         "calm_wires",
         range(1),
         WRONGLY,
+    ),
+    Bug(
+        "one set of words settles every scheme of a bank",
+        "core.payments:_settles",
+        "return event.word in scheme.settled_codes",
+        'return event.status == "settled"',
+        "given_back",
+        range(1),
+        WRONGLY,
+    ),
+    Bug(
+        "what is final is never given back",
+        "core.schedule:may_return",
+        "every = [*scheme.returns, *scheme.consents]",
+        "every = list(scheme.returns)",
+        "given_back",
+        range(1),
+        ILLEGAL,
     ),
     Bug(
         "a definite no is not heard",

@@ -281,10 +281,12 @@ def _terms(row: Scheme) -> Iterator[str]:
     told = {
         "account": f"`{row.account}`",
         "settled by": f"{row.settled_by}: {row.evidence}",
+        "in these words alone": ", ".join(row.settled_codes),
         "calendar": row.calendar or "none",
         "windows": _windows(row),
         "silence": _span(row.silence) if row.silence else "",
         "may come back": "<br>".join(_coded(each) for each in row.returns) or "never",
+        "its receiver may give it back": "<br>".join(_coded(each) for each in row.consents),
         "we may ask it back": "<br>".join(_coded(each) for each in row.recalls) or "no",
         "evidence is due": f"{_length(row.settles_within)} after settlement, or after sending where"
         " there are no windows",
@@ -299,6 +301,7 @@ def _terms(row: Scheme) -> Iterator[str]:
         "mind": row.note,
         "after": "<br>".join(row.cites),
         "checked": str(row.checked),
+        "our assumption": "<br>".join(row.unchecked),
     }
     yield "| | |\n|---|---|"
     yield from (f"| {name} | {text} |" for name, text in told.items() if text)

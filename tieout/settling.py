@@ -474,6 +474,8 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
         "outstanding": sum(map(is_left, settlement.legs.values())),
         "ledger_faults": len(rails.ledger_faults),
         "limit_excess": sum(rails.excesses.values()),
+        # No simulated keeper returns anything that its rail lets stand.
+        "called_illegal": causes.count("illegal_return"),
         "open_items": len(settlement.items),
         "items": dict(sorted(Counter(causes).items())),
         "legs": dict(sorted(statuses.items())),

@@ -228,13 +228,12 @@ class Clearing:
         office, rule = self.office, order.rule
         self._release(order)
         order.line, order.reason = line, ""
-        order.code = "ACSP"
+        order.code = rule.word if rule.confirms else "ACSP"
         if rule.scheme == "swift_gpi":
             order.reason = "G000"
             wait = office.dice.between(HOUR, 20 * HOUR)
             office.world.call_in(wait, self._delivered, order)
         elif rule.confirms:
-            order.code = "ACSC"
             self._settle(order)
         else:
             ends = rules.silence_ends(office.hours, office.world.now)
@@ -256,6 +255,7 @@ class Clearing:
         order.payment.fee = fee or 0
         self._settle(order)
         self.tell(order, self.status(order))
+        self._may_come_back(order)
 
     def _silence_ended(self, order: Order) -> None:
         """Nothing came back in time, and nothing says so."""
@@ -267,6 +267,7 @@ class Clearing:
     def _may_come_back(self, order: Order) -> None:
         office = self.office
         ways = rules.returns(order.rule, office.hours, office.world.now)
+        ways = ways or rules.given_back(order.rule, office.hours, office.world.now)
         if ways and office.strikes("payment_returned") is not None:
             code, since, until = office.dice.pick(ways)
             at = office.hours.within_open_days(office.dice.between(since, until - 1), until - 1)
@@ -275,8 +276,10 @@ class Clearing:
             office.world.call_at(office.next_morning(1), self._change, order)
 
     def _return(self, order: Order, code: str) -> None:
-        """The money goes back the way it came, under its own id and with its reason."""
+        """The money goes back the way it came, under its own id and with its reason; once."""
         office = self.office
+        if order.payment.returned_at >= 0:
+            return
         order.payment.returned_at = office.world.now
         order.payment.returned = office.units(order.signed)
         nacha = order.told.message_kind == "NACHA"
@@ -397,7 +400,7 @@ class Clearing:
         return self._body(order, self.status(order)) if order else None
 
     def status(self, order: Order) -> Status:
-        settled = order.code in ("ACSC", "ACCC")
+        settled = order.payment.settled_at >= 0 and order.rule.confirms
         return _status(
             order.told,
             order.code,
@@ -417,8 +420,8 @@ class Clearing:
 
     def _body(self, order: Order, status: Status) -> bytes:
         """The scheme's own word where it has one for us, else the bank's."""
-        confirms = order.rule.confirms and status.code in ("ACSP", "ACSC", "ACCC", "ACWP")
-        if not confirms:
+        told = order.line is not None or status.code in ("ACSP", "ACWP")
+        if not (order.rule.confirms and told):
             return self._pain_002([status])
         office = self.office
         return words.pacs_002(status, office.next_id("S"), office.world.now, office.head.currency)
