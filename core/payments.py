@@ -15,15 +15,13 @@ from core.exposure import expose, expose_passively
 from core.identity import return_key
 from core.items import close_item, has, open_item
 from core.ledger import book, hold, memorise
-from core.leg_moves import CARRIED_OUT, MOVING, move
+from core.leg_moves import MOVING, move
 from core.listening import arm, request_backfill
-from core.rail_effects import QueryPayment, RecallPayment, SendPayment
+from core.rail_effects import QueryPayment, SendPayment
 from core.rail_events import (
     ChangeNotified,
     PaymentMissing,
     PaymentReported,
-    RecallAnswered,
-    RecallRequested,
     ReturnReported,
     SchemePublished,
 )
@@ -398,53 +396,6 @@ def on_change(state: State, event: ChangeNotified) -> list[Effect]:
     """Details to be corrected before the next payment to the same beneficiary."""
     text = f"{event.payment_id}: {event.code}: the beneficiary is to be {event.corrected}"
     return [RaiseAlert(severity="notice", subject=event.account, text=text)]
-
-
-def on_recall_requested(state: State, event: RecallRequested) -> list[Effect]:
-    """Ask back what was sent, where and while the scheme lets one ask; nobody is obliged by it."""
-    leg = state.settlement.legs.get(event.payment_id)
-    fault = _recall_fault(state, leg, event)
-    if fault or leg is None:
-        count(state, "recalls_refused")
-        text = f"recall of {event.payment_id} refused: {fault}"
-        return [RaiseAlert(severity="warning", subject=event.payment_id, text=text)]
-    count(state, f"recalls_asked/{leg.account}")
-    return [
-        RecallPayment(
-            account=leg.account,
-            scheme=leg.scheme,
-            payment_id=leg.payment_id,
-            kind=leg.kind,
-            asset=leg.asset,
-            amount=leg.amount,
-            beneficiary=leg.beneficiary,
-            beneficiary_name=leg.beneficiary_name,
-            code=event.code,
-            sent_at=leg.instructed_at,
-            asked_at=event.received_at,
-        )
-    ]
-
-
-def _recall_fault(state: State, leg: Leg | None, event: RecallRequested) -> str:
-    """Why it is not asked back; "" where it is."""
-    if not event.author or not event.approver or event.author == event.approver:
-        return "it needs an author and another person's approval"
-    if leg is None or leg.kind != "out" or leg.status not in CARRIED_OUT:
-        return "no such payment of ours is on its way or settled"
-    if leg.recalled:
-        return "it was asked back before"
-    scheme = state.settlement.schemes[leg.scheme]
-    spans = [each for each in scheme.recalls if event.code in each.codes]
-    if not any(state.now <= schedule.end(state, scheme, e, leg.settles_at) for e in spans):
-        return f"{leg.scheme} lets nobody ask back for {event.code or 'no reason'} now"
-    leg.recalled = event.code
-    return ""
-
-
-def on_recall_answered(state: State, event: RecallAnswered) -> list[Effect]:
-    count(state, f"recalls_{'accepted' if event.accepted else 'declined'}/{event.account}")
-    return []
 
 
 # --- chasing -------------------------------------------------------------------------------------

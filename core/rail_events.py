@@ -317,6 +317,15 @@ class RecallAnswered(Fact, frozen=True, kw_only=True, gc=False):
     code: str
 
 
+class RecallTaken(Fact, frozen=True, kw_only=True, gc=False):
+    """A bank took in our recall of `payment_id`, or our answer to theirs (`recall_id`): it has it,
+    and what comes of it is told later."""
+
+    account: str
+    payment_id: str = ""
+    recall_id: str = ""
+
+
 class LinePart(Struct, frozen=True, gc=False, omit_defaults=True):
     """What a line says of one of the payments in it; the amount is signed as the line's."""
 
@@ -488,6 +497,7 @@ RailEvent = (
     | ChangeNotified
     | RecallReported
     | RecallAnswered
+    | RecallTaken
     | LineBooked
     | NostroStated
     | TransactionSigned

@@ -8,12 +8,11 @@ followed before the step ends.
 
 from typing import assert_never
 
-from core import chain, lines, payments, transfers
+from core import chain, lines, payments, recalls, transfers
 from core.effects import Effect, RaiseAlert
 from core.identity import opened_key
 from core.ledger import book, customer, nostro
 from core.leg_moves import MOVING
-from core.rail_effects import AnswerRecall
 from core.rail_events import (
     AddressAssigned,
     BalanceOpened,
@@ -33,6 +32,7 @@ from core.rail_events import (
     RecallAnswered,
     RecallReported,
     RecallRequested,
+    RecallTaken,
     ReturnReported,
     SchemePublished,
     SigningRefused,
@@ -47,7 +47,7 @@ from core.rail_events import (
 )
 from core.reconcile import on_posted
 from core.settlement_state import Limit
-from core.state import Account, State, count
+from core.state import Account, State
 
 
 def step(state: State, event: RailEvent) -> list[Effect]:
@@ -98,11 +98,13 @@ def _take(state: State, event: RailEvent) -> list[Effect]:
         case ChangeNotified():
             return payments.on_change(state, event)
         case RecallReported():
-            return _on_recalled(state, event)
+            return recalls.on_reported(state, event)
         case RecallAnswered():
-            return payments.on_recall_answered(state, event)
+            return recalls.on_answered(state, event)
         case RecallRequested():
-            return payments.on_recall_requested(state, event)
+            return recalls.on_requested(state, event)
+        case RecallTaken():
+            return recalls.on_taken(state, event)
         case SuspenseResolved():
             return lines.on_resolved(state, event)
         case CalendarPublished():
@@ -154,24 +156,6 @@ def _open_balance(state: State, event: BalanceOpened) -> None:
     book(state, "opening", event.account, event.frame, lines_, event.occurred_at)
 
 
-def _on_recalled(state: State, event: RecallReported) -> list[Effect]:
-    """What is a customer's is not given back without the customer: we say so."""
-    recalls = state.settlement.recalls
-    key = f"{event.account} {event.recall_id}"
-    if key in recalls:
-        return []
-    recalls[key] = event.code
-    count(state, f"recalls_received/{event.account}")
-    return [
-        AnswerRecall(
-            account=event.account,
-            recall_id=event.recall_id,
-            code="CUST",
-            answered_at=event.received_at,
-        )
-    ]
-
-
 # --- what time, a read to the end and a restart bring --------------------------------------------
 
 
@@ -205,5 +189,6 @@ def after_restart(state: State, now: int) -> list[Effect]:
             effects += chain.after_restart(state, leg, now)
         else:
             effects += payments.after_restart(state, leg)
+    effects += recalls.after_restart(state, now)
     effects += transfers.after_restart(state)
     return effects + transfers.follow(state)

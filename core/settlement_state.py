@@ -244,6 +244,29 @@ class Head(Struct, frozen=True, gc=False):
     at: int
 
 
+class AskedBack(Struct, gc=False):
+    """A payment of ours that we asked back: whether the bank took that in, and its answer."""
+
+    payment_id: str
+    code: str
+    asked_at: int
+    sendings: int = 0
+    taken: bool = False
+    answer: str = ""
+
+
+class TheirRecall(Struct, gc=False):
+    """What somebody asked back of us, why, our answer, and whether that was taken in."""
+
+    account: str
+    recall_id: str
+    code: str
+    answer: str
+    answered_at: int
+    sendings: int = 0
+    taken: bool = False
+
+
 class Chain(Struct, gc=False):
     """What we know of a chain through its nodes; `agreed` is final by all of them, `read` was so
     before."""
@@ -293,7 +316,8 @@ class Settlement(Struct, gc=False):
     items: dict[str, Item] = field(default_factory=dict)
     closed: list[ClosedItem] = field(default_factory=list)
     deposits: dict[str, Deposit] = field(default_factory=dict)
-    recalls: dict[str, str] = field(default_factory=dict)
+    recalls: dict[str, TheirRecall] = field(default_factory=dict)
     chains: dict[str, Chain] = field(default_factory=dict)
     statements: dict[str, StatementChain] = field(default_factory=dict)
     payments_made: int = 0
+    asked_back: dict[str, AskedBack] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from core import (
     books,
     listening,
     memory,
+    recalls,
     reconcile,
     restatement,
     risks,
@@ -367,6 +368,8 @@ def _on_alarm(state: State, event: AlarmRang) -> list[Effect]:
         return trading.on_fills_alarm(state, rest, now)
     if what == "leg":
         return settlement.on_alarm(state, rest, now)
+    if what in ("recall", "answer"):
+        return recalls.on_alarm(state, what, rest, now)
     if what in ("hold", "kill"):
         return risks.on_alarm(state, what, rest, now)
     if what == "retry":

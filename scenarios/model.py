@@ -60,6 +60,7 @@ FIGURES = (
             *("payments", "doubled", "differences", "pending", "misjudged"),
             *("ledger_faults", "limit_excess", "open_items", "told_wrongly", "astray"),
             *("balances_off", "over_limit_in_truth", "outstanding", "called_illegal"),
+            "recalls_off",
         )
     ),
     *(f"kill.{what}" for what in ("ordered", "unfinished", "looked_at", "left_open")),

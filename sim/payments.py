@@ -4,7 +4,7 @@ A payment is settled when its own rail's rule says so, by the world's clock: tha
 here by whoever keeps the rail, and is never derived from what we were told.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True, eq=False)
@@ -32,11 +32,31 @@ class Payment:
     dishonoured: bool = False
 
 
+@dataclass(slots=True, eq=False)
+class Recall:
+    """Something that was asked back: since when, by which messages, and answered by which. One that
+    comes again under its own id is one message."""
+
+    asked_at: int
+    messages: list[str] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
+
+
 class Payments:
-    """All of them, by our id."""
+    """All of them, by our id; what we asked back, by it, and what others did, by their id."""
 
     def __init__(self) -> None:
         self.all: dict[str, Payment] = {}
+        self.recalls: dict[str, Recall] = {}
+        self.recalls_of_us: dict[str, Recall] = {}
+
+    def asked_back(self, payment_id: str, message: str, now: int) -> bool:
+        """Our recall reached its bank; True if it did for the first time."""
+        recall = self.recalls.setdefault(payment_id, Recall(now))
+        if message in recall.messages:
+            return False
+        recall.messages.append(message)
+        return True
 
     def applied(self, payment: Payment, now: int) -> Payment:
         """The counterparty took it on: for the first time, or, wrongly, once more."""

@@ -98,6 +98,18 @@ WORLDS: dict[str, dict[str, Any]] = {
         {"kind": "payment_returned", "one_in": 2},
         heal_s=20 * DAY,
     ),
+    "recalls": _of(
+        [US, {**EU, "outsiders_every_s": 10_000}],
+        [WIRE, ACH, SCT],
+        {"kind": "recalled", "one_in": 2},
+        {"kind": "request_lost", "one_in": 3},
+        {"kind": "answer_lost", "one_in": 3},
+        {"kind": "crash", "where": "node", "one_in": 300, "strength": 60_000},
+        release={"recall_one_in": 2},
+        customers={"balances": {"USD": "9000", "EUR": "9000"}, "every_s": 10_000},
+        duration_s=8 * DAY,
+        heal_s=16 * DAY,
+    ),
     "lines": _of(
         [{**US, "outsiders_every_s": 20_000}],
         [WIRE, ACH],

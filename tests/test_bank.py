@@ -8,7 +8,6 @@ import pytest
 
 from core.effects import FetchLedger, FetchStatement
 from core.events import (
-    FrameDismissed,
     FrameQuarantined,
     PageReported,
     RequestFailed,
@@ -22,6 +21,7 @@ from core.rail_events import (
     PaymentReported,
     RecallAnswered,
     RecallReported,
+    RecallTaken,
     ReturnReported,
 )
 from rails.dialect import Request
@@ -461,7 +461,7 @@ def test_a_credit_that_came_is_asked_back_and_our_answer_is_heard() -> None:
     assert lines(made)[0].line_id in recall.references
     about = AnswerRecall(account=made.account, recall_id=recall.recall_id, code="CUST")
     told = post(made, "resolutions", FILES.resolution(recall.recall_id, "CUST"), about)
-    assert isinstance(told[0], FrameDismissed)
+    assert isinstance(told[0], RecallTaken)
     assert made.keeper.arrivals.recalls == {recall.recall_id: "CUST"}
 
 

@@ -27,6 +27,7 @@ BALANCES = CLAIMS["settlement.balances_off"]
 IN_TRUTH = CLAIMS["settlement.over_limit_in_truth"]
 LEFT = CLAIMS["settlement.outstanding"]
 ILLEGAL = CLAIMS["settlement.called_illegal"]
+RECALLED = CLAIMS["settlement.recalls_off"]
 JUDGED = CLAIMS["settlement.misjudged"]
 
 BUGS = (
@@ -141,6 +142,33 @@ BUGS = (
         "given_back",
         range(1),
         ILLEGAL,
+    ),
+    Bug(
+        "a recall is asked once, and lost with its request",
+        "core.recalls:_ask",
+        "recall.sendings += 1",
+        "recall.sendings += 1\n    if recall.sendings > 1:\n        return []",
+        "recalls",
+        range(2),
+        RECALLED,
+    ),
+    Bug(
+        "a recall that is asked again is another one",
+        "core.recalls:_recall",
+        "asked_at=recall.asked_at",
+        "asked_at=recall.asked_at + recall.sendings * HOUR",
+        "recalls",
+        range(2),
+        RECALLED,
+    ),
+    Bug(
+        "a recall of others is answered once, and the answer lost",
+        "core.recalls:_answer",
+        "theirs.sendings += 1",
+        "if theirs.sendings:\n        return []\n    theirs.sendings += 1",
+        "recalls",
+        range(2),
+        RECALLED,
     ),
     Bug(
         "a definite no is not heard",

@@ -105,6 +105,7 @@ OF_SETTLEMENT = tuple(
         ("once healed, each customer has what moved, to the unit", "settlement.balances_off"),
         ("what the world has in flight never exceeds a limit", "settlement.over_limit_in_truth"),
         ("once healed, nothing is left in clearing, held, or exposed", "settlement.outstanding"),
+        ("once healed, what is asked back is asked and answered once", "settlement.recalls_off"),
         ("no return that its rail allows is called illegal", "settlement.called_illegal"),
     )
 )

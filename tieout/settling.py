@@ -59,6 +59,7 @@ CALENDAR_DAYS = 540
 BOUND_PERIODS = 3
 SIGNING_MS = (5, 40)
 FAULTS_MAX = 20
+RECALL_GRACE = 6 * DAY
 FROM_LINES = ("nostro/", "suspense/")
 
 
@@ -103,6 +104,7 @@ class Rails:
     ledger_faults: list[str] = field(default_factory=list)
     excesses: dict[str, int] = field(default_factory=dict)
     exposed_max: dict[str, int] = field(default_factory=dict)
+    asked_back: dict[str, int] = field(default_factory=dict)
     _connectors: dict[str, Connector[Request]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -409,6 +411,7 @@ class Rails:
                 self.world.call_in(1, self._recall, payment_id, scheme.recalls[0].codes[0], host)
 
     def _recall(self, payment_id: str, code: str, host: Host) -> None:
+        self.asked_back.setdefault(payment_id, self.world.now)
         host.tell(
             RecallRequested(
                 received_at=self.world.now,
@@ -474,6 +477,7 @@ def settlement_figures(rails: Rails, state: State, now: int, *, crashed: bool) -
         "outstanding": sum(map(is_left, settlement.legs.values())),
         "ledger_faults": len(rails.ledger_faults),
         "limit_excess": sum(rails.excesses.values()),
+        "recalls_off": len(recalls_off(rails, state, now)),
         # No simulated keeper returns anything that its rail lets stand.
         "called_illegal": causes.count("illegal_return"),
         "open_items": len(settlement.items),
@@ -503,6 +507,25 @@ def is_left(leg: Leg) -> bool:
     # What came back after a customer had it counts until it is paid: at most that much.
     owed = leg.returned if leg.kind == "in" and leg.settled_at else 0
     return bool(leg.outstanding or leg.held or (over and leg.exposed > owed))
+
+
+def recalls_off(rails: Rails, state: State, now: int) -> list[str]:
+    """What was asked back, of us or by us, and not once: twice, or not at all after days."""
+    world = rails.payments
+    found = [
+        f"{name} was asked for, or answered, by {each.messages or each.answers}"
+        for name, each in (*world.recalls.items(), *world.recalls_of_us.items())
+        if len(each.messages) > 1 or len(each.answers) > 1
+    ]
+    for payment_id, at in rails.asked_back.items():
+        leg, truth = state.settlement.legs.get(payment_id), world.all.get(payment_id)
+        stands = truth is not None and truth.failed_at < 0 and truth.returned_at < 0
+        if leg is not None and leg.recalled and stands and at < now - RECALL_GRACE:
+            found += [] if payment_id in world.recalls else [f"{payment_id} was never asked back"]
+    for name, each in world.recalls_of_us.items():
+        if not each.answers and each.asked_at < now - RECALL_GRACE:
+            found.append(f"{name} has no answer of ours")
+    return found
 
 
 def misjudged(rails: Rails, state: State, *, crashed: bool) -> list[str]:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from rails.bank import rules, words
 from rails.bank.ledger import Line, Part
 from rails.bank.office import Office
+from sim.payments import Recall
 
 MS = 1_000_000
 # How others pay to an account, by its currency.
@@ -14,6 +15,7 @@ BY = {
     "EUR": ("sepa_sct", "sct_inst"),
     "GBP": ("fps",),
 }
+CHASES = 8
 CHARGE = "ACMT/MDOP/CHRG"
 
 
@@ -70,13 +72,28 @@ class Arrivals:
         body = words.camt_056(
             office.next_id("C"), recall_id, line, reason, office.world.now, office.head.currency
         )
-        office.notices.tell(body)
+        office.payments.recalls_of_us[self._case(recall_id)] = Recall(office.world.now)
+        self._chase(recall_id, body, CHASES)
 
-    def answered(self, recall_id: str, code: str) -> bool:
+    def _chase(self, recall_id: str, body: bytes, times: int) -> None:
+        """The same words again, every other morning, until we answer."""
+        if recall_id in self.recalls or not times:
+            return
+        self.office.notices.tell(body)
+        at = self.office.next_morning(2)
+        self.office.world.call_at(at, self._chase, recall_id, body, times - 1)
+
+    def _case(self, recall_id: str) -> str:
+        return f"{self.office.account} {recall_id}"
+
+    def answered(self, recall_id: str, code: str, message_id: str) -> bool:
         """Our answer to a recall; False if there is no such recall."""
         if recall_id not in self.asked_back:
             return False
         self.recalls[recall_id] = code
+        answers = self.office.payments.recalls_of_us[self._case(recall_id)].answers
+        if message_id not in answers:
+            answers.append(message_id)
         return True
 
     def unreferenced(self, units: int) -> None:

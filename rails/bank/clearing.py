@@ -59,6 +59,8 @@ class Clearing:
     _files: dict[str, tuple[bytes, Answer]] = field(default_factory=dict)
     _due: dict[tuple[str, int], list[Order]] = field(default_factory=dict)
     _traces: int = 0
+    _answers: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _reversals: int = 0
 
     # --- at the door -----------------------------------------------------------------------------
 
@@ -347,6 +349,9 @@ class Clearing:
     def _reverse(self, told: Instruction) -> Status:
         """NACHA: an entry of ours that undoes one; it settles as any entry does."""
         order = self.orders.get(told.payment_id)
+        self._reversals += 1  # the same file again does not come this far
+        name = f"reversal {self._reversals}"
+        self.office.payments.asked_back(told.payment_id, name, self.office.world.now)
         if order is None or order.payment.returned_at >= 0:
             return _status(told, "RJCT", "NOOR")
         at = rules.settles(order.rule, self.office.hours, self.office.world.now, told.wanted)
@@ -362,9 +367,16 @@ class Clearing:
             -order.signed, "reversal", order.rule.family, (_turned(self._part(order)),)
         )
 
-    def recall(self, payment_id: str) -> None:
-        """We ask a credit back: before it settles it is stopped, after it its receiver decides."""
+    def recall(self, payment_id: str, message_id: str) -> None:
+        """We ask a credit back: before it settles it is stopped, after it its receiver decides.
+
+        Asked again by the same message, the answer is told again if there is one.
+        """
         office, order = self.office, self.orders.get(payment_id)
+        if not office.payments.asked_back(payment_id, message_id, office.world.now):
+            if payment_id in self._answers:
+                self._answer_recall(payment_id, *self._answers[payment_id])
+            return None
         if order is None:
             return self._answer_recall(payment_id, "RJCR", "NOOR")
         if order.alive:
@@ -389,6 +401,7 @@ class Clearing:
 
     def _answer_recall(self, payment_id: str, code: str, reason: str) -> None:
         office = self.office
+        self._answers[payment_id] = code, reason
         body = words.camt_029(office.next_id("C"), payment_id, code, reason, office.world.now)
         office.notices.tell(body)
 

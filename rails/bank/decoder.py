@@ -19,13 +19,12 @@ from core.effects import FetchLedger, FetchStatement
 from core.events import Event, FrameQuarantined, StatementReported
 from core.frames import Decode, Frame
 from core.rail_effects import AnswerRecall, QueryPayment, RecallPayment, SendPayment
-from core.rail_events import PaymentReported
+from core.rail_events import PaymentReported, RecallAnswered, RecallTaken
 from core.reading import (
     MS,
     Decimals,
     Unreadable,
     an_object,
-    dismissed,
     loads,
     page_end,
     quarantined,
@@ -88,9 +87,12 @@ def decoder(terms: Terms) -> Decode:
                 pages = [_whole(frame, documents(frame, decimals, text)) for text in texts]
                 end = page_end(frame, "ledger", told["through"], more=told["more"])
                 return [*(event for page in pages for event in page), end]
+            case RecallPayment() if frame.body[:1] != b"{":
+                return _reversal(frame, about, documents(frame, decimals, frame.body))
             case RecallPayment() | AnswerRecall():
-                taken = an_object(loads(frame.body))["received"]
-                return dismissed(frame, f"{taken} was taken; its outcome is told later")
+                if not an_object(loads(frame.body))["received"]:
+                    raise Unreadable("taken, and nothing is named")
+                return [_taken(frame, about)]
             case _:
                 raise Unreadable(f"an answer to {type(about).__name__} is not expected")
 
@@ -98,6 +100,36 @@ def decoder(terms: Terms) -> Decode:
         return read(frame, decimals, stream, answer, no_answer)
 
     return decode
+
+
+def _taken(frame: Frame, about: RecallPayment | AnswerRecall) -> Event:
+    return RecallTaken(
+        received_at=frame.received_at,
+        frame=frame.number,
+        account=frame.account,
+        payment_id=about.payment_id if isinstance(about, RecallPayment) else "",
+        recall_id=about.recall_id if isinstance(about, AnswerRecall) else "",
+    )
+
+
+def _reversal(frame: Frame, about: RecallPayment, told: list[Event]) -> list[Event]:
+    """The status of a file that reverses is the reversal's, and says nothing of the payment."""
+    reports = [event for event in told if isinstance(event, PaymentReported)]
+    if not reports or any(one.payment_id != about.payment_id for one in reports):
+        raise Unreadable("no status of this reversal")
+    refused = next((one for one in reports if one.status == "rejected"), None)
+    if refused is None:
+        return [_taken(frame, about)]
+    return [
+        RecallAnswered(
+            received_at=frame.received_at,
+            frame=frame.number,
+            account=frame.account,
+            payment_id=about.payment_id,
+            accepted=False,
+            code=refused.code,
+        )
+    ]
 
 
 def _alive(event: Event) -> Event:
