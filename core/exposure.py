@@ -5,11 +5,11 @@ settlement, at failure, or when what was settled cannot be returned any more. A 
 anything is posted: the hold fails, never the post.
 """
 
-from core.settlement_state import Leg, Limit
+from core.settlement_state import Credited, Leg, Limit
 from core.state import State
 
 
-def keys(leg: Leg) -> tuple[str, str, str]:
+def keys(leg: Leg | Credited) -> tuple[str, str, str]:
     """The three sums that a leg counts in."""
     return (
         f"rail/{leg.scheme}/{leg.asset}",
@@ -18,7 +18,7 @@ def keys(leg: Leg) -> tuple[str, str, str]:
     )
 
 
-def expose(state: State, leg: Leg, amount: int) -> None:
+def expose(state: State, leg: Leg | Credited, amount: int) -> None:
     """Count so much more of a leg (or less) as in flight or contingent."""
     leg.exposed += amount
     exposure = state.settlement.exposure
@@ -29,8 +29,8 @@ def expose(state: State, leg: Leg, amount: int) -> None:
             state.settlement.passive[key] -= over_ - leg.passive
 
 
-def expose_passively(state: State, leg: Leg, amount: int) -> None:
-    """Count what came into flight again by no act of ours: a return that was undone.
+def expose_passively(state: State, leg: Leg | Credited, amount: int) -> None:
+    """Count what came by no act of ours: a return that was undone, a credit that others pushed.
 
     It takes room as anything does; that it exceeds a limit by itself is no breach of ours.
     """

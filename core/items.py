@@ -32,6 +32,10 @@ REMEDIES: dict[ItemCause, tuple[str, str]] = {
 }
 
 
+# What ends when somebody says whose a line is, or what it undoes.
+UNEXPLAINED: tuple[ItemCause, ...] = ("unattributed", "unknown_debit", "unmatched_return")
+
+
 def open_item(
     state: State,
     cause: ItemCause,

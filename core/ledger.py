@@ -9,7 +9,7 @@ Rule 3. The intent of a customer lowers what is available, never what is posted.
 """
 
 from core import books
-from core.settlement_state import LedgerEntry, Leg
+from core.settlement_state import Credited, LedgerEntry, Leg
 from core.state import Posting, State
 
 NOSTRO = "nostro/"
@@ -108,7 +108,7 @@ def hold(state: State, leg: Leg, amount: int) -> None:
     book(state, "hold", leg.payment_id, 0, lines)
 
 
-def memorise(state: State, leg: Leg, amount: int, frame: int) -> None:
+def memorise(state: State, leg: Leg | Credited, amount: int, frame: int) -> None:
     """Note (or strike out) that a settled amount may still come back."""
     leg.contingent += amount
     lines = (
@@ -125,7 +125,8 @@ def faults(state: State) -> list[str]:
     """What does not hold of the ledger, as texts; none is the rule.
 
     Every asset sums to zero; each clearing account is the sum of what its legs have outstanding;
-    what is held and contingent is the sum over legs; each nostro is its holding.
+    what is held and contingent is the sum over legs, and over credits that may be taken back; each
+    nostro is its holding.
     """
     settlement = state.settlement
     sums: dict[str, int] = {}
@@ -148,6 +149,10 @@ def faults(state: State) -> list[str]:
             (f"contingent/{leg.scheme}/{leg.asset}", leg.contingent),
         ):
             rests[name] = rests.get(name, 0) - amount
+    for subject in settlement.credits_open:
+        credit = settlement.credits[subject]
+        name = f"contingent/{credit.scheme}/{credit.asset}"
+        rests[name] = rests.get(name, 0) - credit.contingent
     found += [f"{asset}: the ledger sums to {total}" for asset, total in sums.items() if total]
     found += [
         f"{name} is off the sum of its legs by {rest}" for name, rest in rests.items() if rest

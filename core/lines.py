@@ -8,10 +8,10 @@ Rule 3. Fees that the line itself calls so, or deductions within what the scheme
 explained, and no drift.
 """
 
-from core import books, ledger, payments
+from core import books, deposits, ledger, payments
 from core.effects import Effect, RaiseAlert
 from core.identity import line_key
-from core.items import close_item, has, open_item
+from core.items import UNEXPLAINED, close_item, has, open_item
 from core.ledger import book
 from core.leg_moves import CARRIED_OUT, MOVING
 from core.listening import request_backfill
@@ -28,9 +28,8 @@ from core.state import Account, State, count, holding
 Contra = tuple[str, int]
 # What the line of a payment puts right.
 BY_A_LINE: tuple[ItemCause, ...] = ("short", "line_missing")
-# What goes when a line is taken back, and what when somebody says whose a line is.
+# What goes when a line is taken back.
 EXCESSIVE: tuple[ItemCause, ...] = ("amount", "duplicate", "after_the_end")
-UNEXPLAINED: tuple[ItemCause, ...] = ("unattributed", "unknown_debit", "unmatched_return")
 
 
 def on_line(state: State, account: Account, event: LineBooked) -> list[Effect]:
@@ -329,19 +328,26 @@ def _unexplained(
     part: LinePart,
     references: tuple[str, ...],
 ) -> tuple[list[Contra], list[Effect]]:
-    """A customer's, if it came to an address that is assigned; else nobody's yet."""
+    """A customer's, if it came to an address that is assigned, or a debit that takes such a credit
+    back; else nobody's yet."""
     settlement = state.settlement
     settlement.deposits.pop(f"{account.name} {event.line_id}", None)
+    line = _suspended(account, event, part, references)
     owner = ""
     for reference in references:
         owner = owner or settlement.addresses.get(f"{account.name} {reference}", "")
     if owner and part.amount > 0 and event.kind == "payment":
         count(state, f"deposits/{account.name}")
-        return [(ledger.customer(owner, event.asset), -part.amount)], []
-    subject = f"{account.name} {event.line_id}"
-    if subject in settlement.suspense:  # an earlier part of the same line
-        subject = f"{subject}+{len(settlement.suspense)}"
-    settlement.suspense[subject] = Suspended(
+        contra = [(ledger.customer(owner, event.asset), -part.amount)]
+        return contra, deposits.on_credited(state, line, owner)
+    taken = deposits.taken_back(state, line) if part.amount < 0 else None
+    return taken or _suspend(state, line)
+
+
+def _suspended(
+    account: Account, event: LineBooked, part: LinePart, references: tuple[str, ...]
+) -> Suspended:
+    return Suspended(
         account=account.name,
         line_id=event.line_id,
         asset=event.asset,
@@ -350,12 +356,26 @@ def _unexplained(
         references=references,
         counterparty=event.counterparty,
         frame=event.frame,
+        kind=event.kind,
+        booked_at=event.booked_at,
+        code=event.code,
     )
-    cause: ItemCause = "unattributed" if part.amount > 0 else "unknown_debit"
-    if event.kind == "return":
+
+
+def _suspend(state: State, line: Suspended) -> tuple[list[Contra], list[Effect]]:
+    """Nobody knows what it is: it waits under a break."""
+    suspense = [(ledger.suspense(line.account, line.asset), -line.amount)]
+    if line.amount > 0 and deposits.meets_its_debit(state, line):
+        return suspense, []
+    subject = f"{line.account} {line.line_id}"
+    if subject in state.settlement.suspense:  # an earlier part of the same line
+        subject = f"{subject}+{len(state.settlement.suspense)}"
+    state.settlement.suspense[subject] = line
+    cause: ItemCause = "unattributed" if line.amount > 0 else "unknown_debit"
+    if line.kind == "return":
         cause = "unmatched_return"
-    effects = open_item(state, cause, subject, account.name, event.asset, part.amount, event.frame)
-    return [(ledger.suspense(account.name, event.asset), -part.amount)], effects
+    effects = open_item(state, cause, subject, line.account, line.asset, line.amount, line.frame)
+    return suspense, effects
 
 
 def on_resolved(state: State, event: SuspenseResolved) -> list[Effect]:
@@ -384,6 +404,8 @@ def on_resolved(state: State, event: SuspenseResolved) -> list[Effect]:
     book(state, "resolution", subject, event.frame, lines)
     reason = f"{event.reason} ({event.author}, approved by {event.approver})"
     close_item(state, subject, reason, event.frame, *UNEXPLAINED)
+    if event.customer and line.amount > 0:
+        return deposits.on_credited(state, line, event.customer)
     return []
 
 

@@ -152,7 +152,7 @@ class ScreenTransfer(Wish, frozen=True, kw_only=True, gc=False):
 
 class TellCustomer(Wish, frozen=True, kw_only=True, gc=False):
     """What a customer sees of a transfer. Never "completed" without settlement, never "pending"
-    again."""
+    again. Of a deposit that the bank took back `transfer_id` names the account and its line."""
 
     customer: str
     transfer_id: str

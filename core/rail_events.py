@@ -84,7 +84,9 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     `beneficiaries` says how they are written (see `core.beneficiaries`). `settled_codes` are the
     words of `PaymentReported` that settle here, and no other does; none listed: the teller's
     `settled`. `consents` are the spans in which what is final may still come back because its
-    receiver agrees, asked or not: that is legal, and nothing stands contingent for it.
+    receiver agrees, asked or not: that is legal, and nothing stands contingent for it. What is
+    `pushed` nobody of ours asks for: the row says until when a credit that others pay to this
+    account may be taken back.
     """
 
     scheme: str
@@ -108,6 +110,7 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     beneficiaries: BeneficiaryKind = ""
     settled_codes: tuple[str, ...] = ()
     consents: tuple[Within, ...] = ()
+    pushed: bool = False
 
 
 class LimitSet(Fact, frozen=True, kw_only=True, gc=False):

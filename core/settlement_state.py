@@ -24,6 +24,7 @@ from core.rail_events import (
     CalendarPublished,
     LegKind,
     LimitScope,
+    LineKind,
     ReturnReported,
     SchemePublished,
 )
@@ -209,7 +210,7 @@ class ClosedItem(Struct, frozen=True, gc=False):
 
 
 class Suspended(Struct, frozen=True, gc=False):
-    """A line whose amount lies in suspense."""
+    """A line whose amount lies in suspense, or a part of one."""
 
     account: str
     line_id: str
@@ -219,6 +220,35 @@ class Suspended(Struct, frozen=True, gc=False):
     references: tuple[str, ...]
     counterparty: str
     frame: int
+    kind: LineKind = "payment"
+    booked_at: int = 0
+    code: str = ""
+
+
+class Credited(Struct, gc=False):
+    """A line that became a customer's without an intent, and what was taken back of it.
+
+    It is exposed for what may still be taken back, and for what is owed to us since it was; all of
+    that is `passive`. `code` is why it was taken back.
+    """
+
+    subject: str
+    account: str
+    asset: str
+    amount: int
+    customer: str
+    code: str
+    scheme: str = ""
+    revocable_until: int = 0
+    contingent: int = 0
+    exposed: int = 0
+    passive: int = 0
+    returned: int = 0
+
+    @property
+    def payment_id(self) -> str:
+        """What its entries in the ledger are about."""
+        return self.subject
 
 
 class Deposit(Struct, frozen=True, gc=False):
@@ -321,3 +351,6 @@ class Settlement(Struct, gc=False):
     statements: dict[str, StatementChain] = field(default_factory=dict)
     payments_made: int = 0
     asked_back: dict[str, AskedBack] = field(default_factory=dict)
+    credits: dict[str, Credited] = field(default_factory=dict)
+    credits_open: dict[str, None] = field(default_factory=dict)
+    credit_names: dict[str, list[str]] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from typing import TypeVar
 from core import (
     adjustments,
     books,
+    deposits,
     listening,
     memory,
     recalls,
@@ -368,6 +369,8 @@ def _on_alarm(state: State, event: AlarmRang) -> list[Effect]:
         return trading.on_fills_alarm(state, rest, now)
     if what == "leg":
         return settlement.on_alarm(state, rest, now)
+    if what == "credit":
+        return deposits.on_alarm(state, rest)
     if what in ("recall", "answer"):
         return recalls.on_alarm(state, what, rest, now)
     if what in ("hold", "kill"):

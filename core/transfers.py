@@ -13,7 +13,7 @@ from hashlib import sha256
 
 import msgspec
 
-from core import chain, ids, ledger, payments
+from core import chain, deposits, ids, ledger, payments
 from core.effects import Effect, RaiseAlert
 from core.exposure import expose, over, release_bound
 from core.ledger import book, hold
@@ -211,8 +211,15 @@ def after_restart(state: State) -> list[Effect]:
         if transfer.needs_release and not _may_go(transfer) and not _begun(state, transfer)
     ]
     # What was decided right before the end may never have left: it is told again.
-    lately = [settlement.transfers[name] for name in settlement.told_lately]
-    return effects + [_news(state, transfer) for transfer in lately]
+    return effects + [_news_of(state, name) for name in settlement.told_lately]
+
+
+def _news_of(state: State, name: str) -> TellCustomer:
+    """Of a transfer, or of a deposit that was taken back."""
+    credit = state.settlement.credits.get(name)
+    if credit is not None:
+        return deposits.news(credit)
+    return _news(state, state.settlement.transfers[name])
 
 
 def on_released(state: State, event: TransferReleased) -> list[Effect]:

@@ -175,10 +175,15 @@ class Scheme(Part):
     settled_codes: tuple[SettledCode, ...] = ()
     consents: tuple[WithinRow, ...] = ()
     unchecked: tuple[Words, ...] = ()
+    pushed: bool = Field(default=False, strict=True)
 
     @model_validator(mode="after")
     def _consistent(self) -> "Scheme":
-        if self.beneficiaries == "":
+        if self.pushed and (self.kind != "in" or not self.returns or not self.calendar):
+            raise ValueError(
+                "pushed: kind: in, a calendar and the span in which it may be taken back"
+            )
+        if self.beneficiaries == "" and not self.pushed:
             raise ValueError(f"beneficiaries: one of {', '.join(get_args(BeneficiaryKind)[1:])}")
         if (self.settled_by == "silence") != (self.silence is not None):
             raise ValueError("silence: a span belongs to settled_by: silence, and to it alone")
@@ -231,6 +236,7 @@ class Scheme(Part):
             beneficiaries=self.beneficiaries,
             settled_codes=self.settled_codes,
             consents=tuple(each.fact() for each in self.consents),
+            pushed=self.pushed,
         )
 
 

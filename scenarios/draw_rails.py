@@ -53,6 +53,7 @@ ONE_IN: dict[str, tuple[int, int, int, int]] = {
     "custody_replaced": (10, 2, 0, 0),
     "custody_failed": (10, 2, 0, 0),
     "webhook_forged": (10, 2, 0, 0),
+    "deposit_reversed": (6, 1, 0, 0),
     "tx_dropped": (12, 3, 0, 0),
     "tx_reverted": (12, 3, 0, 0),
     "node_lags": (60, 12, 60_000, 1_200_000),

@@ -26,6 +26,8 @@ NEXT: Mapping[str, tuple[str, ...]] = {
 }
 OVER = ("completed", "failed", "returned", "cancelled", "refused")
 FAULTS_MAX = 20
+# What others push can be taken back no longer: ten banking days, and the holidays in them.
+PUSHED_NS_MAX = 20 * 86_400_000_000_000
 # How a request was spoilt: the reason that must be told, and no other.
 REASONS: Mapping[str, tuple[str, ...]] = {
     "zero": ("BAD_AMOUNT",),
@@ -110,6 +112,15 @@ class Asked:
     released_at: int = -1
 
 
+@dataclass(slots=True, frozen=True)
+class Credit:
+    """A line that a customer got directly, as "account reference"."""
+
+    line: str
+    amount: int
+    at: int
+
+
 @dataclass(slots=True, eq=False)
 class CustomerOracle:
     """Watches the customers of one run."""
@@ -118,7 +129,8 @@ class CustomerOracle:
     limits: Sequence[Bound]
     opening: Mapping[tuple[str, str], int]
     asked: dict[str, Asked] = field(default_factory=dict)
-    credited: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    credited: dict[tuple[str, str, str], "Credit"] = field(default_factory=dict)
+    told_of_deposits: dict[str, str] = field(default_factory=dict)
     told_wrongly: list[str] = field(default_factory=list)
     over_limit: dict[str, int] = field(default_factory=dict)
     reused: int = 0
@@ -128,7 +140,12 @@ class CustomerOracle:
     # --- what customers and operators say --------------------------------------------------------
 
     def on_asked(
-        self, transfer_id: str, customer: str, legs: Sequence[WantedLeg], spoilt: str
+        self,
+        transfer_id: str,
+        customer: str,
+        legs: Sequence[WantedLeg],
+        spoilt: str,
+        now: int,
     ) -> None:
         """Somebody asks for a transfer; told again with another body, only the first counts."""
         known = self.asked.get(transfer_id)
@@ -138,7 +155,7 @@ class CustomerOracle:
             self.reused += other
             if not known.status:  # a dead node may not have heard it before
                 known.funded = known.funded and self._is_funded(customer, legs)
-                known.within = known.within and self._is_within(customer, legs)
+                known.within = known.within and self._is_within(customer, legs, now)
             return
         self.asked[transfer_id] = Asked(
             transfer_id,
@@ -146,7 +163,7 @@ class CustomerOracle:
             legs,
             spoilt,
             funded=self._is_funded(customer, legs),
-            within=self._is_within(customer, legs),
+            within=self._is_within(customer, legs, now),
         )
 
     def on_cancel_asked(self, transfer_id: str) -> None:
@@ -165,9 +182,9 @@ class CustomerOracle:
         if by != asked.customer and asked.released_at < 0:
             asked.released_at = now
 
-    def on_credited(self, customer: str, asset: str, key: str, amount: int) -> None:
+    def on_credited(self, customer: str, asset: str, key: str, credit: Credit) -> None:
         """A line that was told went to a customer directly: a deposit, or one that people found."""
-        self.credited[customer, asset, key] = amount
+        self.credited[customer, asset, key] = credit
 
     # --- what customers reckon -------------------------------------------------------------------
 
@@ -205,10 +222,11 @@ class CustomerOracle:
                     sure += leg.buys_amount
         return sure
 
-    def _is_within(self, customer: str, legs: Sequence[WantedLeg]) -> bool:
+    def _is_within(self, customer: str, legs: Sequence[WantedLeg], now: int) -> bool:
         """Whether no limit could be exceeded, whatever is under way."""
         return not any(
             sum(leg.amount for leg in legs if _counts(bound, customer, leg))
+            + self._pushed(bound, customer, now)
             + sum(
                 leg.amount
                 for asked in self.asked.values()
@@ -218,6 +236,17 @@ class CustomerOracle:
             )
             > bound.amount
             for bound in self._bounds(customer, legs)
+        )
+
+    def _pushed(self, bound: Bound, customer: str, now: int) -> int:
+        """At most this counts of what others pushed: it may be taken back for a while, or was."""
+        if bound.scope == "rail":
+            return 0
+        return sum(
+            credit.amount
+            for (owner, asset, _), credit in self.credited.items()
+            if asset == bound.asset and (bound.scope == "asset" or owner == customer)
+            if credit.line in self.world.undone or now - credit.at < PUSHED_NS_MAX
         )
 
     def _bounds(self, customer: str, legs: Sequence[WantedLeg]) -> Iterable[Bound]:
@@ -238,6 +267,9 @@ class CustomerOracle:
     def on_told(self, transfer_id: str, status: str, reason: str, now: int) -> None:
         """The customer hears of a transfer."""
         asked = self.asked.get(transfer_id)
+        if asked is None and transfer_id in self.world.undone and status == "returned":
+            self.told_of_deposits[transfer_id] = status
+            return
         if asked is None:
             self._wrong(f"{transfer_id}: told {status}, and nobody asked for it")
             return
@@ -304,8 +336,13 @@ class CustomerOracle:
     # --- when all is over ------------------------------------------------------------------------
 
     def astray(self, *, crashed: bool) -> list[str]:
-        """Requests of which the last word is not what the world did with them."""
-        found = []
+        """Requests of which the last word is not what the world did with them, and deposits that
+        came back without a word."""
+        found = [
+            f"{credit.line} was taken back, and its customer heard nothing"
+            for credit in self.credited.values()
+            if credit.line in self.world.undone and credit.line not in self.told_of_deposits
+        ]
         for asked in self.asked.values():
             names = self.books.payments(asked.transfer_id) if self.books is not None else None
             if names is None:
@@ -373,8 +410,9 @@ class CustomerOracle:
         if self.books is None:
             return []
         expected = dict(self.opening)
-        for (customer, asset, _), amount in self.credited.items():
-            expected[customer, asset] = expected.get((customer, asset), 0) + amount
+        for (customer, asset, _), credit in self.credited.items():
+            if credit.line not in self.world.undone:
+                expected[customer, asset] = expected.get((customer, asset), 0) + credit.amount
         for asked in self.asked.values():
             for asset, amount in self._moved(asked):
                 key = (asked.customer, asset)

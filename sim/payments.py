@@ -43,12 +43,16 @@ class Recall:
 
 
 class Payments:
-    """All of them, by our id; what we asked back, by it, and what others did, by their id."""
+    """All of them, by our id; what we asked back, by it, and what others did, by their id.
+
+    `undone` are the lines, each as "account reference", that their bank took back, and since when.
+    """
 
     def __init__(self) -> None:
         self.all: dict[str, Payment] = {}
         self.recalls: dict[str, Recall] = {}
         self.recalls_of_us: dict[str, Recall] = {}
+        self.undone: dict[str, int] = {}
 
     def asked_back(self, payment_id: str, message: str, now: int) -> bool:
         """Our recall reached its bank; True if it did for the first time."""

@@ -151,6 +151,16 @@ def without_an_intent(books: Books) -> None:
         )
 
 
+def taken_back_by_the_bank(books: Books) -> None:
+    books.tell(AddressAssigned, account=BANK, address="IBAN1", customer="alice")
+    books.line("L1", 300, "payment", "IBAN1", "E1")
+    books.line("L2", -300, "reversal", "E1")
+    books.line("L3", 300, "payment", "IBAN1", "E3")
+    books.line("L4", -300, "return", "E3")
+    books.line("L6", -300, "reversal", "E5")
+    books.line("L5", 300, "payment", "IBAN1", "E5")
+
+
 def exchanged(books: Books) -> None:
     books.request(
         "t1",
@@ -174,6 +184,7 @@ STORIES: tuple[Callable[[Books], None], ...] = (
     failed,
     booked_otherwise,
     without_an_intent,
+    taken_back_by_the_bank,
     exchanged,
 )
 

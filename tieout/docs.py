@@ -273,6 +273,7 @@ def rails() -> str:
 def _overview(name: str, row: Scheme) -> str:
     back = "; ".join(_span(each) for each in row.returns) or "no"
     moves = "we pay" if row.kind == "out" else "we pull"
+    moves = "others pay us" if row.pushed else moves
     cells = (f"[{row.name}](#{name})", f"{moves} {row.asset}", row.settled_by, _windows(row))
     return "| " + " | ".join((*cells, back, _limit(row))) + " |"
 
@@ -297,7 +298,7 @@ def _terms(row: Scheme) -> Iterator[str]:
         "our id": f"{row.idempotency.key}; honoured {_validity(row)}",
         "retries": row.retries,
         "duplicates": row.duplicates + ("; may be booked many in one line" if row.batched else ""),
-        "beneficiaries": f"{row.beneficiaries} (see `core/beneficiaries.py`)",
+        "beneficiaries": row.beneficiaries and f"{row.beneficiaries} (see `core/beneficiaries.py`)",
         "mind": row.note,
         "after": "<br>".join(row.cites),
         "checked": str(row.checked),

@@ -39,7 +39,7 @@ from rails import calendars, schemes
 from rails.dialect import Request
 from scenarios.customers import NOWHERE, Customers
 from scenarios.rails import RailSpec, Settling
-from sim.customer_oracle import Bound, CustomerOracle
+from sim.customer_oracle import Bound, Credit, CustomerOracle
 from sim.dice import Dice
 from sim.faults import Faults
 from sim.payments import Payments
@@ -214,13 +214,16 @@ class Rails:
         """What customers got from a line directly: lines are the other oracle's to judge."""
         for entry in state.booked:
             names = [name for name, _ in entry.lines]
+            place = next((name.split("/") for name in names if name.startswith(FROM_LINES)), [])
+            line = entry.subject.rpartition(" ")[2]
             if entry.purpose == "opening" or not any(name.startswith(FROM_LINES) for name in names):
                 continue
             for name, amount in entry.lines:
                 if name.startswith("customer/"):
                     _, customer, asset = name.split("/")
                     key = f"{entry.purpose} {entry.subject}"
-                    self.judge.on_credited(customer, asset, key, -amount)
+                    credit = Credit(f"{'/'.join(place[1:-1])} {line}", -amount, state.now)
+                    self.judge.on_credited(customer, asset, key, credit)
 
     # --- what stands is told ---------------------------------------------------------------------
 
@@ -354,7 +357,7 @@ class Rails:
         """What a customer says, by the node's one door; who judges the run hears it too."""
         if isinstance(said, TransferRequested):
             spoilt = self.customers.wrong.get(said.transfer_id, "")
-            self.judge.on_asked(said.transfer_id, said.customer, said.legs, spoilt)
+            self.judge.on_asked(said.transfer_id, said.customer, said.legs, spoilt, self.world.now)
         else:
             self.judge.on_cancel_asked(said.transfer_id)
         host.tell(said)

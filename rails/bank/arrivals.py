@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from rails.bank import rules, words
-from rails.bank.ledger import Line, Part
+from rails.bank.ledger import Kind, Line, Part
 from rails.bank.office import Office
 from sim.payments import Recall
 
@@ -55,6 +55,7 @@ class Arrivals:
             line = office.book_payment(part.amount, family, part)
         if office.strikes("lines_identical") is not None:
             office.book(part.amount, "payment", family, (part,))
+        self._may_be_reversed(line, part.end_to_end_id)
         if office.strikes("recalled") is not None:
             at = office.next_morning(office.dice.between(1, 9))
             office.world.call_at(at, self._ask_back, line)
@@ -96,12 +97,38 @@ class Arrivals:
             answers.append(message_id)
         return True
 
+    def _may_be_reversed(self, line: Line, end_to_end_id: str) -> None:
+        """Some mornings later the bank may find that the credit was none."""
+        office = self.office
+        if office.strikes("deposit_reversed") is not None:
+            at = office.next_morning(office.dice.between(1, 3))
+            office.world.call_at(at, self._reverse, line, end_to_end_id)
+
+    def _reverse(self, line: Line, end_to_end_id: str) -> None:
+        """As a reversal, or as a return with its reason; by the payer's id, the line's, or both."""
+        office = self.office
+        alike = sum(one.parts[0].end_to_end_id == end_to_end_id for one in office.ledger.lines)
+        how = office.dice.below(3) if end_to_end_id and alike == 1 else 0
+        part = Part(
+            -line.amount,
+            end_to_end_id="" if how == 0 else end_to_end_id,
+            trace="" if how == 1 else line.reference,
+            reason="" if office.dice.chance(1, 2) else "AM05",
+        )
+        name = f"{office.account} {line.reference}"
+        if name in office.payments.undone:
+            return  # it was wrong, and was put right before
+        office.payments.undone[name] = office.world.now
+        kind: Kind = "return" if part.reason else "reversal"
+        office.book(-line.amount, kind, line.family, (part,))
+
     def unreferenced(self, units: int) -> None:
         """Money comes that says nothing of its purpose, from nobody we know."""
         office = self.office
         family = rules.RULES[BY[office.head.currency][0]].family.replace("ICDT", "RCDT")
         amount = office.exact(max(1, units))
-        office.book(amount, "payment", family, (Part(amount),))
+        line = office.book(amount, "payment", family, (Part(amount),))
+        self._may_be_reversed(line, "")
 
     def charge(self, units: int) -> None:
         """The bank takes a charge that nobody asked for."""
