@@ -25,6 +25,11 @@ REMEDIES: dict[ItemCause, tuple[str, str]] = {
     "statement_untied": ("reconciliation", "opening + entries is not closing: ask for it again"),
     "conflict": ("reconciliation", "one id was told with two contents: ask which is right"),
     "nonce_taken": ("security", "somebody else signs with our key: stop, and rotate it"),
+    "unfunded": ("treasury", "fund the wallet: the same signed bytes are handed in again"),
+    "invalid_bytes": (
+        "chain operations",
+        "no node takes its bytes: a payment to ourselves uses up its nonce, and then it fails",
+    ),
     "sources_disagree": (
         "chain operations",
         "two nodes call different blocks final: trust neither",

@@ -460,12 +460,14 @@ class TransactionRejected(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class NonceReported(Fact, frozen=True, kw_only=True, gc=False):
-    """How many transactions of the account are mined at the head, and in the finalized block."""
+    """How many transactions of the account are mined at the head, and in the finalized block; and
+    how many with those that wait in the node's mempool in their order (-1: it does not tell)."""
 
     account: str
     source: str
     latest: int
     finalized: int
+    pending: int = -1
 
 
 class DepositSeen(Fact, frozen=True, kw_only=True, gc=False):

@@ -8,7 +8,7 @@ followed before the step ends.
 
 from typing import assert_never
 
-from core import chain, lines, payments, recalls, transfers
+from core import chain, lines, nonces, payments, recalls, transfers
 from core.effects import Effect, RaiseAlert
 from core.identity import opened_key
 from core.ledger import book, customer, nostro
@@ -92,7 +92,7 @@ def _take(state: State, event: RailEvent) -> list[Effect]:
         case TransactionRejected():
             return chain.on_rejected(state, event)
         case NonceReported():
-            return chain.on_nonce(state, event)
+            return [*nonces.on_reported(state, event), *chain.on_nonce(state, event)]
         case DepositSeen():
             return chain.on_deposit(state, event)
         case ChangeNotified():
@@ -181,12 +181,14 @@ def after_restart(state: State, now: int) -> list[Effect]:
     """Ask for every payment that may or may not have left."""
     state.settlement.payments_made = 0
     effects = transfers.after_restart(state)
+    for account in state.accounts.values():
+        effects += nonces.begin(state, account, now)
     for payment_id in list(state.settlement.open_legs):
         leg = state.settlement.legs[payment_id]
         if leg.status not in MOVING:
             continue
         if state.accounts[leg.account].chain:
-            effects += chain.after_restart(state, leg, now)
+            effects += chain.after_restart(state, leg)
         else:
             effects += payments.after_restart(state, leg)
     effects += recalls.after_restart(state, now)

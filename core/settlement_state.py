@@ -57,6 +57,8 @@ ItemCause = Literal[
     "conflict",
     "nonce_taken",
     "sources_disagree",
+    "unfunded",
+    "invalid_bytes",
 ]
 
 
@@ -93,7 +95,8 @@ class Leg(Struct, gc=False):
     scheme is the balance of its clearing account. `exposed` is how much of
     it counts against limits, `passive` what of that came by no act of ours. Times are 0 while they
     are not known. `instructed_at` is when it was sent first and `instructed_for` when it was to
-    settle then: its instruction bears both for ever.
+    settle then: its instruction bears both for ever. Attempts from the number `cancels_from` on
+    (0: none) cancel it. While it is `unfunded`, a node wants more on the wallet than there is.
     """
 
     payment_id: str
@@ -144,6 +147,8 @@ class Leg(Struct, gc=False):
     nonce: int = -1
     spends: tuple[str, ...] = ()
     attempts: list[Attempt] = field(default_factory=list)
+    unfunded: bool = False
+    cancels_from: int = 0
 
     @property
     def outstanding(self) -> int:
@@ -299,7 +304,8 @@ class TheirRecall(Struct, gc=False):
 
 class Chain(Struct, gc=False):
     """What we know of a chain through its nodes; `agreed` is final by all of them, `read` was so
-    before."""
+    before. `used` is how many nonces each node knows as used, `nonce_opened` whether they ever told
+    and `nonce_known` whether they did since we began to listen."""
 
     account: str
     next_nonce: int = 0
@@ -312,6 +318,9 @@ class Chain(Struct, gc=False):
     asked_hash: str = ""
     heads: dict[str, Head] = field(default_factory=dict)
     disagreed_at: int = 0
+    nonce_opened: bool = False
+    nonce_known: bool = False
+    used: dict[str, int] = field(default_factory=dict)
 
 
 class StatementChain(Struct, gc=False):

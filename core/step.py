@@ -14,6 +14,7 @@ from core import (
     deposits,
     listening,
     memory,
+    nonces,
     recalls,
     reconcile,
     restatement,
@@ -379,6 +380,8 @@ def _on_alarm(state: State, event: AlarmRang) -> list[Effect]:
         name, _, about = rest.rpartition("/")
         return listening.on_retry(state, state.accounts[name], about, now)
     account = state.accounts[rest]
+    if what == "nonce":
+        return nonces.on_alarm(state, account, now)
     if what == "restate":
         return restatement.on_due(state, account, now)
     if what == "readings":
@@ -467,7 +470,8 @@ def _on_account(state: State, event: AccountOpened) -> list[Effect]:
     if known is not account:
         for name in TERMS:
             setattr(known, name, getattr(account, name))
-    return listening.begin(state, known, event.received_at)
+    now = event.received_at
+    return [*listening.begin(state, known, now), *nonces.begin(state, known, now)]
 
 
 def _on_asset(state: State, event: AssetListed) -> list[Effect]:

@@ -54,6 +54,8 @@ ONE_IN: dict[str, tuple[int, int, int, int]] = {
     "custody_failed": (10, 2, 0, 0),
     "webhook_forged": (10, 2, 0, 0),
     "deposit_reversed": (6, 1, 0, 0),
+    "tx_unfunded": (20, 4, 60_000, 7_200_000),
+    "tx_invalid": (20, 4, 0, 0),
     "tx_dropped": (12, 3, 0, 0),
     "tx_reverted": (12, 3, 0, 0),
     "node_lags": (60, 12, 60_000, 1_200_000),

@@ -78,6 +78,8 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "tx_underpriced": ("chain", "ms", "the fee market rises above what waits in the mempool"),
     "tx_dropped": ("chain", "", "the mempool forgets a transaction"),
     "tx_reverted": ("chain", "", "mined, and reverted: the fee is paid and nothing moved"),
+    "tx_unfunded": ("chain", "ms", "a node sees no funds of ours for a while, and takes nothing"),
+    "tx_invalid": ("chain", "", "no node ever takes the bytes of a payment"),
     "reorg": ("chain", "blocks", "the newest blocks give way to others"),
     "finality_lost": ("chain", "ms", "blocks go on and none becomes final"),
     "deposit": ("chain", "units", "value comes to an address of ours"),
@@ -100,7 +102,7 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
 
 # What a venue or keeper has no way to do, or no channel that would ever tell of it.
 UNABLE: Mapping[str, tuple[str, ...]] = {
-    "bitcoin": ("tx_reverted", "finality_lost"),
+    "bitcoin": ("tx_reverted", "finality_lost", "tx_unfunded", "tx_invalid"),
     "binance_spot": ("liquidation", "adl", "funding", "mode_change", "multiplier_change"),
     "binance_usdm": ("mode_change", "multiplier_change"),
     "bybit_inverse": ("mode_change", "multiplier_change"),

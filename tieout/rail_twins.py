@@ -182,6 +182,7 @@ def _evm(
     )
     for asset, amount in opening.items():
         nodes.open(TOKENS.get(asset, ""), int(amount.scaleb(DECIMALS[asset])))
+    nodes.use(spec.used)
     return Made(
         nodes,
         evm_dialect(spec.name, {spec.account: wallet}),

@@ -408,6 +408,8 @@ class Rails:
         if not self.dice.stream("recalls").chance(1, one_in):
             return
         settlement = books.state.settlement
+        if effect.transfer_id not in settlement.transfers:
+            return  # a deposit that was taken back
         for payment_id in settlement.transfers[effect.transfer_id].legs:
             scheme = settlement.schemes.get(settlement.legs[payment_id].scheme)
             if scheme is not None and scheme.recalls:
