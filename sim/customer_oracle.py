@@ -28,6 +28,8 @@ OVER = ("completed", "failed", "returned", "cancelled", "refused")
 FAULTS_MAX = 20
 # What others push can be taken back no longer: ten banking days, and the holidays in them.
 PUSHED_NS_MAX = 20 * 86_400_000_000_000
+# A line comes to be known within so long of its booking, if no read is lost over and over.
+LINE_NS_MAX = 4 * 3_600_000_000_000
 # How a request was spoilt: the reason that must be told, and no other.
 REASONS: Mapping[str, tuple[str, ...]] = {
     "zero": ("BAD_AMOUNT",),
@@ -110,6 +112,7 @@ class Asked:
     hit: bool = False
     cleared_at: int = -1
     released_at: int = -1
+    told_at: int = -1
 
 
 @dataclass(slots=True, frozen=True)
@@ -230,7 +233,7 @@ class CustomerOracle:
             + sum(
                 leg.amount
                 for asked in self.asked.values()
-                if not self._is_through(asked)
+                if not self._is_through(asked, now)
                 for leg in asked.legs
                 if _counts(bound, asked.customer, leg)
             )
@@ -256,10 +259,14 @@ class CustomerOracle:
             if bound.scope != "release" and any(_counts(bound, customer, leg) for leg in legs)
         ]
 
-    def _is_through(self, asked: Asked) -> bool:
-        """Nothing of it is under way or comes back; of several legs one may, whatever is told."""
+    def _is_through(self, asked: Asked, now: int) -> bool:
+        """Nothing of it is under way or comes back; of several legs one may, whatever is told.
+
+        What was told as completed counts until its line has come, too.
+        """
         if len(asked.legs) == 1:
-            return asked.status in OVER
+            lately = asked.status == "completed" and now - asked.told_at < LINE_NS_MAX
+            return asked.status in OVER and not lately
         return asked.status in ("completed", "refused", "cancelled")
 
     # --- what they are told ----------------------------------------------------------------------
@@ -275,7 +282,7 @@ class CustomerOracle:
             return
         if status != asked.status and status not in NEXT[asked.status]:
             self._wrong(f"{transfer_id}: told {status} after {asked.status}")
-        asked.status, asked.reason = status, reason
+        asked.status, asked.reason, asked.told_at = status, reason, now
         if status == "refused":
             self._judge_refusal(asked)
         elif asked.spoilt:

@@ -104,7 +104,7 @@ BUGS = (
         "return request_backfill(state, state.accounts[leg.account], now)",
         "return settle(state, leg, 0, now)",
         "storm_rails",
-        range(1, 2),
+        range(2, 3),
         BALANCES,
     ),
     Bug(
@@ -244,7 +244,7 @@ BUGS = (
     ),
     Bug(
         "a nonce is used twice",
-        "core.chain:send",
+        "core.chain:_give_nonce",
         "chain.next_nonce += 1",
         "chain.next_nonce += state.now % 2",
         "mempool",
@@ -324,7 +324,7 @@ BUGS = (
     Bug(
         "what a node forgot is not sent again",
         "core.chain:on_transaction",
-        "return [_broadcast(leg, attempt)]",
+        "return [hand_in(leg, attempt)]",
         "return []",
         "mempool",
         range(3),
@@ -415,7 +415,7 @@ BUGS = (
         "expose(state, leg, -leg.exposed)",
         "pass",
         "rejected",
-        range(1),
+        range(2),
         TOLD,
     ),
     Bug(
@@ -577,7 +577,7 @@ BUGS = (
     Bug(
         "what was told right before a crash is told no more",
         "core.transfers:after_restart",
-        "return effects + [_news(state, transfer) for transfer in lately]",
+        "return effects + [_news_of(state, name) for name in settlement.told_lately]",
         "return effects",
         "killed",
         range(2),

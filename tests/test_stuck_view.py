@@ -29,7 +29,7 @@ BETWEEN = moment("2023-11-16T06:00")
 
 @cache
 def outcome_of(name: str) -> Outcome:
-    return run(name, seed=0, short=True, sampled=False)
+    return run(name, seed=5, short=True, sampled=False)
 
 
 @pytest.fixture(scope="module")
