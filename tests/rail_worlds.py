@@ -196,6 +196,14 @@ WORLDS: dict[str, dict[str, Any]] = {
         duration_s=DAY // 2,
         heal_s=DAY,
     ),
+    "dropped": _of(
+        [CHAIN],
+        [TOKEN],
+        {"kind": "tx_dropped", "one_in": 3},
+        customers={"balances": {"USDC": "9000"}, "every_s": 2400},
+        duration_s=DAY // 4,
+        heal_s=DAY // 4,
+    ),
     "unfunded": _of(
         [CHAIN],
         [TOKEN],

@@ -326,8 +326,8 @@ BUGS = (
         "core.chain:on_transaction",
         "return [hand_in(leg, attempt)]",
         "return []",
-        "mempool",
-        range(3),
+        "dropped",
+        range(1),
         BALANCES,
     ),
     Bug(
