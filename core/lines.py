@@ -10,7 +10,7 @@ direction (`core.deductions`), are explained, and no drift.
 
 from collections.abc import Iterable
 
-from core import deductions, ledger, payments
+from core import deductions, deposits, ledger, payments
 from core.effects import Effect
 from core.identity import line_key
 from core.items import close_item, has, open_item
@@ -137,7 +137,7 @@ def _of_leg(
     # It is the whole that comes back, unless a message says otherwise: the line may be wrong yet.
     if _is_return(state, leg, event, amount) and not leg.returned:
         effects += payments.give_back(
-            state, leg, leg.amount, event.code, event.frame, event.received_at
+            state, leg, leg.amount, event.code, event.frame, event.booked_at or event.received_at
         )
     if leg.coming_back * amount > 0:
         contra, effects, leg.coming_back = _consume(
@@ -366,9 +366,11 @@ def _unexplained(
     part: LinePart,
     references: tuple[str, ...],
 ) -> tuple[list[Contra], list[Effect]]:
-    """A customer's, if it came to an address that is assigned; else nobody's yet."""
+    """A customer's, if it came to an address that is assigned, or a debit that takes such a credit
+    back; else nobody's yet."""
     settlement = state.settlement
     settlement.deposits.pop(f"{account.name} {event.line_id}", None)
+    line = _suspended(account, event, part, references)
     owner = ""
     for reference in references:
         owner = owner or settlement.addresses.get(f"{account.name} {reference}", "")
@@ -376,12 +378,17 @@ def _unexplained(
         deductions.brought_after_all(state, account, event, part, references)
     if owner and part.amount > 0 and event.kind == "payment":
         count(state, f"deposits/{account.name}")
+        contra = [(ledger.customer(owner, event.asset), -part.amount)]
         kept = deductions.kept_of_deposit(state, account, event)
-        return [(ledger.customer(owner, event.asset), -part.amount)], kept
-    subject = f"{account.name} {event.line_id}"
-    if subject in settlement.suspense:  # an earlier part of the same line
-        subject = f"{subject}+{len(settlement.suspense)}"
-    settlement.suspense[subject] = Suspended(
+        return contra, kept + deposits.on_credited(state, line, owner)
+    taken = deposits.taken_back(state, line) if part.amount < 0 else None
+    return taken or _suspend(state, line)
+
+
+def _suspended(
+    account: Account, event: LineBooked, part: LinePart, references: tuple[str, ...]
+) -> Suspended:
+    return Suspended(
         account=account.name,
         line_id=event.line_id,
         asset=event.asset,
@@ -392,10 +399,22 @@ def _unexplained(
         frame=event.frame,
         kind=event.kind,
         code=event.code,
+        booked_at=event.booked_at,
     )
-    cause = cause_of(part.amount, event.kind)
-    effects = open_item(state, cause, subject, account.name, event.asset, part.amount, event.frame)
-    return [(ledger.suspense(account.name, event.asset), -part.amount)], effects
+
+
+def _suspend(state: State, line: Suspended) -> tuple[list[Contra], list[Effect]]:
+    """Nobody knows what it is: it waits under a break."""
+    suspense = [(ledger.suspense(line.account, line.asset), -line.amount)]
+    if line.amount > 0 and deposits.meets_its_debit(state, line):
+        return suspense, []
+    subject = f"{line.account} {line.line_id}"
+    if subject in state.settlement.suspense:  # an earlier part of the same line
+        subject = f"{subject}+{len(state.settlement.suspense)}"
+    state.settlement.suspense[subject] = line
+    cause = cause_of(line.amount, line.kind)
+    effects = open_item(state, cause, subject, line.account, line.asset, line.amount, line.frame)
+    return suspense, effects
 
 
 def attribute(state: State, leg: Leg, line: Suspended) -> tuple[tuple[Contra, ...], list[Effect]]:

@@ -62,6 +62,7 @@ FIGURES = (
             *("ledger_faults", "limit_excess", "open_items", "told_wrongly", "astray"),
             *("balances_off", "over_limit_in_truth", "outstanding", "fees_off"),
             *("exchanges_off", "exchanged", "suspense_off"),
+            *("called_illegal", "recalls_off"),
         )
     ),
     *(f"kill.{what}" for what in ("ordered", "unfinished", "looked_at", "left_open")),

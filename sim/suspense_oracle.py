@@ -45,14 +45,25 @@ class SuspenseOracle:
             return []
         gone: dict[tuple[str, str], int] = {}
         for each in self.taken():
-            where = each.item.account, each.item.name
+            where = each.item.account, self._about(each.item.account, each.item.name)
             gone[where] = gone.get(where, 0) + self._gone(each)
         found = []
         for (account, name), amount in self._came().items():
-            left, lies = amount - gone.get((account, name), 0), self.books.lying(account, name)
+            left, lies = amount - gone.get((account, name), 0), self._lies(account, name)
             if left != lies:
                 found.append(f"{account} {name}: {left} is left of {amount}, and {lies} lies there")
         return found
+
+    def _about(self, account: str, name: str) -> str:
+        """What was taken back, and the line that takes it back, are one."""
+        return self.world.undoing.get(f"{account} {name}", name)
+
+    def _lies(self, account: str, name: str) -> int:
+        """Under its own name, and under that of the line that takes it back."""
+        assert self.books is not None
+        undoing = [each for each, of in self.world.undoing.items() if of == name]
+        others = [each.removeprefix(f"{account} ") for each in undoing if each.startswith(account)]
+        return sum(self.books.lying(account, each) for each in (name, *others))
 
     def _came(self) -> dict[tuple[str, str], int]:
         sums: dict[tuple[str, str], int] = {}
@@ -62,8 +73,13 @@ class SuspenseOracle:
         return sums
 
     def _gone(self, each: Decision) -> int:
-        """What a decision disposed of: of what was sent back, what the world paid and kept."""
+        """What a decision disposed of: of what was sent back, what the world paid and kept.
+
+        What a customer got and the bank took back after all, the customer owes.
+        """
         assert self.books is not None
+        if each.way == "credit" and f"{each.item.account} {each.item.name}" in self.world.undone:
+            return 0
         if each.way != "send_back":
             return each.item.size
         payment = self.world.all.get(self.books.sent_back(each.resolution_id))

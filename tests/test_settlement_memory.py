@@ -32,6 +32,7 @@ from core.rail_events import (
     RecallAnswered,
     RecallReported,
     RecallRequested,
+    RecallTaken,
     ReturnReported,
     SigningRefused,
     TransactionRejected,
@@ -552,6 +553,7 @@ def test_what_came_back_leaves_again_as_it_stands_then() -> None:
 LOOKED_FOR_NOWHERE = (
     *(SigningRefused, TransactionReported, TransactionRejected),  # they move only what is moving
     *(ChangeNotified, RecallAnswered, RecallReported),  # they are passed on, or counted
+    RecallTaken,  # what left the state is not asked back again
 )
 NAMES = {"transfer_id", "payment_id", "tx_hash", "references", "reference", "batch"}
 

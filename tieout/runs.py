@@ -112,6 +112,8 @@ OF_SETTLEMENT = tuple(
         ("what the world has in flight never exceeds a limit", "settlement.over_limit_in_truth"),
         ("once healed, nothing is left in clearing, held, or exposed", "settlement.outstanding"),
         ("what strayed was disposed of once, or lies in suspense", "settlement.suspense_off"),
+        ("once healed, what is asked back is asked and answered once", "settlement.recalls_off"),
+        ("no return that its rail allows is called illegal", "settlement.called_illegal"),
     )
 )
 

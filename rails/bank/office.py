@@ -144,6 +144,7 @@ class Office:
 
     def undo(self, wrong: Line) -> None:
         """A line of one payment is taken back."""
+        self.payments.undone[f"{self.account} {wrong.reference}"] = self.world.now
         undone = replace(wrong.parts[0], amount=-wrong.amount)
         self.book(-wrong.amount, "reversal", wrong.family, (undone,))
 

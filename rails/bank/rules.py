@@ -19,7 +19,8 @@ class Rule:
     """One scheme. `cutoff` and `at` are clocks of the bank; no `cutoff`: it runs day and night, or
     by windows of its own; no `calendar`: any bank offers it, in its own hours. `confirms` is False
     where only silence says that it is done. Of a payment at most `deducts` is taken on the way, of
-    one that comes back `deducts_back`."""
+    one that comes back `deducts_back`. `word` is how a pacs.002 tells that it is booked; in gpi
+    that is on the next bank's account, and not yet on the creditor's."""
 
     scheme: str
     calendar: str
@@ -31,6 +32,7 @@ class Rule:
     family: str = "PMNT/ICDT/ESCT"
     deducts: Decimal = Decimal(0)
     deducts_back: Decimal = Decimal(0)
+    word: str = "ACSC"
 
 
 RULES = {
@@ -51,7 +53,7 @@ RULES = {
             deducts_back=Decimal(75),
         ),
         Rule("sepa_sct", "target", "16:00", 1, "18:00"),
-        Rule("sct_inst", "target", family="PMNT/IRCT/ESCT"),
+        Rule("sct_inst", "target", family="PMNT/IRCT/ESCT", word="ACCP"),
         Rule(
             "sdd_core",
             "target",
@@ -165,6 +167,14 @@ def returns(rule: Rule, hours: Hours, settled: int) -> tuple[Way, ...]:
             return (("AM04", soon, bank), ("MD06", soon, refund), ("MD01", soon, never))
         case _:
             return ()
+
+
+def given_back(rule: Rule, hours: Hours, settled: int) -> tuple[Way, ...]:
+    """The ways back of what is final, where its receiver agrees to give it back."""
+    if rule.scheme not in ("fedwire", "swift_gpi", "sct_inst", "fps"):
+        return ()
+    until = hours.at(hours.later(hours.day(settled), 10), "24:00")
+    return tuple((code, settled + 3600 * SECOND, until) for code in ("FOCR", "AC04", "MS03"))
 
 
 def revocable_until(rule: Rule, hours: Hours, settled: int) -> int:

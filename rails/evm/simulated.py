@@ -20,7 +20,7 @@ from sim.execution import Log, topic
 from sim.faults import Fault, Faults
 from sim.payments import Payment, Payments
 from sim.truth import Truth
-from sim.typed import BadTransaction, Transaction
+from sim.typed import BadTransaction, Transaction, read_transaction
 from sim.wire import Wire
 
 MS = 1_000_000
@@ -86,6 +86,13 @@ class View:
             raise RpcError(-32000, "header not found")
         return number
 
+    def next_nonce(self, address: str, used: int) -> int:
+        """The first nonce that neither a block nor, in order, the mempool has."""
+        waiting = [transaction.nonce for transaction in self.chain.waiting(address)]
+        while used in waiting:
+            used += 1
+        return used
+
     def hash(self, number: int) -> str:
         return "0x" + self.chain.timeline.hash(number, self.now)
 
@@ -107,6 +114,9 @@ class SimulatedNodes:
     on_paid: Callable[[str, int], object] = field(default=lambda to, value: None)
     steal: Callable[[Transaction, int], bytes | None] = field(default=lambda tx, units: None)
     _sent: dict[str, str] = field(default_factory=dict)
+    _asked: dict[str, None] = field(default_factory=dict)
+    _invalid: dict[str, None] = field(default_factory=dict)
+    _unfunded_until: int = 0
 
     def __post_init__(self) -> None:
         self.lying_node = self.dice.pick(("a", "b"))
@@ -178,7 +188,8 @@ class SimulatedNodes:
                 return receipt_json(view, mined) if mined else None
             case "eth_getTransactionCount":
                 number = view.state_number(params[1])
-                return hex(view.chain.ledger.nonce(params[0], number, view.now))
+                used = view.chain.ledger.nonce(params[0], number, view.now)
+                return hex(view.next_nonce(params[0], used) if params[1] == "pending" else used)
             case "eth_getBalance":
                 number = view.state_number(params[1])
                 return hex(view.chain.ledger.balance("", params[0], number, view.now))
@@ -212,6 +223,7 @@ class SimulatedNodes:
 
     def _take(self, raw: str, call_id: str) -> str:
         try:
+            self._object(raw, call_id)
             transaction = self.chain.submit(bytes.fromhex(raw[2:]))
         except BadTransaction as error:
             raise RpcError(-32000, str(error)) from error
@@ -291,7 +303,7 @@ class SimulatedNodes:
         asset = self.holder.assets[contract][0]
         now = self.chain.world.now
         payment = Payment(payment_id, self.holder.account, self.scheme, asset, abs(units))
-        if mined.outcome.succeeded:
+        if mined.outcome.succeeded and not _is_to_ourselves(mined.transaction):
             payment = self.payments.applied(payment, now)
             payment.settled_at, payment.fee = now, mined.fee
         else:
@@ -350,6 +362,26 @@ class SimulatedNodes:
             case _:
                 return False
 
+    def _object(self, raw: str, payment_id: str) -> None:
+        """What a node will not take: a payment's bytes, ever; or any, while it sees no funds."""
+        told = read_transaction(bytes.fromhex(raw[2:]), self.chain.chain_id)
+        now, first = self.chain.world.now, payment_id not in self._asked
+        self._asked[payment_id] = None
+        short = self.faults.strikes("tx_unfunded", self.name) if first else None
+        if short:
+            self._unfunded_until = max(self._unfunded_until, now + short.strength * MS)
+        if now < self._unfunded_until:
+            raise RpcError(-32000, "insufficient funds for gas * price + value: balance 0")
+        if first and self.faults.strikes("tx_invalid", self.name):
+            self._invalid[payment_id] = None
+        if payment_id in self._invalid and not _is_to_ourselves(told):
+            raise RpcError(-32000, "exceeds block gas limit")
+
+    def use(self, times: int) -> None:
+        """The wallet sent so many transactions before the world began."""
+        now = self.chain.world.now
+        self.chain.ledger.set_nonce(self.holder.addresses[0], times, 0, now)
+
     def _surge(self, transaction: Transaction, fault: Fault) -> bool:
         """The crowd bids half as much again as what waits, for so long."""
         chain = self.chain
@@ -395,6 +427,12 @@ class SimulatedNodes:
                 self.chain.deposit(self.dice.pick(strangers or [""]), address, units)
             case _:
                 self.chain.deposit_internal(address, units)
+
+
+def _is_to_ourselves(transaction: Transaction) -> bool:
+    """It moves nothing: all it does is to use up its nonce."""
+    nothing = not transaction.value and not transaction.data
+    return nothing and transaction.to == transaction.sender
 
 
 # --- geth's words --------------------------------------------------------------------------------
