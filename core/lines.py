@@ -132,6 +132,7 @@ def _of_leg(
     if leg.deducted and event.kind == "reversal":
         undone = _deduction_undone(leg, amount)
         if undone:
+            undone += _excess_was_it(state, leg, event)
             again = leg.due and leg.status not in MOVING
             return undone, effects + (payments.await_line(state, leg) if again else [])
     # It is the whole that comes back, unless a message says otherwise: the line may be wrong yet.
@@ -246,6 +247,19 @@ def _deduction_undone(leg: Leg, amount: int) -> list[Contra]:
     of_fees, leg.deducted, leg.fee = leg.deducted, 0, 0
     leg.due += back
     return [(ledger.transit(leg), back), (ledger.fees(leg), -of_fees)]
+
+
+def _excess_was_it(state: State, leg: Leg, event: LineBooked) -> list[Contra]:
+    """What is outstanding again may have been booked as it should be before: as too much then."""
+    taken = _towards(leg.due, leg.excess)
+    if not taken:
+        return []
+    leg.excess -= taken
+    leg.due -= taken
+    if not leg.excess:
+        why = "it is the payment's: the line before was taken back"
+        close_item(state, leg.payment_id, why, event.frame, *EXCESSIVE)
+    return [(ledger.suspense(leg.account, leg.asset), taken), (ledger.transit(leg), -taken)]
 
 
 def _consumed(leg: Leg) -> int:
