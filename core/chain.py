@@ -55,13 +55,26 @@ PATIENCE = 4
 
 def send(state: State, leg: Leg, now: int) -> list[Effect]:
     """Give the payment its nonce and have its first attempt signed."""
+    _give_nonce(state, leg)
+    return [*_sign_first(state, leg), _look_again(state, leg, now)]
+
+
+def _give_nonce(state: State, leg: Leg) -> None:
+    """The next one, once the nodes have said which that is (`core.nonces`)."""
     chain = of(state, leg.account)
-    chain.sent[leg.payment_id] = None
-    account = state.accounts[leg.account]
-    if account.chain == "evm":
+    if state.accounts[leg.account].chain == "evm" and chain.nonce_known:
         leg.nonce = chain.next_nonce
         chain.next_nonce += 1
-    return [*_sign_first(state, leg), _look_again(state, leg, now)]
+
+
+def begin_waiting(state: State, account: Account) -> list[Effect]:
+    """The next nonce is known: payments that waited for it begin, in their order."""
+    effects: list[Effect] = []
+    for leg in _under_way(state, account.name):
+        if leg.nonce < 0:
+            _give_nonce(state, leg)
+            effects += _sign_first(state, leg)
+    return effects
 
 
 def _sign_first(state: State, leg: Leg) -> list[Effect]:
@@ -74,21 +87,16 @@ def _sign_first(state: State, leg: Leg) -> list[Effect]:
         unsigned = [each for each in _under_way(state, leg.account) if not each.attempts]
         if unsigned and unsigned[0] is not leg:
             return []
+    elif leg.nonce < 0:
+        return []  # it waits for the nodes to say the next one
     return [sign(state, leg, 1, *_first_fee(state, leg))]
 
 
 def _under_way(state: State, account: str) -> list[Leg]:
     """The account's payments that were sent and are not over, the oldest first."""
-    chain = state.settlement.chains.get(account)
-    legs = [state.settlement.legs[name] for name in chain.sent] if chain is not None else []
-    return [leg for leg in legs if leg.status in MOVING]
-
-
-def close(state: State, leg: Leg) -> None:
-    """Nothing can be expected of the payment any more."""
-    chain = state.settlement.chains.get(leg.account)
-    if chain is not None:
-        chain.sent.pop(leg.payment_id, None)
+    settlement = state.settlement
+    legs = [settlement.legs[name] for name in settlement.open_legs]
+    return [leg for leg in legs if leg.account == account and leg.status in MOVING]
 
 
 def _first_fee(state: State, leg: Leg) -> tuple[int, int]:
@@ -101,18 +109,20 @@ def _first_fee(state: State, leg: Leg) -> tuple[int, int]:
 
 def sign(state: State, leg: Leg, attempt: int, fee_max: int, tip_max: int) -> SignTransaction:
     """What the signer is asked: the same for the same attempt, so the same bytes come back."""
+    cancels = 0 < leg.cancels_from <= attempt
     return SignTransaction(
         account=leg.account,
         payment_id=leg.payment_id,
         attempt=attempt,
         nonce=leg.nonce,
         asset=leg.asset,
-        amount=leg.amount,
-        beneficiary=leg.beneficiary,
+        amount=0 if cancels else leg.amount,
+        beneficiary="" if cancels else leg.beneficiary,
         fee_max=fee_max,
         tip_max=tip_max,
         spends=leg.spends,
         avoid=_avoided(state, leg) if not leg.spends else (),
+        cancels=cancels,
     )
 
 
@@ -143,10 +153,11 @@ def on_signed(state: State, event: TransactionSigned) -> list[Effect]:
     name = f"{leg.account} {event.tx_hash}"
     state.settlement.named[name] = leg.payment_id
     payments.call(leg, name)
-    return [_broadcast(leg, leg.attempts[-1]), _look_again(state, leg, event.received_at)]
+    return [hand_in(leg, leg.attempts[-1]), _look_again(state, leg, event.received_at)]
 
 
-def _broadcast(leg: Leg, attempt: Attempt) -> BroadcastTransaction:
+def hand_in(leg: Leg, attempt: Attempt) -> BroadcastTransaction:
+    """The bytes of an attempt, as often as need be."""
     return BroadcastTransaction(
         account=leg.account,
         payment_id=leg.payment_id,
@@ -158,11 +169,11 @@ def _broadcast(leg: Leg, attempt: Attempt) -> BroadcastTransaction:
 def on_refused(state: State, event: SigningRefused) -> list[Effect]:
     """Nothing was signed: the payment waits, is asked for again, and somebody looks."""
     count(state, f"signing_refused/{event.account}")
-    chain = state.settlement.chains.get(event.account)
-    if chain is not None and event.payment_id in chain.sent:
+    leg = state.settlement.legs.get(event.payment_id)
+    if leg is not None and leg.payment_id in state.settlement.open_legs:
         # Others do not wait for what cannot be signed now: it is asked for again after them.
-        del chain.sent[event.payment_id]
-        chain.sent[event.payment_id] = None
+        del state.settlement.open_legs[leg.payment_id]
+        state.settlement.open_legs[leg.payment_id] = None
     text = f"{event.payment_id}: not signed: {event.reason}"
     return [RaiseAlert(severity="warning", subject=event.account, text=text)]
 
@@ -178,10 +189,62 @@ def on_rejected(state: State, event: TransactionRejected) -> list[Effect]:
     if event.code == "nonce_too_low":
         # One of our attempts was mined, or somebody else signs with our key: the chain knows.
         return [*_ask(state, leg), *_ask_nonce(state, leg)]
-    if event.code in ("no_funds", "invalid"):
-        text = f"{leg.payment_id}: {event.reason}"
-        return [RaiseAlert(severity="critical", subject=leg.account, text=text)]
+    if event.code == "no_funds":
+        return _wait_for_funds(state, leg, event)
+    if event.code == "invalid":
+        return _use_up(state, leg, attempt, event)
     return []
+
+
+def _wait_for_funds(state: State, leg: Leg, event: TransactionRejected) -> list[Effect]:
+    """Nothing is signed anew: the same bytes are handed in at each look, until a node has them."""
+    leg.unfunded = True
+    return [
+        *open_item(
+            state,
+            "unfunded",
+            leg.payment_id,
+            leg.account,
+            leg.asset,
+            leg.outstanding,
+            event.frame,
+        ),
+        _look_again(state, leg, event.received_at),
+    ]
+
+
+def _use_up(state: State, leg: Leg, attempt: Attempt, event: TransactionRejected) -> list[Effect]:
+    """What no node takes fails only when its nonce is used up, by paying nothing to ourselves.
+
+    Until a final block says so its bytes may be taken elsewhere. Where that is refused too, or no
+    nonce binds the payment, a person decides.
+    """
+    effects = open_item(
+        state,
+        "invalid_bytes",
+        leg.payment_id,
+        leg.account,
+        leg.asset,
+        leg.outstanding,
+        event.frame,
+    )
+    last = leg.attempts[-1]
+    if leg.nonce < 0 or _mined(leg) or last.number != attempt.number or _cancels(leg, last):
+        text = f"{leg.payment_id}: {event.reason}"
+        return [*effects, RaiseAlert(severity="critical", subject=leg.account, text=text)]
+    leg.cancels_from = last.number + 1
+    count(state, f"cancellations/{leg.account}")
+    fee = max(_dearer(last.fee_max), _first_fee(state, leg)[0])
+    return [*effects, sign(state, leg, leg.cancels_from, fee, _dearer(last.tip_max))]
+
+
+def _cancels(leg: Leg, attempt: Attempt) -> bool:
+    return 0 < leg.cancels_from <= attempt.number
+
+
+def _close_doubts(state: State, leg: Leg, why: str, frame: int) -> None:
+    leg.unfunded = False
+    close_item(state, leg.payment_id, why, frame, "unfunded")
 
 
 # --- looking -------------------------------------------------------------------------------------
@@ -201,6 +264,8 @@ def on_alarm(state: State, leg: Leg, now: int) -> list[Effect]:
     if now >= leg.due_at:
         if leg.queries % scheme.queries_max == 0:
             effects += _ask_nonce(state, leg)
+    if leg.unfunded:
+        return [hand_in(leg, leg.attempts[-1]), *effects]
     if blockers(state, leg):
         return effects  # it waits for an earlier nonce: that one is chased
     if not _mined(leg) and leg.queries % BUMP_AFTER_LOOKS == 0 and _is_outbid(state, leg):
@@ -279,6 +344,8 @@ def on_transaction(state: State, event: TransactionReported) -> list[Effect]:
     if leg is None or attempt is None or leg.status not in MOVING:
         return []
     leg.heard_at = event.received_at
+    if leg.unfunded and event.status != "unknown":
+        _close_doubts(state, leg, "a node has it: the wallet is funded", event.frame)
     if event.status == "mined":
         attempt.block_number, attempt.block_hash = event.block_number, event.block_hash
         attempt.succeeded = event.succeeded
@@ -294,7 +361,7 @@ def on_transaction(state: State, event: TransactionReported) -> list[Effect]:
         return []
     attempt.sent_at = event.received_at
     count(state, f"tx_sent_again/{leg.account}")
-    return [_broadcast(leg, attempt)]
+    return [hand_in(leg, attempt)]
 
 
 def _if_final(state: State, leg: Leg, attempt: Attempt, event: TransactionReported) -> list[Effect]:
@@ -310,6 +377,11 @@ def _if_final(state: State, leg: Leg, attempt: Attempt, event: TransactionReport
         return []  # each node must say the same of it, asked after they agreed on what is final
     nonce = f"{leg.account} nonce {leg.nonce}"
     close_item(state, nonce, "it was ours after all", event.frame, "nonce_taken")
+    close_item(state, leg.payment_id, "its nonce is used up", event.frame, "invalid_bytes")
+    if event.succeeded and _cancels(leg, attempt):
+        count(state, f"cancelled/{leg.account}")
+        why = "no node took it, and its nonce is used up by a payment to ourselves"
+        return payments.end(state, leg, "failed", "INVALID", why, event.frame)
     if event.succeeded:
         return payments.settle(state, leg, event.frame, event.received_at)
     count(state, f"tx_reverted/{leg.account}")
@@ -333,8 +405,10 @@ def on_nonce(state: State, event: NonceReported) -> list[Effect]:
     nodes told since, and the nonce asked for once more, show that it was none of them.
     """
     effects: list[Effect] = []
-    for leg in _under_way(state, event.account):
-        if not 0 <= leg.nonce < event.finalized:
+    settlement = state.settlement
+    for payment_id in settlement.open_legs:
+        leg = settlement.legs[payment_id]
+        if leg.account != event.account or not 0 <= leg.nonce < event.finalized:
             continue
         if _mined(leg) or leg.queries <= 3:
             continue
@@ -354,11 +428,11 @@ def on_nonce(state: State, event: NonceReported) -> list[Effect]:
     return effects
 
 
-def after_restart(state: State, leg: Leg, now: int) -> list[Effect]:
+def after_restart(state: State, leg: Leg) -> list[Effect]:
     """What was signed is handed in again, byte for byte; what was not is signed again."""
     if not leg.attempts:
         return _sign_first(state, leg)
-    return [_broadcast(leg, leg.attempts[-1]), *_ask(state, leg)]
+    return [hand_in(leg, leg.attempts[-1]), *_ask(state, leg)]
 
 
 def _look_again(state: State, leg: Leg, now: int) -> Effect:

@@ -5,17 +5,17 @@ settlement, at failure, or when what was settled cannot be returned any more. A 
 anything is posted: the hold fails, never the post.
 """
 
-from core.settlement_state import Leg, Limit
+from core.settlement_state import Credited, Leg, Limit
 from core.state import State
 
 
-def keys(leg: Leg) -> tuple[str, ...]:
+def keys(leg: Leg | Credited) -> tuple[str, ...]:
     """The sums that a leg counts in; what no customer pays for counts in no customer's."""
     rail, asset = f"rail/{leg.scheme}/{leg.asset}", f"asset//{leg.asset}"
     return (rail, f"customer/{leg.customer}/{leg.asset}", asset) if leg.customer else (rail, asset)
 
 
-def expose(state: State, leg: Leg, amount: int) -> None:
+def expose(state: State, leg: Leg | Credited, amount: int) -> None:
     """Count so much more of a leg (or less) as in flight or contingent."""
     leg.exposed += amount
     exposure = state.settlement.exposure
@@ -26,8 +26,8 @@ def expose(state: State, leg: Leg, amount: int) -> None:
             state.settlement.passive[key] -= over_ - leg.passive
 
 
-def expose_passively(state: State, leg: Leg, amount: int) -> None:
-    """Count what came into flight again by no act of ours: a return that was undone.
+def expose_passively(state: State, leg: Leg | Credited, amount: int) -> None:
+    """Count what came by no act of ours: a return that was undone, a credit that others pushed.
 
     It takes room as anything does; that it exceeds a limit by itself is no breach of ours.
     """

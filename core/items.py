@@ -30,6 +30,11 @@ REMEDIES: dict[ItemCause, tuple[str, str]] = {
         "reconciliation",
         "a document of the record: have it mended, or read it by hand",
     ),
+    "unfunded": ("treasury", "fund the wallet: the same signed bytes are handed in again"),
+    "invalid_bytes": (
+        "chain operations",
+        "no node takes its bytes: a payment to ourselves uses up its nonce, and then it fails",
+    ),
     "sources_disagree": (
         "chain operations",
         "two nodes call different blocks final: trust neither",

@@ -9,7 +9,7 @@ Rule 3. The intent of a customer lowers what is available, never what is posted.
 """
 
 from core import books
-from core.settlement_state import LedgerEntry, Leg
+from core.settlement_state import Credited, LedgerEntry, Leg
 from core.state import Posting, State
 
 NOSTRO = "nostro/"
@@ -113,7 +113,7 @@ def hold(state: State, leg: Leg, amount: int) -> None:
     book(state, "hold", leg.payment_id, 0, lines)
 
 
-def memorise(state: State, leg: Leg, amount: int, frame: int) -> None:
+def memorise(state: State, leg: Leg | Credited, amount: int, frame: int) -> None:
     """Note (or strike out) that a settled amount may still come back."""
     leg.contingent += amount
     lines = (
@@ -130,8 +130,8 @@ def faults(state: State) -> list[str]:
     """What does not hold of the ledger, as texts; none is the rule.
 
     Every asset sums to zero; each clearing account is the sum of what its legs have outstanding;
-    what is held and contingent is the sum over legs; each position account is the sum of its open
-    lots; each nostro is its holding.
+    what is held and contingent is the sum over legs, and over credits that may be taken back; each
+    position account is the sum of its open lots; each nostro is its holding.
     """
     settlement = state.settlement
     sums: dict[str, int] = {}
@@ -158,6 +158,10 @@ def faults(state: State) -> list[str]:
         for asset in (position.base, position.against):
             name = f"exchange/{pair}/{asset}"
             rests[name] = rests.get(name, 0) + position.of(asset)
+    for subject in settlement.credits_open:
+        credit = settlement.credits[subject]
+        name = f"contingent/{credit.scheme}/{credit.asset}"
+        rests[name] = rests.get(name, 0) - credit.contingent
     found += [f"{asset}: the ledger sums to {total}" for asset, total in sums.items() if total]
     found += [
         f"{name} is off the sum of its legs or lots by {rest}"

@@ -10,7 +10,7 @@ direction (`core.deductions`), are explained, and no drift.
 
 from collections.abc import Iterable
 
-from core import deductions, ledger, payments
+from core import deductions, deposits, ledger, payments
 from core.effects import Effect
 from core.identity import line_key
 from core.items import close_item, has, open_item
@@ -132,12 +132,13 @@ def _of_leg(
     if leg.deducted and event.kind == "reversal":
         undone = _deduction_undone(leg, amount)
         if undone:
+            undone += _excess_was_it(state, leg, event)
             again = leg.due and leg.status not in MOVING
             return undone, effects + (payments.await_line(state, leg) if again else [])
     # It is the whole that comes back, unless a message says otherwise: the line may be wrong yet.
     if _is_return(state, leg, event, amount) and not leg.returned:
         effects += payments.give_back(
-            state, leg, leg.amount, event.code, event.frame, event.received_at
+            state, leg, leg.amount, event.code, event.frame, event.booked_at or event.received_at
         )
     if leg.coming_back * amount > 0:
         contra, effects, leg.coming_back = _consume(
@@ -246,6 +247,19 @@ def _deduction_undone(leg: Leg, amount: int) -> list[Contra]:
     of_fees, leg.deducted, leg.fee = leg.deducted, 0, 0
     leg.due += back
     return [(ledger.transit(leg), back), (ledger.fees(leg), -of_fees)]
+
+
+def _excess_was_it(state: State, leg: Leg, event: LineBooked) -> list[Contra]:
+    """What is outstanding again may have been booked as it should be before: as too much then."""
+    taken = _towards(leg.due, leg.excess)
+    if not taken:
+        return []
+    leg.excess -= taken
+    leg.due -= taken
+    if not leg.excess:
+        why = "it is the payment's: the line before was taken back"
+        close_item(state, leg.payment_id, why, event.frame, *EXCESSIVE)
+    return [(ledger.suspense(leg.account, leg.asset), taken), (ledger.transit(leg), -taken)]
 
 
 def _consumed(leg: Leg) -> int:
@@ -366,9 +380,11 @@ def _unexplained(
     part: LinePart,
     references: tuple[str, ...],
 ) -> tuple[list[Contra], list[Effect]]:
-    """A customer's, if it came to an address that is assigned; else nobody's yet."""
+    """A customer's, if it came to an address that is assigned, or a debit that takes such a credit
+    back; else nobody's yet."""
     settlement = state.settlement
     settlement.deposits.pop(f"{account.name} {event.line_id}", None)
+    line = _suspended(account, event, part, references)
     owner = ""
     for reference in references:
         owner = owner or settlement.addresses.get(f"{account.name} {reference}", "")
@@ -376,17 +392,22 @@ def _unexplained(
         deductions.brought_after_all(state, account, event, part, references)
     if owner and part.amount > 0 and event.kind == "payment":
         count(state, f"deposits/{account.name}")
+        contra = [(ledger.customer(owner, event.asset), -part.amount)]
         kept = deductions.kept_of_deposit(state, account, event)
-        return [(ledger.customer(owner, event.asset), -part.amount)], kept
+        return contra, kept + deposits.on_credited(state, line, owner)
     undone = _undone(state, account, event, part, references)
     if undone:
         del settlement.suspense[undone]
         close_item(state, undone, "one line takes the other back", event.frame, *UNEXPLAINED)
         return [(ledger.suspense(account.name, event.asset), -part.amount)], []
-    subject = f"{account.name} {event.line_id}"
-    if subject in settlement.suspense:  # an earlier part of the same line
-        subject = f"{subject}+{len(settlement.suspense)}"
-    settlement.suspense[subject] = Suspended(
+    taken = deposits.taken_back(state, line) if part.amount < 0 else None
+    return taken or _suspend(state, line)
+
+
+def _suspended(
+    account: Account, event: LineBooked, part: LinePart, references: tuple[str, ...]
+) -> Suspended:
+    return Suspended(
         account=account.name,
         line_id=event.line_id,
         asset=event.asset,
@@ -397,10 +418,22 @@ def _unexplained(
         frame=event.frame,
         kind=event.kind,
         code=event.code,
+        booked_at=event.booked_at,
     )
-    cause = cause_of(part.amount, event.kind)
-    effects = open_item(state, cause, subject, account.name, event.asset, part.amount, event.frame)
-    return [(ledger.suspense(account.name, event.asset), -part.amount)], effects
+
+
+def _suspend(state: State, line: Suspended) -> tuple[list[Contra], list[Effect]]:
+    """Nobody knows what it is: it waits under a break."""
+    suspense = [(ledger.suspense(line.account, line.asset), -line.amount)]
+    if line.amount > 0 and deposits.meets_its_debit(state, line):
+        return suspense, []
+    subject = f"{line.account} {line.line_id}"
+    if subject in state.settlement.suspense:  # an earlier part of the same line
+        subject = f"{subject}+{len(state.settlement.suspense)}"
+    state.settlement.suspense[subject] = line
+    cause = cause_of(line.amount, line.kind)
+    effects = open_item(state, cause, subject, line.account, line.asset, line.amount, line.frame)
+    return suspense, effects
 
 
 def _undone(

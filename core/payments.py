@@ -15,15 +15,13 @@ from core.exposure import expose, expose_passively
 from core.identity import return_key
 from core.items import close_item, has, open_item
 from core.ledger import book, hold, memorise
-from core.leg_moves import CARRIED_OUT, MOVING, move
+from core.leg_moves import MOVING, move
 from core.listening import arm, request_backfill
-from core.rail_effects import QueryPayment, RecallPayment, SendPayment
+from core.rail_effects import QueryPayment, SendPayment
 from core.rail_events import (
     ChangeNotified,
     PaymentMissing,
     PaymentReported,
-    RecallAnswered,
-    RecallRequested,
     ReturnReported,
     SchemePublished,
 )
@@ -35,7 +33,12 @@ DEFINITE = ("rejected", "failed", "cancelled")
 # Breaks that end with the payment's own end.
 OF_ITS_COURSE: tuple[ItemCause, ...] = ("late", "third_party_failed")
 # And what is no question any more once nothing of it moves.
-OF_ITS_FAILURE: tuple[ItemCause, ...] = (*OF_ITS_COURSE, "amount_told")
+OF_ITS_FAILURE: tuple[ItemCause, ...] = (
+    *OF_ITS_COURSE,
+    "amount_told",
+    "unfunded",
+    "invalid_bytes",
+)
 # Of the account's statements: by then a line that was booked has been read.
 LINE_PERIODS_MAX = 3
 # So long may a request of ours be under way, whatever a scheme promises: a no that was asked for
@@ -150,9 +153,7 @@ def on_reported(state: State, event: PaymentReported) -> list[Effect]:
 
 
 def _on_status(state: State, leg: Leg, event: PaymentReported) -> list[Effect]:
-    settlement = state.settlement
-    scheme = settlement.schemes[leg.scheme]
-    if event.status == "settled" and scheme.settled_by == "message":
+    if _settles(state.settlement.schemes[leg.scheme], event):
         return settle(state, leg, event.frame, event.received_at)
     if event.status in DEFINITE:
         return _on_failed(state, leg, event)
@@ -173,6 +174,15 @@ def _on_status(state: State, leg: Leg, event: PaymentReported) -> list[Effect]:
             event.frame,
         )
     return effects
+
+
+def _settles(scheme: SchemePublished, event: PaymentReported) -> bool:
+    """Whether the scheme's own rule calls this settled: by its words, where it lists some."""
+    if scheme.settled_by != "message":
+        return False
+    if scheme.settled_codes and event.word:
+        return event.word in scheme.settled_codes
+    return event.status == "settled"
 
 
 def _name(state: State, leg: Leg, reference: str, batch: str) -> None:
@@ -348,7 +358,9 @@ def _return(state: State, leg: Leg, event: ReturnReported) -> list[Effect]:
     if event.dishonours:
         return undo_return(state, leg, event.frame)
     whole = deductions.of_return(leg, event)
-    return give_back(state, leg, whole, event.code, event.frame, state.now)
+    # The rule counts when it was returned, and not when we heard of it.
+    when = min(event.occurred_at or state.now, state.now)
+    return give_back(state, leg, whole, event.code, event.frame, when)
 
 
 def _place_strays(state: State, leg: Leg) -> list[Effect]:
@@ -364,8 +376,9 @@ def _place_strays(state: State, leg: Leg) -> list[Effect]:
     return effects
 
 
-def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, now: int) -> list[Effect]:
-    """Book a return: of what was paid, to the customer; of what was pulled, from the customer.
+def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, at: int) -> list[Effect]:
+    """Book a return that was made at `at`: of what was paid, to the customer; of what was pulled,
+    from the customer.
 
     Where a pulled amount is the customer's already, what is owed to us refers to the old payment,
     and counts against limits until it is paid. More cannot come back than went.
@@ -379,7 +392,7 @@ def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, now: i
     if again and leg.settled_at:
         was = "settled"
     effects: list[Effect] = []
-    legal = schedule.may_return(state, state.settlement.schemes[leg.scheme], leg, code, now)
+    legal = schedule.may_return(state, state.settlement.schemes[leg.scheme], leg, code, at)
     if was == "settled" and not legal and not leg.recalled:
         effects += open_item(
             state, "illegal_return", leg.payment_id, leg.account, leg.asset, -amount, frame
@@ -446,53 +459,6 @@ def on_change(state: State, event: ChangeNotified) -> list[Effect]:
     """Details to be corrected before the next payment to the same beneficiary."""
     text = f"{event.payment_id}: {event.code}: the beneficiary is to be {event.corrected}"
     return [RaiseAlert(severity="notice", subject=event.account, text=text)]
-
-
-def on_recall_requested(state: State, event: RecallRequested) -> list[Effect]:
-    """Ask back what was sent, where and while the scheme lets one ask; nobody is obliged by it."""
-    leg = state.settlement.legs.get(event.payment_id)
-    fault = _recall_fault(state, leg, event)
-    if fault or leg is None:
-        count(state, "recalls_refused")
-        text = f"recall of {event.payment_id} refused: {fault}"
-        return [RaiseAlert(severity="warning", subject=event.payment_id, text=text)]
-    count(state, f"recalls_asked/{leg.account}")
-    return [
-        RecallPayment(
-            account=leg.account,
-            scheme=leg.scheme,
-            payment_id=leg.payment_id,
-            kind=leg.kind,
-            asset=leg.asset,
-            amount=leg.amount,
-            beneficiary=leg.beneficiary,
-            beneficiary_name=leg.beneficiary_name,
-            code=event.code,
-            sent_at=leg.instructed_at,
-            asked_at=event.received_at,
-        )
-    ]
-
-
-def _recall_fault(state: State, leg: Leg | None, event: RecallRequested) -> str:
-    """Why it is not asked back; "" where it is."""
-    if not event.author or not event.approver or event.author == event.approver:
-        return "it needs an author and another person's approval"
-    if leg is None or leg.kind != "out" or leg.status not in CARRIED_OUT:
-        return "no such payment of ours is on its way or settled"
-    if leg.recalled:
-        return "it was asked back before"
-    scheme = state.settlement.schemes[leg.scheme]
-    spans = [each for each in scheme.recalls if event.code in each.codes]
-    if not any(state.now <= schedule.end(state, scheme, e, leg.settles_at) for e in spans):
-        return f"{leg.scheme} lets nobody ask back for {event.code or 'no reason'} now"
-    leg.recalled = event.code
-    return ""
-
-
-def on_recall_answered(state: State, event: RecallAnswered) -> list[Effect]:
-    count(state, f"recalls_{'accepted' if event.accepted else 'declined'}/{event.account}")
-    return []
 
 
 # --- chasing -------------------------------------------------------------------------------------

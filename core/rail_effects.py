@@ -87,7 +87,8 @@ class SignTransaction(Wish, frozen=True, kw_only=True, gc=False):
     `asset` names what moves: the chain's own coin or a token. `spends` are the outpoints to consume
     where the chain has such, with `change` going back to us; where none are named yet, the wallet
     chooses them, and none of those to `avoid`: other payments of ours spend them. On such a chain
-    `fee_max` is the whole fee.
+    `fee_max` is the whole fee. What `cancels` pays nothing, to ourselves: it uses up the nonce, so
+    that the payment which had it can never be mined.
     """
 
     account: str
@@ -102,6 +103,7 @@ class SignTransaction(Wish, frozen=True, kw_only=True, gc=False):
     spends: tuple[str, ...] = ()
     change: int = 0
     avoid: tuple[str, ...] = ()
+    cancels: bool = False
 
 
 class BroadcastTransaction(Wish, frozen=True, kw_only=True, gc=False):
@@ -138,7 +140,7 @@ class FetchBlock(Wish, frozen=True, kw_only=True, gc=False):
 
 
 class FetchNonce(Wish, frozen=True, kw_only=True, gc=False):
-    """Ask a node how many of our transactions are mined."""
+    """Ask a node how many of our transactions are mined, and how many wait."""
 
     account: str
     source: str
@@ -168,7 +170,7 @@ class ScreenTransfer(Wish, frozen=True, kw_only=True, gc=False):
 
 class TellCustomer(Wish, frozen=True, kw_only=True, gc=False):
     """What a customer sees of a transfer. Never "completed" without settlement, never "pending"
-    again."""
+    again. Of a deposit that the bank took back `transfer_id` names the account and its line."""
 
     customer: str
     transfer_id: str

@@ -86,7 +86,12 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     payment itself, up to `return_fee_max` from what comes back of it, and up to `incoming_fee_max`
     from what others pay to the account; whoever states more is not believed for having stated it.
     `batched` counterparties may book many payments in one line, named by their batch.
-    `beneficiaries` says how they are written (see `core.beneficiaries`).
+    `beneficiaries` says how they are written (see `core.beneficiaries`). `settled_codes` are the
+    words of `PaymentReported` that settle here, and no other does; none listed: the teller's
+    `settled`. `consents` are the spans in which what is final may still come back because its
+    receiver agrees, asked or not: that is legal, and nothing stands contingent for it. What is
+    `pushed` nobody of ours asks for: the row says until when a credit that others pay to this
+    account may be taken back.
     """
 
     scheme: str
@@ -110,6 +115,9 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     beneficiaries: BeneficiaryKind = ""
     return_fee_max: int = 0
     incoming_fee_max: int = 0
+    settled_codes: tuple[str, ...] = ()
+    consents: tuple[Within, ...] = ()
+    pushed: bool = False
 
 
 class LimitSet(Fact, frozen=True, kw_only=True, gc=False):
@@ -273,7 +281,9 @@ class PaymentReported(Fact, frozen=True, kw_only=True, gc=False):
     `cancelled` only for definite answers: nothing will move. `moved` says that value has left us
     and nobody was credited: neither settled nor failed. `reference` is their own id; `replaces`
     the reference that this one took the place of. `fee` was deducted on the way; `batch` names the
-    file or batch in which a bank may book it.
+    file or batch in which a bank may book it. `word` is the status in the teller's own words with
+    the message that bore it ("pacs.002 ACSC"): where a scheme lists the words that settle, they
+    decide and not `settled`.
     """
 
     account: str
@@ -288,6 +298,7 @@ class PaymentReported(Fact, frozen=True, kw_only=True, gc=False):
     replaces: str = ""
     batch: str = ""
     occurred_at: int = 0
+    word: str = ""
 
 
 class PaymentMissing(Fact, frozen=True, kw_only=True, gc=False):
@@ -346,6 +357,15 @@ class RecallAnswered(Fact, frozen=True, kw_only=True, gc=False):
     payment_id: str
     accepted: bool
     code: str
+
+
+class RecallTaken(Fact, frozen=True, kw_only=True, gc=False):
+    """A bank took in our recall of `payment_id`, or our answer to theirs (`recall_id`): it has it,
+    and what comes of it is told later."""
+
+    account: str
+    payment_id: str = ""
+    recall_id: str = ""
 
 
 class LinePart(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -500,12 +520,14 @@ class TransactionRejected(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class NonceReported(Fact, frozen=True, kw_only=True, gc=False):
-    """How many transactions of the account are mined at the head, and in the finalized block."""
+    """How many transactions of the account are mined at the head, and in the finalized block; and
+    how many with those that wait in the node's mempool in their order (-1: it does not tell)."""
 
     account: str
     source: str
     latest: int
     finalized: int
+    pending: int = -1
 
 
 class DepositSeen(Fact, frozen=True, kw_only=True, gc=False):
@@ -575,6 +597,7 @@ RailEvent = (
     | ChangeNotified
     | RecallReported
     | RecallAnswered
+    | RecallTaken
     | LineBooked
     | NostroStated
     | DocumentQuarantined

@@ -84,6 +84,8 @@ def _wrong_scheme(state: State, leg: LegWanted) -> str:
     scheme = state.settlement.schemes.get(leg.scheme)
     if leg.kind == "exchange" or scheme is None:
         return ""
+    if scheme.pushed:
+        return f"{leg.scheme} is what others push to us: nobody of ours asks for it"
     if scheme.asset != leg.asset:
         return f"{leg.scheme} moves {scheme.asset}, not {leg.asset}"
     return "" if scheme.kind == leg.kind else f"{leg.scheme} moves value {scheme.kind} only"

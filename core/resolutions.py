@@ -4,7 +4,7 @@ Rule. A decision has an author, another person's approval and an id of its own, 
 or refused with what would do; nothing of a refused one is booked, and its id stays free.
 """
 
-from core import chain, ledger, lines, payments, statements, suspense, transfers
+from core import chain, deposits, ledger, lines, payments, statements, suspense, transfers
 from core.effects import Effect, RaiseAlert
 from core.items import close_item, key_of
 from core.ledger import book
@@ -89,11 +89,14 @@ def _unlike(state: State, found: Lying, leg: Leg | None) -> str:
 
 def _dispose(state: State, event: SuspenseResolved, found: Lying) -> list[Effect]:
     """To a customer, or written off."""
+    line = state.settlement.suspense.get(found.subject)
     theirs = f"loss/{found.asset}"
     if event.customer:
         theirs = ledger.customer(event.customer, found.asset)
     _book(state, found, event.frame, (theirs, -found.amount))
     suspense.take(state, found, _by(event), event.frame)
+    if event.customer and line is not None and line.amount > 0:
+        return deposits.on_credited(state, line, event.customer)
     return []
 
 

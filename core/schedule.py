@@ -59,11 +59,12 @@ def over_at(state: State, scheme: SchemePublished, settled_at: int) -> int:
 
 
 def may_return(state: State, scheme: SchemePublished, leg: Leg, code: str, now: int) -> bool:
-    """Whether the rail lets this payment come back now, for this reason.
+    """Whether the rail lets this payment come back now, for this reason, or its receiver may agree.
 
     A reason that no span names may use the longest.
     """
-    spans = [each for each in scheme.returns if code in each.codes] or list(scheme.returns)
+    every = [*scheme.returns, *scheme.consents]
+    spans = [each for each in every if code in each.codes] or every
     settled_at = leg.settles_at or leg.settled_at
     return any(now <= end(state, scheme, each, settled_at) for each in spans)
 

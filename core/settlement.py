@@ -13,8 +13,10 @@ from core import (
     documents,
     exchanges,
     lines,
+    nonces,
     payments,
     quotes,
+    recalls,
     resolutions,
     statements,
     transfers,
@@ -23,7 +25,6 @@ from core.effects import Effect, RaiseAlert
 from core.identity import opened_key
 from core.ledger import book, customer, nostro
 from core.leg_moves import MOVING
-from core.rail_effects import AnswerRecall
 from core.rail_events import (
     AddressAssigned,
     BalanceOpened,
@@ -48,6 +49,7 @@ from core.rail_events import (
     RecallAnswered,
     RecallReported,
     RecallRequested,
+    RecallTaken,
     ReturnReported,
     SchemePublished,
     SigningRefused,
@@ -62,7 +64,7 @@ from core.rail_events import (
 )
 from core.reconcile import on_posted
 from core.settlement_state import Limit
-from core.state import Account, State, count
+from core.state import Account, State
 
 
 def step(state: State, event: RailEvent) -> list[Effect]:
@@ -107,17 +109,19 @@ def _take(state: State, event: RailEvent) -> list[Effect]:
         case TransactionRejected():
             return chain.on_rejected(state, event)
         case NonceReported():
-            return chain.on_nonce(state, event)
+            return [*nonces.on_reported(state, event), *chain.on_nonce(state, event)]
         case DepositSeen():
             return chain.on_deposit(state, event)
         case ChangeNotified():
             return payments.on_change(state, event)
         case RecallReported():
-            return _on_recalled(state, event)
+            return recalls.on_reported(state, event)
         case RecallAnswered():
-            return payments.on_recall_answered(state, event)
+            return recalls.on_answered(state, event)
         case RecallRequested():
-            return payments.on_recall_requested(state, event)
+            return recalls.on_requested(state, event)
+        case RecallTaken():
+            return recalls.on_taken(state, event)
         case SuspenseResolved():
             return resolutions.on_suspense(state, event)
         case ItemResolved():
@@ -179,24 +183,6 @@ def _open_balance(state: State, event: BalanceOpened) -> None:
     book(state, "opening", event.account, event.frame, lines_, event.occurred_at)
 
 
-def _on_recalled(state: State, event: RecallReported) -> list[Effect]:
-    """What is a customer's is not given back without the customer: we say so."""
-    recalls = state.settlement.recalls
-    key = f"{event.account} {event.recall_id}"
-    if key in recalls:
-        return []
-    recalls[key] = event.code
-    count(state, f"recalls_received/{event.account}")
-    return [
-        AnswerRecall(
-            account=event.account,
-            recall_id=event.recall_id,
-            code="CUST",
-            answered_at=event.received_at,
-        )
-    ]
-
-
 # --- what time, a read to the end and a restart bring --------------------------------------------
 
 
@@ -227,13 +213,15 @@ def after_restart(state: State, now: int) -> list[Effect]:
     """Ask for every payment that may or may not have left."""
     state.settlement.payments_made = 0
     effects = transfers.after_restart(state)
+    for account in state.accounts.values():
+        effects += nonces.begin(state, account, now)
     for payment_id in list(state.settlement.open_legs):
         leg = state.settlement.legs[payment_id]
         if leg.status not in MOVING:
             continue
         if state.accounts[leg.account].chain:
-            effects += chain.after_restart(state, leg, now)
+            effects += chain.after_restart(state, leg)
         else:
             effects += payments.after_restart(state, leg)
-    effects += transfers.after_restart(state)
+    effects += recalls.after_restart(state, now)
     return effects + transfers.follow(state)

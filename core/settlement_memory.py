@@ -19,11 +19,13 @@ from core.effects import Effect, Remember
 from core.events import Event, Recalled
 from core.journal import Record, decode_effect
 from core.rail_events import (
+    ItemResolved,
     LineBooked,
     PaymentMissing,
     PaymentReported,
     RecallRequested,
     ReturnReported,
+    SuspenseResolved,
     TransactionSigned,
     TransferCancelled,
     TransferReleased,
@@ -90,7 +92,7 @@ def put_away(state: State, keep: int) -> list[Effect]:
     """Of those that are over keep so many; of the others leave first who might leave first."""
     settlement = state.settlement
     over, leaving = settlement.over, settlement.leaving
-    asked_about = _asked_about(settlement)
+    asked_about = _asked_about(state)
     kept: list[Effect] = []
     while leaving and len(over) > keep and leaving[0][0] <= state.now:
         at, name = heappop(leaving)
@@ -106,9 +108,13 @@ def put_away(state: State, keep: int) -> list[Effect]:
     return kept
 
 
-def _asked_about(settlement: Settlement) -> dict[str, None]:
-    """The payments that an open break or a line in suspense is about."""
+def _asked_about(state: State) -> dict[str, None]:
+    """The payments that an open break or a line in suspense is about, or a recall that goes on, or
+    of which something was sent back."""
+    settlement = state.settlement
     found = dict.fromkeys(item.subject for item in settlement.items.values())
+    found |= {name: None for name in settlement.asked_back if f"recall/{name}" in state.alarms}
+    found |= {leg.disposes: None for leg in settlement.legs.values() if leg.disposes}
     for line in settlement.suspense.values():
         for reference in line.references:
             key = f"{line.account} {reference}"
@@ -171,6 +177,8 @@ def wanted(state: State, event: Event) -> list[Key]:
             return _referred(state, event.account, (event.payment_id, *event.references))
         case PaymentMissing() | TransactionSigned() | RecallRequested():
             return _payments(state, (event.payment_id,))
+        case SuspenseResolved() | ItemResolved():
+            return _payments(state, (event.payment_id,))
         case _:
             return []
 
@@ -221,6 +229,9 @@ def meant(state: State, kept: Remember) -> list[Key]:
     """What a name that came back means, where that is put away, too."""
     if kept.kind == "payment":
         return _transfer(state, kept.content)
+    if kept.kind == "transfer":
+        disposed = [leg.disposes for leg in transfer_of(kept.content)[1]]
+        return _payments(state, [each for each in disposed if " " not in each])
     if kept.kind == "named":
         # One of a batch is enough: the others have nothing due, and the name leaves with it again.
         alone, members = _naming(kept.content)

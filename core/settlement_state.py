@@ -65,6 +65,8 @@ ItemCause = Literal[
     "amount_told",
     "overcharged",
     "unreadable",
+    "unfunded",
+    "invalid_bytes",
 ]
 
 
@@ -105,7 +107,9 @@ class Leg(Struct, gc=False):
     instruction bears both for ever. `called` are the names that its keeper has for it, or for a
     batch that it is in. `source` is the account of the ledger that pays in a customer's place,
     `disposes` what it takes out of suspense; `sent_back` is the payment that is to send this one's
-    excess back. Its nonce was first told as used at `nonce_used_at`.
+    excess back. Its nonce was first told as used at `nonce_used_at`. Attempts from the number
+    `cancels_from` on (0: none) cancel it. While it is `unfunded`, a node wants more on the wallet
+    than there is.
     """
 
     payment_id: str
@@ -163,6 +167,8 @@ class Leg(Struct, gc=False):
     disposes: str = ""
     sent_back: str = ""
     nonce_used_at: int = 0
+    unfunded: bool = False
+    cancels_from: int = 0
 
     @property
     def outstanding(self) -> int:
@@ -232,7 +238,8 @@ class ClosedItem(Struct, frozen=True, gc=False):
 
 
 class Suspended(Struct, frozen=True, gc=False):
-    """A line whose amount lies in suspense; `sent_back` is the payment that is to send it back."""
+    """A line whose amount lies in suspense, or a part of one; `sent_back` is the payment that is to
+    send it back."""
 
     account: str
     line_id: str
@@ -245,6 +252,33 @@ class Suspended(Struct, frozen=True, gc=False):
     kind: LineKind = "payment"
     code: str = ""
     sent_back: str = ""
+    booked_at: int = 0
+
+
+class Credited(Struct, gc=False):
+    """A line that became a customer's without an intent, and what was taken back of it.
+
+    It is exposed for what may still be taken back, and for what is owed to us since it was; all of
+    that is `passive`. `code` is why it was taken back.
+    """
+
+    subject: str
+    account: str
+    asset: str
+    amount: int
+    customer: str
+    code: str
+    scheme: str = ""
+    revocable_until: int = 0
+    contingent: int = 0
+    exposed: int = 0
+    passive: int = 0
+    returned: int = 0
+
+    @property
+    def payment_id(self) -> str:
+        """What its entries in the ledger are about."""
+        return self.subject
 
 
 class Deposit(Struct, frozen=True, gc=False):
@@ -270,9 +304,33 @@ class Head(Struct, frozen=True, gc=False):
     at: int
 
 
+class AskedBack(Struct, gc=False):
+    """A payment of ours that we asked back: whether the bank took that in, and its answer."""
+
+    payment_id: str
+    code: str
+    asked_at: int
+    sendings: int = 0
+    taken: bool = False
+    answer: str = ""
+
+
+class TheirRecall(Struct, gc=False):
+    """What somebody asked back of us, why, our answer, and whether that was taken in."""
+
+    account: str
+    recall_id: str
+    code: str
+    answer: str
+    answered_at: int
+    sendings: int = 0
+    taken: bool = False
+
+
 class Chain(Struct, gc=False):
     """What we know of a chain through its nodes; `agreed` is final by all of them, `read` was so
-    before. `sent` are the account's payments that were sent and are not over, the oldest first."""
+    before. `used` is how many nonces each node knows as used, `nonce_opened` whether they ever told
+    and `nonce_known` whether they did since we began to listen."""
 
     account: str
     next_nonce: int = 0
@@ -285,7 +343,9 @@ class Chain(Struct, gc=False):
     asked_hash: str = ""
     heads: dict[str, Head] = field(default_factory=dict)
     disagreed_at: int = 0
-    sent: dict[str, None] = field(default_factory=dict)
+    nonce_opened: bool = False
+    nonce_known: bool = False
+    used: dict[str, int] = field(default_factory=dict)
 
 
 class StatementChain(Struct, gc=False):
@@ -382,7 +442,7 @@ class Settlement(Struct, gc=False):
     items: dict[str, Item] = field(default_factory=dict)
     closed: list[ClosedItem] = field(default_factory=list)
     deposits: dict[str, Deposit] = field(default_factory=dict)
-    recalls: dict[str, str] = field(default_factory=dict)
+    recalls: dict[str, TheirRecall] = field(default_factory=dict)
     chains: dict[str, Chain] = field(default_factory=dict)
     statements: dict[str, StatementChain] = field(default_factory=dict)
     payments_made: int = 0
@@ -399,3 +459,7 @@ class Settlement(Struct, gc=False):
     gaps: dict[str, StatementGap] = field(default_factory=dict)
     untied: dict[str, NostroStated] = field(default_factory=dict)
     unread: dict[str, Unread] = field(default_factory=dict)
+    asked_back: dict[str, AskedBack] = field(default_factory=dict)
+    credits: dict[str, Credited] = field(default_factory=dict)
+    credits_open: dict[str, None] = field(default_factory=dict)
+    credit_names: dict[str, list[str]] = field(default_factory=dict)

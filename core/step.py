@@ -11,8 +11,11 @@ from typing import TypeVar
 from core import (
     adjustments,
     books,
+    deposits,
     listening,
     memory,
+    nonces,
+    recalls,
     reconcile,
     restatement,
     risks,
@@ -372,12 +375,18 @@ def _on_alarm(state: State, event: AlarmRang) -> list[Effect]:
         return trading.on_fills_alarm(state, rest, now)
     if what == "leg":
         return settlement.on_alarm(state, rest, now)
+    if what == "credit":
+        return deposits.on_alarm(state, rest)
+    if what in ("recall", "answer"):
+        return recalls.on_alarm(state, what, rest, now)
     if what in ("hold", "kill", "engine"):
         return risks.on_alarm(state, what, rest, now)
     if what == "retry":
         name, _, about = rest.rpartition("/")
         return listening.on_retry(state, state.accounts[name], about, now)
     account = state.accounts[rest]
+    if what == "nonce":
+        return nonces.on_alarm(state, account, now)
     if what == "restate":
         return restatement.on_due(state, account, now)
     if what == "readings":
@@ -469,7 +478,8 @@ def _on_account(state: State, event: AccountOpened) -> list[Effect]:
     if known is not account:
         for name in TERMS:
             setattr(known, name, getattr(account, name))
-    return listening.begin(state, known, event.received_at)
+    now = event.received_at
+    return [*listening.begin(state, known, now), *nonces.begin(state, known, now)]
 
 
 def _on_asset(state: State, event: AssetListed) -> list[Effect]:

@@ -100,6 +100,13 @@ def _at_counterparty(state: State, leg: Leg) -> tuple[str, int, str]:
 
 
 def _on_chain(state: State, leg: Leg) -> tuple[str, int, str]:
+    if not leg.attempts and leg.nonce < 0 and state.accounts[leg.account].chain == "evm":
+        return "the nodes to say the next nonce", leg.sent_at, "nothing was sent: wait"
+    if leg.unfunded:
+        return "coin on the wallet", leg.due_at, "fund it; the same bytes are handed in again"
+    if leg.cancels_from:
+        wait = "a payment to ourselves under its nonce to be final"
+        return wait, leg.due_at, "no refund before: its own bytes may be taken yet"
     if not leg.attempts:
         return "a signature", leg.sent_at, "nothing was sent: it may still be cancelled"
     in_the_way = chain.blockers(state, leg)

@@ -13,7 +13,7 @@ from hashlib import sha256
 
 import msgspec
 
-from core import chain, exchanges, ids, ledger, payments, quotes
+from core import chain, deposits, exchanges, ids, ledger, payments, quotes
 from core.effects import Effect, RaiseAlert
 from core.exposure import expose, over, release_bound
 from core.ledger import book, hold
@@ -221,7 +221,15 @@ def after_restart(state: State) -> list[Effect]:
     # What was decided right before the end may never have left: it is told again.
     told = settlement.told_lately
     names = _lately(told, max(told.values(), default=0))
-    return effects + [_news(state, settlement.transfers[name]) for name in names]
+    return effects + [_news_of(state, name) for name in names]
+
+
+def _news_of(state: State, name: str) -> TellCustomer:
+    """Of a transfer, or of a deposit that was taken back."""
+    credit = state.settlement.credits.get(name)
+    if credit is not None:
+        return deposits.news(credit)
+    return _news(state, state.settlement.transfers[name])
 
 
 def on_released(state: State, event: TransferReleased) -> list[Effect]:
@@ -291,7 +299,6 @@ def follow(state: State) -> list[Effect]:
             _release_exposure(state, settlement.legs[payment_id])
             if _is_closed(settlement.legs[payment_id]):
                 settlement.open_legs.pop(payment_id, None)
-                chain.close(state, settlement.legs[payment_id])
         note_over(state, transfer)
     return effects
 

@@ -80,6 +80,7 @@ Validity = Annotated[int, BeforeValidator(validity)]
 Span = Annotated[tuple[int, DayUnit], BeforeValidator(span)]
 Words = Annotated[str, Field(min_length=1, strict=True)]
 Code = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,8}$", strict=True)]
+SettledCode = Annotated[str, Field(pattern=r"^(pain|pacs)\.002 [A-Z]{4}$", strict=True)]
 
 
 # --- the table -----------------------------------------------------------------------------------
@@ -160,16 +161,27 @@ class Scheme(Part):
     note: Words
     cites: tuple[Words, ...] = Field(min_length=1)
     checked: date | Literal["reference"]
+    settled_codes: tuple[SettledCode, ...] = ()
+    consents: tuple[WithinRow, ...] = ()
+    unchecked: tuple[Words, ...] = ()
+    pushed: bool = Field(default=False, strict=True)
 
     @model_validator(mode="after")
     def _consistent(self) -> "Scheme":
-        if self.beneficiaries == "":
+        if self.pushed and (self.kind != "in" or not self.returns or not self.calendar):
+            raise ValueError(
+                "pushed: kind: in, a calendar and the span in which it may be taken back"
+            )
+        if self.beneficiaries == "" and not self.pushed:
             raise ValueError(f"beneficiaries: one of {', '.join(get_args(BeneficiaryKind)[1:])}")
         if (self.settled_by == "silence") != (self.silence is not None):
             raise ValueError("silence: a span belongs to settled_by: silence, and to it alone")
+        if self.settled_codes and self.settled_by != "message":
+            raise ValueError("settled_codes: words belong to settled_by: message, and to it alone")
         if self.calendar not in ("", *SOURCES):
             raise ValueError(f"calendar: found {self.calendar!r}; {', '.join(SOURCES)} would do")
-        if (self.windows or self.silence or self.returns or self.recalls) and not self.calendar:
+        spans = (*self.returns, *self.recalls, *self.consents)
+        if (self.windows or self.silence or spans) and not self.calendar:
             raise ValueError("calendar: windows and spans need one; " + ", ".join(SOURCES))
         cutoffs = [window.cutoff for window in self.windows]
         if self.windows and max(cutoffs) - min(cutoffs) >= DAY:
@@ -215,6 +227,9 @@ class Scheme(Part):
             beneficiaries=self.beneficiaries,
             return_fee_max=self.units("fee.back", self.fee.back),
             incoming_fee_max=self.units("fee.incoming", self.fee.incoming),
+            settled_codes=self.settled_codes,
+            consents=tuple(each.fact() for each in self.consents),
+            pushed=self.pushed,
         )
 
 

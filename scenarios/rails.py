@@ -41,7 +41,8 @@ class RailSpec(Part):
     """One keeper of money with our account there, and the schemes that we use from it.
 
     `balances` is our own money there when the books begin; `outsiders_every_s` is how often, on
-    average, somebody pays in of his own accord (0: nobody).
+    average, somebody pays in of his own accord (0: nobody). `used` is how many transactions a
+    wallet had sent before.
     """
 
     name: Name
@@ -57,6 +58,7 @@ class RailSpec(Part):
     latency_ms_p99: Millis = Field(default=400, ge=1)
     outsiders_every_s: Every = Decimal(0)
     outsiders_amount_max: Amount = Field(default=Decimal(500), gt=0)
+    used: Times = Field(default=0, ge=0)
 
     @property
     def account(self) -> str:

@@ -30,6 +30,10 @@ NEXT: Mapping[str, tuple[str, ...]] = {
 OURS = "-"
 OVER = ("completed", "failed", "returned", "cancelled", "refused")
 FAULTS_MAX = 20
+# What others push can be taken back no longer: ten banking days, and the holidays in them.
+PUSHED_NS_MAX = 20 * 86_400_000_000_000
+# A line comes to be known within so long of its booking, if no read is lost over and over.
+LINE_NS_MAX = 4 * 3_600_000_000_000
 # How a request was spoilt: the reason that must be told, and no other.
 REASONS: Mapping[str, tuple[str, ...]] = {
     "zero": ("BAD_AMOUNT",),
@@ -122,6 +126,16 @@ class Asked:
     hit: bool = False
     cleared_at: int = -1
     released_at: int = -1
+    told_at: int = -1
+
+
+@dataclass(slots=True, frozen=True)
+class Credit:
+    """A line that a customer got directly, as "account reference"."""
+
+    line: str
+    amount: int
+    at: int
 
 
 @dataclass(slots=True, eq=False)
@@ -133,18 +147,25 @@ class CustomerOracle:
     opening: Mapping[tuple[str, str], int]
     desk: Desk
     asked: dict[str, Asked] = field(default_factory=dict)
-    credited: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    credited: dict[tuple[str, str, str], "Credit"] = field(default_factory=dict)
+    told_of_deposits: dict[str, str] = field(default_factory=dict)
     told_wrongly: list[str] = field(default_factory=list)
     over_limit: dict[str, int] = field(default_factory=dict)
     reused: int = 0
     ours: list[tuple[str, str, int]] = field(default_factory=list)
+    decided: list[tuple[str, str, Credit]] = field(default_factory=list)
     books: CustomerBooks | None = None
     _payments_seen: int = 0
 
     # --- what customers and operators say --------------------------------------------------------
 
     def on_asked(
-        self, transfer_id: str, customer: str, legs: Sequence[WantedLeg], spoilt: str
+        self,
+        transfer_id: str,
+        customer: str,
+        legs: Sequence[WantedLeg],
+        spoilt: str,
+        now: int,
     ) -> None:
         """Somebody asks for a transfer; told again with another body, only the first counts."""
         known = self.asked.get(transfer_id)
@@ -154,7 +175,7 @@ class CustomerOracle:
             self.reused += other
             if not known.status:  # a dead node may not have heard it before
                 known.funded = known.funded and self._is_funded(customer, legs)
-                known.within = known.within and self._is_within(customer, legs)
+                known.within = known.within and self._is_within(customer, legs, now)
                 known.roomy = known.roomy and self._has_room(legs)
             return
         self.asked[transfer_id] = Asked(
@@ -163,7 +184,7 @@ class CustomerOracle:
             legs,
             spoilt,
             funded=self._is_funded(customer, legs),
-            within=self._is_within(customer, legs),
+            within=self._is_within(customer, legs, now),
             roomy=self._has_room(legs),
         )
 
@@ -183,9 +204,13 @@ class CustomerOracle:
         if by != asked.customer and asked.released_at < 0:
             asked.released_at = now
 
-    def on_credited(self, customer: str, asset: str, key: str, amount: int) -> None:
+    def on_credited(self, customer: str, asset: str, key: str, credit: Credit) -> None:
         """A line that was told went to a customer directly: a deposit, or one that people found."""
-        self.credited[customer, asset, key] = amount
+        self.credited[customer, asset, key] = credit
+
+    def on_credit_decided(self, customer: str, asset: str, credit: Credit) -> None:
+        """Two people give a customer what lies in suspense, if the books take it so."""
+        self.decided.append((customer, asset, credit))
 
     def on_sent_back(self, scheme: str, asset: str, amount: int) -> None:
         """Two people send back what is no customer's: it may take room on that rail."""
@@ -227,14 +252,15 @@ class CustomerOracle:
                     sure += leg.buys_amount
         return sure
 
-    def _is_within(self, customer: str, legs: Sequence[WantedLeg]) -> bool:
+    def _is_within(self, customer: str, legs: Sequence[WantedLeg], now: int) -> bool:
         """Whether no limit could be exceeded, whatever is under way."""
         return not any(
             sum(leg.amount for leg in legs if _counts(bound, customer, leg))
+            + self._pushed(bound, customer, now)
             + sum(
                 leg.amount
                 for asked in self.asked.values()
-                if not self._is_through(asked)
+                if not self._is_through(asked, now)
                 for leg in asked.legs
                 if _counts(bound, asked.customer, leg)
             )
@@ -250,6 +276,18 @@ class CustomerOracle:
             for scheme, asset, amount in self.ours
             if asset == bound.asset
             and (bound.scope == "asset" or (bound.scope, bound.subject) == ("rail", scheme))
+        )
+
+    def _pushed(self, bound: Bound, customer: str, now: int) -> int:
+        """At most this counts of what others pushed: it may be taken back for a while, or was."""
+        if bound.scope == "rail":
+            return 0
+        told = [(owner, asset, credit) for (owner, asset, _), credit in self.credited.items()]
+        return sum(
+            credit.amount
+            for owner, asset, credit in (*told, *self.decided)
+            if asset == bound.asset and (bound.scope == "asset" or owner == customer)
+            if credit.line in self.world.undone or now - credit.at < PUSHED_NS_MAX
         )
 
     def _bounds(self, customer: str, legs: Sequence[WantedLeg]) -> Iterable[Bound]:
@@ -302,10 +340,14 @@ class CustomerOracle:
                         found.append(Exchanged(at, asked.customer, leg.quote, *sold, *bought))
         return found
 
-    def _is_through(self, asked: Asked) -> bool:
-        """Nothing of it is under way or comes back; of several legs one may, whatever is told."""
+    def _is_through(self, asked: Asked, now: int) -> bool:
+        """Nothing of it is under way or comes back; of several legs one may, whatever is told.
+
+        What was told as completed counts until its line has come, too.
+        """
         if len(asked.legs) == 1:
-            return asked.status in OVER
+            lately = asked.status == "completed" and now - asked.told_at < LINE_NS_MAX
+            return asked.status in OVER and not lately
         return asked.status in ("completed", "refused", "cancelled")
 
     # --- what they are told ----------------------------------------------------------------------
@@ -313,12 +355,15 @@ class CustomerOracle:
     def on_told(self, transfer_id: str, status: str, reason: str, now: int) -> None:
         """The customer hears of a transfer."""
         asked = self.asked.get(transfer_id)
+        if asked is None and transfer_id in self.world.undone and status == "returned":
+            self.told_of_deposits[transfer_id] = status
+            return
         if asked is None:
             self._wrong(f"{transfer_id}: told {status}, and nobody asked for it")
             return
         if status != asked.status and status not in NEXT[asked.status]:
             self._wrong(f"{transfer_id}: told {status} after {asked.status}")
-        asked.status, asked.reason = status, reason
+        asked.status, asked.reason, asked.told_at = status, reason, now
         if status == "refused":
             self._judge_refusal(asked)
         elif asked.spoilt:
@@ -381,8 +426,13 @@ class CustomerOracle:
     # --- when all is over ------------------------------------------------------------------------
 
     def astray(self, *, crashed: bool) -> list[str]:
-        """Requests of which the last word is not what the world did with them."""
-        found = []
+        """Requests of which the last word is not what the world did with them, and deposits that
+        came back without a word."""
+        found = [
+            f"{credit.line} was taken back, and its customer heard nothing"
+            for credit in self.credited.values()
+            if credit.line in self.world.undone and credit.line not in self.told_of_deposits
+        ]
         for asked in self.asked.values():
             names = self.books.payments(asked.transfer_id) if self.books is not None else None
             if names is None:
@@ -446,8 +496,9 @@ class CustomerOracle:
         if self.books is None:
             return []
         expected = dict(self.opening)
-        for (customer, asset, _), amount in self.credited.items():
-            expected[customer, asset] = expected.get((customer, asset), 0) + amount
+        for (customer, asset, _), credit in self.credited.items():
+            if credit.line not in self.world.undone:
+                expected[customer, asset] = expected.get((customer, asset), 0) + credit.amount
         for asked in self.asked.values():
             for asset, amount in self._moved(asked):
                 key = (asked.customer, asset)

@@ -71,6 +71,7 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "payment_returned": ("bank", "", "a settled payment comes back at a legal time"),
     "return_dishonoured": ("bank", "", "a return was not in order and is undone"),
     "recalled": ("bank", "", "a credit that we received is asked back"),
+    "deposit_reversed": ("bank", "", "a credit that came is taken back by the bank, days later"),
     "change_notified": ("bank", "", "the beneficiary's details are corrected"),
     "fee_deducted": ("bank", "units", "the payment arrives, or is booked, less a fee"),
     "fee_excessive": ("bank", "units", "more is deducted than is allowed, and given back later"),
@@ -99,6 +100,8 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "tx_underpriced": ("chain", "ms", "the fee market rises above what waits in the mempool"),
     "tx_dropped": ("chain", "", "the mempool forgets a transaction"),
     "tx_reverted": ("chain", "", "mined, and reverted: the fee is paid and nothing moved"),
+    "tx_unfunded": ("chain", "ms", "a node sees no funds of ours for a while, and takes nothing"),
+    "tx_invalid": ("chain", "", "no node ever takes the bytes of a payment"),
     "reorg": ("chain", "blocks", "the newest blocks give way to others"),
     "finality_lost": ("chain", "ms", "blocks go on and none becomes final"),
     "deposit": ("chain", "units", "value comes to an address of ours"),
@@ -143,7 +146,15 @@ OF_RISK: tuple[Site, ...] = ("engine", "gate")
 
 # What a venue or keeper has no way to do, or no channel that would ever tell of it.
 UNABLE: Mapping[str, tuple[str, ...]] = {
-    "bitcoin": ("tx_reverted", "finality_lost", "nonce_taken", "nodes_split", "answer_outlived"),
+    "bitcoin": (
+        "tx_reverted",
+        "finality_lost",
+        "nonce_taken",
+        "nodes_split",
+        "answer_outlived",
+        "tx_unfunded",
+        "tx_invalid",
+    ),
     "bank_us": ("return_unnamed",),
     "binance_spot": ("liquidation", "adl", "funding", "mode_change", "multiplier_change"),
     "binance_usdm": ("mode_change", "multiplier_change"),
@@ -161,7 +172,6 @@ UNABLE: Mapping[str, tuple[str, ...]] = {
     ),
     "bank_eu": ("return_dishonoured", "change_notified", "id_forgotten"),
     "bank_gb": (
-        "payment_returned",
         "return_dishonoured",
         "return_unnamed",
         "change_notified",
@@ -178,6 +188,7 @@ UNABLE: Mapping[str, tuple[str, ...]] = {
         "payment_returned",
         "return_dishonoured",
         "recalled",
+        "deposit_reversed",
         "change_notified",
         "fee_deducted",
         "fee_excessive",

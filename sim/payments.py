@@ -4,7 +4,7 @@ A payment is settled when its own rail's rule says so, by the world's clock: tha
 here by whoever keeps the rail, and is never derived from what we were told.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 # What a line is that belongs to no payment of ours and to no customer.
@@ -68,15 +68,28 @@ class Stray:
     amount: int
 
 
+@dataclass(slots=True, eq=False)
+class Recall:
+    """Something that was asked back: since when, by which messages, and answered by which. One that
+    comes again under its own id is one message."""
+
+    asked_at: int
+    messages: list[str] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
+
+
 class Payments:
-    """All of them, by our id; the lines beside them; and what their keepers took, rightly or not.
+    """All of them, by our id; what we asked back, by it, and what others did, by their id; the
+    lines beside them; and what their keepers took, rightly or not.
 
     `asides` are by account and id of the line; `wrong` are lines of payments that a keeper booked
     with another amount by mistake. `charges` has what was taken rightly from each account that
     takes any, in its units; `misstated` the payments of which a status told another figure than it
     should have. `strays` is what moved beside them, and `unnamed` which payment came back by a line
     or a message that does not say so. `raised_too_little` has the payments of which a replacement
-    that paid more was rejected, for it paid too little more.
+    that paid more was rejected, for it paid too little more. `undone` are the lines, each as
+    "account reference", that their bank took back, and since when; `undoing` is which of the strays
+    a line of theirs takes back, each as "account reference".
     """
 
     def __init__(self) -> None:
@@ -89,6 +102,10 @@ class Payments:
         self.strays: list[Stray] = []
         self.unnamed: dict[str, str] = {}
         self.raised_too_little: list[str] = []
+        self.recalls: dict[str, Recall] = {}
+        self.recalls_of_us: dict[str, Recall] = {}
+        self.undone: dict[str, int] = {}
+        self.undoing: dict[str, str] = {}
 
     def charged(self, account: str, asset: str, units: int) -> None:
         """The keeper of the account took so much of it, as it may."""
@@ -102,6 +119,14 @@ class Payments:
             self.charged(account, asset, -units)
         elif sort == "nobody":
             self.strays.append(Stray(account, line_id, asset, units))
+
+    def asked_back(self, payment_id: str, message: str, now: int) -> bool:
+        """Our recall reached its bank; True if it did for the first time."""
+        recall = self.recalls.setdefault(payment_id, Recall(now))
+        if message in recall.messages:
+            return False
+        recall.messages.append(message)
+        return True
 
     def applied(self, payment: Payment, now: int) -> Payment:
         """The counterparty took it on: for the first time, or, wrongly, once more."""

@@ -45,10 +45,21 @@ class SuspenseOracle:
             return []
         found = []
         for (account, name), (asset, left) in self.left().items():
-            lies = self.books.lying(account, name)
+            lies = self._lies(account, name)
             if left != lies:
                 found.append(f"{account} {name}: {left} {asset} left of it, and {lies} lies there")
         return found
+
+    def _about(self, account: str, name: str) -> str:
+        """What was taken back, and the line that takes it back, are one."""
+        return self.world.undoing.get(f"{account} {name}", name)
+
+    def _lies(self, account: str, name: str) -> int:
+        """Under its own name, and under that of the line that takes it back."""
+        assert self.books is not None
+        undoing = [each for each, of in self.world.undoing.items() if of == name]
+        others = [each.removeprefix(f"{account} ") for each in undoing if each.startswith(account)]
+        return sum(self.books.lying(account, each) for each in (name, *others))
 
     def left(self) -> dict[tuple[str, str], tuple[str, int]]:
         """How much, and of what, must lie in suspense, by account and name."""
@@ -57,17 +68,23 @@ class SuspenseOracle:
             where = stray.account, stray.name
             left[where] = stray.asset, stray.amount + left.get(where, ("", 0))[1]
         for each in self.taken():
-            where = each.item.account, each.line_id or each.item.name
+            account = each.item.account
+            where = account, self._about(account, each.line_id or each.item.name)
             if where in left:
                 asset, amount = left[where]
                 left[where] = asset, amount - self._gone(each, amount)
         return left
 
     def _gone(self, each: Decision, lay: int) -> int:
-        """What a decision disposed of: of what was sent back, what the world paid and kept."""
+        """What a decision disposed of: of what was sent back, what the world paid and kept.
+
+        What a customer got and the bank took back after all, the customer owes.
+        """
         assert self.books is not None
         if each.way == "resolve":
             return lay
+        if each.way == "credit" and f"{each.item.account} {each.item.name}" in self.world.undone:
+            return 0
         if each.way != "send_back":
             return each.item.size
         payment = self.world.all.get(self.books.sent_back(each.resolution_id))

@@ -21,6 +21,7 @@ COIN = {
     "flow": "coin",
     "legs": [{"kind": "out", "asset": "BTC", "scheme": "bitcoin", "rate": "0.0001"}],
 }
+ABROAD = {"flow": "abroad", "legs": [{"kind": "out", "asset": "USD", "scheme": "swift_gpi"}]}
 PULL_FIRST = {"kind": "in", "asset": "USD", "scheme": "fedach_debit"}
 BUY = {"kind": "exchange", "asset": "USD", "buys": "EUR", "buys_rate": "0.9"}
 PAY_OUT = {"kind": "out", "asset": "EUR", "scheme": "sct_inst", "rate": "0.9"}
@@ -134,6 +135,40 @@ WORLDS: dict[str, dict[str, Any]] = {
         {"kind": "return_dishonoured", "one_in": 3},
         {"kind": "notice_twice", "one_in": 2, "strength": 30_000},
         heal_s=70 * DAY,
+    ),
+    "given_back": _of(
+        [US],
+        [WIRE, ABROAD],
+        {"kind": "payment_returned", "one_in": 2},
+        heal_s=20 * DAY,
+    ),
+    "recalls": _of(
+        [US, {**EU, "outsiders_every_s": 10_000}],
+        [WIRE, ACH, SCT],
+        {"kind": "recalled", "one_in": 2},
+        {"kind": "request_lost", "one_in": 3},
+        {"kind": "answer_lost", "one_in": 3},
+        {"kind": "crash", "where": "node", "one_in": 300, "strength": 60_000},
+        release={"recall_one_in": 2},
+        customers={"balances": {"USD": "9000", "EUR": "9000"}, "every_s": 10_000},
+        duration_s=8 * DAY,
+        heal_s=16 * DAY,
+    ),
+    "reversed": _of(
+        [{**US, "outsiders_every_s": 8000}, {**EU, "outsiders_every_s": 8000}],
+        [WIRE, INSTANT],
+        {"kind": "deposit_reversed", "one_in": 2},
+        {"kind": "lost_frame", "one_in": 4},
+        {"kind": "notice_disorder", "one_in": 3, "strength": 600_000},
+        {"kind": "credit_unreferenced", "every_s": 20_000, "strength": 5000},
+        {"kind": "lines_identical", "one_in": 4},
+        {"kind": "amount_wrong", "one_in": 4, "strength": 700},
+        {"kind": "crash", "where": "node", "one_in": 300, "strength": 60_000},
+        limits=[_limit("customer", "*", "4000")],
+        release={"resolve_s": DAY},
+        customers={"balances": {"USD": "9000", "EUR": "9000"}, "every_s": 4000},
+        duration_s=4 * DAY,
+        heal_s=20 * DAY,
     ),
     "lines": _of(
         [{**US, "outsiders_every_s": 20_000}],
@@ -317,6 +352,33 @@ WORLDS: dict[str, dict[str, Any]] = {
         {"kind": "answer_outlived", "one_in": 1, "strength": 8000},
         customers={"balances": {"USDC": "9000"}, "every_s": 60},
         duration_s=7200,
+        heal_s=DAY // 4,
+    ),
+    "dropped": _of(
+        [CHAIN],
+        [TOKEN],
+        {"kind": "tx_dropped", "one_in": 3},
+        customers={"balances": {"USDC": "9000"}, "every_s": 2400},
+        duration_s=DAY // 4,
+        heal_s=DAY // 4,
+    ),
+    "unfunded": _of(
+        [CHAIN],
+        [TOKEN],
+        {"kind": "tx_unfunded", "one_in": 4, "strength": 1_800_000},
+        customers={"balances": {"USDC": "9000"}, "every_s": 2400},
+        duration_s=DAY // 4,
+        heal_s=DAY // 4,
+    ),
+    "refused_bytes": _of(
+        [CHAIN],
+        [TOKEN, {**TOKEN, "flow": "at_once", "at_s": "0.001"}],
+        {"kind": "tx_unfunded", "one_in": 8, "strength": 1_800_000},
+        {"kind": "tx_invalid", "one_in": 3},
+        {"kind": "answer_lost", "one_in": 6},
+        {"kind": "crash", "where": "node", "one_in": 300, "strength": 2000},
+        customers={"balances": {"USDC": "9000"}, "every_s": 2400},
+        duration_s=DAY // 2,
         heal_s=DAY // 4,
     ),
     "coins": _of(

@@ -8,7 +8,6 @@ import pytest
 
 from core.effects import FetchLedger, FetchStatement
 from core.events import (
-    FrameDismissed,
     FrameQuarantined,
     PageReported,
     RequestFailed,
@@ -22,10 +21,12 @@ from core.rail_events import (
     PaymentReported,
     RecallAnswered,
     RecallReported,
+    RecallTaken,
     ReturnReported,
 )
 from rails.bank import rules
 from rails.dialect import Request
+from rails.schemes import load
 from sim.faults import Fault
 from tests.banks import (
     BANKS,
@@ -112,6 +113,11 @@ def test_a_payment_settles_exactly_at_its_schemes_rule(
     nothing_unread(made)
 
 
+def settles(scheme: str) -> tuple[str, ...]:
+    """The words that settle a payment of this scheme, by the table."""
+    return load()[scheme].settled_codes
+
+
 def test_ach_says_nothing_when_it_is_done() -> None:
     """Booked, and never called settled: the silence is for core's clock to hear."""
     made = bank("bank_us", WEEK_OF_THANKSGIVING)
@@ -123,18 +129,19 @@ def test_ach_says_nothing_when_it_is_done() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "body"),
+    ("name", "scheme", "body"),
     [
-        ("bank_us", FILES.credit("p1", "5.00", "USD")),
-        ("bank_eu", FILES.credit("p1", "5.00")),
-        ("bank_gb", FILES.credit("p1", "5.00", "GBP")),
+        ("bank_us", "fedwire", FILES.credit("p1", "5.00", "USD")),
+        ("bank_eu", "sepa_sct", FILES.credit("p1", "5.00")),
+        ("bank_eu", "sct_inst", FILES.credit("p1", "5.00", local="INST")),
+        ("bank_gb", "fps", FILES.credit("p1", "5.00", "GBP")),
     ],
 )
-def test_the_others_say_so_and_not_before(name: str, body: bytes) -> None:
+def test_the_others_say_so_and_not_before(name: str, scheme: str, body: bytes) -> None:
     made = bank(name, "2026-06-10T10:00")
     send(made, "p1", body)
     made.run(3 * DAY)
-    told = [event for event in made.of(PaymentReported) if event.status == "settled"]
+    told = [event for event in made.of(PaymentReported) if event.word in settles(scheme)]
     assert len(told) == 1
     assert told[0].occurred_at == truly(made, "p1").settled_at
     assert told[0].received_at >= told[0].occurred_at
@@ -147,9 +154,11 @@ def test_gpi_settles_at_the_beneficiarys_account_and_not_at_ours(name: str) -> N
     made.run(HOUR // 2)
     assert amounts(made) == [-50000]
     assert truly(made, "p1").settled_at < 0
-    assert statuses(made, "p1")[-1] == ("accepted", "G000")
+    assert made.of(PaymentReported)[-1].word == "pacs.002 ACSC"  # the next bank's, no more
+    assert "pacs.002 ACSC" not in settles("swift_gpi")
     made.run(DAY)
-    assert statuses(made, "p1")[-1] == ("settled", "ACCC")
+    assert made.of(PaymentReported)[-1].word == "pacs.002 ACCC"
+    assert "pacs.002 ACCC" in settles("swift_gpi")
 
 
 def test_a_direct_debit_comes_on_its_due_date_and_stays_revocable_for_thirteen_months() -> None:
@@ -453,7 +462,7 @@ def test_a_credit_that_came_is_asked_back_and_our_answer_is_heard() -> None:
     assert lines(made)[0].line_id in recall.references
     about = AnswerRecall(account=made.account, recall_id=recall.recall_id, code="CUST")
     told = post(made, "resolutions", FILES.resolution(recall.recall_id, "CUST"), about)
-    assert isinstance(told[0], FrameDismissed)
+    assert isinstance(told[0], RecallTaken)
     assert made.keeper.arrivals.recalls == {recall.recall_id: "CUST"}
 
 
@@ -512,7 +521,7 @@ def test_a_fee_is_taken_on_the_way_out_and_told() -> None:
     made = bank("bank_us", "2026-06-10T10:00", always("fee_deducted", 1500))
     send(made, "p1", FILES.credit("p1", "500.00", "USD", level="G001"))
     made.run(3 * DAY)
-    settled = next(e for e in made.of(PaymentReported) if e.status == "settled")
+    settled = next(e for e in made.of(PaymentReported) if e.word in settles("swift_gpi"))
     assert settled.fee == truly(made, "p1").fee == 1500
     assert amounts(made) == [-50000]
 

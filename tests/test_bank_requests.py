@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace as changed
 
 from core.effects import FetchLedger, FetchStatement, PlaceOrder
-from core.events import FrameDismissed, PageReported, RequestFailed, StatementReported
+from core.events import PageReported, RequestFailed, StatementReported
 from core.frames import Frame
 from core.rail_effects import AnswerRecall, QueryPayment, RecallPayment, SendPayment
 from core.rail_events import (
@@ -16,11 +16,13 @@ from core.rail_events import (
     PaymentReported,
     RecallAnswered,
     RecallReported,
+    RecallTaken,
     ReturnReported,
 )
 from rails import bank as rails_bank
 from rails.dialect import Request
 from rails.instructions.party import CannotSay, Mandate, OurAccount
+from rails.schemes import load
 from tests.banks import amounts, bank, local
 from tests.rail_bench import DAY, HOUR, SECOND, Bench, always
 from tieout.connector import Connector
@@ -158,8 +160,8 @@ def test_a_query_tells_what_became_of_it(scheme: str) -> None:
     assert [type(event) for event in made.ask(query)] == [PaymentMissing]
     made.ask(effect)
     made.run(5 * DAY)
-    status = made.ask(query)[0].status  # type: ignore[union-attr]
-    assert status == ("accepted" if scheme.startswith("fedach") else "settled")
+    word = made.ask(query)[0].word  # type: ignore[union-attr]
+    assert (word in load()[scheme].settled_codes) is not scheme.startswith("fedach")
 
 
 def test_a_recall_and_its_answer() -> None:
@@ -175,7 +177,7 @@ def test_a_recall_and_its_answer() -> None:
         sent_at=effect.sent_at,
         asked_at=made.world.now,
     )
-    assert isinstance(made.ask(recall)[0], FrameDismissed)
+    assert isinstance(made.ask(recall)[0], RecallTaken)
     made.run(HOUR)
     assert [(e.payment_id, e.accepted) for e in made.of(RecallAnswered)] == [("p1", True)]
     made.run(3 * DAY)
@@ -200,10 +202,31 @@ def test_an_ach_reversal_undoes_its_entry() -> None:
         sent_at=effect.sent_at,
         asked_at=made.world.now,
     )
-    made.keeper.handle(made.dialect.request(recall))  # type: ignore[union-attr]
+    for _ in range(2):  # the same file again is the same reversal
+        assert [type(event) for event in made.ask(recall)] == [RecallTaken]
+    assert len(made.payments.recalls["p1"].messages) == 1
     made.run(4 * DAY)
     assert amounts(made) == [-12345, 12345]
     assert made.payments.all["p1"].times_applied == 1
+
+
+def test_a_reversal_that_is_refused_is_answered_and_says_nothing_of_the_payment() -> None:
+    made = listening("bank_us")
+    effect = sending(made, "fedach_credit_next_day")
+    recall = RecallPayment(
+        account=made.account,
+        scheme=effect.scheme,
+        payment_id="p1",
+        amount=effect.amount,
+        code="REVERSAL",
+        asset="USD",
+        beneficiary=effect.beneficiary,
+        sent_at=effect.sent_at,
+        asked_at=made.world.now,
+    )
+    (told,) = made.ask(recall)  # it overtook the payment: there is nothing to undo
+    assert isinstance(told, RecallAnswered)
+    assert (told.payment_id, told.accepted, told.code) == ("p1", False, "NOOR")
 
 
 def test_our_no_to_a_recall_reaches_the_bank() -> None:
@@ -214,7 +237,7 @@ def test_our_no_to_a_recall_reaches_the_bank() -> None:
     effect = AnswerRecall(
         account=made.account, recall_id=recall.recall_id, code="CUST", answered_at=made.world.now
     )
-    assert isinstance(made.ask(effect)[0], FrameDismissed)
+    assert made.ask(effect)[0].recall_id == recall.recall_id  # type: ignore[union-attr]
     assert made.keeper.arrivals.recalls == {recall.recall_id: "CUST"}
 
 

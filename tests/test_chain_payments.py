@@ -44,7 +44,8 @@ TO = {
 class Node:
     """A node's state beside one chain, and what it asked for last."""
 
-    def __init__(self, kind: str = "evm") -> None:
+    def __init__(self, kind: str = "evm", *, used: int | None = 0) -> None:
+        """`used` is how many nonces both nodes say are used; None: they say nothing."""
         self.state, self.now, self.kind = State(), 1_700_000_000 * SECOND, kind
         self.asset = "ETH" if kind == "evm" else "BTC"
         self.made = 0
@@ -63,6 +64,8 @@ class Node:
             chain=kind,
             sources=("a", "b"),
         )
+        if used is not None:
+            self.nonces(used, used)
         self.tell(
             SchemePublished,
             scheme=kind,
@@ -90,6 +93,22 @@ class Node:
         effects = step(self.state, fact(received_at=self.now, **fields), BreakGate())
         assert ledger.faults(self.state) == []
         return effects
+
+    def nonces(self, a: int, b: int, **more: int) -> list[Effect]:
+        """Both nodes say how many transactions are mined; `pending` with those that wait."""
+        told = {"a": a, "b": b}
+        return [
+            effect
+            for source, latest in told.items()
+            for effect in self.tell(
+                NonceReported,
+                account=HOT,
+                source=source,
+                latest=latest,
+                finalized=min(a, b),
+                **more,
+            )
+        ]
 
     def pay(self, amount: int = 100) -> tuple[Leg, list[Effect]]:
         """A payment is asked for; its leg, and what follows."""

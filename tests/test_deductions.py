@@ -199,3 +199,18 @@ def test_an_unstated_deduction_is_undone_with_its_line() -> None:
     assert (books.balance("fees/gpi/USD"), leg.due) == (0, -300)
     line(books, "L3", -300, leg.payment_id)
     assert (books.breaks(), books.balance("transit/gpi/USD"), leg.due) == ({}, 0, 0)
+
+
+@pytest.mark.parametrize("order", ["as booked", "as overtaken"])
+def test_a_line_that_could_be_a_fee_too_dear_is_put_right_in_any_order(order: str) -> None:
+    """The right line may be told before the one that takes the wrong one back."""
+    books = of()
+    (leg,) = books.request("t1", pay("gpi", 300))
+    line(books, "L1", -310, leg.payment_id)
+    assert books.balance("fees/gpi/USD") == 10
+    rest = [("L2", 310, "reversal"), ("L3", -300, "payment")]
+    for line_id, amount, kind in rest if order == "as booked" else reversed(rest):
+        line(books, line_id, amount, leg.payment_id, kind=kind)
+    assert (leg.due, leg.excess, books.breaks()) == (0, 0, {})
+    assert (books.balance("fees/gpi/USD"), books.balance("transit/gpi/USD")) == (0, 0)
+    assert books.balance("suspense/bank/ops/USD") == 0

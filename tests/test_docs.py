@@ -67,7 +67,9 @@ def test_the_rails_have_every_scheme_with_its_windows_and_spans() -> None:
         part = text.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
         for words in (row.evidence, row.retries, row.duplicates, row.note, *row.cites):
             assert words in part
-        for each in (*row.returns, *row.recalls):
+        for words in (*row.unchecked, ", ".join(row.settled_codes)):
+            assert words in part
+        for each in (*row.returns, *row.consents, *row.recalls):
             assert " ".join(each.codes) in part
     assert "10:30 → 13:00, 14:45 → 17:00, 16:45 → 18:00" in text
     assert "60 calendar days, then 1 banking day, until 08:30: R05 R07" in text

@@ -191,7 +191,44 @@ def test_the_nonce_at_the_head_and_at_the_final_block() -> None:
     place.run_blocks(100)
     (told,) = ask(place, FetchNonce(account="chain/hot", source="a"))
     assert isinstance(told, NonceReported)
-    assert (told.latest, told.finalized) == (1, 1)
+    assert (told.latest, told.finalized, told.pending) == (1, 1, 1)
+
+
+def test_the_next_nonce_counts_what_waits_in_its_order_and_what_was_used_before() -> None:
+    place = site()
+    place.nodes.use(7)
+    for nonce in (7, 8, 10):  # the last waits behind a gap
+        send(place, coin(nonce))
+    (told,) = ask(place, FetchNonce(account="chain/hot", source="b"))
+    assert isinstance(told, NonceReported)
+    assert (told.latest, told.finalized, told.pending) == (7, 7, 9)
+
+
+def test_bytes_that_no_node_takes_are_never_taken_and_a_payment_to_ourselves_is() -> None:
+    place = site(plan=[Fault("tx_invalid", times_max=1)])
+    place.run_blocks(20)
+    assert [rejected(place, coin(0)) for _ in range(2)] == ["invalid", "invalid"]
+    send(place, coin(0, 0, to=OURS))
+    place.run_blocks(120)
+    paid = place.payments.all["P1"]
+    assert paid.failed_at > 0
+    assert (paid.settled_at, paid.times_applied) == (-1, 0)
+
+
+def rejected(place: Site, raw: bytes) -> str:
+    (told,) = send(place, raw)
+    assert isinstance(told, TransactionRejected)
+    return told.code
+
+
+def test_a_node_that_sees_no_funds_takes_nothing_until_it_does() -> None:
+    place = site(plan=[Fault("tx_unfunded", strength=600_000, times_max=1)])
+    place.run_blocks(20)
+    assert rejected(place, coin(0)) == "no_funds"
+    place.run_blocks(49)
+    assert rejected(place, coin(0)) == "no_funds"
+    place.run_blocks(2)
+    send(place, coin(0))
 
 
 REFUSALS = [
@@ -507,7 +544,8 @@ def test_the_truth_waits_for_finality_however_long_that_takes() -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind, told in KINDS.items() if told[0] == "chain"])
 def test_every_fault_of_a_chain_strikes_here_and_is_counted(kind: str) -> None:
-    by_itself = kind not in ("tx_reverted", "node_lags", "node_lies", "answer_outlived")
+    asked = ("tx_reverted", "tx_unfunded", "tx_invalid", "nonce_taken", "node_lags", "node_lies")
+    by_itself = kind not in (*asked, "answer_outlived")
     plan = [] if by_itself else [Fault(kind, strength=60_000, times_max=1)]
     place = site(plan=plan)
     place.run_blocks(100)

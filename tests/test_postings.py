@@ -154,6 +154,16 @@ def without_an_intent(books: Books) -> None:
         )
 
 
+def taken_back_by_the_bank(books: Books) -> None:
+    books.tell(AddressAssigned, account=BANK, address="IBAN1", customer="alice")
+    books.line("L1", 300, "payment", "IBAN1", "E1")
+    books.line("L2", -300, "reversal", "E1")
+    books.line("L3", 300, "payment", "IBAN1", "E3")
+    books.line("L4", -300, "return", "E3")
+    books.line("L6", -300, "reversal", "E5")
+    books.line("L5", 300, "payment", "IBAN1", "E5")
+
+
 def _decide(books: Books, name: str, ident: str, **more: str) -> None:
     words = {"customer": "", "author": "ann", "approver": "bob", "reason": "found"}
     books.tell(
@@ -218,6 +228,7 @@ STORIES: tuple[Callable[[Books], None], ...] = (
     without_an_intent,
     sent_back,
     attributed,
+    taken_back_by_the_bank,
     exchanged,
     dishonoured_out_of_order,
 )

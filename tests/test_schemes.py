@@ -30,7 +30,9 @@ def scheme(name: str) -> SchemePublished:
 
 def test_every_scheme_of_the_design_has_a_row() -> None:
     ids = "fedach_credit_same_day fedach_credit_next_day fedach_debit fedwire sepa_sct sct_inst"
-    assert [*load()] == [*ids.split(), "sdd_core", *NEVER_BACK[2:]]
+    received = ["received_usd", "received_eur", "received_gbp"]
+    assert [*load()] == [*ids.split(), "sdd_core", *NEVER_BACK[2:4], *received, *NEVER_BACK[4:]]
+    assert [name for name, row in load().items() if row.pushed] == received
 
 
 def test_same_day_ach_has_three_windows_a_cap_and_silence_for_an_answer() -> None:

@@ -32,8 +32,10 @@ from core.rail_events import (
     RecallAnswered,
     RecallReported,
     RecallRequested,
+    RecallTaken,
     ReturnReported,
     SigningRefused,
+    SuspenseResolved,
     TransactionRejected,
     TransactionReported,
     TransferCancelled,
@@ -58,6 +60,7 @@ from tieout.verify import verify
 
 GATE = BreakGate()
 MUCH = 10**9
+WIRED_TO = "021000021/1234"
 NONE = Keep(ids=MUCH, transfers=0)
 ALL = Keep(ids=MUCH, transfers=MUCH)
 RTGS = {"scheme": "rtgs", "kind": "out", "settled_by": "message", "settles_ns_max": HOUR}
@@ -459,6 +462,53 @@ def test_a_very_late_second_line_is_a_break_that_names_its_payment() -> None:
     assert little.balance(f"suspense/{BANK}/USD") == 500
 
 
+def _decide(books: NodeBooks, name: str, **more: str) -> None:
+    people = {"author": "ann", "approver": "ben", "reason": "found", "customer": ""}
+    books.tell(
+        SuspenseResolved,
+        resolution_id=f"r{name}",
+        account=BANK,
+        line_id=name,
+        **{**people, **more},
+    )
+
+
+def test_what_people_find_to_be_a_very_old_payments_is_booked_to_it() -> None:
+    def story(books: NodeBooks) -> object:
+        name = put_away_wire(books)
+        books.line("back", 500, "return")
+        _decide(books, "back", payment_id=name)
+        return name, books.breaks(), books.has("alice")
+
+    little = both(story)
+    assert list(little.breaks().values()) == ["illegal_return"]
+    assert little.has("alice") == 9000
+
+
+def test_what_was_sent_back_of_a_payment_comes_back_to_it_after_any_time() -> None:
+    """A way back that is over may fail yet: what it took out of suspense lies there again."""
+
+    def story(books: NodeBooks) -> object:
+        (leg,) = books.request("t1", pull("pull", 500))
+        books.told(leg.payment_id, "accepted")
+        books.wait(3 * DAY)
+        for number in (1, 2):
+            books.line(f"L{number}", 500, "payment", leg.payment_id)
+        books.wait(5 * DAY)
+        _decide(books, leg.payment_id, scheme="wire", beneficiary=WIRED_TO)
+        (back,) = books.state.settlement.transfers[f"back/r{leg.payment_id}"].legs
+        books.told(back, "settled")
+        books.line("L3", -500, "payment", back)
+        time_passes(books, 70 * DAY)
+        time_passes(books)
+        books.line("L4", 500, "return", back)
+        return leg.payment_id, books.breaks(), books.balance(f"suspense/{BANK}/USD")
+
+    little = both(story)
+    assert set(little.breaks().values()) == {"illegal_return", "duplicate"}
+    assert little.balance(f"suspense/{BANK}/USD") == -500
+
+
 def test_a_part_of_a_late_line_finds_its_payment() -> None:
     def story(books: NodeBooks) -> object:
         name = put_away_wire(books)
@@ -552,6 +602,7 @@ def test_what_came_back_leaves_again_as_it_stands_then() -> None:
 LOOKED_FOR_NOWHERE = (
     *(SigningRefused, TransactionReported, TransactionRejected),  # they move only what is moving
     *(ChangeNotified, RecallAnswered, RecallReported),  # they are passed on, or counted
+    RecallTaken,  # what left the state is not asked back again
 )
 NAMES = {"transfer_id", "payment_id", "tx_hash", "references", "reference", "batch"}
 

@@ -273,6 +273,7 @@ def rails() -> str:
 def _overview(name: str, row: Scheme) -> str:
     back = "; ".join(_span(each) for each in row.returns) or "no"
     moves = "we pay" if row.kind == "out" else "we pull"
+    moves = "others pay us" if row.pushed else moves
     cells = (f"[{row.name}](#{name})", f"{moves} {row.asset}", row.settled_by, _windows(row))
     return "| " + " | ".join((*cells, back, _limit(row))) + " |"
 
@@ -281,10 +282,12 @@ def _terms(row: Scheme) -> Iterator[str]:
     told = {
         "account": f"`{row.account}`",
         "settled by": f"{row.settled_by}: {row.evidence}",
+        "in these words alone": ", ".join(row.settled_codes),
         "calendar": row.calendar or "none",
         "windows": _windows(row),
         "silence": _span(row.silence) if row.silence else "",
         "may come back": "<br>".join(_coded(each) for each in row.returns) or "never",
+        "its receiver may give it back": "<br>".join(_coded(each) for each in row.consents),
         "we may ask it back": "<br>".join(_coded(each) for each in row.recalls) or "no",
         "evidence is due": f"{_length(row.settles_within)} after settlement, or after sending where"
         " there are no windows",
@@ -296,10 +299,11 @@ def _terms(row: Scheme) -> Iterator[str]:
         "our id": f"{row.idempotency.key}; honoured {_validity(row)}",
         "retries": row.retries,
         "duplicates": row.duplicates + ("; may be booked many in one line" if row.batched else ""),
-        "beneficiaries": f"{row.beneficiaries} (see `core/beneficiaries.py`)",
+        "beneficiaries": row.beneficiaries and f"{row.beneficiaries} (see `core/beneficiaries.py`)",
         "mind": row.note,
         "after": "<br>".join(row.cites),
         "checked": str(row.checked),
+        "our assumption": "<br>".join(row.unchecked),
     }
     yield "| | |\n|---|---|"
     yield from (f"| {name} | {text} |" for name, text in told.items() if text)

@@ -203,6 +203,7 @@ def _evm(
         return bytes.fromhex(told.raw[2:]) if isinstance(told, TransactionSigned) else None
 
     nodes.steal = steal
+    nodes.use(spec.used)
     return Made(
         nodes,
         evm_dialect(spec.name, {spec.account: wallet}),

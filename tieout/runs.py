@@ -125,6 +125,8 @@ OF_SETTLEMENT = tuple(
         ),
         ("once healed, nothing is left in clearing, held, or exposed", "settlement.outstanding"),
         ("what strayed was disposed of once, or lies in suspense", "settlement.suspense_off"),
+        ("once healed, what is asked back is asked and answered once", "settlement.recalls_off"),
+        ("no return that its rail allows is called illegal", "settlement.called_illegal"),
     )
 )
 

@@ -48,7 +48,7 @@ from scenarios.customers import BENEFICIARIES, NOWHERE, Customers
 from scenarios.model import OperatorSpec
 from scenarios.rails import RailSpec, Settling
 from sim import exchange_oracle, fee_oracle, operators
-from sim.customer_oracle import OURS, Bound, CustomerOracle
+from sim.customer_oracle import OURS, Bound, Credit, CustomerOracle
 from sim.desk import Desk
 from sim.dice import Dice
 from sim.faults import Faults
@@ -73,6 +73,7 @@ CALENDAR_DAYS = 540
 BOUND_PERIODS = 3
 SIGNING_MS = (5, 40)
 FAULTS_MAX = 20
+RECALL_GRACE = 6 * DAY
 FROM_LINES = ("nostro/", "suspense/")
 # Refusals that are no fault of the request.
 OF_ROOM = ("NO_FUNDS", "OVER_LIMIT", "OVER_POSITION")
@@ -124,6 +125,7 @@ class Rails:
     closed: list[ClosedItem] = field(default_factory=list)
     excesses: dict[str, int] = field(default_factory=dict)
     exposed_max: dict[str, int] = field(default_factory=dict)
+    asked_back: dict[str, int] = field(default_factory=dict)
     _connectors: dict[str, Connector[Request]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -253,13 +255,16 @@ class Rails:
             if entry.purpose in ("opening", "resolution"):
                 continue
             names = [name for name, _ in entry.lines]
+            place = next((name.split("/") for name in names if name.startswith(FROM_LINES)), [])
+            line = entry.subject.rpartition(" ")[2]
             if not any(name.startswith(FROM_LINES) for name in names):
                 continue
             for name, amount in entry.lines:
                 if name.startswith("customer/"):
                     _, customer, asset = name.split("/")
                     key = f"{entry.purpose} {entry.subject}"
-                    self.judge.on_credited(customer, asset, key, -amount)
+                    credit = Credit(f"{'/'.join(place[1:-1])} {line}", -amount, state.now)
+                    self.judge.on_credited(customer, asset, key, credit)
 
     def _note_lines(self, state: State) -> None:
         """What the books took in of lines."""
@@ -408,7 +413,7 @@ class Rails:
         """What a customer says, by the node's one door; who judges the run hears it too."""
         if isinstance(said, TransferRequested):
             spoilt = self.customers.wrong.get(said.transfer_id, "")
-            self.judge.on_asked(said.transfer_id, said.customer, said.legs, spoilt)
+            self.judge.on_asked(said.transfer_id, said.customer, said.legs, spoilt, self.world.now)
             self._quote(said, host)
         else:
             self.judge.on_cancel_asked(said.transfer_id)
@@ -506,12 +511,15 @@ class Rails:
         if not self.dice.stream("recalls").chance(1, one_in):
             return
         settlement = books.state.settlement
+        if effect.transfer_id not in settlement.transfers:
+            return  # a deposit that was taken back
         for payment_id in settlement.transfers[effect.transfer_id].legs:
             scheme = settlement.schemes.get(settlement.legs[payment_id].scheme)
             if scheme is not None and scheme.recalls:
                 self.world.call_in(1, self._recall, payment_id, scheme.recalls[0].codes[0], host)
 
     def _recall(self, payment_id: str, code: str, host: Host) -> None:
+        self.asked_back.setdefault(payment_id, self.world.now)
         host.tell(
             RecallRequested(
                 received_at=self.world.now,
@@ -623,6 +631,10 @@ class Rails:
             return
         if decision.way != "attribute":
             self.suspense.decided.append(decision)
+        if decision.way == "credit":
+            self.judge.on_credit_decided(
+                self.customers.names[0], item.asset, self._credit(decision, self.world.now)
+            )
         way_back = item.way_back if decision.way == "send_back" else ("", "")
         if way_back[0]:
             self.judge.on_sent_back(way_back[0], item.asset, item.size)
@@ -647,7 +659,11 @@ class Rails:
         for each in self.suspense.taken():
             if each.way == "credit":
                 customer, key = self.customers.names[0], f"decision {each.resolution_id}"
-                self.judge.on_credited(customer, each.item.asset, key, each.item.size)
+                self.judge.on_credited(customer, each.item.asset, key, self._credit(each, 0))
+
+    def _credit(self, decision: Decision, at: int) -> Credit:
+        item = decision.item
+        return Credit(f"{item.account} {item.name}", item.size, at)
 
 
 def _broken(state: State) -> list[str]:
@@ -699,6 +715,9 @@ def settlement_figures(
         "outstanding": sum(map(is_left, settlement.legs.values())),
         "ledger_faults": len(rails.ledger_faults),
         "limit_excess": sum(rails.excesses.values()),
+        "recalls_off": len(recalls_off(rails, books, now)),
+        # No simulated keeper returns anything that its rail lets stand.
+        "called_illegal": state.counts.get("items/illegal_return", 0),
         "open_items": len(settlement.items),
         "items": {name.removeprefix("items/"): times for name, times in opened},
         "open": {
@@ -737,6 +756,25 @@ def is_left(leg: Leg) -> bool:
     # What came back after a customer had it counts until it is paid: at most that much.
     owed = leg.returned if leg.kind == "in" and leg.settled_at else 0
     return bool(leg.outstanding or leg.held or (over and leg.exposed > owed))
+
+
+def recalls_off(rails: Rails, books: "PaymentView", now: int) -> list[str]:
+    """What was asked back, of us or by us, and not once: twice, or not at all after days."""
+    world = rails.payments
+    found = [
+        f"{name} was asked for, or answered, by {each.messages or each.answers}"
+        for name, each in (*world.recalls.items(), *world.recalls_of_us.items())
+        if len(each.messages) > 1 or len(each.answers) > 1
+    ]
+    for payment_id, at in rails.asked_back.items():
+        truth = world.all.get(payment_id)
+        stands = truth is not None and truth.failed_at < 0 and truth.returned_at < 0
+        if books.recalled(payment_id) and stands and at < now - RECALL_GRACE:
+            found += [] if payment_id in world.recalls else [f"{payment_id} was never asked back"]
+    for name, each in world.recalls_of_us.items():
+        if not each.answers and each.asked_at < now - RECALL_GRACE:
+            found.append(f"{name} has no answer of ours")
+    return found
 
 
 def misjudged(rails: Rails, state: State, *, crashed: bool) -> list[str]:
@@ -799,6 +837,10 @@ class PaymentView:
     def returned(self, payment_id: str) -> int:
         leg = self._leg(payment_id)
         return leg.returned if leg is not None else 0
+
+    def recalled(self, payment_id: str) -> bool:
+        leg = self._leg(payment_id)
+        return leg is not None and bool(leg.recalled)
 
     def payments(self, transfer_id: str) -> list[str] | None:
         transfer = self.state.settlement.transfers.get(transfer_id)

@@ -23,7 +23,7 @@ from core.rail_events import (
     TransferRequested,
     TransferScreened,
 )
-from core.settlement_state import LedgerEntry, Leg
+from core.settlement_state import Credited, LedgerEntry, Leg
 from core.state import State
 
 Lines = tuple[tuple[str, int], ...]
@@ -191,8 +191,11 @@ class SettlingReader:
         for entry in self._state.booked:
             entered = Entered(heard, entry)
             self.settled.entries.append(entered)
+            credit = self._state.settlement.credits.get(entry.subject)
             if entry.purpose == "contingent":
-                self._contingency(legs[entry.subject], entry)
+                self._contingency(credit or legs[entry.subject], entry)
+            if credit is not None:
+                continue  # a deposit's, and no payment's
             if entry.subject not in legs:
                 of_lines.append(entered)
                 continue
@@ -247,7 +250,7 @@ class SettlingReader:
 
     # --- exposure --------------------------------------------------------------------------------
 
-    def _contingency(self, leg: Leg, entry: LedgerEntry) -> None:
+    def _contingency(self, leg: Leg | Credited, entry: LedgerEntry) -> None:
         for key in exposure.keys(leg):
             self._contingent[key] = self._contingent.get(key, 0) + entry.lines[0][1]
 

@@ -113,6 +113,8 @@ class SettlingSections:
         at: list[float] = [0.0]
         counts: dict[str, list[int]] = {status: [0] for status in now}
         for said in self.settled.said:
+            if said.effect.transfer_id not in self.state.settlement.transfers:
+                continue  # a deposit that was taken back
             before = stands.get(said.effect.transfer_id)
             if before is not None:
                 now[before] -= 1

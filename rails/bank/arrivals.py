@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from rails.bank import rules, words
-from rails.bank.ledger import Line, Part
+from rails.bank.ledger import Kind, Line, Part
 from rails.bank.office import Office
+from sim.payments import Recall
 
 MS = 1_000_000
 # How others pay to an account, by its currency.
@@ -14,6 +15,7 @@ BY = {
     "EUR": ("sepa_sct", "sct_inst"),
     "GBP": ("fps",),
 }
+CHASES = 8
 CHARGE = "ACMT/MDOP/CHRG"
 # At most so much does the bank keep of what others pay in, by currency.
 KEEPS = {"USD": Decimal(75), "EUR": Decimal(5), "GBP": Decimal(5)}
@@ -59,6 +61,7 @@ class Arrivals:
             line = office.book_payment(part.amount, family, part)
         if office.strikes("lines_identical") is not None:
             office.book(part.amount, "payment", family, (part,))
+        self._may_be_reversed(line, part.end_to_end_id)
         if office.strikes("recalled") is not None:
             at = office.next_morning(office.dice.between(1, 9))
             office.world.call_at(at, self._ask_back, line)
@@ -76,21 +79,65 @@ class Arrivals:
         body = words.camt_056(
             office.next_id("C"), recall_id, line, reason, office.world.now, office.head.currency
         )
-        office.notices.tell(body)
+        office.payments.recalls_of_us[self._case(recall_id)] = Recall(office.world.now)
+        self._chase(recall_id, body, CHASES)
 
-    def answered(self, recall_id: str, code: str) -> bool:
+    def _chase(self, recall_id: str, body: bytes, times: int) -> None:
+        """The same words again, every other morning, until we answer."""
+        if recall_id in self.recalls or not times:
+            return
+        self.office.notices.tell(body)
+        at = self.office.next_morning(2)
+        self.office.world.call_at(at, self._chase, recall_id, body, times - 1)
+
+    def _case(self, recall_id: str) -> str:
+        return f"{self.office.account} {recall_id}"
+
+    def answered(self, recall_id: str, code: str, message_id: str) -> bool:
         """Our answer to a recall; False if there is no such recall."""
         if recall_id not in self.asked_back:
             return False
         self.recalls[recall_id] = code
+        answers = self.office.payments.recalls_of_us[self._case(recall_id)].answers
+        if message_id not in answers:
+            answers.append(message_id)
         return True
+
+    def _may_be_reversed(self, line: Line, end_to_end_id: str) -> None:
+        """Some mornings later the bank may find that the credit was none."""
+        office = self.office
+        if office.strikes("deposit_reversed") is not None:
+            at = office.next_morning(office.dice.between(1, 3))
+            office.world.call_at(at, self._reverse, line, end_to_end_id)
+
+    def _reverse(self, line: Line, end_to_end_id: str) -> None:
+        """As a reversal, or as a return with its reason; by the payer's id, the line's, or both."""
+        office = self.office
+        alike = sum(one.parts[0].end_to_end_id == end_to_end_id for one in office.ledger.lines)
+        how = office.dice.below(3) if end_to_end_id and alike == 1 else 0
+        part = Part(
+            -line.amount,
+            end_to_end_id="" if how == 0 else end_to_end_id,
+            trace="" if how == 1 else line.reference,
+            reason="" if office.dice.chance(1, 2) else "AM05",
+        )
+        name = f"{office.account} {line.reference}"
+        if name in office.payments.undone:
+            return  # it was wrong, and was put right before
+        office.payments.undone[name] = office.world.now
+        kind: Kind = "return" if part.reason else "reversal"
+        debit = office.book(-line.amount, kind, line.family, (part,))
+        if not end_to_end_id:
+            office.stray(line.reference, -line.amount)
+            office.payments.undoing[f"{office.account} {debit.reference}"] = line.reference
 
     def unreferenced(self, units: int) -> None:
         """Money comes that says nothing of its purpose, from nobody we know."""
         office = self.office
         family = rules.RULES[BY[office.head.currency][0]].family.replace("ICDT", "RCDT")
         amount = office.exact(max(1, units))
-        office.book_aside(amount, "payment", family, "", "nobody")
+        line = office.book_aside(amount, "payment", family, "", "nobody")
+        self._may_be_reversed(line, "")
 
     def charge(self, units: int) -> None:
         """The bank takes a charge that nobody asked for."""

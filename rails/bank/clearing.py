@@ -65,6 +65,8 @@ class Clearing:
     _files: dict[str, tuple[bytes, Answer]] = field(default_factory=dict)
     _due: dict[tuple[str, int], list[Order]] = field(default_factory=dict)
     _traces: int = 0
+    _answers: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _reversals: int = 0
 
     # --- at the door -----------------------------------------------------------------------------
 
@@ -296,13 +298,12 @@ class Clearing:
         office, rule = self.office, order.rule
         self._release(order)
         order.line, order.reason = line, ""
-        order.code = "ACSP"
+        order.code = rule.word if rule.confirms else "ACSP"
         if rule.scheme == "swift_gpi":
             order.reason = "G000"
             wait = office.dice.between(HOUR, 20 * HOUR)
             office.world.call_in(wait, self._delivered, order)
         elif rule.confirms:
-            order.code = "ACSC"
             self._settle(order)
         else:
             ends = rules.silence_ends(office.hours, office.world.now)
@@ -325,6 +326,7 @@ class Clearing:
         order.payment.fee = bound + over if over else fee or 0
         self._settle(order)
         self._tell_amounts(order)
+        self._may_come_back(order)
         if over:
             self.office.payments.misstated.add(order.told.payment_id)
             self.office.world.call_at(self.office.next_morning(1), self._lower, order, bound)
@@ -358,6 +360,7 @@ class Clearing:
     def _may_come_back(self, order: Order) -> None:
         office = self.office
         ways = rules.returns(order.rule, office.hours, office.world.now)
+        ways = ways or rules.given_back(order.rule, office.hours, office.world.now)
         if ways and office.strikes("payment_returned") is not None:
             code, since, until = office.dice.pick(ways)
             at = office.hours.within_open_days(office.dice.between(since, until - 1), until - 1)
@@ -480,6 +483,9 @@ class Clearing:
     def _reverse(self, told: Instruction) -> Status:
         """NACHA: an entry of ours that undoes one; it settles as any entry does."""
         order = self.orders.get(told.payment_id)
+        self._reversals += 1  # the same file again does not come this far
+        name = f"reversal {self._reversals}"
+        self.office.payments.asked_back(told.payment_id, name, self.office.world.now)
         if order is None or order.payment.returned_at >= 0:
             return _status(told, "RJCT", "NOOR")
         at = rules.settles(order.rule, self.office.hours, self.office.world.now, told.wanted)
@@ -495,9 +501,16 @@ class Clearing:
             -order.signed, "reversal", order.rule.family, (_turned(self._part(order)),)
         )
 
-    def recall(self, payment_id: str) -> None:
-        """We ask a credit back: before it settles it is stopped, after it its receiver decides."""
+    def recall(self, payment_id: str, message_id: str) -> None:
+        """We ask a credit back: before it settles it is stopped, after it its receiver decides.
+
+        Asked again by the same message, the answer is told again if there is one.
+        """
         office, order = self.office, self.orders.get(payment_id)
+        if not office.payments.asked_back(payment_id, message_id, office.world.now):
+            if payment_id in self._answers:
+                self._answer_recall(payment_id, *self._answers[payment_id])
+            return None
         if order is None:
             return self._answer_recall(payment_id, "RJCR", "NOOR")
         if order.alive:
@@ -522,6 +535,7 @@ class Clearing:
 
     def _answer_recall(self, payment_id: str, code: str, reason: str) -> None:
         office = self.office
+        self._answers[payment_id] = code, reason
         body = words.camt_029(office.next_id("C"), payment_id, code, reason, office.world.now)
         office.notices.tell(body)
 
@@ -537,7 +551,7 @@ class Clearing:
         return self._body(order, self.status(order))
 
     def status(self, order: Order) -> Status:
-        settled = order.code in ("ACSC", "ACCC")
+        settled = order.payment.settled_at >= 0 and order.rule.confirms
         return _status(
             order.told,
             order.code,
@@ -557,8 +571,8 @@ class Clearing:
 
     def _body(self, order: Order, status: Status) -> bytes:
         """The scheme's own word where it has one for us, else the bank's."""
-        confirms = order.rule.confirms and status.code in ("ACSP", "ACSC", "ACCC", "ACWP")
-        if not confirms:
+        told = order.line is not None or status.code in ("ACSP", "ACWP")
+        if not (order.rule.confirms and told):
             return self._pain_002([status])
         office = self.office
         return words.pacs_002(status, office.next_id("S"), office.world.now, office.head.currency)

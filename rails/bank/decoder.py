@@ -28,7 +28,13 @@ from core.rail_effects import (
     RecallPayment,
     SendPayment,
 )
-from core.rail_events import DocumentQuarantined, DocumentRead, PaymentReported
+from core.rail_events import (
+    DocumentQuarantined,
+    DocumentRead,
+    PaymentReported,
+    RecallAnswered,
+    RecallTaken,
+)
 from core.reading import (
     Decimals,
     Unreadable,
@@ -115,9 +121,12 @@ def decoder(terms: Terms) -> Decode:
                 texts = _texts(an_object(loads(frame.body)))
                 events = [e for text in texts for e in documents(frame, decimals, text)]
                 return events or dismissed(frame, "no statement of that time")
+            case RecallPayment() if frame.body[:1] != b"{":
+                return _reversal(frame, about, documents(frame, decimals, frame.body))
             case RecallPayment() | AnswerRecall():
-                taken = an_object(loads(frame.body))["received"]
-                return dismissed(frame, f"{taken} was taken; its outcome is told later")
+                if not an_object(loads(frame.body))["received"]:
+                    raise Unreadable("taken, and nothing is named")
+                return [_taken(frame, about)]
             case _:
                 raise Unreadable(f"an answer to {type(about).__name__} is not expected")
 
@@ -132,6 +141,36 @@ def _asked_for(event: Event) -> Event:
     if isinstance(event, StatementReported):
         return msgspec.structs.replace(event, complete=True)
     return event
+
+
+def _taken(frame: Frame, about: RecallPayment | AnswerRecall) -> Event:
+    return RecallTaken(
+        received_at=frame.received_at,
+        frame=frame.number,
+        account=frame.account,
+        payment_id=about.payment_id if isinstance(about, RecallPayment) else "",
+        recall_id=about.recall_id if isinstance(about, AnswerRecall) else "",
+    )
+
+
+def _reversal(frame: Frame, about: RecallPayment, told: list[Event]) -> list[Event]:
+    """The status of a file that reverses is the reversal's, and says nothing of the payment."""
+    reports = [event for event in told if isinstance(event, PaymentReported)]
+    if not reports or any(one.payment_id != about.payment_id for one in reports):
+        raise Unreadable("no status of this reversal")
+    refused = next((one for one in reports if one.status == "rejected"), None)
+    if refused is None:
+        return [_taken(frame, about)]
+    return [
+        RecallAnswered(
+            received_at=frame.received_at,
+            frame=frame.number,
+            account=frame.account,
+            payment_id=about.payment_id,
+            accepted=False,
+            code=refused.code,
+        )
+    ]
 
 
 def _alive(event: Event) -> Event:

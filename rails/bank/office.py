@@ -101,9 +101,11 @@ class Office:
         self.notices.tell(body, (fact,))
         return line
 
-    def book_aside(self, amount: Decimal, kind: Kind, family: str, text: str, sort: Sort) -> None:
+    def book_aside(self, amount: Decimal, kind: Kind, family: str, text: str, sort: Sort) -> Line:
         """A line that is no payment of ours and no customer's."""
-        self._beside(self.book(amount, kind, family, (Part(amount, text=text),)), sort)
+        line = self.book(amount, kind, family, (Part(amount, text=text),))
+        self._beside(line, sort)
+        return line
 
     def _beside(self, line: Line, sort: Sort) -> None:
         units, currency = int(line.amount.scaleb(self.decimals)), self.head.currency
@@ -158,14 +160,10 @@ class Office:
         self.payments.strays.append(Stray(self.account, name, self.head.currency, units))
 
     def undo(self, wrong: Line) -> None:
-        """A line of one payment is taken back.
-
-        What was paid to a customer of ours is that customer's by then: taken back it is nobody's.
-        """
+        """A line of one payment is taken back."""
+        self.payments.undone[f"{self.account} {wrong.reference}"] = self.world.now
         undone = replace(wrong.parts[0], amount=-wrong.amount)
-        line = self.book(-wrong.amount, "reversal", wrong.family, (undone,))
-        if undone.address:
-            self._beside(line, "nobody")
+        self.book(-wrong.amount, "reversal", wrong.family, (undone,))
 
     def next_morning(self, days: int) -> int:
         """Ten o'clock of the banking day so many days on."""

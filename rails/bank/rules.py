@@ -20,7 +20,8 @@ class Rule:
     by windows of its own; no `calendar`: any bank offers it, in its own hours. `confirms` is False
     where only silence says that it is done, `compares` where a second instruction may be a second
     payment; after `listed_s` at most who asks finds what was taken. Of a payment at most `deducts`
-    is taken on the way, of one that comes back `deducts_back`."""
+    is taken on the way, of one that comes back `deducts_back`. `word` is how a pacs.002 tells that
+    it is booked; in gpi that is on the next bank's account, and not yet on the creditor's."""
 
     scheme: str
     calendar: str
@@ -34,6 +35,7 @@ class Rule:
     deducts_back: Decimal = Decimal(0)
     compares: bool = True
     listed_s: int = 1800
+    word: str = "ACSC"
 
 
 RULES = {
@@ -79,7 +81,7 @@ RULES = {
             listed_s=600,
         ),
         Rule("sepa_sct", "target", "16:00", 1, "18:00"),
-        Rule("sct_inst", "target", family="PMNT/IRCT/ESCT", listed_s=5),
+        Rule("sct_inst", "target", family="PMNT/IRCT/ESCT", listed_s=5, word="ACCP"),
         Rule(
             "sdd_core",
             "target",
@@ -200,6 +202,14 @@ def returns(rule: Rule, hours: Hours, settled: int) -> tuple[Way, ...]:
             return (("AM04", soon, bank), ("MD06", soon, refund), ("MD01", soon, never))
         case _:
             return ()
+
+
+def given_back(rule: Rule, hours: Hours, settled: int) -> tuple[Way, ...]:
+    """The ways back of what is final, where its receiver agrees to give it back."""
+    if rule.scheme not in ("fedwire", "swift_gpi", "sct_inst", "fps"):
+        return ()
+    until = hours.at(hours.later(hours.day(settled), 10), "24:00")
+    return tuple((code, settled + 3600 * SECOND, until) for code in ("FOCR", "AC04", "MS03"))
 
 
 def revocable_until(rule: Rule, hours: Hours, settled: int) -> int:

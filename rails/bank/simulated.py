@@ -126,10 +126,10 @@ class SimulatedBank:
         except Malformed as error:
             return _problem(400, "FORMAT", str(error))
         if about == "cancellations":
-            self.clearing.recall(told.about)
+            self.clearing.recall(told.about, told.message_id)
             return 202, json.dumps({"received": told.message_id}).encode(), True
         if about == "resolutions":
-            if not self.arrivals.answered(told.about, told.code):
+            if not self.arrivals.answered(told.about, told.code, told.message_id):
                 return _problem(404, "UNKNOWN_CASE", f"no recall {told.about}")
             return 202, json.dumps({"received": told.message_id}).encode(), True
         if self.world.now < self.office.notices.silent_until:

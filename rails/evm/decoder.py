@@ -158,7 +158,7 @@ def _transaction(frame: Frame, about: FetchTransaction) -> list[Event]:
 
 
 def _nonce(frame: Frame, about: FetchNonce) -> list[Event]:
-    latest, final = results(frame.body, 2)
+    latest, final, pending = results(frame.body, 3)
     return [
         NonceReported(
             received_at=frame.received_at,
@@ -167,6 +167,7 @@ def _nonce(frame: Frame, about: FetchNonce) -> list[Event]:
             source=about.source,
             latest=number(latest),
             finalized=number(final),
+            pending=number(pending),
         )
     ]
 

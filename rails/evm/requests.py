@@ -50,7 +50,7 @@ def request(effect: Effect, wallets: Mapping[str, Wallet]) -> Request:
             return batch(effect.source, [(call, [effect.tx_hash]) for call in calls])
         case FetchNonce():
             address = wallets[effect.account].address.lower()
-            tags = ("latest", "finalized")
+            tags = ("latest", "finalized", "pending")
             return batch(effect.source, [("eth_getTransactionCount", [address, t]) for t in tags])
         case FetchFinal():
             return batch(effect.source, _final(effect, wallets[effect.account]))

@@ -1,7 +1,8 @@
 """The signer of an EVM chain: EIP-1559 transactions, from one key for each account.
 
 Rule 1. What is signed is exactly what the effect says: coin to the beneficiary, or a token's
-`transfer`; an asset, an address or a cap that does not fit is refused with the reason.
+`transfer`, or nothing to ourselves where it cancels; an asset, an address or a cap that does not
+fit is refused with the reason.
 Rule 2. The gas limit is part of the bytes: a payment whose beneficiary needs more than `GAS_COIN`
 is mined and reverts, and costs its fee.
 """
@@ -67,9 +68,11 @@ def objection(effect: SignTransaction, wallet: Wallet, key: PrivateKey) -> str:
         return f"the key of {effect.account!r} is not that of {wallet.address}"
     if effect.asset != wallet.coin and effect.asset not in wallet.tokens:
         return f"{effect.asset!r} is not an asset of this wallet"
-    if not 0 < effect.amount < WORD:
+    if effect.cancels and (effect.amount or effect.beneficiary):
+        return "what cancels pays nothing, and nobody but ourselves"
+    if not effect.cancels and not 0 < effect.amount < WORD:
         return f"an amount of {effect.amount} cannot be sent"
-    if not is_address(effect.beneficiary):
+    if not effect.cancels and not is_address(effect.beneficiary):
         return f"{effect.beneficiary!r} is no address, or its checksum is wrong"
     if not 0 <= effect.tip_max <= effect.fee_max < WORD:
         return f"a tip of {effect.tip_max} does not fit a cap of {effect.fee_max}"
@@ -79,9 +82,9 @@ def objection(effect: SignTransaction, wallet: Wallet, key: PrivateKey) -> str:
 
 
 def _fields(effect: SignTransaction, wallet: Wallet) -> list[Item]:
-    to = bytes.fromhex(effect.beneficiary[2:])
+    to = bytes.fromhex((wallet.address if effect.cancels else effect.beneficiary)[2:])
     gas, value, data = GAS_COIN, effect.amount, b""
-    if effect.asset != wallet.coin:
+    if not effect.cancels and effect.asset != wallet.coin:
         data = TRANSFER + to.rjust(32, b"\0") + effect.amount.to_bytes(32)
         gas, value, to = GAS_TOKEN, 0, bytes.fromhex(wallet.tokens[effect.asset][2:])
     fees: list[Item] = [effect.tip_max, effect.fee_max]

@@ -103,6 +103,13 @@ class View:
             raise RpcError(-32000, "header not found")
         return min(number, self.own)
 
+    def next_nonce(self, address: str, used: int) -> int:
+        """The first nonce that neither a block nor, in order, the mempool has."""
+        waiting = [transaction.nonce for transaction in self.chain.waiting(address)]
+        while used in waiting:
+            used += 1
+        return used
+
     def hash(self, number: int) -> str:
         timeline = self.chain.timeline
         own = timeline.hash_on(number, OWN) if number > self.own else ""
@@ -133,6 +140,9 @@ class SimulatedNodes:
     _sent: dict[str, str] = field(default_factory=dict)
     _split: Split | None = None
     _outlived: tuple[Mined, int] | None = None
+    _asked: dict[str, None] = field(default_factory=dict)
+    _invalid: dict[str, None] = field(default_factory=dict)
+    _unfunded_until: int = 0
 
     def __post_init__(self) -> None:
         self.lying_node = self.dice.pick(("a", "b"))
@@ -213,7 +223,8 @@ class SimulatedNodes:
                 return receipt_json(view, mined) if mined else None
             case "eth_getTransactionCount":
                 number = view.state_number(params[1])
-                return hex(view.chain.ledger.nonce(params[0], number, view.now))
+                used = view.chain.ledger.nonce(params[0], number, view.now)
+                return hex(view.next_nonce(params[0], used) if params[1] == "pending" else used)
             case "eth_getBalance":
                 number = view.state_number(params[1])
                 return hex(view.chain.ledger.balance("", params[0], number, view.now))
@@ -248,6 +259,7 @@ class SimulatedNodes:
 
     def _take(self, raw: str, call_id: str) -> str:
         try:
+            self._object(raw, call_id)
             transaction = self.chain.submit(bytes.fromhex(raw[2:]))
         except BadTransaction as error:
             if "replacement" in str(error):
@@ -374,7 +386,7 @@ class SimulatedNodes:
         asset = self.holder.assets[contract][0]
         now = self.chain.world.now
         payment = Payment(payment_id, self.holder.account, self.scheme, asset, abs(units))
-        if mined.outcome.succeeded:
+        if mined.outcome.succeeded and not _is_to_ourselves(mined.transaction):
             payment = self.payments.applied(payment, now)
             payment.settled_at, payment.fee = now, mined.fee
         else:
@@ -444,6 +456,26 @@ class SimulatedNodes:
         self._split = Split(source, now, now + for_ms * MS, chain.final(now))
         return True
 
+    def _object(self, raw: str, payment_id: str) -> None:
+        """What a node will not take: a payment's bytes, ever; or any, while it sees no funds."""
+        told = read_transaction(bytes.fromhex(raw[2:]), self.chain.chain_id)
+        now, first = self.chain.world.now, payment_id not in self._asked
+        self._asked[payment_id] = None
+        short = self.faults.strikes("tx_unfunded", self.name) if first else None
+        if short:
+            self._unfunded_until = max(self._unfunded_until, now + short.strength * MS)
+        if now < self._unfunded_until:
+            raise RpcError(-32000, "insufficient funds for gas * price + value: balance 0")
+        if first and self.faults.strikes("tx_invalid", self.name):
+            self._invalid[payment_id] = None
+        if payment_id in self._invalid and not _is_to_ourselves(told):
+            raise RpcError(-32000, "exceeds block gas limit")
+
+    def use(self, times: int) -> None:
+        """The wallet sent so many transactions before the world began."""
+        now = self.chain.world.now
+        self.chain.ledger.set_nonce(self.holder.addresses[0], times, 0, now)
+
     def _surge(self, transaction: Transaction, fault: Fault) -> bool:
         """The crowd bids half as much again as what waits, for so long."""
         chain = self.chain
@@ -489,6 +521,12 @@ class SimulatedNodes:
                 self.chain.deposit(self.dice.pick(strangers or [""]), address, units)
             case _:
                 self.chain.deposit_internal(address, units)
+
+
+def _is_to_ourselves(transaction: Transaction) -> bool:
+    """It moves nothing: all it does is to use up its nonce."""
+    nothing = not transaction.value and not transaction.data
+    return nothing and transaction.to == transaction.sender
 
 
 # --- geth's words --------------------------------------------------------------------------------

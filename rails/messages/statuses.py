@@ -5,7 +5,8 @@ one counts. Without transactions the status is the batch's or the message's, und
 a payment that travels alone under its own id on every level.
 
 On a pain.002 ACSC says that the debtor's side settled; only ACCC says that the creditor has it. On
-a pacs.002 the scheme says which code settles. A gpi reason G003 or G004 holds a payment on its way.
+a pacs.002 the scheme says which code settles: it decides by `word`, and `settled` here is only the
+bank's habit, for schemes that list no words. A gpi reason G003 or G004 holds a payment on its way.
 """
 
 from decimal import Decimal
@@ -30,8 +31,11 @@ CUSTOMER_SETTLED = frozenset({"ACCC"})
 class _Report:
     """One status: the element that tells it, and those around it, nearest first."""
 
-    def __init__(self, levels: list[Node], settled: frozenset[str], said_at: str) -> None:
-        self.levels, self.settled, self.said_at = levels, settled, said_at
+    def __init__(
+        self, levels: list[Node], message: str, settled: frozenset[str], said_at: str
+    ) -> None:
+        self.levels, self.message = levels, message
+        self.settled, self.said_at = settled, said_at
 
     def said(self, *paths: str) -> str:
         """From the nearest level that says it."""
@@ -40,17 +44,19 @@ class _Report:
 
 def customer(document: Node, context: Context) -> list[Event]:
     """pain.002: our bank's answer to what we instructed."""
-    return _statuses(document, CUSTOMER_SETTLED & context.settled_codes, context)
+    return _statuses(document, "pain.002", CUSTOMER_SETTLED & context.settled_codes, context)
 
 
 def interbank(document: Node, context: Context) -> list[Event]:
     """pacs.002: the scheme's answer."""
-    return _statuses(document, context.settled_codes, context)
+    return _statuses(document, "pacs.002", context.settled_codes, context)
 
 
-def _statuses(document: Node, settled: frozenset[str], context: Context) -> list[Event]:
+def _statuses(
+    document: Node, message: str, settled: frozenset[str], context: Context
+) -> list[Event]:
     said_at = document.said("GrpHdr/CreDtTm")
-    reports = [_Report(levels, settled, said_at) for levels in _levels(document)]
+    reports = [_Report(levels, message, settled, said_at) for levels in _levels(document)]
     if not reports:
         raise Unreadable(f"<{document.name}> tells no status")
     return apart(reports, _reported, context)
@@ -90,6 +96,7 @@ def _reported(report: _Report, context: Context) -> list[Event]:
             fee=_fee(nearest, currency, context),
             batch=batch if batch != payment_id else "",
             occurred_at=moment(said_at, context.zone) if said_at else 0,
+            word=f"{report.message} {code}",
         )
     ]
 

@@ -1,0 +1,202 @@
+"""What is asked back: once under one id, whatever is lost and whoever dies meanwhile."""
+
+from decimal import Decimal
+from typing import Any
+
+from core.effects import RaiseAlert
+from core.events import NodeStarted
+from core.rail_effects import AnswerRecall, RecallPayment
+from core.rail_events import (
+    PaymentReported,
+    RecallAnswered,
+    RecallReported,
+    RecallRequested,
+    RecallTaken,
+    ReturnReported,
+    Within,
+)
+from tests.banks import bank, post, send
+from tests.instructions_by_hand import Files
+from tests.rail_bench import DAY as BANK_DAY
+from tests.rail_bench import always
+from tests.settling import ACH, BANK, DAY, HOUR, WIRE, Books, pay
+
+RECALLS = (Within(days=10, until_ns=DAY, codes=("DUPL",)),)
+TEN_DAYS = {**WIRE, "scheme": "wire", "recalls": RECALLS}
+REVERSED = {**ACH, "scheme": "ach", "recalls": RECALLS}
+FILES = Files()
+
+
+def asked(scheme: dict[str, Any] = TEN_DAYS) -> tuple[Books, str]:
+    """A payment that an operator has just asked back."""
+    books = Books(alice=10_000)
+    books.scheme(**scheme)
+    (leg,) = books.request("t1", pay(scheme["scheme"], 500))
+    books.tell(PaymentReported, account=BANK, payment_id=leg.payment_id, status="accepted")
+    ask(books, leg.payment_id)
+    return books, leg.payment_id
+
+
+def ask(books: Books, payment_id: str) -> None:
+    books.tell(RecallRequested, payment_id=payment_id, code="DUPL", author="ann", approver="ben")
+
+
+def die(books: Books, after: int = HOUR) -> None:
+    """The node dies with all that it had handed out, and lives again."""
+    books.now += after
+    books.tell(NodeStarted, node="t", epoch=books.state.epoch + 1)
+
+
+# --- ours ----------------------------------------------------------------------------------------
+
+
+def test_a_recall_goes_again_the_same_until_it_was_taken() -> None:
+    books, payment_id = asked()
+    (first,) = books.of(RecallPayment)
+    books.wait(HOUR)
+    again = books.of(RecallPayment)
+    assert len(again) >= 3
+    assert all(each == first for each in again)
+    books.tell(RecallTaken, account=BANK, payment_id=payment_id)
+    books.wait(4 * DAY)
+    assert books.of(RecallPayment) == []
+
+
+def test_a_recall_that_a_crash_kept_from_leaving_is_asked_again_at_once() -> None:
+    books, _ = asked()
+    (first,) = books.of(RecallPayment)
+    die(books)
+    assert books.of(RecallPayment) == [first]
+
+
+def test_a_recall_that_was_taken_is_not_asked_again_by_a_restart() -> None:
+    books, payment_id = asked()
+    books.tell(RecallTaken, account=BANK, payment_id=payment_id)
+    books.of(RecallPayment)
+    die(books)
+    assert books.of(RecallPayment) == []
+
+
+def test_an_answer_that_is_late_is_asked_for_under_the_same_id() -> None:
+    books, payment_id = asked()
+    (first,) = books.of(RecallPayment)
+    books.tell(RecallTaken, account=BANK, payment_id=payment_id)
+    die(books)
+    books.wait(6 * DAY)
+    assert books.of(RecallPayment) == [first]
+    books.tell(RecallAnswered, account=BANK, payment_id=payment_id, accepted=False, code="CUST")
+    books.wait(20 * DAY)
+    assert books.of(RecallPayment) == []
+    assert books.state.settlement.asked_back[payment_id].answer == "CUST"
+
+
+def test_what_came_back_is_not_asked_for_any_more() -> None:
+    books, payment_id = asked()
+    books.of(RecallPayment)
+    books.tell(
+        ReturnReported,
+        account=BANK,
+        return_id="R1",
+        payment_id=payment_id,
+        amount=500,
+        code="FOCR",
+    )
+    books.wait(10 * DAY)
+    assert books.of(RecallPayment) == []
+
+
+def test_a_reversal_that_was_taken_has_no_answer_to_wait_for() -> None:
+    books, payment_id = asked(REVERSED)
+    books.of(RecallPayment)
+    books.tell(RecallTaken, account=BANK, payment_id=payment_id)
+    books.wait(20 * DAY)
+    assert books.of(RecallPayment) == []
+
+
+def test_a_second_wish_is_no_second_recall() -> None:
+    books, payment_id = asked()
+    books.of(RecallPayment)
+    ask(books, payment_id)
+    assert books.of(RecallPayment) == []
+    assert "it was asked back before" in books.of(RaiseAlert)[-1].text
+
+
+def test_who_never_answers_is_telephoned() -> None:
+    """The asking ends, loudly."""
+    books, payment_id = asked()
+    books.wait(60 * DAY)
+    sent = books.of(RecallPayment)
+    assert len(sent) == 30
+    assert any("telephone" in each.text for each in books.of(RaiseAlert))
+    assert f"recall/{payment_id}" not in books.state.alarms
+
+
+# --- theirs --------------------------------------------------------------------------------------
+
+
+def theirs(books: Books) -> list[AnswerRecall]:
+    books.tell(
+        RecallReported, account=BANK, recall_id="K1", references=("L1",), amount=500, code="DUPL"
+    )
+    return books.of(AnswerRecall)
+
+
+def test_our_answer_goes_again_the_same_until_it_was_taken() -> None:
+    books = Books(alice=10_000)
+    (first,) = theirs(books)
+    books.wait(2 * HOUR)
+    again = books.of(AnswerRecall)
+    assert again
+    assert all(each == first for each in again)
+    books.tell(RecallTaken, account=BANK, recall_id="K1")
+    books.wait(30 * DAY)
+    assert books.of(AnswerRecall) == []
+
+
+def test_our_answer_survives_a_crash_under_its_id() -> None:
+    books = Books(alice=10_000)
+    (first,) = theirs(books)
+    die(books)
+    assert books.of(AnswerRecall) == [first]
+    books.tell(RecallTaken, account=BANK, recall_id="K1")
+    die(books)
+    assert books.of(AnswerRecall) == []
+
+
+def test_who_asks_again_is_answered_again_and_not_otherwise() -> None:
+    books = Books(alice=10_000)
+    (first,) = theirs(books)
+    books.now += DAY
+    assert theirs(books) == [first]
+
+
+# --- what the bank says --------------------------------------------------------------------------
+
+
+def recall(payment_id: str, scheme: str, account: str) -> RecallPayment:
+    return RecallPayment(
+        account=account, scheme=scheme, payment_id=payment_id, amount=500, code="DUPL"
+    )
+
+
+def test_a_bank_asked_twice_by_one_message_asks_once_and_answers_twice() -> None:
+    made = bank("bank_eu", "2026-06-10T10:00")
+    send(made, "p1", FILES.credit("p1", "5.00"))
+    about, message = recall("p1", "sepa_sct", made.account), FILES.recall("p1")
+    for _ in range(2):
+        (told,) = post(made, "cancellations", message, about)
+        assert isinstance(told, RecallTaken)
+        assert told.payment_id == "p1"
+    made.run(BANK_DAY)
+    assert [event.accepted for event in made.of(RecallAnswered)] == [True, True]
+    assert len(made.payments.recalls["p1"].messages) == 1
+    assert made.payments.all["p1"].failed_at > 0
+
+
+def test_who_hears_no_answer_asks_again_under_the_same_id() -> None:
+    made = bank("bank_eu", "2026-06-10T10:00", always("recalled", times_max=1))
+    made.keeper.credit("DE02100100109307118603", Decimal("12.34"))
+    made.run(40 * BANK_DAY)
+    told = made.of(RecallReported)
+    assert len(told) > 3
+    assert len({event.recall_id for event in told}) == 1
