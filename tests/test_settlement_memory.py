@@ -509,6 +509,25 @@ def test_what_was_sent_back_of_a_payment_comes_back_to_it_after_any_time() -> No
     assert little.balance(f"suspense/{BANK}/USD") == -500
 
 
+def test_a_payment_stays_while_what_was_sent_back_of_it_may_come_back() -> None:
+    books = NodeBooks(NONE, alice=9000)
+    books.scheme(**{**RTGS, "scheme": "drawn", "kind": "in"})
+    (leg,) = books.request("t1", pull("drawn", 500))
+    books.told(leg.payment_id, "settled")
+    for number in (1, 2):
+        books.line(f"L{number}", 500, "payment", leg.payment_id)
+    _decide(books, leg.payment_id, scheme="ach", beneficiary=WIRED_TO)
+    (back,) = books.state.settlement.transfers[f"back/r{leg.payment_id}"].legs
+    books.told(back, "accepted")
+    books.line("L3", -500, "payment", back)
+    time_passes(books, 8 * DAY)
+    assert (books.state.settlement.legs[back].status, books.breaks()) == ("settled", {})
+    time_passes(books, 12 * DAY)
+    books.line("L4", 500, "return", back)
+    assert books.breaks()[leg.payment_id] == "duplicate"
+    assert_replayed(books)
+
+
 def test_a_part_of_a_late_line_finds_its_payment() -> None:
     def story(books: NodeBooks) -> object:
         name = put_away_wire(books)
