@@ -19,11 +19,13 @@ from core.effects import Effect, Remember
 from core.events import Event, Recalled
 from core.journal import Record, decode_effect
 from core.rail_events import (
+    ItemResolved,
     LineBooked,
     PaymentMissing,
     PaymentReported,
     RecallRequested,
     ReturnReported,
+    SuspenseResolved,
     TransactionSigned,
     TransferCancelled,
     TransferReleased,
@@ -107,8 +109,9 @@ def put_away(state: State, keep: int) -> list[Effect]:
 
 
 def _asked_about(settlement: Settlement) -> dict[str, None]:
-    """The payments that an open break or a line in suspense is about."""
+    """The payments that an open break, a line in suspense or a way back at hand is about."""
     found = dict.fromkeys(item.subject for item in settlement.items.values())
+    found |= dict.fromkeys(leg.disposes for leg in settlement.legs.values() if leg.disposes)
     for line in settlement.suspense.values():
         for reference in line.references:
             key = f"{line.account} {reference}"
@@ -171,6 +174,8 @@ def wanted(state: State, event: Event) -> list[Key]:
             return _referred(state, event.account, (event.payment_id, *event.references))
         case PaymentMissing() | TransactionSigned() | RecallRequested():
             return _payments(state, (event.payment_id,))
+        case SuspenseResolved() | ItemResolved():
+            return _payments(state, (event.payment_id,))
         case _:
             return []
 
@@ -221,6 +226,10 @@ def meant(state: State, kept: Remember) -> list[Key]:
     """What a name that came back means, where that is put away, too."""
     if kept.kind == "payment":
         return _transfer(state, kept.content)
+    if kept.kind == "transfer":
+        # What sends back the excess of a payment, and comes back itself, gives it back to that one.
+        ways = [leg.disposes for leg in transfer_of(kept.content)[1]]
+        return _payments(state, [each for each in ways if each not in state.settlement.gone_back])
     if kept.kind == "named":
         # One of a batch is enough: the others have nothing due, and the name leaves with it again.
         alone, members = _naming(kept.content)

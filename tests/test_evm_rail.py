@@ -507,7 +507,8 @@ def test_the_truth_waits_for_finality_however_long_that_takes() -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind, told in KINDS.items() if told[0] == "chain"])
 def test_every_fault_of_a_chain_strikes_here_and_is_counted(kind: str) -> None:
-    by_itself = kind not in ("tx_reverted", "node_lags", "node_lies", "answer_outlived")
+    at_a_request = ("tx_reverted", "nonce_taken", "node_lags", "node_lies", "answer_outlived")
+    by_itself = kind not in at_a_request
     plan = [] if by_itself else [Fault(kind, strength=60_000, times_max=1)]
     place = site(plan=plan)
     place.run_blocks(100)

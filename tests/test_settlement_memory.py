@@ -23,6 +23,7 @@ from core.node import Keep, Node, decode_snapshot, encode_snapshot, recover
 from core.rail_effects import QueryPayment, SendPayment, TellCustomer
 from core.rail_events import (
     ChangeNotified,
+    ItemResolved,
     LegWanted,
     LineBooked,
     LinePart,
@@ -48,6 +49,7 @@ from scenarios.model import find
 from sim.memory_store import MemoryStore
 from tests.rail_worlds import world
 from tests.settling import BANK, DAY, HOUR, SECOND, Books, pay, pull
+from tests.test_resolutions import decide, send_back
 from tieout import settling_tables
 from tieout.history import history
 from tieout.replay import replay
@@ -546,6 +548,73 @@ def test_what_came_back_leaves_again_as_it_stands_then() -> None:
     assert books.at_hand() == []
     books.told(name, "settled")
     assert books.legs("t1")[0].code == "LATE"
+
+
+def test_a_line_that_people_find_to_be_a_payments_is_its_own() -> None:
+    """The bank's return named nothing, and the payment had left long ago."""
+
+    def story(books: NodeBooks) -> object:
+        name = put_away_wire(books)
+        books.line("back", 500, "return")
+        decide(books, "back", payment_id=name)
+        return books.breaks(), books.has("alice"), name
+
+    little = both(story)
+    (name,) = little.breaks()
+    assert little.breaks() == {name: "illegal_return"}
+    assert (little.has("alice"), little.state.settlement.suspense) == (9000, {})
+
+
+def test_a_break_that_people_place_with_a_payment_is_its_own() -> None:
+    def story(books: NodeBooks) -> object:
+        name = put_away_wire(books)
+        words = {"return_id": "R1", "payment_id": "", "amount": 500, "code": "AC04"}
+        books.tell(ReturnReported, account=BANK, references=("XX",), **words)
+        (subject,) = books.breaks()
+        books.tell(
+            ItemResolved,
+            resolution_id="i1",
+            subject=subject,
+            cause="unmatched_return",
+            author="ann",
+            approver="ben",
+            reason="they called",
+            evidence="letter 7",
+            payment_id=name,
+        )
+        return books.has("alice"), name
+
+    assert both(story).has("alice") == 9000
+
+
+@pytest.mark.parametrize("away", ["the payment", "both"])
+def test_the_excess_of_a_payment_comes_back_to_it(away: str) -> None:
+    """It was sent back, and that is returned: at once, or when both left long ago."""
+
+    def story(books: NodeBooks) -> object:
+        carried_out(books, "t0")
+        (leg,) = books.request("t1", pull("pull", 300))
+        for number in (1, 2):
+            books.line(f"L{number}", 300, "payment", leg.payment_id)
+        books.told(leg.payment_id, "settled")
+        books.wait(200 * DAY)
+        back = send_back(books, leg.payment_id)
+        assert back is not None
+        name = back.payment_id
+        books.told(name, "settled")
+        time_passes(books, 2 * HOUR)
+        books.line("L3", -300, "payment", name)
+        if away == "both":
+            time_passes(books, 200 * DAY)
+        books.tell(
+            ReturnReported, account=BANK, return_id="R1", payment_id=name, amount=300, code="AC04"
+        )
+        books.line("L4", 300, "return", name)
+        return books.breaks(), books.balance(f"suspense/{BANK}/USD"), leg.payment_id
+
+    little = both(story)
+    assert little.balance(f"suspense/{BANK}/USD") == -300
+    assert "duplicate" in little.breaks().values()
 
 
 # Facts that name a payment or a transfer and of which a step takes no look at what is over.
