@@ -109,9 +109,10 @@ def put_away(state: State, keep: int) -> list[Effect]:
 
 
 def _asked_about(settlement: Settlement) -> dict[str, None]:
-    """The payments that an open break, a line in suspense or a way back at hand is about."""
+    """The payments that an open break or a line in suspense is about, or of which something was
+    sent back."""
     found = dict.fromkeys(item.subject for item in settlement.items.values())
-    found |= dict.fromkeys(leg.disposes for leg in settlement.legs.values() if leg.disposes)
+    found |= {leg.disposes: None for leg in settlement.legs.values() if leg.disposes}
     for line in settlement.suspense.values():
         for reference in line.references:
             key = f"{line.account} {reference}"
@@ -227,9 +228,8 @@ def meant(state: State, kept: Remember) -> list[Key]:
     if kept.kind == "payment":
         return _transfer(state, kept.content)
     if kept.kind == "transfer":
-        # What sends back the excess of a payment, and comes back itself, gives it back to that one.
-        ways = [leg.disposes for leg in transfer_of(kept.content)[1]]
-        return _payments(state, [each for each in ways if each not in state.settlement.gone_back])
+        disposed = [leg.disposes for leg in transfer_of(kept.content)[1]]
+        return _payments(state, [each for each in disposed if " " not in each])
     if kept.kind == "named":
         # One of a batch is enough: the others have nothing due, and the name leaves with it again.
         alone, members = _naming(kept.content)

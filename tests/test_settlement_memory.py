@@ -23,7 +23,6 @@ from core.node import Keep, Node, decode_snapshot, encode_snapshot, recover
 from core.rail_effects import QueryPayment, SendPayment, TellCustomer
 from core.rail_events import (
     ChangeNotified,
-    ItemResolved,
     LegWanted,
     LineBooked,
     LinePart,
@@ -35,6 +34,7 @@ from core.rail_events import (
     RecallRequested,
     ReturnReported,
     SigningRefused,
+    SuspenseResolved,
     TransactionRejected,
     TransactionReported,
     TransferCancelled,
@@ -49,7 +49,6 @@ from scenarios.model import find
 from sim.memory_store import MemoryStore
 from tests.rail_worlds import world
 from tests.settling import BANK, DAY, HOUR, SECOND, Books, pay, pull
-from tests.test_resolutions import decide, send_back
 from tieout import settling_tables
 from tieout.history import history
 from tieout.replay import replay
@@ -60,6 +59,7 @@ from tieout.verify import verify
 
 GATE = BreakGate()
 MUCH = 10**9
+WIRED_TO = "021000021/1234"
 NONE = Keep(ids=MUCH, transfers=0)
 ALL = Keep(ids=MUCH, transfers=MUCH)
 RTGS = {"scheme": "rtgs", "kind": "out", "settled_by": "message", "settles_ns_max": HOUR}
@@ -461,6 +461,72 @@ def test_a_very_late_second_line_is_a_break_that_names_its_payment() -> None:
     assert little.balance(f"suspense/{BANK}/USD") == 500
 
 
+def _decide(books: NodeBooks, name: str, **more: str) -> None:
+    people = {"author": "ann", "approver": "ben", "reason": "found", "customer": ""}
+    books.tell(
+        SuspenseResolved,
+        resolution_id=f"r{name}",
+        account=BANK,
+        line_id=name,
+        **{**people, **more},
+    )
+
+
+def test_what_people_find_to_be_a_very_old_payments_is_booked_to_it() -> None:
+    def story(books: NodeBooks) -> object:
+        name = put_away_wire(books)
+        books.line("back", 500, "return")
+        _decide(books, "back", payment_id=name)
+        return name, books.breaks(), books.has("alice")
+
+    little = both(story)
+    assert list(little.breaks().values()) == ["illegal_return"]
+    assert little.has("alice") == 9000
+
+
+def test_what_was_sent_back_of_a_payment_comes_back_to_it_after_any_time() -> None:
+    """A way back that is over may fail yet: what it took out of suspense lies there again."""
+
+    def story(books: NodeBooks) -> object:
+        (leg,) = books.request("t1", pull("pull", 500))
+        books.told(leg.payment_id, "accepted")
+        books.wait(3 * DAY)
+        for number in (1, 2):
+            books.line(f"L{number}", 500, "payment", leg.payment_id)
+        books.wait(5 * DAY)
+        _decide(books, leg.payment_id, scheme="wire", beneficiary=WIRED_TO)
+        (back,) = books.state.settlement.transfers[f"back/r{leg.payment_id}"].legs
+        books.told(back, "settled")
+        books.line("L3", -500, "payment", back)
+        time_passes(books, 70 * DAY)
+        time_passes(books)
+        books.line("L4", 500, "return", back)
+        return leg.payment_id, books.breaks(), books.balance(f"suspense/{BANK}/USD")
+
+    little = both(story)
+    assert set(little.breaks().values()) == {"illegal_return", "duplicate"}
+    assert little.balance(f"suspense/{BANK}/USD") == -500
+
+
+def test_a_payment_stays_while_what_was_sent_back_of_it_may_come_back() -> None:
+    books = NodeBooks(NONE, alice=9000)
+    books.scheme(**{**RTGS, "scheme": "drawn", "kind": "in"})
+    (leg,) = books.request("t1", pull("drawn", 500))
+    books.told(leg.payment_id, "settled")
+    for number in (1, 2):
+        books.line(f"L{number}", 500, "payment", leg.payment_id)
+    _decide(books, leg.payment_id, scheme="ach", beneficiary=WIRED_TO)
+    (back,) = books.state.settlement.transfers[f"back/r{leg.payment_id}"].legs
+    books.told(back, "accepted")
+    books.line("L3", -500, "payment", back)
+    time_passes(books, 8 * DAY)
+    assert (books.state.settlement.legs[back].status, books.breaks()) == ("settled", {})
+    time_passes(books, 12 * DAY)
+    books.line("L4", 500, "return", back)
+    assert books.breaks()[leg.payment_id] == "duplicate"
+    assert_replayed(books)
+
+
 def test_a_part_of_a_late_line_finds_its_payment() -> None:
     def story(books: NodeBooks) -> object:
         name = put_away_wire(books)
@@ -548,73 +614,6 @@ def test_what_came_back_leaves_again_as_it_stands_then() -> None:
     assert books.at_hand() == []
     books.told(name, "settled")
     assert books.legs("t1")[0].code == "LATE"
-
-
-def test_a_line_that_people_find_to_be_a_payments_is_its_own() -> None:
-    """The bank's return named nothing, and the payment had left long ago."""
-
-    def story(books: NodeBooks) -> object:
-        name = put_away_wire(books)
-        books.line("back", 500, "return")
-        decide(books, "back", payment_id=name)
-        return books.breaks(), books.has("alice"), name
-
-    little = both(story)
-    (name,) = little.breaks()
-    assert little.breaks() == {name: "illegal_return"}
-    assert (little.has("alice"), little.state.settlement.suspense) == (9000, {})
-
-
-def test_a_break_that_people_place_with_a_payment_is_its_own() -> None:
-    def story(books: NodeBooks) -> object:
-        name = put_away_wire(books)
-        words = {"return_id": "R1", "payment_id": "", "amount": 500, "code": "AC04"}
-        books.tell(ReturnReported, account=BANK, references=("XX",), **words)
-        (subject,) = books.breaks()
-        books.tell(
-            ItemResolved,
-            resolution_id="i1",
-            subject=subject,
-            cause="unmatched_return",
-            author="ann",
-            approver="ben",
-            reason="they called",
-            evidence="letter 7",
-            payment_id=name,
-        )
-        return books.has("alice"), name
-
-    assert both(story).has("alice") == 9000
-
-
-@pytest.mark.parametrize("away", ["the payment", "both"])
-def test_the_excess_of_a_payment_comes_back_to_it(away: str) -> None:
-    """It was sent back, and that is returned: at once, or when both left long ago."""
-
-    def story(books: NodeBooks) -> object:
-        carried_out(books, "t0")
-        (leg,) = books.request("t1", pull("pull", 300))
-        for number in (1, 2):
-            books.line(f"L{number}", 300, "payment", leg.payment_id)
-        books.told(leg.payment_id, "settled")
-        books.wait(200 * DAY)
-        back = send_back(books, leg.payment_id)
-        assert back is not None
-        name = back.payment_id
-        books.told(name, "settled")
-        time_passes(books, 2 * HOUR)
-        books.line("L3", -300, "payment", name)
-        if away == "both":
-            time_passes(books, 200 * DAY)
-        books.tell(
-            ReturnReported, account=BANK, return_id="R1", payment_id=name, amount=300, code="AC04"
-        )
-        books.line("L4", 300, "return", name)
-        return books.breaks(), books.balance(f"suspense/{BANK}/USD"), leg.payment_id
-
-    little = both(story)
-    assert little.balance(f"suspense/{BANK}/USD") == -300
-    assert "duplicate" in little.breaks().values()
 
 
 # Facts that name a payment or a transfer and of which a step takes no look at what is over.

@@ -65,9 +65,8 @@ def test_a_report_without_rails_has_none_of_it() -> None:
 def test_the_customers_figure_ends_as_customers_see_it(name: str) -> None:
     outcome = outcome_of(name)
     at, counts = sections(outcome)._seen()
-    # What people send back out of suspense is no customer's, and no customer hears of it.
-    transfers = [each for each in outcome.state.settlement.transfers.values() if each.customer]
-    seen = [view(outcome.state, each)[0] for each in transfers]
+    transfers = outcome.state.settlement.transfers.values()
+    seen = [view(outcome.state, each)[0] for each in transfers if each.customer]
     assert {status: values[-1] for status, values in counts.items()} == {
         status: seen.count(status) for status in settling_plots.SEEN
     }
@@ -108,10 +107,10 @@ def test_the_stuck_table_names_each_payment_under_way() -> None:
 
 
 def test_open_items_come_first_and_closed_ones_say_how_they_ended() -> None:
-    nobody = find("storm_rails").model_copy(update={"operators": ()})  # to decide about them
-    outcome = run(nobody, seed=11, short=True)
-    settlement = outcome.state.settlement
-    html = report(outcome)
+    """Of a run in which nobody repairs anything."""
+    alone = find("storm_rails").model_copy(update={"operators": ()})
+    outcome = run(alone, seed=11, short=True)
+    settlement, html = outcome.state.settlement, report(outcome)
     assert settlement.items
     alarm = html[html.index('class="alarm"') : html.index("What was claimed")]
     for item in settlement.items.values():
