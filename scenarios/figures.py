@@ -51,7 +51,9 @@ COUNTS_OF_ACCOUNTS = (
     *("tx_already_known", "tx_nonce_too_low", "tx_underpriced", "tx_no_funds", "tx_invalid"),
     *("tx_unmined", "tx_sent_again", "tx_reverted"),
     *("finality_went_back", "sources_disagree", "deposits_vanished"),
-    *("documents_unreadable", "documents_read_at_last", "sent_back"),
+    *("documents_unreadable", "documents_read_at_last", "sent_back", "credits_taken_back"),
+    *("nonces_doubtful", "nonces_of_others", "cancellations", "cancelled"),
+    *("recalls_echo", "recalls_given_up", "recall_answers_echo"),
 )  # fmt: skip
 COUNTS_OF_NOTHING = (
     *("events_of_unknown_accounts", "journal_cuts", "assets_refused", "adjustments_refused"),

@@ -15,6 +15,7 @@ from tieout.runs import OF_SETTLEMENT, STANDARD, run
 CLAIMS = {spec.figure: spec.claim for spec in (*STANDARD, *OF_SETTLEMENT)}
 FOUND = "once healed, no break stays open"
 SILENT = CLAIMS["silent_differences"]
+UNITS = CLAIMS["differences.holdings"]
 WRONGLY = CLAIMS["wrongly_settled"]
 DOUBLED = CLAIMS["settlement.doubled"]
 LEDGER = CLAIMS["settlement.ledger_faults"]
@@ -44,7 +45,7 @@ BUGS = (
         "pass",
         "calm_wires",
         range(1),
-        SILENT,
+        UNITS,
     ),
     Bug(
         "a request that is told again is another one",
@@ -109,9 +110,9 @@ BUGS = (
         "core.payments:_chase",
         "return request_backfill(state, state.accounts[leg.account], now)",
         "return settle(state, leg, 0, now)",
-        "storm_rails",
-        range(2, 3),
-        BALANCES,
+        "muted",
+        range(1),
+        WRONGLY,
     ),
     Bug(
         "silence settles by a record that was read before its deadline",
@@ -721,7 +722,7 @@ BUGS = (
         "return effects + [_news_of(state, name) for name in names]",
         "return effects",
         "killed",
-        range(2),
+        range(3),
         ENDED,
     ),
     Bug(
