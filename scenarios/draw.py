@@ -50,10 +50,9 @@ STRENGTHS = {
     "public_disconnect": (200, 5000),
     "public_half_open": (2000, 20000),
 }
-# Only people end this: a storm has it where it has operators.
-ENDED_BY_PEOPLE = ("unlisted_credit",)
-# Its break takes the only name of a holding: see docs/not_proven.md.
-NOT_DRAWN = ("contradiction",)
+# Only people end these. Two of one holding at once, or one and a lost fill, have one name between
+# them: see docs/not_proven.md.
+NOT_DRAWN = ("unlisted_credit", "contradiction")
 # Drawn apart and only where there are limits: one opportunity in how many, mildest and worst.
 RISK_RATES = {
     "engine_stalled": (120, 25),
@@ -167,14 +166,11 @@ def kinds_drawn(scenario: Scenario) -> list[str]:
 
 
 def _kinds(scenario: Scenario) -> list[str]:
-    """What the storm draws from; what people must end comes last and moves no other draw."""
+    """What the storm draws from."""
     storm = scenario.storm
     if storm is None:
         return []
-    apart = (*ENDED_BY_PEOPLE, *NOT_DRAWN)
-    kinds = [*storm.kinds] or [kind for kind in KINDS if kind not in apart]
-    if scenario.operators and not storm.kinds:
-        kinds += ENDED_BY_PEOPLE
+    kinds = [*storm.kinds] or [kind for kind in KINDS if kind not in NOT_DRAWN]
     return [kind for kind in kinds if kind not in storm.without]
 
 
