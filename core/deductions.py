@@ -87,6 +87,11 @@ def of_return(leg: Leg, event: ReturnReported) -> int:
     return event.amount if event.amount <= left else event.amount - event.fee
 
 
+def of_untold(leg: Leg, event: ReturnReported) -> int:
+    """What the message tells of a return whose line was told before: with what was kept of it."""
+    return event.amount + (event.fee if leg.kind == "out" else -event.fee)
+
+
 def kept_of_deposit(state: State, account: Account, event: LineBooked) -> list[Effect]:
     """A line of somebody's says that part of it was kept: more than is allowed is claimed."""
     if event.fee <= of_incoming(state, account, event.asset):

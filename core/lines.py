@@ -140,6 +140,7 @@ def _of_leg(
         effects += payments.give_back(
             state, leg, leg.amount, event.code, event.frame, event.booked_at or event.received_at
         )
+        leg.untold = leg.returned
     if leg.coming_back * amount > 0:
         contra, effects, leg.coming_back = _consume(
             state, leg, event, amount, leg.coming_back, effects
@@ -466,7 +467,7 @@ def attribute(state: State, leg: Leg, line: Suspended) -> tuple[tuple[Contra, ..
         line_id=line.line_id,
         asset=line.asset,
         amount=line.amount,
-        booked_at=line.at,
+        booked_at=line.booked_at or line.at,
         kind=line.kind,
         code=line.code,
     )

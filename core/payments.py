@@ -348,15 +348,20 @@ def on_return_reported(state: State, account: Account, event: ReturnReported) ->
 
 
 def on_placed(state: State, leg: Leg, event: ReturnReported) -> list[Effect]:
-    """People found which payment a return is about: it came back when that was told."""
+    """People found which payment a return is about."""
     if event.dishonours:
         return undo_return(state, leg, event.frame)
-    return give_back(state, leg, event.amount, event.code, event.frame, event.received_at)
+    when = min(event.occurred_at or event.received_at, event.received_at)
+    return give_back(state, leg, event.amount, event.code, event.frame, when)
 
 
 def _return(state: State, leg: Leg, event: ReturnReported) -> list[Effect]:
     if event.dishonours:
         return undo_return(state, leg, event.frame)
+    if leg.untold and leg.untold in (event.amount, deductions.of_untold(leg, event)):
+        leg.untold = 0  # its line was told first
+        leg.evidence.append(event.frame)
+        return []
     whole = deductions.of_return(leg, event)
     # The rule counts when it was returned, and not when we heard of it.
     when = min(event.occurred_at or state.now, state.now)
@@ -429,7 +434,7 @@ def undo_return(state: State, leg: Leg, frame: int) -> list[Effect]:
     book(state, "return_undone", leg.payment_id, frame, lines)
     leg.coming_back -= leg.returned if leg.kind == "out" else -leg.returned
     effects = suspense.leave(state, leg, leg.returned, frame) if leg.source else []
-    leg.returned = 0
+    leg.returned = leg.untold = 0
     _place_excess(state, leg, frame)
     leg.evidence.append(frame)
     if leg.source and was == "settled":

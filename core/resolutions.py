@@ -194,7 +194,10 @@ def _place_return(state: State, event: ItemResolved, item: Item) -> list[Effect]
     """It is booked as that payment's; where none of ours came back, its line is suspense's."""
     stray = state.settlement.strays.pop(f"{item.account} {event.subject}", None)
     leg = state.settlement.legs.get(event.payment_id)
-    if stray is None or leg is None or leg.returned == leg.amount:
+    if stray is None or leg is None:
+        return []
+    if leg.returned == leg.amount:
+        leg.untold = 0  # its line was placed before
         return []
     return payments.on_placed(state, leg, stray)
 

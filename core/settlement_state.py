@@ -109,7 +109,7 @@ class Leg(Struct, gc=False):
     `disposes` what it takes out of suspense; `sent_back` is the payment that is to send this one's
     excess back. Its nonce was first told as used at `nonce_used_at`. Attempts from the number
     `cancels_from` on (0: none) cancel it. While it is `unfunded`, a node wants more on the wallet
-    than there is.
+    than there is. `untold` is how much came back by a line alone: its message may be on its way.
     """
 
     payment_id: str
@@ -169,6 +169,7 @@ class Leg(Struct, gc=False):
     nonce_used_at: int = 0
     unfunded: bool = False
     cancels_from: int = 0
+    untold: int = 0
 
     @property
     def outstanding(self) -> int:

@@ -214,3 +214,17 @@ def test_a_line_that_could_be_a_fee_too_dear_is_put_right_in_any_order(order: st
     assert (leg.due, leg.excess, books.breaks()) == (0, 0, {})
     assert (books.balance("fees/gpi/USD"), books.balance("transit/gpi/USD")) == (0, 0)
     assert books.balance("suspense/bank/ops/USD") == 0
+
+
+@pytest.mark.parametrize("fee", [0, 40])
+def test_a_return_whose_line_is_told_first_is_one_return(fee: int) -> None:
+    books = of()
+    (leg,) = books.request("t1", pay("gpi", 300))
+    line(books, "L1", -300, leg.payment_id)
+    line(books, "L2", 300 - fee, leg.payment_id, kind="return", fee=fee)
+    back = {"account": BANK, "payment_id": leg.payment_id, "code": "MD06", "fee": fee}
+    books.tell(ReturnReported, return_id="r1", amount=300 - fee, **back)
+    assert (leg.status, leg.returned, books.has("alice")) == ("returned", 300, 1000)
+    assert [cause for cause in books.breaks().values() if cause != "illegal_return"] == []
+    books.tell(ReturnReported, return_id="r2", amount=300 - fee, **back)
+    assert "unmatched_return" in books.breaks().values()

@@ -169,6 +169,33 @@ BUGS = (
         ENDED,
     ),
     Bug(
+        "a stray that the bank took back stays in suspense",
+        "core.deposits:_forget",
+        "del state.settlement.suspense[subject]",
+        "pass",
+        "reversed",
+        range(3),
+        BALANCES,
+    ),
+    Bug(
+        "a return whose line is told before its message is two",
+        "core.payments:_return",
+        "if leg.untold and leg.untold in",
+        "if not leg.untold and leg.untold in",
+        "fees_and_amounts",
+        range(2),
+        "nothing of it is left open",
+    ),
+    Bug(
+        "what people place came when its line was read",
+        "core.lines:attribute",
+        "booked_at=line.booked_at or line.at,",
+        "booked_at=line.at,",
+        "unread",
+        range(4),
+        ILLEGAL,
+    ),
+    Bug(
         "what was taken back of a deposit is written off",
         "core.deposits:_owed",
         'f"receivable/{credit.customer}/{credit.asset}"',
@@ -367,7 +394,7 @@ BUGS = (
             "    seen = state.accounts"
         ),
         "reorgs",
-        range(1),
+        range(2),
         BALANCES,
     ),
     Bug(
@@ -722,7 +749,7 @@ BUGS = (
         "return effects + [_news_of(state, name) for name in names]",
         "return effects",
         "killed",
-        range(3),
+        range(6),
         ENDED,
     ),
     Bug(

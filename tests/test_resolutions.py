@@ -12,6 +12,7 @@ import pytest
 from core.rail_effects import FetchClosed, ScreenTransfer, SendPayment, TellCustomer
 from core.rail_events import (
     ItemResolved,
+    LineBooked,
     PaymentReported,
     ReturnReported,
     SuspenseResolved,
@@ -251,6 +252,23 @@ def test_a_line_is_the_payment_s_of_which_people_found_it_to_be() -> None:
     assert books.breaks() == {f"{BANK} L1": "unknown_debit"}
     decide(books, "L1", payment_id=leg.payment_id)
     assert (leg.due, books.balance(SUSPENSE), books.breaks()) == (0, 0, {})
+
+
+def test_a_return_that_people_place_came_when_its_bank_booked_it() -> None:
+    """However late it was read, and its payment found."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("ach", 300))
+    told(books, leg, "accepted")
+    books.wait(3 * DAY)
+    books.line("L1", -300, "payment", leg.payment_id)
+    books.wait(5 * DAY)
+    assert leg.status == "settled"
+    came = books.now
+    books.wait(70 * DAY)
+    words = {"account": BANK, "asset": "USD", "amount": 300, "kind": "return", "code": "R10"}
+    books.tell(LineBooked, line_id="L2", booked_at=came, **words)
+    decide(books, "L2", payment_id=leg.payment_id)
+    assert (leg.status, books.breaks()) == ("returned", {})
 
 
 def test_a_line_is_not_a_payment_s_of_another_account_nor_an_excess_anybody_s() -> None:
