@@ -6,8 +6,8 @@ from functools import cache
 
 import pytest
 
-from core.items import UNEXPLAINED
 from core.stuck import stuck
+from core.suspense import UNEXPLAINED
 from core.transfers import view
 from scenarios.model import find
 from tests.test_report import Reader
