@@ -576,15 +576,6 @@ def test_interest_is_income_and_a_charge_a_fee() -> None:
     nothing_unread(made)
 
 
-def test_what_is_taken_back_from_a_customer_is_nobodys() -> None:
-    made = bank("bank_us", WEEK_OF_THANKSGIVING, always("amount_wrong", 7, times_max=1))
-    made.keeper.credit("8800000001", Decimal("5.00"))
-    made.run(7 * DAY)
-    assert amounts(made) == [507, -507, 500]
-    (aside,) = made.payments.asides.values()
-    assert (aside.line_id, aside.sort) == (lines(made)[1].line_id, "nobody")
-
-
 # --- a bank that does not know us again ----------------------------------------------------------
 
 

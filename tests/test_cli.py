@@ -434,8 +434,14 @@ def test_nobody_waits_for_a_pipe(what: str, tmp_path: Path) -> None:
 
 
 def started(*words: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tieout", *words]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    """It hears ^C even where we ourselves do not: a shell's background jobs ignore SIGINT."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tieout", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def test_results_that_nobody_reads_are_no_failed_claim() -> None:

@@ -66,7 +66,7 @@ class Case:
         self.world.all[name] = payment
 
     def told_failed(self, *backs: str, legs: tuple[LegWanted, ...] = (PULL, PAY)) -> None:
-        self.oracle.judge.on_asked("t1", "c1", legs, "")
+        self.oracle.judge.on_asked("t1", "c1", legs, "", 0)
         self.books.names["t1"] = ["p1", "p2", *backs]
         self.moved("p1", "pull", "021000021/77", settled_at=5)
         self.moved("p2", "wire", "021000021/99", failed_at=6)

@@ -160,8 +160,11 @@ class Office:
         self.payments.strays.append(Stray(self.account, name, self.head.currency, units))
 
     def undo(self, wrong: Line) -> None:
-        """A line of one payment is taken back."""
-        self.payments.undone[f"{self.account} {wrong.reference}"] = self.world.now
+        """A line of one payment is taken back, once."""
+        name = f"{self.account} {wrong.reference}"
+        if name in self.payments.undone:
+            return
+        self.payments.undone[name] = self.world.now
         undone = replace(wrong.parts[0], amount=-wrong.amount)
         self.book(-wrong.amount, "reversal", wrong.family, (undone,))
 
