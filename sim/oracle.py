@@ -6,9 +6,10 @@ books is *in flight* (a fact younger than the detection bound, or whose telling 
 silent. A difference is as old as the time since its holding was last equal or rightly named.
 
 The clock of a holding stands still while the statements that would show it cannot be read: until
-the failure to give one has arrived, for the period that a lie stands for, and while our node is
-down. That time is reported apart, never hidden; that nobody asks again stops no clock. Balances
-show cash, positions show legs; that one cannot be read excuses nothing in the other.
+the failure to give one has arrived and one may ask again (a quarter of a second at most), for the
+period that a lie stands for, and while our node is down. That time is reported apart, never hidden;
+that nobody asks again stops no clock. Balances show cash, positions show legs; that one cannot be
+read excuses nothing in the other.
 
 What our books declare provisional is believed only where, and as far as, the venue told no better:
 the average price of an order, cut to a step, until the exact value was told.

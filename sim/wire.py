@@ -16,6 +16,8 @@ from sim.truth import Fact, Truth
 from sim.world import World
 
 MS = 1_000_000
+# Whoever was refused asks again after so long, or a quarter of a period: less would hammer.
+POLITE_NS = 250 * MS
 SECOND = 1_000_000_000
 Headers = tuple[tuple[str, str], ...]
 POISON = b'{"e":"executionReport","s":"\xff\xfe'
@@ -235,9 +237,9 @@ class Wire:
         """Send a request; `handle` is the venue's doing when it arrives there.
 
         It gives status, body, and whether that is honest. `on_good` hears that an honest answer
-        arrived whole. A statement cannot be read until the failure to give one has arrived (and the
-        venue may be asked again), while the fault behind it stands, nor for the period that a lie
-        stands for.
+        arrived whole. A statement cannot be read until the failure to give one has arrived and the
+        venue may be asked again, politely; while the fault behind it stands; nor for the period
+        that a lie stands for.
         """
         spike = self.faults.strikes("slow_request", self.venue)
         there = self._delay("request") + (spike.strength * MS if spike else 0)
@@ -318,6 +320,7 @@ class Wire:
     def _spoil(self, statement: str, until: int, by: Fault | None) -> None:
         if not statement:
             return
+        until += min(POLITE_NS, self.statement_period // 4)
         self.truth.statement_path(f"{self.account} {statement}", until)
         if by is not None and by.one_in == 1 and self._standing.get(statement) is not by:
             self._standing[statement] = by
