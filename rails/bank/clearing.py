@@ -44,6 +44,7 @@ class Order:
     drawn: bool = False
     irregular: bool = False
     listed_at: int = 0
+    silence_ends: int = 0
     shown: tuple[str, str] | None = None
 
     @property
@@ -306,8 +307,8 @@ class Clearing:
         elif rule.confirms:
             self._settle(order)
         else:
-            ends = rules.silence_ends(office.hours, office.world.now)
-            office.world.call_at(ends, self._silence_ended, order)
+            order.silence_ends = rules.silence_ends(office.hours, office.world.now)
+            office.world.call_at(order.silence_ends, self._silence_ended, order)
         self._tell_amounts(order)
         if rule.scheme != "swift_gpi":
             order.payment.revocable_until = rules.revocable_until(
@@ -451,9 +452,8 @@ class Clearing:
         order.payment.returned_at, order.payment.returned = -1, 0
         order.payment.dishonoured = True
         if order.payment.settled_at < 0 and not order.rule.confirms:
-            assert order.line is not None, "what came back was booked"
-            ends = rules.silence_ends(office.hours, order.line.booked_at)
-            if ends <= office.world.now:
+            # By when it was booked first: a batch that was put right is no later payment.
+            if order.silence_ends <= office.world.now:
                 self._settle(order)
 
     def _change(self, order: Order) -> None:
