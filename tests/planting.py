@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import textwrap
+from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
@@ -50,3 +51,16 @@ def plant(patch: pytest.MonkeyPatch, function: str, old: str, new: str) -> None:
     """Change `old` to `new` in the function until the test is over."""
     place = locate(function)
     patch.setattr(place, "__code__", planted(place, old, new))
+
+
+def must_be_seen(
+    bug: Bug, patch: pytest.MonkeyPatch, failing: Callable[[str, int], dict[str, str]]
+) -> None:
+    """Plant it: its claim is among the `failing` of its scenario with one of its seeds."""
+    plant(patch, bug.function, bug.old, bug.new)
+    failed: dict[str, str] = {}
+    for seed in bug.seeds:
+        failed |= failing(bug.scenario, seed)
+        if bug.claim in failed:
+            return
+    pytest.fail(f"{bug.claim!r} held; what failed: {failed or 'nothing'}")
