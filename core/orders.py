@@ -4,6 +4,9 @@ Rule 1. A late report never moves an order backwards: a report that is not in th
 nothing but is counted.
 Rule 2. `unknown` is a state that counts as exposure. Only what the venue told moves an order on.
 Rule 3. Fills are booked whatever the state: the table moves the order, never the money.
+Rule 4. `filled` by our sum of fills is a conclusion, and may be wrong: one of them may be undone.
+Then it is taken back, the order is `unknown`, and the venue is asked. What the venue called filled
+stays filled.
 """
 
 from core.events import OrderReport
@@ -38,6 +41,9 @@ MOVES: dict[OrderStatus, tuple[OrderStatus, ...]] = {
     "filled": (),
 }
 
+# The one way back, by rule 4 and no report.
+TAKEN_BACK: tuple[OrderStatus, OrderStatus] = ("filled", "unknown")
+
 TERMINAL: tuple[OrderStatus, ...] = ("refused", "filled", "cancelled", "expired", "rejected")
 WORKING: tuple[OrderStatus, ...] = ("in_flight", "unknown", "acknowledged", "partially_filled")
 
@@ -47,6 +53,14 @@ def move(order: Order, told: OrderReport | OrderStatus) -> bool:
     if told not in MOVES[order.status]:
         return False
     order.status = told
+    return True
+
+
+def take_back(order: Order) -> bool:
+    """Not over after all, if only our own sum said so; says whether that was so."""
+    if order.status != TAKEN_BACK[0] or not order.summed_at:
+        return False
+    order.status, order.summed_at = TAKEN_BACK[1], 0
     return True
 
 

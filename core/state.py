@@ -73,7 +73,8 @@ class Order(Struct, gc=False):
     """One order of ours, or one that we found.
 
     `uses` is what it takes of limits' lines, by the ticket of the gate's epoch; of its quantity so
-    much is `reserved` there, and `counted` as filled.
+    much is `reserved` there, and `counted` as filled. `summed_at` is when our sum of its fills made
+    it filled; 0 where it did not, or the venue says so too.
     """
 
     client_order_id: str
@@ -98,6 +99,7 @@ class Order(Struct, gc=False):
     uses: tuple[Use, ...] = ()
     reserved: int = 0
     counted: int = 0
+    summed_at: int = 0
 
 
 class Progress(Struct, gc=False):

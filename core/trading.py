@@ -166,6 +166,8 @@ def on_order_reported(state: State, account: Account, event: OrderReported) -> l
         effects += _placed_as(state, account, order)
     if event.filled_quantity > order.told_filled:
         order.told_filled = event.filled_quantity
+    if event.status == "filled":
+        order.summed_at = 0
     if event.status == "unknown" and order.status != "in_flight":
         return []
     if _move(state, order, _told_status(order, event)):
@@ -286,15 +288,33 @@ def query(order: Order) -> Effect:
 
 
 def on_open_orders(state: State, account: Account, event: OpenOrdersReported) -> list[Effect]:
-    """What we hold open and the venue's complete listing does not have: ask after each."""
+    """What we hold open and the venue's complete listing does not have: ask after each.
+
+    And after what it has and only our sum of fills calls over: one of them was undone, it seems.
+    """
     listed = dict.fromkeys(event.client_order_ids)
     held = [state.orders[name] for name in account.working if name not in listed]
-    return [
+    effects = [
         query(order)
         for order in held
         if order.status in ("acknowledged", "partially_filled")
         and order.requested_at < event.asked_at
     ]
+    for order in [state.orders[name] for name in listed if name in state.orders]:
+        if order.summed_at < event.asked_at:
+            effects += _take_up(state, order)
+    return effects
+
+
+def _take_up(state: State, order: Order) -> list[Effect]:
+    """Over by our sum only, and that is in doubt: it counts as exposure until the venue says."""
+    if not orders.take_back(order):
+        return []
+    count(state, "orders_taken_up")
+    _list_working(state, order)
+    _touch(state, order)
+    again = arm(state, f"order/{order.client_order_id}", state.now + 2 * QUERY_NS)
+    return [_tell(order), query(order), again]
 
 
 def after_restart(state: State, now: int) -> list[Effect]:
@@ -354,13 +374,19 @@ def order_of(state: State, account: Account, client_order_id: str, order_id: str
 def on_filled(state: State, order: Order | None, quantity: int, *, moves: bool) -> list[Effect]:
     """A fill was booked, or undone (then negative): what remains follows, the strategy hears.
 
-    Busts and corrections do not move the order: it is over, or goes on, as the venue says.
+    Busts and corrections do not move the order: it is over, or goes on, as the venue says. Where
+    only our sum said that it is over, and does so no more, the venue is asked.
     """
     if order is None:
         return []
     order.filled += quantity
     _touch(state, order)
-    return _told_by_fills(state, order, quantity) if moves else [_tell(order, moved=quantity)]
+    if moves:
+        return _told_by_fills(state, order, quantity)
+    effects: list[Effect] = [_tell(order, moved=quantity)]
+    if order.filled < order.quantity:
+        effects += _take_up(state, order)
+    return effects
 
 
 def remember_orphan(
@@ -424,7 +450,9 @@ def _list_working(state: State, order: Order) -> None:
 
 
 def _told_by_fills(state: State, order: Order, moved: int) -> list[Effect]:
-    _move(state, order, "filled" if order.filled >= order.quantity else "partially_filled")
+    moved_to: OrderStatus = "filled" if order.filled >= order.quantity else "partially_filled"
+    if _move(state, order, moved_to) and order.status == "filled":
+        order.summed_at = state.now
     return [_tell(order, moved=moved)]
 
 

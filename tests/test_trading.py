@@ -11,14 +11,17 @@ from core.events import (
     AlarmRang,
     CancelRejected,
     CancelRequested,
+    FillBusted,
     OpenOrdersReported,
     OrderMissing,
 )
 from core.ids import client_order_id, is_ours
 from core.node import decode_snapshot, encode_snapshot
+from core.orders import leaves
 from tests.facts import (
     SPOT,
     Books,
+    bust,
     fill,
     ms,
     names,
@@ -254,6 +257,55 @@ def test_an_order_missing_in_the_listing_of_open_orders_is_asked_about() -> None
     assert names(books.tell(listing(asked=40))) == []  # asked before the order was sent
     assert names(books.tell(listing(name, asked=200))) == []
     assert names(books.tell(listing(asked=300))) == ["QueryOrder"]
+
+
+def half_filled_twice() -> tuple[Books, str]:
+    """A fill of 5 was corrected, so the record tells it twice, and the order looks filled."""
+    books, name = placed("acknowledged")
+    for n, price in enumerate(("0.001", "0.0011")):
+        books.tell(fill(f"{7 + n}", "buy", "5", price, at=200 + n, client_order_id=name))
+    assert (books.order().status, leaves(books.order())) == ("filled", 0)
+    return books, name
+
+
+def undo_of_the_first(name: str, *, at: int) -> FillBusted:
+    return bust(fill("7", "buy", "5", "0.001", at=200, client_order_id=name), at=at)
+
+
+def test_an_order_that_only_our_sum_called_filled_is_asked_about_once_a_fill_is_undone() -> None:
+    """The correction told its undoing late: the order rests at its venue and may fill still."""
+    books, name = half_filled_twice()
+    effects = books.tell(undo_of_the_first(name, at=9000))
+    assert names(effects) == ["TellStrategy", "TellStrategy", "QueryOrder"]
+    assert (books.order().status, leaves(books.order())) == ("unknown", 5 * 10**8)
+    assert names(books.ring(f"order/{name}")) == ["QueryOrder"]  # again, until it is answered
+    books.tell(report(name, "partially_filled", at=9100, filled_quantity=5 * 10**8))
+    assert (books.order().status, leaves(books.order())) == ("partially_filled", 5 * 10**8)
+    assert books.state.counts["orders_taken_up"] == 1
+
+
+def test_what_the_venue_called_filled_is_over_whatever_is_undone() -> None:
+    books, name = half_filled_twice()
+    books.tell(report(name, "filled", at=300, filled_quantity=10 * 10**8))
+    assert names(books.tell(undo_of_the_first(name, at=9000))) == ["TellStrategy"]
+    assert books.order().status == "filled"
+
+
+def test_a_filled_order_that_a_later_listing_has_is_asked_about() -> None:
+    """Its undoing is not told yet, and may never be: that the venue has it open is told."""
+    books, name = half_filled_twice()
+
+    def listing(asked: int) -> OpenOrdersReported:
+        return OpenOrdersReported(
+            received_at=ms(asked + 20), account=SPOT, client_order_ids=(name,), asked_at=ms(asked)
+        )
+
+    assert names(books.tell(listing(150))) == []  # asked before it was filled
+    assert names(books.tell(listing(400))) == ["TellStrategy", "QueryOrder"]
+    books.tell(report(name, "partially_filled", at=500, filled_quantity=5 * 10**8))
+    books.tell(undo_of_the_first(name, at=9000))
+    assert (books.order().status, leaves(books.order())) == ("partially_filled", 5 * 10**8)
+    assert name in books.state.accounts[SPOT].working
 
 
 def test_an_order_that_bears_our_prefix_and_that_the_journal_lost_is_adopted() -> None:

@@ -224,6 +224,7 @@ def lifecycle() -> str:
         lines += [f"    {status} --> {to}" for to in moves]
         if not moves:
             lines.append(f"    {status} --> [*]")
+    lines.append(f"    {' --> '.join(orders.TAKEN_BACK)}: one of its fills was undone")
     lines += [
         "    classDef working fill:#e3f1f5,stroke:#2b7a8c,color:#1c2733",
         "    classDef over fill:#f2f4f6,stroke:#64717f,color:#1c2733",

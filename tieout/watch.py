@@ -11,7 +11,7 @@ from decimal import Context, Decimal, Inexact
 from core import events
 from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS
 from core.state import Account, Drift, Listing, Order, State
-from venues.exchange import Exchange
+from venues.exchange import Exchange, Ticket
 
 EXACT = Context(prec=60, traps=[Inexact])
 ZERO = Decimal(0)
@@ -85,7 +85,8 @@ class Watch:
         for ticket in exchange.open.values():
             name = ticket.client_id
             if name not in side.books.working and (name in state.orders or name in side.ours):
-                self.given_up[name] = None
+                if not _filled_but_for_a_bust(state.orders.get(name), ticket, exchange):
+                    self.given_up[name] = None
 
     def _look_at_breaks(self, state: State) -> None:
         """A break was opened: a round that began after its suspect must have ended.
@@ -126,6 +127,13 @@ class Watch:
         if order.side == "sell":
             return f"{order.account}/{listing.base}/cash", _sum(_leaves(o) for o in like)
         return f"{order.account}/{listing.quote}/cash", _sum(_worth(o) for o in like)
+
+
+def _filled_but_for_a_bust(order: Order | None, ticket: Ticket, exchange: Exchange) -> bool:
+    """One of its trades was undone, and our books, which put it away perhaps, do not know yet."""
+    if order is not None and order.filled < order.quantity:
+        return False
+    return any(each.busted and each.ticket is ticket for each in exchange.trades[ticket.symbol])
 
 
 def _leaves(order: Order) -> Decimal:
