@@ -120,6 +120,8 @@ class Prices:
 
 
 Key = tuple[str, str, str, str]  # strategy, account, symbol, leg
+# By account and symbol: what a contract is worth at its lowest and at its highest, of late.
+Values = dict[tuple[str, str], tuple[Decimal, Decimal]]
 Line = tuple[str, str, str]  # control, place, side
 
 
@@ -146,8 +148,11 @@ class RiskOracle:
         self._prices = {key: Prices() for key in self._contracts}
         self._facts_seen = -1
         self._own: dict[Key, Decimal] = {}
+        self._ours: dict[tuple[str, str, str], Decimal] = {}
         self._own_keys: dict[tuple[str, tuple[str, ...]], None] = {}
         self._over: dict[Line, int] = {}
+        self._values: Values = {}
+        self._looked_at: tuple[dict[Key, Cell], Values] | None = None
         self.breaches: list[Breach] = []
         self.passive: list[Breach] = []
         self.passive_ns = 0
@@ -217,8 +222,11 @@ class RiskOracle:
     def look(self) -> None:
         """Something may have changed."""
         self._note_prices()
-        now, lines = self._truth.now(), self._lines(self._cells(), {})
-        for line, exposure in lines.items():
+        now, cells = self._truth.now(), self._cells()
+        if (cells, self._values) == self._looked_at:
+            return
+        self._looked_at = cells, self._values
+        for line, exposure in self._lines(cells, {}).items():
             limit = self._limits.get(line[:2])
             if limit is None:
                 continue
@@ -241,8 +249,16 @@ class RiskOracle:
 
     def _note_prices(self) -> None:
         now = self._truth.now()
+        values: Values = {}
         for (account, symbol), prices in self._prices.items():
-            prices.note(now, self._venues[account].price(symbol), self._window_ns)
+            venue, contract = self._venues[account], self._contracts[account, symbol]
+            prices.note(now, venue.price(symbol), self._window_ns)
+            each = venue.size(symbol) * contract.rate
+            inverse = contract.kind == "inverse"
+            values[account, symbol] = (
+                (each, each) if inverse else (each * prices.low, each * prices.high)
+            )
+        self._values = values
 
     def _recount(self) -> None:
         """What each strategy traded; only where the truth changed since."""
@@ -250,6 +266,7 @@ class RiskOracle:
             return
         self._facts_seen = len(self._truth.facts)
         self._own.clear()
+        self._ours.clear()
         self._own_keys.clear()
         for account, venue in self._venues.items():
             for trade in venue.traded():
@@ -262,6 +279,7 @@ class RiskOracle:
                 key = (sent.strategy, account, sent.symbol, sent.leg)
                 change = trade.quantity if sent.side == "buy" else -trade.quantity
                 self._own[key] = self._own.get(key, ZERO) + change
+                self._ours[key[1:]] = self._ours.get(key[1:], ZERO) + change
 
     def _cells(self) -> dict[Key, Cell]:
         """By strategy; "" is whoever else moved a position."""
@@ -272,9 +290,7 @@ class RiskOracle:
                 continue
             venue = self._venues[account]
             for leg in self._legs_of(account, symbol):
-                place = (account, symbol, leg)
-                ours = sum((c.position for key, c in cells.items() if key[1:] == place), ZERO)
-                rest = venue.position(symbol, leg) - ours
+                rest = venue.position(symbol, leg) - self._ours.get((account, symbol, leg), ZERO)
                 cells["", account, symbol, leg] = Cell(position=rest)
         for client_id in list(self._open):
             self._work(client_id, cells)
@@ -367,22 +383,19 @@ class RiskOracle:
         scopes: Iterable[tuple[str, str]],
     ) -> None:
         """Its value into the sums that it is part of."""
+        low, high = self._values[account, symbol]
+        longs = long * (low if long > 0 else high)
+        shorts = short * (low if short > 0 else high)
+        worse = max(long, short, ZERO) * low
         for kind, place in scopes:
             net = f"{kind}_NET"
             gross = "CONCENTRATION" if kind == "ASSET" else f"{kind}_GROSS"
-            for side, amount in (("long", long), ("short", short)):
-                key = (net, place, side)
-                lines[key] = lines.get(key, ZERO) + self._worth(account, symbol, amount)
-            key = (gross, place, "gross")
-            worse = self._worth(account, symbol, max(long, short, ZERO))
-            lines[key] = lines.get(key, ZERO) + worse
-
-    def _worth(self, account: str, symbol: str, amount: Decimal) -> Decimal:
-        contract, prices = self._contracts[account, symbol], self._prices[account, symbol]
-        size = self._venues[account].size(symbol)
-        if contract.kind == "inverse":
-            return amount * size * contract.rate
-        return amount * size * (prices.low if amount > 0 else prices.high) * contract.rate
+            for key, value in (
+                ((net, place, "long"), longs),
+                ((net, place, "short"), shorts),
+                ((gross, place, "gross"), worse),
+            ):
+                lines[key] = lines.get(key, ZERO) + value
 
     def _added_to(self, sent: Sent, cells: Mapping[Key, Cell]) -> list[Line]:
         """The lines that an order makes larger: in gross, where its side is the worse one."""

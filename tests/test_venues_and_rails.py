@@ -40,7 +40,8 @@ def both(**rest: Any) -> Scenario:
                 },
             },
             "faults": [
-                {"kind": "lost_frame", "one_in": 8},
+                {"kind": "lost_frame", "one_in": 3},
+                {"kind": "transfer", "where": "binance_spot", "every_s": 40, "strength": 100},
                 {"kind": "crash", "where": "node", "one_in": 1500, "strength": 500},
             ],
             "claims": [

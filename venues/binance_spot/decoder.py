@@ -178,16 +178,15 @@ def _account_position(frame: Frame, told: Json, decimals: Decimals) -> list[Even
 
 
 def _balance_update(frame: Frame, told: Json, decimals: Decimals) -> list[Event]:
-    # The venue gives a movement no id: asset, time and size together are its natural key.
-    amount = units(told["d"], told["a"], decimals)
+    # The venue gives a movement no id: asset, time and size, by its own scale, are its natural key.
     return [
         CashMoved(
             received_at=frame.received_at,
             frame=frame.number,
             account=frame.account,
-            movement_id=f"{told['a']}:{told['T']}:{amount}",
+            movement_id=f"{told['a']}:{told['T']}:{value(told['d'])}",
             asset=told["a"],
-            amount=amount,
+            amount=units(told["d"], told["a"], decimals),
             reason="transfer",
             occurred_at=told["T"] * MS,
         )
@@ -395,14 +394,13 @@ def _transfer(frame: Frame, line: Json, decimals: Decimals) -> Event:
     # The stream's balanceUpdate names no tranId, so both tellings are keyed by what both have.
     out = line["type"].startswith("MAIN_")
     text = f"-{line['amount']}" if out else line["amount"]
-    amount = units(text, line["asset"], decimals)
     return CashMoved(
         received_at=frame.received_at,
         frame=frame.number,
         account=frame.account,
-        movement_id=f"{line['asset']}:{line['timestamp']}:{amount}",
+        movement_id=f"{line['asset']}:{line['timestamp']}:{value(text)}",
         asset=line["asset"],
-        amount=amount,
+        amount=units(text, line["asset"], decimals),
         reason="transfer",
         occurred_at=line["timestamp"] * MS,
     )
