@@ -36,6 +36,24 @@ class GateSpec(Part):
     fast_permille: int = Field(default=0, ge=-100, le=100)
 
 
+class ChangeSpec(Part):
+    """Other amounts from a moment on; with `to_s` until another, as an override that expires."""
+
+    from_s: Annotated[Decimal, Field(gt=0)]
+    to_s: Decimal | None = None
+    amounts: dict[Name, Amount] = Field(default_factory=dict)
+    places: dict[Name, dict[str, Amount]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "ChangeSpec":
+        if self.to_s is not None and self.to_s <= self.from_s:
+            raise ValueError(f"to_s ({self.to_s}) must lie after from_s ({self.from_s})")
+        return self
+
+    def holds(self, second: Decimal) -> bool:
+        return self.from_s <= second and (self.to_s is None or second < self.to_s)
+
+
 class LimitsSpec(Part):
     """Limits that hold from the start.
 
@@ -58,6 +76,7 @@ class LimitsSpec(Part):
     terms: dict[Name, TermsSpec] = Field(default_factory=dict)
     disabled: tuple[Name, ...] = ()
     gates: tuple[GateSpec, ...] = ()
+    changes: tuple[ChangeSpec, ...] = ()
 
     @model_validator(mode="after")
     def _known_limits(self) -> "LimitsSpec":
@@ -65,9 +84,14 @@ class LimitsSpec(Part):
             known = [each.name for each in read(self.file).limits]
         except BadLimits as error:
             raise ValueError(str(error)) from error
-        for name in (*self.amounts, *self.places):
+        changed = [name for each in self.changes for name in (*each.amounts, *each.places)]
+        for name in (*self.amounts, *self.places, *changed):
             if name not in known:
                 raise ValueError(f"no limit {name!r} in {self.file}; there are {', '.join(known)}")
+        if self.changes and self.gates:
+            raise ValueError(
+                "changes: only without gates; their leases were granted by the old limits"
+            )
         if self.ttl_ms < self.heartbeat_ms:
             raise ValueError(f"ttl_ms: at least heartbeat_ms ({self.heartbeat_ms}) would do")
         return self
@@ -75,6 +99,22 @@ class LimitsSpec(Part):
     def standing(self) -> list[Limit]:
         """The file's limits with the scenario's amounts."""
         return [_with(each, self.amounts.get(each.name)) for each in read(self.file).limits]
+
+    def at(self, second: Decimal) -> "LimitsSpec":
+        """What holds at a moment of the run: the later of two changes wins."""
+        amounts, places = dict(self.amounts), dict(self.places)
+        for change in self.changes:
+            if change.holds(second):
+                amounts |= change.amounts
+                places |= {
+                    name: places.get(name, {}) | more for name, more in change.places.items()
+                }
+        return self.model_copy(update={"amounts": amounts, "places": places, "changes": ()})
+
+    def moments(self) -> list[Decimal]:
+        """When something else begins to hold."""
+        ends = [each.to_s for each in self.changes if each.to_s is not None]
+        return sorted({*(each.from_s for each in self.changes), *ends})
 
     @property
     def content_hash(self) -> str:

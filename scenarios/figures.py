@@ -112,7 +112,7 @@ FIGURES = (
     *(f"kill.{what}" for what in ("ordered", "unfinished", "looked_at", "left_open")),
     *(f"kill.{what}" for what in ("left_held", "seconds_max", "exits", "orders_after")),
     *("limit_breaches", "passive_breaches", "risk.peak.*"),
-    *(f"risk.{what}" for what in ("orders", "passive_seconds", "still_over", "cycles")),
+    *(f"risk.{what}" for what in ("orders", "passive_seconds", "still_over", "cycles", "loads")),
     *(f"risk.{what}" for what in ("word_age_seconds_max", "engine_lives", "engine_halted")),
     *(f"risk.{what}" for what in ("spent_when_old", "reductions", "flips")),
     *(f"risk.{what}" for what in ("gate_orders", "gate_refusals", "gate_crashes")),

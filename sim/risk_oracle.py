@@ -164,6 +164,10 @@ class RiskOracle:
 
     # --- what happens -----------------------------------------------------------------------------
 
+    def limit(self, limits: Mapping[tuple[str, str], Decimal]) -> None:
+        """From now on these hold; what is over them by that is a passive breach."""
+        self._limits, self._looked_at = limits, None
+
     def spoke(self) -> None:
         """The cold engine's word reached our node."""
         self._note_prices()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,6 +18,9 @@ USUAL: dict[str, Any] = {
     "venues": ["binance_usdm", "bybit_inverse"],
     "strategies": [{"kind": "taker", "name": "tk"}, {"kind": "taker", "name": "th"}],
 }
+
+
+GATES = [{"name": "a", "strategies": ["tk"]}]
 
 
 def scenario(**limits: Any) -> Scenario:
@@ -44,6 +48,9 @@ def bound(told: LimitsLoaded, control: str, place: str) -> int:
         ({"ttl_ms": 100}, "at least heartbeat_ms (1000) would do"),
         ({"gates": [{"name": "a", "strategies": ["nobody"]}]}, "no strategy 'nobody' among"),
         ({"gate": []}, "unknown field gate"),
+        ({"changes": [{"from_s": 5, "amounts": {"firm": 1}}]}, "no limit 'firm' in simulated"),
+        ({"changes": [{"from_s": 5, "to_s": 5}]}, "to_s (5) must lie after from_s (5)"),
+        ({"changes": [{"from_s": 5}], "gates": GATES}, "only without gates"),
     ],
 )
 def test_what_cannot_hold_is_refused(limits: dict[str, Any], told: str) -> None:
@@ -90,3 +97,17 @@ def test_what_differs_from_the_file_is_in_the_hash() -> None:
     hashes = [event().content_hash, event(amounts={"firm_net": 5}).content_hash]
     hashes.append(event(amounts={"firm_net": 6}).content_hash)
     assert len(dict.fromkeys(hashes)) == len(hashes)
+
+
+def test_a_change_holds_from_its_moment_and_an_override_until_its_end() -> None:
+    changes = [
+        {"from_s": 2, "to_s": 6, "amounts": {"firm_net": 9}},
+        {"from_s": 4, "amounts": {"firm_net": 3, "firm_gross": 4}},
+    ]
+    limits = scenario(amounts={"firm_net": 5}, changes=changes).limits
+    assert limits is not None
+    assert limits.moments() == [2, 4, 6]
+    held = [limits.at(Decimal(second)).amounts for second in (0, 2, 4, 6)]
+    assert [each["firm_net"] for each in held] == [5, 9, 3, 3]
+    assert [each.get("firm_gross") for each in held] == [None, None, 4, 4]
+    assert limits.at(Decimal(0)).content_hash == event(amounts={"firm_net": 5}).content_hash

@@ -20,6 +20,15 @@ LIMITED = "nor what a limit did"
 
 BUGS = (
     Bug(
+        "limits that are loaded later change nothing at the gate",
+        "risk.adapter:LimitGate.follow",
+        "if event.slots:",
+        "if event.slots and desk is None:",
+        "limits_change",
+        range(1),
+        OVER,
+    ),
+    Bug(
         "an order without an outcome gives its reservation back",
         "risk.desk:Desk._follow",
         "if order.reserved <= 0:",

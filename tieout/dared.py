@@ -90,10 +90,13 @@ class Dared:
             truth,
             {account: Seen(exchange) for account, exchange in exchanges.items()},
             _contracts(scenario, limits),
-            {(b.control, b.place): _amount(b.control, b.amount) for b in loaded.bounds},
+            _limits_of(loaded),
             (max(ages, default=0) + 1000) * MS,
             oracle.unbooked,
         )
+        self._loaded = {loaded.content_hash: loaded}
+        self._hash = loaded.content_hash
+        self.loads = 1
         self._exchanges = exchanges
         self._rates = {(each.account, each.symbol): each for each in _contracts(scenario, limits)}
         flows = [each.window_ns for each in loaded.bounds if each.control == "FIRM_TURNOVER"]
@@ -103,8 +106,16 @@ class Dared:
         self.engine: ColdEngine | None = None
         self.gates: SimulatedGates | None = None
 
+    def reviewed(self, limits: LimitsLoaded) -> None:
+        """These are told to the node, and hold once it took them."""
+        self._loaded[limits.content_hash] = limits
+
     def look(self, state: State) -> None:
-        """A step was taken: orders that it let pass, and whatever else changed."""
+        """A step was taken: limits, orders that it let pass, and whatever else changed."""
+        if state.risk.content_hash != self._hash and state.risk.content_hash:
+            self._hash = state.risk.content_hash
+            self.loads += 1
+            self.oracle.limit(_limits_of(self._loaded[self._hash]))
         made = (state.epoch, state.orders_made)
         if made != self._seen_made:
             self._seen_made = made
@@ -172,6 +183,7 @@ class Dared:
             "word_age_seconds_max": self.word_age_ns_max / SECOND,
             "spent_when_old": float(oracle.spent_when_old),
             "reductions": oracle.reductions,
+            "loads": self.loads,
             "flips": len(oracle.flips),
             "cycles": engine.cycles if engine is not None else 0,
             "engine_lives": engine.epoch if engine is not None else 0,
@@ -213,6 +225,10 @@ def _contracts(scenario: Scenario, limits: LimitsSpec) -> list[Contract]:
         for venue in scenario.venues
         for each in venue.instruments
     ]
+
+
+def _limits_of(limits: LimitsLoaded) -> dict[tuple[str, str], Decimal]:
+    return {(b.control, b.place): _amount(b.control, b.amount) for b in limits.bounds}
 
 
 def _amount(control: str, units: int) -> Decimal:

@@ -29,13 +29,14 @@ from core.memory import find, progress_of
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, parse, price, quantity
 from core.node import Keep, Node, boot_epoch, recover
 from core.risk_effects import AcknowledgeReturn, AskEngine, GrantLease, TellGate, TellKill
-from core.risk_events import StrategyStateSet
+from core.risk_events import LimitsLoaded, StrategyStateSet
 from core.state import Account, Progress, State
 from core.strategy import Quote, Strategy, Tick, Wish
 from rails.dialect import Request as RailRequest
 from rails.evm.simulated import SimulatedNodes
 from risk.adapter import LimitGate
 from scenarios import strategies
+from scenarios.bounds import LimitsSpec
 from scenarios.draw import plan_of
 from scenarios.model import InstrumentSpec, Scenario, VenueSpec
 from sim.dice import Dice
@@ -193,7 +194,7 @@ class Simulation:
         spec, now = self.scenario.limits, self.world.now
         if spec is None:
             return
-        event = loaded(self.scenario, spec, now)
+        event = self._limits_now(spec)
         exchanges = {site.spec.account: site.venue.exchange for site in self.sites}
         self.dared = Dared(self.scenario, spec, event, exchanges, self.truth, self.oracle)
         self.dared.engine = self.host.cold
@@ -216,6 +217,23 @@ class Simulation:
                         reason="its limits were reviewed",
                     )
                 )
+
+        for moment in spec.moments():
+            self.world.call_at(EPOCH_NS + int(moment * SECOND), self.load_limits_again)
+
+    def _limits_now(self, spec: LimitsSpec) -> LimitsLoaded:
+        now = self.world.now
+        return loaded(self.scenario, spec.at(Decimal(now - EPOCH_NS) / SECOND), now)
+
+    def load_limits_again(self) -> None:
+        """Other limits hold, or a node came up that knows those of before."""
+        spec, node = self.scenario.limits, self.host.node
+        if spec is None or node is None or self.dared is None:
+            return
+        event = self._limits_now(spec)
+        if node.state.risk.content_hash != event.content_hash:
+            self.dared.reviewed(event)
+            self.host.tell(event)
 
     def silence_excess_ns(self) -> int:
         """For how much longer than it may a stream of ours told us nothing and was not replaced."""
@@ -490,6 +508,8 @@ class Host:
         for spec in sim.scenario.strategies:
             self._world.call_in(spec.tick_ms * MS, self._tick, self._life, spec.name)
         self._tell_of_boot(epoch)
+        if sim.scenario.limits is not None and sim.scenario.limits.changes:
+            sim.load_limits_again()
         self._listen_to_markets()
         for site in sim.sites:
             site.venue.resend_drop_copy()
