@@ -71,7 +71,10 @@ RISK_RATES = {
     "lease_twice": (40, 6),
     "lease_of_before": (60, 10),
     "public_absurd": (400, 80),
+    "price_jump": (1, 1),
 }
+# Theirs among the faults of venues and of market data, since they try limits.
+OF_PRICES = ("public_absurd", "price_jump")
 RISK_STRENGTHS = {
     "engine_stalled": (500, 12_000),
     "engine_slow": (20, 900),
@@ -85,6 +88,7 @@ RISK_STRENGTHS = {
     "lease_late": (50, 5000),
     "lease_twice": (0, 5000),
     "public_absurd": (3, 400),
+    "price_jump": (1, 9),
 }
 AT_COMMITS = ("crash_torn_tail", "crash_cut_tail")
 RARE = (
@@ -130,7 +134,8 @@ def _of_risk(scenario: Scenario, kinds: list[str], seed: int, duration_ns: int) 
         if present:
             one_in = mild - (mild - worst) * intensity // 100
             strength = lo + (hi - lo) * strong // 100
-            drawn.append(Fault(kind, "", start, start + length, one_in, strength))
+            every_ns = SECOND * (20 + (100 - intensity) // 2) if kind == "price_jump" else 0
+            drawn.append(Fault(kind, "", start, start + length, one_in, strength, every_ns))
     return drawn
 
 
@@ -143,7 +148,7 @@ def risk_kinds(scenario: Scenario, kinds: list[str]) -> list[str]:
     return [
         kind
         for kind in kinds
-        if kind in RISK_RATES and (KINDS[kind][0] in sites or kind == "public_absurd")
+        if kind in RISK_RATES and (KINDS[kind][0] in sites or kind in OF_PRICES)
     ]
 
 

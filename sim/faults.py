@@ -139,6 +139,7 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "lease_lost": ("gate", "", "a message between gate and node is lost"),
     "lease_twice": ("gate", "ms until the copy", "a message between gate and node comes twice"),
     "lease_of_before": ("gate", "", "a grant of the epoch before is told again"),
+    "price_jump": ("venue", "per cent", "the market jumps: a shock to whoever holds something"),
 }
 
 # What happens only where there are limits; elsewhere nothing of it is ever drawn.

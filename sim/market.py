@@ -73,6 +73,16 @@ class Crowd:
             self.venue.crowd(self.symbol, side, lots * self.lot, ticks * self.tick)
         self.world.call_in(1 + self.dice.exponential(self.wait_ns), self._live)
 
+    def jump(self, percent: int) -> bool:
+        """The market is elsewhere at once, and stays there; a recorded one goes its own way."""
+        if self.stopped or not self._anchor:
+            return False
+        up = bool(self.dice.below(2))
+        moved = self.middle * (100 + (percent if up else -percent)) // 100
+        self.middle = self._anchor = max(self.levels + 2, moved)
+        self._ladder()
+        return True
+
     def play(self, trades: Sequence[Trade]) -> None:
         """Replay recorded trades instead of wandering."""
         first = trades[0]

@@ -8,6 +8,7 @@ be killed between any two steps: it is then dropped, and rebuilt from what its s
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal, Inexact
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from core.effects import Effect, PlaceOrder, SetAlarm, TellPosition, TellStrategy
@@ -389,12 +390,19 @@ class Simulation:
                         continue
                     if fault.every_ns and fault.where in ("", venue):
                         name = f"{number}/{fault.kind}/{site.spec.dialect}"
-                        self._again(fault, site.venue.strike, name, 0)
+                        jumps = fault.kind == "price_jump"
+                        strike = partial(self._jump, site) if jumps else site.venue.strike
+                        self._again(fault, strike, name, 0)
             for rail in self.rails.sites if self.rails is not None else ():
                 if KINDS[fault.kind][0] in OF_KEEPERS[rail.spec.keeper] and fault.every_ns:
                     if fault.where in ("", rail.spec.name):
                         name = f"{number}/{fault.kind}/{rail.spec.name}"
                         self._again(fault, rail.keeper.strike, name, 0)
+
+    def _jump(self, site: Site, fault: Fault) -> None:
+        jumped = [crowd.jump(max(1, fault.strength)) for crowd in site.crowds]
+        if any(jumped):
+            self.faults.count(fault.kind)
 
     def _again(
         self, fault: Fault, strike: Callable[[Fault], object], name: str, struck: int
