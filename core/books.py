@@ -143,7 +143,8 @@ def book_bust(state: State, account: Account, event: FillBusted, strategy: str) 
     """Book the reverse of a fill that the venue undid.
 
     A bust tells its fill's terms: where the fill itself was never told, both are booked here, and a
-    late telling of it is an echo.
+    late telling of it is an echo. Where an account tells only what its orders come to, a bust moves
+    nothing and contradicts them, until they say otherwise.
     """
     listing = account.listings.get(event.instrument)
     if listing is None:
@@ -153,6 +154,9 @@ def book_bust(state: State, account: Account, event: FillBusted, strategy: str) 
     known = account.seen.get(key)
     if known is not None:
         return "echo" if known == content else "conflict"
+    if account.tells == "progress":
+        account.seen[key] = content
+        return "conflict"
     fill_id = fill_key(event.instrument, listing.listing, event.fill_id, event.side)
     undone_id = busted_key(fill_id)
     fill = account.seen.get(fill_id)
@@ -178,7 +182,8 @@ def book_progress(state: State, account: Account, event: ProgressReported, strat
     """Book what an order's cumulative figures add to what is booked of it already.
 
     An older telling adds nothing. Where only an average price was told, the value is provisional:
-    its holding is in doubt by so many units until the exact value is told.
+    its holding is in doubt by so many units until the exact value is told. A newer telling of less,
+    or an exact one of the same that says otherwise, is a contradiction, once.
     """
     listing = account.listings.get(event.instrument)
     if listing is None:
@@ -188,7 +193,7 @@ def book_progress(state: State, account: Account, event: ProgressReported, strat
     newer = event.quantity > done.quantity
     surer = event.quantity == done.quantity and doubt < done.doubt
     if not newer and not surer:
-        return "echo"
+        return _contradicts(done, event, value, doubt)
     sign = 1 if event.side == "buy" else -1
     prefix = f"{strategy}/{account.name}/{event.instrument}"
     base = rescale(
@@ -204,6 +209,19 @@ def book_progress(state: State, account: Account, event: ProgressReported, strat
     done.fee, done.at = event.fee, max(event.occurred_at, done.at)
     post(state, lines, event.occurred_at, 0)
     return "booked"
+
+
+def _contradicts(done: Progress, event: ProgressReported, value: int, doubt: int) -> Booked:
+    """Whether what adds nothing says otherwise than what is booked."""
+    fell = event.quantity < done.quantity and event.occurred_at > done.at
+    same = event.quantity == done.quantity and doubt == done.doubt
+    other_value = same and not doubt and value != done.value
+    other_fee = same and event.fee != done.fee
+    told = f"{event.quantity} {value} {event.fee}"
+    if not (fell or other_value or other_fee) or told == done.disputed:
+        return "echo"
+    done.disputed = told
+    return "conflict" if fell or other_value else "other_fee"
 
 
 def book_funding(state: State, account: Account, event: FundingPaid) -> Booked:
@@ -314,7 +332,7 @@ def unbook(state: State, listing: Listing, since: int) -> list[Booking]:
 def rebook(state: State, account: Account, listing: Listing, booking: Booking) -> bool:
     """Book it again, in the contracts that are now known to be those of its time."""
     event = booking.event
-    key = f"{event.instrument}:{listing.listing}:{event.fill_id}:{event.side}"
+    key = fill_key(event.instrument, listing.listing, event.fill_id, event.side)
     content, _, counted = account.seen[key].partition(OF_CONTRACTS)
     if isinstance(event, FillReported):
         multiplier = multiplier_at(listing, event.occurred_at)

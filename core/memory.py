@@ -50,7 +50,8 @@ def on_trimmed(state: State, event: MemoryTrimmed) -> list[Effect]:
     """Put away the oldest of everything, down to the numbers told."""
     kept: list[Effect] = []
     for account in state.accounts.values():
-        ids = _oldest(account.seen, event.ids)
+        needed = _of_bookings(account)
+        ids = [key for key in _oldest(account.seen, event.ids) if key not in needed]
         progress = _oldest(account.progress, event.progress)
         for key in ids:
             kept.append(_remember(account, "id", key, account.seen.pop(key)))
@@ -69,6 +70,15 @@ def on_trimmed(state: State, event: MemoryTrimmed) -> list[Effect]:
         kept += settlement_memory.put_away(state, event.transfers)
     state.put_away += len(kept)
     return kept
+
+
+def _of_bookings(account: Account) -> dict[str, None]:
+    """Fills that may have to be booked anew: what was told of them is needed then."""
+    return {
+        identity.fill_key(name, listing.listing, each.event.fill_id, each.event.side): None
+        for name, listing in account.listings.items()
+        for each in listing.bookings
+    }
 
 
 def _oldest(held: Collection[str], keep: int) -> list[str]:

@@ -174,11 +174,14 @@ def _arm(state: State, account: Account) -> Effect:
 def _differs(state: State, account: Account, reading: Reading, size: int, now: int) -> list[Effect]:
     name = reading.holding
     broken = state.breaks.get(name)
+    if broken is not None and _is_another_matter(state, broken, reading):
+        broken = None
     drift = broken or state.suspects.get(name)
     if drift is not None and _older(reading, drift.reading):
         count(state, f"stale/{account.name}")
         return []
     if broken is not None:
+        state.suspects.pop(name, None)
         broken.reading = reading
         broken.reads += 1
         _resize(state, account, broken, size)
@@ -205,6 +208,12 @@ def _differs(state: State, account: Account, reading: Reading, size: int, now: i
     return request_backfill(state, account, now)
 
 
+def _is_another_matter(state: State, broken: Drift, reading: Reading) -> bool:
+    """What differs is a suspect beside the break, and must insist before the break is of its size:
+    where two tellings contradict, and where a read is absurd."""
+    return (broken.contradiction and not broken.size) or _implausible(state, reading)
+
+
 def _older(reading: Reading, than: Reading) -> bool:
     """Whether a reading reaches less far than another: a stale statement must change nothing.
 
@@ -222,15 +231,27 @@ def _implausible(state: State, reading: Reading) -> bool:
 
 
 def _break(state: State, account: Account, suspect: Drift, now: int) -> list[Effect]:
+    """It survived the evidence. Where a break stands already, that is of this size from now on."""
     name = suspect.reading.holding
     del state.suspects[name]
+    known = state.breaks.get(name)
+    if known is not None:
+        known.reading, known.size, known.reads = suspect.reading, suspect.size, suspect.reads
+        return []
+    _classify(state, account, suspect)
+    return _open(state, account, suspect, now)
+
+
+def _open(state: State, account: Account, drift: Drift, now: int) -> list[Effect]:
+    name = drift.reading.holding
     state.breaks_made += 1
-    suspect.number, suspect.broken_at = state.breaks_made, now
-    if not suspect.contradiction:
-        _classify(state, account, suspect)
-    state.breaks[name] = suspect
+    drift.number, drift.broken_at = state.breaks_made, now
+    state.breaks[name] = drift
     count(state, f"breaks/{account.name}")
-    text = f"break {suspect.number}: {name} differs by {suspect.size} after back-fill and re-read"
+    what = f"{name} differs by {drift.size} after back-fill and re-read"
+    if drift.contradiction:
+        what = f"{name} is told in two ways that contradict: {drift.proposal}"
+    text = f"break {drift.number}: {what}"
     return [RaiseAlert(severity="critical", subject=name, text=text)]
 
 
@@ -263,16 +284,20 @@ def conflict(
     cause: Cause = "conflict",
     looks_like: str = "",
 ) -> list[Effect]:
-    """Same id, other content: a break at once, with no size, for someone to look at."""
+    """Same id, other content: a break at once, with no size, for someone to look at.
+
+    A suspect in the same holding stands beside it: what differs there has a name of its own.
+    """
     count(state, f"conflicts/{account.name}")
-    if name in state.breaks:
+    known = state.breaks.get(name)
+    if known is not None:
+        known.contradiction = True
         return []
     told = state.holdings.get(name, 0)
     reading = Reading(name, told, now, now, 0, now, now, frame, now)
     drift = Drift(reading=reading, size=0, opened_at=now, survived=True, contradiction=True)
     _know(drift, cause, looks_like)
-    state.suspects[name] = drift
-    return _break(state, account, drift, now)
+    return _open(state, account, drift, now)
 
 
 def on_adjusted(state: State, drift: Drift, event: AdjustmentBooked) -> None:
@@ -283,8 +308,16 @@ def on_adjusted(state: State, drift: Drift, event: AdjustmentBooked) -> None:
     resolution = f"adjustment {event.adjustment_id}: {event.reason} ({people})"
     if drift.contradiction:
         _close(state, event.holding, drift, event.cause, resolution, (), event.received_at)
-    else:
-        on_posted(state, event.cause, event.frame, event.received_at, resolution)
+        _leave_suspect(state, drift, event.received_at)
+    on_posted(state, event.cause, event.frame, event.received_at, resolution)
+
+
+def _leave_suspect(state: State, ended: Drift, now: int) -> None:
+    """A contradiction is settled; what differed beside it does so still, and keeps a name."""
+    name = ended.reading.holding
+    if ended.size and name not in state.suspects:
+        drift = state.suspects[name] = Drift(reading=ended.reading, size=ended.size, opened_at=now)
+        _classify(state, state.accounts[name.rsplit("/", 2)[0]], drift)
 
 
 # --- evidence ------------------------------------------------------------------------------------
@@ -309,14 +342,23 @@ def on_posted(
     if not state.suspects and not state.breaks:
         return
     for line in state.posted:
-        drift = state.suspects.get(line.holding) or state.breaks.get(line.holding)
-        if drift is None or drift.contradiction:
-            continue
-        verdict, size = judge(state, drift.reading)
-        if verdict == "agrees":
-            _close(state, line.holding, drift, cause, resolution, (frame,), now)
-        elif size:  # 0 where the reading lies further back than our books remember
-            _resize(state, state.accounts[line.holding.rsplit("/", 2)[0]], drift, size)
+        for named in (state.suspects, state.breaks):
+            drift = named.get(line.holding)
+            if drift is not None and (drift.size or not drift.contradiction):
+                _judge_again(state, drift, cause, frame, now, resolution)
+
+
+def _judge_again(
+    state: State, drift: Drift, cause: Cause, frame: int, now: int, resolution: str
+) -> None:
+    verdict, size = judge(state, drift.reading)
+    name = drift.reading.holding
+    if verdict == "agrees" and drift.contradiction:
+        drift.size = 0
+    elif verdict == "agrees":
+        _close(state, name, drift, cause, resolution, (frame,), now)
+    elif size:  # 0 where the reading lies further back than our books remember
+        _resize(state, state.accounts[name.rsplit("/", 2)[0]], drift, size)
 
 
 def _confirm(account: Account, reading: Reading) -> None:
@@ -343,8 +385,12 @@ def _agreed(state: State, reading: Reading) -> list[Effect]:
     parked = state.readings.get(name)
     if parked is not None and parked.hi <= reading.hi and parked.heard_at <= reading.heard_at:
         del state.readings[name]
-    drift = state.suspects.get(name) or state.breaks.get(name)
-    if drift is not None and not drift.contradiction and not _older(reading, drift.reading):
+    for drift in (state.suspects.get(name), state.breaks.get(name)):
+        if drift is None or _older(reading, drift.reading):
+            continue
+        if drift.contradiction:
+            drift.reading, drift.size = reading, 0
+            continue
         reason = "a later statement agrees"
         cause: Cause = "stale_snapshot" if not drift.number else drift.cause
         _close(state, name, drift, cause, reason, (reading.frame,), reading.heard_at)
@@ -360,8 +406,9 @@ def _close(
     evidence: tuple[int, ...],
     now: int,
 ) -> None:
-    state.suspects.pop(name, None)
-    state.breaks.pop(name, None)
+    for named in (state.suspects, state.breaks):
+        if named.get(name) is drift:
+            del named[name]
     if drift.cause == "unknown" and cause != "unknown":
         _know(drift, cause)
     state.resolved_made += 1

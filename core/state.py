@@ -103,13 +103,17 @@ class Order(Struct, gc=False):
 
 
 class Progress(Struct, gc=False):
-    """What is booked of an order of which only its cumulative quantity is told."""
+    """What is booked of an order of which only its cumulative quantity is told.
+
+    `disputed` is what was told last that contradicts it.
+    """
 
     quantity: int = 0
     value: int = 0
     doubt: int = 0
     fee: int = 0
     at: int = 0
+    disputed: str = ""
 
 
 class Terms(Struct, frozen=True, gc=False):

@@ -233,6 +233,8 @@ def _on_progress(state: State, event: ProgressReported) -> list[Effect]:
     count(state, f"progress_{booked}/{account.name}")
     if booked == "echo":
         return []
+    if booked == "other_fee":
+        return _fee_told_anew(state, account, event)
     if booked != "booked":
         return _strange(state, account, event, booked, "net")
     cause: Cause = "missing_fill" if order is not None else "external_trade"
@@ -331,11 +333,16 @@ def _strange(
     return [RaiseAlert(severity="critical", subject=account.name, text=text)]
 
 
-def _fee_told_anew(state: State, account: Account, event: FillReported) -> list[Effect]:
-    """The venue tells a known fill with another fee: which of the two holds, a person says."""
+def _fee_told_anew(
+    state: State, account: Account, event: FillReported | ProgressReported
+) -> list[Effect]:
+    """The venue tells what we know with another fee: which of the two holds, a person says."""
     name = holding(account.name, event.fee_asset, "cash")
     fee = show(event.fee, state.decimals.get(event.fee_asset, ASSET_DECIMALS))
-    what = f"the fee of fill {event.fill_id} corrected to {fee} {event.fee_asset}"
+    whose = f"order {event.order_id}"
+    if isinstance(event, FillReported):
+        whose = f"fill {event.fill_id}"
+    what = f"the fee of {whose} corrected to {fee} {event.fee_asset}"
     return reconcile.conflict(
         state, account, name, event.frame, event.received_at, cause="fee", looks_like=what
     )

@@ -50,9 +50,8 @@ STRENGTHS = {
     "public_disconnect": (200, 5000),
     "public_half_open": (2000, 20000),
 }
-# Only people end these. Two of one holding at once, or one and a lost fill, have one name between
-# them: see docs/not_proven.md.
-NOT_DRAWN = ("unlisted_credit", "contradiction")
+# Only people end these: drawn where the scenario has some.
+FOR_PEOPLE = ("contradiction", "unlisted_credit")
 # Drawn apart and only where there are limits: one opportunity in how many, mildest and worst.
 RISK_RATES = {
     "engine_stalled": (120, 25),
@@ -175,7 +174,8 @@ def _kinds(scenario: Scenario) -> list[str]:
     storm = scenario.storm
     if storm is None:
         return []
-    kinds = [*storm.kinds] or [kind for kind in KINDS if kind not in NOT_DRAWN]
+    never = () if scenario.operators else FOR_PEOPLE
+    kinds = [*storm.kinds] or [kind for kind in KINDS if kind not in never]
     return [kind for kind in kinds if kind not in storm.without]
 
 
@@ -201,7 +201,7 @@ def _draw(kind: str, where: str, dice: Stream, duration_ns: int) -> list[Fault]:
         mild, worst = RATES[site]
         one_in = mild - (mild - worst) * intensity // 100
         one_in = one_in // 4 if kind in AT_COMMITS else one_in  # there are fewer than steps
-        one_in *= 8 if kind in RARE else 1
+        one_in *= 8 if kind in RARE else 2 if kind in FOR_PEOPLE else 1
     return [Fault(kind, where, start, start + length, one_in, strength, every_ns)]
 
 

@@ -368,7 +368,7 @@ class Oracle:
         """The facts of a holding that our books do not have."""
         return [fact for fact, _ in self._unbooked.get(name, {}).values()]
 
-    def on_break(self, name: str) -> None:
+    def on_break(self, name: str, size: Decimal | None = None) -> None:
         """A break was opened: a false alarm where nothing explains its size, or only a slow wire.
 
         A break without a size says that two tellings contradict: it is true of what a venue told in
@@ -376,7 +376,8 @@ class Oracle:
         """
         books = self.books
         assert books is not None, "a break is opened by a node that lives"
-        size, doubt = books.named(name), self._doubt(name, books)
+        doubt = self._doubt(name, books)
+        size = books.named(name) if size is None else size  # a suspect may have a name beside it
         if not size:
             told_twice = any(name in fact.deltas for fact in self._truth.contradictions)
             if not told_twice and name not in self._restated_at:
@@ -423,16 +424,23 @@ class Oracle:
         return True
 
     def _is_named(self, fact: Fact, books: Books) -> bool:
-        """A suspect or break has a holding of the fact with a size that includes it."""
+        """A suspect or break has a holding of the fact with a size that includes it.
+
+        What people adjusted and should not have is in the size as well.
+        """
         for name in fact.deltas:
             named = books.named(name)
             if named is None:
                 continue
             total, doubt = ZERO, self._doubt(name, books)
-            for number, (other, _) in self._unbooked[name].items():
+            unbooked = self._unbooked[name].items()
+            late = sum((other.deltas[name] for _, (other, _) in unbooked), ZERO)
+            wrong = self._truth.totals.get(name, ZERO) - books.figure(name) - late
+            for number, (other, _) in unbooked:
                 total += other.deltas[name]
-                if number >= fact.number and abs(total - named) <= doubt:
-                    return True
+                if number >= fact.number:
+                    if min(abs(total - named), abs(total + wrong - named)) <= doubt:
+                        return True
         return False
 
     def _found(self, drift: Drifted, how: str) -> None:

@@ -320,6 +320,45 @@ def test_an_average_price_gives_a_value_in_doubt_until_the_exact_one_is_told() -
     assert books.state.doubts["venue/main/ETH/cash"] == 0
 
 
+@pytest.mark.parametrize(
+    ("told", "where"),
+    [
+        ({"amount": "3", "value": "5"}, "XRP"),
+        ({"amount": "2", "value": "2", "at": 300}, "XRP"),
+        ({"amount": "3", "value": "4", "fee": "0.5"}, "ETH"),
+    ],
+    ids=["another exact value", "less, and later", "another fee"],
+)
+def test_progress_that_contradicts_what_is_booked_is_a_break_once(
+    told: dict[str, Any], where: str
+) -> None:
+    """Nothing is booked by it, and people who have ended it are not told the same again."""
+    books = progress_books()
+    books.tell(progress("o", "buy", "3", "1.33", value=units("4"), fee=units("0.1")))
+    held = books.all_holdings()
+    rest = {"at": told.get("at", 100), "fee": units(told.get("fee", "0.1"))}
+    again = progress("o", "buy", told["amount"], "1", value=units(told["value"]), **rest)
+    books.tell(again)
+    assert list(books.state.breaks) == [f"venue/main/{where}/cash"]
+    books.state.breaks.clear()
+    books.tell(again)
+    assert not books.state.breaks
+    assert books.all_holdings() == held
+
+
+def test_a_bust_where_only_progress_is_told_moves_nothing_and_is_shown_once() -> None:
+    books = progress_books()
+    books.tell(progress("o", "buy", "3", "1", value=units("3")))
+    held = books.all_holdings()
+    undone = bust(fill("7", "buy", "3", "1", order_id="o"))
+    books.tell(undone)
+    assert books.break_("XRP") == "0"
+    books.state.breaks.clear()
+    books.tell(undone)
+    assert not books.state.breaks
+    assert books.all_holdings() == held
+
+
 def test_an_exact_value_is_not_doubted_again_by_an_average_price() -> None:
     books = progress_books()
     books.tell(progress("o", "buy", "3", "1.33", value=units("4")))

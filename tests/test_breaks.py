@@ -335,6 +335,19 @@ def test_a_contradiction_is_ended_by_people_with_any_amount_or_none() -> None:
     assert books.endings()[-1][0] == "conflict"
 
 
+def test_what_differed_beside_a_contradiction_keeps_a_name_when_people_end_that() -> None:
+    books = spot_books()
+    books.tell(fill("7", "buy", "10", "0.001"), fill("7", "buy", "11", "0.001"))
+    for at in (2000, 3000):
+        disagree(books, "1013", at=at, eth="9.99")
+        for subject in list(books.account().backfill.waiting):
+            books.tell(page(subject, "", at=at + 500))
+    assert the_break(books).size == units("3")
+    books.tell(adjusted("0"))
+    assert not books.state.breaks
+    assert books.suspect("XRP") == "3"
+
+
 def test_people_know_better_than_what_it_was_taken_for() -> None:
     books = spot_books()
     books.tell(fill("7", "buy", "10", "0.001"), fill("7", "buy", "11", "0.001"))

@@ -407,6 +407,57 @@ def test_a_conflict_has_no_size_and_is_not_closed_by_the_next_posting() -> None:
     assert books.break_("XRP") == "0"
 
 
+def test_one_absurd_read_does_not_make_a_break_of_its_size() -> None:
+    """People repair what a break says: a lie must insist there as it must everywhere."""
+    books = broken("1050")
+    disagree(books, "9999999", at=5000)
+    assert (books.break_("XRP"), books.suspect("XRP")) == ("50", "9998999")
+    disagree(books, "1050", at=6000)
+    assert (books.break_("XRP"), books.suspect("XRP")) == ("50", None)
+
+
+def test_what_is_absurd_and_insists_is_what_the_break_says() -> None:
+    books = broken("1050")
+    for at in range(5000, 9000, 1000):
+        disagree(books, "0", at=at)
+        backfilled(books, at=at + 500)
+    assert (books.break_("XRP"), books.suspect("XRP")) == ("-1000", None)
+    assert books.state.breaks_made == 1
+
+
+def test_evidence_closes_a_break_and_the_absurd_read_beside_it_is_judged_by_itself() -> None:
+    books = broken("1050")
+    disagree(books, "9999999", at=5000)
+    books.tell(fill("8", "buy", "50", "0.001", at=1500))
+    assert (books.break_("XRP"), books.suspect("XRP")) == (None, "9998949")
+    books.tell(balances("1050", eth="9.95", as_of=5990, heard=6000))
+    assert books.suspect("XRP") is None
+
+
+def test_what_differs_beside_a_contradiction_has_a_name_of_its_own() -> None:
+    books = spot_books()
+    books.tell(fill("7", "buy", "10", "0.001"))
+    disagree(books, "1013", at=2000)
+    books.tell(fill("7", "buy", "11", "0.001", heard=2100))
+    assert (books.break_("XRP"), books.suspect("XRP")) == ("0", "3")
+    backfilled(books, at=2500)
+    disagree(books, "1013", at=3000)
+    assert (books.break_("XRP"), books.suspect("XRP")) == ("3", None)
+    books.tell(balances("1010", eth="9.99", as_of=3990, heard=4000))
+    assert books.break_("XRP") == "0"  # agreed with, and contradicted still
+
+
+def test_a_break_whose_fact_is_contradicted_is_ended_by_people_only() -> None:
+    books = spot_books()
+    books.tell(fill("7", "buy", "10", "0.001"))
+    disagree(books, "1013", at=2000)
+    backfilled(books, at=2500)
+    disagree(books, "1013", at=3000)
+    books.tell(fill("7", "buy", "11", "0.001", heard=3100))
+    books.tell(fill("8", "buy", "3", "0.001", at=1000))
+    assert books.break_("XRP") == "0"
+
+
 def test_a_conflict_in_a_hedged_account_names_the_leg_that_the_fill_touched() -> None:
     books = perp_books(hedged=True)
     for amount in ("1", "2"):

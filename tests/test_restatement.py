@@ -13,7 +13,14 @@ from msgspec import structs
 
 from core.books import BOOKINGS_KEPT
 from core.effects import FetchInstruments
-from core.events import AssetListed, Event, FillReported, InstrumentListed, RequestFailed
+from core.events import (
+    AssetListed,
+    Event,
+    FillReported,
+    InstrumentListed,
+    MemoryTrimmed,
+    RequestFailed,
+)
 from core.money import quantity
 from scenarios.model import check
 from tests.facts import (
@@ -527,3 +534,13 @@ def test_changes_that_nobody_heard_announced_leave_nothing_wrong(seed: int) -> N
     outcome = run(check(RAPID, "here"), seed=seed, sampled=False)
     assert [claim.claim for claim in outcome.claims if not claim.held] == []
     assert outcome.summary["faults"]["multiplier_change"] > 20
+
+
+def test_what_may_have_to_be_booked_anew_is_not_put_away() -> None:
+    """A busy account forgets old ids; a quiet contract's change may be heard of late."""
+    books = begun()
+    books.tell(traded("1", "buy", "3", at=AT + 5))
+    trim = MemoryTrimmed(received_at=ms(AT + 1200), ids=0, orders=0, progress=0, orphans=0)
+    books.tell(trim)
+    books.tell(terms("0.001", heard=AT + 1400, at=AT))
+    assert held(books) == "3"

@@ -666,7 +666,8 @@ class Host:
         if state.breaks_made > self._breaks_seen:
             for name, drift in state.breaks.items():
                 if drift.number > self._breaks_seen:
-                    self._sim.oracle.on_break(name)
+                    size = View(state, self._sim.store).scaled(name, drift.size)
+                    self._sim.oracle.on_break(name, size)
         self._breaks_seen = state.breaks_made
 
     def next_frame(self) -> int:
@@ -953,16 +954,16 @@ class View:
         self._assets: dict[str, str] = {}
 
     def figure(self, holding: str) -> Decimal:
-        return self._scaled(holding, self._state.holdings.get(holding, 0))
+        return self.scaled(holding, self._state.holdings.get(holding, 0))
 
     def doubt(self, holding: str) -> Decimal:
         doubt = self._state.doubts.get(holding)
-        return self._scaled(holding, doubt) if doubt else ZERO
+        return self.scaled(holding, doubt) if doubt else ZERO
 
     def named(self, holding: str) -> Decimal | None:
         state = self._state
-        drift = state.breaks.get(holding) or state.suspects.get(holding)
-        return None if drift is None else self._scaled(holding, drift.size)
+        drift = state.suspects.get(holding) or state.breaks.get(holding)
+        return None if drift is None else self.scaled(holding, drift.size)
 
     def booked(self, fact: Fact) -> bool:
         account = self._state.accounts.get(fact.account)
@@ -998,7 +999,7 @@ class View:
         """What people have booked there, in all."""
         figures = self._state.figures.items()
         units = [amount for name, amount in figures if name.startswith(f"adjustment/{holding}/")]
-        return self._scaled(holding, sum(units))
+        return self.scaled(holding, sum(units))
 
     def _known(self, account: Account, key: str) -> bool:
         """At hand, or put away: the books are both."""
@@ -1012,7 +1013,7 @@ class View:
             found = find(self._store, account.name, progress_key(order_id))
         return None if found is None else progress_of(found[0].content)
 
-    def _scaled(self, holding: str, units: int) -> Decimal:
+    def scaled(self, holding: str, units: int) -> Decimal:
         asset = self._assets.get(holding)
         if asset is None:
             _, subject, leg = holding.rsplit("/", 2)

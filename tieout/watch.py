@@ -94,7 +94,7 @@ class Watch:
         Same id and other content needs no round: both tellings are there.
         """
         for name, drift in state.breaks.items():
-            if drift.number > self._breaks and drift.cause != "conflict":
+            if drift.number > self._breaks and not drift.contradiction:
                 if self._sides[name.rsplit("/", 2)[0]].ended_began_at < drift.opened_at:
                     self.hasty.append(name)
         self._breaks = state.breaks_made

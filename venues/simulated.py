@@ -35,6 +35,8 @@ MS = 1_000_000
 # change (Bybit's own rule and figure; the others leave it to the connection's heartbeat).
 PUBLIC_NS = 100 * MS
 REPEAT_NS = 3_000 * MS
+# So long after a fill it is told in another content.
+CONTRADICTED_NS = 1_000 * MS
 Answer = tuple[int, bytes]
 Limited = tuple[int, bytes, Headers]
 
@@ -133,10 +135,12 @@ class SimulatedVenue:
     def on_trade(self, trade: Trade, facts: tuple[Fact, ...]) -> None:
         self._tell(self.words.trade(self.exchange, trade), facts)
         if self.faults.strikes("contradiction", self.name):
-            self._contradict(trade)
+            self.world.call_in(CONTRADICTED_NS, self._contradict, trade, facts)
 
-    def _contradict(self, trade: Trade) -> None:
-        """The same fill once more under its id, at another price; what happened stays as it was."""
+    def _contradict(self, trade: Trade, facts: tuple[Fact, ...]) -> None:
+        """A fill that was heard, once more under its id, at another price; nothing happened."""
+        if trade.busted or any(fact.told_at < 0 for fact in facts):
+            return
         terms = self.exchange.terms[trade.ticket.symbol]
         price = trade.price + terms.tick
         value = trade_value(terms, trade.quantity, price)
