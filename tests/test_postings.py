@@ -212,8 +212,8 @@ def dishonoured_out_of_order(books: Books) -> None:
     (leg,) = books.request("t1", pay("ach", 300))
     books.line("L1", -300, "payment", leg.payment_id)
     _return(books, leg.payment_id)
-    books.line("L2", 300, "return", leg.payment_id)
     books.line("L3", -300, "reversal", leg.payment_id)
+    books.line("L2", 300, "return", leg.payment_id)
     _return(books, leg.payment_id, "y", dishonours="x")
 
 
