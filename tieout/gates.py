@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from core.effects import TellStrategy
 from core.events import Event, OrderRequested
 from core.risk_effects import AcknowledgeReturn, GrantLease, TellGate
-from core.risk_events import LimitsLoaded, Ticket, Use
+from core.risk_events import LimitsLoaded, Ticket
 from risk.lease_holder import PASSED, LeaseHolder
+from risk.uses import uses_of
 from scenarios.bounds import GateSpec
 from sim.dice import Stream
 from sim.faults import Fault, Faults
@@ -68,19 +69,9 @@ class GateProcess:
         uses = uses_of(wish)
         if self.holder.spend(self.clock(now), uses) != PASSED:
             return None
-        ticket = self.holder.ticket(uses)
+        ticket = self.holder.ticket(uses, self.clock(now))
         self.spent_at[ticket.epoch, ticket.sequence] = now
         return ticket
-
-
-def uses_of(wish: OrderRequested) -> tuple[Use, ...]:
-    """What an order takes of limited positions: of its own side, relieving the other."""
-    mine, other = ("long", "short") if wish.side == "buy" else ("short", "long")
-    here = f"{wish.account}/{wish.instrument}"
-    return tuple(
-        Use(f"{name}/{mine}", wish.quantity, f"{name}/{other}", wish.quantity)
-        for name in (f"account_position/{here}", f"strategy_position/{wish.strategy}/{here}")
-    )
 
 
 class SimulatedGates:
