@@ -1,9 +1,9 @@
-"""A strategy's process, as the tests have it: a real gate process, and a strategy that does as told.
+"""A strategy's process as the tests have it: a real gate, and a strategy that does as told.
 
     python -m tests.gate_child NAME DEPLOYMENT SOCKET NATS_URL
 
-It reads a command a line and answers with a line: `order buy 3`, `want 5`, `room firm/long`,
-`phase`, `told`, `leave`, `mute` (nothing of its gate leaves any more), `speak`, `forge 9`.
+It reads a command a line and answers with a line: `order buy 3`, `cancel ID`, `want 5`,
+`phase`, `usage`, `told`, `leave`, `mute` (its gate says nothing to the stream), `speak`, `forge 9`.
 """
 
 from __future__ import annotations
@@ -40,13 +40,11 @@ class Commanded:
                     for use in uses_of(self._gate.holder.gate, side, int(lots)):  # type: ignore[arg-type]
                         self._gate.holder.want(use.line, int(lots))
                 return ""
-            case ["room", line]:
-                return str(self._gate.holder.headroom(self._gate._clock(), line))
             case ["phase"]:
                 self._gate.holder.open_permille(self._gate._clock())
                 return self._gate.holder.phase
-            case ["epoch"]:
-                return str(self._gate.holder.epoch)
+            case ["usage"]:
+                return str(sum(each.amount for each in self._gate.holder.usage()))
             case ["told"]:
                 what = [each.what for each in self._told]
                 return " ".join(each.status for each in what if isinstance(each, TellStrategy))

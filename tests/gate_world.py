@@ -45,7 +45,7 @@ _NUMBERS = count(1)
 
 
 class NatsServer:
-    """A server with JetStream on loopback, at a port that was free; it can be killed and come again."""
+    """A server with JetStream on loopback, at a port that was free; it may be killed."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -84,11 +84,13 @@ def _wait_for(is_so: Callable[[], bool]) -> None:
 
 
 class Child:
-    """A gate's process, as the test commands it."""
+    """A gate's process, as the test commands it; or another that takes the same words."""
 
-    def __init__(self, name: str, deployment: str, path: Path, url: str) -> None:
+    def __init__(
+        self, name: str, deployment: str, path: Path, url: str, program: str = "gate_child"
+    ) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.gate_child", name, deployment, str(path), url],
+            [sys.executable, "-m", f"tests.{program}", name, deployment, str(path), url],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
@@ -160,11 +162,14 @@ class ProcessWorld(Leasing):
     def close(self) -> None:
         for child in self.children.values():
             child.kill()
-        self._stop()
+        self.stop()
         self.do(self.client.close())
         self.loop.close()
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """The node is gone, as it stands; its gates are not told."""
+        if self._running.done():
+            return
         self._running.cancel()
         with suppress(asyncio.CancelledError):
             self.loop.run_until_complete(self._running)
@@ -211,7 +216,7 @@ class ProcessWorld(Leasing):
         """The node dies: with what was not committed, or before it acknowledged what was."""
         if after_commit:
             self.node.journal.commit()
-        self._stop()
+        self.stop()
         disk = SqliteStore(self._journal)
         state = recover(Journal(disk), BreakGate())
         epoch = boot_epoch(state, disk)
@@ -223,8 +228,8 @@ class ProcessWorld(Leasing):
 
     # --- the gates --------------------------------------------------------------------------------
 
-    def _child(self, name: str) -> Child:
-        return Child(name, self.deployment, self.socket, self.server.url)
+    def _child(self, name: str, program: str = "gate_child") -> Child:
+        return Child(name, self.deployment, self.socket, self.server.url, program)
 
     def phase(self, name: str) -> str:
         return self.children[name].ask("phase")
@@ -259,6 +264,11 @@ class ProcessWorld(Leasing):
     def restart(self, name: str) -> None:
         self.children[name].kill()
         self.children[name] = self._child(name)
+
+    def replace(self, name: str, program: str) -> None:
+        """Another strategy takes the place of one that is killed."""
+        self.children[name].kill()
+        self.children[name] = self._child(name, program)
 
     def settle(self, beats: int = 4) -> None:
         """No more faults: orders end, and what they reserved is free once they are over."""

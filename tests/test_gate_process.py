@@ -8,7 +8,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from msgspec.structs import replace
@@ -17,12 +17,17 @@ from nats.aio.msg import Msg
 from core.events import CancelRequested, OrderRequested
 from core.journal import decode_event
 from core.leases import committed
+from core.money import price
 from core.risk_effects import AcknowledgeReturn
 from core.risk_events import Ticket
+from tests import gate_world
 from tests.facts import MS, PERP
 from tests.gate_world import BEAT, ENDS, NatsServer, ProcessWorld, served
-from tests.leasing import GATES, HEARTBEAT, LOT, TTL, Leasing, uses_of
+from tests.leasing import GATES, HEARTBEAT, LIMITS, LOT, TTL, Leasing, uses_of
+from tests.planting import plant
 from tieout import lease_stream
+from tieout.gate_process import NO_NODE
+from tieout.node_process import DURABLE
 from tieout.order_socket import FRAME_BYTES_MAX, GateConnected, framed
 from tieout.replay import replay
 
@@ -193,33 +198,42 @@ def test_in_processes(claim: Callable[[Leasing], None], world: ProcessWorld) -> 
 # --- what only processes can suffer --------------------------------------------------------------
 
 
+async def withheld(message: Msg) -> None:
+    """In the place of an acknowledgement."""
+
+
 def test_what_is_not_acknowledged_comes_again_and_changes_nothing(
     world: ProcessWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The node acknowledges nothing for a while: the stream tells all of it again."""
     assert world.passes("a", "buy", 3)
-    times: list[int] = []
-    take = world.process._hear
-
-    async def heard(message: Msg) -> None:
-        times.append(message.metadata.num_delivered or 0)
-        await take(message)
-
-    async def withheld(message: Msg) -> None:
-        pass
-
-    monkeypatch.setattr(lease_stream, "REDELIVER_S", 0.3)
-    monkeypatch.setattr(Msg, "ack", withheld)
-    world.crash(after_commit=True)
-    world.wipe_stream()  # the consumer is made anew, with the shorter patience
-    monkeypatch.setattr(world.process, "_hear", heard)
-    world.until(lambda: True)
-    beat(world, 6)
+    world.exchange()
     late = world.node.state.counts.get("late_lease_requests", 0)
-    world.until(lambda: world.node.state.counts.get("late_lease_requests", 0) > late)
+    monkeypatch.setattr(Msg, "ack", withheld)
+    world.until(lambda: world.node.state.counts.get("late_lease_requests", 0) > late + 3)
     assert sums(world) == (3, 0)
     assert world.passes("b", "buy", 4)
     world.check()
+
+
+def test_what_was_told_is_acknowledged_after_its_commit_and_not_before(
+    world: ProcessWorld,
+) -> None:
+    async def unacknowledged() -> int:
+        jetstream = world.client.jetstream()
+        told = await jetstream.consumer_info(f"{world.deployment}_leases", DURABLE)
+        return told.num_ack_pending or 0
+
+    world.process._group_wait_s = 0.5
+    world.until(lambda: world.node.journal._dirty)
+    world.until(lambda: bool(world.process._uncommitted))
+    asked = world.do(unacknowledged())
+    assert asked > 0
+    world.process._group_wait_s = 0.0
+    for name in GATES:
+        world.children[name].ask("mute")
+    world.run_for(600 * MS)
+    assert world.do(unacknowledged()) == 0
 
 
 def test_what_was_committed_and_not_acknowledged_is_told_to_the_next_life(
@@ -227,10 +241,6 @@ def test_what_was_committed_and_not_acknowledged_is_told_to_the_next_life(
 ) -> None:
     """The acknowledgement was lost with the node: the same grant again, and no more."""
     real = Msg.ack
-
-    async def withheld(message: Msg) -> None:
-        pass
-
     monkeypatch.setattr(Msg, "ack", withheld)
     beat(world)
     monkeypatch.setattr(Msg, "ack", real)
@@ -284,35 +294,42 @@ def test_a_wiped_stream_is_made_anew_and_forgets_no_order(world: ProcessWorld, h
     world.check()
 
 
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[NatsServer]:
+    """One that the test may kill."""
+    yield from served(tmp_path / "nats")
+
+
 def test_without_a_server_gates_close_when_their_leases_end_and_orders_still_come(
-    tmp_path: Path,
+    own_server: NatsServer, tmp_path: Path
 ) -> None:
     """The socket needs no stream: what is lent may be spent, and nothing after its end."""
-    (server,) = [*served_here(tmp_path / "nats")]
-    world = ProcessWorld(tmp_path, server)
+    world = ProcessWorld(tmp_path, own_server)
     try:
         for name in GATES:
             world.heartbeat(name, 3)
         world.exchange()
-        server.kill()
+        own_server.kill()
         assert world.order("a", "buy", 1)
         world.until(lambda: len(world.venue) == 1)
         world.run_for(ENDS)
         assert {world.phase(name) for name in GATES} == {"closed"}
-        server.start()
+        own_server.start()
         world.until(lambda: world.phase("a") == "open")
         assert world.passes("b", "buy", 3)
         world.check()
     finally:
         world.close()
-        server.kill()
 
 
-def served_here(folder: Path) -> Iterator[NatsServer]:
-    folder.mkdir()
-    server = NatsServer(folder)
-    server.start()
-    yield server
+def test_without_a_node_nothing_passes_and_nothing_is_spent(world: ProcessWorld) -> None:
+    for name in GATES:
+        world.heartbeat(name, 3)
+    world.exchange()
+    world.stop()
+    time.sleep(0.1)
+    assert world.children["a"].ask("order buy 1") == str(NO_NODE)
+    assert world.children["a"].ask("usage") == "0"
 
 
 def test_a_gate_that_is_parted_from_the_stream_closes_and_the_others_trade_on(
@@ -547,6 +564,31 @@ def test_an_order_carries_what_it_was_decided_on_and_a_replay_decides_the_same(
     assert found.events > 10
 
 
+# --- a strategy ----------------------------------------------------------------------------------
+
+
+def test_a_strategy_of_the_catalogue_trades_in_a_process_of_its_own(world: ProcessWorld) -> None:
+    """The taker, as in simulation; it would go far beyond what its limits let it hold."""
+    world.replace("a", "strategy_child")
+    held: list[int] = []
+    end = time.monotonic() + 4.0
+    while time.monotonic() < end:
+        world.run_for(20 * MS)
+        for name, placed in world.venue.items():
+            if placed.is_open:
+                world.venue_fill(name, placed.lots)
+        world.hear_venue(len(world.from_venue))
+        held.append(world.position("a"))
+        world.check()
+    assert len(world.venue) > 5
+    assert max(map(abs, held)) <= LIMITS["strategy/a/long"]
+    assert len(dict.fromkeys(held)) > 3, "it trades both ways"
+    wishes = _wishes(world)
+    assert {each.ticket.price for each in wishes if each.ticket} <= {price("99"), price("101")}
+    world.commit()
+    assert replay(world.disk).differences == ()
+
+
 # --- a storm -------------------------------------------------------------------------------------
 
 
@@ -589,3 +631,75 @@ def test_a_storm_overdraws_nothing(world: ProcessWorld, seed: int) -> None:
     world.check()
     assert not world.process.counts["decided otherwise"]
     assert replay(world.disk).differences == ()
+
+
+# --- planted bugs --------------------------------------------------------------------------------
+
+
+class Bug(NamedTuple):
+    """In `function` the text `old`, which is there once, becomes `new`; then the test goes red."""
+
+    function: str
+    old: str
+    new: str
+    seen_by: Callable[[ProcessWorld], None]
+
+
+BUGS = (
+    Bug(
+        "tieout.node_process:NodeProcess._hear",
+        "self._uncommitted.append(message)",
+        "await message.ack()",
+        test_what_was_told_is_acknowledged_after_its_commit_and_not_before,
+    ),
+    Bug(
+        "tieout.node_process:NodeProcess._decided_again",
+        "if wrong and",
+        "if False and",
+        test_a_gate_that_lets_pass_what_its_lease_does_not_is_fenced_before_the_order_is_taken,
+    ),
+    Bug(
+        "tieout.node_process:NodeProcess._take",
+        "for effect in self.node.cancels():",
+        "for effect in ():",
+        test_an_order_waits_for_its_commit_and_a_cancel_does_not,
+    ),
+    Bug(
+        "tieout.node_process:NodeProcess._take",
+        "if told.ticket is None or told.ticket.gate != gate:",
+        "if False:",
+        lambda world: test_who_says_what_it_may_not_is_hung_up_on_and_nothing_of_it_is_booked(
+            world, (HELLO, framed(a_wish(ticket=None))), "an order without its gate's ticket"
+        ),
+    ),
+    Bug(
+        "tieout.lease_stream:LeaseStream._is_there",
+        "return False",
+        "return True",
+        lambda world: test_a_wiped_stream_is_made_anew_and_forgets_no_order(
+            world, "the stream is gone"
+        ),
+    ),
+    Bug(
+        "core.leases:on_gate_started",
+        "if old.boot == event.boot:",
+        "if True:",
+        a_gate_that_was_killed_gets_an_epoch_of_its_own_and_its_orders_stay_reserved,
+    ),
+    Bug(
+        "core.leases:is_echo",
+        "return epoch is not None and (",
+        "return epoch is None and (",
+        test_an_order_that_is_told_twice_is_one_order,
+    ),
+)
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: f"{bug.function} {bug.new[:20]}")
+def test_a_planted_bug_is_seen(
+    bug: Bug, world: ProcessWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch, bug.function, bug.old, bug.new)
+    monkeypatch.setattr(gate_world, "PATIENCE_S", 3.0)
+    with pytest.raises((AssertionError, KeyError)):
+        bug.seen_by(world)

@@ -26,8 +26,8 @@ from nats.aio.msg import Msg
 from core.events import CancelRequested, OrderRequested
 from core.risk_effects import AcknowledgeReturn, GrantLease, TellGate
 from core.risk_events import Ticket, Use
+from risk.beside import uses_of
 from risk.lease_holder import PASSED, LeaseHolder
-from risk.uses import uses_of
 from tieout import order_socket
 from tieout.lease_stream import FAILED, FromGate, LeaseStream, read_to_gate, to_gate, to_node
 from tieout.order_socket import GateConnected, NotAMessage, Told

@@ -86,7 +86,7 @@ class NodeProcess:
     def deliver(self, told: Event | Frame) -> None:
         """Take in what was told; stamped by our clock, which never goes back here.
 
-        Where the node itself breaks, the loop ends with it: whoever called it may have no way to say.
+        Where the node itself breaks, the loop ends with it: not every caller is heard.
         """
         now = max(self._clock(), self.node.state.now)
         try:
