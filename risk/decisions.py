@@ -8,6 +8,8 @@ A ticket that is still on its way is not counted yet, so less may count as spent
 found is wrong for certain. Lives of which the beginning was not seen are not judged.
 """
 
+from collections.abc import Iterable
+
 from msgspec import Struct, field
 
 from core.effects import Effect
@@ -38,17 +40,21 @@ class Life(Struct, gc=False):
 
 
 class Decisions:
-    """The lives of gates, as far as they were told from their beginning."""
+    """The lives of gates, as far as they were told from their beginning.
 
-    def __init__(self) -> None:
+    `living` are epochs that began before: only a replay of the whole journal can judge them.
+    """
+
+    def __init__(self, living: Iterable[int] = ()) -> None:
         self._lives: dict[int, Life] = {}
+        self._unseen = dict.fromkeys(living)
 
     def caused(self, effect: Effect) -> None:
         """Take in what the node told a gate."""
         match effect:
-            case TellGate(ended=0):
+            case TellGate(ended=0) if effect.epoch not in self._unseen:
                 self._lives.setdefault(effect.epoch, Life())
-            case TellGate():
+            case TellGate() if effect.ended:
                 self._lives.pop(effect.ended, None)
             case GrantLease() if effect.epoch in self._lives:
                 life = self._lives[effect.epoch]

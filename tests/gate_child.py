@@ -2,8 +2,9 @@
 
     python -m tests.gate_child NAME DEPLOYMENT SOCKET NATS_URL
 
-It reads a command a line and answers with a line: `order buy 3`, `cancel ID`, `want 5`,
-`phase`, `usage`, `told`, `leave`, `mute` (its gate says nothing to the stream), `speak`, `forge 9`.
+It reads a command a line and answers with a line: `order buy 3`, `cancel ID`, `want 5`, `phase`,
+`usage`, `told`, `position`, `leave`, `mute` (its gate says nothing to the stream), `speak`, and
+`forge 9` (it lets pass what its lease does not).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from core.effects import TellStrategy
+from core.effects import TellPosition, TellStrategy
 from core.events import CancelRequested, OrderRequested
 from core.risk_events import Ticket
 from tests.facts import PERP
@@ -48,6 +49,10 @@ class Commanded:
             case ["told"]:
                 what = [each.what for each in self._told]
                 return " ".join(each.status for each in what if isinstance(each, TellStrategy))
+            case ["position"]:
+                what = [each.what for each in self._told]
+                held = [each.quantity for each in what if isinstance(each, TellPosition)]
+                return str(held[-1] // LOT) if held else "nothing told"
             case ["cancel", name]:
                 wish = CancelRequested(
                     received_at=0, strategy=self._gate.holder.gate, client_order_id=name

@@ -119,6 +119,10 @@ def test_a_life_of_which_the_beginning_was_not_seen_is_not_judged() -> None:
     decisions = Decisions()
     told(decisions, 1, at=0, budget=0)
     assert decisions.told(wish(ticket(1, 9, 1000))) == ""
+    restarted = Decisions([9])
+    restarted.caused(TellGate(gate="a", boot=1, epoch=9))  # told again to a gate that asked twice
+    told(restarted, 5, at=0, budget=0)
+    assert restarted.told(wish(ticket(17, 9, 1000, lease=4))) == ""
     over = lent()
     over.caused(TellGate(gate="a", ended=9))
     assert over.told(wish(ticket(1, 9999, 1000))) == ""

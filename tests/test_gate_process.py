@@ -589,6 +589,25 @@ def test_a_strategy_of_the_catalogue_trades_in_a_process_of_its_own(world: Proce
     assert replay(world.disk).differences == ()
 
 
+def test_a_process_that_connects_is_told_what_its_strategy_holds(world: ProcessWorld) -> None:
+    """After its own death as after the node's; the fill it never heard of is in it."""
+    assert world.passes("a", "buy", 3)
+    world.until(lambda: len(world.venue) == 1)
+    assert world.children["a"].ask("position") == "nothing told"
+    world.children["a"].kill()
+    world.venue_fill(next(iter(world.venue)), 3)
+    hear_all(world)
+    world.restart("a")
+    world.until(lambda: world.children["a"].ask("position") == "3")
+    assert world.children["b"].ask("position") == "nothing told"
+    world.passes("b", "sell", 1)
+    world.until(lambda: len(world.venue) == 2)
+    world.venue_fill(list(world.venue)[1], 1)
+    hear_all(world)
+    world.crash(after_commit=False)
+    world.until(lambda: world.children["b"].ask("position") == "-1")
+
+
 # --- a storm -------------------------------------------------------------------------------------
 
 

@@ -37,6 +37,7 @@ NO_NODE = 100
 
 # Until the first grant says how long a heartbeat is.
 FIRST_BEAT_NS = 250_000_000
+BEAT_NS_MIN = 1_000_000
 # After so many heartbeats an order that the node has not counted is given up.
 UNHEARD_BEATS = 4
 AGAIN_S = 0.05
@@ -69,9 +70,11 @@ class GateProcess:
 
     async def run(self) -> None:
         """Live until cancelled."""
-        await asyncio.gather(
-            self._leases.say(), self._leases.hear(self._hear), self._connected(), self._beats()
-        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._leases.say())
+            group.create_task(self._leases.hear(self._hear))
+            group.create_task(self._connected())
+            group.create_task(self._beats())
 
     # --- orders -----------------------------------------------------------------------------------
 
@@ -159,7 +162,7 @@ class GateProcess:
                 self.holder.on_told(told)
             case GrantLease():
                 self.holder.on_granted(self._clock(), told)
-                self._beat_ns = told.heartbeat_ns
+                self._beat_ns = max(told.heartbeat_ns, BEAT_NS_MIN)
                 self._forget_counted()
             case AcknowledgeReturn():
                 self.holder.on_acknowledged(told)

@@ -75,8 +75,7 @@ def read_to_gate(message: Msg) -> ToGate | None:
 class LeaseStream:
     """One end of a deployment's stream.
 
-    `untold` counts what the server did not say that it has; `made` how often the stream or the
-    consumer of this end had to be made.
+    `untold` counts what the server did not say that it has.
     """
 
     def __init__(self, client: Client, deployment: str, inbox: str, durable: str = "") -> None:
@@ -92,7 +91,6 @@ class LeaseStream:
         self._unsaid: deque[tuple[str, bytes]] = deque(maxlen=UNSAID_MAX)
         self._some = asyncio.Event()
         self.untold = 0
-        self.made = 0
 
     # --- saying -----------------------------------------------------------------------------------
 
@@ -110,6 +108,7 @@ class LeaseStream:
             await self._some.wait()
             self._some.clear()
             while self._unsaid:
+                _unless_cancelled()
                 try:
                     await self._jetstream.publish(*self._unsaid.popleft())
                 except nats.js.errors.NoStreamResponseError:
@@ -118,6 +117,7 @@ class LeaseStream:
                 except FAILED:
                     self.untold += 1 + len(self._unsaid)
                     self._unsaid.clear()
+            _unless_cancelled()
 
     # --- hearing ----------------------------------------------------------------------------------
 
@@ -125,6 +125,7 @@ class LeaseStream:
         """Hand over what comes, one by one, for ever; `take` sees to it that it is acknowledged."""
         heard = await self._consumer()
         while True:
+            _unless_cancelled()
             try:
                 (message,) = await heard.fetch(1, timeout=QUIET_S)
             except FAILED:
@@ -152,6 +153,7 @@ class LeaseStream:
             inactive_threshold=None if self._durable else KEPT_S,
         )
         while True:
+            _unless_cancelled()
             try:
                 await self._make_stream()
                 return await self._jetstream.pull_subscribe(
@@ -171,11 +173,19 @@ class LeaseStream:
         )
         with suppress(*FAILED):
             await self._jetstream.add_stream(config)
-            self.made += 1
+
+
+def _unless_cancelled() -> None:
+    """End where this task is to end: `asyncio.wait_for`, under the library, forgets a cancel that
+    comes together with an answer (mended in Python 3.12).
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def connect(url: str) -> Client:
-    """A connection that is tried again for ever; until it is there, nothing is said or heard."""
+    """A connection, once there is a server; whenever it is lost it is tried again, for ever."""
     return await nats.connect(
         url,
         allow_reconnect=True,

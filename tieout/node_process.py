@@ -11,6 +11,8 @@ Rule 3. A process speaks for its own gate and that gate's strategies, and sends 
 gate's ticket; one that does otherwise is hung up on, and nothing of it is delivered.
 Rule 4. What a gate decided is decided again (`risk.decisions`). One that let pass what its lease
 did not cover is fenced before the order is taken in, so that the order is refused.
+Rule 5. A process that connects is told what its strategies hold, as of a commit; what it missed
+before that it need not know.
 """
 
 import asyncio
@@ -25,6 +27,7 @@ from msgspec.structs import replace
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from core import positions
 from core.effects import Effect, SetAlarm, TellPosition, TellStrategy
 from core.events import AlarmRang, CancelRequested, Event, OrderRequested
 from core.frames import Frame
@@ -57,11 +60,12 @@ class NodeProcess:
         self.counts: Counter[str] = Counter()
         self._perform_rest, self._gates = perform, gates
         self._clock, self._group_wait_s = clock, group_wait_s
-        self._decisions = Decisions()
+        self._decisions = Decisions(node.state.risk.epochs)
         self._of = {strategy: gate for gate, mine in gates.items() for strategy in mine}
         self._writers: dict[str, asyncio.StreamWriter] = {}
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._uncommitted: list[Msg] = []
+        self._newcomers: list[str] = []
         self._some = asyncio.Event()
         self._broken: Exception | None = None
         self._leases: LeaseStream | None = None
@@ -73,7 +77,10 @@ class NodeProcess:
         self._leases = LeaseStream(client, deployment, to_node(deployment, "*"), DURABLE)
         server = await order_socket.listen(socket, self._serve)
         try:
-            await asyncio.gather(self._leases.say(), self._leases.hear(self._hear), self._commits())
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._leases.say())
+                group.create_task(self._leases.hear(self._hear))
+                group.create_task(self._commits())
         finally:
             server.close()
             for writer in self._writers.values():
@@ -119,6 +126,7 @@ class NodeProcess:
             held, self._uncommitted = self._uncommitted, []
             for effect in self.node.commit():
                 self._perform(effect)
+            self._tell_newcomers()
             for message in held:
                 with suppress(*FAILED):  # it comes again, and says the same
                     await message.ack()
@@ -173,6 +181,8 @@ class NodeProcess:
         try:
             gate = await self._greeted(reader)
             self._writers[gate] = writer
+            self._newcomers.append(gate)
+            self._some.set()
             while (told := await order_socket.from_gate(reader)) is not None:
                 self._take(gate, told)
         except NotAMessage as error:
@@ -201,8 +211,15 @@ class NodeProcess:
             case _:
                 raise NotAMessage("not for this process to say")
 
+    def _tell_newcomers(self) -> None:
+        """Between a commit and whatever is delivered next: so nothing moves it that is told too."""
+        newcomers, self._newcomers = self._newcomers, []
+        for effect in positions.tell_all(self.node.state) if newcomers else ():
+            if isinstance(effect, TellPosition) and self._of.get(effect.strategy) in newcomers:
+                self._tell(effect)
+
     def _tell(self, effect: TellStrategy | TellPosition | TellStanding) -> None:
-        """To the process of the strategy, if it is there: it asks for nothing that it missed."""
+        """To the process of the strategy, if it is there."""
         writer = self._writers.get(self._of.get(effect.strategy, ""))
         through = self.node.journal.next_number - 1
         if writer is None or not order_socket.send(writer, Told(through, effect)):

@@ -10,7 +10,6 @@ The file that is the socket is our user's alone: whoever may open it may trade.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -104,8 +103,6 @@ async def listen(
     path: Path, serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 ) -> asyncio.Server:
     """Serve each connection until it ends. A socket that a dead node left behind is replaced."""
-    with suppress(FileNotFoundError):
-        path.unlink()
     server = await asyncio.start_unix_server(serve, path, start_serving=False)
     path.chmod(OURS_ALONE)
     await server.start_serving()

@@ -51,7 +51,9 @@ class StrategyProcess:
 
     async def run(self) -> None:
         """Live until cancelled."""
-        await asyncio.gather(self.gate.run(), self._ticks())
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.gate.run())
+            group.create_task(self._ticks())
 
     async def _ticks(self) -> None:
         while True:
