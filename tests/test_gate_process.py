@@ -225,7 +225,7 @@ def test_what_was_told_is_acknowledged_after_its_commit_and_not_before(
         return told.num_ack_pending or 0
 
     world.process._group_wait_s = 0.5
-    world.until(lambda: world.node.journal._dirty)
+    world.commit()
     world.until(lambda: bool(world.process._uncommitted))
     asked = world.do(unacknowledged())
     assert asked > 0
@@ -530,14 +530,14 @@ def test_an_order_waits_for_its_commit_and_a_cancel_does_not(world: ProcessWorld
     world.heartbeat("b", 2)
     world.exchange()
     world.process._group_wait_s = 1.0
-    world.run_for(50 * MS)
+    world.commit()
     assert world.order("b", "buy", 1)
     assert world.children["a"].ask(f"cancel {name}") == "True"
     world.until(lambda: not world.venue[name].is_open)
-    assert world.node.journal._dirty, "the group that holds both is not durable yet"
+    assert _names(world).count("CancelRequested") == 0, "its group is not durable yet"
     assert len(world.venue) == 1, "so the order has not left"
     world.until(lambda: len(world.venue) == 2)
-    assert not world.node.journal._dirty
+    assert _names(world).count("OrderRequested") == 2
 
 
 # --- the record ----------------------------------------------------------------------------------
