@@ -280,10 +280,14 @@ class ProcessWorld(Leasing):
             self.hear_venue(len(self.from_venue))
         self.run_for(HOLD)
         self.until(lambda: not any(x.reserved for x in self.node.state.risk.lines.values()))
+        self.recount()
+        self.exchange()
+
+    def recount(self) -> None:
+        """The engine's word, at once."""
         self.restate()
         self.deliver(*self.to_node)
         self.to_node.clear()
-        self.exchange()
 
     # --- the stream -------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ python -m tests.strategy_child NAME DEPLOYMENT SOCKET NATS_URL
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 from pathlib import Path
 
@@ -21,6 +22,7 @@ QUOTE = Quote(PERP, "BTC-PERP", price("99"), price("101"), price("1"), LOT, 0)
 
 
 async def main(name: str, deployment: str, socket: str, url: str) -> None:
+    dice = random.Random(7)  # noqa: S311
     process = StrategyProcess(
         taker.make(name, {"one_in": 2}),
         lambda: (QUOTE,),
@@ -30,6 +32,7 @@ async def main(name: str, deployment: str, socket: str, url: str) -> None:
         socket=Path(socket),
         client=await connect(url),
         uses=lambda wish: uses_of(name, wish.side, wish.quantity // LOT),
+        word=lambda: dice.getrandbits(64),
     )
     await process.run()
 

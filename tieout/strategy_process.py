@@ -26,8 +26,8 @@ WORD_BITS = 64
 
 
 class StrategyProcess:
-    """The loop around a strategy. `look` shows what the market shows now; `wants` are lines and how
-    much of each its gate likes to hold unspent.
+    """The loop around a strategy. `look` shows what the market shows now, `word` is 64 bits of
+    dice; `wants` are lines, and how much of each its gate likes to hold unspent.
     """
 
     def __init__(
@@ -41,8 +41,9 @@ class StrategyProcess:
         socket: Path,
         client: Client,
         uses: Callable[[OrderRequested], tuple[Use, ...]] = uses_of,
+        word: Callable[[], int] = lambda: secrets.randbits(WORD_BITS),
     ) -> None:
-        self._strategy, self._look, self._every_s = strategy, look, every_s
+        self._strategy, self._look, self._every_s, self._word = strategy, look, every_s, word
         self.gate = GateProcess(
             strategy.name, deployment, socket, client, uses=uses, on_told=self._hear
         )
@@ -61,8 +62,7 @@ class StrategyProcess:
             for line, amount in self._wants.items():  # a new epoch begins with no wishes
                 self.gate.holder.want(line, amount)
             self._quotes = self._look()
-            word = secrets.randbits(WORD_BITS)
-            self._wish(self._strategy.on_tick(Tick(time.time_ns(), word, self._quotes)))
+            self._wish(self._strategy.on_tick(Tick(time.time_ns(), self._word(), self._quotes)))
 
     def _hear(self, told: Told) -> None:
         now = time.time_ns()
