@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench import apply, engine, gate, ingest, recovery, settlement, simulated, stream
+from bench import apply, engine, gate, ingest, order_path, recovery, settlement, simulated, stream
 from bench.rows import Row
 
 WIDTH = 140
@@ -22,6 +22,7 @@ SUBJECTS: dict[str, Callable[[bool], list[Row]]] = {
     "engine": lambda quick: engine.rows(quick=quick),
     "simulated": lambda quick: simulated.rows(quick=quick),
     "gate": lambda quick: gate.rows(quick=quick),
+    "order_path": lambda quick: order_path.rows(quick=quick),
 }
 
 

@@ -4,7 +4,7 @@
     commit -> put away what is too much to keep at hand -> make it durable -> perform
 
 Rule 1. Effects are handed out by `commit` only, after their group is durable: what we did not
-remember, we did not do.
+remember, we did not do. Cancels alone may go before (`cancels`): they spend nothing.
 Rule 2. A node that dies anywhere is rebuilt by `recover` from what the journal kept; whatever it
 asked of the world since is queried, never asked again.
 Rule 3. A snapshot only spares `recover` time: it is the state as the fold left it, the order of its
@@ -19,7 +19,7 @@ from typing import NamedTuple
 import msgspec
 
 from core import memory, settlement_memory
-from core.effects import Effect, Remember
+from core.effects import CancelOrder, Effect, PlaceOrder, Remember
 from core.events import Event, FrameQuarantined, MemoryTrimmed, Recalled
 from core.frames import Decode, Frame
 from core.gate import Gate
@@ -98,6 +98,17 @@ class Node:
             self.journal.store.save_snapshot(last, encode_snapshot(self.state))
         effects, self._waiting = self._waiting, []
         return effects
+
+    def cancels(self) -> list[Effect]:
+        """The cancels that wait for no commit; a cancel whose order waits goes behind it."""
+        placing = {each.client_order_id for each in self._waiting if type(each) is PlaceOrder}
+        now: list[Effect] = []
+        later: list[Effect] = []
+        for effect in self._waiting:
+            is_free = type(effect) is CancelOrder and effect.client_order_id not in placing
+            (now if is_free else later).append(effect)
+        self._waiting = later
+        return now
 
     def _take(self, event: Event) -> None:
         if self.state.put_away:

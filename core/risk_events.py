@@ -147,13 +147,22 @@ class Use(Struct, frozen=True, gc=False, omit_defaults=True):
     relief: int = 0
 
 
-class Ticket(Struct, frozen=True, gc=False):
-    """A gate's word that it approved an order: in which epoch, as which one, and what it takes."""
+class Ticket(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A gate's word that it approved an order: in which epoch, as which one, and what it takes.
+
+    With what it was decided on, so that the decision can be made again: the grant `lease`, `now` by
+    the gate's own clock, the last record that its process had `heard` of, and the reference `price`
+    that it saw (0: none was asked).
+    """
 
     gate: str
     epoch: int
     sequence: int
     uses: tuple[Use, ...]
+    lease: int = 0
+    heard: int = 0
+    now: int = 0
+    price: int = 0
 
 
 class Demand(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -175,7 +184,7 @@ class LeaseRequested(Fact, frozen=True, kw_only=True, gc=False):
     """A gate asks for budget and says how far it is; `request` numbers these within the epoch.
 
     It holds the grant `applied`: those before it are dead, and `usage` is all that was ever spent
-    in the epoch, cumulative, line by line.
+    in the epoch, cumulative, line by line. `now` is by the gate's own clock: leases age from it.
     """
 
     gate: str
@@ -184,6 +193,7 @@ class LeaseRequested(Fact, frozen=True, kw_only=True, gc=False):
     applied: int
     usage: tuple[Amount, ...]
     demands: tuple[Demand, ...] = ()
+    now: int = 0
 
 
 class LeaseReturned(Fact, frozen=True, kw_only=True, gc=False):

@@ -119,10 +119,10 @@ class LeaseHolder:
             self._needs.pop(use.line, None)
         return PASSED
 
-    def ticket(self, uses: tuple[Use, ...]) -> Ticket:
+    def ticket(self, uses: tuple[Use, ...], now: int = 0, heard: int = 0, price: int = 0) -> Ticket:
         """The word that goes with an order that was just spent for; kept until it is counted."""
         self.orders += 1
-        made = Ticket(self.gate, self.epoch, self.orders, uses)
+        made = Ticket(self.gate, self.epoch, self.orders, uses, self.sequence, heard, now, price)
         self._unheard[self.orders] = made
         return made
 
@@ -183,6 +183,7 @@ class LeaseHolder:
             applied=self.sequence,
             usage=self.usage(),
             demands=tuple(demands),
+            now=now,
         )
 
     def _forget_old_needs(self) -> None:

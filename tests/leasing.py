@@ -272,7 +272,7 @@ class Leasing:
         assert all(budgets[use.line] >= use.amount for use in uses)
         assert gate.regular_at is not None
         assert clock - gate.regular_at < TTL, "spent after the lease ended"
-        ticket = holder.ticket(uses)
+        ticket = holder.ticket(uses, clock)
         self.tickets[ticket.epoch, ticket.sequence] = ticket
         self.sides[ticket.epoch, ticket.sequence] = (side, lots)
         self.send(ticket)

@@ -8,7 +8,12 @@ from typing import NamedTuple
 BASE = (
     "simpy numpy pandas pydantic matplotlib msgspec apsw click rich pyyaml pyarrow google-crc32c"
 ).split()
-EXTRAS = {"live": ["ccxt", "web3"], "notebooks": ["jupyter"], "test": ["hypothesis", "pytest"]}
+EXTRAS = {
+    "live": ["ccxt", "web3"],
+    "nats": ["nats-py"],
+    "notebooks": ["jupyter"],
+    "test": ["hypothesis", "pytest"],
+}
 COMPILED = ("core.books", "core.reconcile", "core.step")
 
 

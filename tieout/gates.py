@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from core.effects import TellStrategy
 from core.events import Event, OrderRequested
 from core.risk_effects import AcknowledgeReturn, GrantLease, TellGate
-from core.risk_events import LimitsLoaded, Ticket, Use
+from core.risk_events import LimitsLoaded, Ticket
+from risk.beside import refusal, uses_of
 from risk.lease_holder import PASSED, LeaseHolder
 from scenarios.bounds import GateSpec
 from sim.dice import Stream
@@ -68,19 +69,9 @@ class GateProcess:
         uses = uses_of(wish)
         if self.holder.spend(self.clock(now), uses) != PASSED:
             return None
-        ticket = self.holder.ticket(uses)
+        ticket = self.holder.ticket(uses, self.clock(now))
         self.spent_at[ticket.epoch, ticket.sequence] = now
         return ticket
-
-
-def uses_of(wish: OrderRequested) -> tuple[Use, ...]:
-    """What an order takes of limited positions: of its own side, relieving the other."""
-    mine, other = ("long", "short") if wish.side == "buy" else ("short", "long")
-    here = f"{wish.account}/{wish.instrument}"
-    return tuple(
-        Use(f"{name}/{mine}", wish.quantity, f"{name}/{other}", wish.quantity)
-        for name in (f"account_position/{here}", f"strategy_position/{wish.strategy}/{here}")
-    )
 
 
 class SimulatedGates:
@@ -128,7 +119,7 @@ class SimulatedGates:
         ticket = gate.spend(now, wish) if now >= gate.down_until else None
         if ticket is None:
             self.refusals += 1
-            self.refused(_refusal(wish))
+            self.refused(refusal(wish))
             return
         self.orders += 1
         self._to_node(gate, replace(wish, ticket=ticket))
@@ -216,19 +207,3 @@ def _concerns(line: str, spec: GateSpec) -> bool:
     """A strategy's own lines are wanted by its gate only, those of accounts by all."""
     control, strategy, *_ = line.split("/")
     return control == "account_position" or strategy in spec.strategies
-
-
-def _refusal(wish: OrderRequested) -> TellStrategy:
-    return TellStrategy(
-        strategy=wish.strategy,
-        reference=wish.reference,
-        client_order_id="",
-        account=wish.account,
-        instrument=wish.instrument,
-        side=wish.side,
-        status="refused",
-        quantity=wish.quantity,
-        filled_quantity=0,
-        leg=wish.leg,
-        reason="its gate has no budget for it",
-    )

@@ -157,6 +157,11 @@ PROVEN = (
     ),
     Proof(
         3,
+        "gates in processes: the same claims over socket and stream; kills, redelivery, a wipe",
+        pytest("tests/test_gate_process.py", "tests/test_gate_decisions.py"),
+    ),
+    Proof(
+        3,
         "planted bugs of risk each fail a named claim",
         pytest("tests/test_planted_risk.py"),
     ),

@@ -3,6 +3,8 @@
 Rule 1. What is recorded is authoritative: events are stepped as they stand, and the digest covers
 the recorded bytes. An effect that comes out otherwise today is a *difference*, and is shown.
 Rule 2. A journal that is sound and was written by this code has none, and its digest is the run's.
+Rule 3. What gates beside strategies decided is decided again (`risk.decisions`): a ticket that its
+lease did not cover is a difference too.
 """
 
 import os
@@ -15,14 +17,16 @@ from typing import NamedTuple
 import msgspec
 
 from core.gate import Gate
-from core.journal import Digest, Record, Store, decode_event
+from core.journal import Digest, Record, Store, decode_effect, decode_event
 from core.state import State
 from core.step import step
 from risk.adapter import LimitGate
+from risk.decisions import Decisions
 from tieout.sqlite_store import read_records
 from tieout.verify import opened
 
 DIFFERENCES_MAX = 100
+TOLD_TO_GATES = ("TellGate", "GrantLease")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -68,6 +72,7 @@ class _Rerun:
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
         self.state = State()
+        self.decisions = Decisions()
         self.digest = Digest()
         self.last = self.events = self.effects = 0
         self.differences: list[Difference] = []
@@ -83,12 +88,17 @@ class _Rerun:
         elif record.kind == "effect":
             self.effects += 1
             self.digest.add("effect", record.body)
+            if record.name in TOLD_TO_GATES:
+                self.decisions.caused(decode_effect(record.body))
             computed = self.expected.popleft() if self.expected else b""
             if computed != record.body:
                 self.differ(record.number, record.body, computed)
 
     def computed(self, record: Record) -> list[bytes]:
         event = decode_event(record.body)
+        wrong = self.decisions.told(event)
+        if wrong:
+            self.differ(record.number, record.body, wrong.encode())
         try:
             return [_encode(effect) for effect in step(self.state, event, self.gate)]
         except Exception as error:  # noqa: BLE001  # what today's code trips over is a difference
