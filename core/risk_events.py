@@ -60,11 +60,20 @@ class Bound(Struct, frozen=True, gc=False, omit_defaults=True):
     window_ns: int = 0
 
 
+class MarginTier(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Of the part of a position's value up to `value_max` (0: without end) so much is margin."""
+
+    value_max: int
+    initial_bp: int
+    maintenance_bp: int
+
+
 class Tradable(Struct, frozen=True, gc=False, omit_defaults=True):
     """An instrument that may be traded: orders are whole lots, which are quantities.
 
     `rate` is what a coin of its quote asset is worth in the reporting asset, at the scale of a
-    price and with its haircut; `margin_bp` of a position's value must be collateral.
+    price and with its haircut; `margin_bp` of a position's value must be collateral, and stay so,
+    but where `tiers` say otherwise.
     """
 
     account: str
@@ -73,6 +82,14 @@ class Tradable(Struct, frozen=True, gc=False, omit_defaults=True):
     rate: int
     margin_bp: int
     restricted: bool = False
+    tiers: tuple[MarginTier, ...] = ()
+
+
+class NamedStress(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A named scenario: how far each asset moves, in parts of a million; "*" is every other one."""
+
+    name: str
+    moves: tuple[Amount, ...]
 
 
 class LimitsLoaded(Fact, frozen=True, kw_only=True, gc=False):
@@ -85,6 +102,9 @@ class LimitsLoaded(Fact, frozen=True, kw_only=True, gc=False):
     `limits` are what leases are granted on. `bounds` are what the gate of this process asks for,
     for each of `strategies` in each of `tradables`; `collateral` is by account, in units of the
     reporting asset. It holds at most `slots` open orders.
+
+    The cold engine reports what each of `stresses` would cost, and tails of what was lost in past
+    intervals of `horizon_ns`.
     """
 
     content_hash: str
@@ -99,6 +119,8 @@ class LimitsLoaded(Fact, frozen=True, kw_only=True, gc=False):
     tradables: tuple[Tradable, ...] = ()
     collateral: tuple[Amount, ...] = ()
     slots: int = 0
+    stresses: tuple[NamedStress, ...] = ()
+    horizon_ns: int = 10_000_000_000
 
 
 class StatedExposure(Struct, frozen=True, gc=False):

@@ -5,7 +5,7 @@ process, and its every cell is set to what those books say before a cycle proves
 Rule 2. What it states of a line is what is held there, at the weights that count against us; what
 works is added by whoever reserves it.
 Rule 3. It lends nothing on what is stale, nor to a firm that traded more in a window than it may:
-there a line may come to what it has come to already.
+there a line may come to what it has come to already; nor to one that would lose too much at once.
 Rule 4. No clock of its own decides anything: `now` is when the newest event was received.
 """
 
@@ -21,10 +21,11 @@ from risk.adapter import LimitGate
 from risk.engine import PAYMENTS, Engine
 from risk.flows import Flows
 from risk.lines import Line, Sums, line_of, sums_of
+from risk.measures import Measurer, Measures
 from risk.reading import read, tell_prices
 from risk.records import Records
 from risk.restored import desk_of
-from risk.results import losses
+from risk.results import losses, results
 
 FIRM = ("firm_net", "firm_gross")
 Word = list[ExposureStated | LossStated]
@@ -40,16 +41,19 @@ class Cycle:
         self.gate: Gate = LimitGate()
         self.engine: Engine | None = None
         self.flows = Flows()
+        self.measurer = Measurer()
+        self.measures: Measures | None = None
         self._known: dict[tuple[str, str, str], tuple[int, int, int]] = {}
 
     def take(self, event: Event) -> None:
         """One more event of the journal."""
         step(self.state, event, self.gate)
-        self.flows.note(self.state, event)
+        self.remember(event)
 
     def remember(self, event: Event) -> None:
         """An event that its state has already, of the time that windows reach back."""
         self.flows.note(self.state, event)
+        self.measurer.note(self.state, desk_of(self.state.risk), event)
 
     def answer(
         self, request: int, as_of: int, received_at: int
@@ -58,13 +62,18 @@ class Cycle:
         state, engine = self.state, self._engine()
         records = read(state)
         self._bring(engine, records)
-        tell_prices(engine, state, self._rates(), self._widening())
+        rates = self._rates()
+        tell_prices(engine, state, rates, self._widening())
         engine.cycle(state.now)
         self.sequence += 1
         held, reached = sums_of(engine, working=False), sums_of(engine, working=True)
+        desk = desk_of(state.risk)
+        gains = results(state, rates)
+        if desk is not None:
+            self.measures = self.measurer.measure(state, desk, engine, reached, gains)
         told: Word = [
             LossStated(received_at=received_at, strategy=strategy, loss=loss)
-            for strategy, loss in losses(state, self._rates()).items()
+            for strategy, loss in losses(state, gains).items()
         ]
         lease = ExposureStated(
             received_at=received_at,
@@ -124,6 +133,12 @@ class Cycle:
         widths = [each.collar_bp for each in desk.gate.holdings] if desk is not None else []
         return max(widths, default=0) * 100
 
+    def _is_stressed(self) -> bool:
+        desk = desk_of(self.state.risk)
+        if desk is None or self.measures is None or not desk.measuring.stress_max:
+            return False
+        return self.measures.stress > desk.measuring.stress_max
+
     # --- what it says -----------------------------------------------------------------------------
 
     def _stated(self, held: Sums) -> Iterator[StatedExposure]:
@@ -136,8 +151,9 @@ class Cycle:
                 yield StatedExposure(name, exposure, line.moved)
 
     def _ceilings(self, reached: Sums) -> Iterator[Amount]:
-        """Where nothing may be added: what is stale, and the firm once it traded too much."""
-        stopped = self.flows.is_over(self.state)
+        """Where nothing may be added: what is stale; the firm, once it traded too much or the worst
+        named stress would cost more than it may."""
+        stopped = self.flows.is_over(self.state) or self._is_stressed()
         for name, line in self.state.risk.lines.items():
             if line.limit is None:
                 continue

@@ -19,6 +19,7 @@ from risk import codes, headroom, snapshot
 from risk.counters import BUY, LIMIT, MARKET, NO_PARENT, SELL, Holding, Scope
 from risk.gate import Gate
 from risk.lease import Lease
+from risk.measuring import Measuring
 
 NO_WAY = (-1, 0, 0, 0, 0, 0, NO_PARENT, 0)
 
@@ -63,6 +64,7 @@ class Desk:
         self.multipliers: dict[int, int] = {}
         self.lease = Lease()
         self.turnover_max = self.turnover_ns = 0
+        self.measuring = Measuring()
 
     # --- the question -----------------------------------------------------------------------------
 
@@ -217,6 +219,7 @@ class Desk:
             "slots": len(self.gate.slots),
             "lease": self.lease.dump(),
             "turnover": [self.turnover_max, self.turnover_ns],
+            "measuring": self.measuring.dump(),
         }
 
     def _of(self, kept: Holding) -> list[int]:

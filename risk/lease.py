@@ -6,7 +6,8 @@ and of what was left unspent at its word only the share that its age leaves open
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import UNSET
 
@@ -100,6 +101,36 @@ class Lease:
         return lease
 
 
+class Used(NamedTuple):
+    """One line: what it comes to with all that works, the reviewed limit, and what is open of it.
+
+    Values are units of the reporting asset; of positions (`lot` above 0) it is so many lots.
+    """
+
+    line: str
+    used: int
+    limit: int
+    open: int
+    lot: int
+
+
+def used(desk: Desk) -> Iterator[Used]:
+    """Every line of the desk as it stands."""
+    names = [_lines(each) for each in desk.scopes()]
+    names += [(f"account_position/{p.account}/{p.instrument}/{p.leg}",) for p in desk.places]
+    lots = [0] * len(desk.scopes()) + [place.lot for place in desk.places]
+    for strategy, number in desk.routes:
+        place = desk.places[number]
+        of = f"{strategy}/{place.account}/{place.instrument}/{place.leg}"
+        names.append((f"strategy_position/{of}",))
+        lots.append(place.lot)
+    bounded = zip(names, _bounded(desk), desk.lease.reviewed, lots, strict=True)
+    for lines, each, reviewed, lot in bounded:
+        figures = zip(lines, _reached(each), reviewed, _maxima(each), strict=True)
+        for line, reached, limit, most in figures:
+            yield Used(line, reached, limit, most, lot)
+
+
 Bounded = Scope | Holding | Route
 
 
@@ -127,7 +158,7 @@ def _set(each: Bounded, most: list[int]) -> None:
         each.position_max = most[0]
 
 
-def _lines(name: str) -> tuple[str, str, str]:
+def _lines(name: str) -> tuple[str, ...]:
     """A scope's lines: net long, net short, gross."""
     kind, slash, place = name.partition("/")
     net, gross = CONTROLS[kind]

@@ -5,6 +5,7 @@ be compared (another unit, a limit that is gone) counts as one.
 """
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from itertools import product
 from typing import Literal, NamedTuple
 
@@ -33,7 +34,7 @@ def changes(old: LimitFile, new: LimitFile, at_ns: int) -> list[Change]:
         before, after = old.standing(moment), new.standing(moment)
         found |= dict.fromkeys(_by_place([*before.values()], [*after.values()]))
         found |= dict.fromkeys(_by_name(before, after))
-    return [*found, *_restricted(old, new)]
+    return [*found, *_restricted(old, new), *_stresses(old, new)]
 
 
 def _by_place(old: Sequence[Limit], new: Sequence[Limit]) -> list[Change]:
@@ -89,6 +90,34 @@ def _by_name(old: Mapping[str, Limit], new: Mapping[str, Limit]) -> list[Change]
 
 def _why(limit: Limit) -> str:
     return f"{limit.owner}: {limit.rationale}"
+
+
+def _stresses(old: LimitFile, new: LimitFile) -> list[Change]:
+    """A stress that is gone, or goes less far anywhere, lets through what it would have stopped."""
+    before = {each.name: each.moves_ppm for each in old.stresses}
+    after = {each.name: each.moves_ppm for each in new.stresses}
+    found = []
+    for name in dict.fromkeys([*before, *after]):
+        was, now = before.get(name, {}), after.get(name, {})
+        assets = dict.fromkeys([*was, *now])
+        moves = [(was.get(a, was.get(EVERY, 0)), now.get(a, now.get(EVERY, 0))) for a in assets]
+        if any(old_move != new_move for old_move, new_move in moves):
+            is_milder = any(_is_milder(*both) for both in moves)
+            kind: Kind = "loosened" if is_milder else "tightened"
+            found.append(Change(kind, f"STRESS/{name}", _moves(was), _moves(now)))
+    return found
+
+
+def _is_milder(was: int, now: int) -> bool:
+    """Not as far, or the other way."""
+    return now < was if was > 0 else now > was if was < 0 else False
+
+
+def _moves(moves_ppm: Mapping[str, int]) -> str:
+    told = (
+        f"{asset} {Decimal(ppm).scaleb(-4).normalize():+f} %" for asset, ppm in moves_ppm.items()
+    )
+    return ", ".join(told) or "nothing"
 
 
 def _restricted(old: LimitFile, new: LimitFile) -> list[Change]:

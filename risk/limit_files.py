@@ -19,6 +19,7 @@ DECIMALS: Mapping[str, int] = {"contracts": 8, "base": 8, "quote": 6, "reporting
 EVERY = "*"
 AMOUNT_MAX = Decimal(10**12)
 FIRM = "firm"
+MOVE_PERCENT_MAX = 1000
 
 
 class BadLimits(ValueError):
@@ -37,7 +38,22 @@ def _exact(told: object) -> Decimal:
     return amount
 
 
+def _move(told: object) -> Decimal:
+    if isinstance(told, bool) or not isinstance(told, int | str | Decimal):
+        raise ValueError("a whole number or a quoted decimal of percent would do")
+    try:
+        move = Decimal(told)
+    except InvalidOperation:
+        raise ValueError("a whole number or a quoted decimal of percent would do") from None
+    if not move.is_finite() or not -100 < move <= MOVE_PERCENT_MAX or move != round(move, 4):
+        most = f"a move above -100 and up to {MOVE_PERCENT_MAX} percent"
+        raise ValueError(f"{most}, in at most 4 decimals, would do")
+    return move
+
+
 Amount = Annotated[Decimal, BeforeValidator(_exact)]
+Move = Annotated[Decimal, BeforeValidator(_move)]
+Asset = Annotated[str, Field(pattern=r"^([A-Za-z0-9_.-]+|\*)$", strict=True)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@-]+$", strict=True)]
 Words = Annotated[str, Field(min_length=10, strict=True)]
 Count = Annotated[int, Field(strict=True, ge=1)]
@@ -130,6 +146,20 @@ class Restriction(Part):
     rationale: Words
 
 
+class NamedStress(Part):
+    """A scenario that is reviewed: how far each asset moves, in percent; '*' is every other one."""
+
+    name: Name
+    moves_percent: Annotated[dict[Asset, Move], Field(min_length=1)]
+    owner: Name
+    rationale: Words
+
+    @property
+    def moves_ppm(self) -> dict[str, int]:
+        """The same in parts of a million, exactly."""
+        return {asset: int(move.scaleb(4)) for asset, move in self.moves_percent.items()}
+
+
 class LimitFile(Part):
     """The whole."""
 
@@ -140,6 +170,20 @@ class LimitFile(Part):
     limits: tuple[Limit, ...] = Field(min_length=1)
     restricted: tuple[Restriction, ...] = ()
     overrides: tuple[Override, ...] = ()
+    stresses: tuple[NamedStress, ...] = ()
+
+    @model_validator(mode="after")
+    def _stress_has_a_name(self) -> "LimitFile":
+        names = [each.name for each in self.stresses]
+        twice = next((each for each in names if names.count(each) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two stresses are named {twice}; one would do")
+        bound = next((each.name for each in self.limits if each.control == "FIRM_STRESS"), None)
+        if bound is not None and not names:
+            raise ValueError(
+                f"{bound} bounds the worst of stresses, and none is named; one would do"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_of_each(self) -> "LimitFile":

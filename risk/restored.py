@@ -8,6 +8,7 @@ from risk.counters import Tier
 from risk.desk import Desk, Kept, Place, Way
 from risk.gate import Gate
 from risk.lease import Lease
+from risk.measuring import Measuring
 
 
 def desk_of(risk: Risk) -> Desk | None:
@@ -41,5 +42,6 @@ def restored(told: dict[str, Any]) -> Desk:
     desk.kept = {name: Kept(*each) for name, each in told["kept"].items()}
     desk.lease = Lease.restored(told["lease"])
     desk.turnover_max, desk.turnover_ns = told["turnover"]
+    desk.measuring = Measuring.restored(told.get("measuring", {}))
     snapshot.restore(gate, told["gate"])
     return desk

@@ -13,20 +13,29 @@ from risk.weights import REPORTING_DECIMALS
 LEGS = ("net", "long", "short")
 
 
-def losses(state: State, rates: Mapping[str, Reference]) -> dict[str, int]:
-    """The loss of each strategy that has a bound on it, in units of the reporting asset."""
-    wanted = [name for name, terms in state.risk.terms.items() if terms.loss_max]
-    if not wanted:
-        return {}
-    gains = dict.fromkeys(wanted, 0)
+Gains = Mapping[tuple[str, str], int]
+
+
+def losses(state: State, gains: Gains) -> dict[str, int]:
+    """The loss of each strategy that has a bound on it, over all accounts."""
+    found = {name: 0 for name, terms in state.risk.terms.items() if terms.loss_max}
+    for (strategy, _), gain in gains.items():
+        if strategy in found:
+            found[strategy] -= gain
+    return found
+
+
+def results(state: State, rates: Mapping[str, Reference]) -> dict[tuple[str, str], int]:
+    """What each strategy that limits know made at each account, in units of the reporting asset."""
+    gains: dict[tuple[str, str], int] = {}
     for figure, amount in state.figures.items():
         strategy, *rest = figure.split("/")
-        if strategy in gains and len(rest) == 5:
+        if strategy in state.risk.terms and len(rest) == 5:
             venue, sub, instrument, purpose, unit = rest
-            gains[strategy] += _worth(
-                state, rates, f"{venue}/{sub}", instrument, purpose, unit, amount
-            )
-    return {strategy: -gain for strategy, gain in gains.items()}
+            account = f"{venue}/{sub}"
+            worth = _worth(state, rates, account, instrument, purpose, unit, amount)
+            gains[strategy, account] = gains.get((strategy, account), 0) + worth
+    return gains
 
 
 def _worth(

@@ -10,6 +10,7 @@ from core.state import UNATTRIBUTED, Listing, State
 from risk.counters import ENABLED, Rate, Scope, Tier
 from risk.desk import Desk, Place, Way
 from risk.gate import Gate
+from risk.measuring import Measuring, gate_tiers
 
 FAR = 1 << 60
 LEGS: dict[bool, tuple[Leg, ...]] = {False: ("net",), True: ("long", "short")}
@@ -79,6 +80,7 @@ def _set(desk: Desk, event: LimitsLoaded, bounds: Bounds) -> None:
     turnover = bounds.get(("FIRM_TURNOVER", ""))
     desk.turnover_max = turnover.amount if turnover is not None else 0
     desk.turnover_ns = turnover.window_ns if turnover is not None else 0
+    desk.measuring = Measuring.told(event, bounds.get(("FIRM_STRESS", "")))
     units = {each.line: each.amount for each in event.collateral}
     for name, account in zip(desk.accounts, gate.accounts, strict=True):
         _sum(account.scope, bounds, "ACCOUNT_NET", "ACCOUNT_GROSS", name)
@@ -123,7 +125,7 @@ def _set_holding(desk: Desk, bounds: Bounds, number: int, terms: Tradable | None
     holding.position_max = _amount(bounds, "ACCOUNT_POSITION", name) // place.lot
     holding.collar_bp = _amount(bounds, "PRICE_COLLAR", name)
     holding.reference_age_max = _amount(bounds, "REFERENCE_AGE", name) * 10**6
-    holding.tiers = [Tier(FAR, terms.margin_bp if terms is not None else 10_000, 0)]
+    holding.tiers = gate_tiers(terms) if terms is not None else [Tier(FAR, 10_000, 0)]
 
 
 def _set_route(desk: Desk, bounds: Bounds, number: int, strategy: str, place: Place) -> None:

@@ -20,6 +20,7 @@ from risk.weights import SHIFT
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
+Marks = dict[tuple[str, str, str], float]
 
 
 class Tail(NamedTuple):
@@ -27,6 +28,19 @@ class Tail(NamedTuple):
 
     var: Floats
     shortfall: Floats
+
+
+class Loss(NamedTuple):
+    """Of one book: what it loses at most in all but the worst intervals, and on average in those.
+
+    A book that gains even then loses nothing.
+    """
+
+    var: float
+    shortfall: float
+
+
+NOTHING = Loss(0.0, 0.0)
 
 
 class Map(NamedTuple):
@@ -41,7 +55,10 @@ class Map(NamedTuple):
 
 
 def map_of(engine: Engine, factors: Sequence[str], *, by_instrument: bool = False) -> Map:
-    """Books are the strategies, the accounts and the firm; what has no factor does not move."""
+    """Books are the strategies, the accounts and the firm; what has no factor does not move.
+
+    Cash that merely lies there has none, as in the lines of limits.
+    """
     place = {factor: number for number, factor in enumerate(factors)}
     width = len(factors) + 1  # the last factor is none
     strategies = {name[0]: 0 for name in engine.cells}
@@ -51,7 +68,8 @@ def map_of(engine: Engine, factors: Sequence[str], *, by_instrument: bool = Fals
     by_strategy, by_account = [], []
     for (strategy, account, instrument), cell in engine.cells.items():
         terms = engine.terms[engine.listings[cell]]
-        factor = place.get(instrument if by_instrument else terms.asset, len(factors))
+        name = "" if terms.cash else instrument if by_instrument else terms.asset
+        factor = place.get(name, len(factors))
         by_strategy.append(strategies[strategy] * width + factor)
         by_account.append(accounts[account] * width + factor)
     books: list[Key] = [("strategy", name) for name in strategies]
@@ -93,3 +111,22 @@ def tails(exposed: Floats, scenarios: Floats, percent: int = 99) -> Tail:
     losses = -(exposed @ scenarios)
     tail = np.partition(losses, count - worst, axis=1)[:, count - worst :]
     return Tail(tail[:, 0], tail.mean(axis=1))
+
+
+def by_book(where: Map, found: Tail) -> dict[str, Loss]:
+    """By the names of the books: "firm", "strategy/NAME", "account/NAME"."""
+    losses = zip(found.var.tolist(), found.shortfall.tolist(), strict=True)
+    return {
+        "/".join(book): Loss(max(0.0, var), max(0.0, shortfall))
+        for book, (var, shortfall) in zip(where.books, losses, strict=True)
+    }
+
+
+def marked(engine: Engine) -> Marks:
+    """What each strategy's position in an instrument is worth, where it has one; no cash."""
+    values = marks(engine).tolist() if engine.counts_in else []
+    return {
+        name: values[cell]
+        for name, cell in engine.cells.items()
+        if engine.position[cell] and not engine.terms[engine.listings[cell]].cash
+    }

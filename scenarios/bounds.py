@@ -13,6 +13,8 @@ from pydantic import Field, model_validator
 
 from core.money import PRICE_DECIMALS
 from risk.limit_files import Amount, BadLimits, Limit, LimitFile, content_hash, parse
+from risk.margin import Tier
+from risk.margin import check as check_tiers
 from risk.written import Part
 from scenarios.part import Name
 
@@ -26,6 +28,14 @@ class TermsSpec(Part):
     refusals_window_ms: int = Field(default=0, ge=0)
     stale_ms_max: int = Field(default=0, ge=0)
     loss_max: Amount = Decimal(0)
+
+
+class TierSpec(Part):
+    """Of the part of a position's value up to `value_max` (0: without end) so much is margin."""
+
+    value_max: Amount = Decimal(0)
+    initial_bp: int = Field(ge=0, le=10_000)
+    maintenance_bp: int = Field(ge=0, le=10_000)
 
 
 class GateSpec(Part):
@@ -59,7 +69,8 @@ class LimitsSpec(Part):
 
     `file` is a file of `scenarios/limits/`, by its stem; `amounts` replace those of its limits by
     name, and an amount by place ("firm_net", or "account_position: {okx_swap/main/BTC: 3}") that of
-    one place. `rates` are what a coin is worth in the reporting asset, `haircut_bp` is added.
+    one place. `rates` are what a coin is worth in the reporting asset, `haircut_bp` is added. Of
+    each position `margin_bp` is margin, but where `tiers` say otherwise; tails are of `horizon_ms`.
     """
 
     file: Name
@@ -69,6 +80,8 @@ class LimitsSpec(Part):
     haircut_bp: int = Field(default=0, ge=0, le=10_000)
     collateral: Amount = Decimal(1_000_000)
     margin_bp: int = Field(default=1000, ge=0, le=10_000)
+    tiers: tuple[TierSpec, ...] = ()
+    horizon_ms: int = Field(default=10_000, ge=1)
     heartbeat_ms: int = Field(default=1000, ge=10)
     ttl_ms: int = Field(default=4000, ge=10)
     hold_ms: int = Field(default=5000, ge=0)
@@ -91,6 +104,10 @@ class LimitsSpec(Part):
         if self.changes and self.gates:
             raise ValueError(
                 "changes: only without gates; their leases were granted by the old limits"
+            )
+        if self.tiers:
+            check_tiers(
+                [Tier(int(t.value_max), t.initial_bp, t.maintenance_bp) for t in self.tiers]
             )
         if self.ttl_ms < self.heartbeat_ms:
             raise ValueError(f"ttl_ms: at least heartbeat_ms ({self.heartbeat_ms}) would do")

@@ -420,6 +420,7 @@ PIPED: dict[str, tuple[str, ...]] = {
     "replayed": ("replay",),
     "traced": ("trace", "balance", "x", "--journal"),
     "limits": ("limits", "check"),
+    "deployment": ("kill", "--drill", "--yes"),
 }
 
 

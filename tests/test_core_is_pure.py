@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 # Floats of numpy: bounds and near values that int64 corrects, and statistics that only report.
-IN_FLOATS = {ROOT / "risk" / "engine_sums.py", ROOT / "risk" / "var.py"}
+IN_FLOATS = {ROOT / "risk" / f"{name}.py" for name in ("engine_sums", "returns", "var")}
 SOURCES = sorted(
     path
     for name in ("core", "risk")

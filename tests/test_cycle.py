@@ -20,7 +20,7 @@ from core.state import Reference, State
 from risk.cycle import Cycle
 from risk.engine import Halted
 from risk.lines import line_of, sums_of
-from risk.results import losses
+from risk.results import losses, results
 from tests.facts import MS, PERP, fill, inverse, ms
 from tests.test_limit_gate import Limited, limits
 
@@ -125,7 +125,8 @@ def test_an_inverse_contract_loses_coins_when_its_price_falls() -> None:
     figures = {f"{here}/position/net": 1000 * 10**8, f"{here}/value/BTC": -10 * 10**8}
     told.cycle.state.figures |= figures
     rates = {each: Reference(PRICE_ONE, ms(14)) for each in ("USD", "USDT")}
-    assert losses(told.cycle.state, rates) == {"mm": 200 * USD}
+    state = told.cycle.state
+    assert losses(state, results(state, rates)) == {"mm": 200 * USD}
 
 
 def test_what_was_traded_in_a_window_stops_the_firm_until_it_is_old() -> None:

@@ -15,15 +15,12 @@ from core.money import quantity
 from core.risk_effects import CancelAllOrders, TellKill, TellStanding
 from core.risk_events import KillLifted, KillOrdered, LimitsLoaded, StrategyStateSet
 from core.risk_state import Stage
-from scenarios.model import Scenario, check
 from sim.memory_store import MemoryStore
 from tests.facts import PERP, Books, fill, ms, only, perp_books, report, statement, wish
 from tests.planting import locate, plant, planted
 from tieout.kill import BadDeployment, Ending, credentials, kill, load
+from tieout.kill_drill import DeadNode, dead_node
 from tieout.runs import run
-from tieout.simulation import EPOCH_NS, Simulation
-from venues.dialect import Request
-from venues.simulated import Asked
 
 SWAP = "BTC-PERP"
 
@@ -262,75 +259,6 @@ accounts:
 """
 
 
-def a_world(seed: int) -> Simulation:
-    """Four venues with our orders and positions, whose node has just died for good."""
-    told: dict[str, Any] = {
-        "name": "dead",
-        "claim": "a kill works with node and journal dead",
-        "duration_s": 60,
-        "heal_s": 1,
-        "venues": ["okx_swap", "binance_usdm", "bybit_inverse", "binance_spot"],
-        "strategies": [{"kind": "maker", "name": "mm"}, {"kind": "taker", "name": "tk"}],
-    }
-    scenario: Scenario = check(told, "here")
-    sim = Simulation(scenario, seed, MemoryStore())
-    sim.host.start()
-    for site in sim.sites:
-        sim._open(site)
-    sim.host.open_for_business()
-    for site in sim.sites:
-        sim._let_trade(site)
-    sim.world.run(EPOCH_NS + 25 * 1_000_000_000)
-    sim.host.crash(10**15)
-    sim.store.committed.clear()
-    return sim
-
-
-class ToTheVenues:
-    """A transport to simulated venues; one request in so many gets no answer, done or not."""
-
-    def __init__(self, sim: Simulation, lost_one_in: int = 0) -> None:
-        self._sim = sim
-        self._venues = {site.spec.account: site.venue for site in sim.sites}
-        self._lost = lost_one_in
-        self.sent: list[tuple[str, Request]] = []
-
-    def now(self) -> int:
-        return self._sim.world.now
-
-    def wait_until(self, at: int) -> None:
-        if at > self._sim.world.now:
-            self._sim.world.run(at)
-
-    def send(self, account: str, request: Request) -> tuple[int, bytes]:
-        self.sent.append((account, request))
-        self.wait_until(self.now() + 20_000_000)
-        turn, rest = divmod(len(self.sent), self._lost or 10**9)
-        lost = rest == 0
-        if lost and turn % 2:
-            return 0, b"timed out"
-        venue = self._venues[account]
-        answer = venue.handle(
-            Asked(request.method, request.path, dict(request.params), request.expires_at)
-        )
-        self.wait_until(self.now() + 20_000_000)
-        return (0, b"timed out") if lost else answer
-
-
-def left_open(sim: Simulation) -> int:
-    return sum(len(site.venue.exchange.open_tickets()) for site in sim.sites)
-
-
-def held(sim: Simulation) -> list[tuple[str, Any]]:
-    """Every position in contracts that the venues have, by their own truth."""
-    return [
-        (f"{site.spec.account}/{key}", position.quantity)
-        for site in sim.sites
-        for key, position in site.venue.exchange.positions.items()
-        if position.quantity
-    ]
-
-
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "deployment.yaml"
@@ -338,12 +266,14 @@ def deployment(tmp_path: Path) -> Iterator[Path]:
     return path
 
 
-def kill_all(sim: Simulation, path: Path, **terms: Any) -> tuple[Ending, ToTheVenues]:
-    transport = ToTheVenues(sim, terms.pop("lost_one_in", 0))
-    ending = kill(
-        load(path), transport, MemoryStore(), by="anna", reason="the node is dead", **terms
-    )
-    return ending, transport
+def a_world(path: Path, lost_one_in: int = 0) -> DeadNode:
+    """Four venues with our orders and positions, whose node has just died for good."""
+    return dead_node(path, load(path), 3, lost_one_in)
+
+
+def kill_all(dead: DeadNode, path: Path, **terms: Any) -> Ending:
+    usual = {"by": "anna", "reason": "the node is dead"}
+    return kill(load(path), dead, MemoryStore(), **usual, **terms)
 
 
 def test_without_a_node_only_the_venues_listing_can_confirm(
@@ -353,9 +283,9 @@ def test_without_a_node_only_the_venues_listing_can_confirm(
     function = locate("core.kill:_on_open_orders")
     bug = planted(function, "if event.client_order_ids or killing.orders:", "if False:")
     monkeypatch.setattr(function, "__code__", bug)
-    sim = a_world(3)
-    kill_all(sim, deployment, seconds_max=60)
-    assert left_open(sim) > 0
+    dead = a_world(deployment)
+    kill_all(dead, deployment, seconds_max=60)
+    assert dead.open_orders()
 
 
 @pytest.mark.parametrize("lost_one_in", [0, 7])
@@ -363,20 +293,20 @@ def test_a_kill_without_a_node_cancels_and_closes_everything_and_proves_it(
     deployment: Path, lost_one_in: int
 ) -> None:
     """By the venues' own truth; crowds trade on meanwhile, and some requests get no answer."""
-    sim = a_world(3)
-    assert left_open(sim) > 4
-    assert len(held(sim)) > 1
-    ending, _ = kill_all(sim, deployment, lost_one_in=lost_one_in)
+    dead = a_world(deployment, lost_one_in)
+    assert len(dead.open_orders()) > 4
+    assert len(dead.positions()) > 1
+    ending = kill_all(dead, deployment)
     assert ending.done, ending
-    assert left_open(sim) == 0
-    assert held(sim) == []
+    assert dead.open_orders() == []
+    assert dead.positions() == []
     assert {each.open_orders for each in ending.stages.values()} == {0}
 
 
 def test_every_order_that_a_kill_sends_can_only_reduce(deployment: Path) -> None:
-    sim = a_world(3)
-    _, transport = kill_all(sim, deployment)
-    orders = [r.params for _, r in transport.sent if r.method == "POST" and "side" in r.params]
+    dead = a_world(deployment)
+    kill_all(dead, deployment)
+    orders = [r.params for _, r in dead.sent if r.method == "POST" and "side" in r.params]
     assert orders
     for params in orders:
         flagged = params.get("reduceOnly") in (True, "true")
@@ -385,8 +315,7 @@ def test_every_order_that_a_kill_sends_can_only_reduce(deployment: Path) -> None
 
 
 def test_a_kill_that_gets_no_answer_says_so_and_never_claims_to_be_done(deployment: Path) -> None:
-    sim = a_world(3)
-    ending, _ = kill_all(sim, deployment, lost_one_in=1, seconds_max=30)
+    ending = kill_all(a_world(deployment, 1), deployment, seconds_max=30)
     assert not ending.done
     assert any("rounds on okx_swap/main" in alert for alert in ending.alerts)
 
@@ -399,6 +328,10 @@ def test_a_kill_that_gets_no_answer_says_so_and_never_claims_to_be_done(deployme
         (DEPLOYMENT.replace("OKX_SECRET", "hunter2!"), "accounts.0.secret"),
         (DEPLOYMENT.replace("okx_swap/main", "nowhere/main"), "nowhere/main"),
         (DEPLOYMENT.replace("key: OKX_KEY", "password: OKX_KEY"), "accounts.0"),
+        (
+            DEPLOYMENT + DEPLOYMENT.partition("\n")[2],
+            "accounts.4.account: found 'okx_swap/main' again",
+        ),
         ("a: [", "would do"),
     ],
 )

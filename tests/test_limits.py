@@ -64,6 +64,7 @@ def tieout(
 FIRM_GROSS = (
     "{name: firm_gross, control: FIRM_GROSS, scope: firm,\n     unit: reporting, netting: gross"
 )
+STRESSES = TEXT[TEXT.index("stresses:\n") : TEXT.index("restricted:\n")]
 BAD = [
     ((FIRM_GROSS, FIRM_GROSS.replace("unit: reporting, ", "")), "unit: found nothing"),
     ((FIRM_GROSS, FIRM_GROSS.replace("reporting", "dollars")), "unit: found 'dollars'"),
@@ -104,6 +105,12 @@ BAD = [
          " owner: x, rationale: for the quarter's end}\nrestricted:\n"),
         "until: found",
     ),
+    (("BTC: -30,", "BTC: -100,"), "BTC: found -100: a move above -100 and up to 1000 percent"),
+    (("BTC: -30,", "BTC: 1001,"), "a move above -100 and up to 1000 percent"),
+    (("BTC: -30,", "BTC: -0.3,"), "found -0.3: a whole number or a quoted decimal of percent"),
+    (("BTC: -30,", "BTC: '-0.00001',"), "in at most 4 decimals, would do"),
+    (("name: squeeze", "name: crash"), "two stresses are named crash; one would do"),
+    ((STRESSES, ""), "firm_stress bounds the worst of stresses, and none is named"),
 ]  # fmt: skip
 
 
@@ -262,6 +269,15 @@ def kinds(*replaced: tuple[str, str]) -> dict[str, str]:
         (("instrument: LUNA-USD", "instrument: LUNA-EUR"), "RESTRICTED/*/LUNA-USD", "loosened"),
         (("instrument: LUNA-USD", "instrument: LUNA-EUR"), "RESTRICTED/*/LUNA-EUR", "tightened"),
         (("no bet on a direction", "no bet on directions"), "strategy_net", "reworded"),
+        (("BTC: -30,", "BTC: -29,"), "STRESS/crash", "loosened"),
+        (("BTC: -30,", "BTC: 30,"), "STRESS/crash", "loosened"),
+        (("BTC: -30,", "BTC: -31,"), "STRESS/crash", "tightened"),
+        (("BTC: -30, ", ""), "STRESS/crash", "tightened"),
+        (('"*": -50', '"*": -49'), "STRESS/crash", "loosened"),
+        (("BTC: -30,", "BTC: -30, XRP: -40,"), "STRESS/crash", "loosened"),
+        (("BTC: -15, ETH: 15", "BTC: -16, ETH: 14"), "STRESS/apart", "loosened"),
+        (("name: apart", "name: asunder"), "STRESS/apart", "loosened"),
+        (("name: apart", "name: asunder"), "STRESS/asunder", "tightened"),
     ],
 )  # fmt: skip
 def test_a_loosening_is_told_from_a_tightening(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 import click
 
 from tieout.exits import BAD_INPUT, FAILED, HELD, INTERRUPTED, LACKING, end, fail
+from tieout.kill_cli import kill
 from tieout.limits_cli import limits
 
 # Commands import what they need when they run: the program starts at once.
@@ -38,6 +39,7 @@ def main() -> None:
 
 
 main.add_command(limits)
+main.add_command(kill)
 
 
 def run() -> NoReturn:

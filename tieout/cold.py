@@ -15,6 +15,7 @@ from core.risk_events import ExposureStated, LossStated
 from risk.adapter import LimitGate
 from risk.cycle import Cycle, Word
 from risk.engine import Halted
+from risk.measures import Measures
 from sim.dice import Stream
 from sim.faults import Faults
 from sim.world import World
@@ -54,6 +55,7 @@ class ColdEngine:
         self.halted = ""
         self.asked_at: dict[int, int] = {}
         self.words: list[tuple[int, int]] = []
+        self.measures: list[Measures] = []
         self.on_word: Callable[[], None] = lambda: None
 
     # --- what comes -------------------------------------------------------------------------------
@@ -114,7 +116,10 @@ class ColdEngine:
                 cycle.take(decode_event(body))
             self._read, _ = self._store.last()
         self.cycles += 1
-        return cycle.answer(request, self._read, self._world.now)
+        word = cycle.answer(request, self._read, self._world.now)
+        if cycle.measures is not None:
+            self.measures.append(cycle.measures)
+        return word
 
     # --- what goes --------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from core.risk_events import LimitsLoaded
 from core.state import Order, State
 from core.strategies import KILL
 from risk.limit_controls import CONTROLS
+from risk.measures import Measures
 from risk.weights import REPORTING_DECIMALS
 from scenarios.bounds import LimitsSpec
 from scenarios.model import Scenario
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 MS = 1_000_000
 SECOND = 1_000_000_000
+MILLION = 10**6
 ZERO = Decimal(0)
 QUANTITIES = ("contracts", "base")
 
@@ -188,6 +190,7 @@ class Dared:
             "cycles": engine.cycles if engine is not None else 0,
             "engine_lives": engine.epoch if engine is not None else 0,
             "engine_halted": int(bool(engine.halted)) if engine is not None else 0,
+            **_measured(engine.measures if engine is not None else []),
             "turnover_max": float(_turnover_max(self._traded(), self._window_ns)),
             "gate_orders": self.gates.orders if self.gates is not None else 0,
             "gate_refusals": self.gates.refusals if self.gates is not None else 0,
@@ -197,6 +200,22 @@ class Dared:
                 for b in oracle.breaches[:20]
             ],
         }
+
+
+def _measured(measures: list[Measures]) -> dict[str, float]:
+    """The worst of what the engine's cycles reported, in the reporting asset; shares of one."""
+    unit = 10**REPORTING_DECIMALS
+    firm = [each.tails["firm"] for each in measures if "firm" in each.tails]
+    margins = [margin for each in measures for margin in each.margins.values()]
+    return {
+        "reports": len(measures),
+        "var_max": max((each.var for each in firm), default=0) / unit,
+        "shortfall_max": max((each.shortfall for each in firm), default=0) / unit,
+        "stress_max": max((each.stress for each in measures), default=0) / unit,
+        "margin_max": max((each.maintenance for each in margins), default=0) / unit,
+        "liquidation_min": min((each.liquidation_ppm for each in margins), default=MILLION)
+        / MILLION,
+    }
 
 
 def _turnover_max(traded: list[tuple[int, Decimal]], window_ns: int) -> Decimal:

@@ -126,6 +126,11 @@ def load(path: Path) -> Deployment:
         if each.account.partition("/")[0] not in TWINS:
             known = ", ".join(TWINS)
             raise BadDeployment(f"{path}: found {each.account!r}; a venue among {known} would do")
+    names = [each.account for each in deployment.accounts]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            where = f"accounts.{number}.account"
+            raise BadDeployment(f"{path}: {where}: found {name!r} again; each once would do")
     return deployment
 
 

@@ -8,11 +8,20 @@ from decimal import Decimal
 from itertools import product
 
 from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS
-from core.risk_events import Amount, Bound, LimitsLoaded, RiskLimit, StrategyTerms, Tradable
+from core.risk_events import (
+    Amount,
+    Bound,
+    LimitsLoaded,
+    MarginTier,
+    NamedStress,
+    RiskLimit,
+    StrategyTerms,
+    Tradable,
+)
 from risk.limit_controls import CONTROLS, DIMENSIONS
 from risk.limit_files import DECIMALS, Limit, LimitFile, applying
 from risk.weights import REPORTING_DECIMALS
-from scenarios.bounds import LimitsSpec, read
+from scenarios.bounds import LimitsSpec, TierSpec, read
 from scenarios.model import Scenario
 
 MS = 1_000_000
@@ -40,6 +49,13 @@ def loaded(scenario: Scenario, spec: LimitsSpec, now: int) -> LimitsLoaded:
             for venue in scenario.venues
         ),
         slots=spec.slots,
+        stresses=tuple(
+            NamedStress(
+                each.name, tuple(Amount(asset, ppm) for asset, ppm in each.moves_ppm.items())
+            )
+            for each in file.stresses
+        ),
+        horizon_ns=spec.horizon_ms * MS,
     )
 
 
@@ -72,11 +88,17 @@ def _tradables(scenario: Scenario, spec: LimitsSpec, file: LimitFile) -> Iterato
                     lot=_units(each.lot, QUANTITY_DECIMALS),
                     rate=_haircut(rate, spec.haircut_bp),
                     margin_bp=spec.margin_bp,
+                    tiers=tuple(_tier(each) for each in spec.tiers),
                     restricted=any(
                         held.instrument == each.symbol and held.account in ("*", venue.account)
                         for held in file.restricted
                     ),
                 )
+
+
+def _tier(tier: TierSpec) -> MarginTier:
+    most = _units(tier.value_max, REPORTING_DECIMALS)
+    return MarginTier(most, tier.initial_bp, tier.maintenance_bp)
 
 
 def _haircut(rate: Decimal, basis_points: int) -> int:
@@ -86,7 +108,7 @@ def _haircut(rate: Decimal, basis_points: int) -> int:
 
 def _bounds(scenario: Scenario, spec: LimitsSpec, standing: Sequence[Limit]) -> Iterator[Bound]:
     for control, known in CONTROLS.items():
-        if not known.codes and not known.windowed:
+        if not known.codes and not known.windowed and control != "FIRM_STRESS":
             continue
         for place in _places(scenario, known.scope):
             limit = applying(standing, control, place)

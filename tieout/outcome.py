@@ -133,6 +133,16 @@ class Outcome:
         return self._table("exposures")
 
     @property
+    def utilisation(self) -> "pd.DataFrame":
+        """Each line of a limit whenever it changed: what it came to, its limit, what was open."""
+        return self._table("utilisation")
+
+    @property
+    def measures(self) -> "pd.DataFrame":
+        """What each cycle of the cold engine reported: tails, stress, margin, marks, gains."""
+        return self._table("measures")
+
+    @property
     def refusals(self) -> "pd.DataFrame":
         """What the gate refused, orders and transfers, and why."""
         return self._table("refusals")

@@ -58,6 +58,7 @@ class Reporter:
             self._tiles(),
             self._claims(),
             self._settlement(),
+            self._risk(),
             self._injected(),
             self._found(),
             self._against_truth(),
@@ -254,6 +255,14 @@ class Reporter:
         if self.summary["settlement"] is None:
             return Html("")
         return SettlingSections(self.outcome, self.past, self._figure).html()
+
+    def _risk(self) -> Html:
+        """Empty where there are no limits."""
+        if self.summary["risk"] is None:
+            return Html("")
+        from tieout.risk_report import RiskSection  # the engine: only where there are limits
+
+        return RiskSection(self.outcome, self.past, self._figure).html()
 
     # --- what went wrong -------------------------------------------------------------------------
 

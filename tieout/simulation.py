@@ -149,20 +149,7 @@ class Simulation:
 
     def run(self, progress: Callable[[float], None] = lambda share: None) -> None:
         """Run to the end: faults on, then healed until all that can converge has."""
-        self.host.start()
-        self._list_assets()
-        for site in self.sites:
-            self._open(site)
-        if self.rails is not None:
-            self.rails.open(self.host.tell)
-        self._load_limits()
-        self.host.open_for_business()
-        for site in self.sites:
-            self._let_trade(site)
-        if self.rails is not None:
-            self.rails.begin(self.host)
-            self._build_bridges(self.rails)
-        self._let_fail()
+        self.begin()
         end = EPOCH_NS + self.duration_ns
         for part in range(1, 21):
             self.world.run(EPOCH_NS + self.duration_ns * part // 20)
@@ -183,6 +170,23 @@ class Simulation:
         self.oracle.look_around()
 
     # --- building --------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Open the accounts and let everybody trade; time has not begun to pass."""
+        self.host.start()
+        self._list_assets()
+        for site in self.sites:
+            self._open(site)
+        if self.rails is not None:
+            self.rails.open(self.host.tell)
+        self._load_limits()
+        self.host.open_for_business()
+        for site in self.sites:
+            self._let_trade(site)
+        if self.rails is not None:
+            self.rails.begin(self.host)
+            self._build_bridges(self.rails)
+        self._let_fail()
 
     def _list_assets(self) -> None:
         """In how many decimals each asset is counted, before anything is booked of it."""

@@ -16,8 +16,9 @@ from core.events import CashMoved, FillReported, ProgressReported
 from core.journal import Store
 from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS
 from core.state import Drift, Order, Posting, State
-from tieout import settling_tables
+from tieout import risk_tables, settling_tables
 from tieout.history import History, Taken, amount_of, exact, history, occurred_at
+from tieout.risk_history import RiskHistory, risk_history
 
 Type = Literal["text", "decimal", "time", "int", "seconds", "bool", "numbers"]
 Row = tuple[Any, ...]
@@ -191,6 +192,25 @@ COLUMNS: Mapping[str, Mapping[str, Type]] = {
         "held": "decimal",
         "event": "int",
     },
+    "utilisation": {
+        "at": "time",
+        "line": "text",
+        "control": "text",
+        "place": "text",
+        "side": "text",
+        "unit": "text",
+        "used": "decimal",
+        "limit": "decimal",
+        "open": "decimal",
+        "event": "int",
+    },
+    "measures": {
+        "at": "time",
+        "figure": "text",
+        "of": "text",
+        "amount": "decimal",
+        "intervals": "int",
+    },
     "refusals": {
         "at": "time",
         "strategy": "text",
@@ -226,6 +246,8 @@ COLUMNS: Mapping[str, Mapping[str, Type]] = {
 
 def table(name: str, store: Store, state: State) -> pd.DataFrame:
     """The table of one subject; `state` is how the books stood at the store's end."""
+    if name in _OF_RISK:
+        return frame(COLUMNS[name], _OF_RISK[name](risk_history(store)))
     return frame(COLUMNS[name], _ROWS[name](history(store), state))
 
 
@@ -613,4 +635,8 @@ _ROWS: Mapping[str, Callable[[History, State], Iterable[Row]]] = {
     "refusals": _refusals,
     "authorizations": _authorizations,
     "timeline": _timeline,
+}
+_OF_RISK: Mapping[str, Callable[[RiskHistory], Iterable[Row]]] = {
+    "utilisation": risk_tables.utilisation,
+    "measures": risk_tables.measures,
 }
