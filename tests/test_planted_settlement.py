@@ -999,6 +999,15 @@ BUGS = (
         RAISES,
     ),
     Bug(
+        "a fee is raised and its tip is not",
+        "core.chain:_bump",
+        "tip = _dearer(last.tip_max)",
+        "tip = last.tip_max",
+        "mempool",
+        range(1),
+        RAISES,
+    ),
+    Bug(
         "a surplus is nobody's",
         "core.lines:_too_much",
         (
