@@ -45,8 +45,8 @@ def lying(state: State, account: str, name: str) -> Lying | None:
 def take(state: State, found: Lying, resolution: str, frame: int) -> None:
     """It lies there no more, and its break is over."""
     if state.settlement.suspense.pop(found.subject, None) is None:
-        leg = state.settlement.legs[found.subject]
-        leg.excess = leg.gone_again = 0
+        state.settlement.legs[found.subject].excess = 0
+        state.settlement.legs[found.subject].gone_again = 0
     close_item(state, found.subject, resolution, frame, *UNEXPLAINED, *EXCESSIVE)
 
 

@@ -623,6 +623,27 @@ def test_a_dishonour_that_is_shown_by_its_line_undoes_no_later_return_by_its_mes
     assert (leg.status, books.has("alice")) == ("in_flight", 700)
 
 
+def test_what_people_disposed_of_undoes_no_return() -> None:
+    """What lies there later is another line, though of the same amount."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("ach", 300))
+    booked(books, leg)
+    books.line("L3", -300, "reversal", leg.payment_id)
+    books.tell(
+        SuspenseResolved,
+        resolution_id="r1",
+        account=BANK,
+        line_id=leg.payment_id,
+        customer="",
+        author="ann",
+        approver="ben",
+        reason="nobody knows",
+    )
+    books.line("L1", -300, "payment", leg.payment_id)
+    books.line("L2", 300, "return", leg.payment_id)
+    assert (leg.status, books.breaks()) == ("returned", {leg.payment_id: "duplicate"})
+
+
 TOLD = (("L1", "L2", "L3"), ("L1", "R", "L2", "L3"), ("L1", "R", "L2", "Y", "L3"))
 ORDERS = [order for told in TOLD for order in permutations(told) if _as_told(order)]
 
