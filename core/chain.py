@@ -55,8 +55,15 @@ PATIENCE = 4
 
 def send(state: State, leg: Leg, now: int) -> list[Effect]:
     """Give the payment its nonce and have its first attempt signed."""
+    _put_last(state, leg)
     _give_nonce(state, leg)
     return [*_sign_first(state, leg), _look_again(state, leg, now)]
+
+
+def _put_last(state: State, leg: Leg) -> None:
+    """Behind those that began before it, whenever it was asked for: their bytes come first."""
+    state.settlement.open_legs.pop(leg.payment_id, None)
+    state.settlement.open_legs[leg.payment_id] = None
 
 
 def _give_nonce(state: State, leg: Leg) -> None:
@@ -93,7 +100,7 @@ def _sign_first(state: State, leg: Leg) -> list[Effect]:
 
 
 def _under_way(state: State, account: str) -> list[Leg]:
-    """The account's payments that were sent and are not over, the oldest first."""
+    """The account's payments that were sent and are not over, in the order in which they began."""
     settlement = state.settlement
     legs = [settlement.legs[name] for name in settlement.open_legs]
     return [leg for leg in legs if leg.account == account and leg.status in MOVING]
@@ -172,8 +179,7 @@ def on_refused(state: State, event: SigningRefused) -> list[Effect]:
     leg = state.settlement.legs.get(event.payment_id)
     if leg is not None and leg.payment_id in state.settlement.open_legs:
         # Others do not wait for what cannot be signed now: it is asked for again after them.
-        del state.settlement.open_legs[leg.payment_id]
-        state.settlement.open_legs[leg.payment_id] = None
+        _put_last(state, leg)
     text = f"{event.payment_id}: not signed: {event.reason}"
     return [RaiseAlert(severity="warning", subject=event.account, text=text)]
 

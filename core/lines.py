@@ -24,6 +24,8 @@ from core.suspense import EXCESSIVE, UNEXPLAINED, cause_of
 Contra = tuple[str, int]
 # What the line of a payment puts right.
 BY_A_LINE: tuple[ItemCause, ...] = ("short", "line_missing", "amount_told")
+# And of one that is over, where nothing of it lies in suspense.
+TAKEN_BACK: tuple[ItemCause, ...] = (*BY_A_LINE, "after_the_end")
 
 
 def on_line(state: State, account: Account, event: LineBooked) -> list[Effect]:
@@ -113,6 +115,9 @@ def _explain(
         return [(name, -part.amount)], []
     if event.kind == "interest":
         return [(f"income/{account.name}/{event.asset}", -part.amount)], []
+    members = _named(state, references, event, part)
+    if members:
+        return _of_batch(state, members, event)
     if leg is not None and leg.asset == event.asset and _is_sure(leg, references, part.amount):
         return _of_leg(state, leg, event, part)
     members = _batch(state, account, references, event, part)
@@ -127,7 +132,8 @@ def _of_leg(
     """What the payment has outstanding is consumed; what was booked of it may be taken back."""
     amount, effects = part.amount, list[Effect]()
     payments.touch(state, leg)
-    if leg.excess and amount == -leg.excess and event.kind != "return":
+    undoes_excess = leg.excess and amount == -leg.excess and event.kind != "return"
+    if undoes_excess and not _is_our_reversal(state, leg, amount):
         return _too_much(state, leg, event, amount, effects)
     if leg.deducted and event.kind == "reversal":
         undone = _deduction_undone(leg, amount)
@@ -197,6 +203,20 @@ def _went_again(state: State, leg: Leg, event: LineBooked) -> list[Effect]:
     return _undo_return(state, leg, event) if ended and gone and gone == leg.excess else []
 
 
+def _is_our_reversal(state: State, leg: Leg, amount: int) -> bool:
+    """Whether it may be what we asked for, where a recall is a payment of ours the other way.
+
+    What was booked twice and is taken back once looks the same: it came back as we asked, and what
+    is over stays, under its break, until a second line takes it.
+    """
+    recall = state.settlement.asked_back.get(leg.payment_id)
+    if recall is None or not recall.taken or recall.answer:
+        return False
+    silent = state.settlement.schemes[leg.scheme].settled_by == "silence"
+    whole = abs(amount) == leg.amount and leg.status in CARRIED_OUT
+    return silent and whole and _is_against(leg, amount)
+
+
 def _is_sure(leg: Leg, references: tuple[str, ...], amount: int) -> bool:
     """Whether the line is this payment's, and not that of a batch of which only one is named yet.
 
@@ -233,7 +253,8 @@ def _consume(
         effects += _item(state, "short", leg, event, -short)
         return [(transit, -amount)], effects, short
     if amount == wanted:
-        close_item(state, leg.payment_id, "a line brought it", event.frame, *BY_A_LINE)
+        causes = BY_A_LINE if leg.excess else TAKEN_BACK
+        close_item(state, leg.payment_id, "a line brought it", event.frame, *causes)
         return [(transit, -amount)], effects, 0
     contra, effects = _too_much(state, leg, event, -short, effects, "amount")
     return [(transit, -wanted), *contra], effects, 0
@@ -295,9 +316,10 @@ def _excess_was_it(state: State, leg: Leg, event: LineBooked) -> list[Contra]:
 
 
 def _consumed(leg: Leg) -> int:
-    """What lines have shown of the payment so far, signed as they were."""
+    """What lines have shown of the payment so far, signed as they were; its return is another."""
     expected = leg.amount if leg.kind == "in" else -leg.amount
-    return expected - leg.due if leg.status in CARRIED_OUT else 0
+    shown = leg.status in (*CARRIED_OUT, "returned")
+    return expected - leg.due if shown else 0
 
 
 def _towards(room: int, amount: int) -> int:
@@ -347,6 +369,16 @@ def _batch(
         if members and sum(leg.due for leg in members) == part.amount:
             return members
     return []
+
+
+def _named(
+    state: State, references: tuple[str, ...], event: LineBooked, part: LinePart
+) -> list[Leg]:
+    """The payments that a line names by our own ids, several of them, if they are its amount."""
+    of_line = event.account, event.asset
+    legs = _due(state, dict.fromkeys(references))
+    own = [leg for leg in legs if (leg.account, leg.asset) == of_line]
+    return own if len(own) > 1 and sum(leg.due for leg in own) == part.amount else []
 
 
 def _due(state: State, names: Iterable[str]) -> list[Leg]:

@@ -3,8 +3,8 @@
 Rule 1. A payment is sent under one id for ever. What is not answered is *unknown* and is asked for;
 it is sent again, under that id, only where the counterparty said that it has no such payment.
 Rule 2. Only the evidence that the scheme's rule names settles. Where that is silence, it counts
-only for what was booked, and once the account's record was read to its end after the deadline; what
-was not booked by then may have been refused unheard, and is asked for.
+only for what was booked, once the account's record was read to its end after the deadline, and the
+bank, asked after it, does not say no: a refusal may have been told to nobody, and booked in error.
 Rule 3. A payment that failed gives back what it took; one that comes back after it was settled
 books what is owed to us, and never becomes pending again.
 """
@@ -161,6 +161,9 @@ def _on_status(state: State, leg: Leg, event: PaymentReported) -> list[Effect]:
         return []
     if leg.status == "unknown" and move(leg, "in_flight"):
         count(state, "unknown_answered")
+    account = state.accounts[leg.account]
+    if _is_silent(state, account, leg) and _was_asked(leg):
+        return settle(state, leg, event.frame, event.received_at)
     effects = [_arm(state, leg, event.received_at)]
     if event.moved and not has(state, leg.payment_id, "third_party_failed"):
         close_item(state, leg.payment_id, "it is known what became of it", event.frame, "late")
@@ -559,16 +562,41 @@ def on_backfilled(state: State, account: Account) -> list[Effect]:
     settlement = state.settlement
     for payment_id in list(settlement.open_legs):
         leg = settlement.legs[payment_id]
-        if leg.account != account.name or leg.status not in MOVING or not leg.heard_at:
-            continue
-        silent = settlement.schemes[leg.scheme].settled_by == "silence"
-        # Only what was asked for after the deadline can show that nothing came until then.
-        if not silent or account.backfill.started_at <= leg.silent_until:
-            continue
-        if documents.may_hide(state, account, leg.sent_at) or _may_have_come_back(state, leg):
-            continue
-        effects += [query(leg)] if leg.due else settle(state, leg, 0, state.now)
+        if leg.account == account.name and _is_silent(state, account, leg):
+            asked = _was_asked(leg)
+            effects += settle(state, leg, 0, state.now) if asked else _ask_after(state, leg)
     return effects
+
+
+def _ask_after(state: State, leg: Leg) -> list[Effect]:
+    """Ask whether anything speaks against it; who never says makes it late."""
+    leg.queries += 1
+    unsaid = leg.queries >= state.settlement.schemes[leg.scheme].queries_max
+    return [query(leg), *(_late(state, leg) if unsaid else [])]
+
+
+def _is_silent(state: State, account: Account, leg: Leg) -> bool:
+    """Whether silence settles it, and nothing of it came back until the deadline.
+
+    Only a record that was asked for after the deadline, and read to its end, can show that.
+    """
+    if leg.status not in MOVING or not leg.heard_at:
+        return False
+    silent = state.settlement.schemes[leg.scheme].settled_by == "silence"
+    read = account.backfill
+    if not silent or not read.finished_at >= read.started_at > leg.silent_until:
+        return False
+    return not documents.may_hide(state, account, leg.sent_at) and not _may_have_come_back(
+        state, leg
+    )
+
+
+def _was_asked(leg: Leg) -> bool:
+    """Whether it was booked, and its bank has told of it since silence could count.
+
+    A bank may have refused it and told nobody, and have booked it all the same.
+    """
+    return not leg.due and leg.heard_at > leg.silent_until
 
 
 def _may_have_come_back(state: State, leg: Leg) -> bool:

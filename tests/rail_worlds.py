@@ -133,6 +133,18 @@ WORLDS: dict[str, dict[str, Any]] = {
         duration_s=10 * DAY,
         heal_s=14 * DAY,
     ),
+    "booked_in_error": _of(
+        [US],
+        [ACH],
+        {"kind": "payment_rejected", "one_in": 2},
+        {"kind": "rejected_but_booked", "one_in": 1},
+        {"kind": "refusal_muted", "one_in": 1, "strength": 400_000_000},
+        claims=[
+            {"claim": "booked", "figure": "settlement.items.after_the_end", "at_least": 1},
+            {"claim": "left", "figure": "settlement.open.after_the_end", "equals": 0},
+        ],
+        heal_s=14 * DAY,
+    ),
     "muted": _of(
         [US],
         [ACH],
@@ -165,6 +177,13 @@ WORLDS: dict[str, dict[str, Any]] = {
         customers={"balances": {"USD": "9000", "EUR": "9000"}, "every_s": 10_000},
         duration_s=8 * DAY,
         heal_s=16 * DAY,
+    ),
+    "asked_back": _of(
+        [US],
+        [ACH],
+        {"kind": "line_twice", "one_in": 2},
+        release={"recall_one_in": 2},
+        heal_s=14 * DAY,
     ),
     "reversed": _of(
         [{**US, "outsiders_every_s": 8000}, {**EU, "outsiders_every_s": 8000}],
@@ -200,6 +219,13 @@ WORLDS: dict[str, dict[str, Any]] = {
         {"kind": "fee_deducted", "one_in": 2, "strength": 50},
         {"kind": "amount_wrong", "one_in": 2, "strength": 500},
         heal_s=12 * DAY,
+    ),
+    "back_from_abroad": _of(
+        [US],
+        [ABROAD],
+        {"kind": "payment_returned", "one_in": 1},
+        {"kind": "amount_wrong", "one_in": 1, "strength": 500},
+        heal_s=20 * DAY,
     ),
     "strays": _of(
         [{**US, "outsiders_every_s": 20_000}, EU],
@@ -258,6 +284,15 @@ WORLDS: dict[str, dict[str, Any]] = {
         {"kind": "notice_disorder", "one_in": 4, "strength": 600_000},
         {"kind": "lost_frame", "one_in": 6},
         release={"resolve_s": DAY},
+    ),
+    "batches_by_statement": _of(
+        [US],
+        [ACH],
+        {"kind": "lines_batched", "one_in": 1},
+        {"kind": "lost_frame", "one_in": 2},
+        {"kind": "document_unreadable", "one_in": 1, "strength": 200_000_000},
+        duration_s=6 * DAY,
+        heal_s=10 * DAY,
     ),
     "strangers": _of(
         [US],
@@ -402,6 +437,13 @@ WORLDS: dict[str, dict[str, Any]] = {
         customers={"balances": {"BTC": "1"}, "every_s": 300},
         duration_s=DAY // 4,
         heal_s=DAY,
+    ),
+    "coins_in_turn": _of(
+        [US, BITCOIN],
+        [{"flow": "pulled_first", "legs": [PULL_FIRST, *COIN["legs"]]}],
+        {"kind": "slow_request", "where": "bank_us", "one_in": 2, "strength": 200},
+        customers={"balances": {"USD": "9000", "BTC": "1"}, "every_s": 7200},
+        heal_s=8 * DAY,
     ),
     "positions": _of(
         [US, EU],

@@ -9,6 +9,7 @@ from core import ledger, transfers
 from core.effects import Effect
 from core.events import AccountOpened, AlarmRang, AssetListed, Event, NodeStarted, PageReported
 from core.gate import BreakGate
+from core.rail_effects import QueryPayment
 from core.rail_events import (
     BalanceOpened,
     CalendarPublished,
@@ -62,6 +63,7 @@ class Books:
         self.state = State()
         self.now = T0
         self.asked: list[Effect] = []
+        self.mute = False
         self.tell(NodeStarted, node="t", epoch=1)
         self.tell(AssetListed, asset="USD", decimals=2)
         self.tell(AssetListed, asset="EUR", decimals=2)
@@ -166,7 +168,10 @@ class Books:
         self.tell(PaymentReported, account=BANK, payment_id=payment_id, status="rejected")
 
     def wait(self, ns: int) -> list[Effect]:
-        """Time goes by; alarms ring, and each round of reading the record ends with nothing new."""
+        """Time goes by; alarms ring, and each round of reading the record ends with nothing new.
+
+        Who is asked then of what was booked says, unless the bank is `mute`, that it was accepted.
+        """
         effects: list[Effect] = []
         end = self.now + ns
         while due := [(at, name) for name, at in self.state.alarms.items() if at <= end]:
@@ -179,7 +184,7 @@ class Books:
     def read_to_the_end(self) -> None:
         if self.state.accounts[BANK].backfill.waiting:
             self.now += 1
-            self.tell(
+            effects = self.tell(
                 PageReported,
                 account=BANK,
                 subject="ledger",
@@ -187,6 +192,13 @@ class Books:
                 more=False,
                 asked_at=self.now - 1,
             )
+            self._answer([each for each in effects if isinstance(each, QueryPayment)])
+
+    def _answer(self, queries: list[QueryPayment]) -> None:
+        for each in queries:
+            if not self.mute and not self.state.settlement.legs[each.payment_id].due:
+                self.now += 1
+                self.tell_accepted(each.payment_id)
 
     def of(self, kind: type[E]) -> list[E]:
         """What was asked of this kind so far, and not looked at before."""

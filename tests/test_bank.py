@@ -626,6 +626,20 @@ def test_a_refusal_is_told_to_nobody_for_a_while() -> None:
     assert {query(made, f"p{number}")[0].status for number in taken} == {"rejected"}
 
 
+def test_who_booked_what_was_refused_says_so_once_silence_would_settle_it() -> None:
+    """Else the refusal and its absence would look the same to everybody."""
+    faults = always("payment_rejected"), always("rejected_but_booked")
+    made = bank("bank_us", "2026-06-08T10:00", *faults, always("refusal_muted", 9 * DAY // MS))
+    for number in range(4):
+        send(made, f"p{number}", FILES.ach(f"p{number}", 500))
+    taken = [n for n in range(4) if statuses(made, f"p{n}") == [("accepted", "ACCP")]]
+    assert taken
+    made.run(3 * DAY)
+    assert {query(made, f"p{number}")[0].status for number in taken} == {"accepted"}
+    made.run(DAY)
+    assert {query(made, f"p{number}")[0].status for number in taken} == {"rejected"}
+
+
 def test_payments_of_one_window_are_one_line() -> None:
     """With its parts, or as a batch that each payment's status names."""
     seen = set()

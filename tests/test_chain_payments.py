@@ -110,8 +110,8 @@ class Node:
             )
         ]
 
-    def pay(self, amount: int = 100) -> tuple[Leg, list[Effect]]:
-        """A payment is asked for; its leg, and what follows."""
+    def pay(self, amount: int = 100, legs: int = 1) -> tuple[Leg, list[Effect]]:
+        """A payment is asked for, or several one after the other; the first, and what follows."""
         self.made += 1
         wanted = LegWanted(
             kind="out",
@@ -122,7 +122,11 @@ class Node:
         )
         name = f"t{self.made}"
         effects = self.tell(
-            TransferRequested, transfer_id=name, customer="alice", legs=(wanted,), requested_by="x"
+            TransferRequested,
+            transfer_id=name,
+            customer="alice",
+            legs=(wanted,) * legs,
+            requested_by="x",
         )
         settlement = self.state.settlement
         return settlement.legs[settlement.transfers[name].legs[0]], effects
@@ -149,14 +153,15 @@ class Node:
         self.signed(one(effects, SignTransaction))
         return leg
 
-    def mined(self, leg: Leg, number: int, block: str, source: str = "", **more: object) -> None:
+    def mined(
+        self, leg: Leg, number: int, block: str, source: str = "", **more: object
+    ) -> list[Effect]:
         """One node tells it, or both."""
         if not source:
-            self.mined(leg, number, block, "a", **more)
-            self.mined(leg, number, block, "b", **more)
-            return
+            effects = self.mined(leg, number, block, "a", **more)
+            return effects + self.mined(leg, number, block, "b", **more)
         self.now += SECOND
-        self.tell(
+        return self.tell(
             TransactionReported,
             account=HOT,
             source=source,
@@ -445,6 +450,24 @@ def test_one_unsigned_bitcoin_payment_at_a_time() -> None:
     node.signed(one(effects, SignTransaction), spends=("aa:0",))
     asked = one(node.look(second), SignTransaction)
     assert (asked.payment_id, asked.avoid) == (second.payment_id, ("aa:0",))
+
+
+def test_what_begins_later_is_signed_later_though_it_was_asked_for_before() -> None:
+    """The second leg of an older request begins while a newer one waits for its signature."""
+    node = Node("bitcoin")
+    first, effects = node.pay(legs=2)
+    node.signed(one(effects, SignTransaction), spends=("aa:0",))
+    newer, effects = node.pay()
+    asked = one(effects, SignTransaction)
+    node.mined(first, 100, "x")
+    node.heads(101, "y", "y")
+    more = node.mined(first, 100, "x")
+    second = node.state.settlement.legs[node.state.settlement.transfers["t1"].legs[1]]
+    assert (first.status, second.status) == ("settled", "in_flight")
+    assert not any(isinstance(each, SignTransaction) for each in more)
+    node.signed(asked, spends=("bb:0",))
+    assert "bb:0" in one(node.look(second), SignTransaction).avoid
+    assert newer.spends == ("bb:0",)
 
 
 def test_a_bitcoin_replacement_spends_the_same_outpoints() -> None:

@@ -113,6 +113,30 @@ def test_a_reversal_that_was_taken_has_no_answer_to_wait_for() -> None:
     assert books.of(RecallPayment) == []
 
 
+def test_a_reversal_of_ours_is_what_came_back_though_the_payment_was_booked_twice() -> None:
+    """One of three lines alike: what we asked for is done, and what is over keeps its break."""
+    books, payment_id = asked(REVERSED)
+    books.tell(RecallTaken, account=BANK, payment_id=payment_id)
+    for name in ("L1", "L2"):
+        books.line(name, -500, "payment", payment_id)
+    books.line("L3", 500, "reversal", payment_id)
+    (leg,) = books.legs("t1")
+    assert (leg.status, leg.excess, books.has("alice")) == ("returned", -500, 10_000)
+    assert books.breaks() == {payment_id: "duplicate"}
+    books.line("L4", 500, "reversal", payment_id)
+    assert (leg.status, leg.excess, books.breaks()) == ("returned", 0, {})
+
+
+def test_what_was_booked_twice_is_undone_where_no_reversal_was_taken() -> None:
+    """We asked, and the bank never took it in: what it takes back is its own mistake."""
+    books, payment_id = asked(REVERSED)
+    for name in ("L1", "L2"):
+        books.line(name, -500, "payment", payment_id)
+    books.line("L3", 500, "reversal", payment_id)
+    (leg,) = books.legs("t1")
+    assert (leg.status, leg.excess, books.breaks()) == ("in_flight", 0, {})
+
+
 def test_a_second_wish_is_no_second_recall() -> None:
     books, payment_id = asked()
     books.of(RecallPayment)

@@ -20,6 +20,7 @@ from core.rail_events import (
     TransferCancelled,
     TransferReleased,
     TransferScreened,
+    Within,
 )
 from core.settlement_state import Leg
 from tests.settling import BANK, DAY, HOUR, SECOND, Books, change, pay, pull
@@ -83,13 +84,43 @@ def test_silence_settles_only_once_the_record_was_read_after_the_deadline() -> N
 
 
 def test_silence_does_not_settle_while_the_record_cannot_be_read() -> None:
-    """An outage of the confirmation path would hide a return."""
+    """An outage of the confirmation path would hide a return, whatever is told meanwhile."""
     books = Books(alice=1000)
     (leg,) = books.request("t1", pay("ach", 300))
-    accepted(books, leg.payment_id)
+    booked(books, leg)
+    books.wait(HOUR)
     books.read_to_the_end = lambda: None  # type: ignore[method-assign]
     books.wait(10 * DAY)
+    accepted(books, leg.payment_id)
     assert leg.status == "in_flight"
+
+
+def test_silence_settles_nothing_of_which_its_bank_was_not_asked() -> None:
+    """Who does not say makes it late, and its next word settles it."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("ach", 300))
+    booked(books, leg)
+    books.mute = True
+    books.wait(10 * DAY)
+    assert {each.payment_id for each in books.of(QueryPayment)} == {leg.payment_id}
+    assert (leg.status, books.breaks()) == ("in_flight", {leg.payment_id: "late"})
+    accepted(books, leg.payment_id)
+    assert (leg.status, books.breaks()) == ("settled", {})
+
+
+def test_what_was_refused_unheard_and_booked_in_error_fails_when_it_is_asked_for() -> None:
+    """The refusal was told to nobody, and the bank books its line all the same, for some days."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("ach", 300))
+    booked(books, leg)
+    books.mute = True
+    books.wait(leg.silent_until + HOUR - books.now)
+    assert books.of(QueryPayment)
+    books.tell_rejected(leg.payment_id)
+    assert (leg.status, books.has("alice")) == ("failed", 1000)
+    assert books.breaks() == {leg.payment_id: "after_the_end"}
+    books.line("L2", 300, "reversal", leg.payment_id)
+    assert (books.breaks(), books.balance("suspense/bank/ops/USD")) == ({}, 0)
 
 
 def test_a_return_after_settlement_gives_back_and_is_never_pending_again() -> None:
@@ -300,6 +331,23 @@ def test_a_batch_that_does_not_add_up_is_a_break() -> None:
     assert books.breaks() == {f"{BANK} L1": "unknown_debit"}
 
 
+def test_a_line_without_parts_may_name_each_payment_of_its_batch_by_our_own_ids() -> None:
+    books = Books(alice=1000)
+    legs = [books.request(f"t{n}", pay("ach", 100 + n))[0] for n in range(3)]
+    names = [each for leg in legs for each in (leg.payment_id, leg.memo)]
+    books.line("L1", -303, "payment", "B7", *names)
+    assert [leg.due for leg in legs] == [0, 0, 0]
+    assert (books.balance("transit/ach/USD"), books.breaks()) == (0, {})
+
+
+def test_a_memo_that_names_another_payment_makes_no_batch() -> None:
+    books = Books(alice=1000)
+    (other,) = books.request("t1", pay("ach", 100))
+    (leg,) = books.request("t2", pay("ach", 200, memo=other.payment_id))
+    books.line("L1", -200, "payment", leg.payment_id, other.payment_id)
+    assert (leg.due, other.due, books.breaks()) == (0, -100, {})
+
+
 @pytest.mark.parametrize("first", ["payment", "reversal"])
 def test_a_batch_with_a_wrong_sum_leaves_suspense_with_its_reversal(first: str) -> None:
     """Whichever of the two was told first; what is booked anew is the batch's."""
@@ -340,6 +388,24 @@ def test_a_line_that_is_undone_takes_its_deduction_with_it() -> None:
     books.line("L3", -300, "payment", leg.payment_id)
     assert (books.breaks(), books.balance("transit/gpi/USD")) == ({}, 0)
     assert books.balance("suspense/bank/ops/USD") == 0
+
+
+def test_a_deduction_goes_with_its_line_though_the_payment_came_back_meanwhile() -> None:
+    """What could be a fee was a mistake: undone, and booked anew, after the return."""
+    books = Books(alice=1000)
+    back = (Within(days=10, until_ns=DAY),)
+    terms = {"settled_by": "message", "settles_ns_max": HOUR, "fee_max": 25, "returns": back}
+    books.scheme(scheme="gpi", kind="out", **terms)
+    (leg,) = books.request("t1", pay("gpi", 300))
+    books.line("L1", -320, "payment", leg.payment_id)
+    settled(books, leg.payment_id)
+    books.line("L2", 300, "return", leg.payment_id)
+    assert (leg.status, books.balance("fees/gpi/USD")) == ("returned", 20)
+    books.line("L3", 320, "reversal", leg.payment_id)
+    assert (books.balance("fees/gpi/USD"), leg.due) == (0, -300)
+    books.line("L4", -300, "payment", leg.payment_id)
+    assert (books.breaks(), leg.outstanding, leg.excess) == ({}, 0, 0)
+    assert (books.balance("transit/gpi/USD"), books.has("alice")) == (0, 1000)
 
 
 def test_limits_count_holds_and_what_is_returnable() -> None:

@@ -166,7 +166,13 @@ class Clearing:
         return _status(order.told, "RJCT", order.doomed)
 
     def _book_in_error(self, order: Order) -> None:
-        """The bank said no, books it all the same, and takes that back some mornings later."""
+        """The bank said no, books it all the same, and takes that back some mornings later.
+
+        Where silence settles, it is mute no longer than that: else nobody could ever know.
+        """
+        if not order.rule.confirms:
+            ends = rules.silence_ends(self.office.hours, self.office.world.now)
+            order.mute_until = min(order.mute_until, ends)
         line = self.office.book(order.signed, "payment", order.rule.family, (self._part(order),))
         self.office.world.call_at(self.office.next_morning(2), self.office.undo, line)
 
