@@ -141,20 +141,24 @@ def _of_leg(
             undone += _excess_was_it(state, leg, event)
             again = leg.due and leg.status not in MOVING
             return undone, effects + (payments.await_line(state, leg) if again else [])
+    if _goes_again(leg, event, amount):
+        if leg.status != "returned" or leg.coming_back:
+            leg.gone_again = amount  # the line of its return is not known yet
+            return _too_much(state, leg, event, amount, effects)
+        effects += _undo_return(state, leg, event)
     # It is the whole that comes back, unless a message says otherwise: the line may be wrong yet.
     if _is_return(state, leg, event, amount) and not leg.returned:
         effects += payments.give_back(
             state, leg, leg.amount, event.code, event.frame, event.booked_at or event.received_at
         )
         leg.untold = leg.returned
-    if _undoes_return(leg, event, amount):
-        leg.undone_untold = leg.returned
-        effects += payments.undo_return(state, leg, event.frame)
-    if leg.coming_back * amount > 0:
+    # While both are awaited, its own line is not that of the dishonour of its return.
+    its_own = event.kind == "payment" and leg.due * amount > 0
+    if leg.coming_back * amount > 0 and not its_own:
         contra, effects, leg.coming_back = _consume(
             state, leg, event, amount, leg.coming_back, effects
         )
-        return contra, effects
+        return contra, effects + _went_again(state, leg, event)
     if leg.due * amount > 0:
         payments.on_booked(state, leg, event.booked_at)
         contra, effects, leg.due = _consume(state, leg, event, amount, leg.due, effects)
@@ -175,10 +179,28 @@ def _is_return(state: State, leg: Leg, event: LineBooked, amount: int) -> bool:
     return _is_against(leg, amount) and (event.kind == "return" or awaited)
 
 
-def _undoes_return(leg: Leg, event: LineBooked, amount: int) -> bool:
-    """Whether what came back, and was booked so, goes again: its message may never reach us."""
-    whole = abs(amount) == leg.returned and not _is_against(leg, amount)
-    return event.kind == "reversal" and whole and not leg.due and not leg.coming_back
+def _goes_again(leg: Leg, event: LineBooked, amount: int) -> bool:
+    """Whether the bank takes back what it booked as the return of the payment, and all of it.
+
+    The message of a dishonour may come later, or be lost: no status ever tells of it.
+    """
+    whole = leg.amount if leg.kind == "in" else -leg.amount
+    return event.kind == "reversal" and amount == whole != leg.coming_back
+
+
+def _undo_return(state: State, leg: Leg, event: LineBooked) -> list[Effect]:
+    """A line alone shows it: what messages say of the return and of its end is told already."""
+    untold = leg.untold
+    effects = payments.undo_return(state, leg, event.frame)
+    leg.untold, leg.stands_untold = untold, True
+    return effects
+
+
+def _went_again(state: State, leg: Leg, event: LineBooked) -> list[Effect]:
+    """The line of a return is known; that of its dishonour may have come before, into suspense."""
+    gone, leg.gone_again = leg.gone_again, leg.gone_again if leg.coming_back else 0
+    ended = leg.status == "returned" and not leg.coming_back
+    return _undo_return(state, leg, event) if ended and gone and gone == leg.excess else []
 
 
 def _is_our_reversal(state: State, leg: Leg, amount: int) -> bool:

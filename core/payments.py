@@ -353,18 +353,14 @@ def on_return_reported(state: State, account: Account, event: ReturnReported) ->
 def on_placed(state: State, leg: Leg, event: ReturnReported) -> list[Effect]:
     """People found which payment a return is about."""
     if event.dishonours:
-        return undo_return(state, leg, event.frame)
+        return _on_dishonour(state, leg, event.frame)
     when = min(event.occurred_at or event.received_at, event.received_at)
     return give_back(state, leg, event.amount, event.code, event.frame, when)
 
 
 def _return(state: State, leg: Leg, event: ReturnReported) -> list[Effect]:
-    if event.dishonours and leg.undone_untold == event.amount:
-        leg.undone_untold = 0  # its line was told first
-        leg.evidence.append(event.frame)
-        return []
     if event.dishonours:
-        return undo_return(state, leg, event.frame)
+        return _on_dishonour(state, leg, event.frame)
     if leg.untold and leg.untold in (event.amount, deductions.of_untold(leg, event)):
         leg.untold = 0  # its line was told first
         leg.evidence.append(event.frame)
@@ -429,6 +425,15 @@ def _returned_lines(state: State, leg: Leg, was: str, amount: int) -> tuple[tupl
     if was != "settled":
         return ((transit, -amount), (ledger.unsettled(leg.customer, leg.asset), amount))
     return ((transit, -amount), (f"receivable/{leg.customer}/{leg.asset}", amount))
+
+
+def _on_dishonour(state: State, leg: Leg, frame: int) -> list[Effect]:
+    """A message says that the return is undone; its line may have said so first."""
+    if leg.stands_untold:
+        leg.stands_untold = False
+        leg.evidence.append(frame)
+        return []
+    return undo_return(state, leg, frame)
 
 
 def undo_return(state: State, leg: Leg, frame: int) -> list[Effect]:

@@ -109,8 +109,9 @@ class Leg(Struct, gc=False):
     `disposes` what it takes out of suspense; `sent_back` is the payment that is to send this one's
     excess back. Its nonce was first told as used at `nonce_used_at`. Attempts from the number
     `cancels_from` on (0: none) cancel it. While it is `unfunded`, a node wants more on the wallet
-    than there is. `untold` is how much came back by a line alone, and `undone_untold` how much of
-    what came back was undone by a line alone: the message of either may be on its way.
+    than there is. `untold` is how much came back by a line alone: its message may be on its way, as
+    that of a dishonour may be while the payment `stands_untold` again. `gone_again` is the line of
+    a dishonour that came before that of its return, and lies in suspense.
     """
 
     payment_id: str
@@ -171,7 +172,8 @@ class Leg(Struct, gc=False):
     unfunded: bool = False
     cancels_from: int = 0
     untold: int = 0
-    undone_untold: int = 0
+    stands_untold: bool = False
+    gone_again: int = 0
 
     @property
     def outstanding(self) -> int:

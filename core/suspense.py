@@ -46,6 +46,7 @@ def take(state: State, found: Lying, resolution: str, frame: int) -> None:
     """It lies there no more, and its break is over."""
     if state.settlement.suspense.pop(found.subject, None) is None:
         state.settlement.legs[found.subject].excess = 0
+        state.settlement.legs[found.subject].gone_again = 0
     close_item(state, found.subject, resolution, frame, *UNEXPLAINED, *EXCESSIVE)
 
 

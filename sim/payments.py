@@ -87,9 +87,9 @@ class Payments:
     takes any, in its units; `misstated` the payments of which a status told another figure than it
     should have. `strays` is what moved beside them, and `unnamed` which payment came back by a line
     or a message that does not say so. `raised_too_little` has the payments of which a replacement
-    that paid more was rejected, for it paid too little more. `undone` are the lines, each as
-    "account reference", that their bank took back, and since when; `undoing` is which of the strays
-    a line of theirs takes back, each as "account reference".
+    that paid more was rejected, for it paid too little more than ours before it. `undone` are the
+    lines, each as "account reference", that their bank took back, and since when; `undoing` is
+    which of the strays a line of theirs takes back, each as "account reference".
     """
 
     def __init__(self) -> None:

@@ -121,12 +121,14 @@ WORLDS: dict[str, dict[str, Any]] = {
         duration_s=10 * DAY,
         heal_s=14 * DAY,
     ),
-    "dishonours_unheard": _of(
+    "dishonoured_unsaid": _of(
         [US],
         [ACH],
         {"kind": "payment_returned", "one_in": 1},
         {"kind": "return_dishonoured", "one_in": 1},
         {"kind": "lost_frame", "one_in": 2},
+        {"kind": "document_unreadable", "one_in": 2, "strength": 172_800_000},
+        operators=[{"author": "ann", "approver": "ben", "after_s": 400_000, "desk": True}],
         customers={"every_s": 14_400},
         duration_s=10 * DAY,
         heal_s=14 * DAY,

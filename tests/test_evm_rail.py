@@ -642,6 +642,25 @@ def test_a_raise_that_is_too_small_is_rejected_and_noted() -> None:
     assert place.nodes.payments.raised_too_little == ["P1"]
 
 
+def test_a_thief_who_outbids_us_does_not_make_a_raise_of_ours_too_small() -> None:
+    """Nobody tells us what a thief pays: a raise is held against ours, and there it must do."""
+    place = site()
+    place.run_blocks(1)
+    send(place, paying(20))
+    place.chain.submit(paying(30))
+    assert isinstance(send(place, paying(22))[0], TransactionRejected)
+    assert place.nodes.payments.raised_too_little == []
+    assert isinstance(send(place, paying(21), "P2")[0], TransactionRejected)
+    assert place.nodes.payments.raised_too_little == ["P2"]
+    send(place, paying(33))
+    assert [each.fee_max for each in place.chain.waiting(OURS)] == [33 * GWEI]
+
+
+def paying(gwei: int) -> bytes:
+    """Nonce 0, at so much, a tenth of it as the tip."""
+    return coin(0, cap=gwei * GWEI, tip=gwei * GWEI // 10)
+
+
 def test_a_surge_holds_back_what_is_sent_and_a_drop_forgets_it() -> None:
     place = site(plan=[Fault("tx_underpriced", strength=3_600_000, times_max=1)])
     place.run_blocks(100)

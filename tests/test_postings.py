@@ -217,6 +217,15 @@ def dishonoured_out_of_order(books: Books) -> None:
     _return(books, leg.payment_id, "y", dishonours="x")
 
 
+def dishonoured_by_a_line(books: Books) -> None:
+    for transfer, wanted in (("t1", pay("ach", 300)), ("t2", pull("pull", 300))):
+        (leg,) = books.request(transfer, wanted)
+        _accept(books, leg.payment_id)
+        way = 300 if leg.kind == "in" else -300
+        for line, kind in enumerate(("payment", "return", "reversal")):
+            books.line(f"{transfer} {line}", way * (-1) ** line, kind, leg.payment_id)
+
+
 STORIES: tuple[Callable[[Books], None], ...] = (
     paid_and_returnable,
     paid_and_returned,
@@ -231,6 +240,7 @@ STORIES: tuple[Callable[[Books], None], ...] = (
     taken_back_by_the_bank,
     exchanged,
     dishonoured_out_of_order,
+    dishonoured_by_a_line,
 )
 
 

@@ -1,5 +1,7 @@
 """Transfers through three ledgers: what is told moves them, and nothing else does."""
 
+from itertools import permutations
+
 import pytest
 
 from core import ledger
@@ -9,6 +11,7 @@ from core.rail_effects import QueryPayment, ScreenTransfer, SendPayment, TellCus
 from core.rail_events import (
     LegWanted,
     LineBooked,
+    LineKind,
     LinePart,
     PaymentMissing,
     PaymentReported,
@@ -630,40 +633,110 @@ def test_a_return_before_settlement_that_is_dishonoured_leaves_it_in_flight() ->
     assert leg.status == "settled"
 
 
-@pytest.mark.parametrize("heard", ["before its line", "after it", "never"])
-def test_what_came_back_is_undone_by_a_message_or_by_its_line_alone(heard: str) -> None:
-    """A notice of a dishonour may be lost for ever: its line is in the record."""
+def came_back(books: Books, leg: Leg, return_id: str, dishonours: str = "") -> None:
+    """The message of a return of the whole, or the one that undoes it."""
+    books.tell(
+        ReturnReported,
+        account=BANK,
+        return_id=return_id,
+        payment_id=leg.payment_id,
+        amount=leg.amount,
+        code="R01",
+        dishonours=dishonours,
+    )
+
+
+LINES: dict[str, tuple[LineKind, int]] = {
+    "L1": ("payment", 1),
+    "L2": ("return", -1),
+    "L3": ("reversal", 1),
+}
+
+
+def _as_told(order: tuple[str, ...]) -> bool:
+    """Messages come in their order; lines are lost and read again in any."""
+    return "Y" not in order or order.index("R") < order.index("Y")
+
+
+@pytest.mark.parametrize("told", ["line message", "message line", "line"])
+def test_a_dishonour_is_shown_by_its_line_or_its_message(told: str) -> None:
+    """Whichever comes first says it; the other is evidence, and a message may be lost."""
     books = Books(alice=1000)
     (leg,) = books.request("t1", pay("ach", 300))
     booked(books, leg)
-    words = {"account": BANK, "payment_id": leg.payment_id, "amount": 300, "code": "R01"}
-    books.tell(ReturnReported, return_id="x", **words)
+    came_back(books, leg, "x")
     books.line("L2", 300, "return", leg.payment_id)
-    if heard == "before its line":
-        books.tell(ReturnReported, return_id="y", dishonours="x", **words)
+    for each in told.split():
+        if each == "line":
+            books.line("L3", -300, "reversal", leg.payment_id)
+        else:
+            came_back(books, leg, "y", dishonours="x")
+        assert (leg.status, books.breaks(), books.has("alice")) == ("in_flight", {}, 700)
+    assert (leg.outstanding, leg.excess, books.balance("suspense/bank/ops/USD")) == (0, 0, 0)
+
+
+def test_a_dishonour_that_is_shown_by_its_line_undoes_no_later_return_by_its_message() -> None:
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("ach", 300))
+    booked(books, leg)
+    came_back(books, leg, "x")
+    books.line("L2", 300, "return", leg.payment_id)
     books.line("L3", -300, "reversal", leg.payment_id)
-    assert (books.breaks(), leg.outstanding, leg.excess) == ({}, 0, 0)
+    came_back(books, leg, "z")
+    came_back(books, leg, "y", dishonours="x")
+    assert (leg.status, books.has("alice")) == ("returned", 1000)
+    came_back(books, leg, "w", dishonours="z")
     assert (leg.status, books.has("alice")) == ("in_flight", 700)
-    if heard == "after it":  # and after it came back once more
-        books.tell(ReturnReported, return_id="z", **words)
-        books.tell(ReturnReported, return_id="y", dishonours="x", **words)
-        assert (leg.status, leg.returned) == ("returned", 300)
 
 
-def test_the_line_of_a_dishonour_may_come_before_all_that_it_undoes() -> None:
-    """It lies in suspense until it is known what it is, and never beside what is due."""
+def test_what_people_disposed_of_undoes_no_return() -> None:
+    """What lies there later is another line, though of the same amount."""
     books = Books(alice=1000)
     (leg,) = books.request("t1", pay("ach", 300))
     booked(books, leg)
-    words = {"account": BANK, "payment_id": leg.payment_id, "amount": 300, "code": "R01"}
-    books.tell(ReturnReported, return_id="x", **words)
     books.line("L3", -300, "reversal", leg.payment_id)
-    assert books.breaks() == {leg.payment_id: "duplicate"}
+    books.tell(
+        SuspenseResolved,
+        resolution_id="r1",
+        account=BANK,
+        line_id=leg.payment_id,
+        customer="",
+        author="ann",
+        approver="ben",
+        reason="nobody knows",
+    )
+    books.line("L1", -300, "payment", leg.payment_id)
     books.line("L2", 300, "return", leg.payment_id)
-    books.tell(ReturnReported, return_id="y", dishonours="x", **words)
+    assert (leg.status, books.breaks()) == ("returned", {leg.payment_id: "duplicate"})
+
+
+TOLD = (("L1", "L2", "L3"), ("L1", "R", "L2", "L3"), ("L1", "R", "L2", "Y", "L3"))
+ORDERS = [order for told in TOLD for order in permutations(told) if _as_told(order)]
+
+
+@pytest.mark.parametrize(("wanted", "way"), [(pay("ach", 300), -300), (pull("pull", 300), 300)])
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
+def test_in_whatever_order_a_dishonoured_return_is_heard_the_payment_stands(
+    order: tuple[str, ...], wanted: LegWanted, way: int
+) -> None:
+    """Its line, then the return and the dishonour, each by its line, and by its message or not."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", wanted)
+    accepted(books, leg.payment_id)
+    for each in order:
+        match each:
+            case "R":
+                came_back(books, leg, "x")
+            case "Y":
+                came_back(books, leg, "y", dishonours="x")
+            case _:
+                kind, sign = LINES[each]
+                books.line(each, sign * way, kind, leg.payment_id)
+    assert leg.status == "in_flight"
     assert (books.breaks(), leg.outstanding, leg.excess) == ({}, 0, 0)
     assert books.balance("suspense/bank/ops/USD") == 0
-    assert (leg.status, books.has("alice")) == ("in_flight", 700)
+    books.wait(10 * DAY)
+    assert (leg.status, books.has("alice")) == ("settled", 1000 + way)
 
 
 @pytest.mark.parametrize("line_first", [True, False])

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from rails.dialect import Request
-from sim.chain import Chain, Known, Mined
+from sim.chain import Chain, Known, Mined, outbids
 from sim.dice import Stream
 from sim.execution import Log, topic
 from sim.faults import Fault, Faults
@@ -285,11 +285,15 @@ class SimulatedNodes:
             return  # ours was quicker
 
     def _note_raise(self, raw: str, call_id: str) -> None:
-        """Whoever pays more than before, and not enough more, should have known."""
+        """Whoever pays more than before, and not enough more, should have known.
+
+        It is held against what we sent. A thief's may wait, and nobody tells us what that pays.
+        """
         new = read_transaction(bytes.fromhex(raw[2:]), self.chain.chain_id)
-        for old in self.chain.waiting(new.sender):
-            if old.nonce == new.nonce and new.fee_max > old.fee_max:
-                self.payments.raised_too_little.append(call_id)
+        sent = [self.chain.known[tx_hash].transaction for tx_hash in self._sent]
+        ours = [each for each in sent if (each.sender, each.nonce) == (new.sender, new.nonce)]
+        if any(new.fee_max > old.fee_max and not outbids(new, old) for old in ours):
+            self.payments.raised_too_little.append(call_id)
 
     def _maybe_outlive(self, mined: Mined) -> None:
         """An answer about a block that is all but final: it comes when the block is no more."""
