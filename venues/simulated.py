@@ -133,17 +133,16 @@ class SimulatedVenue:
     def on_trade(self, trade: Trade, facts: tuple[Fact, ...]) -> None:
         self._tell(self.words.trade(self.exchange, trade), facts)
         if self.faults.strikes("contradiction", self.name):
-            self._contradict(trade)
+            self._contradict(trade, facts[0])
 
-    def _contradict(self, trade: Trade) -> None:
+    def _contradict(self, trade: Trade, fill: Fact) -> None:
         """The same fill once more under its id, at another price; what happened stays as it was."""
         terms = self.exchange.terms[trade.ticket.symbol]
         price = trade.price + terms.tick
         value = trade_value(terms, trade.quantity, price)
-        key = (terms.symbol, str(trade.trade_id), trade.side)
         leg = f"{self.account}/{terms.symbol}/{trade.ticket.leg}"
         moved = leg if terms.model != "spot" else f"{self.account}/{terms.base}/cash"
-        fact = self.truth.contradict(self.account, key, moved)
+        fact = self.truth.contradict(fill, moved)
         told = replace(trade, price=price, value=value)
         self._tell(self.words.trade(self.exchange, told), (fact,))
 
