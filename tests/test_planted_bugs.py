@@ -920,6 +920,15 @@ BUGS = (
         range(2),
         DEAF,
     ),
+    Bug(
+        "of contradictions only what opens a break is shown",
+        "core.step:_strange",
+        'if booked == "conflict" and isinstance(event, FillReported):',
+        'if effects and booked == "conflict" and isinstance(event, FillReported):',
+        "contradictions",
+        range(2),
+        UNSHOWN,
+    ),
     # whose it is: holdings are right, and what each strategy holds of them is not
     Bug(
         "a contract belongs to nobody",

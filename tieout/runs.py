@@ -345,7 +345,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "fills_unplaced": len(_unplaced(simulation, exchanges, state)),
         "breaks_hasty": len(simulation.watch.hasty),
         "names_forgotten": len(oracle.forgotten),
-        "contradictions_unshown": contradictions_unshown(simulation.truth, state),
+        "contradictions_unshown": len(contradictions_unshown(simulation.truth, store)),
         "exits_excessive": len(simulation.watch.excessive),
         "silence_excess_seconds_max": simulation.silence_excess_ns() / SECOND,
         "self_trades": self_trades(exchanges),

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Context, Decimal, Inexact
 
 from core.effects import PlaceOrder
-from core.events import CancelRequested
+from core.events import CancelRequested, FillReported
 from core.journal import Store, decode_effect, decode_event
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS
 from core.state import Order, State
+from core.step import TOLD_TWICE
 from sim.truth import Truth
 from venues.exchange import Exchange, Trade, contracts_now
 
@@ -196,11 +197,25 @@ def self_trades(exchanges: Sequence[Exchange]) -> int:
     return total
 
 
-def contradictions_unshown(truth: Truth, state: State) -> int:
-    """How many fills were told to us in two contents without our saying so."""
-    told = sum(fact.told_at >= 0 for fact in truth.contradictions)
-    shown = sum(n for what, n in state.counts.items() if what.startswith("conflicts/"))
-    return max(0, told - shown)
+def contradictions_unshown(truth: Truth, store: Store) -> list[str]:
+    """Fills that were told to us in two contents and of which we never said so, each by its id."""
+    shown = _shown_twice(store)
+    told = [(fact.account, *fact.key) for fact in truth.contradictions if fact.told_at >= 0]
+    return [" ".join(name) for name in dict.fromkeys(told) if name not in shown]
+
+
+def _shown_twice(store: Store) -> dict[tuple[str, ...], None]:
+    """The fills that our alerts name as told in two contents: account, instrument, id, side."""
+    fills: dict[int, bytes] = {}
+    shown: dict[tuple[str, ...], None] = {}
+    for record in store.records():
+        if record.name == "FillReported":
+            fills[record.number] = record.body
+        elif record.name == "RaiseAlert" and TOLD_TWICE.encode() in record.body:
+            fill = decode_event(fills[record.cause])
+            assert isinstance(fill, FillReported)
+            shown[fill.account, fill.instrument, fill.fill_id, fill.side] = None
+    return shown
 
 
 def _filled(exchanges: Sequence[Exchange]) -> Sums:
