@@ -380,8 +380,12 @@ def test_a_restatement_that_a_crash_unbooked_explains_again() -> None:
     story.step(fact)
     story.books.known.remove(fact.key)
     story.oracle.node_down(story.books)
+    story.oracle.node_up(story.books)
     story.wait(600)
     assert story.breaks(LEG)
+    story.step(fact)
+    story.wait(600)
+    assert not story.breaks(LEG)
 
 
 # --- names ---------------------------------------------------------------------------------------
