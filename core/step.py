@@ -60,7 +60,13 @@ from core.events import (
     StreamOpened,
 )
 from core.gate import Gate
-from core.money import ASSET_DECIMALS, ASSET_DECIMALS_MAX, show
+from core.money import (
+    ASSET_DECIMALS,
+    ASSET_DECIMALS_MAX,
+    PRICE_DECIMALS,
+    QUANTITY_DECIMALS,
+    show,
+)
 from core.rail_events import LineBooked, PaymentReported, TransferRequested
 from core.risk_events import (
     ExposureStated,
@@ -78,6 +84,8 @@ from core.risk_events import (
 from core.state import UNATTRIBUTED, Account, Listing, Reference, State, count, holding
 
 T = TypeVar("T")
+# What is said of a fill that was told in two contents.
+TOLD_TWICE = "is told again with other terms"
 # What telling an account again changes of it.
 TERMS = (
     *("tells", "statements", "statement_period_ns", "backfill_period_ns", "settle_ns"),
@@ -328,9 +336,21 @@ def _strange(
         name = holding(account.name, event.instrument, leg)
         if listing.kind == "spot":
             name = holding(account.name, listing.base, "cash")
-        return reconcile.conflict(state, account, name, event.frame, event.received_at)
+        effects = reconcile.conflict(state, account, name, event.frame, event.received_at)
+        if booked == "conflict" and isinstance(event, FillReported):
+            effects.append(_told_twice(event, name))
+        return effects
     text = f"a fill of {event.instrument}, which is not listed in our books: not booked"
     return [RaiseAlert(severity="critical", subject=account.name, text=text)]
+
+
+def _told_twice(event: FillReported, name: str) -> Effect:
+    """Which fill it is: one break may be open for many in the same holding."""
+    text = (
+        f"fill {event.fill_id} ({event.side} {event.instrument}) {TOLD_TWICE}: "
+        f"{show(event.quantity, QUANTITY_DECIMALS)} at {show(event.price, PRICE_DECIMALS)}"
+    )
+    return RaiseAlert(severity="critical", subject=name, text=text)
 
 
 def _fee_told_anew(

@@ -69,11 +69,11 @@ COUNTS_OF_NOTHING = (
 FIGURES = (
     *("simulated_seconds", "events", "records", "crashes", "cuts_unshown"),
     *("silent_differences", "open_breaks", "open_suspects", "in_flight", "in_doubt"),
-    *("unjournaled_effects", "orders_sent_twice", "orders_unwished"),
+    *("unjournaled_effects", "orders_sent_twice", "orders_unwished", "orders_mismarked"),
     *("orders_given_up", "orders_given_up_taken"),
     *("cancels_unpursued", "fills_unplaced", "exits_excessive", "self_trades"),
     *("breaks_hasty", "names_forgotten", "contradictions_unshown", "silence_excess_seconds_max"),
-    *(f"differences.{what}" for what in ("holdings", "money", "orders")),
+    *(f"differences.{what}" for what in ("holdings", "money", "positions", "orders")),
     *(f"drift.{what}" for what in ("injected", "found", "missed", "false_alarms")),
     *(f"drift.seconds_to_find.{what}" for what in ("p50", "p99", "max")),
     *(f"drift.periods_to_find.{what}" for what in ("p50", "p99")),

@@ -129,6 +129,7 @@ class Oracle:
         self._wrong_since: dict[str, int] = {}
         self._named_at: dict[str, int] = {}
         self._restated_at: dict[str, int] = {}
+        self._recounted: dict[str, int] = {}
         self._pending: dict[int, Fact] = {}
         self._born_usable: dict[int, dict[str, int]] = {}
         self._alarmed: dict[str, None] = {}
@@ -153,16 +154,21 @@ class Oracle:
         born = {kind: clocks[kind].read(fact.at) for kind in kinds}
         self._born_usable[fact.number] = born
         self._pending[fact.number] = fact
-        if fact.kind == "restated":  # a leg that is flat is counted anew as well, though by nothing
-            for name in self._truth.totals:
-                if name.startswith(f"{fact.account}/{fact.key[0]}/"):
-                    self._restated_at[name] = fact.at
+        if fact.kind == "restated":
+            for name in self._counted_in(fact):
+                self._restated_at[name] = fact.at
+                self._recounted.pop(name, None)
         for name in fact.deltas:
             self._moved_at[name] = fact.at
             self._unbooked.setdefault(name, {})[fact.number] = (fact, born[shown_by(name)])
             self._watched[name] = self._moved[name] = None
         if self.books is not None:
             self._look((), self.books)
+
+    def _counted_in(self, restated: Fact) -> list[str]:
+        """A contract's legs: one that is flat is counted anew as well, though by nothing."""
+        leg = f"{restated.account}/{restated.key[0]}/"
+        return [name for name in self._truth.totals if name.startswith(leg)]
 
     def _on_path(self, what: str, spoiled_until: int) -> None:
         account, _, kind = what.partition(" ")
@@ -179,6 +185,9 @@ class Oracle:
         for fact in self._booked_since:
             self._pending[fact.number] = fact
             born = self._born_usable[fact.number]
+            if fact.kind == "restated":
+                for name in self._counted_in(fact):
+                    self._recounted.pop(name, None)
             for name in fact.deltas:
                 waiting = self._unbooked[name]
                 waiting[fact.number] = (fact, born[shown_by(name)])
@@ -249,6 +258,7 @@ class Oracle:
 
     def _booked(self, fact: Fact) -> None:
         self._booked_since.append(fact)
+        self._recount(fact)
         for name in fact.deltas:
             self._unbooked[name].pop(fact.number, None)
             self._watched[name] = self._moved[name] = None
@@ -258,6 +268,20 @@ class Oracle:
             self._open_drift.pop(fact.number)
         if drift is not None:
             self._found(drift, "evidence booked")
+
+    def _recount(self, fact: Fact) -> None:
+        """Where our books took in a restatement, or what counts the contracts of before it."""
+        if fact.kind == "restated":
+            counted = self._counted_in(fact)
+        else:
+            counted = [
+                name
+                for name in fact.deltas
+                if name in self._recounted
+                and (fact.kind == "bust" or fact.at <= self._restated_at[name])
+            ]
+        for name in counted:
+            self._recounted[name] = self._clock(name)[0].read(self._truth.now())
 
     def _check(self, name: str, books: Books) -> None:
         """Judge one holding; forget it once it is clean."""
@@ -371,16 +395,15 @@ class Oracle:
     def on_break(self, name: str, size: Decimal | None = None) -> None:
         """A break was opened: a false alarm where nothing explains its size, or only a slow wire.
 
-        A break without a size says that two tellings contradict: it is true of what a venue told in
-        two contents, or counts in other contracts than it did.
+        A break without a size says that two tellings contradict: it is true of what a venue has
+        just told in two contents, or counts in other contracts than it did a while ago.
         """
         books = self.books
         assert books is not None, "a break is opened by a node that lives"
         doubt = self._doubt(name, books)
         size = books.named(name) if size is None else size  # a suspect may have a name beside it
         if not size:
-            told_twice = any(name in fact.deltas for fact in self._truth.contradictions)
-            if not told_twice and name not in self._restated_at:
+            if not self._told_twice(name) and not self._is_recounting(name):
                 self.false_alarms.append(name)
             return
         unbooked = [fact for fact, _ in self._unbooked.get(name, {}).values()]
@@ -394,6 +417,31 @@ class Oracle:
         told = any(abs(each - size) <= doubt for each in sizes)
         if not told or (abs(wrong) <= doubt and all(fact.on_wire for fact in unbooked)):
             self.false_alarms.append(name)
+
+    def _told_twice(self, name: str) -> bool:
+        """Whether some fill of the holding contradicts, now, what our books have of it.
+
+        What is heard is taken in at once. Where our books heard the wrong content first, every
+        telling of the right one contradicts it, whenever that comes.
+        """
+        glance = self._truth.now() - GLANCE_NS
+        for fact in self._truth.contradictions:
+            if name in fact.deltas and fact.heard_first >= 0:
+                right = fact.of.heard_first if fact.of is not None else -1
+                if fact.heard_last >= glance or not 0 <= right < fact.heard_first:
+                    return True
+        return False
+
+    def _is_recounting(self, name: str) -> bool:
+        """Whether a restatement of the holding is not booked, or not longer than the bound ago.
+
+        The same again once our books take in what happened before it.
+        """
+        if name not in self._restated_at:
+            return False
+        clock, bound = self._clock(name)
+        now = clock.read(self._truth.now())
+        return now - self._recounted.get(name, now) <= bound
 
     # --- drift -----------------------------------------------------------------------------------
 

@@ -26,7 +26,10 @@ FactKind = Literal[
 
 @dataclass(slots=True, eq=False)
 class Fact:
-    """One change of the truth. `key` is what identifies it at the venue."""
+    """One change of the truth. `key` is what identifies it at the venue.
+
+    A contradiction is `of` the fill that was told in two contents, and has its key.
+    """
 
     number: int
     account: str
@@ -38,6 +41,9 @@ class Fact:
     lost_at: int = -1
     told_at: int = -1
     on_wire: int = 0
+    heard_first: int = -1
+    heard_last: int = -1
+    of: "Fact | None" = None
 
 
 @dataclass(slots=True)
@@ -88,14 +94,15 @@ class Truth:
         self.on_fact(fact)
         return fact
 
-    def contradict(self, account: str, key: tuple[str, ...], holding: str) -> Fact:
-        """The venue will tell the fill of that key once more, with another content.
+    def contradict(self, fill: Fact, holding: str) -> Fact:
+        """The venue will tell that fill once more, with another content.
 
         Nothing changed in the holding that it is of, so that nobody but who counts the tellings
         hears of it.
         """
         number, unmoved = -len(self.contradictions) - 1, {holding: Decimal(0)}
-        fact = Fact(number, account, "contradiction", key, self._clock(), unmoved, "contradiction")
+        account, key, kind = fill.account, fill.key, "contradiction"
+        fact = Fact(number, account, "contradiction", key, self._clock(), unmoved, kind, of=fill)
         self.contradictions.append(fact)
         return fact
 
@@ -108,6 +115,9 @@ class Truth:
         """A frame that tells these facts came to our node, which may keep it or die before."""
         for fact in facts:
             fact.on_wire = max(0, fact.on_wire - 1)
+            fact.heard_last = self._clock()
+            if fact.heard_first < 0:
+                fact.heard_first = fact.heard_last
         self._heard += facts
 
     def kept(self) -> None:
@@ -120,9 +130,20 @@ class Truth:
     def dropped(self) -> None:
         """Our node died with what it heard and did not keep: that is lost."""
         for fact in self._heard:
-            if fact.told_at < 0 and fact.lost_at < 0:
-                fact.lost_at = self._clock()
+            if fact.told_at < 0:
+                fact.heard_first = -1
+                if fact.lost_at < 0:
+                    fact.lost_at = self._clock()
         self._heard.clear()
+
+    def cut(self, since: int) -> None:
+        """Our node lost what it had made durable since then: what contradicts was told to nobody.
+
+        Of all else the venue has a record; that it once told another content stands in none.
+        """
+        for fact in self.contradictions:
+            if fact.told_at > since:
+                fact.told_at = fact.heard_first = -1
 
     def lost(self, facts: tuple[Fact, ...]) -> None:
         """A frame that would have told these facts never will."""

@@ -168,7 +168,19 @@ def test_the_same_id_with_other_content_is_a_conflict_and_a_break(other: dict[st
     assert books.hold("XRP") == "1010"
     assert books.break_("XRP") == "0"
     assert books.state.breaks["venue/main/XRP/cash"].cause == "conflict"
-    assert [alert.severity for alert in only(RaiseAlert, effects)] == ["critical"]
+    opened, told = only(RaiseAlert, effects)
+    assert (opened.severity, told.severity) == ("critical", "critical")
+    assert told.text.startswith("fill 7 (buy XRPETH) is told again with other terms: ")
+
+
+def test_each_conflict_is_named_though_one_break_is_open_for_all() -> None:
+    books = spot_books()
+    books.tell(fill("7", "buy", "1", "0.001"), fill("8", "buy", "1", "0.001"))
+    books.tell(fill("7", "buy", "1", "0.002"))
+    (alert,) = books.tell(fill("8", "buy", "1", "0.002"))
+    assert isinstance(alert, RaiseAlert)
+    assert alert.text == "fill 8 (buy XRPETH) is told again with other terms: 1 at 0.002"
+    assert (alert.subject, len(books.state.breaks)) == ("venue/main/XRP/cash", 1)
 
 
 def test_an_id_is_remembered_for_ever() -> None:

@@ -172,6 +172,18 @@ def test_another_position_mode_explains_legs_and_not_cash() -> None:
     assert the_break(books).cause == "unknown"
 
 
+def test_a_mode_that_is_not_ours_is_said_once_each_time_it_is_changed() -> None:
+    books = perp_books()
+    said = [
+        books.tell(PositionModeReported(received_at=ms(at), account=PERP, hedged=hedged))
+        for at, hedged in ((10, False), (20, True), (30, True), (40, False), (50, True))
+    ]
+    assert [len(effects) for effects in said] == [0, 1, 0, 0, 1]
+    assert books.state.counts[f"mode_changed/{PERP}"] == 2
+    (alert,) = only(RaiseAlert, said[1])
+    assert (alert.severity, alert.subject) == ("critical", PERP)
+
+
 def test_a_break_is_judged_anew_when_its_size_changes() -> None:
     """Part of the evidence comes, and what is left looks like something."""
     books = spot_books()
@@ -363,6 +375,26 @@ def test_a_bust_closes_as_a_bust_with_its_owner() -> None:
     disagree(books, "1000", at=2000)
     books.tell(bust(mine, at=1800))
     assert {(e.cause, e.owner) for e in books.state.resolved} == {("bust", "trading")}
+
+
+# --- what pays for a contract --------------------------------------------------------------------
+
+
+def test_a_break_in_what_settles_a_contract_closes_the_gate_to_its_entries() -> None:
+    books = perp_books()
+    books.tell(fill("1", "buy", "3", "50000", account=PERP, instrument="BTC-PERP"))
+    perp_break(books, {"USDT": "900", "BTC": "1"}, "balances")
+    assert list(books.state.breaks) == [f"{PERP}/USDT/cash"]
+    here: dict[str, Any] = {"account": PERP, "instrument": "BTC-PERP"}
+    said = verdicts(
+        books,
+        wish("buy", "1", "50000", **here),
+        wish("sell", "1", "50000", **here),
+        wish("sell", "4", "50000", reduce_only=True, **here),
+        wish("sell", "3", "50000", reduce_only=True, **here),
+        wish("buy", "1", "50000", account=PERP, instrument="BTCUSD"),  # it settles in BTC
+    )
+    assert said == ["BREAK_OPEN", "BREAK_OPEN", "BREAK_OPEN", "sent", "sent"]
 
 
 # --- a fee's third asset -------------------------------------------------------------------------

@@ -115,6 +115,13 @@ def test_what_realises_nothing_moves_no_cash() -> None:
         assert [type(event) for event in executed(execution(execPnl=told))] == [FillReported]
 
 
+def test_a_rebate_is_a_negative_fee() -> None:
+    """`execFee`: positive is charged, negative is given."""
+    told = executed(execution(isMaker=True, execFee="-0.00000011"))[0]
+    assert isinstance(told, FillReported)
+    assert (told.maker, told.fee, told.fee_asset) == (True, -11, "BTC")
+
+
 def test_one_message_may_tell_many() -> None:
     told = executed(execution(execPnl="0"), execution(execId="e-2", execPnl="0"))
     assert [event.fill_id for event in told] == ["e-1", "e-2"]  # type: ignore[union-attr]
@@ -265,6 +272,15 @@ def test_a_request_says_what_the_venue_wants() -> None:
         "qty": "20", "price": "50000", "timeInForce": "PostOnly", "orderLinkId": "tie0010000001",
         "positionIdx": 0,
     }  # fmt: skip
+    leaving = PlaceOrder(
+        account=ACCOUNT, client_order_id="tie0010000002", instrument="BTCUSD", side="buy",
+        quantity=7 * ONE, kind="market", reduce_only=True,
+    )  # fmt: skip
+    assert request(leaving).params == {
+        "category": "inverse", "symbol": "BTCUSD", "side": "Buy", "orderType": "Market",
+        "qty": "7", "timeInForce": "IOC", "orderLinkId": "tie0010000002", "positionIdx": 0,
+        "reduceOnly": True,
+    }  # fmt: skip
     fills = request(FetchFills(account=ACCOUNT, instrument="BTCUSD", after="7|9|a%3A1%2Ca%3A1"))
     assert "execType" not in fills.params
     assert (fills.params["startTime"], fills.params["cursor"]) == ("7", "a:1,a:1")
@@ -300,8 +316,11 @@ def test_the_log_tells_profit_funding_and_transfers() -> None:
     assert (profit.reason, profit.movement_id, profit.amount) == ("realised", "e-1", 1666)
     assert isinstance(funding, FundingPaid)
     assert (funding.funding_id, funding.amount) == ("2", -200_000)
+    assert funding.occurred_at == 1_700_000_000_400 * MS
     assert isinstance(transfer, CashMoved)
     assert (transfer.reason, transfer.amount) == ("transfer", -2 * ONE)
+    assert transfer.occurred_at == profit.occurred_at == interest.occurred_at
+    assert transfer.occurred_at == funding.occurred_at
     assert isinstance(page, PageReported)
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from core.effects import (
     CancelOrder,
@@ -335,6 +336,45 @@ def row(number: str) -> dict[str, str]:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("sub_type", "cause"),
+    [
+        ("1", "trade"), ("6", "trade"), ("99", "trade"), ("100", "liquidation"),
+        ("104", "liquidation"), ("111", "liquidation"), ("112", "settlement"),
+        ("113", "settlement"), ("125", "adl"), ("126", "adl"), ("127", "adl"), ("128", "adl"),
+    ],
+)  # fmt: skip
+def test_the_record_says_by_a_fills_sub_type_what_forced_it(sub_type: str, cause: str) -> None:
+    """100 to 111 are (partial) liquidations, 112 and 113 deliveries, 125 to 128 ADL."""
+    about = FetchFills(account=ACCOUNT, instrument=SWAP, after="")
+    told = {"code": "0", "data": [row("9") | {"subType": sub_type}], "msg": ""}
+    assert answer(about, told)[0].cause == cause  # type: ignore[union-attr]
+
+
+def test_what_lies_on_the_edge_of_a_page_is_read() -> None:
+    """`after` and `before` leave the named bill out, so they name the last one that was read."""
+    ten = [str(n) for n in range(1, 11)]
+
+    def page(after: str, numbers: list[str]) -> tuple[str, bool]:
+        about = FetchFills(account=ACCOUNT, instrument=SWAP, after=after, rows=3)
+        told = {"code": "0", "data": [row(n) for n in reversed(numbers)], "msg": ""}
+        end = answer(about, told)[-1]
+        assert isinstance(end, PageReported)
+        return end.through, end.more
+
+    def asked(after: str) -> tuple[object, object]:
+        params = request(FetchFills(account=ACCOUNT, instrument=SWAP, after=after, rows=3)).params
+        return params.get("before"), params.get("after")
+
+    assert page("2", ten[7:]) == ("2<8<10", True)
+    assert asked("2<8<10") == ("2", "8")
+    assert page("2<8<10", ten[4:7]) == ("2<5<10", True)
+    assert page("2<5<10", ten[2:4]) == ("10", True)  # the way down ends above bill 2
+    assert asked("10") == ("10", None)
+    assert page("10", []) == ("10", False)
+    assert page("10", ["11", "12"]) == ("12", False)
+
+
 def test_nothing_is_lost_between_the_cursor_and_now() -> None:
     """`before` alone gives the newest hundred: what was missed is read downwards, then upwards."""
     record = [Bill(n) for n in range(1, 351)]
@@ -461,6 +501,20 @@ def test_a_leg_is_closed_by_side_and_leg_not_by_a_flag() -> None:
     params = request(PLACE).params
     assert (params["side"], params["posSide"], params["sz"]) == ("sell", "long", "3")
     assert "reduceOnly" not in params
+
+
+def test_in_a_net_position_only_a_flag_says_that_an_order_reduces() -> None:
+    """`reduceOnly` is of the net mode: without it an exit that comes late turns the position."""
+    leaving = PlaceOrder(
+        account=ACCOUNT, client_order_id="tie0010000002", instrument=SWAP, side="buy",
+        quantity=2 * ONE, kind="market", leg="net", reduce_only=True,
+    )  # fmt: skip
+    expected = {
+        "instId": SWAP, "tdMode": "cross", "clOrdId": "tie0010000002", "side": "buy",
+        "posSide": "net", "ordType": "market", "sz": "2",
+    }  # fmt: skip
+    assert request(leaving).params == {**expected, "reduceOnly": True}
+    assert request(structs.replace(leaving, reduce_only=False)).params == expected
 
 
 def test_an_order_that_is_not_ours_is_asked_for_by_the_venues_id() -> None:

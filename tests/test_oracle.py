@@ -258,14 +258,134 @@ def test_it_is_so_far_as_an_average_leaves_open_and_until_the_exact_value_was_to
 # --- breaks without a size -----------------------------------------------------------------------
 
 
+class Told(Story):
+    """A story in which the books open breaks without a size."""
+
+    def breaks(self, name: str = CASH) -> bool:
+        """Whether such a break is true, now."""
+        self.books.names[name] = Decimal(0)
+        before = len(self.oracle.false_alarms)
+        self.oracle.on_break(name)
+        del self.books.names[name]
+        return len(self.oracle.false_alarms) == before
+
+    def hear(self, fact: Fact) -> None:
+        self.truth.sent((fact,))
+        self.truth.heard((fact,))
+        self.truth.kept()
+
+
 def test_a_contradiction_that_nobody_told_is_a_false_alarm() -> None:
-    story = Story()
-    story.books.names[CASH] = Decimal(0)
-    story.oracle.on_break(CASH)
-    assert story.oracle.false_alarms == [CASH]
-    story.truth.contradict(HERE, ("7",), CASH)
-    story.oracle.on_break(CASH)
-    assert story.oracle.false_alarms == [CASH]
+    story = Told()
+    assert not story.breaks()
+    fill = story.fact(cash=5)
+    story.hear(fill)
+    story.step(fill)
+    story.wait(1)
+    other = story.truth.contradict(fill, CASH)
+    assert not story.breaks()
+    story.hear(other)
+    assert story.breaks()
+    assert not story.breaks(LEG)
+
+
+def test_a_contradiction_explains_what_opens_as_it_is_told_and_nothing_later() -> None:
+    story = Told()
+    fill = story.fact(cash=5)
+    story.hear(fill)
+    story.step(fill)
+    story.wait(1)
+    other = story.truth.contradict(fill, CASH)
+    story.hear(other)
+    story.wait(1)
+    assert not story.breaks()
+    story.hear(other)  # doubled by the wire
+    assert story.breaks()
+
+
+def test_where_the_wrong_content_was_heard_first_each_telling_of_the_right_one_contradicts() -> (
+    None
+):
+    story = Told()
+    fill = story.fact(cash=5, lost=True)
+    other = story.truth.contradict(fill, CASH)
+    story.hear(other)
+    story.step(fill)
+    story.wait(600)
+    assert story.breaks()
+    story.hear(fill)
+    story.wait(600)
+    assert story.breaks()
+
+
+def test_what_a_crash_or_a_cut_took_was_not_told_in_two_contents() -> None:
+    for how in ("crash", "cut"):
+        story = Told()
+        fill = story.fact(cash=5)
+        story.hear(fill)
+        story.step(fill)
+        story.wait(1)
+        before = story.now
+        other = story.truth.contradict(fill, CASH)
+        story.wait(0.001)
+        story.truth.sent((other,))
+        story.truth.heard((other,))
+        if how == "crash":
+            story.truth.dropped()
+        else:
+            story.truth.kept()
+            assert other.told_at == story.now
+            story.truth.cut(before)
+        assert (other.told_at, story.breaks()) == (-1, False)
+
+
+def restated(story: Told) -> Fact:
+    """The contract of the leg is counted anew, and our books know."""
+    story.truth.totals[LEG] = story.books.figures[LEG] = Decimal(10)
+    fact = story.truth.record(HERE, "restated", ("BTC-PERP", "1"), {LEG: Decimal(90)}, "multiplier")
+    story.wait(0.5)
+    return fact
+
+
+def test_a_restatement_explains_breaks_until_it_is_booked_and_for_the_bound_after_that() -> None:
+    story = Told()
+    fact = restated(story)
+    story.wait(600)
+    assert story.breaks(LEG)
+    assert not story.breaks(CASH)
+    story.step(fact)
+    story.wait(2.9)
+    assert story.breaks(LEG)
+    story.wait(0.2)
+    assert not story.breaks(LEG)
+
+
+def test_what_happened_before_a_restatement_and_is_told_after_it_may_not_come_out_even() -> None:
+    story = Told()
+    late = story.fact(leg=1, lost=True)
+    fact = restated(story)
+    story.step(fact)
+    story.wait(600)
+    assert not story.breaks(LEG)
+    story.step(late)
+    assert story.breaks(LEG)
+    story.wait(600)
+    story.step(story.fact(leg=1))
+    assert not story.breaks(LEG)
+
+
+def test_a_restatement_that_a_crash_unbooked_explains_again() -> None:
+    story = Told()
+    fact = restated(story)
+    story.step(fact)
+    story.books.known.remove(fact.key)
+    story.oracle.node_down(story.books)
+    story.oracle.node_up(story.books)
+    story.wait(600)
+    assert story.breaks(LEG)
+    story.step(fact)
+    story.wait(600)
+    assert not story.breaks(LEG)
 
 
 # --- names ---------------------------------------------------------------------------------------

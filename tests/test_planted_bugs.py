@@ -1,4 +1,4 @@
-"""Planted bugs: each is a line of core changed on purpose, and each makes a named claim fail.
+"""Planted bugs: each is a line of ours changed on purpose, and each makes a named claim fail.
 
 A table of bugs is a table of what the claims can see. A bug that none sees belongs here too, marked
 as expected to fail, with the claim that is missing; there is none today.
@@ -24,7 +24,9 @@ UNJOURNALED = CLAIMS["unjournaled_effects"]
 OPEN = CLAIMS["open_breaks"]
 TWICE = CLAIMS["orders_sent_twice"]
 UNWISHED = CLAIMS["orders_unwished"]
+POSITIONS = CLAIMS["differences.positions"]
 ORDERS = CLAIMS["differences.orders"]
+MISMARKED = CLAIMS["orders_mismarked"]
 DOUBT = CLAIMS["in_doubt"]
 OVER = CLAIMS["orders_given_up"]
 GIVEN_UP = CLAIMS["orders_given_up_taken"]
@@ -917,6 +919,63 @@ BUGS = (
         "silent_sockets",
         range(2),
         DEAF,
+    ),
+    Bug(
+        "of contradictions only what opens a break is shown",
+        "core.step:_strange",
+        'if booked == "conflict" and isinstance(event, FillReported):',
+        'if effects and booked == "conflict" and isinstance(event, FillReported):',
+        "contradictions",
+        range(2),
+        UNSHOWN,
+    ),
+    # whose it is: holdings are right, and what each strategy holds of them is not
+    Bug(
+        "a contract belongs to nobody",
+        "core.books:fill_postings",
+        'f"{prefix}/position/{event.leg}",',
+        'f"unattributed/{account.name}/{event.instrument}/position/{event.leg}",',
+        "contracts",
+        range(1),
+        POSITIONS,
+    ),
+    Bug(
+        "what was bought belongs to nobody",
+        "core.books:fill_postings",
+        '_cash(account, prefix, "trade", listing.base, sign * base)',
+        '_cash(account, f"unattributed/{account.name}/{event.instrument}", "trade",'
+        " listing.base, sign * base)",
+        "twice_told",
+        range(1),
+        POSITIONS,
+    ),
+    Bug(
+        "what is told by progress belongs to one strategy",
+        "core.books:book_progress",
+        '_cash(account, prefix, "trade", listing.base, sign * base)',
+        '_cash(account, f"mm/{account.name}/{event.instrument}", "trade",'
+        " listing.base, sign * base)",
+        "progress",
+        range(1),
+        POSITIONS,
+    ),
+    Bug(
+        "an exit is not marked as one",
+        "venues.bybit_inverse.requests:_order",
+        'params["reduceOnly"] = True',
+        "pass",
+        "kill_drill",
+        range(2),
+        MISMARKED,
+    ),
+    Bug(
+        "an exit is not marked as one, elsewhere",
+        "venues.binance_usdm.requests:_order",
+        'params["reduceOnly"] = "true"',
+        "pass",
+        "flip_through_reduce_only",
+        range(1),
+        MISMARKED,
     ),
 )
 

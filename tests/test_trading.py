@@ -346,6 +346,17 @@ def test_fills_that_named_only_the_venues_id_are_ours_once_that_id_is_known() ->
     assert f"fills/{name}" not in books.state.alarms
 
 
+def test_a_fill_that_was_undone_before_we_knew_whose_it_was_is_nobodys_in_the_end() -> None:
+    books, name = placed("unknown")
+    undone = fill("7", "buy", "4", "0.001", order_id="o")
+    books.tell(undone, fill("8", "buy", "6", "0.001", order_id="o"), bust(undone))
+    books.tell(report(name, "acknowledged", at=600, order_id="o"))
+    assert books.order().filled == 6 * 10**8
+    assert books.figure("mm/venue/main/XRPETH/trade/XRP") == "6"
+    assert books.figure("unattributed/venue/main/XRPETH/trade/XRP") == "0"
+    assert books.hold("XRP") == "1006"
+
+
 def test_an_orphan_is_attributed_once() -> None:
     books, name = placed("unknown")
     books.tell(fill("7", "buy", "4", "0.001", order_id="o"))

@@ -190,12 +190,12 @@ class Reporter:
         summary = self.summary
         parts = []
         wrong = summary["differences"]
-        if wrong["holdings"] or wrong["money"]:
+        number = wrong["holdings"] + wrong["money"] + wrong["positions"]
+        if number:
             rows = [
                 row([(each["what"], ""), (each["truth"], "n"), (each["books"], "n")])
                 for each in wrong["detail"]
             ]
-            number = wrong["holdings"] + wrong["money"]
             parts += [
                 tag("h3", text(count(number, "sum"), " that differ from the truth at the end")),
                 grid([("what", ""), ("truth", "n"), ("books", "n")], rows),

@@ -37,6 +37,8 @@ from tieout.truths import (
     fills_unplaced,
     money_differences,
     order_differences,
+    orders_mismarked,
+    position_differences,
     self_trades,
 )
 from venues.exchange import Exchange
@@ -60,9 +62,11 @@ STANDARD = tuple(
         ("no break is opened where our books were right", "drift.false_alarms"),
         ("holdings equal the truth to the unit", "differences.holdings"),
         ("fees, funding, profit and traded value equal the truth to the unit", "differences.money"),
+        ("what each strategy holds equals its trades at the venue", "differences.positions"),
         ("nothing was asked of a venue that the journal does not hold", "unjournaled_effects"),
         ("no order is sent twice", "orders_sent_twice"),
         ("every order sent follows from one wish", "orders_unwished"),
+        ("what is asked to reduce only reaches its venue so, and nothing else", "orders_mismarked"),
         ("no order was given up that its venue took", "orders_given_up_taken"),
         ("once healed, orders stand as their venue says", "differences.orders"),
         ("once healed, no break stays open", "open_breaks"),
@@ -287,7 +291,9 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
     dared = simulation.dared
     holdings = oracle.differences()
     exchanges = [site.venue.exchange for site in simulation.sites]
-    money = money_differences(exchanges, state, wished_by(store))
+    strategy_of = wished_by(store)
+    money = money_differences(exchanges, state, strategy_of)
+    positions = position_differences(exchanges, state, strategy_of)
     orders = order_differences(exchanges, state, all_orders(state, store.records()))
     events = sum(1 for record in store.committed if record.kind == "event")
     return {
@@ -321,22 +327,25 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "differences": {
             "holdings": len(holdings),
             "money": len(money),
+            "positions": len(positions),
             "orders": len(orders),
             "detail": [
                 {"what": name, "truth": str(pair[0]), "books": str(pair[1])}
-                for name, pair in [*holdings.items(), *money.items(), *orders.items()][:20]
-            ],
+                for each in (holdings, money, positions, orders)
+                for name, pair in each.items()
+            ][:20],
         },
         "unjournaled_effects": unjournaled(simulation, store),
         "orders_sent_twice": sum(times > 1 for times in simulation.host.placed.values()),
         "orders_unwished": unwished(store),
+        "orders_mismarked": len(orders_mismarked(exchanges, store)),
         "orders_given_up": len(simulation.watch.given_up),
         "orders_given_up_taken": given_up_taken(exchanges, store),
         "cancels_unpursued": len(cancels_unpursued(exchanges, store)),
         "fills_unplaced": len(_unplaced(simulation, exchanges, state)),
         "breaks_hasty": len(simulation.watch.hasty),
         "names_forgotten": len(oracle.forgotten),
-        "contradictions_unshown": contradictions_unshown(simulation.truth, state),
+        "contradictions_unshown": len(contradictions_unshown(simulation.truth, store)),
         "exits_excessive": len(simulation.watch.excessive),
         "silence_excess_seconds_max": simulation.silence_excess_ns() / SECOND,
         "self_trades": self_trades(exchanges),

@@ -625,6 +625,8 @@ class Host:
     def _cut(self, groups: int) -> None:
         lost = self._sim.store.cut(groups, self._floor)
         self.cuts_unshown += bool(lost)
+        if lost:
+            self._sim.truth.cut(lost[0].at)
         for record in lost:
             if record.name == "PlaceOrder":
                 order = decode_effect(record.body)

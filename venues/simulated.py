@@ -144,10 +144,9 @@ class SimulatedVenue:
         terms = self.exchange.terms[trade.ticket.symbol]
         price = trade.price + terms.tick
         value = trade_value(terms, trade.quantity, price)
-        key = (terms.symbol, str(trade.trade_id), trade.side)
         leg = f"{self.account}/{terms.symbol}/{trade.ticket.leg}"
         moved = leg if terms.model != "spot" else f"{self.account}/{terms.base}/cash"
-        fact = self.truth.contradict(self.account, key, moved)
+        fact = self.truth.contradict(facts[0], moved)
         told = replace(trade, price=price, value=value)
         self._tell(self.words.trade(self.exchange, told), (fact,))
 
