@@ -4,7 +4,8 @@ The standard claims are checked in every run, whatever the scenario adds: the la
 drift found, no false alarm.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
@@ -157,7 +158,8 @@ def run(
 ) -> Outcome:
     """Run a scenario of the catalogue, of a file or given; raises BadScenario or BadMarket.
 
-    With `out`, everything is written there. `sampled` keeps truth beside books over time.
+    With `out`, everything is written there; of a run that raises, its plan, journal and traceback.
+    `sampled` keeps truth beside books over time.
     """
     if not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed: found {seed!r}; a whole number from 0 on would do")
@@ -177,14 +179,34 @@ def run(
     sampler = Sampler(simulation)
     if sampled:
         simulation.on_step = sampler.look
-    simulation.run(progress)
-    sampler.end()
-    outcome = conclude(simulation, store, sampler.samples, short=short, market=recorded)
-    if out is not None:
-        from tieout.files import save  # plots and tables: a run without them starts sooner
+    with _kept_if_broken(simulation, out, short=short, market=recorded):
+        simulation.run(progress)
+        sampler.end()
+        outcome = conclude(simulation, store, sampler.samples, short=short, market=recorded)
+        if out is not None:
+            from tieout.files import save  # plots and tables: a run without them starts sooner
 
-        save(outcome, Path(out))
+            save(outcome, Path(out))
     return outcome
+
+
+@contextmanager
+def _kept_if_broken(
+    simulation: Simulation, out: str | Path | None, *, short: bool, market: Market | None
+) -> Iterator[None]:
+    """A run that raises, or is interrupted, leaves its plan and journal; the error says where."""
+    from tieout.files import CannotSave
+
+    try:
+        yield
+    except CannotSave:
+        raise
+    except BaseException as error:
+        if out is not None:
+            from tieout.broken import keep
+
+            error.add_note(keep(simulation, Path(out), error, short=short, market=market))
+        raise
 
 
 class Sampler:
