@@ -230,6 +230,16 @@ def test_a_wrong_market_is_refused(tmp_path: Path, content: str, place: str) -> 
     assert place in done.stderr
 
 
+def test_a_market_that_drives_no_venue_is_refused(tmp_path: Path) -> None:
+    """Else the run would take its length from the file, and nothing else: every claim holds."""
+    path = tmp_path / "market.json"
+    path.write_text('[[1, "1", null, "buy", 1.0, 1.0, 1.0]]')
+    done = tieout("run", "storm_rails", "--short", "--market", str(path))
+    assert done.returncode == 2
+    assert f"{path}: storm_rails has no venue" in done.stderr
+    assert "would do" in done.stderr
+
+
 def test_a_missing_market_is_refused() -> None:
     """Status 2."""
     assert tieout("run", "lost_frame", "--market", "no/such.json").returncode == 2

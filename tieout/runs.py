@@ -28,7 +28,7 @@ from sim.memory_store import MemoryStore
 from sim.oracle import Drifted
 from tieout import market as markets
 from tieout.drill import exits
-from tieout.market import Market
+from tieout.market import BadMarket, Market
 from tieout.outcome import Claim, Found, Outcome, Sample
 from tieout.settling import settlement_figures
 from tieout.simulation import EPOCH_NS, SECOND, Simulation, View
@@ -167,6 +167,9 @@ def run(
     recorded: Market | None = None
     trades: list[Trade] = []
     if market:
+        if not scenario.venues:
+            who = f"{scenario.name} has no venue that its trades could drive"
+            raise BadMarket(f"{market}: {who}; no --market, or a scenario with venues, would do")
         recorded, trades = markets.load(Path(market), scenario.market_gap_ms_max)
     seconds = scenario.short_s if short and scenario.short_s else scenario.duration_s
     duration = trades[-1].at + SECOND if trades else int(seconds * SECOND)
