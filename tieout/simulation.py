@@ -271,7 +271,7 @@ class Simulation:
 
     def _site(self, spec: VenueSpec) -> Site:
         twin = TWINS[spec.dialect]
-        latency = Latency(spec.latency_ms * MS, spec.latency_ms_p99 * MS)
+        latency = latency_of(spec)
         wire = Wire(
             spec.dialect,
             spec.account,
@@ -1050,9 +1050,14 @@ def asset_decimals(scenario: Scenario, rails: Mapping[str, int]) -> dict[str, in
 
 
 def bound_ns(spec: VenueSpec) -> int:
-    """How old an unnamed difference may be: three statement periods and the 99.9 % latency."""
-    tail = 2 * spec.latency_ms_p99
-    return (STATEMENT_PERIODS_MAX * spec.statement_period_ms + tail) * MS
+    """How old an unnamed difference may be: three statement periods and the 99.9 % latency, of one
+    way. A read goes two: what they take beyond that has to fit into the periods."""
+    return STATEMENT_PERIODS_MAX * spec.statement_period_ms * MS + latency_of(spec).p999
+
+
+def latency_of(spec: VenueSpec) -> Latency:
+    """Of one way between a venue and us."""
+    return Latency(spec.latency_ms * MS, spec.latency_ms_p99 * MS)
 
 
 def _terms(spec: VenueSpec, instrument: InstrumentSpec) -> Terms:
