@@ -32,6 +32,7 @@ from venues.matching import SelfTrade
 DIALECTS = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse", "coinbase")
 CATALOGUE = Path(__file__).parent / "catalogue"
 PAGE_ROWS_MIN = 3
+LISTED_ANEW_S_MIN = 15
 # Figures begin with the name of a strategy, or with one of these.
 RESERVED = (UNATTRIBUTED, ADJUSTMENT, KILL)
 # What YAML can hold, in words.
@@ -68,6 +69,9 @@ class InstrumentSpec(Part):
     taker_rate: Decimal = Field(default=Decimal("0.0005"), gt=-1, lt=1)
     price_factor: Price = Decimal(1)
     quantity_factor: Price = Decimal(1)
+    listed_anew_s: Seconds = Field(
+        default=Decimal(0), description="when it is listed anew and its ids begin again; 0: never"
+    )
 
     @model_validator(mode="after")
     def _of_two_assets(self) -> "InstrumentSpec":
@@ -123,6 +127,20 @@ class VenueSpec(Part):
                 found = f"instruments.{number}.symbol: found {each.symbol!r}"
                 raise ValueError(
                     f"{found}; Coinbase names a product by its assets: {name} would do"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _listed_anew(self) -> "VenueSpec":
+        """Where ids are counted per symbol, and no position would have to be settled first."""
+        for number, each in enumerate(self.instruments):
+            if each.listed_anew_s and self.dialect != "binance_spot":
+                where = f"instruments.{number}.listed_anew_s: found {each.listed_anew_s}"
+                raise ValueError(f"{where}; 0 would do at {self.dialect}, binance_spot lists anew")
+            if 0 < each.listed_anew_s < LISTED_ANEW_S_MIN:
+                where = f"instruments.{number}.listed_anew_s: found {each.listed_anew_s}"
+                raise ValueError(
+                    f"{where}; it halts before: 0, or {LISTED_ANEW_S_MIN} on, would do"
                 )
         return self
 
@@ -434,6 +452,13 @@ class Scenario(Part):
                     f"fault {fault.kind}: from_s ({fault.from_s}) lies beyond the run;"
                     f" less than duration_s ({self.duration_s}) would do"
                 )
+        for venue in self.venues:
+            for each in venue.instruments:
+                if each.listed_anew_s >= self.duration_s:
+                    raise ValueError(
+                        f"{venue.dialect}: {each.symbol}: listed_anew_s ({each.listed_anew_s}) lies"
+                        f" beyond the run; less than duration_s ({self.duration_s}) would do"
+                    )
         self._know_limits()
         kept = self.settling.rails if self.settling else ()
         for strategy in self.strategies:
