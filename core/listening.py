@@ -22,6 +22,7 @@ from core.effects import (
 )
 from core.events import (
     HeartbeatHeard,
+    InstrumentListed,
     PageReported,
     RequestFailed,
     StatementKind,
@@ -205,9 +206,30 @@ def _ask(account: Account, subject: str) -> list[Effect]:
     ]
 
 
+def on_listed_anew(account: Account, event: InstrumentListed) -> list[Effect]:
+    """Ids begin anew, and the record with them: it is read from its start, if need be once more."""
+    if event.listing == account.listings[event.instrument].listing:
+        return []
+    account.cursors.pop(event.instrument, None)
+    if event.instrument not in account.backfill.waiting:
+        return []
+    account.backfill.waiting[event.instrument] = event.received_at
+    return _ask(account, event.instrument)
+
+
+def _of_former_listing(account: Account, event: PageReported) -> bool:
+    """Whether the page was asked for before the instrument was listed anew: its cursor is void."""
+    listing = account.listings.get(event.subject)
+    if listing is None or listing.listing == 1:
+        return False
+    return event.asked_at < account.backfill.waiting.get(event.subject, event.received_at)
+
+
 def on_page(state: State, account: Account, event: PageReported) -> tuple[bool, list[Effect]]:
     """A page was read: move the cursor; ask for the next, or end the round (then True)."""
     backfill = account.backfill
+    if _of_former_listing(account, event):
+        return False, []
     if event.through:
         account.cursors[event.subject] = event.through
     if event.subject not in backfill.waiting:

@@ -540,6 +540,7 @@ def _on_listed(state: State, event: InstrumentListed) -> list[Effect]:
             return restatement.on_told(state, account, known, event)
         if known.changes:
             return []  # a deployment tells what it began with; the venue has told more since
+    effects = listening.on_listed_anew(account, event) if known is not None else []
     account.listings[event.instrument] = Listing(
         instrument=event.instrument,
         kind=event.kind,
@@ -551,7 +552,7 @@ def _on_listed(state: State, event: InstrumentListed) -> list[Effect]:
         effective_at=event.effective_at,
         at_first=event.multiplier,
     )
-    return []
+    return effects
 
 
 def _on_reference(state: State, event: ReferenceSet) -> list[Effect]:

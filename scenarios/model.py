@@ -16,6 +16,9 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from core.money import ASSET_DECIMALS, ASSET_DECIMALS_MAX, PRICE_DECIMALS, QUANTITY_DECIMALS
+from core.state import UNATTRIBUTED
+from core.strategies import KILL
+from risk.reading import ADJUSTMENT
 from risk.written import NotYaml, Part, content, document
 from scenarios.bounds import LimitsSpec
 from scenarios.figures import flaw, whose
@@ -29,9 +32,15 @@ from venues.matching import SelfTrade
 DIALECTS = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse", "coinbase")
 CATALOGUE = Path(__file__).parent / "catalogue"
 PAGE_ROWS_MIN = 3
+LISTED_ANEW_S_MIN = 15
+# Figures begin with the name of a strategy, or with one of these.
+RESERVED = (UNATTRIBUTED, ADJUSTMENT, KILL)
+# What YAML can hold, in words.
+SORTS = {dict: "a mapping", list: "a list", type(None): "nothing"}
 # The crowd quotes on both sides of the middle, which may wander.
 PRICE_TICKS_MIN = 10
 VENUES = Path(__file__).parent / "venues.yaml"
+OF_THE_CATALOGUE = "a name that `tieout list` shows, would do"
 
 # The field faults that a scenario may say it covers: docs/covers.md tells each in a line.
 ROWS = (
@@ -60,6 +69,9 @@ class InstrumentSpec(Part):
     taker_rate: Decimal = Field(default=Decimal("0.0005"), gt=-1, lt=1)
     price_factor: Price = Decimal(1)
     quantity_factor: Price = Decimal(1)
+    listed_anew_s: Seconds = Field(
+        default=Decimal(0), description="when it is listed anew and its ids begin again; 0: never"
+    )
 
     @model_validator(mode="after")
     def _of_two_assets(self) -> "InstrumentSpec":
@@ -105,6 +117,32 @@ class VenueSpec(Part):
         if 0 < rows < PAGE_ROWS_MIN:
             raise ValueError(f"a page must bring something new: 0, or at least {PAGE_ROWS_MIN}")
         return rows
+
+    @model_validator(mode="after")
+    def _named_by_assets(self) -> "VenueSpec":
+        """Coinbase tells what a product is counted in by its name alone."""
+        for number, each in enumerate(self.instruments):
+            name = f"{each.base}-{each.quote}"
+            if self.dialect == "coinbase" and each.symbol != name:
+                found = f"instruments.{number}.symbol: found {each.symbol!r}"
+                raise ValueError(
+                    f"{found}; Coinbase names a product by its assets: {name} would do"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _listed_anew(self) -> "VenueSpec":
+        """Where ids are counted per symbol, and no position would have to be settled first."""
+        for number, each in enumerate(self.instruments):
+            if each.listed_anew_s and self.dialect != "binance_spot":
+                where = f"instruments.{number}.listed_anew_s: found {each.listed_anew_s}"
+                raise ValueError(f"{where}; 0 would do at {self.dialect}, binance_spot lists anew")
+            if 0 < each.listed_anew_s < LISTED_ANEW_S_MIN:
+                where = f"instruments.{number}.listed_anew_s: found {each.listed_anew_s}"
+                raise ValueError(
+                    f"{where}; it halts before: 0, or {LISTED_ANEW_S_MIN} on, would do"
+                )
+        return self
 
     @model_validator(mode="after")
     def _tail_behind_median(self) -> "VenueSpec":
@@ -187,6 +225,15 @@ class StrategySpec(Part):
         if kind not in STRATEGIES:
             raise ValueError(f"no strategy {kind!r}; there are {', '.join(sorted(STRATEGIES))}")
         return kind
+
+    @field_validator("name")
+    @classmethod
+    def _free(cls, name: str) -> str:
+        if name in RESERVED:
+            raise ValueError(
+                f"what has no strategy is booked as {', '.join(RESERVED)}; another name would do"
+            )
+        return name
 
     @model_validator(mode="after")
     def _fitting_options(self) -> "StrategySpec":
@@ -405,6 +452,13 @@ class Scenario(Part):
                     f"fault {fault.kind}: from_s ({fault.from_s}) lies beyond the run;"
                     f" less than duration_s ({self.duration_s}) would do"
                 )
+        for venue in self.venues:
+            for each in venue.instruments:
+                if each.listed_anew_s >= self.duration_s:
+                    raise ValueError(
+                        f"{venue.dialect}: {each.symbol}: listed_anew_s ({each.listed_anew_s}) lies"
+                        f" beyond the run; less than duration_s ({self.duration_s}) would do"
+                    )
         self._know_limits()
         kept = self.settling.rails if self.settling else ()
         for strategy in self.strategies:
@@ -500,15 +554,15 @@ def check(told: dict[str, Any], source: str) -> Scenario:
 
 
 def _line(source: str, each: Mapping[str, Any]) -> str:
-    where = ".".join(str(part) for part in each["loc"]) or "(whole)"
-    found = each["input"]
+    where = "".join(f": {part}" for part in (".".join(map(str, each["loc"])),) if part)
+    found, said = each["input"], each["msg"].removeprefix("Value error, ")
     if each["type"] == "missing":
-        shown = "nothing"
-    elif isinstance(found, (str, int, float, bool, Decimal)):
-        shown = repr(found)
-    else:
-        shown = type(found).__name__
-    return f"{source}: {where}: found {shown}: {each['msg'].removeprefix('Value error, ')}"
+        return f"{source}{where}: found nothing: {said}"
+    if isinstance(found, (str, int, float, bool, Decimal)):
+        return f"{source}{where}: found {found!r}: {said}"
+    if each["type"] == "value_error":  # of a part as a whole: it says itself what it found there
+        return f"{source}{where}: {said}"
+    return f"{source}{where}: found {SORTS.get(type(found), type(found).__name__)}: {said}"
 
 
 def _telling(errors: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -530,10 +584,10 @@ def find(name: str) -> Scenario:
     if path.suffix in (".yaml", ".yml") or (path.exists() and not path.is_dir()):
         return load(path)
     if name not in names():
-        near, known = _nearest(name, names()), ", ".join(names())
-        raise BadScenario(
-            f"no scenario {name!r}{near or ';'} a file's path would do, or one of: {known}"
-        )
+        if path.is_dir():
+            raise BadScenario(f"{name}: a folder; a file of a scenario, or {OF_THE_CATALOGUE}")
+        near = _nearest(name, names())
+        raise BadScenario(f"no scenario {name!r}{near or ';'} a file's path, or {OF_THE_CATALOGUE}")
     return load(CATALOGUE / f"{name}.yaml")
 
 

@@ -271,10 +271,14 @@ class Faults:
         self.healed = False
 
     def strikes(self, kind: str, where: str) -> Fault | None:
-        """The fault that strikes this opportunity, counted; None mostly."""
+        """The fault that strikes this opportunity, counted; None mostly.
+
+        What is said of no place in particular spares those that are unable to have it.
+        """
         active = self._by_site.get((kind, where))
         if active is None:
-            active = [f for f in self.plan if f.kind == kind and f.where in ("", where)]
+            able = kind not in UNABLE.get(where, ())
+            active = [f for f in self.plan if able and f.kind == kind and f.where in ("", where)]
             self._by_site[kind, where] = active
         if not active or self.healed:
             return None

@@ -10,18 +10,31 @@ ROOT = Path(__file__).parent.parent
 COLUMNS = ("samples", "verbatim", "expected by hand", "quarantined", "dismissed", "events")
 
 
-def samples_root() -> Path | None:
-    """The folder of samples: TIEOUT_SAMPLES, else ../shared/samples beside the repository."""
-    told = os.environ.get("TIEOUT_SAMPLES")
-    root = Path(told) if told else ROOT.parent / "shared" / "samples"
-    return root if (root / "venues" / "index.json").exists() else None
+INDEX = Path("venues", "index.json")
+
+
+def flaw_of(told: str) -> str:
+    """What is wrong with the folder that TIEOUT_SAMPLES names; "" where nothing is."""
+    root = Path(told)
+    if (root / INDEX).exists():
+        return ""
+    near = [each for each in (root / "samples", root.parent) if (each / INDEX).exists()]
+    would_do = str(near[0]) if near else "a folder of samples, or the variable unset,"
+    found = "there is no such folder" if not root.is_dir() else f"it has no {INDEX}"
+    return f"TIEOUT_SAMPLES={told}: {found}; {would_do} would do"
 
 
 @pytest.fixture(scope="session")
 def samples() -> Path:
-    """The folder of samples; absent they are a counted skip, under CI a failure."""
-    root = samples_root()
-    if root is not None:
+    """The folder of samples: TIEOUT_SAMPLES, else ../shared/samples beside the repository.
+
+    Absent they are a counted skip, under CI a failure; a variable that is wrong always is one.
+    """
+    told = os.environ.get("TIEOUT_SAMPLES")
+    if told and (flaw := flaw_of(told)):
+        pytest.fail(flaw)
+    root = Path(told) if told else ROOT.parent / "shared" / "samples"
+    if (root / INDEX).exists():
         return root
     text = "no samples: set TIEOUT_SAMPLES, or lay them at ../shared/samples"
     if os.environ.get("CI"):

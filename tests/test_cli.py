@@ -23,6 +23,11 @@ strategies:
   - {kind: maker, name: mm}
   - {kind: taker, name: tk}
 """
+# Coinbase names a product BASE-QUOTE, and its decoder reads the quote there.
+FOO = """
+  - dialect: coinbase
+    wallets: {BTC: "1", USD: "1000"}
+    instruments: [{symbol: FOO, base: BTC, quote: USD, tick: "1", lot: "1", price: "100"}]"""
 
 
 def tieout(*words: str, seconds_max: float = 120) -> subprocess.CompletedProcess[str]:
@@ -119,6 +124,16 @@ def test_a_failed_claim_is_status_1(tmp_path: Path) -> None:
         (SMALL.replace("mm}", "mm, options: {lots: many}}"), "strategies.0.lots", "integer"),
         (SMALL.replace("mm}", "mm, options: {lotz: 3}}"), "lotz", "lots_max"),
         (SMALL.replace("mm}", "m/m}"), "strategies.0.name", "pattern"),
+        (SMALL.replace("mm}", "unattributed}"), "strategies.0.name", "another name would do"),
+        (SMALL.replace("mm}", "adjustment}"), "strategies.0.name", "another name would do"),
+        (SMALL.replace("mm}", "kill_switch}"), "strategies.0.name", "another name would do"),
+        (SMALL.replace("name: mm", "name: tk"), "wrong.yaml: two strategies", "would do"),
+        (SMALL.replace("duration_s: 20", "duration_s: {a: 1}"), "found a mapping", "Decimal"),
+        (
+            SMALL.replace("[binance_spot]", FOO),
+            "venues.0: instruments.0.symbol: found 'FOO'",
+            "BTC-USD would do",
+        ),
         (
             SMALL.replace("[binance_spot]", "[{dialect: binance_spot, latency_ms: 99}]"),
             "venues.0",
@@ -145,11 +160,19 @@ def test_a_wrong_scenario_is_refused(tmp_path: Path, text: str, place: str, woul
 
 
 def test_an_unknown_scenario_is_refused() -> None:
-    """With the nearest name first, and the names that there are."""
+    """With the nearest name, and where the names stand: a line, not all eighty of them."""
     done = tieout("run", "lost_frames")
     assert done.returncode == 2
     assert "did you mean lost_frame?" in done.stderr
-    assert "storm_venues" in done.stderr
+    assert "a name that `tieout list` shows, would do" in done.stderr
+    assert len(done.stderr) < 160
+
+
+def test_a_folder_is_no_scenario(tmp_path: Path) -> None:
+    """It is there, so that "no scenario" would send people looking for a slip in its name."""
+    done = tieout("run", str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"tieout: {tmp_path}: a folder; a file of a scenario")
 
 
 @pytest.mark.parametrize("seed", ["abc", "-1", "1.5", "²"])
@@ -228,6 +251,16 @@ def test_a_wrong_market_is_refused(tmp_path: Path, content: str, place: str) -> 
     done = tieout("run", "lost_frame", "--market", str(path))
     assert done.returncode == 2
     assert place in done.stderr
+
+
+def test_a_market_that_drives_no_venue_is_refused(tmp_path: Path) -> None:
+    """Else the run would take its length from the file, and nothing else: every claim holds."""
+    path = tmp_path / "market.json"
+    path.write_text('[[1, "1", null, "buy", 1.0, 1.0, 1.0]]')
+    done = tieout("run", "storm_rails", "--short", "--market", str(path))
+    assert done.returncode == 2
+    assert f"{path}: storm_rails has no venue" in done.stderr
+    assert "would do" in done.stderr
 
 
 def test_a_missing_market_is_refused() -> None:

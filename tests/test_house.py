@@ -1,7 +1,9 @@
 """The house itself: what it is built from, and what may not lie about in it."""
 
+import os
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -140,3 +142,22 @@ def test_no_contract_sleeps_past_its_module(module: str) -> None:
     if path.is_dir() or path.with_suffix(".py").exists():
         contracts = PROJECT["tool"]["importlinter"]["contracts"]
         assert any(module in contract.get("source_modules", []) for contract in contracts)
+
+
+def test_a_folder_of_samples_that_is_none_is_no_reason_to_skip(tmp_path: Path) -> None:
+    """Who says where the samples are means to read them; a slip would hide a hundred tests."""
+    (tmp_path / "samples" / "venues").mkdir(parents=True)
+    (tmp_path / "samples" / "venues" / "index.json").write_text("[]")
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+    environment = {name: value for name, value in os.environ.items() if name != "CI"}
+    done = subprocess.run(
+        [*command, "tests/test_samples.py"],
+        cwd=ROOT,
+        env={**environment, "TIEOUT_SAMPLES": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout
+    wanted = f"{tmp_path / 'samples'} would do"
+    assert f"TIEOUT_SAMPLES={tmp_path}: it has no venues/index.json; {wanted}" in done.stdout

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from core.effects import FetchFills, OpenStream, RaiseAlert, SetAlarm
 from core.events import (
     AlarmRang,
     HeartbeatHeard,
+    InstrumentListed,
     OrderMissing,
     PageReported,
     RequestFailed,
@@ -278,6 +280,37 @@ def test_a_page_nobody_waits_for_moves_the_cursor_and_asks_for_nothing() -> None
     )
     assert books.tell(late) == []
     assert books.account().cursors == {"XRPETH": "3"}
+
+
+def anew(at: int) -> InstrumentListed:
+    return msgspec.structs.replace(spot(), listing=2, received_at=ms(at))
+
+
+def test_a_symbol_listed_anew_is_read_from_its_start() -> None:
+    """Its ids begin again: behind the old cursor none of its fills would ever be found."""
+    books = spot_books()
+    books.tell(stream(), page("XRPETH", "7", at=50), spot())
+    assert books.account().cursors == {"XRPETH": "7"}
+    assert books.tell(anew(60)) == []
+    assert "FetchFills XRPETH after the start" in names(books.ring("backfill/venue/main"))
+
+
+def test_a_page_of_the_former_listing_moves_no_cursor_of_the_new_one() -> None:
+    """A round was under way: its page is asked for anew, and what was asked before is too old."""
+    books = spot_books()
+    books.tell(stream(), page("XRPETH", "7", at=50, more=True))
+    assert names(books.tell(anew(60))) == ["FetchFills XRPETH after the start"]
+    late = PageReported(
+        received_at=ms(70), account=SPOT, subject="XRPETH", through="9", more=True, asked_at=ms(51)
+    )
+    assert books.tell(late) == []
+    assert books.account().cursors == {}
+    soon = msgspec.structs.replace(late, through="2", more=False, asked_at=ms(61))
+    assert books.tell(soon) == []
+    assert books.account().cursors == {"XRPETH": "2"}
+    assert not books.account().backfill.waiting
+    assert books.tell(msgspec.structs.replace(late, received_at=ms(90))) == []
+    assert books.account().cursors == {"XRPETH": "2"}
 
 
 def test_open_orders_are_read_on_schedule_too() -> None:

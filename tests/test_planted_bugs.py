@@ -977,6 +977,24 @@ BUGS = (
         range(1),
         MISMARKED,
     ),
+    Bug(
+        "a fill bears the id of one of the former listing and is taken for its echo",
+        "core.identity:fill_key",
+        "{listing}",
+        "1",
+        "listed_anew",
+        range(2),
+        HOLDINGS,
+    ),
+    Bug(
+        "what is listed anew is read on from the former listing's cursor",
+        "core.listening:on_listed_anew",
+        "account.cursors.pop(event.instrument, None)",
+        "pass",
+        "listed_anew",
+        range(4),
+        HOLDINGS,
+    ),
 )
 
 WATCHED = {*CLAIMS.values(), *(bug.claim for bug in BUGS)}

@@ -180,9 +180,9 @@ def spot(fields: str) -> str:
     return SMALL.replace("[binance_spot]", f"[{{dialect: binance_spot, {fields}}}]")
 
 
-def instrument(*, tick: str, price: str) -> str:
+def instrument(*, tick: str, price: str, more: str = "") -> str:
     terms = f'symbol: XY, base: X, quote: Y, tick: "{tick}", lot: "1", price: "{price}"'
-    return f"instruments: [{{{terms}}}]"
+    return f"instruments: [{{{terms}{', ' if more else ''}{more}}}]"
 
 
 @pytest.mark.parametrize(
@@ -195,6 +195,20 @@ def instrument(*, tick: str, price: str) -> str:
         (SMALL + "duration_s: 30\n", "line 9: the key 'duration_s' stands twice"),
         (SMALL.replace("name: mm", "name: mm, kind: taker"), "the key 'kind' stands twice"),
         (SMALL.replace("name: mm", "name: tk"), "two strategies are named 'tk'"),
+        (
+            spot(instrument(tick="1", price="100", more="listed_anew_s: 9")),
+            "instruments.0.listed_anew_s: found 9; it halts before: 0, or 15 on, would do",
+        ),
+        (
+            spot(instrument(tick="1", price="100", more="listed_anew_s: 60")).replace(
+                "binance_spot", "binance_usdm"
+            ),
+            "listed_anew_s: found 60; 0 would do at binance_usdm",
+        ),
+        (
+            spot(instrument(tick="1", price="100", more="listed_anew_s: 20")),
+            "XY: listed_anew_s (20) lies beyond the run; less than duration_s (20) would do",
+        ),
         (SMALL + "covers: [V2, V31]\n", "no row 'V31'; V1 to V30, R1 to R13 or T1 to T7"),
         (SMALL + "covers: [V02]\n", "no row 'V02'"),
         (SMALL.replace("[binance_spot]", "[binance_spot, binance_spot]"), "stands twice"),

@@ -35,7 +35,7 @@ def outcome_of(name: str) -> Outcome:
 @pytest.fixture(scope="module")
 def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("stuck") / "journal.db"
-    save_journal(outcome_of("storm_rails"), path)
+    save_journal(outcome_of("storm_rails").store, path)
     return path
 
 

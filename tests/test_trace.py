@@ -68,7 +68,7 @@ def test_an_excerpt_is_a_part_of_the_frame_byte_for_byte() -> None:
 
 def test_a_trace_of_a_journal_on_disk_is_that_of_the_run(tmp_path: Path) -> None:
     outcome = outcome_of("lost_frame")
-    save_journal(outcome, tmp_path / "journal.db")
+    save_journal(outcome.store, tmp_path / "journal.db")
     key = "binance_spot/main/XRP/cash"
     assert trace("balance", key, tmp_path / "journal.db") == trace("balance", key, outcome.store)
 

@@ -178,7 +178,7 @@ def test_a_key_that_is_none_is_refused_with_the_nearest() -> None:
 
 def test_the_command_prints_the_story_and_json(tmp_path: Path) -> None:
     outcome, path = outcome_of("storm_rails"), tmp_path / "journal.db"
-    save_journal(outcome, path)
+    save_journal(outcome.store, path)
     leg = one("storm_rails", "fedach_debit", "returned")
     done = tieout("trace", "transfer", leg.payment_id, "--journal", str(path))
     assert done.returncode == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from core.journal import Journal, Record, digest_of, encode_state, link
 from core.node import Node
 from sim.memory_store import MemoryStore
 from tests.toy_venue import ACCOUNT, Fill, Told, boot, founding, frame_of, read
+from tieout import sqlite_store
 from tieout.replay import replay
 from tieout.sqlite_store import (
     AnchorFile,
@@ -29,6 +31,7 @@ from tieout.sqlite_store import (
     accept_cut,
     anchor_path,
     open_for_reading,
+    parse_anchor,
     read_records,
 )
 from tieout.verify import verify
@@ -138,7 +141,9 @@ def test_without_its_anchor_a_journal_is_sound_and_says_so(
 def test_what_another_tool_adds_beside_our_tables_is_harmless(
     written: Written, tmp_path: Path
 ) -> None:
-    assert verify(edited(written, tmp_path, "CREATE INDEX mine ON records(name)")).status == "sound"
+    verdict = verify(edited(written, tmp_path, "CREATE INDEX mine ON records(name)"))
+    assert (verdict.status, verdict.file) == ("sound", "written_to")
+    assert "written to since its close" in str(verdict)
 
 
 # --- damaged -------------------------------------------------------------------------------------
@@ -415,6 +420,104 @@ def test_a_flipped_byte_is_found_or_changes_no_record(
     place = data.draw(st.integers(0, len(written.bytes) - 1), "byte")
     flip = data.draw(st.integers(1, 255), "flip")
     judge_flip(written, tmp_path_factory.mktemp("flip"), place, flip)
+
+
+def test_after_a_close_any_flipped_bit_is_damage(written: Written, tmp_path: Path) -> None:
+    """Every byte of the header, then one in each eleven of the file: also in unused space and in
+    counters, which no record and no check of SQLite needs."""
+    path = written.copy(tmp_path)
+    assert verify(path).file == "as_closed"
+    for place in [*range(100), *range(100, len(written.bytes), 11)]:
+        damaged = bytearray(written.bytes)
+        damaged[place] ^= 1 << (place % 8)
+        path.write_bytes(damaged)
+        assert verify(path).exit_status == 1, place
+
+
+def test_a_byte_of_no_record_is_named_as_such_and_no_figure_is_told(
+    written: Written, tmp_path: Path
+) -> None:
+    """The schema's cookie: any value could stand there, and no record reads otherwise."""
+    path = written.copy(tmp_path)
+    path.write_bytes(written.bytes[:41] + bytes([written.bytes[41] ^ 1]) + written.bytes[42:])
+    assert reread(path) == written.records
+    assert "bytes of the file that hold no record: one was changed" in str(verify(path))
+    with pytest.raises(JournalDamaged, match="one was changed"):
+        replay(path)
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        (18, "bytes 18 to 19 of the file, format versions: expected 0202, found 1202"),
+        (27, "bytes 24 to 27 and 92 to 95 of the file, changes"),
+        (45, "bytes 44 to 47 of the file, schema format"),
+        (50, "bytes 48 to 51 of the file, cache size: expected 00000000, found 00001000"),
+        (59, "bytes 56 to 59 of the file, text encoding"),
+        (63, "bytes 60 to 63 of the file, user version"),
+        (71, "bytes 68 to 71 of the file, application"),
+        (80, "bytes 72 to 91 of the file, reserved"),
+        (95, "bytes 24 to 27 and 92 to 95 of the file, changes"),
+    ],
+)
+def test_of_a_file_that_was_not_closed_the_header_is_checked(
+    written: Written, tmp_path: Path, place: int, told: str
+) -> None:
+    """There is no hash of all bytes; but these never change, or are said twice."""
+    path = written.copy(tmp_path)
+    anchor_path(path).unlink()
+    damaged = bytearray(written.bytes)
+    damaged[place] ^= 16
+    path.write_bytes(damaged)
+    assert told in str(verify(path))
+    assert verify(path).exit_status == 1
+
+
+def test_what_sqlite_cannot_read_is_named_by_the_record_before(
+    written: Written, tmp_path: Path
+) -> None:
+    """A page of no kind: `cannot be read` alone would leave a person with the whole file."""
+    path, named = written.copy(tmp_path), 0
+    anchor_path(path).unlink()
+    for page in range(1, len(written.bytes) // 4096):
+        damaged = bytearray(written.bytes)
+        damaged[page * 4096] = 0xFF
+        path.write_bytes(damaged)
+        lines = [line for line in str(verify(path)).splitlines() if "  records" in line]
+        for line in [line for line in lines if "cannot be read" in line]:
+            assert re.match(r"  records, what follows record \d+: cannot be read", line), line
+            named += 1
+    assert named
+
+
+def test_a_file_that_a_node_has_open_is_not_as_it_was_closed(tmp_path: Path) -> None:
+    """From the moment it is opened to be written until it is closed again, killed or not."""
+    store = SqliteStore(tmp_path / "journal.db")
+    node = boot(store)
+    node.commit()
+    assert verify(store.path).file == "not_closed"
+    store.close()
+    assert verify(store.path).file == "as_closed"
+    store = SqliteStore(store.path)
+    assert parse_anchor(anchor_path(store.path)).closed is None
+    verdict = verify(store.path)
+    assert (verdict.status, verdict.file) == ("sound", "not_closed")
+    assert "it was not closed: a flaw in bytes of no record may not show" in str(verdict)
+    store.close()
+    assert verify(store.path).file == "as_closed"
+
+
+def test_a_commit_hashes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would grow with the file: only a close does, once."""
+    hashed: list[Path] = []
+    real = sqlite_store.closed_file
+    monkeypatch.setattr(sqlite_store, "closed_file", lambda path: hashed.append(path) or real(path))
+    store = SqliteStore(tmp_path / "journal.db")
+    node = boot(store)
+    tell(node, 10)
+    assert hashed == []
+    store.close()
+    assert hashed == [store.path]
 
 
 def test_every_byte_of_the_header_and_the_schema(written: Written, tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """The command line: results on stdout, progress on stderr, and an exit status that means something.
 
 0 every claim held; 1 a claim failed, or a journal is damaged; 2 bad input, with a message that
-names file, field, what was found and what would do; 3 the environment lacks something; 130 it was
-interrupted; 141 nobody reads what it prints any more.
+names file, field, what was found and what would do; 3 the environment lacks something; 4 a bug of
+ours; 130 it was interrupted; 141 nobody reads what it prints any more.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import click
 
-from tieout.exits import BAD_INPUT, FAILED, HELD, INTERRUPTED, LACKING, end, fail
+from tieout.exits import BAD_INPUT, FAILED, HELD, INTERRUPTED, LACKING, breaking, end, fail
 from tieout.kill_cli import kill
 from tieout.limits_cli import limits
 
@@ -30,7 +30,8 @@ JOURNAL_WOULD_DO = "the journal.db of `tieout run SCENARIO --out DIR` would do"
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="tieout")
-def main() -> None:
+@click.option("--debug", is_flag=True, help="Show the traceback of what breaks.")
+def main(debug: bool) -> None:  # noqa: FBT001  # `_command` reads it
     """One set of books for value that moves across venues, rails and chains.
 
     Every difference between the world's truth and our books is either in flight or an open break.
@@ -45,7 +46,13 @@ main.add_command(kill)
 def run() -> NoReturn:
     """The program: the whole command line, and the status that its process ends with."""
     # Not by click's own `main`, to which an interrupt and a reader that went away are status 1.
-    end(lambda: main.invoke(main.make_context("tieout", sys.argv[1:])))
+    end(_command)
+
+
+def _command() -> object:
+    context = main.make_context("tieout", sys.argv[1:])
+    with breaking(shown=context.params["debug"]):
+        return main.invoke(context)
 
 
 @contextmanager
@@ -70,8 +77,8 @@ def refusals() -> Iterator[None]:
         fail(BAD_INPUT, str(error))
     except ModuleNotFoundError as error:
         fail(LACKING, f"{error.name} is not installed; `tieout doctor` says what is")
-    except KeyboardInterrupt:
-        give_up("interrupted")
+    except KeyboardInterrupt as interrupt:
+        give_up("; ".join(["interrupted", *getattr(interrupt, "__notes__", ())]))
 
 
 def give_up(text: str) -> NoReturn:

@@ -2,18 +2,21 @@
 
 A status is the program's word on what it did. Where the results could not be told, it is another:
 whoever read them went away (141, as if SIGPIPE had ended it), or where they went takes no more (3).
+Where the program itself broke it is one more (4): a bug of ours is no claim that failed.
 """
 
 import errno
 import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
-HELD, FAILED, BAD_INPUT, LACKING, INTERRUPTED, UNHEARD = 0, 1, 2, 3, 130, 141
+HELD, FAILED, BAD_INPUT, LACKING, BROKEN, INTERRUPTED, UNHEARD = 0, 1, 2, 3, 4, 130, 141
 # What a full or failing disk, a quota, or a closed descriptor says to a write.
 UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EBADF)
 
@@ -22,6 +25,34 @@ def fail(status: int, text: str) -> NoReturn:
     """Say what is wrong on stderr and end with that status."""
     click.echo(f"tieout: {text}", err=True)
     sys.exit(status)
+
+
+@contextmanager
+def breaking(*, shown: bool) -> Iterator[None]:
+    """What nobody foresaw is a line that names its place; `shown`, its traceback comes before."""
+    try:
+        yield
+    except (click.ClickException, click.exceptions.Abort, click.exceptions.Exit):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and _is_of_output(error):
+            raise
+        if shown:
+            traceback.print_exc()
+        notes = getattr(error, "__notes__", None) or ["tieout --debug ... shows the traceback"]
+        what = "".join(traceback.format_exception_only(type(error), error)).split("\n")[0]
+        fail(BROKEN, f"a bug of ours: {what} ({_place_of(error)}); {'; '.join(notes)}")
+
+
+def _place_of(error: Exception) -> str:
+    """The last line of ours on the way to where it was raised."""
+    root, place = Path(__file__).parent.parent, ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if not place or path.is_relative_to(root):
+            where = path.relative_to(root) if path.is_relative_to(root) else path.name
+            place = f"{where}:{frame.lineno}"
+    return place
 
 
 def end(command: Callable[[], object]) -> NoReturn:
@@ -52,8 +83,13 @@ def _status_of(command: Callable[[], object]) -> int:
     return told if isinstance(told, int) else HELD
 
 
+def _is_of_output(error: OSError) -> bool:
+    """Of what the results are written to, not of a file that has a name."""
+    return error.errno in (errno.EPIPE, *UNWRITABLE) and error.filename is None
+
+
 def _unwritten(error: OSError) -> int:
-    if error.errno not in (errno.EPIPE, *UNWRITABLE) or error.filename is not None:
+    if not _is_of_output(error):
         raise error
     # Python would try once more to write what is left, and complain.
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -9,7 +9,7 @@ seed, form and market that it was drawn for: see `load_plan` and `Plan`.
 
 import gc
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from decimal import Decimal
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from core.journal import Store
 from risk.written import content
 from scenarios.model import Scenario
 from sim.faults import KINDS, Fault, happens_by_itself, impossible
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from tieout.tables import Type
 
 PLAN_SCHEMA = 1
+TRACEBACK = "traceback.txt"  # of a run that broke: see `broken`
 EVERY_NS_MIN = 1_000_000
 NAMES = tuple(each.name for each in fields(Fault))
 
@@ -58,9 +60,10 @@ def save(outcome: Outcome, folder: Path) -> None:
 
     with naming(folder), _aside():
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / TRACEBACK).unlink(missing_ok=True)
         _write(folder / "summary.json", outcome.json() + "\n")
         _write(folder / "plan.json", plan_text(outcome))
-        save_journal(outcome, folder / "journal.db")
+        save_journal(outcome.store, folder / "journal.db")
         for name in COLUMNS:
             save_table(outcome, name, folder / f"{name}.parquet")
         _write(folder / "report.html", report(outcome))
@@ -103,9 +106,8 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def save_journal(outcome: Outcome, path: Path) -> None:
-    """The run's records as a journal of their own; what stood at the path is replaced."""
-    memory = outcome.store
+def save_journal(memory: Store, path: Path) -> None:
+    """A run's records as a journal of their own; what stood at the path is replaced."""
     assert isinstance(memory, MemoryStore), "a simulated run journals into memory"
     for stale in (path, anchor_path(path), Path(f"{path}-wal"), Path(f"{path}-shm")):
         stale.unlink(missing_ok=True)
@@ -213,12 +215,24 @@ class PlanFile(Struct, forbid_unknown_fields=True):
 
 def plan_text(outcome: Outcome) -> str:
     """The plan as JSON, one fault a line, so that any tool can compare two plans."""
-    lines = [json.dumps({name: getattr(each, name) for name in NAMES}) for each in outcome.plan]
+    return plan_of_run(
+        outcome.scenario.name,
+        outcome.seed,
+        outcome.plan,
+        short=outcome.short,
+        market=outcome.market,
+    )
+
+
+def plan_of_run(
+    scenario: str, seed: int, plan: Sequence[Fault], *, short: bool, market: Market | None
+) -> str:
+    """The plan of a run, whether or not that came to an outcome."""
+    lines = [json.dumps({name: getattr(each, name) for name in NAMES}) for each in plan]
     faults = "[\n  " + ",\n  ".join(lines) + "\n ]" if lines else "[]"
-    scenario = json.dumps(outcome.scenario.name)
-    market = None if outcome.market is None else msgspec.structs.asdict(outcome.market)
-    head = f'"schema": {PLAN_SCHEMA},\n "scenario": {scenario},\n "seed": {outcome.seed}'
-    head += f',\n "short": {json.dumps(outcome.short)},\n "market": {json.dumps(market)}'
+    told = json.dumps(None if market is None else msgspec.structs.asdict(market))
+    head = f'"schema": {PLAN_SCHEMA},\n "scenario": {json.dumps(scenario)},\n "seed": {seed}'
+    head += f',\n "short": {json.dumps(short)},\n "market": {told}'
     return f'{{{head},\n "faults": {faults}}}\n'
 
 

@@ -4,7 +4,8 @@ The standard claims are checked in every run, whatever the scenario adds: the la
 drift found, no false alarm.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
@@ -27,7 +28,7 @@ from sim.memory_store import MemoryStore
 from sim.oracle import Drifted
 from tieout import market as markets
 from tieout.drill import exits
-from tieout.market import Market
+from tieout.market import BadMarket, Market
 from tieout.outcome import Claim, Found, Outcome, Sample
 from tieout.settling import settlement_figures
 from tieout.simulation import EPOCH_NS, SECOND, Simulation, View
@@ -161,7 +162,8 @@ def run(
 ) -> Outcome:
     """Run a scenario of the catalogue, of a file or given; raises BadScenario or BadMarket.
 
-    With `out`, everything is written there. `sampled` keeps truth beside books over time.
+    With `out`, everything is written there; of a run that raises, its plan, journal and traceback.
+    `sampled` keeps truth beside books over time.
     """
     if not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed: found {seed!r}; a whole number from 0 on would do")
@@ -169,6 +171,9 @@ def run(
     recorded: Market | None = None
     trades: list[Trade] = []
     if market:
+        if not scenario.venues:
+            who = f"{scenario.name} has no venue that its trades could drive"
+            raise BadMarket(f"{market}: {who}; no --market, or a scenario with venues, would do")
         recorded, trades = markets.load(Path(market), scenario.market_gap_ms_max)
     seconds = scenario.short_s if short and scenario.short_s else scenario.duration_s
     duration = trades[-1].at + SECOND if trades else int(seconds * SECOND)
@@ -181,14 +186,34 @@ def run(
     sampler = Sampler(simulation)
     if sampled:
         simulation.on_step = sampler.look
-    simulation.run(progress)
-    sampler.end()
-    outcome = conclude(simulation, store, sampler.samples, short=short, market=recorded)
-    if out is not None:
-        from tieout.files import save  # plots and tables: a run without them starts sooner
+    with _kept_if_broken(simulation, out, short=short, market=recorded):
+        simulation.run(progress)
+        sampler.end()
+        outcome = conclude(simulation, store, sampler.samples, short=short, market=recorded)
+        if out is not None:
+            from tieout.files import save  # plots and tables: a run without them starts sooner
 
-        save(outcome, Path(out))
+            save(outcome, Path(out))
     return outcome
+
+
+@contextmanager
+def _kept_if_broken(
+    simulation: Simulation, out: str | Path | None, *, short: bool, market: Market | None
+) -> Iterator[None]:
+    """A run that raises, or is interrupted, leaves its plan and journal; the error says where."""
+    from tieout.files import CannotSave
+
+    try:
+        yield
+    except CannotSave:
+        raise
+    except BaseException as error:
+        if out is not None:
+            from tieout.broken import keep
+
+            error.add_note(keep(simulation, Path(out), error, short=short, market=market))
+        raise
 
 
 class Sampler:

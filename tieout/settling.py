@@ -212,7 +212,7 @@ class Rails:
         """How old an unnamed difference may be, per account."""
         return {
             site.spec.account: BOUND_PERIODS * int(site.spec.statement_period_s * SECOND)
-            + 2 * site.spec.latency_ms_p99 * MS
+            + site.wire.latency.p999
             + site.made.blind_ns
             for site in self.sites
         }

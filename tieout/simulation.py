@@ -76,6 +76,10 @@ SETTLE_NS = 400 * MS
 SILENCE_NS = 12 * SECOND
 STATEMENT_PERIODS_MAX = 3
 SNAPSHOT_EVERY = 5000
+# For how long a symbol does not trade before it is listed anew: by then what was under way has come
+# or was read in the record.
+HALT_NS = 12 * SECOND
+RESTART_NS = 500 * MS
 # How often operators look while a break grows as old as they want it to be.
 LOOKS = 8
 CUT_DOWN_NS = 500 * MS
@@ -145,6 +149,8 @@ class Simulation:
         self.on_step: Callable[[State], None] = lambda state: None
         self.healed_at = 0
         self.bridges: list[Bridge] = []
+        instruments = [each for venue in scenario.venues for each in venue.instruments]
+        self.listed_anew = any(each.listed_anew_s for each in instruments)
         self._market = market
 
     def run(self, progress: Callable[[float], None] = lambda share: None) -> None:
@@ -275,7 +281,7 @@ class Simulation:
 
     def _site(self, spec: VenueSpec) -> Site:
         twin = TWINS[spec.dialect]
-        latency = Latency(spec.latency_ms * MS, spec.latency_ms_p99 * MS)
+        latency = latency_of(spec)
         wire = Wire(
             spec.dialect,
             spec.account,
@@ -341,19 +347,7 @@ class Simulation:
             )
         )
         for instrument in spec.instruments:
-            terms = _terms(spec, instrument)
-            self.host.tell(
-                InstrumentListed(
-                    received_at=now,
-                    account=spec.account,
-                    instrument=terms.symbol,
-                    kind=terms.model,
-                    base=terms.base,
-                    quote=terms.quote,
-                    settle=terms.settle,
-                    multiplier=quantity(str(terms.multiplier)),
-                )
-            )
+            self._tell_listing(site, instrument)
         for asset, amount in spec.wallets.items():
             self.host.tell(
                 OpeningSet(
@@ -366,7 +360,49 @@ class Simulation:
                 )
             )
 
+    def _tell_listing(self, site: Site, instrument: InstrumentSpec) -> None:
+        terms = _terms(site.spec, instrument)
+        self.host.tell(
+            InstrumentListed(
+                received_at=self.world.now,
+                account=site.spec.account,
+                instrument=terms.symbol,
+                kind=terms.model,
+                base=terms.base,
+                quote=terms.quote,
+                settle=terms.settle,
+                multiplier=quantity(str(terms.multiplier)),
+                listing=site.venue.exchange.listing_of(terms.symbol),
+            )
+        )
+
+    def _let_list_again(self, site: Site) -> None:
+        """A symbol is halted, and after a while it is listed anew."""
+        for each in site.spec.instruments:
+            if each.listed_anew_s:
+                anew = EPOCH_NS + int(each.listed_anew_s * SECOND)
+                self.world.call_at(anew - HALT_NS, site.venue.exchange.halt, each.symbol)
+                self.world.call_at(anew, self._list_again, site, each.symbol)
+
+    def _list_again(self, site: Site, symbol: str) -> None:
+        """Our node is told as it starts: a page that was asked for before has the old record."""
+        site.venue.exchange.list_again(symbol)
+        if self.host.alive:
+            self.host.crash(RESTART_NS)
+
+    def tell_listings(self) -> None:
+        """A node came up that may know the listing of before."""
+        state = self.host.state
+        accounts = state.accounts if state is not None else {}
+        for site in [each for each in self.sites if each.spec.account in accounts]:
+            known = accounts[site.spec.account].listings
+            for each in site.spec.instruments:
+                listing = site.venue.exchange.listing_of(each.symbol)
+                if each.symbol in known and known[each.symbol].listing < listing:
+                    self._tell_listing(site, each)
+
     def _let_trade(self, site: Site) -> None:
+        self._let_list_again(site)
         for instrument in site.spec.instruments:
             crowd = Crowd(
                 world=self.world,
@@ -522,6 +558,8 @@ class Host:
         self._tell_of_boot(epoch)
         if sim.scenario.limits is not None and sim.scenario.limits.changes:
             sim.load_limits_again()
+        if sim.listed_anew:
+            sim.tell_listings()
         self._listen_to_markets()
         for site in sim.sites:
             site.venue.resend_drop_copy()
@@ -977,8 +1015,9 @@ class View:
             return False
         match fact.kind:
             case "fill":
-                symbol, fill_id, side = fact.key
-                return self._known(account, f"{symbol}:1:{fill_id}:{side}")
+                symbol, fill_id, side, *anew = fact.key
+                listing = anew[0] if anew else "1"
+                return self._known(account, f"{symbol}:{listing}:{fill_id}:{side}")
             case "progress":
                 order_id, filled = fact.key
                 done = account.progress.get(order_id) or self._put_away(account, order_id)
@@ -1057,9 +1096,14 @@ def asset_decimals(scenario: Scenario, rails: Mapping[str, int]) -> dict[str, in
 
 
 def bound_ns(spec: VenueSpec) -> int:
-    """How old an unnamed difference may be: three statement periods and the 99.9 % latency."""
-    tail = 2 * spec.latency_ms_p99
-    return (STATEMENT_PERIODS_MAX * spec.statement_period_ms + tail) * MS
+    """How old an unnamed difference may be: three statement periods and the 99.9 % latency, of one
+    way. A read goes two: what they take beyond that has to fit into the periods."""
+    return STATEMENT_PERIODS_MAX * spec.statement_period_ms * MS + latency_of(spec).p999
+
+
+def latency_of(spec: VenueSpec) -> Latency:
+    """Of one way between a venue and us."""
+    return Latency(spec.latency_ms * MS, spec.latency_ms_p99 * MS)
 
 
 def _terms(spec: VenueSpec, instrument: InstrumentSpec) -> Terms:

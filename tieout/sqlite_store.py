@@ -14,6 +14,8 @@ runs ahead of what SQLite synced, and after a proper close a cut anywhere shows.
 process it may be one group behind, after a lost machine as far behind as the kernel had not yet
 written it: a cut of only what lies beyond it does not show. The epoch in it is at least as high as
 any that ids were chosen under, so that a journal that lost its tail never chooses an id twice.
+`close` adds the hash of the file as it then is, void as soon as it is opened to be written: between
+the two every byte is proven, also those that belong to no record.
 """
 
 import fcntl
@@ -22,7 +24,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -38,6 +40,7 @@ APPLICATION_ID = int.from_bytes(b"TIEO", "big")
 BLOB_BYTES_MIN = 1024
 BUSY_MS_MAX = 5000
 SNAPSHOTS_KEPT = 2
+HEADER_BYTES = 100
 COPIED_AT_ONCE = 5000
 # SQLite's own choice. A larger log would pay off later: until it has reached its full size once,
 # each commit lengthens the file, and costs twice as much.
@@ -263,8 +266,15 @@ class SqliteStore:
                 yield number, data
 
     def close(self) -> None:
-        """Fold the write-ahead log into the file and sync the anchor. Uncommitted rows are lost."""
+        """Fold the write-ahead log into the file, hash it, and sync the anchor.
+
+        Uncommitted rows are lost. Hashing takes some two seconds for each GB.
+        """
         self._connection.close()
+        if self._anchor.said is not None and not self._failed:
+            with suppress(OSError):  # a file that somebody took away cannot be proven
+                closed = closed_file(self.path)
+                self._anchor.write(self._anchor.said._replace(closed=closed))
         self._anchor.close()
 
     @contextmanager
@@ -337,18 +347,17 @@ class SqliteStore:
     def _check_anchor(self) -> int:
         """Refuse a file that once held more; returns the highest epoch that is known."""
         last, chain = self.last()
-        # Left by a tail that is gone: once the file is as long again, it would pass for this one's.
-        self._cursor.execute("DELETE FROM snapshots WHERE number > ?", (last,))
         epoch = int(read_meta(self._connection).get("epoch", "0"))
         anchor = self._anchor.read()
-        if anchor is None:
-            self._anchor.write(Anchor(last, chain, epoch))
-            self._anchor.sync()
-            return epoch
-        told = anchor_says(self._connection, anchor)
-        if told:
+        if anchor is not None and (told := anchor_says(self._connection, anchor)):
             raise JournalDamaged(f"{self.path}: {told}")
-        return max(epoch, anchor.epoch)
+        if anchor is None or anchor.closed is not None:
+            # On the disk before the file changes: what was said of its bytes is void.
+            self._anchor.write((anchor or Anchor(last, chain, epoch))._replace(closed=None))
+            self._anchor.sync()
+        # Left by a tail that is gone: once the file is as long again, it would pass for this one's.
+        self._cursor.execute("DELETE FROM snapshots WHERE number > ?", (last,))
+        return max(epoch, anchor.epoch if anchor is not None else 0)
 
 
 def accept_cut(path: str | os.PathLike[str]) -> int:
@@ -376,12 +385,23 @@ def accept_cut(path: str | os.PathLike[str]) -> int:
 # --- the anchor ----------------------------------------------------------------------------------
 
 
+class Closed(NamedTuple):
+    """A file as its last writer left it: the sha256 of its bytes, and SQLite's count of changes."""
+
+    sha256: bytes
+    changes: int
+
+
 class Anchor(NamedTuple):
-    """The head of a journal: its last record, the chain's hash there, the highest boot epoch."""
+    """The head of a journal: its last record, the chain's hash there, the highest boot epoch.
+
+    `closed` is there from a proper close until the file is opened to be written.
+    """
 
     last: int
     chain: bytes
     epoch: int
+    closed: Closed | None = None
 
 
 class AnchorFile:
@@ -398,14 +418,19 @@ class AnchorFile:
         except BlockingIOError as error:
             os.close(self._file)
             raise JournalBusy(f"{journal}: another process writes it") from error
+        self.said: Anchor | None = None
 
     def read(self) -> Anchor | None:
         """What it says; None where nothing was written yet."""
-        return parse_anchor(self._path)
+        self.said = parse_anchor(self._path)
+        return self.said
 
     def write(self, anchor: Anchor) -> None:
         """Say the new head; the kernel has it, the disk may get it later."""
+        self.said = anchor
         text = f"tieout anchor: last={anchor.last} chain={anchor.chain.hex()} epoch={anchor.epoch}"
+        if anchor.closed is not None:
+            text += f" file={anchor.closed.sha256.hex()} changes={anchor.closed.changes}"
         line = f"{text} crc32c={crc32c(text.encode()):08x}".ljust(self.WIDTH - 1) + "\n"
         os.pwrite(self._file, line.encode(), 0)
 
@@ -426,7 +451,8 @@ def anchor_path(journal: Path) -> Path:
 
 
 _ANCHOR = re.compile(
-    rb"(tieout anchor: last=(\d+) chain=([0-9a-f]*) epoch=(\d+)) crc32c=([0-9a-f]{8}) *\n"
+    rb"(tieout anchor: last=(\d+) chain=([0-9a-f]*) epoch=(\d+)"
+    rb"(?: file=([0-9a-f]{64}) changes=(\d+))?) crc32c=([0-9a-f]{8}) *\n"
 )
 
 
@@ -439,9 +465,12 @@ def parse_anchor(path: Path) -> Anchor | None:
     if not data:
         return None
     match = _ANCHOR.fullmatch(data)
-    if match is None or crc32c(match[1]) != int(match[5], 16):
+    if match is None or crc32c(match[1]) != int(match[7], 16):
         raise JournalDamaged(f"{path}: the anchor cannot be read")
-    return Anchor(int(match[2]), bytes.fromhex(match[3].decode()), int(match[4]))
+    closed = None
+    if match[5] is not None:
+        closed = Closed(bytes.fromhex(match[5].decode()), int(match[6]))
+    return Anchor(int(match[2]), bytes.fromhex(match[3].decode()), int(match[4]), closed)
 
 
 def anchor_says(connection: apsw.Connection, anchor: Anchor) -> str:
@@ -457,6 +486,31 @@ def anchor_says(connection: apsw.Connection, anchor: Anchor) -> str:
     if row[0] != anchor.chain:
         return f"the anchor has another chain at record {anchor.last}"
     return ""
+
+
+# --- the file as a whole -------------------------------------------------------------------------
+
+
+def closed_file(path: Path) -> Closed | None:
+    """The file as it is; None while a log beside it has some of its pages."""
+    if log_of(path):
+        return None
+    with path.open("rb") as file:
+        digest = file_digest(file, "sha256").digest()
+    return Closed(digest, changes_of(path)[0])
+
+
+def log_of(path: Path) -> int:
+    """The bytes of the write-ahead log beside a journal; 0 where there is none."""
+    log = path.with_name(path.name + "-wal")
+    return log.stat().st_size if log.exists() else 0
+
+
+def changes_of(path: Path) -> tuple[int, int]:
+    """How often SQLite changed the file, as its header says twice; equal where SQLite wrote it."""
+    with path.open("rb") as file:
+        head = file.read(HEADER_BYTES)
+    return int.from_bytes(head[24:28], "big"), int.from_bytes(head[92:96], "big")
 
 
 # --- reading -------------------------------------------------------------------------------------

@@ -7,8 +7,10 @@ each commit group, and every column that only repeats what a body says. What can
 a crc of its own, or stands in the anchor.
 
 `sound` means that each record reads back exactly as it was written, and that the file reaches at
-least as far as its anchor (if there is one: see `Verdict.anchored`). It says nothing of bytes that
-SQLite does not read: of pages' unused space, or of counters in the file's header.
+least as far as its anchor (if there is one: see `Verdict.anchored`). After a proper close it means
+that every byte is as it was then (see `Verdict.file`). Of a file that was not closed, or that some
+other program has written to since, it says nothing of bytes that SQLite does not read: of pages'
+unused space, or of counters in the file's header.
 """
 
 import os
@@ -44,6 +46,8 @@ from core.journal import (
 )
 from core.rail_events import BalanceOpened, LineBooked, ReturnReported
 from tieout.sqlite_store import (
+    APPLICATION_ID,
+    HEADER_BYTES,
     TABLES,
     Anchor,
     JournalDamaged,
@@ -52,6 +56,9 @@ from tieout.sqlite_store import (
     anchor_path,
     anchor_says,
     bears_our_mark,
+    changes_of,
+    closed_file,
+    log_of,
     open_for_reading,
     parse_anchor,
     read_last,
@@ -60,6 +67,21 @@ from tieout.sqlite_store import (
 )
 
 FINDINGS_MAX = 20
+
+
+# Of a sound file: every byte as at its close; or not known, because a node died over it or has it
+# open; or written to by another program since, which left the records alone.
+State = Literal["as_closed", "not_closed", "written_to"]
+# What each of these parts of the header is in a file of ours, whatever it holds.
+HEADER: tuple[tuple[int, int, str, tuple[bytes, ...]], ...] = (
+    (18, 20, "format versions", (b"\x02\x02", b"\x01\x01")),
+    (44, 48, "schema format", (b"\0\0\0\x04",)),
+    (48, 52, "cache size", (bytes(4),)),
+    (56, 60, "text encoding", (b"\0\0\0\x01",)),
+    (60, 64, "user version", (bytes(4),)),
+    (68, 72, "application", (APPLICATION_ID.to_bytes(4, "big"),)),
+    (72, 92, "reserved", (bytes(20),)),
+)
 
 
 class Finding(NamedTuple):
@@ -88,6 +110,7 @@ class Verdict(NamedTuple):
     last: int = 0
     chain: str = ""
     anchored: bool = False
+    file: State = "not_closed"
 
     @property
     def exit_status(self) -> int:
@@ -107,6 +130,9 @@ class Verdict(NamedTuple):
         text = f"{self.path}: sound, {self.records} records in {self.groups} groups"
         if not self.anchored:
             text += f"; no {anchor_path(Path(self.path)).name}: a missing end would not show"
+        elif self.file != "as_closed":
+            why = {"not_closed": "it was not closed", "written_to": "written to since its close"}
+            text += f"; {why[self.file]}: a flaw in bytes of no record may not show"
         return text
 
 
@@ -143,7 +169,12 @@ def opened(path: Path) -> Iterator[apsw.Connection]:
                 raise JournalDamaged(f"its structure is not sound: {' '.join(flaws[0].split())}")
             if anchor is not None and (said := anchor_says(connection, anchor)):
                 raise JournalDamaged(said)
+            for place, _, found in flaws_of_header(path):
+                raise JournalDamaged(f"{place}: found {_text(found)}")
             yield connection
+            # Last, so that a reader that meets the flaw itself has named the record by now.
+            if flaw := as_closed(path, anchor)[1]:
+                raise JournalDamaged(f"of its bytes {flaw}")
         except NotAJournal as error:
             raise NotAJournal(f"{path}: {error}") from error
         except (JournalDamaged, apsw.Error, msgspec.MsgspecError) as error:
@@ -154,6 +185,42 @@ def flaws_of_structure(connection: apsw.Connection) -> list[str]:
     """What SQLite itself finds wrong with the file's pages, trees and indexes."""
     rows = connection.execute(f"PRAGMA integrity_check({FINDINGS_MAX})")
     return [line for (line,) in rows if line != "ok"]
+
+
+def flaws_of_header(path: Path) -> Iterator[tuple[str, object, object]]:
+    """Where the header is not that of a file of ours, with what should be there and what is.
+
+    Not of a file with a log beside it, which may have a newer one.
+    """
+    if log_of(path):
+        return
+    with path.open("rb") as file:
+        head = file.read(HEADER_BYTES)
+    for start, end, name, wanted in HEADER:
+        if head[start:end] not in wanted:
+            yield f"bytes {start} to {end - 1} of the file, {name}", wanted[0], head[start:end]
+    once, again = changes_of(path)
+    if once != again:
+        yield "bytes 24 to 27 and 92 to 95 of the file, changes", once, again
+
+
+def as_closed(path: Path, anchor: Anchor | None) -> tuple[State, str]:
+    """Whether each byte is as its writer left it, and what is wrong with that; "" mostly.
+
+    SQLite counts what any program writes to it: a file with another count was written to since.
+    """
+    told = anchor.closed if anchor is not None else None
+    found = closed_file(path) if told is not None else None
+    if told is None or found is None:
+        return "not_closed", ""
+    if found.sha256 == told.sha256:
+        return "as_closed", ""
+    if found.changes != told.changes:
+        return "written_to", ""
+    if anchor != _anchor_of(path)[0]:  # it was opened meanwhile
+        return "not_closed", ""
+    hashes = f"its sha256 is {found.sha256.hex()}, and was {told.sha256.hex()} when it was closed"
+    return "not_closed", f"one was changed: {hashes}"
 
 
 def tables_of(path: Path, connection: apsw.Connection) -> set[str]:
@@ -179,6 +246,8 @@ class _Judge:
         self.connection = connection
         self.findings: list[Finding] = []
         self.records = 0
+        self.last_read = 0
+        self.file: State = "not_closed"
         self.listings = _Listings()
         # Before the first look at the file: a node that writes at this moment may go on.
         self.anchor, self.anchor_flaw = _anchor_of(path)
@@ -199,6 +268,8 @@ class _Judge:
                 self._blobs,
                 self._snapshots,
                 self._structure,
+                self._header,
+                self._as_closed,
                 self._against_anchor,
             ):
                 self._guard(look.__name__.strip("_"), look)
@@ -213,7 +284,15 @@ class _Judge:
         groups = self._number("SELECT count(*) FROM groups")
         anchored = self.anchor is not None
         return Verdict(
-            str(self.path), "sound", (), self.records, groups, last, chain.hex(), anchored
+            str(self.path),
+            "sound",
+            (),
+            self.records,
+            groups,
+            last,
+            chain.hex(),
+            anchored,
+            self.file,
         )
 
     def find(self, number: int, place: str, expected: object, found: object) -> None:
@@ -226,7 +305,8 @@ class _Judge:
         try:
             look()
         except (apsw.Error, UnicodeDecodeError, JournalError, TypeError) as error:
-            self.find(0, place, "", f"cannot be read ({error})")
+            after = f", what follows record {self.last_read}" if place == "records" else ""
+            self.find(0, f"{place}{after}", "", f"cannot be read ({error})")
 
     # --- records and groups ----------------------------------------------------------------------
 
@@ -270,6 +350,7 @@ class _Judge:
             FROM records ORDER BY number"""
         for row in self.connection.execute(query):
             number, kind, name, cause, at, head, body, blob, crc, identity, types = row
+            self.last_read = number
             if types not in _TYPES.get(kind, ()):
                 self.find(number, "records, types of its columns", _TYPES.get(kind), types)
                 continue
@@ -383,6 +464,16 @@ class _Judge:
         wal = self.path.with_name(self.path.name + "-wal").exists()
         if not wal and self.path.stat().st_size < pages:
             self.find(0, "bytes of the file", pages, self.path.stat().st_size)
+
+    def _header(self) -> None:
+        for place, expected, found in flaws_of_header(self.path):
+            self.find(0, place, expected, found)
+
+    def _as_closed(self) -> None:
+        """Every byte: what is found here only lies in none that a record needs."""
+        self.file, flaw = as_closed(self.path, self.anchor)
+        if flaw and not self.findings:
+            self.find(0, "bytes of the file that hold no record", "", flaw)
 
     def _against_anchor(self) -> None:
         said = self.anchor_flaw

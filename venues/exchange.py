@@ -91,6 +91,7 @@ class Trade:
     filled_after: Decimal = ZERO
     busted: bool = False
     multiplier: Decimal = Decimal(1)
+    listing: int = 1
 
 
 @dataclass(slots=True)
@@ -218,6 +219,8 @@ class Exchange:
     sequence: int = 5000
     updated_at: int = 0
     on_book: Callable[[str], None] = field(default=lambda symbol: None)
+    listings: dict[str, int] = field(default_factory=dict)
+    halted: dict[str, None] = field(default_factory=dict)
 
     # --- set-up ----------------------------------------------------------------------------------
 
@@ -229,6 +232,29 @@ class Exchange:
         for leg in ("long", "short") if self.habits.hedged else ("net",):
             if terms.model != "spot":
                 self.positions[terms.symbol, leg] = Position()
+
+    def halt(self, symbol: str) -> None:
+        """It is listed no more: what rests of ours is taken off, and nothing is taken in."""
+        self.halted[symbol] = None
+        for ticket in self.open_tickets():
+            if ticket.symbol == symbol:
+                self.cancel(ticket)
+
+    def list_again(self, symbol: str) -> None:
+        """It trades anew under its old name: ids begin from the first, and so does its record."""
+        del self.halted[symbol]
+        self.listings[symbol] = self.listing_of(symbol) + 1
+        self.trade_ids.pop(symbol, None)
+
+    def listing_of(self, symbol: str) -> int:
+        """Which listing of the symbol trades, from 1 on."""
+        return self.listings.get(symbol, 1)
+
+    def record_of(self, symbol: str) -> list[Trade]:
+        """What the venue's record has of it: the trades of this listing that were not undone."""
+        listing = self.listing_of(symbol)
+        trades = self.trades.get(symbol, [])
+        return [each for each in trades if each.listing == listing and not each.busted]
 
     def fund(self, asset: str, amount: Decimal) -> None:
         """What the account has before anything else happens."""
@@ -258,7 +284,7 @@ class Exchange:
     ) -> Ticket:
         """Take an order; raises `Refusal`. What matched at once has been told when this returns."""
         terms = self.terms.get(symbol)
-        if terms is None:
+        if terms is None or symbol in self.halted:
             raise Refusal("unknown_symbol")
         if client_id and client_id in self.by_client:
             raise Refusal("duplicate_client_id")
@@ -496,6 +522,7 @@ class Exchange:
             cause=cause,
             filled_after=ticket.filled,
             multiplier=terms.multiplier,
+            listing=self.listing_of(terms.symbol),
         )
         self.trades[terms.symbol].append(trade)
         if self.habits.average_step:
@@ -519,7 +546,8 @@ class Exchange:
         """What identifies a trade where it is told."""
         if self.habits.tells_progress:
             return (trade.ticket.order_id, str(trade.filled_after))
-        return (trade.ticket.symbol, self.habits.name_trade(trade.trade_id), trade.side)
+        key = (trade.ticket.symbol, self.habits.name_trade(trade.trade_id), trade.side)
+        return key if trade.listing == 1 else (*key, str(trade.listing))
 
     def _record(
         self, terms: Terms, trade: Trade, sign: int, key: tuple[str, ...], kind: str

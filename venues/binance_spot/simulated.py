@@ -273,8 +273,7 @@ class Words:
 
     def _my_trades(self, exchange: Exchange, params: dict[str, Any]) -> object:
         first, limit = int(params["fromId"]), exchange.rows(params["limit"])
-        trades = exchange.trades.get(params["symbol"], [])
-        page = [trade for trade in trades if trade.trade_id >= first and not trade.busted]
+        page = [each for each in exchange.record_of(params["symbol"]) if each.trade_id >= first]
         return [
             {
                 "symbol": trade.ticket.symbol,
