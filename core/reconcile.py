@@ -292,6 +292,7 @@ def conflict(
     known = state.breaks.get(name)
     if known is not None:
         known.contradiction = True
+        _know(known, cause, looks_like)
         return []
     told = state.holdings.get(name, 0)
     reading = Reading(name, told, now, now, 0, now, now, frame, now)

@@ -37,7 +37,8 @@ class Adjustment:
 
 @dataclass(slots=True, eq=False)
 class Operator:
-    """Books the proposed size of each break that stood open for `after_ns`, once in that while.
+    """Books the proposed size of each break that stood open at that size for `after_ns`, once in
+    that while: what has just joined it may be explained yet.
 
     Of two contents that contradict, the one that was told first, and so was booked, is held for
     right: nothing is booked, and the break closes.
@@ -48,14 +49,19 @@ class Operator:
     after_ns: int
     reason: str
     _booked_at: dict[int, int] = field(default_factory=dict)
+    _sizes: dict[int, tuple[int, int]] = field(default_factory=dict)
     _booked: int = 0
 
     def look(self, now: int, breaks: Sequence[OpenBreak]) -> list[Adjustment]:
         """Look at all that is open; what was booked a moment ago is given time to close."""
+        for each in breaks:
+            size, _ = self._sizes.setdefault(each.number, (each.size, each.broken_at))
+            if size != each.size:
+                self._sizes[each.number] = (each.size, now)
         return [self._adjust(each, now) for each in breaks if self._is_due(each, now)]
 
     def _is_due(self, each: OpenBreak, now: int) -> bool:
-        since = max(each.broken_at, self._booked_at.get(each.number, 0))
+        since = max(self._sizes[each.number][1], self._booked_at.get(each.number, 0))
         return (each.size != 0 or each.contradiction) and now - since >= self.after_ns
 
     def _adjust(self, each: OpenBreak, now: int) -> Adjustment:

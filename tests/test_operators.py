@@ -67,3 +67,11 @@ def test_each_repair_names_its_break_and_two_people_and_closes_it() -> None:
         assert (row.holding, row.cause, bool(row.open)) == (each.holding, "adjustment", False)
         assert f"{each.author}, approved by {each.approver}" in row.resolution
     assert len(booked) > 3
+
+
+def test_people_wait_anew_when_the_size_of_a_break_changes() -> None:
+    operator = an_operator()
+    assert amounts(operator, 5, OpenBreak(3, XRP, 40, broken_at=0)) == []
+    assert amounts(operator, 8, OpenBreak(3, XRP, 50, broken_at=0)) == []
+    assert amounts(operator, 15, OpenBreak(3, XRP, 50, broken_at=0)) == []
+    assert amounts(operator, 16, OpenBreak(3, XRP, 50, broken_at=0)) == [(3, 50)]

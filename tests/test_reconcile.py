@@ -456,6 +456,7 @@ def test_a_break_whose_fact_is_contradicted_is_ended_by_people_only() -> None:
     books.tell(fill("7", "buy", "11", "0.001", heard=3100))
     books.tell(fill("8", "buy", "3", "0.001", at=1000))
     assert books.break_("XRP") == "0"
+    assert books.state.breaks["venue/main/XRP/cash"].cause == "conflict"
 
 
 def test_a_conflict_in_a_hedged_account_names_the_leg_that_the_fill_touched() -> None:
