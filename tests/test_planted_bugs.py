@@ -869,8 +869,8 @@ BUGS = (
     Bug(
         "a stale statement closes a suspect",
         "core.reconcile:_agreed",
-        "and not drift.contradiction and not _older(reading, drift.reading):",
-        "and not drift.contradiction:",
+        "if drift is None or _older(reading, drift.reading):",
+        "if drift is None:",
         "stale",
         range(2),
         FORGOTTEN,
