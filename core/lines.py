@@ -318,7 +318,7 @@ def _excess_was_it(state: State, leg: Leg, event: LineBooked) -> list[Contra]:
 def _consumed(leg: Leg) -> int:
     """What lines have shown of the payment so far, signed as they were; its return is another."""
     expected = leg.amount if leg.kind == "in" else -leg.amount
-    shown = leg.status in (*CARRIED_OUT, "returned")
+    shown = leg.status in CARRIED_OUT or leg.status == "returned"
     return expected - leg.due if shown else 0
 
 
