@@ -29,12 +29,23 @@ for name, seed in {RUNS!r}:
 
 def digests(python: str, hash_seed: str) -> list[str]:
     """The version of that interpreter, and what the runs and their replays gave in it."""
-    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONDONTWRITEBYTECODE": "1"}
+    more = {"PYTHONHASHSEED": hash_seed, "PYTHONDONTWRITEBYTECODE": "1"}
     finished = subprocess.run(
-        [python, "-c", PROGRAM], cwd=ROOT, env=environment, capture_output=True, text=True
+        [python, "-c", PROGRAM],
+        cwd=ROOT,
+        env=_around(python) | more,
+        capture_output=True,
+        text=True,
     )
     assert finished.returncode == 0, finished.stderr
     return finished.stdout.split()
+
+
+def _around(python: str) -> dict[str, str]:
+    """Other interpreters run the source as it lies here; this one what it has, compiled perhaps."""
+    if python == sys.executable:
+        return dict(os.environ)
+    return {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
 
 
 @cache
@@ -64,7 +75,12 @@ def _version(python: str) -> str:
     program = "import sys, msgspec, simpy, tieout.runs; print('%d.%d' % sys.version_info[:2])"
     try:
         finished = subprocess.run(
-            [python, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60
+            [python, "-c", program],
+            cwd=ROOT,
+            env=_around(python),
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
     except OSError:
         return ""
