@@ -77,9 +77,19 @@ def _on_line(
         return ask_again(state, account, name)
     parked = state.readings.get(name)
     if parked is not None:
+        _interrupt(state, reading)
         return []
     state.readings[name] = reading
     return [_arm(state, account)]
+
+
+def _interrupt(state: State, reading: Reading) -> None:
+    """Absurd reads with a plausible one between them are not in a row, though it is not judged."""
+    suspect = state.suspects.get(reading.holding)
+    if suspect is None or _implausible(state, reading):
+        return
+    if _implausible(state, suspect.reading):
+        suspect.reads = 0
 
 
 def _reading(account: Account, event: StatementReported, row: StatementRow, name: str) -> Reading:

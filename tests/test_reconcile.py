@@ -416,6 +416,22 @@ def test_one_absurd_read_does_not_make_a_break_of_its_size() -> None:
     assert (books.break_("XRP"), books.suspect("XRP")) == ("50", None)
 
 
+def test_a_plausible_read_that_comes_while_an_absurd_one_waits_interrupts_its_row() -> None:
+    """Four absurd reads, and an honest one after the second: it came before that fell due."""
+    books = spot_books()
+    for at in (2000, 3000):
+        disagree(books, "9999999", at=at)
+        backfilled(books, at=at + 500)
+    books.tell(balances("9999999", as_of=3990, heard=4000))
+    books.tell(balances("1001", as_of=4090, heard=4100))
+    for at in (4200, 5000, 6000):
+        disagree(books, "9999999", at=at)
+        backfilled(books, at=at + 500)
+    assert (books.break_("XRP"), books.suspect("XRP")) == (None, "9998999")
+    disagree(books, "9999999", at=7000)
+    assert books.break_("XRP") == "9998999"
+
+
 def test_what_is_absurd_and_insists_is_what_the_break_says() -> None:
     books = broken("1050")
     for at in range(5000, 9000, 1000):

@@ -677,10 +677,11 @@ class Exchange:
             return  # its quantity counts other contracts
         if self._closes(ticket.leg, ticket.side):
             quantity = min(quantity, self._closable(terms, ticket.leg, ticket))
-        if quantity <= 0:
-            return
+        reached = int(quantity / terms.lot)
+        if reached <= 0:
+            return  # what is left, counted in smaller contracts, is less than a lot
         status = ticket.status
-        self._reach(terms, ticket, int(quantity / terms.lot))
+        self._reach(terms, ticket, reached)
         self.open.pop(ticket.order_id, None)
         if ticket.alive:
             ticket.status = "CANCELED" if status in ("NEW", "PARTIALLY_FILLED") else status
