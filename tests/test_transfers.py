@@ -9,6 +9,7 @@ from core.effects import RaiseAlert
 from core.events import AccountOpened, NodeStarted
 from core.rail_effects import QueryPayment, ScreenTransfer, SendPayment, TellCustomer
 from core.rail_events import (
+    ChangeNotified,
     LegWanted,
     LineBooked,
     LineKind,
@@ -920,3 +921,25 @@ def test_who_uses_anothers_id_hears_of_it() -> None:
     books.of(TellCustomer)
     books.request("t1", pay("wire", 300), customer="bob")
     assert [(each.customer, each.status) for each in books.of(TellCustomer)] == [("bob", "refused")]
+
+
+def test_why_it_came_back_is_not_overwritten_by_a_late_status() -> None:
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    settled(books, leg.payment_id)
+    returned = {"return_id": "R1", "payment_id": leg.payment_id, "amount": 300, "code": "AC04"}
+    books.tell(ReturnReported, account=BANK, **returned)
+    books.tell(
+        PaymentReported, account=BANK, payment_id=leg.payment_id, status="accepted", code="ACSP"
+    )
+    assert leg.code == "AC04"
+
+
+def test_a_notification_of_change_says_which_payment_it_is_about() -> None:
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    told = {"payment_id": "", "code": "C01", "corrected": "999"}
+    (alert,) = books.tell(ChangeNotified, account=BANK, references=(leg.payment_id,), **told)
+    assert alert.text.startswith(f"{leg.payment_id}: C01")
+    (alert,) = books.tell(ChangeNotified, account=BANK, references=("theirs",), **told)
+    assert alert.text.startswith("theirs: C01")
