@@ -35,6 +35,10 @@ REMEDIES: dict[ItemCause, tuple[str, str]] = {
         "chain operations",
         "no node takes its bytes: a payment to ourselves uses up its nonce, and then it fails",
     ),
+    "screening_hit": (
+        "compliance",
+        "nothing of it goes on or back until it is cleared, or what was not sent is cancelled",
+    ),
     "sources_disagree": (
         "chain operations",
         "two nodes call different blocks final: trust neither",

@@ -30,6 +30,7 @@ from core.state import Account, State, count
 
 ACKNOWLEDGED = ("received", "accepted", "pending", "held")
 DEFINITE = ("rejected", "failed", "cancelled")
+OVER = ("failed", "returned", "cancelled", "refused")
 # Breaks that end with the payment's own end.
 OF_ITS_COURSE: tuple[ItemCause, ...] = ("late", "third_party_failed")
 # And what is no question any more once nothing of it moves.
@@ -142,7 +143,8 @@ def on_reported(state: State, event: PaymentReported) -> list[Effect]:
         return []
     leg.heard_at = event.received_at
     told = deductions.compare_told(state, leg, event)
-    leg.code, leg.reason = event.code or leg.code, event.reason or leg.reason
+    if leg.status not in OVER:
+        leg.code, leg.reason = event.code or leg.code, event.reason or leg.reason
     _name(state, leg, event.reference, event.batch)
     leg.reference = event.reference or leg.reference
     if state.settlement.strays:
@@ -401,7 +403,7 @@ def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, at: in
         was = "settled"
     effects: list[Effect] = []
     legal = schedule.may_return(state, state.settlement.schemes[leg.scheme], leg, code, at)
-    if was == "settled" and not legal and not leg.recalled:
+    if was == "settled" and not legal and not _is_asked_back(state, leg):
         effects += open_item(
             state, "illegal_return", leg.payment_id, leg.account, leg.asset, -amount, frame
         )
@@ -472,9 +474,17 @@ def _place_excess(state: State, leg: Leg, frame: int) -> None:
     close_item(state, leg.payment_id, "it is known what its line was", frame, *suspense.EXCESSIVE)
 
 
+def _is_asked_back(state: State, leg: Leg) -> bool:
+    """Whether we asked for it and were not told no: then it may come back whenever it does."""
+    recall = state.settlement.asked_back.get(leg.payment_id)
+    return recall is not None and recall.answer in ("", "yes")
+
+
 def on_change(state: State, event: ChangeNotified) -> list[Effect]:
     """Details to be corrected before the next payment to the same beneficiary."""
-    text = f"{event.payment_id}: {event.code}: the beneficiary is to be {event.corrected}"
+    leg = find(state, event.account, (event.payment_id, *event.references))
+    named = leg.payment_id if leg is not None else " ".join(event.references)
+    text = f"{named}: {event.code}: the beneficiary is to be {event.corrected}"
     return [RaiseAlert(severity="notice", subject=event.account, text=text)]
 
 

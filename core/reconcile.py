@@ -65,13 +65,36 @@ def _belongs(name: str, account: str, kind: str) -> bool:
 def _on_line(
     state: State, account: Account, event: StatementReported, row: StatementRow, name: str
 ) -> list[Effect]:
-    reading = _reading(account, event, row, name)
+    return _take(state, account, _reading(account, event, row, name), complete=event.complete)
+
+
+def on_closing(
+    state: State, account: Account, asset: str, amount: int, as_of: int, frame: int
+) -> list[Effect]:
+    """The closing of a closed statement: a balance as of its end."""
+    reading = Reading(
+        holding=holding(account.name, asset, "cash"),
+        told=amount,
+        lo=as_of,
+        hi=as_of,
+        sequence=0,
+        asked_at=state.now,
+        heard_at=state.now,
+        frame=frame,
+        due_at=state.now + account.settle_ns,
+        as_of_told=True,
+    )
+    return _take(state, account, reading, complete=True)
+
+
+def _take(state: State, account: Account, reading: Reading, *, complete: bool) -> list[Effect]:
+    name = reading.holding
     verdict, _ = judge(state, reading)
     if verdict == "agrees":
-        if event.complete:
+        if complete:
             _confirm(account, reading)
         return _agreed(state, reading)
-    if not event.complete:
+    if not complete:
         return []
     if verdict == "weak" and _may_ask_again(state, account, reading):
         return ask_again(state, account, name)

@@ -67,6 +67,7 @@ ItemCause = Literal[
     "unreadable",
     "unfunded",
     "invalid_bytes",
+    "screening_hit",
 ]
 
 

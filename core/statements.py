@@ -6,14 +6,14 @@ Rule 2. Where the next one opens otherwise than the last one closed, what lies b
 its own; it closes when the statements that came since lead from the one figure to the other.
 """
 
-from core import books
+from core import reconcile
 from core.effects import Effect
 from core.items import close_item, open_item
 from core.listening import request_backfill
 from core.rail_effects import FetchClosed
 from core.rail_events import NostroStated
 from core.settlement_state import ItemCause, StatementChain, StatementGap
-from core.state import Account, State, count, holding
+from core.state import Account, State, count
 
 
 def on_stated(state: State, account: Account, event: NostroStated) -> list[Effect]:
@@ -27,8 +27,7 @@ def on_stated(state: State, account: Account, event: NostroStated) -> list[Effec
 
 
 def accept(state: State, account: Account, event: NostroStated) -> list[Effect]:
-    """It is the next one, or one that was missing; where it does not agree with our nostro the
-    account's own record is read."""
+    """It is the next one, or one that was missing; its closing is a balance like any other."""
     name = f"{account.name}/{event.asset}"
     last = state.settlement.statements.get(name)
     if last is not None and event.to_at <= last.to_at:
@@ -39,13 +38,12 @@ def accept(state: State, account: Account, event: NostroStated) -> list[Effect]:
     )
     count(state, f"statements_closed/{account.name}")
     effects = [] if last is None else _follow(state, account, event, last)
-    figures = books.at(
-        state, holding(account.name, event.asset, "cash"), event.to_at, event.to_at, 0
-    )
-    if _is_gap(event, last) or (figures and event.closing not in figures):
+    if _is_gap(event, last):
         # Lines that we do not have: the account's own record is read; what stays is a break.
         effects += request_backfill(state, account, event.received_at)
-    return effects
+    return effects + reconcile.on_closing(
+        state, account, event.asset, event.closing, event.to_at, event.frame
+    )
 
 
 def ask_again(state: State, account: Account) -> list[Effect]:

@@ -16,6 +16,7 @@ import msgspec
 from core import chain, deposits, exchanges, ids, ledger, payments, quotes
 from core.effects import Effect, RaiseAlert
 from core.exposure import expose, over, release_bound
+from core.items import close_item, open_item
 from core.ledger import book, hold
 from core.ledger import suspense as suspense_account
 from core.leg_moves import move
@@ -247,24 +248,42 @@ def on_released(state: State, event: TransferReleased) -> list[Effect]:
 
 
 def on_screened(state: State, event: TransferScreened) -> list[Effect]:
-    """A hit ends what has not begun."""
+    """A hit ends what has not begun, and holds the rest where it is until it is cleared."""
     transfer = state.settlement.transfers.get(event.transfer_id)
-    if transfer is None or transfer.screened == "hit":
+    if transfer is None or (transfer.screened == "hit" and not _is_held(state, transfer)):
         return []
     transfer.screened = "clear" if event.clear else "hit"
     state.settlement.touched.append(transfer.transfer_id)
-    if event.clear or _begun(state, transfer):
+    if event.clear:
+        close_item(state, transfer.transfer_id, "it was cleared", event.frame, "screening_hit")
         return []
+    if _is_held(state, transfer):
+        return _hold(state, transfer, event)
     count(state, "refused/SCREENING_HIT")
     return _cancel_rest(state, transfer, "SCREENING_HIT", event.reference)
 
 
+def _is_held(state: State, transfer: Transfer) -> bool:
+    """Whether a hit stops it on its way: nothing of it goes on, and nothing goes back."""
+    sent = any(leg.status not in ("validated", "cancelled") for leg in _legs(state, transfer))
+    return transfer.screened == "hit" and sent
+
+
+def _hold(state: State, transfer: Transfer, event: TransferScreened) -> list[Effect]:
+    leg = next(leg for leg in _legs(state, transfer) if leg.status != "cancelled")
+    name, frame, why = transfer.transfer_id, event.frame, event.reference
+    return open_item(state, "screening_hit", name, leg.account, leg.asset, leg.amount, frame, why)
+
+
 def on_cancelled(state: State, event: TransferCancelled) -> list[Effect]:
-    """Possible until the first leg is sent."""
+    """Possible until the first leg is sent; of what a hit holds, the rest may be cancelled."""
     transfer = state.settlement.transfers.get(event.transfer_id)
     if transfer is None or transfer.refusal:
         return []
-    if _begun(state, transfer):
+    if _is_held(state, transfer) and event.by != transfer.customer:
+        why = f"what was not sent is cancelled by {event.by}"
+        close_item(state, transfer.transfer_id, why, event.frame, "screening_hit")
+    elif _begun(state, transfer):
         count(state, "refused/CANCEL_TOO_LATE")
         text = f"{transfer.transfer_id} is on its way: it cannot be cancelled any more"
         return [RaiseAlert(severity="notice", subject=transfer.customer, text=text)]
@@ -318,6 +337,8 @@ def _is_closed(leg: Leg) -> bool:
 def _go_on(state: State, transfer: Transfer) -> list[Effect]:
     """Start the next leg if it is its turn; undo, if one before it failed."""
     legs = _legs(state, transfer)
+    if _is_held(state, transfer):
+        return []
     for number, leg in enumerate(legs):
         if leg.status in ("failed", "returned", "cancelled"):
             return _give_up(state, transfer, number)

@@ -224,3 +224,26 @@ def test_who_hears_no_answer_asks_again_under_the_same_id() -> None:
     told = made.of(RecallReported)
     assert len(told) > 3
     assert len({event.recall_id for event in told}) == 1
+
+
+def settled_long_ago(answer: str) -> Books:
+    """What we asked back was answered so; and comes back when nobody may return it any more."""
+    books = Books(alice=10_000)
+    books.scheme(**REVERSED)
+    (leg,) = books.request("t1", pay("ach", 500))
+    payment = {"account": BANK, "payment_id": leg.payment_id}
+    books.tell(PaymentReported, **payment, status="accepted")
+    books.line("L1", -500, "payment", leg.payment_id)
+    books.wait(4 * DAY)
+    if answer:
+        ask(books, leg.payment_id)
+        books.tell(RecallAnswered, **payment, accepted=answer == "yes", code="")
+    books.wait(70 * DAY)
+    books.tell(ReturnReported, **payment, return_id="R", amount=500, code="R06")
+    return books
+
+
+def test_a_recall_that_was_declined_makes_no_late_return_legal() -> None:
+    for answer in ("", "no"):
+        assert "illegal_return" in settled_long_ago(answer).breaks().values()
+    assert "illegal_return" not in settled_long_ago("yes").breaks().values()

@@ -104,6 +104,19 @@ def test_a_number_that_jumps_with_nothing_missing_is_counted_and_no_break() -> N
     assert (books.breaks(), books.state.counts[f"statement_gaps/{BANK}"]) == ({}, 1)
 
 
+def test_a_closing_that_is_not_our_nostro_is_a_break() -> None:
+    """Statements that follow one another and tie prove nothing where our books say otherwise."""
+    books = Stated(alice=1000)
+    books.wait(2 * DAY)
+    for day in range(2, 5):
+        books.stated(day - 1, 700, 700, entries=0)
+        books.wait(DAY)
+    (drift,) = books.state.breaks.values()
+    assert (drift.reading.holding, drift.size) == (f"{BANK}/USD/cash", -300)
+    books.stated(4, 700, 1000)
+    assert not books.state.breaks
+
+
 def test_people_close_a_gap_of_which_nothing_ever_comes() -> None:
     books = Stated(alice=1000)
     books.stated(0, 1000, 1000)

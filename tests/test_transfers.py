@@ -9,6 +9,7 @@ from core.effects import RaiseAlert
 from core.events import AccountOpened, NodeStarted
 from core.rail_effects import QueryPayment, ScreenTransfer, SendPayment, TellCustomer
 from core.rail_events import (
+    ChangeNotified,
     LegWanted,
     LineBooked,
     LineKind,
@@ -920,3 +921,59 @@ def test_who_uses_anothers_id_hears_of_it() -> None:
     books.of(TellCustomer)
     books.request("t1", pay("wire", 300), customer="bob")
     assert [(each.customer, each.status) for each in books.of(TellCustomer)] == [("bob", "refused")]
+
+
+def test_why_it_came_back_is_not_overwritten_by_a_late_status() -> None:
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    settled(books, leg.payment_id)
+    returned = {"return_id": "R1", "payment_id": leg.payment_id, "amount": 300, "code": "AC04"}
+    books.tell(ReturnReported, account=BANK, **returned)
+    books.tell(
+        PaymentReported, account=BANK, payment_id=leg.payment_id, status="accepted", code="ACSP"
+    )
+    assert leg.code == "AC04"
+
+
+def test_a_notification_of_change_says_which_payment_it_is_about() -> None:
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    told = {"payment_id": "", "code": "C01", "corrected": "999"}
+    (alert,) = books.tell(ChangeNotified, account=BANK, references=(leg.payment_id,), **told)
+    assert alert.text.startswith(f"{leg.payment_id}: C01")
+    (alert,) = books.tell(ChangeNotified, account=BANK, references=("theirs",), **told)
+    assert alert.text.startswith("theirs: C01")
+
+
+def hit_on_its_way() -> tuple[Books, list[Leg]]:
+    """Two legs below the bound of release; the first was sent when the hit is told."""
+    books = Books(alice=1000)
+    legs = books.request("t1", pay("wire", 300), pay("wire", 200))
+    books.tell(TransferScreened, transfer_id="t1", clear=False, reference="list 7")
+    settled(books, legs[0].payment_id)
+    return books, legs
+
+
+def test_a_hit_on_the_way_holds_what_is_left_and_is_a_break() -> None:
+    books, legs = hit_on_its_way()
+    assert [leg.status for leg in legs] == ["settled", "validated"]
+    assert books.breaks() == {"t1": "screening_hit"}
+    books.tell(TransferScreened, transfer_id="t1", clear=False, reference="list 7")
+    books.tell(TransferCancelled, transfer_id="t1", by="alice")
+    assert books.breaks() == {"t1": "screening_hit"}
+    assert legs[1].status == "validated"
+
+
+def test_what_a_hit_held_goes_on_once_it_is_cleared() -> None:
+    books, legs = hit_on_its_way()
+    books.tell(TransferScreened, transfer_id="t1", clear=True, reference="another person")
+    assert [leg.status for leg in legs] == ["settled", "in_flight"]
+    assert books.breaks() == {}
+
+
+def test_people_cancel_what_a_hit_held_and_nothing_goes_back_by_itself() -> None:
+    books, legs = hit_on_its_way()
+    books.tell(TransferCancelled, transfer_id="t1", by="compliance")
+    assert [leg.status for leg in legs] == ["settled", "cancelled"]
+    assert (legs[1].held, books.breaks()) == (0, {})
+    assert list(books.state.settlement.transfers) == ["t1"]
