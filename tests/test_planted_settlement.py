@@ -1159,8 +1159,8 @@ BUGS = (
     Bug(
         "a deduction from a payment that came back stays a fee, though its line is undone",
         "core.lines:_consumed",
-        '(*CARRIED_OUT, "returned")',
-        "CARRIED_OUT",
+        ' or leg.status == "returned"',
+        "",
         "back_from_abroad",
         range(1),
         ACCOUNTS,
