@@ -15,7 +15,7 @@ from core.exposure import expose, expose_passively
 from core.identity import return_key
 from core.items import close_item, has, open_item
 from core.ledger import book, hold, memorise
-from core.leg_moves import MOVING, move
+from core.leg_moves import MOVING, OVER, move
 from core.listening import arm, request_backfill
 from core.rail_effects import QueryPayment, SendPayment
 from core.rail_events import (
@@ -30,7 +30,6 @@ from core.state import Account, State, count
 
 ACKNOWLEDGED = ("received", "accepted", "pending", "held")
 DEFINITE = ("rejected", "failed", "cancelled")
-OVER = ("failed", "returned", "cancelled", "refused")
 # Breaks that end with the payment's own end.
 OF_ITS_COURSE: tuple[ItemCause, ...] = ("late", "third_party_failed")
 # And what is no question any more once nothing of it moves.
