@@ -4,12 +4,13 @@ Base state is the finalized block. A movement that is open may happen or not, at
 order with the others; it happens only if its sender has the value then.
 
 Rule 1. A step breaks a limit where it leaves what the limit bounds beyond it and further beyond
-than before: what was over already may shrink.
+than before: what was over already may shrink. What is open and could break a limit anyway (for the
+limit is tighter now) is no reason to refuse another movement.
 Rule 2. `objection` is right both ways as long as at most `SEARCHED_MAX` open movements bear on one
 another: no movement passes that could make a step break a limit, and none is refused that could
 not. Beyond that sums decide, which err only to the safe side.
 Rule 3. Sums come first: what they let pass costs no search. They count every movement into an
-account and none out of it. While a movement is open that passed by search only, sums prove nothing.
+account and none out of it. While somebody could not pay for all that is open, sums prove nothing.
 """
 
 from core.token_state import NOBODY, Limits, Movement, Reserved
@@ -29,7 +30,7 @@ def objection(book: Reserved, limits: Limits, wanted: Movement) -> str:
     """The limit that it might break, `UNFUNDED` if it can never happen, or "" if nothing can go
     wrong."""
     doubt = by_sums(book, limits, wanted)
-    if not doubt and not book.searched:
+    if not doubt and not book.short:
         return ""
     bearing = _bearing(book, limits, wanted)
     if len(bearing) > SEARCHED_MAX:
@@ -42,8 +43,6 @@ def reserve(book: Reserved, limits: Limits, name: str, wanted: Movement) -> str:
     refusal = objection(book, limits, wanted)
     if refusal:
         return refusal
-    if by_sums(book, limits, wanted):
-        book.searched[name] = None
     book.open[name] = wanted
     _count(book, wanted, 1)
     return ""
@@ -51,7 +50,6 @@ def reserve(book: Reserved, limits: Limits, name: str, wanted: Movement) -> str:
 
 def release(book: Reserved, name: str) -> None:
     """It surely never happens."""
-    book.searched.pop(name, None)
     _count(book, book.open.pop(name), -1)
 
 
@@ -74,6 +72,7 @@ def apply(book: Reserved, moved: Movement) -> None:
             book.balances[address] = balance
         _add(book.totals, book.groups.get(address, ""), change)
         _expect(book, address, 1)
+        _mark_short(book, address)
 
 
 def regroup(book: Reserved, address: str, group: str) -> None:
@@ -143,6 +142,7 @@ def _count(book: Reserved, moved: Movement, sign: int) -> None:
         book.minting += value
     else:
         _add(book.outgoing, moved.sender, value)
+        _mark_short(book, moved.sender)
     if moved.receiver != NOBODY:
         _add(book.incoming, moved.receiver, value)
         if crosses(book, moved):
@@ -157,6 +157,13 @@ def _expect(book: Reserved, address: str, sign: int) -> None:
         due = sum(1 for each in book.open.values() if each.receiver == address)
         if due:
             _add(book.newcomers, address, sign * due)
+
+
+def _mark_short(book: Reserved, address: str) -> None:
+    if book.outgoing.get(address, 0) > book.balances.get(address, 0):
+        book.short[address] = None
+    else:
+        book.short.pop(address, None)
 
 
 def _add(sums: dict[str, int], key: str, change: int) -> None:
@@ -221,32 +228,37 @@ def _search(book: Reserved, limits: Limits, moves: list[Movement]) -> str:
     """
     last = len(moves) - 1
     states = _states(book, moves)
-    happens = False
-    for happened in sorted(states):
-        for number, moved in enumerate(moves):
-            if happened >> number & 1 or not _can_pay(states[happened], moved):
-                continue
-            if number == last:
-                happens = True
-            elif not happened >> last & 1:
-                continue  # the wanted one has no part in it
-            broken = breaks(states[happened], book, limits, moved)
-            if broken and not (
-                number != last
-                and _breaks_without(states, happened ^ 1 << last, book, limits, moved)
-            ):
-                return broken
-    return "" if happens else UNFUNDED
+    before = {n: _broken(book, limits, moves, states, n, last, after=False) for n in range(last)}
+    for number in range(last):
+        news = _broken(book, limits, moves, states, number, last, after=True) - before[number]
+        if news:
+            return min(news)
+    own = _broken(book, limits, moves, states, last, last, after=False)
+    if own:
+        return min(own)
+    wanted = moves[last]
+    return "" if any(_can_pay(state, wanted) for state in states.values()) else UNFUNDED
 
 
-def _breaks_without(
-    states: dict[int, "Reach"], without: int, book: Reserved, limits: Limits, moved: Movement
-) -> bool:
-    """Whether the same step breaks a limit in the state without the wanted movement as well."""
-    before = states.get(without)
-    return (
-        before is not None and _can_pay(before, moved) and bool(breaks(before, book, limits, moved))
-    )
+def _broken(
+    book: Reserved,
+    limits: Limits,
+    moves: list[Movement],
+    states: dict[int, "Reach"],
+    number: int,
+    last: int,
+    *,
+    after: bool,
+) -> set[str]:
+    """Which limits this one may break, before the wanted one happens or after it did."""
+    moved = moves[number]
+    found = set[str]()
+    for happened, state in states.items():
+        if happened >> number & 1 or bool(happened >> last & 1) != after:
+            continue
+        if _can_pay(state, moved):
+            found.update(breaks(state, book, limits, moved))
+    return found
 
 
 class Reach:
@@ -307,21 +319,22 @@ def _joins(before: Reach, moved: Movement) -> int:
     return int(comes) - int(leaves)
 
 
-def breaks(before: Reach, book: Reserved, limits: Limits, moved: Movement) -> str:
-    """The limit that this step breaks, or ""."""
+def breaks(before: Reach, book: Reserved, limits: Limits, moved: Movement) -> list[str]:
+    """The limits that this step breaks."""
     sender, receiver, value = moved.sender, moved.receiver, moved.value
+    found = []
     if sender != NOBODY and before.held[sender] - value < book.locked.get(sender, 0):
-        return LOCKED
+        found.append(LOCKED)
     if sender == NOBODY and 0 <= limits.supply_max < before.supply + value:
-        return SUPPLY_CAP
+        found.append(SUPPLY_CAP)
     if receiver == NOBODY:
-        return ""
+        return found
     if 0 <= limits.holder_max < before.held[receiver] + value:
-        return HOLDER_CAP
+        found.append(HOLDER_CAP)
     group = book.groups.get(receiver, "")
     if crosses(book, moved) and 0 <= limits.groups.get(group, -1) < before.totals[group] + value:
-        return GROUP_CAP
+        found.append(GROUP_CAP)
     joins = _joins(before, moved)
     if joins > 0 and 0 <= limits.holders_max < before.holders + joins:
-        return HOLDERS_CAP
-    return ""
+        found.append(HOLDERS_CAP)
+    return found

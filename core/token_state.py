@@ -33,8 +33,8 @@ class Reserved(Struct):
     """The final state of one token, and the movements that may still happen, by authorization.
 
     `incoming`, `outgoing`, `arriving` (by group), `newcomers` (addresses that hold nothing yet,
-    with the movements to them) and `minting` are sums over `open`; `searched` are those of `open`
-    that only a search let pass: while there is one, sums alone prove nothing.
+    with the movements to them) and `minting` are sums over `open`. Who is `short` could not pay for
+    all that is open of it: while there is one, sums do not say what can happen.
     """
 
     balances: dict[str, int] = field(default_factory=dict)
@@ -48,4 +48,4 @@ class Reserved(Struct):
     arriving: dict[str, int] = field(default_factory=dict)
     newcomers: dict[str, int] = field(default_factory=dict)
     minting: int = 0
-    searched: dict[str, None] = field(default_factory=dict)
+    short: dict[str, None] = field(default_factory=dict)
