@@ -9,6 +9,7 @@ from typing import Literal
 from core.events import Leg, Memory, OrderKind, Side, StatementKind
 from core.rail_effects import RailEffect
 from core.risk_effects import RiskEffect
+from core.token_effects import TokenEffect
 from core.wish import Wish
 
 
@@ -183,4 +184,5 @@ Effect = (
     | RaiseAlert
     | RailEffect
     | RiskEffect
+    | TokenEffect
 )

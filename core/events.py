@@ -15,6 +15,7 @@ from msgspec import Struct
 from core.fact import Fact
 from core.rail_events import RailEvent
 from core.risk_events import RiskEvent, Ticket
+from core.token_events import TokenEvent
 
 # Of a value that does not name its asset: `core.money.ASSET_DECIMALS`, out of reach of those who
 # simulate keepers and know our effects by these events.
@@ -504,4 +505,5 @@ Event = (
     | FrameDismissed
     | RailEvent
     | RiskEvent
+    | TokenEvent
 )

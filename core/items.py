@@ -44,6 +44,9 @@ REMEDIES: dict[ItemCause, tuple[str, str]] = {
         "two nodes call different blocks final: trust neither",
     ),
     "overcharged": ("payments", "more was deducted than the scheme allows: claim it back"),
+    "orphan": ("security", "find who moved it, with which keys; nothing is permitted until then"),
+    "register": ("token operations", "the contract holds otherwise: read the chain anew"),
+    "limit_passed": ("compliance", "what is held must come within the limit again, or be allowed"),
     "amount_told": ("payments", "ask which amount they carry out; the line will show it"),
 }
 

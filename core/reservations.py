@@ -91,6 +91,22 @@ def regroup(book: Reserved, address: str, group: str) -> None:
         _count(book, each, 1)
 
 
+def excesses(book: Reserved, limits: Limits) -> dict[str, int]:
+    """By how much what is final passes each limit; 0 or less where it does not."""
+    found = dict[str, int]()
+    if limits.holders_max >= 0:
+        found["holders"] = len(book.balances) - limits.holders_max
+    if limits.supply_max >= 0:
+        found["supply"] = book.supply - limits.supply_max
+    for group, bound in limits.groups.items():
+        if bound >= 0:
+            found[f"group {group}"] = book.totals.get(group, 0) - bound
+    for address, held in book.balances.items():
+        if limits.holder_max >= 0:
+            found[f"holder {address}"] = held - limits.holder_max
+    return found
+
+
 # --- sums -----------------------------------------------------------------------------------------
 
 

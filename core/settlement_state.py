@@ -68,6 +68,9 @@ ItemCause = Literal[
     "unfunded",
     "invalid_bytes",
     "screening_hit",
+    "orphan",
+    "register",
+    "limit_passed",
 ]
 
 

@@ -34,6 +34,7 @@ from core.events import (
 from core.risk_events import Use
 from core.risk_state import Risk
 from core.settlement_state import LedgerEntry, Settlement
+from core.token_state import Token
 
 OrderStatus = Literal[
     "requested",
@@ -347,6 +348,7 @@ class State(Struct, gc=False):
     counts: dict[str, int] = field(default_factory=dict)
     settlement: Settlement = field(default_factory=Settlement)
     risk: Risk = field(default_factory=Risk)
+    tokens: dict[str, Token] = field(default_factory=dict)
     posted: list[Posting] = field(default_factory=list)
     booked: list[LedgerEntry] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)

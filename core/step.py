@@ -12,6 +12,7 @@ from core import (
     adjustments,
     books,
     deposits,
+    issuance,
     listening,
     memory,
     nonces,
@@ -82,6 +83,18 @@ from core.risk_events import (
     TicketVoided,
 )
 from core.state import UNATTRIBUTED, Account, Listing, Reference, State, count, holding
+from core.token_events import (
+    AuthorizationDeclined,
+    AuthorizationJudged,
+    AuthorizationRequested,
+    AuthorizationSigned,
+    HolderStated,
+    HoldingsReported,
+    PolicyPublished,
+    RevocationRequested,
+    TokenBlockReported,
+    TokenPublished,
+)
 
 T = TypeVar("T")
 # What is said of a fill that was told in two contents.
@@ -108,6 +121,8 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
     risk = state.risk
     if risk.content_hash or risk.touched or risk.halted or risk.kills:
         effects += risks.follow(state, gate, event)
+    if state.tokens:
+        effects += issuance.follow(state)
     return effects
 
 
@@ -187,6 +202,12 @@ def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
             return risks.step(state, event)
         case KillOrdered() | KillLifted():
             return risks.step(state, event)
+        case TokenPublished() | PolicyPublished() | HolderStated() | HoldingsReported():
+            return issuance.step(state, event)
+        case AuthorizationRequested() | AuthorizationJudged() | TokenBlockReported():
+            return issuance.step(state, event)
+        case AuthorizationSigned() | AuthorizationDeclined() | RevocationRequested():
+            return issuance.step(state, event)
         case _:
             return settlement.step(state, event)
 
@@ -408,6 +429,8 @@ def _on_alarm(state: State, event: AlarmRang) -> list[Effect]:
         return recalls.on_alarm(state, what, rest, now)
     if what in ("hold", "kill", "engine"):
         return risks.on_alarm(state, what, rest, now)
+    if what == "token":
+        return issuance.on_alarm(state, rest)
     if what == "retry":
         name, _, about = rest.rpartition("/")
         return listening.on_retry(state, state.accounts[name], about, now)
@@ -466,6 +489,7 @@ def _on_started(state: State, event: NodeStarted) -> list[Effect]:
     effects += trading.after_restart(state, event.received_at)
     effects += settlement.after_restart(state, event.received_at)
     effects += risks.after_restart(state, event.records_lost)
+    effects += issuance.after_restart(state)
     fresh = {effect.alarm: None for effect in effects if isinstance(effect, SetAlarm)}
     for alarm, due in state.alarms.items():
         if alarm not in fresh:

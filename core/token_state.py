@@ -7,9 +7,24 @@ which one it is, only the vault can say. Values are whole base units of the toke
 This module is never compiled.
 """
 
+from typing import Literal
+
 from msgspec import Struct, field
 
+from core.token_events import TokenKind, TokenLog
+
 NOBODY = ""
+AuthorizationStatus = Literal[
+    "requested",
+    "refused",
+    "reserved",
+    "signed",
+    "declined",
+    "mined",
+    "final",
+    "expired",
+    "revoked",
+]
 
 
 class Movement(Struct, frozen=True, gc=False):
@@ -49,3 +64,94 @@ class Reserved(Struct):
     newcomers: dict[str, int] = field(default_factory=dict)
     minting: int = 0
     short: dict[str, None] = field(default_factory=dict)
+
+
+class Authorization(Struct, gc=False):
+    """One permission to move value, from its request to its end. `place` numbers its lane."""
+
+    name: str
+    caller: str
+    request_id: str
+    kind: TokenKind
+    sender: str
+    receiver: str
+    value: int
+    requested_at: int
+    status: AuthorizationStatus = "requested"
+    valid_after: int = 0
+    valid_before: int = 0
+    place: int = 0
+    nonce: int = -1
+    epoch: int = 0
+    policy_version: int = 0
+    decision_hash: str = ""
+    commitments: tuple[str, ...] = ()
+    signatures: dict[str, str] = field(default_factory=dict)
+    declined: dict[str, str] = field(default_factory=dict)
+    void_wanted: bool = False
+    block_hash: str = ""
+    tx_hash: str = ""
+    reason: str = ""
+
+
+class Lane(Struct, gc=False):
+    """One of a sender's lanes: the nonce that is next, and the authorization that has it."""
+
+    next_nonce: int = -1
+    user: str = ""
+
+
+class Policy(Struct, frozen=True, gc=False):
+    """What the core knows of the policy in force."""
+
+    version: int = 0
+    content_hash: str = ""
+    window_s: int = 0
+    skew_s: int = 0
+    head_age_s_max: int = 0
+    limits: Limits = Limits()
+
+
+class TokenBlock(Struct, frozen=True, gc=False):
+    """A block as the register has it."""
+
+    number: int
+    block_hash: str
+    parent_hash: str
+    timestamp: int
+    logs: tuple[TokenLog, ...] = ()
+
+
+class Token(Struct):
+    """One token.
+
+    `blocks` are the register's: the last final one, and those above it, each the next one's parent.
+    `walk` are blocks on the way from a new head down to one of these, the newest first. `requests`
+    and `decisions` name authorizations. A token that is `closed` permits nothing more, for the
+    reason given; `epoch_due` is the epoch that is to be in force, `epoch` the final one.
+    """
+
+    name: str
+    account: str
+    contract: str
+    signers: tuple[str, ...]
+    threshold: int
+    poll_ns: int
+    policy: Policy = Policy()
+    epoch: int = 0
+    epoch_due: int = 0
+    reserved: Reserved = field(default_factory=Reserved)
+    blocks: list[TokenBlock] = field(default_factory=list)
+    walk: list[TokenBlock] = field(default_factory=list)
+    asked: int = 0
+    heard_at: int = 0
+    authorizations: dict[str, Authorization] = field(default_factory=dict)
+    over: list[str] = field(default_factory=list)
+    requests: dict[str, str] = field(default_factory=dict)
+    decisions: dict[str, str] = field(default_factory=dict)
+    lanes: dict[str, list[Lane]] = field(default_factory=dict)
+    made: int = 0
+    closed: str = ""
+    paused: bool = False
+    stated: dict[str, str] = field(default_factory=dict)
+    unproven: dict[str, None] = field(default_factory=dict)

@@ -1,0 +1,374 @@
+"""The life of an authorization: asked for, judged, reserved, signed, and what became of it.
+
+Rule 1. Value is reserved before anybody is asked to sign, and from then on the authorization counts
+as signed, whatever we heard: it is released when a final block shows that it happened, that it is
+void, or that its window is over.
+Rule 2. The window is timed by the chain's head; where that is old nothing is permitted.
+Rule 3. Each has a lane of its sender for itself until it is over, so that none waits for another;
+a nonce that was not used is given again, to an authorization whose window comes after.
+Rule 4. A block that gives way takes what it mined back to `signed`: only finality ends anything.
+"""
+
+from collections.abc import Callable
+
+from core import reservations
+from core.effects import Effect
+from core.state import State, count
+from core.token_effects import JudgeAuthorization, SignAuthorization, TellCaller, VoidAuthorization
+from core.token_events import (
+    AuthorizationDeclined,
+    AuthorizationJudged,
+    AuthorizationRequested,
+    AuthorizationSigned,
+    RevocationRequested,
+    TokenLog,
+)
+from core.token_state import NOBODY, Authorization, AuthorizationStatus, Lane, Movement, Token
+
+OVER_KEPT = 64
+SECOND = 1_000_000_000
+VALUE_MAX = (1 << 256) - 1
+# status: what it may become next. What is not here is over.
+NEXT: dict[AuthorizationStatus, tuple[AuthorizationStatus, ...]] = {
+    "requested": ("refused", "reserved"),
+    "reserved": ("signed", "declined", "mined", "expired", "revoked"),
+    "signed": ("mined", "expired", "revoked"),
+    "declined": ("mined", "expired", "revoked"),
+    "mined": ("signed", "final", "revoked"),
+}
+# Possibly signed, and not over: what is reserved.
+OPEN = ("reserved", "signed", "declined", "mined")
+
+
+# --- asking ---------------------------------------------------------------------------------------
+
+
+def on_requested(state: State, token: Token, event: AuthorizationRequested) -> list[Effect]:
+    """Have it judged, unless it is refused at sight; the same request is answered the same."""
+    key = f"{event.caller} {event.request_id}"
+    known = token.requests.get(key)
+    if known is not None:
+        return _answer_again(state, token, token.authorizations.get(known), event)
+    token.made += 1
+    wanted = Authorization(
+        name=f"{token.name}/{token.made}",
+        caller=event.caller,
+        request_id=event.request_id,
+        kind=event.kind,
+        sender=event.sender,
+        receiver=event.receiver,
+        value=event.value,
+        requested_at=event.received_at,
+    )
+    token.authorizations[wanted.name] = wanted
+    token.requests[key] = wanted.name
+    reason = _objection(state, token, wanted)
+    if reason:
+        return refuse(state, token, wanted, reason)
+    wanted.place = _take_lane(token, wanted)
+    return [_have_judged(token, wanted)]
+
+
+def _answer_again(
+    state: State, token: Token, known: Authorization | None, event: AuthorizationRequested
+) -> list[Effect]:
+    if known is None:
+        count(state, f"requests_of_old/{token.name}")
+        return [_tell(token, event.caller, event.request_id, "", "over", "it is over since long")]
+    asked = (event.kind, event.sender, event.receiver, event.value)
+    if asked != (known.kind, known.sender, known.receiver, known.value):
+        count(state, f"refused/other_request/{token.name}")
+        reason = "other_request"
+        return [_tell(token, event.caller, event.request_id, known.name, "refused", reason)]
+    return [_told(token, known)]
+
+
+def _objection(state: State, token: Token, wanted: Authorization) -> str:
+    """Why it is refused at sight."""
+    if token.closed:
+        return "closed"
+    if token.paused and wanted.kind != "recovery":
+        return "paused"
+    if not token.policy.version:
+        return "no_policy"
+    if not 0 < wanted.value <= VALUE_MAX:
+        return "bad_value"
+    if not _fits(wanted):
+        return "bad_parties"
+    if wanted.sender == wanted.receiver:
+        return "to_itself"
+    head = token.blocks[-1].timestamp
+    if not head or state.now - head * SECOND > token.policy.head_age_s_max * SECOND:
+        return "stale_head"
+    return ""
+
+
+def _fits(wanted: Authorization) -> bool:
+    """Whether those are named whom this kind of movement has, and nobody else."""
+    has = (wanted.sender != NOBODY, wanted.receiver != NOBODY)
+    return has == (wanted.kind != "mint", wanted.kind != "burn")
+
+
+def _take_lane(token: Token, wanted: Authorization) -> int:
+    """The first lane of the sender that nothing is open in."""
+    lanes = token.lanes.setdefault(wanted.sender, [])
+    place = next((n for n, lane in enumerate(lanes) if not lane.user), len(lanes))
+    if place == len(lanes):
+        lanes.append(Lane())
+    lanes[place].user = wanted.name
+    return place
+
+
+def _have_judged(token: Token, wanted: Authorization) -> JudgeAuthorization:
+    """Its window begins at the chain's head, a little earlier for the blocks that may give way."""
+    head = token.blocks[-1].timestamp
+    wanted.valid_after = head - token.policy.skew_s
+    wanted.valid_before = head + token.policy.window_s
+    return JudgeAuthorization(
+        token=token.name,
+        authorization_id=wanted.name,
+        kind=wanted.kind,
+        sender=wanted.sender,
+        receiver=wanted.receiver,
+        value=wanted.value,
+        valid_after=wanted.valid_after,
+        valid_before=wanted.valid_before,
+        policy_version=token.policy.version,
+        place=wanted.place,
+    )
+
+
+# --- deciding -------------------------------------------------------------------------------------
+
+
+def on_judged(state: State, token: Token, event: AuthorizationJudged) -> list[Effect]:
+    """Reserve what the facts about people allow, and only then have it signed."""
+    wanted = token.authorizations.get(event.authorization_id)
+    if wanted is None or wanted.status != "requested":
+        count(state, f"judged_again/{token.name}")
+        return []
+    if event.policy_version != token.policy.version:
+        return [_have_judged(token, wanted)]
+    wanted.policy_version, wanted.commitments = event.policy_version, event.commitments
+    reason = event.refusal or _unfit(state, token, wanted, event)
+    if reason:
+        return refuse(state, token, wanted, reason)
+    moved = Movement(wanted.sender, wanted.receiver, wanted.value)
+    reason = reservations.reserve(token.reserved, token.policy.limits, wanted.name, moved)
+    if reason:
+        return refuse(state, token, wanted, reason)
+    lane = token.lanes[wanted.sender][wanted.place]
+    if lane.next_nonce < 0:
+        lane.next_nonce = event.lane << 64
+    wanted.nonce, wanted.epoch = lane.next_nonce, token.epoch_due
+    wanted.decision_hash = event.decision_hash
+    token.decisions[event.decision_hash] = wanted.name
+    become(wanted, "reserved")
+    count(state, f"reserved/{token.name}")
+    return [_have_signed(token, wanted, signer) for signer in token.signers[: token.threshold]]
+
+
+def _unfit(state: State, token: Token, wanted: Authorization, event: AuthorizationJudged) -> str:
+    """What came between asking and the answer, or what the answer lacks."""
+    if not event.decision_hash or event.decision_hash in token.decisions or event.lane < 0:
+        return "bad_judgement"
+    return _objection(state, token, wanted)
+
+
+def refuse(state: State, token: Token, wanted: Authorization, reason: str) -> list[Effect]:
+    """Not permitted: nothing of it was reserved."""
+    wanted.reason = reason
+    become(wanted, "refused")
+    count(state, f"refused/{reason}/{token.name}")
+    _leave(token, wanted)
+    return [_told(token, wanted)]
+
+
+def _have_signed(token: Token, wanted: Authorization, signer: str) -> SignAuthorization:
+    return SignAuthorization(
+        token=token.name,
+        authorization_id=wanted.name,
+        signer=signer,
+        kind=wanted.kind,
+        sender=wanted.sender,
+        receiver=wanted.receiver,
+        value=wanted.value,
+        valid_after=wanted.valid_after,
+        valid_before=wanted.valid_before,
+        nonce=wanted.nonce,
+        epoch=wanted.epoch,
+        decision_hash=wanted.decision_hash,
+    )
+
+
+def on_signed(state: State, token: Token, event: AuthorizationSigned) -> list[Effect]:
+    """One more signature; the last that is needed makes it one that its holder may use."""
+    wanted = token.authorizations.get(event.authorization_id)
+    if wanted is None or wanted.status not in OPEN or event.signer not in token.signers:
+        count(state, f"signed_in_vain/{token.name}")
+        return []
+    wanted.signatures.setdefault(event.signer, event.signature)
+    if wanted.status != "reserved" or len(wanted.signatures) < token.threshold:
+        return []
+    become(wanted, "signed")
+    return [_told(token, wanted)]
+
+
+def on_declined(state: State, token: Token, event: AuthorizationDeclined) -> list[Effect]:
+    """Ask the next signer; where none is left it stays reserved until its window is over."""
+    wanted = token.authorizations.get(event.authorization_id)
+    if wanted is None or wanted.status != "reserved" or event.signer in wanted.declined:
+        return []
+    wanted.declined[event.signer] = event.reason
+    count(state, f"declined/{token.name}")
+    others = [each for each in token.signers if each not in wanted.declined]
+    if len(others) < token.threshold:
+        wanted.reason = event.reason
+        become(wanted, "declined")
+        return [_told(token, wanted)]
+    return [_have_signed(token, wanted, others[token.threshold - 1])]
+
+
+def on_revocation(state: State, token: Token, event: RevocationRequested) -> list[Effect]:
+    """Have it voided: it is void when a final block says so, and may still happen before."""
+    wanted = token.authorizations.get(event.authorization_id)
+    if wanted is None or wanted.status not in OPEN:
+        count(state, f"revoked_in_vain/{token.name}")
+        return []
+    wanted.void_wanted = True
+    return [_void(token, wanted)]
+
+
+def _void(token: Token, wanted: Authorization) -> VoidAuthorization:
+    return VoidAuthorization(
+        token=token.name, authorization_id=wanted.name, sender=wanted.sender, nonce=wanted.nonce
+    )
+
+
+# --- what the chain shows -------------------------------------------------------------------------
+
+
+def of_log(token: Token, log: TokenLog) -> Authorization | None:
+    """The authorization that a movement on chain had, if it is one of ours and moved as decided."""
+    wanted = token.authorizations.get(token.decisions.get(log.decision_hash, ""))
+    if wanted is None or wanted.status not in OPEN:
+        return None
+    decided = (wanted.sender, wanted.receiver, wanted.nonce)
+    amount = wanted.kind == "recovery" or wanted.value == log.value
+    return wanted if amount and decided == (log.sender, log.receiver, log.nonce) else None
+
+
+def on_mined(wanted: Authorization, log: TokenLog, block_hash: str) -> None:
+    """It happened, in a block that may still give way."""
+    wanted.block_hash, wanted.tx_hash = block_hash, log.tx_hash
+    become(wanted, "mined")
+
+
+def on_undone(wanted: Authorization) -> None:
+    """Its block gave way: it may happen again, or not at all."""
+    wanted.block_hash = wanted.tx_hash = ""
+    wanted.status = "mined"  # it is where it was, whatever it had been before it was mined
+    become(wanted, "signed")
+
+
+def on_final(state: State, token: Token, wanted: Authorization, log: TokenLog) -> list[Effect]:
+    """It happened for good."""
+    reservations.release(token.reserved, wanted.name)
+    become(wanted, "final")
+    token.lanes[wanted.sender][wanted.place].next_nonce = wanted.nonce + 1
+    count(state, f"final/{token.name}")
+    _leave(token, wanted)
+    effects: list[Effect] = [_told(token, wanted)]
+    if wanted.kind == "recovery":
+        effects += void_where(state, token, lambda each: each.sender == log.sender, "recovered")
+    return effects
+
+
+def void_where(
+    state: State,
+    token: Token,
+    is_void: Callable[[Authorization], bool],
+    reason: str,
+    next_nonce: int = -1,
+) -> list[Effect]:
+    """A final block says that these can never happen; the nonce is used up where one is named."""
+    effects: list[Effect] = []
+    for wanted in [each for each in token.authorizations.values() if each.status in OPEN]:
+        if is_void(wanted):
+            if next_nonce >= 0:
+                token.lanes[wanted.sender][wanted.place].next_nonce = next_nonce
+            effects += _end(state, token, wanted, "revoked", reason)
+    return effects
+
+
+def expire(state: State, token: Token, timestamp: int) -> list[Effect]:
+    """A final block is as late as this: windows that ended by then are over."""
+    effects: list[Effect] = []
+    for wanted in [each for each in token.authorizations.values() if each.status in OPEN]:
+        if wanted.status != "mined" and wanted.valid_before <= timestamp:
+            effects += _end(state, token, wanted, "expired", wanted.reason)
+    return effects
+
+
+def _end(
+    state: State, token: Token, wanted: Authorization, status: AuthorizationStatus, reason: str
+) -> list[Effect]:
+    reservations.release(token.reserved, wanted.name)
+    wanted.reason = reason
+    become(wanted, status)
+    count(state, f"{status}/{token.name}")
+    _leave(token, wanted)
+    return [_told(token, wanted)]
+
+
+# --- for all --------------------------------------------------------------------------------------
+
+
+def become(wanted: Authorization, status: AuthorizationStatus) -> None:
+    """The next status: never one that the table does not have."""
+    assert status in NEXT.get(wanted.status, ()), f"{wanted.name}: {wanted.status} to {status}"
+    wanted.status = status
+
+
+def _leave(token: Token, wanted: Authorization) -> None:
+    """It is over: its lane is another's, and only the last ones stay at hand."""
+    for lane in token.lanes.get(wanted.sender, ()):
+        if lane.user == wanted.name:
+            lane.user = ""
+    token.over.append(wanted.name)
+    if len(token.over) > OVER_KEPT:
+        gone = token.authorizations.pop(token.over.pop(0))
+        token.decisions.pop(gone.decision_hash, None)
+
+
+def after_restart(token: Token) -> list[Effect]:
+    """What was asked and may have been lost is asked again: each answer is the same twice."""
+    effects: list[Effect] = []
+    for wanted in token.authorizations.values():
+        if wanted.status == "requested":
+            effects.append(_have_judged(token, wanted))
+        if wanted.status == "reserved":
+            able = [each for each in token.signers if each not in wanted.declined]
+            lacking = [s for s in able[: token.threshold] if s not in wanted.signatures]
+            effects += [_have_signed(token, wanted, signer) for signer in lacking]
+        if wanted.status in OPEN and wanted.void_wanted:
+            effects.append(_void(token, wanted))
+    return effects
+
+
+def _told(token: Token, wanted: Authorization) -> TellCaller:
+    name, status = wanted.name, wanted.status
+    return _tell(token, wanted.caller, wanted.request_id, name, status, wanted.reason)
+
+
+def _tell(
+    token: Token, caller: str, request_id: str, name: str, status: str, reason: str
+) -> TellCaller:
+    return TellCaller(
+        token=token.name,
+        caller=caller,
+        request_id=request_id,
+        authorization_id=name,
+        status=status,
+        reason=reason,
+    )

@@ -1,0 +1,164 @@
+"""Tokens' part of the spine: one fact of an issued token in, effects out.
+
+What a permission goes through stands in `core.authorizations`, whether one more can break a limit
+in `core.reservations`, and who holds what in `core.register`. What changed facts or limits break is
+a break of its own: nothing moved, and something must.
+"""
+
+from typing import assert_never
+
+from core import authorizations, register, reservations
+from core.effects import Effect
+from core.items import close_item, has, open_item
+from core.state import State
+from core.token_effects import BumpEpoch
+from core.token_events import (
+    AuthorizationDeclined,
+    AuthorizationJudged,
+    AuthorizationRequested,
+    AuthorizationSigned,
+    HolderStated,
+    HoldingsReported,
+    PolicyPublished,
+    RevocationRequested,
+    TokenBlockReported,
+    TokenEvent,
+    TokenPublished,
+)
+from core.token_state import Limits, Policy, Token, TokenBlock
+
+# How many looks at the chain between two reminders of what the issuer has still to carry out.
+REMIND_LOOKS = 15
+
+
+def step(state: State, event: TokenEvent) -> list[Effect]:
+    """Take in one event of a token."""
+    if isinstance(event, TokenPublished):
+        return _publish(state, event)
+    token = state.tokens[event.token]
+    match event:
+        case AuthorizationRequested():
+            return authorizations.on_requested(state, token, event)
+        case AuthorizationJudged():
+            return authorizations.on_judged(state, token, event)
+        case AuthorizationSigned():
+            return authorizations.on_signed(state, token, event)
+        case AuthorizationDeclined():
+            return authorizations.on_declined(state, token, event)
+        case RevocationRequested():
+            return authorizations.on_revocation(state, token, event)
+        case TokenBlockReported():
+            return register.on_block(state, token, event)
+        case HoldingsReported():
+            return register.on_holdings(state, token, event)
+        case PolicyPublished():
+            return _on_policy(state, token, event)
+        case HolderStated():
+            return _on_holder(state, token, event)
+        case _:
+            assert_never(event)
+
+
+def follow(state: State) -> list[Effect]:
+    """What a step left behind: blocks that are final now, and limits that what is final breaks."""
+    effects: list[Effect] = []
+    for token in state.tokens.values():
+        chain = state.settlement.chains.get(token.account)
+        before = token.blocks[0].number
+        if chain is not None:
+            effects += register.follow(state, token, chain)
+        if token.blocks[0].number != before:
+            effects += breaches(state, token)
+    return effects
+
+
+def on_alarm(state: State, name: str) -> list[Effect]:
+    """It is time to look at the chain."""
+    token = state.tokens[name]
+    effects = register.look(state, token)
+    if token.asked % REMIND_LOOKS == 0:
+        effects += _remind(token)
+    return effects
+
+
+def after_restart(state: State) -> list[Effect]:
+    """What was asked of others and may have been lost is asked again."""
+    effects: list[Effect] = []
+    for token in state.tokens.values():
+        token.walk.clear()
+        effects += [*authorizations.after_restart(token), *_remind(token)]
+        effects += register.look(state, token)
+    return effects
+
+
+def _remind(token: Token) -> list[Effect]:
+    """Ask again for an epoch that is due and not final."""
+    if token.epoch_due > token.epoch:
+        return [BumpEpoch(token=token.name, epoch=token.epoch_due)]
+    return []
+
+
+def _publish(state: State, event: TokenPublished) -> list[Effect]:
+    """Told again after a restart, its terms are those told last."""
+    known = state.tokens.get(event.token)
+    if known is not None:
+        known.signers, known.threshold, known.poll_ns = (
+            event.signers,
+            event.threshold,
+            event.poll_ns,
+        )
+        return []
+    first = TokenBlock(event.block_number, event.block_hash, "", event.timestamp)
+    token = Token(
+        name=event.token,
+        account=event.account,
+        contract=event.contract,
+        signers=event.signers,
+        threshold=event.threshold,
+        poll_ns=event.poll_ns,
+        blocks=[first],
+    )
+    state.tokens[event.token] = token
+    return register.look(state, token)
+
+
+def _on_policy(state: State, token: Token, event: PolicyPublished) -> list[Effect]:
+    """A policy that tightens voids what was permitted under the one before it."""
+    if event.content_hash == token.policy.content_hash:
+        return []
+    token.policy = Policy(
+        version=event.version,
+        content_hash=event.content_hash,
+        window_s=event.window_s,
+        skew_s=event.skew_s,
+        head_age_s_max=event.head_age_s_max,
+        limits=Limits(event.holder_max, event.holders_max, event.supply_max, dict(event.groups)),
+    )
+    effects = breaches(state, token)
+    if event.tightens:
+        token.epoch_due += 1
+        effects += _remind(token)
+    return effects
+
+
+def _on_holder(state: State, token: Token, event: HolderStated) -> list[Effect]:
+    token.stated[event.address] = event.commitment
+    reservations.regroup(token.reserved, event.address, event.group)
+    if event.locked:
+        token.reserved.locked[event.address] = event.locked
+    else:
+        token.reserved.locked.pop(event.address, None)
+    return breaches(state, token)
+
+
+def breaches(state: State, token: Token) -> list[Effect]:
+    """What is final breaks a limit, though no permission did: facts, limits or an orphan did."""
+    effects: list[Effect] = []
+    for what, excess in reservations.excesses(token.reserved, token.policy.limits).items():
+        subject = f"{token.name} {what}"
+        if excess > 0:
+            asset = token.name
+            effects += open_item(state, "limit_passed", subject, token.account, asset, excess, 0)
+        elif has(state, subject, "limit_passed"):
+            close_item(state, subject, "it is within the limit again", 0, "limit_passed")
+    return effects

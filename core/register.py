@@ -1,0 +1,253 @@
+"""The register of holders: blocks by their hashes, what they moved, and what of it is final.
+
+Rule 1. A block is taken in only as the child of one that we have, with the logs of this very block:
+from a new head the way down to a known block is walked by parents' hashes, then what gave way is
+undone and the way applied, in one step.
+Rule 2. Final is what every node calls final (`core.chain`). Nothing below it is ever undone: a head
+that does not stand on it is no head.
+Rule 3. Each movement belongs to an authorization of ours and moves what was decided. One that does
+not closes the token the moment it is seen, and a pause is asked for; it stays closed until people
+open it, unless its block gave way.
+"""
+
+from core import authorizations, reservations
+from core.effects import Effect, RaiseAlert, SetAlarm
+from core.items import close_item, open_item
+from core.settlement_state import Chain
+from core.state import State, count
+from core.token_effects import AskPause, FetchHoldings, FetchTokenBlock
+from core.token_events import HoldingsReported, TokenBlockReported, TokenLog
+from core.token_state import Movement, Token, TokenBlock
+
+WALK_MAX = 512
+HOLDINGS_MAX = 200
+
+
+def look(state: State, token: Token) -> list[Effect]:
+    """Ask a node for its newest block: each in its turn, for one may lag or lie."""
+    sources = state.accounts[token.account].sources
+    source = sources[token.asked % len(sources)]
+    token.asked += 1
+    alarm = f"token/{token.name}"
+    state.alarms[alarm] = state.now + token.poll_ns
+    return [_fetch(token, source, ""), SetAlarm(alarm=alarm, at=state.alarms[alarm])]
+
+
+def _fetch(token: Token, source: str, block_hash: str) -> FetchTokenBlock:
+    return FetchTokenBlock(
+        account=token.account, source=source, token=token.name, block_hash=block_hash
+    )
+
+
+# --- towards the head -----------------------------------------------------------------------------
+
+
+def on_block(state: State, token: Token, event: TokenBlockReported) -> list[Effect]:
+    """Take it for a new head, or for the parent that was asked for."""
+    if event.number < 0:
+        token.walk.clear()
+        count(state, f"blocks_missing/{token.name}")
+        return []
+    told = TokenBlock(
+        event.number, event.block_hash, event.parent_hash, event.timestamp, event.logs
+    )
+    if any(each.block_hash == told.block_hash for each in token.blocks):
+        return []
+    if not token.walk or token.walk[-1].parent_hash != told.block_hash:
+        token.walk.clear()
+    token.walk.append(told)
+    return _join(state, token, event.source)
+
+
+def _join(state: State, token: Token, source: str) -> list[Effect]:
+    """Join the way to the block that it stands on, or ask for the next parent."""
+    lowest, final = token.walk[-1], token.blocks[0]
+    place = _place(token, lowest.parent_hash)
+    if place < 0 and lowest.number > final.number + 1 and len(token.walk) < WALK_MAX:
+        return [_fetch(token, source, lowest.parent_hash)]
+    way = token.walk[::-1]
+    token.walk.clear()
+    if place < 0 or not _is_sound(token.blocks[place], way):
+        count(state, f"heads_refused/{token.name}")
+        return []
+    effects: list[Effect] = []
+    while len(token.blocks) > place + 1:
+        effects += _undo(state, token, token.blocks.pop())
+    for block in way:
+        token.blocks.append(block)
+        effects += _apply(state, token, block)
+    return effects
+
+
+def _place(token: Token, block_hash: str) -> int:
+    """Where a block of ours is, from the final one on; -1 if it is none."""
+    for place in range(len(token.blocks) - 1, -1, -1):
+        if token.blocks[place].block_hash == block_hash:
+            return place
+    return -1
+
+
+def _is_sound(below: TokenBlock, way: list[TokenBlock]) -> bool:
+    """Whether each is the next of the one before it, by number and time as well."""
+    for block in way:
+        if block.number != below.number + 1 or block.timestamp <= below.timestamp:
+            return False
+        below = block
+    return True
+
+
+def _apply(state: State, token: Token, block: TokenBlock) -> list[Effect]:
+    effects: list[Effect] = []
+    for log in block.logs:
+        if log.kind == "moved":
+            wanted = authorizations.of_log(token, log)
+            if wanted is None or wanted.status == "mined":
+                effects += _orphan(state, token, log)
+            else:
+                authorizations.on_mined(wanted, log, block.block_hash)
+    return effects
+
+
+def _undo(state: State, token: Token, block: TokenBlock) -> list[Effect]:
+    count(state, f"blocks_undone/{token.name}")
+    effects: list[Effect] = []
+    for log in reversed(block.logs):
+        if log.kind == "moved":
+            wanted = authorizations.of_log(token, log)
+            if wanted is not None and wanted.block_hash == block.block_hash:
+                authorizations.on_undone(wanted)
+            else:
+                effects += _orphan_gone(state, token, log)
+    return effects
+
+
+# --- what nobody decided --------------------------------------------------------------------------
+
+
+def _subject(token: Token, log: TokenLog) -> str:
+    return f"{token.name} {log.tx_hash}/{log.index}"
+
+
+def _orphan(state: State, token: Token, log: TokenLog) -> list[Effect]:
+    """Nothing more is permitted, and the pauser is asked to stop what is outstanding."""
+    reason = f"{log.value} moved from {log.sender or 'nobody'} to {log.receiver or 'nobody'}"
+    subject = _subject(token, log)
+    token.closed = token.closed or subject
+    count(state, f"orphans/{token.name}")
+    opened = open_item(state, "orphan", subject, token.account, token.name, log.value, 0, reason)
+    return [*opened, AskPause(token=token.name, reason=f"{reason}, and nobody decided it")]
+
+
+def _orphan_gone(state: State, token: Token, log: TokenLog) -> list[Effect]:
+    subject = _subject(token, log)
+    close_item(state, subject, "its block gave way", 0, "orphan")
+    if token.closed != subject:
+        return []
+    others = [each for each in state.settlement.items.values() if each.cause == "orphan"]
+    token.closed = next((o.subject for o in others if o.subject.startswith(token.name + " ")), "")
+    text = "a movement that nobody decided is undone: authorizations are permitted again"
+    return [RaiseAlert(severity="critical", subject=token.name, text=text)]
+
+
+# --- finality -------------------------------------------------------------------------------------
+
+
+def follow(state: State, token: Token, chain: Chain) -> list[Effect]:
+    """Every node calls a block final: what we have up to it is for good."""
+    if chain.agreed <= token.blocks[0].number or not chain.agreed_hash:
+        return []
+    place = _place(token, chain.agreed_hash)
+    if place < 0:
+        if chain.agreed > token.blocks[-1].number or token.walk:
+            return []  # the way there is still being walked
+        count(state, f"final_elsewhere/{token.name}")
+        return [_fetch(token, state.accounts[token.account].sources[0], chain.agreed_hash)]
+    effects: list[Effect] = []
+    for _ in range(place):
+        token.blocks.pop(0)
+        effects += _finalize(state, token, token.blocks[0])
+    return effects + _prove(state, token)
+
+
+def _finalize(state: State, token: Token, block: TokenBlock) -> list[Effect]:
+    effects: list[Effect] = []
+    for log in block.logs:
+        effects += _settle(state, token, log)
+    return effects + authorizations.expire(state, token, block.timestamp)
+
+
+def _settle(state: State, token: Token, log: TokenLog) -> list[Effect]:
+    """One log, for good."""
+    match log.kind:
+        case "moved":
+            wanted = authorizations.of_log(token, log)
+            effects = authorizations.on_final(state, token, wanted, log) if wanted else []
+            reservations.apply(token.reserved, Movement(log.sender, log.receiver, log.value))
+            for address in (log.sender, log.receiver):
+                if address:
+                    token.unproven[address] = None
+            return effects
+        case "epoch":
+            token.epoch = log.epoch
+            token.epoch_due = max(token.epoch, token.epoch_due)
+            return authorizations.void_where(
+                state, token, lambda each: each.epoch < log.epoch, "epoch"
+            )
+        case "lane" | "used":
+            return authorizations.void_where(
+                state,
+                token,
+                lambda each: _is_below(each.sender, each.nonce, log),
+                log.kind,
+                log.nonce,
+            )
+        case "paused" | "unpaused":
+            token.paused = log.kind == "paused"
+    return []
+
+
+def _is_below(sender: str, nonce: int, log: TokenLog) -> bool:
+    """Whether a nonce is in the lane of the one that is next now, and before it."""
+    return sender == log.sender and nonce >> 64 == log.nonce >> 64 and nonce < log.nonce
+
+
+# --- against the contract's own word --------------------------------------------------------------
+
+
+def _prove(state: State, token: Token) -> list[Effect]:
+    """Ask the contract itself what changed hands up to the final block."""
+    if not token.unproven:
+        return []
+    return [
+        FetchHoldings(
+            account=token.account,
+            source=state.accounts[token.account].sources[token.asked % 2 - 1],
+            token=token.name,
+            block_hash=token.blocks[0].block_hash,
+            addresses=tuple(token.unproven)[:HOLDINGS_MAX],
+        )
+    ]
+
+
+def on_holdings(state: State, token: Token, event: HoldingsReported) -> list[Effect]:
+    """Supply and balances must be the register's, of the same block."""
+    if event.block_hash != token.blocks[0].block_hash:
+        count(state, f"inconclusive/{token.name}")
+        return []
+    told: list[tuple[str, int, int]] = [("", event.supply, token.reserved.supply)]
+    for address, balance in event.balances:
+        token.unproven.pop(address, None)
+        told.append((address, balance, token.reserved.balances.get(address, 0)))
+    effects: list[Effect] = []
+    for address, theirs, ours in told:
+        subject = f"{token.name} {address or 'supply'}"
+        if theirs != ours:
+            token.closed = token.closed or subject
+            size = theirs - ours
+            effects += open_item(
+                state, "register", subject, token.account, token.name, size, event.frame
+            )
+        else:
+            close_item(state, subject, "the contract says the same", event.frame, "register")
+    count(state, f"proven/{token.name}")
+    return effects

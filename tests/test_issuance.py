@@ -1,0 +1,542 @@
+"""A token's life in the core: permissions, blocks that give way, orphans, finality, restarts."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from core import authorizations, issuance
+from core.effects import Effect, RaiseAlert
+from core.events import AccountOpened, AlarmRang, Event, NodeStarted
+from core.gate import BreakGate
+from core.rail_events import BlockReported, HeadReported
+from core.state import State
+from core.step import step
+from core.token_effects import (
+    AskPause,
+    BumpEpoch,
+    FetchHoldings,
+    FetchTokenBlock,
+    JudgeAuthorization,
+    SignAuthorization,
+    TellCaller,
+    VoidAuthorization,
+)
+from core.token_events import (
+    AuthorizationDeclined,
+    AuthorizationJudged,
+    AuthorizationRequested,
+    AuthorizationSigned,
+    HoldingsReported,
+    PolicyPublished,
+    RevocationRequested,
+    TokenBlockReported,
+    TokenLog,
+    TokenPublished,
+)
+from core.token_state import Authorization, Token
+
+SECOND = 1_000_000_000
+TOKEN = "ESTATE"
+START = 1_700_000_000
+ALICE, BOB, CAROL = ("0x" + letter * 40 for letter in "abc")
+
+
+@dataclass
+class Books:
+    """The core, fed by hand: a vault that allows, a signer that signs, a chain of blocks."""
+
+    state: State = field(default_factory=State)
+    done: list[Effect] = field(default_factory=list)
+    now: int = START * SECOND
+    blocks: list[tuple[str, str, int, int]] = field(default_factory=list)
+    asked: int = 0
+    window_s: int = 120
+
+    def __post_init__(self) -> None:
+        self.tell(NodeStarted(received_at=self.now, node="n", epoch=1))
+        self.tell(
+            AccountOpened(
+                received_at=self.now,
+                account="chain/hot",
+                tells="statements",
+                statements=("balances",),
+                statement_period_ns=60 * SECOND,
+                backfill_period_ns=60 * SECOND,
+                settle_ns=SECOND,
+                silence_ns_max=0,
+                ledger=True,
+                chain="evm",
+                sources=("a", "b"),
+            )
+        )
+        self.blocks.append(("h0", "", 100, START))
+        self.tell(
+            TokenPublished(
+                received_at=self.now,
+                token=TOKEN,
+                account="chain/hot",
+                contract="0x" + "e" * 40,
+                signers=("s1", "s2", "s3"),
+                threshold=2,
+                block_number=100,
+                block_hash="h0",
+                timestamp=START,
+            )
+        )
+        self.policy(1)
+
+    @property
+    def token(self) -> Token:
+        return self.state.tokens["ESTATE"]
+
+    def tell(self, event: Event) -> list[Effect]:
+        self.now = max(self.now, event.received_at)
+        effects = step(self.state, event, BreakGate())
+        self.done += effects
+        return effects
+
+    def policy(self, version: int, *, tightens: bool = False, holder_max: int = -1) -> list[Effect]:
+        return self.tell(
+            PolicyPublished(
+                received_at=self.now,
+                token=TOKEN,
+                version=version,
+                content_hash=f"policy{version}",
+                window_s=self.window_s,
+                skew_s=12,
+                head_age_s_max=60,
+                holder_max=holder_max,
+                tightens=tightens,
+            )
+        )
+
+    def ask(
+        self, kind: str, sender: str, receiver: str, value: int, request_id: str = ""
+    ) -> list[Effect]:
+        self.asked += 1
+        return self.tell(
+            AuthorizationRequested(
+                received_at=self.now,
+                token=TOKEN,
+                caller="desk",
+                request_id=request_id or f"r{self.asked}",
+                kind=kind,  # type: ignore[arg-type]
+                sender=sender,
+                receiver=receiver,
+                value=value,
+            )
+        )
+
+    def judge(self, asked: Effect, refusal: str = "") -> list[Effect]:
+        assert isinstance(asked, JudgeAuthorization), asked
+        return self.tell(
+            AuthorizationJudged(
+                received_at=self.now,
+                token=TOKEN,
+                authorization_id=asked.authorization_id,
+                policy_version=asked.policy_version,
+                refusal=refusal,
+                decision_hash=f"decision of {asked.authorization_id}",
+                lane=1000 + asked.place,
+            )
+        )
+
+    def sign(self, asked: list[Effect]) -> list[Effect]:
+        effects: list[Effect] = []
+        for each in asked:
+            assert isinstance(each, SignAuthorization), each
+            effects += self.tell(
+                AuthorizationSigned(
+                    received_at=self.now,
+                    token=TOKEN,
+                    authorization_id=each.authorization_id,
+                    signer=each.signer,
+                    signature="0x" + each.signer,
+                )
+            )
+        return effects
+
+    def permit(self, kind: str, sender: str, receiver: str, value: int) -> Authorization:
+        asked = self.judge(self.ask(kind, sender, receiver, value)[0])
+        self.sign(asked)
+        return self.token.authorizations[f"ESTATE/{self.token.made}"]
+
+    def block(self, name: str, *logs: TokenLog, on: str = "", seconds: int = 12) -> list[Effect]:
+        parent = next(b for b in self.blocks if b[0] == (on or self.blocks[-1][0]))
+        block = (name, parent[0], parent[2] + 1, parent[3] + seconds)
+        self.blocks.append(block)
+        self.now = max(self.now, block[3] * SECOND)
+        self.logs = {**getattr(self, "logs", {}), name: logs}
+        return self.show(name)
+
+    def show(self, name: str, source: str = "a") -> list[Effect]:
+        block = next(b for b in self.blocks if b[0] == name)
+        return self.tell(
+            TokenBlockReported(
+                received_at=self.now,
+                account="chain/hot",
+                source=source,
+                token=TOKEN,
+                number=block[2],
+                block_hash=name,
+                parent_hash=block[1],
+                timestamp=block[3],
+                logs=getattr(self, "logs", {}).get(name, ()),
+            )
+        )
+
+    def finalize(self, name: str) -> list[Effect]:
+        block = next(b for b in self.blocks if b[0] == name)
+        self.state.accounts["chain/hot"].backfill.started_at = 0
+        effects: list[Effect] = []
+        for source in ("a", "b"):
+            effects += self.tell(
+                HeadReported(
+                    received_at=self.now,
+                    account="chain/hot",
+                    source=source,
+                    number=block[2] + 64,
+                    block_hash="top",
+                    finalized=block[2],
+                    finalized_hash=name,
+                )
+            )
+        return effects + self.tell(
+            BlockReported(
+                received_at=self.now,
+                account="chain/hot",
+                source="b",
+                number=block[2],
+                block_hash=name,
+            )
+        )
+
+
+def moved(wanted: Authorization, index: int = 0, **changed: object) -> TokenLog:
+    told: dict[str, object] = {
+        "sender": wanted.sender,
+        "receiver": wanted.receiver,
+        "value": wanted.value,
+        "nonce": wanted.nonce,
+        "decision_hash": wanted.decision_hash,
+    }
+    told.update(changed)
+    return TokenLog("moved", index, f"tx of {wanted.name}", **told)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def books() -> Books:
+    """Alice holds 100, for good."""
+    made = Books()
+    mint = made.permit("mint", "", ALICE, 100)
+    made.block("h1", moved(mint))
+    made.finalize("h1")
+    assert made.token.reserved.balances == {ALICE: 100}
+    return made
+
+
+def test_from_request_to_finality(books: Books) -> None:
+    asked = books.ask("transfer", ALICE, BOB, 30)
+    (judge,) = asked
+    signs = books.judge(judge)
+    assert [each.signer for each in signs if isinstance(each, SignAuthorization)] == ["s1", "s2"]
+    wanted = books.token.authorizations["ESTATE/2"]
+    assert (wanted.status, books.token.reserved.outgoing) == ("reserved", {ALICE: 30})
+    (told,) = books.sign(signs)
+    assert isinstance(told, TellCaller)
+    assert told.status == "signed"
+    books.block("h2", moved(wanted))
+    assert wanted.status == "mined"
+    assert books.token.reserved.balances == {ALICE: 100}
+    effects = books.finalize("h2")
+    assert wanted.status == "final"
+    assert books.token.reserved.balances == {ALICE: 70, BOB: 30}
+    assert books.token.reserved.outgoing == {}
+    (proof,) = [each for each in effects if isinstance(each, FetchHoldings)]
+    assert (proof.block_hash, set(proof.addresses)) == ("h2", {ALICE, BOB})
+
+
+def test_nothing_is_signed_before_it_is_reserved(books: Books) -> None:
+    (judge,) = books.ask("transfer", ALICE, BOB, 30)
+    assert not any(isinstance(each, SignAuthorization) for each in books.done[-2:])
+    assert isinstance(books.judge(judge, refusal="jurisdiction")[0], TellCaller)
+    assert books.token.reserved.open == {}
+
+
+def test_the_same_request_is_answered_the_same(books: Books) -> None:
+    books.ask("transfer", ALICE, BOB, 30, request_id="x")
+    (again,) = books.ask("transfer", ALICE, BOB, 30, request_id="x")
+    assert isinstance(again, TellCaller)
+    assert (again.status, again.authorization_id) == ("requested", "ESTATE/2")
+    (other,) = books.ask("transfer", ALICE, BOB, 31, request_id="x")
+    assert isinstance(other, TellCaller)
+    assert (other.status, other.reason) == ("refused", "other_request")
+    assert books.token.made == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "sender", "receiver", "value", "reason"),
+    [
+        ("transfer", ALICE, BOB, 0, "bad_value"),
+        ("transfer", ALICE, BOB, -5, "bad_value"),
+        ("transfer", ALICE, BOB, 1 << 256, "bad_value"),
+        ("transfer", ALICE, ALICE, 5, "to_itself"),
+        ("transfer", ALICE, "", 5, "bad_parties"),
+        ("mint", ALICE, BOB, 5, "bad_parties"),
+        ("burn", ALICE, BOB, 5, "bad_parties"),
+    ],
+)
+def test_what_is_refused_at_sight(
+    books: Books, kind: str, sender: str, receiver: str, value: int, reason: str
+) -> None:
+    (told,) = books.ask(kind, sender, receiver, value)
+    assert isinstance(told, TellCaller)
+    assert (told.status, told.reason) == ("refused", reason)
+
+
+def test_an_old_head_permits_nothing(books: Books) -> None:
+    books.now += 61 * SECOND
+    (told,) = books.ask("transfer", ALICE, BOB, 5)
+    assert isinstance(told, TellCaller)
+    assert told.reason == "stale_head"
+
+
+def test_a_block_that_gives_way_takes_it_back(books: Books) -> None:
+    wanted = books.permit("transfer", ALICE, BOB, 30)
+    books.block("h2", moved(wanted))
+    books.block("x2", on="h1")
+    books.block("x3", on="x2")
+    assert wanted.status == "signed"
+    assert books.state.counts["blocks_undone/ESTATE"] == 1
+    books.block("x4", moved(wanted), on="x3")
+    books.finalize("x4")
+    assert wanted.status == "final"
+
+
+def test_a_new_head_is_joined_by_its_parents(books: Books) -> None:
+    wanted = books.permit("transfer", ALICE, BOB, 30)
+    shown = books.show
+    books.show = lambda name, source="a": []  # type: ignore[method-assign]
+    books.block("y2", moved(wanted))
+    books.block("y3")
+    books.block("y4")
+    books.show = shown  # type: ignore[method-assign]
+    for head, parent in (("y4", "y3"), ("y3", "y2")):
+        (fetch,) = books.show(head)
+        assert isinstance(fetch, FetchTokenBlock)
+        assert fetch.block_hash == parent
+        assert wanted.status == "signed"
+    books.show("y2")
+    assert [each.block_hash for each in books.token.blocks] == ["h1", "y2", "y3", "y4"]
+    assert wanted.status == "mined"
+
+
+def test_a_head_that_does_not_stand_on_what_is_final_is_none(books: Books) -> None:
+    books.block("z1", on="h0")
+    books.block("z2", on="z1")
+    books.show("z1")
+    assert [each.block_hash for each in books.token.blocks] == ["h1"]
+    assert books.state.counts["heads_refused/ESTATE"] >= 1
+
+
+def test_a_window_that_is_over_frees_the_value_at_finality_only(books: Books) -> None:
+    wanted = books.permit("transfer", ALICE, BOB, 80)
+    books.block("h2", seconds=121)
+    (told,) = books.judge(books.ask("transfer", ALICE, CAROL, 80)[0])[:1]
+    assert isinstance(told, SignAuthorization)  # both cannot happen, and neither breaks a limit
+    books.policy(2, holder_max=100)
+    other = books.judge(books.ask("mint", "", BOB, 30)[0])[0]
+    assert isinstance(other, TellCaller)
+    assert other.reason == "holder_cap"
+    books.finalize("h2")
+    assert wanted.status == "expired"
+    fits = books.judge(books.ask("mint", "", BOB, 30)[0])[0]
+    assert isinstance(fits, SignAuthorization)
+    assert books.token.lanes[ALICE][wanted.place].user != wanted.name
+
+
+@pytest.mark.parametrize("seconds", [119, 120])
+def test_the_window_ends_to_the_second(books: Books, seconds: int) -> None:
+    wanted = books.permit("transfer", ALICE, BOB, 80)
+    books.block("h2", seconds=seconds)
+    books.finalize("h2")
+    assert wanted.status == ("signed" if seconds == 119 else "expired")
+
+
+def test_what_nobody_decided_closes_the_token(books: Books) -> None:
+    wanted = books.permit("transfer", ALICE, BOB, 30)
+    effects = books.block("h2", moved(wanted, decision_hash="forged"))
+    assert any(isinstance(each, AskPause) for each in effects)
+    assert any(isinstance(each, RaiseAlert) for each in effects)
+    (told,) = books.ask("transfer", ALICE, BOB, 5)
+    assert isinstance(told, TellCaller)
+    assert told.reason == "closed"
+    books.finalize("h2")
+    assert books.token.reserved.balances == {ALICE: 70, BOB: 30}  # the chain's truth all the same
+    assert wanted.status == "signed"
+    assert books.token.closed
+
+
+@pytest.mark.parametrize(
+    "change", [{"value": 31}, {"receiver": CAROL}, {"sender": BOB}, {"nonce": 7}]
+)
+def test_what_moves_otherwise_than_decided_is_an_orphan(
+    books: Books, change: dict[str, object]
+) -> None:
+    wanted = books.permit("transfer", ALICE, BOB, 30)
+    books.block("h2", moved(wanted, **change))
+    assert books.token.closed
+
+
+def test_an_orphan_whose_block_gave_way_opens_the_token_again(books: Books) -> None:
+    wanted = books.permit("transfer", ALICE, BOB, 30)
+    books.block("h2", moved(wanted, decision_hash="forged"))
+    books.block("x2", on="h1")
+    assert books.token.closed == ""
+    assert not [each for each in books.state.settlement.items.values() if each.cause == "orphan"]
+
+
+def test_one_permission_moves_once(books: Books) -> None:
+    wanted = books.permit("transfer", ALICE, BOB, 30)
+    books.block("h2", moved(wanted), moved(wanted, index=1))
+    assert books.token.closed
+
+
+def test_a_policy_that_tightens_voids_what_is_outstanding(books: Books) -> None:
+    wanted = books.permit("transfer", ALICE, BOB, 30)
+    effects = books.policy(2, tightens=True)
+    assert BumpEpoch(token=TOKEN, epoch=1) in effects
+    later = books.permit("transfer", ALICE, CAROL, 30)
+    assert (wanted.epoch, later.epoch) == (0, 1)
+    books.block("h2", TokenLog("epoch", 0, "tx", epoch=1))
+    assert wanted.status == "signed"
+    books.finalize("h2")
+    assert (wanted.status, later.status) == ("revoked", "signed")
+    assert books.policy(3) == []
+
+
+def test_what_was_judged_by_an_older_policy_is_judged_anew(books: Books) -> None:
+    (judge,) = books.ask("transfer", ALICE, BOB, 30)
+    books.policy(2)
+    (again,) = books.judge(judge)
+    assert isinstance(again, JudgeAuthorization)
+    assert again.policy_version == 2
+
+
+def test_a_revocation_is_final_when_the_chain_says_so(books: Books) -> None:
+    wanted = books.permit("transfer", ALICE, BOB, 30)
+    effects = books.tell(
+        RevocationRequested(
+            received_at=books.now,
+            token=TOKEN,
+            authorization_id=wanted.name,
+            person="ann",
+        )
+    )
+    assert [each for each in effects if isinstance(each, VoidAuthorization)]
+    assert wanted.status == "signed"
+    books.block("h2", TokenLog("used", 0, "tx", sender=ALICE, nonce=wanted.nonce + 1))
+    books.finalize("h2")
+    assert wanted.status == "revoked"
+    follows = books.permit("transfer", ALICE, BOB, 30)
+    assert follows.nonce == wanted.nonce + 1
+
+
+def test_a_signer_that_declines_is_replaced_until_none_is_left(books: Books) -> None:
+    signs = books.judge(books.ask("transfer", ALICE, BOB, 30)[0])
+    wanted = books.token.authorizations["ESTATE/2"]
+    books.sign(signs[:1])
+
+    def decline(signer: str) -> list[Effect]:
+        return books.tell(
+            AuthorizationDeclined(
+                received_at=books.now,
+                token=TOKEN,
+                authorization_id=wanted.name,
+                signer=signer,
+                reason="the key is locked",
+            )
+        )
+
+    (asked,) = decline("s2")
+    assert isinstance(asked, SignAuthorization)
+    assert asked.signer == "s3"
+    (told,) = decline("s3")
+    assert isinstance(told, TellCaller)
+    assert (told.status, told.reason) == ("declined", "the key is locked")
+    assert wanted.name in books.token.reserved.open  # s1 signed: it counts until it is over
+
+
+def test_changed_facts_are_a_break_of_their_own(books: Books) -> None:
+    books.policy(2, holder_max=50)
+    (item,) = books.state.settlement.items.values()
+    assert (item.cause, item.size, item.subject) == ("limit_passed", 50, f"ESTATE holder {ALICE}")
+    wanted = books.permit("transfer", ALICE, BOB, 50)  # a reduction passes
+    books.block("h2", moved(wanted))
+    books.finalize("h2")
+    assert not books.state.settlement.items
+
+
+def test_the_contract_says_otherwise(books: Books) -> None:
+    def told(**balances: int) -> list[Effect]:
+        return books.tell(
+            HoldingsReported(
+                received_at=books.now,
+                account="chain/hot",
+                token=TOKEN,
+                block_hash="h1",
+                supply=balances.pop("supply"),
+                balances=((ALICE, balances["alice"]),),
+            )
+        )
+
+    told(supply=100, alice=90)
+    (item,) = books.state.settlement.items.values()
+    assert (item.cause, item.size) == ("register", -10)
+    assert books.token.closed
+    told(supply=100, alice=100)
+    assert not books.state.settlement.items
+
+
+def test_a_restart_asks_again_for_what_may_be_lost(books: Books) -> None:
+    (judge,) = books.ask("transfer", ALICE, BOB, 10)
+    signs = books.judge(books.ask("transfer", ALICE, BOB, 20)[0])
+    books.sign(signs[:1])
+    effects = books.tell(NodeStarted(received_at=books.now, node="n", epoch=2))
+    assert judge in effects
+    assert signs[1] in effects
+    assert signs[0] not in effects
+
+
+def test_each_open_one_has_a_lane_for_itself(books: Books) -> None:
+    first, second = books.permit("transfer", ALICE, BOB, 1), books.permit("transfer", ALICE, BOB, 1)
+    assert first.nonce >> 64 != second.nonce >> 64
+    books.block("h2", moved(second))
+    books.finalize("h2")
+    third = books.permit("transfer", ALICE, BOB, 1)
+    assert third.nonce == second.nonce + 1
+
+
+def test_a_recovery_voids_what_the_old_holder_was_permitted(books: Books) -> None:
+    wanted = books.permit("transfer", ALICE, BOB, 30)
+    recovery = books.permit("recovery", ALICE, CAROL, 100)
+    books.block("h2", moved(recovery))
+    books.finalize("h2")
+    assert (wanted.status, recovery.status) == ("revoked", "final")
+    assert books.token.reserved.balances == {CAROL: 100}
+
+
+def test_the_table_has_no_way_back_but_for_blocks_that_give_way() -> None:
+    over = {"refused", "final", "expired", "revoked"}
+    assert not over & set(authorizations.NEXT)
+    assert set(authorizations.OPEN) == set(authorizations.NEXT) - {"requested"}
+
+
+def test_the_alarm_looks_at_each_node_in_turn(books: Books) -> None:
+    sources = []
+    for _ in range(4):
+        books.now += 4 * SECOND
+        effects = books.tell(AlarmRang(received_at=books.now, alarm="token/ESTATE"))
+        sources += [each.source for each in effects if isinstance(each, FetchTokenBlock)]
+    assert sorted(sources) == ["a", "a", "b", "b"]
+    assert issuance.REMIND_LOOKS > 1
