@@ -36,7 +36,7 @@ from core.token_events import (
 from core.token_state import Authorization, Token
 
 SECOND = 1_000_000_000
-TOKEN = "ESTATE"
+NAME = "ESTATE"
 START = 1_700_000_000
 ALICE, BOB, CAROL = ("0x" + letter * 40 for letter in "abc")
 
@@ -73,7 +73,7 @@ class Books:
         self.tell(
             TokenPublished(
                 received_at=self.now,
-                token=TOKEN,
+                token=NAME,
                 account="chain/hot",
                 contract="0x" + "e" * 40,
                 signers=("s1", "s2", "s3"),
@@ -99,7 +99,7 @@ class Books:
         return self.tell(
             PolicyPublished(
                 received_at=self.now,
-                token=TOKEN,
+                token=NAME,
                 version=version,
                 content_hash=f"policy{version}",
                 window_s=self.window_s,
@@ -117,7 +117,7 @@ class Books:
         return self.tell(
             AuthorizationRequested(
                 received_at=self.now,
-                token=TOKEN,
+                token=NAME,
                 caller="desk",
                 request_id=request_id or f"r{self.asked}",
                 kind=kind,  # type: ignore[arg-type]
@@ -132,7 +132,7 @@ class Books:
         return self.tell(
             AuthorizationJudged(
                 received_at=self.now,
-                token=TOKEN,
+                token=NAME,
                 authorization_id=asked.authorization_id,
                 policy_version=asked.policy_version,
                 refusal=refusal,
@@ -148,7 +148,7 @@ class Books:
             effects += self.tell(
                 AuthorizationSigned(
                     received_at=self.now,
-                    token=TOKEN,
+                    token=NAME,
                     authorization_id=each.authorization_id,
                     signer=each.signer,
                     signature="0x" + each.signer,
@@ -176,7 +176,7 @@ class Books:
                 received_at=self.now,
                 account="chain/hot",
                 source=source,
-                token=TOKEN,
+                token=NAME,
                 number=block[2],
                 block_hash=name,
                 parent_hash=block[1],
@@ -405,7 +405,7 @@ def test_one_permission_moves_once(books: Books) -> None:
 def test_a_policy_that_tightens_voids_what_is_outstanding(books: Books) -> None:
     wanted = books.permit("transfer", ALICE, BOB, 30)
     effects = books.policy(2, tightens=True)
-    assert BumpEpoch(token=TOKEN, epoch=1) in effects
+    assert BumpEpoch(token=NAME, epoch=1) in effects
     later = books.permit("transfer", ALICE, CAROL, 30)
     assert (wanted.epoch, later.epoch) == (0, 1)
     books.block("h2", TokenLog("epoch", 0, "tx", epoch=1))
@@ -428,7 +428,7 @@ def test_a_revocation_is_final_when_the_chain_says_so(books: Books) -> None:
     effects = books.tell(
         RevocationRequested(
             received_at=books.now,
-            token=TOKEN,
+            token=NAME,
             authorization_id=wanted.name,
             person="ann",
         )
@@ -451,7 +451,7 @@ def test_a_signer_that_declines_is_replaced_until_none_is_left(books: Books) -> 
         return books.tell(
             AuthorizationDeclined(
                 received_at=books.now,
-                token=TOKEN,
+                token=NAME,
                 authorization_id=wanted.name,
                 signer=signer,
                 reason="the key is locked",
@@ -483,7 +483,7 @@ def test_the_contract_says_otherwise(books: Books) -> None:
             HoldingsReported(
                 received_at=books.now,
                 account="chain/hot",
-                token=TOKEN,
+                token=NAME,
                 block_hash="h1",
                 supply=balances.pop("supply"),
                 balances=((ALICE, balances["alice"]),),

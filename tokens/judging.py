@@ -1,0 +1,120 @@
+"""What the vault answers the core: a verdict, commitments, and marks that say nothing.
+
+Deterministic: the same question of the same facts is answered the same, so that one whose answer
+was lost is simply asked again. Groups, lanes and decisions are keyed hashes: nobody without the
+secret can tell whose jurisdiction, or which two wallets, they belong to.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from core.token_effects import JudgeAuthorization
+from core.token_events import AuthorizationJudged, HolderStated, PolicyPublished
+from tokens.facts import Facts
+from tokens.policy import Policy, objection
+from tokens.vault import Vault
+
+LANE_BYTES = 24
+GROUP_BYTES = 8
+
+
+@dataclass(slots=True)
+class Judge:
+    """Judges by a policy for each token, the facts of the vault, and who has which address."""
+
+    vault: Vault
+    secret: bytes = field(repr=False)
+    policies: dict[str, Policy] = field(default_factory=dict)
+    people: dict[str, str] = field(default_factory=dict)
+
+    def judge(self, asked: JudgeAuthorization, now: int) -> AuthorizationJudged:
+        """The verdict. One about another version than ours says so, and the core asks again."""
+        policy = self.policies[asked.token]
+        facts = {each: self._facts(each) for each in (asked.sender, asked.receiver)}
+        sender, receiver = facts[asked.sender], facts[asked.receiver]
+        refusal = objection(
+            policy,
+            asked.kind,
+            sender[0] if sender else None,
+            receiver[0] if receiver else None,
+            asked.value,
+            asked.valid_before,
+        )
+        commitments = tuple(each[1] for each in (sender, receiver) if each is not None)
+        return AuthorizationJudged(
+            received_at=now,
+            token=asked.token,
+            authorization_id=asked.authorization_id,
+            policy_version=policy.version,
+            refusal=refusal,
+            decision_hash=self._decision(asked, policy, commitments),
+            lane=self._lane(asked),
+            commitments=commitments,
+        )
+
+    def _facts(self, address: str) -> tuple[Facts, str] | None:
+        person = self.people.get(address)
+        return self.vault.newest(person) if person is not None else None
+
+    def _lane(self, asked: JudgeAuthorization) -> int:
+        told = self._keyed("lane", asked.token, asked.sender, str(asked.place))
+        return int.from_bytes(told[:LANE_BYTES])
+
+    def _decision(
+        self, asked: JudgeAuthorization, policy: Policy, commitments: tuple[str, ...]
+    ) -> str:
+        window = f"{asked.valid_after} {asked.valid_before}"
+        parts = (asked.authorization_id, window, policy.content_hash(), *commitments)
+        return "0x" + self._keyed("decision", asked.token, *parts).hex()
+
+    def group(self, token: str, jurisdiction: str) -> str:
+        """The opaque mark of a jurisdiction."""
+        return self._keyed("group", token, jurisdiction)[:GROUP_BYTES].hex()
+
+    def _keyed(self, *parts: str) -> bytes:
+        return hmac.new(self.secret, "\0".join(parts).encode(), hashlib.sha256).digest()
+
+    # --- what is told to the core ----------------------------------------------------------------
+
+    def state(self, token: str, address: str, now: int) -> HolderStated:
+        """What limits count the holder of an address as, from now on."""
+        known = self._facts(address)
+        return HolderStated(
+            received_at=now,
+            token=token,
+            address=address,
+            group=self.group(token, known[0].jurisdiction) if known else "",
+            locked=known[0].locked(now // 1_000_000_000) if known else 0,
+            commitment=known[1] if known else "",
+        )
+
+    def publish(self, policy: Policy, now: int, *, tightens: bool) -> PolicyPublished:
+        """Put a policy in force, and say what of it bounds the whole."""
+        self.policies[policy.token] = policy
+        return PolicyPublished(
+            received_at=now,
+            token=policy.token,
+            version=policy.version,
+            content_hash=policy.content_hash(),
+            window_s=policy.window.lasts_s,
+            skew_s=policy.window.skew_s,
+            head_age_s_max=policy.window.head_age_s_max,
+            holder_max=_bound(policy.holder_max),
+            holders_max=_bound(policy.holders_max),
+            supply_max=_bound(policy.supply_max),
+            groups=self._groups(policy),
+            tightens=tightens,
+        )
+
+    def _groups(self, policy: Policy) -> tuple[tuple[str, int], ...]:
+        bounds: Mapping[str, int | None] = {
+            name: home.holds_max for name, home in policy.jurisdictions.items()
+        }
+        marks = {self.group(policy.token, name): bound for name, bound in bounds.items()}
+        return tuple((mark, bound) for mark, bound in sorted(marks.items()) if bound is not None)
+
+
+def _bound(told: int | None) -> int:
+    return -1 if told is None else told
