@@ -110,13 +110,30 @@ def _fits(wanted: Authorization) -> bool:
 
 
 def _take_lane(token: Token, wanted: Authorization) -> int:
-    """The first lane of the sender that nothing is open in."""
-    lanes = token.lanes.setdefault(wanted.sender, [])
+    """The first lane of the nonce's owner that nothing is open in."""
+    lanes = token.lanes.setdefault(owner(token, wanted), [])
     place = next((n for n, lane in enumerate(lanes) if not lane.user), len(lanes))
     if place == len(lanes):
         lanes.append(Lane())
     lanes[place].user = wanted.name
     return place
+
+
+def owner(token: Token, wanted: Authorization) -> str:
+    """Whose nonce it uses: the sender's, or the contract's own for what the admin signs."""
+    return wanted.sender if wanted.kind == "transfer" else token.contract
+
+
+def asked_signers(token: Token, wanted: Authorization) -> tuple[tuple[str, ...], int]:
+    """Who may sign it, and how many must."""
+    if wanted.kind == "transfer":
+        return token.signers, token.threshold
+    return (token.admin,), 1
+
+
+def epoch_of(token: Token, wanted: Authorization) -> int:
+    """The epoch that it must bear: that of the holder who gives, or who receives a mint."""
+    return token.epoch_due + token.recoveries.get(wanted.sender or wanted.receiver, 0)
 
 
 def _have_judged(token: Token, wanted: Authorization) -> JudgeAuthorization:
@@ -128,6 +145,7 @@ def _have_judged(token: Token, wanted: Authorization) -> JudgeAuthorization:
         token=token.name,
         authorization_id=wanted.name,
         kind=wanted.kind,
+        owner=owner(token, wanted),
         sender=wanted.sender,
         receiver=wanted.receiver,
         value=wanted.value,
@@ -157,15 +175,16 @@ def on_judged(state: State, token: Token, event: AuthorizationJudged) -> list[Ef
     reason = reservations.reserve(token.reserved, token.policy.limits, wanted.name, moved)
     if reason:
         return refuse(state, token, wanted, reason)
-    lane = token.lanes[wanted.sender][wanted.place]
+    lane = _lane(token, wanted)
     if lane.next_nonce < 0:
         lane.next_nonce = event.lane << 64
-    wanted.nonce, wanted.epoch = lane.next_nonce, token.epoch_due
+    wanted.nonce, wanted.epoch = lane.next_nonce, epoch_of(token, wanted)
     wanted.decision_hash = event.decision_hash
     token.decisions[event.decision_hash] = wanted.name
     become(wanted, "reserved")
     count(state, f"reserved/{token.name}")
-    return [_have_signed(token, wanted, signer) for signer in token.signers[: token.threshold]]
+    signers, needed = asked_signers(token, wanted)
+    return [_have_signed(token, wanted, signer) for signer in signers[:needed]]
 
 
 def _unfit(state: State, token: Token, wanted: Authorization, event: AuthorizationJudged) -> str:
@@ -204,11 +223,15 @@ def _have_signed(token: Token, wanted: Authorization, signer: str) -> SignAuthor
 def on_signed(state: State, token: Token, event: AuthorizationSigned) -> list[Effect]:
     """One more signature; the last that is needed makes it one that its holder may use."""
     wanted = token.authorizations.get(event.authorization_id)
-    if wanted is None or wanted.status not in OPEN or event.signer not in token.signers:
+    if wanted is None or wanted.status not in OPEN:
+        count(state, f"signed_in_vain/{token.name}")
+        return []
+    signers, needed = asked_signers(token, wanted)
+    if event.signer not in signers:
         count(state, f"signed_in_vain/{token.name}")
         return []
     wanted.signatures.setdefault(event.signer, event.signature)
-    if wanted.status != "reserved" or len(wanted.signatures) < token.threshold:
+    if wanted.status != "reserved" or len(wanted.signatures) < needed:
         return []
     become(wanted, "signed")
     return [_told(token, wanted)]
@@ -221,12 +244,13 @@ def on_declined(state: State, token: Token, event: AuthorizationDeclined) -> lis
         return []
     wanted.declined[event.signer] = event.reason
     count(state, f"declined/{token.name}")
-    others = [each for each in token.signers if each not in wanted.declined]
-    if len(others) < token.threshold:
+    signers, needed = asked_signers(token, wanted)
+    others = [each for each in signers if each not in wanted.declined]
+    if len(others) < needed:
         wanted.reason = event.reason
         become(wanted, "declined")
         return [_told(token, wanted)]
-    return [_have_signed(token, wanted, others[token.threshold - 1])]
+    return [_have_signed(token, wanted, others[needed - 1])]
 
 
 def on_revocation(state: State, token: Token, event: RevocationRequested) -> list[Effect]:
@@ -241,7 +265,10 @@ def on_revocation(state: State, token: Token, event: RevocationRequested) -> lis
 
 def _void(token: Token, wanted: Authorization) -> VoidAuthorization:
     return VoidAuthorization(
-        token=token.name, authorization_id=wanted.name, sender=wanted.sender, nonce=wanted.nonce
+        token=token.name,
+        authorization_id=wanted.name,
+        holder=owner(token, wanted),
+        nonce=wanted.nonce,
     )
 
 
@@ -271,17 +298,14 @@ def on_undone(wanted: Authorization) -> None:
     become(wanted, "signed")
 
 
-def on_final(state: State, token: Token, wanted: Authorization, log: TokenLog) -> list[Effect]:
+def on_final(state: State, token: Token, wanted: Authorization) -> list[Effect]:
     """It happened for good."""
     reservations.release(token.reserved, wanted.name)
     become(wanted, "final")
-    token.lanes[wanted.sender][wanted.place].next_nonce = wanted.nonce + 1
+    _lane(token, wanted).next_nonce = wanted.nonce + 1
     count(state, f"final/{token.name}")
     _leave(token, wanted)
-    effects: list[Effect] = [_told(token, wanted)]
-    if wanted.kind == "recovery":
-        effects += void_where(state, token, lambda each: each.sender == log.sender, "recovered")
-    return effects
+    return [_told(token, wanted)]
 
 
 def void_where(
@@ -296,7 +320,7 @@ def void_where(
     for wanted in [each for each in token.authorizations.values() if each.status in OPEN]:
         if is_void(wanted):
             if next_nonce >= 0:
-                token.lanes[wanted.sender][wanted.place].next_nonce = next_nonce
+                _lane(token, wanted).next_nonce = next_nonce
             effects += _end(state, token, wanted, "revoked", reason)
     return effects
 
@@ -330,9 +354,13 @@ def become(wanted: Authorization, status: AuthorizationStatus) -> None:
     wanted.status = status
 
 
+def _lane(token: Token, wanted: Authorization) -> Lane:
+    return token.lanes[owner(token, wanted)][wanted.place]
+
+
 def _leave(token: Token, wanted: Authorization) -> None:
     """It is over: its lane is another's, and only the last ones stay at hand."""
-    for lane in token.lanes.get(wanted.sender, ()):
+    for lane in token.lanes.get(owner(token, wanted), ()):
         if lane.user == wanted.name:
             lane.user = ""
     token.over.append(wanted.name)
@@ -348,8 +376,9 @@ def after_restart(token: Token) -> list[Effect]:
         if wanted.status == "requested":
             effects.append(_have_judged(token, wanted))
         if wanted.status == "reserved":
-            able = [each for each in token.signers if each not in wanted.declined]
-            lacking = [s for s in able[: token.threshold] if s not in wanted.signatures]
+            signers, needed = asked_signers(token, wanted)
+            able = [each for each in signers if each not in wanted.declined]
+            lacking = [s for s in able[:needed] if s not in wanted.signatures]
             effects += [_have_signed(token, wanted, signer) for signer in lacking]
         if wanted.status in OPEN and wanted.void_wanted:
             effects.append(_void(token, wanted))

@@ -102,6 +102,7 @@ def _publish(state: State, event: TokenPublished) -> list[Effect]:
     """Told again after a restart, its terms are those told last."""
     known = state.tokens.get(event.token)
     if known is not None:
+        known.admin = event.admin
         known.signers, known.threshold, known.poll_ns = (
             event.signers,
             event.threshold,
@@ -115,6 +116,7 @@ def _publish(state: State, event: TokenPublished) -> list[Effect]:
         contract=event.contract,
         signers=event.signers,
         threshold=event.threshold,
+        admin=event.admin,
         poll_ns=event.poll_ns,
         blocks=[first],
     )

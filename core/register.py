@@ -17,7 +17,7 @@ from core.settlement_state import Chain
 from core.state import State, count
 from core.token_effects import AskPause, FetchHoldings, FetchTokenBlock
 from core.token_events import HoldingsReported, TokenBlockReported, TokenLog
-from core.token_state import Movement, Token, TokenBlock
+from core.token_state import Authorization, Movement, Token, TokenBlock
 
 WALK_MAX = 512
 HOLDINGS_MAX = 200
@@ -181,34 +181,47 @@ def _settle(state: State, token: Token, log: TokenLog) -> list[Effect]:
     match log.kind:
         case "moved":
             wanted = authorizations.of_log(token, log)
-            effects = authorizations.on_final(state, token, wanted, log) if wanted else []
+            effects = authorizations.on_final(state, token, wanted) if wanted else []
             reservations.apply(token.reserved, Movement(log.sender, log.receiver, log.value))
             for address in (log.sender, log.receiver):
                 if address:
                     token.unproven[address] = None
             return effects
         case "epoch":
-            token.epoch = log.epoch
-            token.epoch_due = max(token.epoch, token.epoch_due)
-            return authorizations.void_where(
-                state, token, lambda each: each.epoch < log.epoch, "epoch"
-            )
-        case "lane" | "used":
-            return authorizations.void_where(
-                state,
-                token,
-                lambda each: _is_below(each.sender, each.nonce, log),
-                log.kind,
-                log.nonce,
-            )
+            return _raise_epoch(state, token, log)
+        case "lane":
+            return _void_below(state, token, log)
         case "paused" | "unpaused":
             token.paused = log.kind == "paused"
     return []
 
 
-def _is_below(sender: str, nonce: int, log: TokenLog) -> bool:
-    """Whether a nonce is in the lane of the one that is next now, and before it."""
-    return sender == log.sender and nonce >> 64 == log.nonce >> 64 and nonce < log.nonce
+def _raise_epoch(state: State, token: Token, log: TokenLog) -> list[Effect]:
+    """What bears an earlier epoch is void: of all, or of one holder."""
+    if log.holder:
+        token.recoveries[log.holder] = log.epoch - token.epoch
+    else:
+        token.epoch = log.epoch
+        token.epoch_due = max(token.epoch, token.epoch_due)
+
+    def is_void(each: Authorization) -> bool:
+        if each.kind == "recovery" or each.status == "mined":
+            return False
+        holder = each.sender or each.receiver
+        return each.epoch < token.epoch + token.recoveries.get(holder, 0)
+
+    return authorizations.void_where(state, token, is_void, "epoch")
+
+
+def _void_below(state: State, token: Token, log: TokenLog) -> list[Effect]:
+    """In this lane every nonce before that one is used up."""
+
+    def is_void(each: Authorization) -> bool:
+        if each.status == "mined" or authorizations.owner(token, each) != log.holder:
+            return False
+        return each.nonce >> 64 == log.nonce >> 64 and each.nonce < log.nonce
+
+    return authorizations.void_where(state, token, is_void, "lane", log.nonce)
 
 
 # --- against the contract's own word --------------------------------------------------------------

@@ -10,11 +10,12 @@ from core.wish import Wish
 
 class JudgeAuthorization(Wish, frozen=True, kw_only=True, gc=False):
     """Ask the vault what the facts about people say, over the whole window; `place` numbers the
-    lane of the sender that it is to use."""
+    lane of the nonce's `owner` that it is to use."""
 
     token: str
     authorization_id: str
     kind: TokenKind
+    owner: str
     sender: str
     receiver: str
     value: int
@@ -76,7 +77,7 @@ class VoidAuthorization(Wish, frozen=True, kw_only=True, gc=False):
 
     token: str
     authorization_id: str
-    sender: str
+    holder: str
     nonce: int
 
 

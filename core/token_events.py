@@ -14,14 +14,15 @@ from msgspec import Struct
 from core.fact import Fact
 
 TokenKind = Literal["transfer", "mint", "burn", "recovery"]
-LogKind = Literal["moved", "used", "lane", "epoch", "paused", "unpaused", "other"]
+LogKind = Literal["moved", "lane", "epoch", "paused", "unpaused", "other"]
 
 
 class TokenPublished(Fact, frozen=True, kw_only=True, gc=False):
     """A token whose contract stands on the chain of an account of ours, and is ours to permit.
 
-    `signers` are asked for each authorization, `threshold` of them must sign. The register begins
-    with the block at `block_number`, before which nothing was issued.
+    `signers` are asked for each transfer, `threshold` of them must sign; `admin` signs for what
+    comes into being, is destroyed or is recovered. The register begins with the block at
+    `block_number`, before which nothing was issued.
     """
 
     token: str
@@ -29,6 +30,7 @@ class TokenPublished(Fact, frozen=True, kw_only=True, gc=False):
     contract: str
     signers: tuple[str, ...]
     threshold: int
+    admin: str
     block_number: int
     block_hash: str
     timestamp: int
@@ -119,12 +121,14 @@ class RevocationRequested(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class TokenLog(Struct, frozen=True, gc=False, omit_defaults=True):
-    """What the contract told in a block. `moved` has all fields; `lane` has the sender, and in
-    `nonce` the first that is not void; `used` has sender and nonce; `epoch` has the new epoch."""
+    """What the contract told in a block. `moved` has all fields, with the nonce's owner in `holder`;
+    `lane` has the holder, and in `nonce` the first that is not void; `epoch` has the new epoch, of
+    one holder or of all ("")."""
 
     kind: LogKind
     index: int
     tx_hash: str
+    holder: str = ""
     sender: str = ""
     receiver: str = ""
     value: int = 0

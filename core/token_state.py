@@ -128,7 +128,8 @@ class Token(Struct):
     `blocks` are the register's: the last final one, and those above it, each the next one's parent.
     `walk` are blocks on the way from a new head down to one of these, the newest first. `requests`
     and `decisions` name authorizations. A token that is `closed` permits nothing more, for the
-    reason given; `epoch_due` is the epoch that is to be in force, `epoch` the final one.
+    reason given; `epoch_due` is the epoch that is to be in force, `epoch` the final one, to which a
+    holder's `recoveries` add. Lanes are a holder's, or the contract's own: what its admin signs.
     """
 
     name: str
@@ -136,10 +137,12 @@ class Token(Struct):
     contract: str
     signers: tuple[str, ...]
     threshold: int
+    admin: str
     poll_ns: int
     policy: Policy = Policy()
     epoch: int = 0
     epoch_due: int = 0
+    recoveries: dict[str, int] = field(default_factory=dict)
     reserved: Reserved = field(default_factory=Reserved)
     blocks: list[TokenBlock] = field(default_factory=list)
     walk: list[TokenBlock] = field(default_factory=list)

@@ -78,6 +78,7 @@ class Books:
                 contract="0x" + "e" * 40,
                 signers=("s1", "s2", "s3"),
                 threshold=2,
+                admin="admin",
                 block_number=100,
                 block_hash="h0",
                 timestamp=START,
@@ -435,7 +436,7 @@ def test_a_revocation_is_final_when_the_chain_says_so(books: Books) -> None:
     )
     assert [each for each in effects if isinstance(each, VoidAuthorization)]
     assert wanted.status == "signed"
-    books.block("h2", TokenLog("used", 0, "tx", sender=ALICE, nonce=wanted.nonce + 1))
+    books.block("h2", TokenLog("lane", 0, "tx", holder=ALICE, nonce=wanted.nonce + 1))
     books.finalize("h2")
     assert wanted.status == "revoked"
     follows = books.permit("transfer", ALICE, BOB, 30)
@@ -520,10 +521,13 @@ def test_each_open_one_has_a_lane_for_itself(books: Books) -> None:
 def test_a_recovery_voids_what_the_old_holder_was_permitted(books: Books) -> None:
     wanted = books.permit("transfer", ALICE, BOB, 30)
     recovery = books.permit("recovery", ALICE, CAROL, 100)
-    books.block("h2", moved(recovery))
+    books.block("h2", TokenLog("epoch", 0, "tx", holder=ALICE, epoch=1), moved(recovery, index=1))
     books.finalize("h2")
     assert (wanted.status, recovery.status) == ("revoked", "final")
     assert books.token.reserved.balances == {CAROL: 100}
+    again = books.permit("transfer", CAROL, ALICE, 10)
+    back = books.permit("mint", "", ALICE, 10)
+    assert (again.epoch, back.epoch) == (0, 1)
 
 
 def test_the_table_has_no_way_back_but_for_blocks_that_give_way() -> None:

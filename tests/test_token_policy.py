@@ -197,6 +197,7 @@ ASKED = JudgeAuthorization(
     token="ESTATE",  # noqa: S106  # no password
     authorization_id="ESTATE/1",
     kind="transfer",
+    owner="0xa",
     sender="0xa",
     receiver="0xb",
     value=100,

@@ -59,7 +59,7 @@ class Judge:
         return self.vault.newest(person) if person is not None else None
 
     def _lane(self, asked: JudgeAuthorization) -> int:
-        told = self._keyed("lane", asked.token, asked.sender, str(asked.place))
+        told = self._keyed("lane", asked.token, asked.owner, str(asked.place))
         return int.from_bytes(told[:LANE_BYTES])
 
     def _decision(
