@@ -23,6 +23,7 @@ from core.token_events import (
     RevocationRequested,
     TokenBlockReported,
     TokenEvent,
+    TokenHeadReported,
     TokenPublished,
 )
 from core.token_state import Limits, Policy, Token, TokenBlock
@@ -47,6 +48,8 @@ def step(state: State, event: TokenEvent) -> list[Effect]:
             return authorizations.on_declined(state, token, event)
         case RevocationRequested():
             return authorizations.on_revocation(state, token, event)
+        case TokenHeadReported():
+            return register.on_head(state, token, event)
         case TokenBlockReported():
             return register.on_block(state, token, event)
         case HoldingsReported():
@@ -85,7 +88,7 @@ def after_restart(state: State) -> list[Effect]:
     """What was asked of others and may have been lost is asked again."""
     effects: list[Effect] = []
     for token in state.tokens.values():
-        token.walk.clear()
+        register.leave_way(token)
         effects += [*authorizations.after_restart(token), *_remind(token)]
         effects += register.look(state, token)
     return effects

@@ -15,8 +15,8 @@ from core.effects import Effect, RaiseAlert, SetAlarm
 from core.items import close_item, open_item
 from core.settlement_state import Chain
 from core.state import State, count
-from core.token_effects import AskPause, FetchHoldings, FetchTokenBlock
-from core.token_events import HoldingsReported, TokenBlockReported, TokenLog
+from core.token_effects import AskPause, FetchHoldings, FetchTokenBlock, FetchTokenHead
+from core.token_events import HoldingsReported, TokenBlockReported, TokenHeadReported, TokenLog
 from core.token_state import Authorization, Movement, Token, TokenBlock
 
 WALK_MAX = 512
@@ -24,37 +24,55 @@ HOLDINGS_MAX = 200
 
 
 def look(state: State, token: Token) -> list[Effect]:
-    """Ask a node for its newest block: each in its turn, for one may lag or lie."""
+    """Ask a node for its newest block: each in its turn, for one may lag or lie.
+
+    A way that is being walked is walked to its end first.
+    """
+    alarm = f"token/{token.name}"
+    state.alarms[alarm] = state.now + token.poll_ns
+    effects: list[Effect] = [SetAlarm(alarm=alarm, at=state.alarms[alarm])]
+    if token.wanted and state.now - token.walked_at < token.poll_ns:
+        return effects
+    leave_way(token)
     sources = state.accounts[token.account].sources
     source = sources[token.asked % len(sources)]
     token.asked += 1
-    alarm = f"token/{token.name}"
-    state.alarms[alarm] = state.now + token.poll_ns
-    return [_fetch(token, source, ""), SetAlarm(alarm=alarm, at=state.alarms[alarm])]
+    return [*effects, FetchTokenHead(account=token.account, source=source, token=token.name)]
 
 
-def _fetch(token: Token, source: str, block_hash: str) -> FetchTokenBlock:
-    return FetchTokenBlock(
-        account=token.account, source=source, token=token.name, block_hash=block_hash
-    )
+def leave_way(token: Token) -> None:
+    """What was walked so far led nowhere."""
+    token.walk.clear()
+    token.wanted = ""
+
+
+def _fetch(state: State, token: Token, source: str, block_hash: str) -> list[Effect]:
+    token.wanted, token.walked_at = block_hash, state.now
+    name = token.name
+    return [
+        FetchTokenBlock(account=token.account, source=source, token=name, block_hash=block_hash)
+    ]
 
 
 # --- towards the head -----------------------------------------------------------------------------
 
 
+def on_head(state: State, token: Token, event: TokenHeadReported) -> list[Effect]:
+    """A head that we do not have: the way to it is walked."""
+    if token.wanted or event.number <= token.blocks[0].number:
+        return []
+    if _place(token, event.block_hash) >= 0:
+        return []
+    return _fetch(state, token, event.source, event.block_hash)
+
+
 def on_block(state: State, token: Token, event: TokenBlockReported) -> list[Effect]:
-    """Take it for a new head, or for the parent that was asked for."""
-    if event.number < 0:
-        token.walk.clear()
-        count(state, f"blocks_missing/{token.name}")
+    """The block that was asked for: the head, or a parent on the way down from it."""
+    if event.block_hash != token.wanted:
         return []
     told = TokenBlock(
         event.number, event.block_hash, event.parent_hash, event.timestamp, event.logs
     )
-    if any(each.block_hash == told.block_hash for each in token.blocks):
-        return []
-    if not token.walk or token.walk[-1].parent_hash != told.block_hash:
-        token.walk.clear()
     token.walk.append(told)
     return _join(state, token, event.source)
 
@@ -64,9 +82,9 @@ def _join(state: State, token: Token, source: str) -> list[Effect]:
     lowest, final = token.walk[-1], token.blocks[0]
     place = _place(token, lowest.parent_hash)
     if place < 0 and lowest.number > final.number + 1 and len(token.walk) < WALK_MAX:
-        return [_fetch(token, source, lowest.parent_hash)]
+        return _fetch(state, token, source, lowest.parent_hash)
     way = token.walk[::-1]
-    token.walk.clear()
+    leave_way(token)
     if place < 0 or not _is_sound(token.blocks[place], way):
         count(state, f"heads_refused/{token.name}")
         return []
@@ -158,10 +176,10 @@ def follow(state: State, token: Token, chain: Chain) -> list[Effect]:
         return []
     place = _place(token, chain.agreed_hash)
     if place < 0:
-        if chain.agreed > token.blocks[-1].number or token.walk:
+        if chain.agreed > token.blocks[-1].number or token.wanted:
             return []  # the way there is still being walked
         count(state, f"final_elsewhere/{token.name}")
-        return [_fetch(token, state.accounts[token.account].sources[0], chain.agreed_hash)]
+        return _fetch(state, token, state.accounts[token.account].sources[0], chain.agreed_hash)
     effects: list[Effect] = []
     for _ in range(place):
         token.blocks.pop(0)

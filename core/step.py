@@ -93,6 +93,7 @@ from core.token_events import (
     PolicyPublished,
     RevocationRequested,
     TokenBlockReported,
+    TokenHeadReported,
     TokenPublished,
 )
 
@@ -204,7 +205,9 @@ def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
             return risks.step(state, event)
         case TokenPublished() | PolicyPublished() | HolderStated() | HoldingsReported():
             return issuance.step(state, event)
-        case AuthorizationRequested() | AuthorizationJudged() | TokenBlockReported():
+        case TokenHeadReported() | TokenBlockReported():
+            return issuance.step(state, event)
+        case AuthorizationRequested() | AuthorizationJudged():
             return issuance.step(state, event)
         case AuthorizationSigned() | AuthorizationDeclined() | RevocationRequested():
             return issuance.step(state, event)

@@ -53,13 +53,21 @@ class TellCaller(Wish, frozen=True, kw_only=True, gc=False):
     reason: str = ""
 
 
-class FetchTokenBlock(Wish, frozen=True, kw_only=True, gc=False):
-    """Ask a node for a block by its hash ("" for the newest), and the contract's logs in it."""
+class FetchTokenHead(Wish, frozen=True, kw_only=True, gc=False):
+    """Ask a node for its newest block."""
 
     account: str
     source: str
     token: str
-    block_hash: str = ""
+
+
+class FetchTokenBlock(Wish, frozen=True, kw_only=True, gc=False):
+    """Ask a node for a block by its hash, and the contract's logs in it."""
+
+    account: str
+    source: str
+    token: str
+    block_hash: str
 
 
 class FetchHoldings(Wish, frozen=True, kw_only=True, gc=False):
@@ -99,6 +107,7 @@ TokenEffect = (
     JudgeAuthorization
     | SignAuthorization
     | TellCaller
+    | FetchTokenHead
     | FetchTokenBlock
     | FetchHoldings
     | VoidAuthorization

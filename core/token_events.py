@@ -121,9 +121,12 @@ class RevocationRequested(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class TokenLog(Struct, frozen=True, gc=False, omit_defaults=True):
-    """What the contract told in a block. `moved` has all fields, with the nonce's owner in `holder`;
-    `lane` has the holder, and in `nonce` the first that is not void; `epoch` has the new epoch, of
-    one holder or of all ("")."""
+    """What the contract told in a block.
+
+    `moved` has all fields but holder and epoch, its nonce is the sender's or the contract's; `lane`
+    has the holder, and in `nonce` the first that is not void; `epoch` has the new epoch, of one
+    holder or of all ("").
+    """
 
     kind: LogKind
     index: int
@@ -137,19 +140,26 @@ class TokenLog(Struct, frozen=True, gc=False, omit_defaults=True):
     decision_hash: str = ""
 
 
-class TokenBlockReported(Fact, frozen=True, kw_only=True, gc=False):
-    """A node told a block, and the contract's logs in this very block, found by its hash.
-
-    One that it does not have is told with the number -1.
-    """
+class TokenHeadReported(Fact, frozen=True, kw_only=True, gc=False):
+    """A node told its newest block. It may lag, and it may lie."""
 
     account: str
     source: str
     token: str
     number: int
     block_hash: str
-    parent_hash: str = ""
-    timestamp: int = 0
+
+
+class TokenBlockReported(Fact, frozen=True, kw_only=True, gc=False):
+    """A node told a block, and the contract's logs in this very block, found by its hash."""
+
+    account: str
+    source: str
+    token: str
+    number: int
+    block_hash: str
+    parent_hash: str
+    timestamp: int
     logs: tuple[TokenLog, ...] = ()
 
 
@@ -172,6 +182,7 @@ TokenEvent = (
     | AuthorizationSigned
     | AuthorizationDeclined
     | RevocationRequested
+    | TokenHeadReported
     | TokenBlockReported
     | HoldingsReported
 )

@@ -126,10 +126,11 @@ class Token(Struct):
     """One token.
 
     `blocks` are the register's: the last final one, and those above it, each the next one's parent.
-    `walk` are blocks on the way from a new head down to one of these, the newest first. `requests`
-    and `decisions` name authorizations. A token that is `closed` permits nothing more, for the
-    reason given; `epoch_due` is the epoch that is to be in force, `epoch` the final one, to which a
-    holder's `recoveries` add. Lanes are a holder's, or the contract's own: what its admin signs.
+    `walk` are blocks on the way from a new head down to one of these, the newest first, and
+    `wanted` is the hash of the next. `requests` and `decisions` name authorizations. A token that
+    is `closed` permits nothing more, for the reason given; `epoch_due` is the epoch that is to be
+    in force, `epoch` the final one, to which a holder's `recoveries` add. Lanes are a holder's, or
+    the contract's own: what its admin signs.
     """
 
     name: str
@@ -146,8 +147,9 @@ class Token(Struct):
     reserved: Reserved = field(default_factory=Reserved)
     blocks: list[TokenBlock] = field(default_factory=list)
     walk: list[TokenBlock] = field(default_factory=list)
+    wanted: str = ""
+    walked_at: int = 0
     asked: int = 0
-    heard_at: int = 0
     authorizations: dict[str, Authorization] = field(default_factory=dict)
     over: list[str] = field(default_factory=list)
     requests: dict[str, str] = field(default_factory=dict)

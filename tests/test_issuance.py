@@ -16,6 +16,7 @@ from core.token_effects import (
     BumpEpoch,
     FetchHoldings,
     FetchTokenBlock,
+    FetchTokenHead,
     JudgeAuthorization,
     SignAuthorization,
     TellCaller,
@@ -30,6 +31,7 @@ from core.token_events import (
     PolicyPublished,
     RevocationRequested,
     TokenBlockReported,
+    TokenHeadReported,
     TokenLog,
     TokenPublished,
 )
@@ -49,6 +51,7 @@ class Books:
     done: list[Effect] = field(default_factory=list)
     now: int = START * SECOND
     blocks: list[tuple[str, str, int, int]] = field(default_factory=list)
+    logs: dict[str, tuple[TokenLog, ...]] = field(default_factory=dict)
     asked: int = 0
     window_s: int = 120
 
@@ -163,26 +166,49 @@ class Books:
         return self.token.authorizations[f"ESTATE/{self.token.made}"]
 
     def block(self, name: str, *logs: TokenLog, on: str = "", seconds: int = 12) -> list[Effect]:
+        """A new block, told as a head."""
+        self.add(name, *logs, on=on, seconds=seconds)
+        return self.show(name)
+
+    def add(self, name: str, *logs: TokenLog, on: str = "", seconds: int = 12) -> None:
         parent = next(b for b in self.blocks if b[0] == (on or self.blocks[-1][0]))
         block = (name, parent[0], parent[2] + 1, parent[3] + seconds)
         self.blocks.append(block)
         self.now = max(self.now, block[3] * SECOND)
-        self.logs = {**getattr(self, "logs", {}), name: logs}
-        return self.show(name)
+        self.logs[name] = logs
 
     def show(self, name: str, source: str = "a") -> list[Effect]:
-        block = next(b for b in self.blocks if b[0] == name)
-        return self.tell(
-            TokenBlockReported(
+        """A node tells it as its head; what is asked for on the way is told."""
+        number = next(b[2] for b in self.blocks if b[0] == name)
+        asked = self.tell(
+            TokenHeadReported(
                 received_at=self.now,
                 account="chain/hot",
                 source=source,
                 token=NAME,
-                number=block[2],
+                number=number,
                 block_hash=name,
+            )
+        )
+        effects = list(asked)
+        while fetch := next((e for e in asked if isinstance(e, FetchTokenBlock)), None):
+            asked = self.answer(fetch)
+            effects += asked
+        return effects
+
+    def answer(self, fetch: FetchTokenBlock) -> list[Effect]:
+        block = next(b for b in self.blocks if b[0] == fetch.block_hash)
+        return self.tell(
+            TokenBlockReported(
+                received_at=self.now,
+                account="chain/hot",
+                source=fetch.source,
+                token=NAME,
+                number=block[2],
+                block_hash=block[0],
                 parent_hash=block[1],
                 timestamp=block[3],
-                logs=getattr(self, "logs", {}).get(name, ()),
+                logs=self.logs.get(block[0], ()),
             )
         )
 
@@ -316,28 +342,50 @@ def test_a_block_that_gives_way_takes_it_back(books: Books) -> None:
 
 def test_a_new_head_is_joined_by_its_parents(books: Books) -> None:
     wanted = books.permit("transfer", ALICE, BOB, 30)
-    shown = books.show
-    books.show = lambda name, source="a": []  # type: ignore[method-assign]
-    books.block("y2", moved(wanted))
-    books.block("y3")
-    books.block("y4")
-    books.show = shown  # type: ignore[method-assign]
-    for head, parent in (("y4", "y3"), ("y3", "y2")):
-        (fetch,) = books.show(head)
-        assert isinstance(fetch, FetchTokenBlock)
-        assert fetch.block_hash == parent
-        assert wanted.status == "signed"
-    books.show("y2")
+    for name, logs in (("y2", (moved(wanted),)), ("y3", ()), ("y4", ())):
+        books.add(name, *logs)
+    effects = books.show("y4")
+    fetched = [each.block_hash for each in effects if isinstance(each, FetchTokenBlock)]
+    assert fetched == ["y4", "y3", "y2"]
     assert [each.block_hash for each in books.token.blocks] == ["h1", "y2", "y3", "y4"]
     assert wanted.status == "mined"
+    assert not books.token.wanted
 
 
 def test_a_head_that_does_not_stand_on_what_is_final_is_none(books: Books) -> None:
-    books.block("z1", on="h0")
-    books.block("z2", on="z1")
-    books.show("z1")
+    for name, on in (("z1", "h0"), ("z2", "z1"), ("z3", "z2")):
+        books.add(name, on=on)
+    books.show("z3")
     assert [each.block_hash for each in books.token.blocks] == ["h1"]
-    assert books.state.counts["heads_refused/ESTATE"] >= 1
+    assert books.state.counts["heads_refused/ESTATE"] == 1
+    assert not books.token.wanted
+
+
+def test_a_block_that_nobody_asked_for_is_none(books: Books) -> None:
+    books.add("y2")
+    fetch = FetchTokenBlock(account="chain/hot", source="b", token=NAME, block_hash="y2")
+    assert books.answer(fetch) == []
+    assert len(books.token.blocks) == 1
+
+
+def test_a_way_that_leads_nowhere_is_left_at_the_next_look(books: Books) -> None:
+    books.add("y2")
+    books.tell(
+        TokenHeadReported(
+            received_at=books.now,
+            account="chain/hot",
+            source="a",
+            token=NAME,
+            number=999,
+            block_hash="invented",
+        )
+    )
+    assert books.token.wanted == "invented"
+    for _ in range(2):
+        books.now += 4 * SECOND
+        books.tell(AlarmRang(received_at=books.now, alarm="token/ESTATE"))
+    books.show("y2")
+    assert books.token.blocks[-1].block_hash == "y2"
 
 
 def test_a_window_that_is_over_frees_the_value_at_finality_only(books: Books) -> None:
@@ -541,6 +589,6 @@ def test_the_alarm_looks_at_each_node_in_turn(books: Books) -> None:
     for _ in range(4):
         books.now += 4 * SECOND
         effects = books.tell(AlarmRang(received_at=books.now, alarm="token/ESTATE"))
-        sources += [each.source for each in effects if isinstance(each, FetchTokenBlock)]
+        sources += [each.source for each in effects if isinstance(each, FetchTokenHead)]
     assert sorted(sources) == ["a", "a", "b", "b"]
     assert issuance.REMIND_LOOKS > 1
