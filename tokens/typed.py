@@ -125,12 +125,12 @@ def domain_separator(domain: Domain) -> bytes:
 
 def struct_hash(message: Message) -> bytes:
     """The message's own hash, the same under every domain: what logs and consents call it by."""
-    text, body = _encoded(message)
+    text, body = encoded(message)
     return keccak256(type_hash(text) + body)
 
 
-def _encoded(message: Message) -> tuple[str, bytes]:
-    """The text of its type, and its fields as words."""
+def encoded(message: Message) -> tuple[str, bytes]:
+    """The text of its type, and its fields as words: in a call they stand the same way."""
     match message:
         case Authorization(holder, to, value, valid_after):
             head = address(holder) + address(to) + whole(value, 256) + whole(valid_after, 64)
