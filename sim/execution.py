@@ -28,11 +28,15 @@ class Log:
 
 @dataclass(slots=True, frozen=True)
 class Outcome:
-    """What became of the execution: gas, whether it went through, and its logs (none if not)."""
+    """What became of the execution: gas, whether it went through, and its logs (none if not).
+
+    `output` is what a contract returned, or said when it failed; no node keeps it.
+    """
 
     gas_used: int
     succeeded: bool
     logs: tuple[Log, ...] = ()
+    output: bytes = b""
 
 
 @dataclass(slots=True)
