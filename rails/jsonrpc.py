@@ -92,3 +92,18 @@ def not_mined(frame: Frame, source: str, tx_hash: str, *, waits: bool) -> Transa
         status="pending" if waits else "unknown",
         asked_at=frame.asked_at,
     )
+
+
+def number(text: object) -> int:
+    """A quantity of JSON-RPC ("0x1f"); whatever else it may be is not read."""
+    if not isinstance(text, str) or not text.startswith("0x") or not text[2:].isalnum():
+        raise Unreadable(f"{text!r} is no quantity")
+    return int(text[2:], 16)
+
+
+def hash32(text: object) -> str:
+    """A hash of thirty-two bytes, as it was told."""
+    if not isinstance(text, str) or len(text) != 66:
+        raise Unreadable(f"{text!r} is no hash")
+    number(text)
+    return text

@@ -35,7 +35,16 @@ from core.rail_events import (
 from core.reading import STRANGE, Unreadable, an_object, dismissed, loads, quarantined
 from rails.evm.requests import TRANSFER_TOPIC, probes, scanned, span
 from rails.evm.wallet import Wallet
-from rails.jsonrpc import Failed, answers, http, no_answer, not_mined, results
+from rails.jsonrpc import (
+    Failed,
+    answers,
+    hash32,
+    http,
+    no_answer,
+    not_mined,
+    number,
+    results,
+)
 
 SECOND = 1_000_000_000
 
@@ -415,21 +424,6 @@ def _pushed(frame: Frame, wallet: Wallet) -> list[Event]:
 
 
 # --- values --------------------------------------------------------------------------------------
-
-
-def number(text: object) -> int:
-    """A quantity of JSON-RPC ("0x1f"); whatever else it may be is not read."""
-    if not isinstance(text, str) or not text.startswith("0x") or not text[2:].isalnum():
-        raise Unreadable(f"{text!r} is no quantity")
-    return int(text[2:], 16)
-
-
-def hash32(text: object) -> str:
-    """A hash of thirty-two bytes, as it was told."""
-    if not isinstance(text, str) or len(text) != 66:
-        raise Unreadable(f"{text!r} is no hash")
-    number(text)
-    return text
 
 
 def succeeded(receipt: dict[str, Any]) -> bool:
