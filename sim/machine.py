@@ -65,10 +65,12 @@ class Embedded:
         self._contracts: set[str] = set()
         self._executed: list[Executed] = []
 
-    def deploy(self, deployer: str, code: bytes) -> str:
-        """A contract that is there from block 0 on; its address follows from deployer and order."""
-        assert not self._executed, "contracts are deployed before the first block"
-        self._enter(0)
+    def deploy(self, deployer: str, code: bytes, number: int = 0) -> str:
+        """A contract's address, which follows from deployer and order.
+
+        What is deployed before anything was executed no fork takes away.
+        """
+        self._enter(number)
         try:
             address: str = self._evm.deploy(deployer, code)
         except RuntimeError as error:
