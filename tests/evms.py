@@ -20,7 +20,7 @@ import pytest
 
 from sim.execution import Ledger, Log, Outcome, Plain
 from sim.forks import SECOND, Epochs, Slots, Timeline
-from sim.machine import NOBODY, Embedded, Header, Reverted
+from sim.machine import NOBODY, Embedded, Reverted
 from sim.typed import Transaction
 from sim.versions import Versions
 
@@ -76,8 +76,7 @@ class EmbeddedEvm:
         self._times = {0: START}
         slots = Slots(0)
         self.ledger = Ledger(Versions(Timeline("test", slots, Epochs(slots))))
-        header = lambda number: Header(self._times.get(number, self._now))  # noqa: E731
-        self.machine = Embedded(chain_id, header, Plain(()))
+        self.machine = Embedded(chain_id, lambda number: self._times[number], Plain(()))
 
     def now(self) -> int:
         return self._now

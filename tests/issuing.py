@@ -2,19 +2,21 @@
 
 import json
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 from eth_abi import decode, encode
 
 from rails.evm.signing import address_of
 from rails.keys import PrivateKey, keccak256
 from sim.execution import Log, Outcome
 from sim.machine import Reverted
-from tests.evms import Evm, Sent, send
+from tests.evms import AnvilEvm, EmbeddedEvm, Evm, Sent, send
 from tokens import calls, typed
 from tokens.calls import Parameters, Release
 from tokens.typed import Authorization, Burn, Consent, Domain, Message, Mint, Recovery, lane_nonce
@@ -28,6 +30,7 @@ HALF = 0x7FFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFF_5D576E73_57A4501D_DFE92F46_681B20A0
 ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
 CONTRACTS = Path(__file__).parent / "contracts"
 # A mutant is judged by the same tests: its artifact instead of the committed one.
+EMBEDDED_ONLY = "TIEOUT_MUTANT" in os.environ
 ARTIFACT = Path(os.environ.get("TIEOUT_MUTANT", str(calls.CONTRACT)))
 ABI = json.loads(calls.CONTRACT.read_text())["AuthorizedToken"]["abi"]
 
@@ -284,3 +287,35 @@ def said_by(call: Any) -> str:
     except Reverted as error:
         return errors().get(error.data[:4], "0x" + error.data.hex())
     return ""
+
+
+# --- the two EVMs -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[AnvilEvm]:
+    """One anvil for all: each test goes back to where it was new."""
+    anvil = AnvilEvm()
+    try:
+        yield anvil
+    finally:
+        anvil.stop()
+
+
+@pytest.fixture(params=["embedded"] if EMBEDDED_ONLY else ["embedded", "anvil"])
+def evm(request: pytest.FixtureRequest) -> Iterator[Evm]:
+    """Either EVM, new."""
+    if request.param == "embedded":
+        if sys.version_info >= (3, 13):
+            pytest.skip("pyrevm has no wheel for this Python")
+        yield EmbeddedEvm()
+        return
+    anvil: AnvilEvm = request.getfixturevalue("node")
+    with anvil.undone():
+        yield anvil
+
+
+@pytest.fixture
+def issue(evm: Evm) -> Issue:
+    """An asset: alice has a thousand, bob ten."""
+    return Issue(evm).open()

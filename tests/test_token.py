@@ -4,9 +4,7 @@ Every refusal is seen to change nothing. `contract_mutants.py` runs this file ag
 one planted bug each.
 """
 
-import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -14,12 +12,13 @@ import pytest
 from eth_abi import decode
 
 from rails.keys import keccak256
-from tests.evms import AnvilEvm, EmbeddedEvm, Evm, send
+from tests.evms import AnvilEvm, send
 from tests.issuing import (
     ABI,
     ADMIN,
     ALICE,
     BOB,
+    EMBEDDED_ONLY,
     FIRST,
     LANE,
     OTHERS,
@@ -32,7 +31,10 @@ from tests.issuing import (
     Issue,
     artifact,
     call_of,
+    evm,
+    issue,
     malleated,
+    node,
     refused,
     said_by,
 )
@@ -40,39 +42,10 @@ from tokens import calls, typed
 from tokens.calls import Release
 from tokens.typed import Domain, lane_nonce
 
-EMBEDDED_ONLY = "TIEOUT_MUTANT" in os.environ
-BACKENDS = ["embedded"] if EMBEDDED_ONLY else ["embedded", "anvil"]
+__all__ = ["evm", "issue", "node"]  # fixtures
+
 ZERO = "0x" + "00" * 20
 Moves = Callable[[Issue], bytes]
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[AnvilEvm]:
-    """One anvil for all: each test goes back to where it was new."""
-    anvil = AnvilEvm()
-    try:
-        yield anvil
-    finally:
-        anvil.stop()
-
-
-@pytest.fixture(params=BACKENDS)
-def evm(request: pytest.FixtureRequest) -> Iterator[Evm]:
-    """Either EVM, new."""
-    if request.param == "embedded":
-        if sys.version_info >= (3, 13):
-            pytest.skip("pyrevm has no wheel for this Python")
-        yield EmbeddedEvm()
-        return
-    anvil: AnvilEvm = request.getfixturevalue("node")
-    with anvil.undone():
-        yield anvil
-
-
-@pytest.fixture
-def issue(evm: Evm) -> Issue:
-    """An asset: alice has a thousand, bob ten."""
-    return Issue(evm).open()
 
 
 # --- a holder acts, and authorizers permit --------------------------------------------------------
