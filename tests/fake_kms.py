@@ -24,7 +24,8 @@ class FakeKms:
 
     def __init__(self) -> None:
         self.key: Any = ec.generate_private_key(ec.SECP256K1())
-        self.enabled, self.spec = True, "ECC_SECG_P256K1"
+        self.aliased: Any = None  # what the alias stands for, if no longer this key
+        self.enabled, self.spec, self.usage = True, "ECC_SECG_P256K1", "SIGN_VERIFY"
         self.lie: Callable[[dict[str, Any]], dict[str, Any]] = lambda told: told
         self.hold = threading.Event()
         self.hold.set()
@@ -58,17 +59,19 @@ class FakeKms:
         if not self.enabled:
             return 400, {"__type": "DisabledException", "message": f"{ARN} is disabled."}
         if target == "TrentService.GetPublicKey":
-            told = {"KeySpec": self.spec, "KeyUsage": "SIGN_VERIFY", "PublicKey": self._public()}
+            told = {"KeySpec": self.spec, "KeyUsage": self.usage, "PublicKey": self._public()}
         else:
             assert target == "TrentService.Sign"
             assert asked["SigningAlgorithm"] == "ECDSA_SHA_256"
-            signed = self.signature(base64.b64decode(asked["Message"]), asked["MessageType"])
+            message, kind = base64.b64decode(asked["Message"]), asked["MessageType"]
+            signed = self.signature(message, kind, asked["KeyId"])
             told = {"Signature": text(signed), "SigningAlgorithm": "ECDSA_SHA_256"}
         return 200, self.lie({"KeyId": ARN, **told})
 
-    def signature(self, message: bytes, kind: str) -> bytes:
+    def signature(self, message: bytes, kind: str, name: str = ARN) -> bytes:
         hashed = Prehashed(hashes.SHA256()) if kind == "DIGEST" else hashes.SHA256()
-        signed: bytes = self.key.sign(message, ec.ECDSA(hashed))
+        key = self.key if name == ARN else self.aliased or self.key
+        signed: bytes = key.sign(message, ec.ECDSA(hashed))
         return signed
 
     def _public(self) -> str:

@@ -291,6 +291,15 @@ def test_a_token_that_does_not_answer_is_not_waited_for() -> None:
         pytest.fail("it never signed again")
 
 
+def test_a_call_that_fails_gives_its_turn_back() -> None:
+    """Its error is the caller's to see, and the next is let in."""
+    patience = Patience(0.2)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            patience.call(lambda: 1 // 0)
+    assert patience.call(lambda: 7) == 7
+
+
 @pytest.mark.parametrize("bare", [True, False])
 def test_a_public_key_is_read_bare_or_wrapped(bare: bool) -> None:  # noqa: FBT001  # a parameter
     public = PrivateKey(SECRET).public(compressed=False)
@@ -351,7 +360,7 @@ def test_a_kms_that_answers_wrongly_is_refused(
 def test_a_kms_that_hashes_again_is_refused(fake: FakeKms) -> None:
     """As a widespread stand-in does: its signature is of something that nobody asked for."""
     backend = of_kms(fake)
-    fake.signature = lambda message, kind: FakeKms.signature(fake, message, "RAW")  # type: ignore[method-assign]
+    fake.signature = lambda message, *_: FakeKms.signature(fake, message, "RAW")  # type: ignore[method-assign]
     with pytest.raises(NotSigned, match="no signature of its own"):
         backend.sign(DIGESTS[0])
 
@@ -361,6 +370,13 @@ def test_a_kms_whose_key_was_changed_is_refused(fake: FakeKms) -> None:
     fake.key = ec.generate_private_key(ec.SECP256K1())
     with pytest.raises(NotSigned, match="no signature of its own"):
         backend.sign(DIGESTS[0])
+
+
+def test_an_alias_that_is_pointed_elsewhere_changes_nothing(fake: FakeKms) -> None:
+    """It was followed once, as the backend was opened; since then the key's own name is used."""
+    backend = of_kms(fake)
+    fake.aliased = ec.generate_private_key(ec.SECP256K1())
+    assert signer_of(DIGESTS[0], backend.sign(DIGESTS[0])) == backend.address
 
 
 def test_a_disabled_key_signs_nothing_and_opens_nothing(fake: FakeKms) -> None:
@@ -396,7 +412,10 @@ def test_a_key_of_another_kind_or_address_opens_no_backend(fake: FakeKms) -> Non
     fake.spec = "ECC_NIST_P256"
     with pytest.raises(NotSigned, match="is ECC_NIST_P256 for SIGN_VERIFY"):
         kms.opened(client, ARN, OTHER)
-    fake.spec, fake.key = "ECC_SECG_P256K1", ec.generate_private_key(ec.SECP256R1())
+    fake.spec, fake.usage = "ECC_SECG_P256K1", "KEY_AGREEMENT"
+    with pytest.raises(NotSigned, match="is ECC_SECG_P256K1 for KEY_AGREEMENT"):
+        kms.opened(client, ARN, OTHER)
+    fake.usage, fake.key = "SIGN_VERIFY", ec.generate_private_key(ec.SECP256R1())
     with pytest.raises(NotSigned, match="not of secp256k1"):
         kms.opened(client, ARN, OTHER)
     fake.lie = lambda told: {**told, "PublicKey": text(b"no key")}

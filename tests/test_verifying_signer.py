@@ -321,6 +321,11 @@ def test_all_that_an_admin_signs_shares_the_contracts_nonces(desk: Desk) -> None
     assert f"nonce {MINT.nonce} of {CONTRACT} was signed" in reason
 
 
+def test_another_holder_has_nonces_of_its_own(desk: Desk) -> None:
+    assert isinstance(desk.answer(TRANSFER), Signed)
+    assert isinstance(desk.answer(replace(TRANSFER, holder=CARL, epoch=2)), Signed)
+
+
 def test_another_domain_has_nonces_of_its_own(desk: Desk) -> None:
     assert isinstance(desk.answer(TRANSFER), Signed)
     other = replace(DOMAIN, version="2")
@@ -411,8 +416,34 @@ def test_two_processes_of_one_signer_never_sign_two_contents(desk: Desk) -> None
         each.start()
     for each in racers:
         each.join()
-    for one, two in zip(*told, strict=True):
-        assert {type(one), type(two)} == {Signed, Refused}
+    for pair in zip(*told, strict=True):
+        assert {type(each) for each in pair} == {Signed, Refused}
+        assert all("was signed for" in e.reason for e in pair if isinstance(e, Refused)), pair
+
+
+def test_one_signer_may_be_asked_from_many_threads(desk: Desk) -> None:
+    signer, told = desk.signer(), list[Signed | Refused]()
+    ready = threading.Barrier(4)
+
+    def ask(lane: int) -> None:
+        ready.wait()
+        for nonce in range(25):
+            told.extend(signer.sign([replace(TRANSFER, nonce=lane << 64 | nonce)], HEAD))
+
+    threads = [threading.Thread(target=ask, args=(lane,)) for lane in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert [type(each) for each in told] == [Signed] * 100
+
+
+def test_a_commit_is_on_the_disk_and_not_only_with_the_machine(tmp_path: Path) -> None:
+    """SQLite's FULL: a claim outlives the power, not only the process."""
+    create(tmp_path / "signed.db")
+    memory = FileMemory(tmp_path / "signed.db")
+    assert memory._connection.execute("PRAGMA synchronous").get == 2
+    assert memory._connection.execute("PRAGMA journal_mode").get == "wal"
 
 
 def test_a_memory_that_is_gone_is_not_an_empty_one(tmp_path: Path) -> None:

@@ -77,11 +77,7 @@ def _found(library: str, token: str, pin: str, label: str) -> "tuple[SignMixin, 
         session = place.open(user_pin=pin)
     except pkcs11.UserAlreadyLoggedIn:  # a login is the whole process's, once for each token
         session = place.open()
-    try:
-        return _fit(session, label)
-    except NotSigned:
-        session.close()
-        raise
+    return _fit(session, label)
 
 
 def _fit(session: "pkcs11.Session", label: str) -> "tuple[SignMixin, bytes]":
