@@ -3,6 +3,7 @@
 import hashlib
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from tokens.signers.keystore import KeystoreBackend
 from tokens.signers.patience import Patience
 from tokens.signers.signature import LOW, address_of, signer_of
 
+ROOT = Path(__file__).parent.parent
 DIGESTS = [hashlib.sha256(b"%d" % number).digest() for number in range(40)]
 SECRET = bytes(range(1, 33))
 OTHER = "0x" + "11" * 20
@@ -137,6 +139,16 @@ def test_what_is_no_digest_is_never_signed(backend: Backend, size: int) -> None:
 
 def test_what_a_backend_shows_of_itself_is_its_address(backend: Backend) -> None:
     assert repr(backend) == f"{type(backend).__name__}({backend.address})"
+
+
+def test_no_library_is_imported_before_a_backend_is_opened() -> None:
+    """Two of them are extras, and nobody who signs nothing waits for the third."""
+    program = (
+        "import sys, tokens.signers.kms, tokens.signers.pkcs11, tokens.signers.verifying\n"
+        "print(*{'botocore', 'coincurve', 'pkcs11'} & set(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "\n"), done.stderr
 
 
 # --- the file ------------------------------------------------------------------------------------
