@@ -15,11 +15,10 @@ Told = TypeVar("Told")
 
 
 class Patience:
-    """Waits so many seconds for its turn, and as many for the call."""
+    """Waits so many seconds for its turn, and as many for the call. Turns may be shared."""
 
-    def __init__(self, seconds_max: float) -> None:
-        self._seconds_max = seconds_max
-        self._turn = threading.Lock()
+    def __init__(self, seconds_max: float, turn: threading.Lock) -> None:
+        self._seconds_max, self._turn = seconds_max, turn
 
     def call(self, work: Callable[[], Told]) -> Told:
         """What the call gives or raises; `NotSigned` where it is not back in time."""

@@ -4,6 +4,8 @@ True here: a key that the token would hand out is not used at all. The PIN is us
 kept. A session that is lost stays lost: every signature is refused until it is opened anew.
 """
 
+import threading
+from functools import cache
 from typing import TYPE_CHECKING
 
 from tokens.signers.backend import NotSigned, own, whole
@@ -57,7 +59,7 @@ def opened(
     """
     from pkcs11 import PKCS11Error
 
-    patience = Patience(seconds_max)
+    patience = Patience(seconds_max, turn(library))
     try:
         key, public = patience.call(lambda: _found(library, token, pin, label))
     except PKCS11Error as error:
@@ -66,6 +68,13 @@ def opened(
     if backend.address != address.lower():
         raise NotSigned(f"key {label!r} is that of {backend.address}, not of {address}")
     return backend
+
+
+@cache
+def turn(library: str) -> threading.Lock:
+    """One for each library, whatever backends share it: none is told that there are threads, and
+    then it need not expect any (CKF_OS_LOCKING_OK)."""
+    return threading.Lock()
 
 
 def _found(library: str, token: str, pin: str, label: str) -> "tuple[SignMixin, bytes]":
