@@ -26,7 +26,7 @@ class Signature:
 
     @property
     def raw(self) -> bytes:
-        """The 65 bytes that a contract is handed: r, s, v."""
+        """r, s and v in 65 bytes, as contracts that take bytes are handed them."""
         return self.r.to_bytes(32) + self.s.to_bytes(32) + self.v.to_bytes(1)
 
 
