@@ -15,7 +15,7 @@ from pathlib import Path
 
 import apsw
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rails.keys import ORDER, PrivateKey
@@ -535,6 +535,7 @@ class NoBook:
         return ["" for _ in claims]
 
 
+@settings(deadline=None)
 @given(st.fixed_dictionaries({}, optional=FIELDS))
 def test_what_is_signed_is_what_may_be_and_nothing_else(changes: dict[str, int]) -> None:
     """The rules said once more, plainly, beside the signer's own."""
