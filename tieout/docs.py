@@ -148,9 +148,7 @@ def sections(module: ModuleType, union: Iterable[type]) -> Iterator[tuple[str, l
 
 def handlers() -> dict[str, str]:
     """Who takes in each event, read from the `match` of `step` and of those it asks."""
-    return (
-        _handlers("step") | _handlers("settlement") | _handlers("risks") | _handlers("issuance")
-    )
+    return _handlers("step") | _handlers("settlement") | _handlers("risks") | _handlers("issuance")
 
 
 def _handlers(module: str) -> dict[str, str]:
