@@ -5,7 +5,8 @@ debit takes it back that the bank calls a return or a reversal and that names it
 very line; where a name means credits of several customers it means none, and stays a break.
 Rule 2. What the customer had is owed to us: a receivable that refers to the credit and counts
 against limits until it is paid. Until the scheme table says that nothing pushed there can be taken
-back any more, the whole stands contingent. Nobody asked us for it: no limit is breached by it.
+back any more, the whole stands contingent. Nobody asked us for it: no limit is breached by it, but
+what is drawn of it is let go by us, within limits (`core.exposure`).
 Rule 3. Which of the two was told first changes nothing.
 """
 
@@ -50,7 +51,7 @@ def on_credited(state: State, line: Suspended, customer: str) -> list[Effect]:
         credit.revocable_until = schedule.revocable_until(state, scheme, line.booked_at)
         if credit.revocable_until > state.now:
             settlement.credits_open[credit.subject] = None
-            expose_passively(state, credit, credit.amount)
+            effects += expose_passively(state, credit, credit.amount)
             memorise(state, credit, credit.amount, line.frame)
             effects.append(arm(state, f"credit/{credit.subject}", credit.revocable_until))
     return effects + _debit_that_waits(state, line, credit)
@@ -139,9 +140,8 @@ def _take_back(state: State, credit: Credited, line: Suspended) -> list[Effect]:
     credit.code = line.code
     rest = credit.amount - credit.returned if credit.contingent else 0
     memorise(state, credit, rest - credit.contingent, line.frame)
-    expose_passively(state, credit, rest + credit.returned - credit.exposed)
+    effects = expose_passively(state, credit, rest + credit.returned - credit.exposed)
     count(state, f"credits_taken_back/{credit.account}")
-    effects: list[Effect] = []
     if not legal:
         effects += open_item(
             state,

@@ -103,6 +103,11 @@ def available(state: State, name: str, asset: str) -> int:
     return posted(state, name, asset) - owed
 
 
+def owed(leg: Leg) -> int:
+    """What is owed to us of a pulled payment that came back after its customer had it."""
+    return leg.returned if leg.kind == "in" and leg.settled_at else 0
+
+
 def hold(state: State, leg: Leg, amount: int) -> None:
     """Hold part of a customer's balance for a leg (or, of a negative amount, let it go again)."""
     leg.held += amount

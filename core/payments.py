@@ -9,7 +9,7 @@ Rule 3. A payment that failed gives back what it took; one that comes back after
 books what is owed to us, and never becomes pending again.
 """
 
-from core import deductions, documents, ledger, quotes, schedule, suspense
+from core import deductions, documents, exposure, ledger, quotes, schedule, suspense
 from core.effects import Effect, RaiseAlert
 from core.exposure import expose, expose_passively
 from core.identity import return_key
@@ -60,6 +60,10 @@ def post_sent(state: State, leg: Leg, now: int) -> list[Effect]:
     short = _short(state, leg)
     if short > 0:
         return end(state, leg, "failed", "NO_FUNDS", f"{short} {leg.asset} short", 0)
+    if leg.kind == "out" and not leg.source:
+        beyond = draw_rest(state, leg)
+        if beyond:
+            return end(state, leg, "failed", "OVER_LIMIT", beyond, 0)
     hold(state, leg, -leg.held)
     book(state, "send", leg.payment_id, 0, _sent_lines(leg))
     effects = suspense.leave(state, leg, leg.amount, 0) if leg.source else []
@@ -80,6 +84,18 @@ def _short(state: State, leg: Leg) -> int:
     if leg.kind != "out":
         return 0
     return leg.amount - leg.held - ledger.available(state, leg.customer, leg.asset)
+
+
+def draw_rest(state: State, leg: Leg) -> str:
+    """What is not held was to be brought by earlier legs. If it must be drawn of what others may
+    take back, that has to be within limits now; the limit that it is not, "" where all is well."""
+    drawn = exposure.draws(state, [(leg, leg.amount - leg.held)])
+    found = exposure.over(state, [], drawn)
+    if found is None:
+        exposure.take(state, drawn)
+        return ""
+    limit, headroom = found
+    return f"{limit.limit}: at most {headroom} {limit.asset} would pass of what may be taken back"
 
 
 def instruct(state: State, leg: Leg, now: int) -> list[Effect]:
@@ -248,6 +264,7 @@ def end(
         leg.evidence.append(frame)
     hold(state, leg, -leg.held)
     quotes.give_back(state, leg)
+    exposure.give_back(state, leg)
     if sent:
         book(state, "fail", leg.payment_id, frame, _negated(_sent_lines(leg)))
         leg.due -= _signed(leg)
@@ -326,6 +343,8 @@ def _rearm(state: State, leg: Leg) -> list[Effect]:
 def on_irrevocable(state: State, leg: Leg) -> None:
     """The last span of return is over."""
     memorise(state, leg, -leg.contingent, 0)
+    if leg.status == "returned":
+        expose(state, leg, ledger.owed(leg) - leg.exposed)
     touch(state, leg)
 
 
@@ -390,7 +409,8 @@ def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, at: in
     from the customer.
 
     Where a pulled amount is the customer's already, what is owed to us refers to the old payment,
-    and counts against limits until it is paid. More cannot come back than went.
+    and counts against limits until it is paid; the rest of it stays contingent. More cannot come
+    back than went, in one part or in several.
     """
     was: LegStatus = leg.status
     again = was == "returned" and leg.returned < leg.amount
@@ -411,9 +431,12 @@ def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, at: in
     book(state, "return", leg.payment_id, frame, _returned_lines(state, leg, was, amount))
     leg.coming_back += amount if leg.kind == "out" else -amount
     effects += suspense.come_back(state, leg, amount, frame) if leg.source else []
-    memorise(state, leg, -leg.contingent, frame)
-    owed = leg.returned if leg.kind == "in" and was == "settled" else 0
-    expose(state, leg, owed - leg.exposed)
+    # What did not come back may do so yet, until its own span is over.
+    rest = min(leg.contingent, leg.amount - leg.returned)
+    memorise(state, leg, rest - leg.contingent, frame)
+    expose(state, leg, rest + ledger.owed(leg) - leg.exposed)
+    if leg.returned == leg.amount:
+        exposure.give_back(state, leg)
     close_item(state, leg.payment_id, f"returned: {code}", frame, *OF_ITS_COURSE)
     touch(state, leg)
     return effects + await_line(state, leg)
@@ -456,7 +479,7 @@ def undo_return(state: State, leg: Leg, frame: int) -> list[Effect]:
     touch(state, leg)
     if was == "in_flight" or leg.revocable_until > state.now:
         # It may come back once more, and nobody asked us: it counts, whatever the limits are.
-        expose_passively(state, leg, leg.amount - leg.exposed)
+        effects += expose_passively(state, leg, leg.amount - leg.exposed)
         memorise(state, leg, leg.amount - leg.contingent if was == "settled" else 0, frame)
     if was == "in_flight":
         return [*effects, _arm(state, leg, state.now)]

@@ -12,6 +12,7 @@ from core import (
     chain,
     documents,
     exchanges,
+    exposure,
     lines,
     nonces,
     payments,
@@ -169,6 +170,7 @@ def _set_limit(state: State, event: LimitSet) -> None:
     state.settlement.limits[f"{event.scope}/{subject}/{event.asset}"] = Limit(
         event.limit, event.scope, subject, event.asset, event.amount
     )
+    exposure.look_again(state)
 
 
 def _open_balance(state: State, event: BalanceOpened) -> None:

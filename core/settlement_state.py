@@ -112,7 +112,8 @@ class Leg(Struct, gc=False):
     `cancels_from` on (0: none) cancel it. While it is `unfunded`, a node wants more on the wallet
     than there is. `untold` is how much came back by a line alone: its message may be on its way, as
     that of a dishonour may be while the payment `stands_untold` again. `gone_again` is the line of
-    a dishonour that came before that of its return, and lies in suspense.
+    a dishonour that came before that of its return, and lies in suspense. `drawn` is how much it
+    took of credits that may still be taken back.
     """
 
     payment_id: str
@@ -175,6 +176,7 @@ class Leg(Struct, gc=False):
     untold: int = 0
     stands_untold: bool = False
     gone_again: int = 0
+    drawn: int = 0
 
     @property
     def outstanding(self) -> int:
@@ -265,7 +267,8 @@ class Credited(Struct, gc=False):
     """A line that became a customer's without an intent, and what was taken back of it.
 
     It is exposed for what may still be taken back, and for what is owed to us since it was; all of
-    that is `passive`. `code` is why it was taken back.
+    that is `passive` but what payments and exchanges of ours have `drawn`, by their ids. `code` is
+    why it was taken back.
     """
 
     subject: str
@@ -280,6 +283,7 @@ class Credited(Struct, gc=False):
     exposed: int = 0
     passive: int = 0
     returned: int = 0
+    drawn: dict[str, int] = field(default_factory=dict)
 
     @property
     def payment_id(self) -> str:
@@ -424,7 +428,9 @@ class Settlement(Struct, gc=False):
     the state; `leaving` has them by that moment, as a heap, and some that are not over any more;
     `put_away` is how many ever left. `told_lately` has all that was told since `told_sorted_at`,
     and a little of before. `closed` are the last breaks that closed, `closed_made` how many did.
-    `gone_back` is what left suspense to be sent back, by subject.
+    `gone_back` is what left suspense to be sent back, by subject. `over_since` are the sums that
+    stand above their limit by what others did, `over_ns` how long such sums ever did, once they no
+    more do, and `over_most` how high.
     """
 
     calendars: dict[str, CalendarPublished] = field(default_factory=dict)
@@ -469,3 +475,6 @@ class Settlement(Struct, gc=False):
     credits: dict[str, Credited] = field(default_factory=dict)
     credits_open: dict[str, None] = field(default_factory=dict)
     credit_names: dict[str, list[str]] = field(default_factory=dict)
+    over_since: dict[str, int] = field(default_factory=dict)
+    over_ns: dict[str, int] = field(default_factory=dict)
+    over_most: dict[str, int] = field(default_factory=dict)

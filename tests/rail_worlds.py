@@ -201,6 +201,19 @@ WORLDS: dict[str, dict[str, Any]] = {
         duration_s=4 * DAY,
         heal_s=20 * DAY,
     ),
+    "drawn": _of(
+        [{**US, "outsiders_every_s": 8000, "outsiders_amount_max": "900"}, EU],
+        [{"flow": "now", "amount_max": 600, "legs": [BUY]}],
+        {"kind": "deposit_reversed", "one_in": 1},
+        limits=[
+            _limit("customer", "*", "800"),
+            _limit("asset", "", "1500"),
+            _limit("rail", "received_usd", "1200"),
+        ],
+        customers={"balances": {"USD": "50", "EUR": "100"}, "every_s": 2000},
+        duration_s=3 * DAY,
+        heal_s=20 * DAY,
+    ),
     "lines": _of(
         [{**US, "outsiders_every_s": 20_000}],
         [WIRE, ACH],

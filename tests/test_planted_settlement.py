@@ -36,6 +36,7 @@ MISPLACED = CLAIMS["settlement.lines_misplaced"]
 ACCOUNTS = CLAIMS["settlement.accounts_off"]
 UNDONE = CLAIMS["settlement.undone_wrongly"]
 RAISES = CLAIMS["settlement.raises_too_small"]
+REVERSED = CLAIMS["settlement.reversal_excess"]
 
 BUGS = (
     Bug(
@@ -438,11 +439,47 @@ BUGS = (
     Bug(
         "limits are not asked",
         "core.transfers:on_requested",
-        "or _over_limit(state, legs)",
+        "or _over_limit(state, legs, drawn)",
         "",
         "limits",
         range(1),
         IN_TRUTH,
+    ),
+    Bug(
+        "what is exchanged of a credit that may be taken back counts against no limit",
+        "core.transfers:on_requested",
+        "drawn = draws(state, _needs(legs))",
+        "pass",
+        "drawn",
+        range(1),
+        REVERSED,
+    ),
+    Bug(
+        "what is drawn of a credit counts for its customer, and not where it came from",
+        "core.exposure:over",
+        "for key in keys(draw_.credit):",
+        "for key in keys(draw_.credit)[1:2]:",
+        "drawn",
+        range(1),
+        REVERSED,
+    ),
+    Bug(
+        "what is drawn of a credit stays what others did",
+        "core.exposure:take",
+        "_call_passive(state, credit, -amount)",
+        "pass",
+        "drawn",
+        range(1),
+        REVERSED,
+    ),
+    Bug(
+        "what was drawn before counts no more",
+        "core.exposure:over",
+        "_ours(state, key) + wanted.get(key, 0)",
+        "wanted.get(key, 0)",
+        "drawn",
+        range(1),
+        REVERSED,
     ),
     Bug(
         "a failure leaves its amount in the limits",
@@ -699,7 +736,7 @@ BUGS = (
     Bug(
         "an undo asks for no limit",
         "core.transfers:_undo",
-        "if over(state, [back]) is not None:",
+        "if over(state, [back], draws(state, [(back, back.amount)])) is not None:",
         "if False:",
         "legs",
         range(1),

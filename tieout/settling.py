@@ -55,6 +55,7 @@ from sim.faults import Faults
 from sim.lines_oracle import PLACES, LinesOracle, Sum
 from sim.operators import Decision, OpenItem
 from sim.payments import Payments
+from sim.reversal_oracle import ReversalOracle
 from sim.settlement_oracle import SettlementOracle
 from sim.suspense_oracle import SuspenseOracle
 from sim.truth import Truth
@@ -115,6 +116,7 @@ class Rails:
     told: list[TellCustomer] = field(default_factory=list)
     oracle: SettlementOracle = field(init=False)
     judge: CustomerOracle = field(init=False)
+    reversals: ReversalOracle = field(init=False)
     lines: LinesOracle = field(init=False)
     undoing: UndoOracle = field(init=False)
     customers: Customers = field(init=False)
@@ -135,8 +137,13 @@ class Rails:
         self.schemes = self._schemes()
         self.desk = Desk(self.dice.stream("desk"), self.spec.desk.swing_bps)
         self.judge = CustomerOracle(
-            self.payments, self._limits(), self._customers_opening(), self.desk
+            self.payments,
+            self._limits(),
+            self._customers_opening(),
+            self.desk,
+            {(s.account, s.asset): s.scheme for s in self.schemes.values() if s.pushed},
         )
+        self.reversals = ReversalOracle(self.payments, self.judge)
         self.undoing = UndoOracle(self.judge)
         customers = Customers(
             self.spec.customers, self.schemes, DECIMALS, self.dice.stream("customers"), self.desk
@@ -179,7 +186,7 @@ class Rails:
 
     def _limits(self) -> list[Bound]:
         return [
-            Bound(each.scope, each.subject, each.asset, units(each.amount, each.asset))
+            Bound(each.scope, each.subject, each.asset, units(each.amount, each.asset), each.limit)
             for each in self.spec.limits
         ]
 
@@ -235,6 +242,8 @@ class Rails:
         """A step was taken: payments against the world's, the ledger, and the limits."""
         self.oracle.observe(self.world.now)
         self.judge.observe(self.world.now)
+        if self.reversals.is_due():
+            self.look_at_losses()
         fresh = state.settlement.closed_made - len(self.closed)
         self.closed += state.settlement.closed[-fresh:] if fresh > 0 else []
         if not state.booked:
@@ -247,6 +256,11 @@ class Rails:
             self.exposed_max[key] = max(amount, self.exposed_max.get(key, 0))
         for key in exposure.breaches(state):
             self.excesses[key] = self.excesses.get(key, 0) + 1
+
+    def look_at_losses(self) -> None:
+        """What was taken back of what customers had, beneath the limits."""
+        self.credit_decided()
+        self.reversals.look()
 
     def _note_credits(self, state: State) -> None:
         """What customers got from a line directly: lines are the other oracle's to judge."""
@@ -685,7 +699,7 @@ def settlement_figures(
     differences = rails.oracle.differences(now)
     statuses = Counter(f"{leg.scheme}/{leg.status}" for leg in settlement.legs.values())
     opened = [(n, times) for n, times in sorted(state.counts.items()) if n.startswith("items/")]
-    rails.credit_decided()
+    rails.look_at_losses()
     astray, off = rails.judge.astray(crashed=crashed), rails.judge.balances_off()
     books = PaymentView(state, store, rails.closed)
     fees_off = fee_oracle.faults(rails.payments, books)
@@ -728,6 +742,18 @@ def settlement_figures(
         "told": dict(sorted(Counter(each.status for each in rails.told).items())),
         "exposed_max": dict(sorted(rails.exposed_max.items())),
         "reversal_loss": reversal_loss(state),
+        "reversal_excess": len(rails.reversals.beyond()),
+        "reversal_most": [
+            {
+                "limit": each.limit,
+                "sum": f"{each.scope} {each.subject}".strip(),
+                "asset": each.asset,
+                "lost": show(each.amount, DECIMALS[each.asset]),
+                "bound": show(each.bound, DECIMALS[each.asset]),
+            }
+            for _, each in sorted(rails.reversals.most.items())
+        ],
+        "passive_breaches": passive_breaches(state),
         "detail": [
             {
                 "payment": each.payment_id,
@@ -743,6 +769,7 @@ def settlement_figures(
             {"customers": text}
             for text in [*rails.judge.told_wrongly, *astray, *off, *undone_wrongly][:20]
         ]
+        + [{"reversals": text} for text in rails.reversals.beyond()[:20]]
         + [{"fees": text} for text in fees_off[:20]]
         + [{"exchanges": text} for text in exchanges_off[:20]]
         + [{"suspense": text} for text in strayed[:5]]
@@ -753,9 +780,9 @@ def settlement_figures(
 def is_left(leg: Leg) -> bool:
     """Whether something is left of a payment that should be gone: in clearing, held, or exposed."""
     over = leg.status in ("failed", "cancelled", "returned")
-    # What came back after a customer had it counts until it is paid: at most that much.
-    owed = leg.returned if leg.kind == "in" and leg.settled_at else 0
-    return bool(leg.outstanding or leg.held or (over and leg.exposed > owed))
+    # What came back after a customer had it counts until it is paid, and its rest may come back.
+    counts = ledger.owed(leg) + leg.contingent
+    return bool(leg.outstanding or leg.held or (over and leg.exposed > counts))
 
 
 def recalls_off(rails: Rails, books: "PaymentView", now: int) -> list[str]:
@@ -800,6 +827,26 @@ def reversal_loss(state: State) -> dict[str, str]:
             asset = ledger.asset_of(name)
             owed[asset] = owed.get(asset, 0) + amount
     return {asset: show(amount, DECIMALS[asset]) for asset, amount in sorted(owed.items())}
+
+
+def passive_breaches(state: State) -> list[dict[str, str | float]]:
+    """The sums that others took above a limit: which, how high, and for how many seconds."""
+    found: list[dict[str, str | float]] = []
+    settlement = state.settlement
+    for key, most in sorted(settlement.over_most.items()):
+        limit, (scope, subject, asset) = exposure.limit_of(state, key), key.split("/")
+        since = settlement.over_since.get(key, state.now)
+        found.append(
+            {
+                "limit": limit.limit if limit is not None else "",
+                "sum": f"{scope} {subject}".strip(),
+                "asset": asset,
+                "most": show(most, DECIMALS[asset]),
+                "bound": show(limit.amount, DECIMALS[asset]) if limit is not None else "",
+                "seconds": (settlement.over_ns.get(key, 0) + state.now - since) / SECOND,
+            }
+        )
+    return found
 
 
 def positions(state: State) -> dict[str, dict[str, str]]:
