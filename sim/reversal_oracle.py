@@ -4,6 +4,7 @@ It shares no code with what it judges. What a customer has left is reckoned from
 what is wanting of it is lost, on the rails that took something back from that customer. What was
 let go of it counted against limits when it was let go, so no loss is ever larger than they are.
 Only what a bank takes once more that it had given back, a return that was undone, nobody let go.
+What is wanting and was never taken back was paid out of nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ class ReversalOracle:
     world: Payments
     judge: CustomerOracle
     most: dict[tuple[str, str, str], Lost] = field(default_factory=dict)
+    overdrawn: dict[tuple[str, str], int] = field(default_factory=dict)
     _seen: tuple[int, int] = (0, 0)
 
     def is_due(self) -> bool:
@@ -60,7 +62,8 @@ class ReversalOracle:
         ]
 
     def _lost(self) -> Iterator[tuple[tuple[str, str], int]]:
-        """What is wanting of each customer, beyond what nobody let go."""
+        """What is wanting of each customer, beyond what nobody let go; what was never taken back
+        of it was never there."""
         undone_again: dict[tuple[str, str], int] = {}
         for payment in self.world.all.values():
             if payment.dishonoured:
@@ -68,8 +71,13 @@ class ReversalOracle:
                 undone_again[key] = undone_again.get(key, 0) + payment.amount
         for key, left in self.judge.reckoned().items():
             amount = -left - undone_again.get(key, 0)
-            if amount > 0:
-                yield key, amount
+            if amount <= 0:
+                continue
+            yield key, amount
+            pulled, pushed = self.judge.pulled_back(*key), self.judge.pushed_back(*key)
+            never = amount - sum(pulled.values()) - sum(pushed.values())
+            if never > 0:
+                self.overdrawn[key] = max(never, self.overdrawn.get(key, 0))
 
     def _sums(self, bound: Bound, lost: Mapping[tuple[str, str], int]) -> dict[str, int]:
         sums: dict[str, int] = {}

@@ -201,6 +201,12 @@ WORLDS: dict[str, dict[str, Any]] = {
         duration_s=4 * DAY,
         heal_s=20 * DAY,
     ),
+    "two_out": _of(
+        [US],
+        [{"flow": "two", "legs": [*WIRE["legs"], *ACH["legs"]]}],
+        customers={"balances": {"USD": "700"}, "every_s": 7200},
+        heal_s=8 * DAY,
+    ),
     "drawn": _of(
         [{**US, "outsiders_every_s": 8000, "outsiders_amount_max": "900"}, EU],
         [{"flow": "now", "amount_max": 600, "legs": [BUY]}],

@@ -4,6 +4,7 @@ import pytest
 
 from core import exposure
 from core.effects import RaiseAlert
+from core.rail_events import LegWanted
 from tests.settling import BANK, DAY, HOUR, Books, change, pay, pull
 from tests.test_deposits import books, deposit
 
@@ -112,11 +113,15 @@ def test_a_payment_that_failed_has_drawn_nothing() -> None:
     assert bought(made, "t2", 300) == ""
 
 
-def test_money_that_was_brought_for_a_leg_and_went_elsewhere_is_not_drawn_of_a_credit() -> None:
+@pytest.mark.parametrize("then", [pay("wire", 300), change("q", 300, 270)])
+def test_money_that_was_brought_for_a_leg_and_went_elsewhere_is_not_drawn_of_a_credit(
+    then: LegWanted,
+) -> None:
     """It is no more there when its turn comes; what a credit brought meanwhile is not its own."""
     made = books(alice=0)
     made.limit("rail", "received", 100)
-    first, second = made.request("t1", pull("pull", 300, waits_for="irrevocable"), pay("wire", 300))
+    made.quote("q", made.now + 100 * DAY)
+    first, second = made.request("t1", pull("pull", 300, waits_for="irrevocable"), then)
     made.tell_accepted(first.payment_id)
     made.line("L0", 300, "payment", first.payment_id)
     made.wait(6 * DAY)

@@ -37,6 +37,7 @@ ACCOUNTS = CLAIMS["settlement.accounts_off"]
 UNDONE = CLAIMS["settlement.undone_wrongly"]
 RAISES = CLAIMS["settlement.raises_too_small"]
 REVERSED = CLAIMS["settlement.reversal_excess"]
+OVERDRAWN = CLAIMS["settlement.overdrawn"]
 
 BUGS = (
     Bug(
@@ -444,6 +445,15 @@ BUGS = (
         "limits",
         range(1),
         IN_TRUTH,
+    ),
+    Bug(
+        "two legs are paid out of one balance",
+        "core.transfers:_unfunded",
+        "have[leg.asset] = there - leg.amount",
+        "pass",
+        "two_out",
+        range(2),
+        OVERDRAWN,
     ),
     Bug(
         "what is exchanged of a credit that may be taken back counts against no limit",

@@ -3,6 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from core.effects import RaiseAlert
 from core.events import NodeStarted
 from core.rail_effects import AnswerRecall, RecallPayment
@@ -41,6 +43,17 @@ def ask(books: Books, payment_id: str) -> None:
     books.tell(RecallRequested, payment_id=payment_id, code="DUPL", author="ann", approver="ben")
 
 
+def sent(after: int, code: str = "DUPL") -> Books:
+    """Of a payment of a Monday, that so much later is asked back."""
+    books = Books(alice=10_000)
+    books.scheme(**TEN_DAYS)
+    (leg,) = books.request("t1", pay("wire", 500))
+    books.tell(PaymentReported, account=BANK, payment_id=leg.payment_id, status="settled")
+    books.wait(after)
+    books.tell(RecallRequested, payment_id=leg.payment_id, code=code, author="ann", approver="ben")
+    return books
+
+
 def die(books: Books, after: int = HOUR) -> None:
     """The node dies with all that it had handed out, and lives again."""
     books.now += after
@@ -48,6 +61,20 @@ def die(books: Books, after: int = HOUR) -> None:
 
 
 # --- ours ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("after", "asked_for"), [(15 * DAY, 1), (15 * DAY + 1, 0)])
+def test_nothing_is_asked_back_once_its_span_is_over(after: int, asked_for: int) -> None:
+    """Ten banking days after a Monday are two weeks, to the end of that day."""
+    books = sent(after)
+    assert len(books.of(RecallPayment)) == asked_for
+    assert books.state.counts.get("recalls_refused", 0) == 1 - asked_for
+
+
+def test_a_span_is_that_of_its_reason_alone() -> None:
+    books = sent(DAY, code="FRAD")
+    assert books.of(RecallPayment) == []
+    assert books.of(RaiseAlert)[-1].text.endswith("wire lets nobody ask back for FRAD now")
 
 
 def test_a_recall_goes_again_the_same_until_it_was_taken() -> None:

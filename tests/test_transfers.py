@@ -760,6 +760,25 @@ def test_payments_that_share_the_reference_of_a_line_are_its_batch(
 # --- what a hostile reader found -----------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("legs", "refused"),
+    [
+        ((pay("wire", 600), pay("ach", 400)), ""),
+        ((pay("wire", 600), pay("ach", 401)), "NO_FUNDS"),
+        ((pay("wire", 1000), pay("ach", 1)), "NO_FUNDS"),
+        ((pull("pull", 200), pay("wire", 1200)), ""),
+        ((pull("pull", 200), pay("wire", 700), pay("ach", 501)), "NO_FUNDS"),
+    ],
+)
+def test_legs_out_of_one_balance_are_counted_together(
+    legs: tuple[LegWanted, ...], refused: str
+) -> None:
+    books = Books(alice=1000)
+    books.request("t1", *legs)
+    assert books.state.settlement.transfers["t1"].refusal == refused
+    assert ledger.available(books.state, "alice", "USD") >= 0
+
+
 def returned(books: Books, leg: Leg, amount: int, return_id: str) -> None:
     books.tell(
         ReturnReported,

@@ -743,6 +743,7 @@ def settlement_figures(
         "exposed_max": dict(sorted(rails.exposed_max.items())),
         "reversal_loss": reversal_loss(state),
         "reversal_excess": len(rails.reversals.beyond()),
+        "overdrawn": len(rails.reversals.overdrawn),
         "reversal_most": [
             {
                 "limit": each.limit,
