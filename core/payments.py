@@ -384,11 +384,35 @@ def _return(state: State, leg: Leg, event: ReturnReported) -> list[Effect]:
     if leg.untold and leg.untold in (event.amount, deductions.of_untold(leg, event)):
         leg.untold = 0  # its line was told first
         leg.evidence.append(event.frame)
+        deductions.stated_after_all(state, leg, event)
+        touch(state, leg)
         return []
+    if leg.untold and event.amount == leg.untold - abs(leg.coming_back):
+        return _was_a_part(state, leg, event.frame)
     whole = deductions.of_return(leg, event)
+    leg.kept += event.fee
     # The rule counts when it was returned, and not when we heard of it.
     when = min(event.occurred_at or state.now, state.now)
     return give_back(state, leg, whole, event.code, event.frame, when)
+
+
+def _was_a_part(state: State, leg: Leg, frame: int) -> list[Effect]:
+    """A line alone was taken for a return of the whole, and lacked some: only that part came back,
+    its message says."""
+    was: LegStatus = "settled" if leg.settled_at else "in_flight"
+    rest, leg.untold, leg.coming_back = abs(leg.coming_back), 0, 0
+    leg.returned -= rest
+    leg.evidence.append(frame)
+    lines = _negated(_returned_lines(state, leg, was, rest))
+    book(state, "return_undone", leg.payment_id, frame, lines)
+    effects = suspense.leave(state, leg, rest, frame) if leg.source else []
+    if was == "settled" and leg.revocable_until > state.now:
+        memorise(state, leg, rest, frame)
+    counts = leg.contingent + ledger.owed(leg)
+    effects += expose_passively(state, leg, counts - leg.exposed)
+    close_item(state, leg.payment_id, "no more was returned", frame, "short")
+    touch(state, leg)
+    return effects + await_line(state, leg)
 
 
 def _place_strays(state: State, leg: Leg) -> list[Effect]:

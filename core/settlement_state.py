@@ -113,7 +113,8 @@ class Leg(Struct, gc=False):
     than there is. `untold` is how much came back by a line alone: its message may be on its way, as
     that of a dishonour may be while the payment `stands_untold` again. `gone_again` is the line of
     a dishonour that came before that of its return, and lies in suspense. `drawn` is how much it
-    took of credits that may still be taken back.
+    took of credits that may still be taken back, `kept` what messages say was kept of its return,
+    or added to it.
     """
 
     payment_id: str
@@ -177,6 +178,7 @@ class Leg(Struct, gc=False):
     stands_untold: bool = False
     gone_again: int = 0
     drawn: int = 0
+    kept: int = 0
 
     @property
     def outstanding(self) -> int:
