@@ -10,7 +10,7 @@ what is drawn of it is let go by us, within limits (`core.exposure`).
 Rule 3. Which of the two was told first changes nothing.
 """
 
-from core import schedule
+from core import ledger, schedule
 from core.effects import Effect
 from core.exposure import expose, expose_passively
 from core.items import close_item, open_item
@@ -130,7 +130,7 @@ def _may_take(debit: Suspended, lines: list[str], reference: str) -> bool:
 
 
 def _owed(credit: Credited, amount: int) -> tuple[str, int]:
-    return f"receivable/{credit.customer}/{credit.asset}", amount
+    return ledger.receivable(credit), amount
 
 
 def _take_back(state: State, credit: Credited, line: Suspended) -> list[Effect]:
@@ -138,9 +138,10 @@ def _take_back(state: State, credit: Credited, line: Suspended) -> list[Effect]:
     legal = not credit.scheme or line.booked_at <= credit.revocable_until
     credit.returned -= line.amount
     credit.code = line.code
+    credit.returned_at = state.now
     rest = credit.amount - credit.returned if credit.contingent else 0
     memorise(state, credit, rest - credit.contingent, line.frame)
-    effects = expose_passively(state, credit, rest + credit.returned - credit.exposed)
+    effects = expose_passively(state, credit, rest + ledger.owed(credit) - credit.exposed)
     count(state, f"credits_taken_back/{credit.account}")
     if not legal:
         effects += open_item(

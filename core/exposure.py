@@ -186,6 +186,28 @@ def give_back(state: State, leg: Leg) -> None:
         _call_passive(state, credit, min(amount, credit.exposed - credit.passive))
 
 
+def disposable(state: State, owing: Leg | Credited) -> int:
+    """How much its customer has that may pay what is owed: nothing that is held, nor what others
+    may still take back, nor what stands for another debt."""
+    name, asset = owing.customer, owing.asset
+    settlement = state.settlement
+    passive = settlement.passive.get(f"customer/{name}/{asset}", 0) - _backed(owing)
+    held = settlement.ledger.get(f"held/{name}/{asset}", 0)
+    return max(0, ledger.posted(state, name, asset) - held - passive)
+
+
+def pay(state: State, owing: Leg | Credited, amount: int) -> None:
+    """A debt is paid: first of it what nobody drew, for that is what pays it."""
+    if isinstance(owing, Credited):
+        _call_passive(state, owing, -min(amount, _backed(owing)))
+    expose(state, owing, -amount)
+
+
+def _backed(owing: Leg | Credited) -> int:
+    """What is owed of a credit of which nothing was drawn: the customer has it yet."""
+    return min(owing.passive, ledger.owed(owing)) if isinstance(owing, Credited) else 0
+
+
 def _call_passive(state: State, credit: Credited, amount: int) -> None:
     credit.passive += amount
     for key in keys(credit):

@@ -103,9 +103,15 @@ def available(state: State, name: str, asset: str) -> int:
     return posted(state, name, asset) - owed
 
 
-def owed(leg: Leg) -> int:
-    """What is owed to us of a pulled payment that came back after its customer had it."""
-    return leg.returned if leg.kind == "in" and leg.settled_at else 0
+def owed(what: Leg | Credited) -> int:
+    """What is owed to us still of what came back after its customer had it."""
+    if isinstance(what, Leg) and not (what.kind == "in" and what.settled_at):
+        return 0
+    return what.returned - what.set_off - what.written_off
+
+
+def receivable(what: Leg | Credited) -> str:
+    return f"receivable/{what.customer}/{what.asset}"
 
 
 def hold(state: State, leg: Leg, amount: int) -> None:

@@ -401,6 +401,7 @@ def _was_a_part(state: State, leg: Leg, frame: int) -> list[Effect]:
     its message says."""
     was: LegStatus = "settled" if leg.settled_at else "in_flight"
     rest, leg.untold, leg.coming_back = abs(leg.coming_back), 0, 0
+    _take_up_debt(state, leg, frame)
     leg.returned -= rest
     leg.evidence.append(frame)
     lines = _negated(_returned_lines(state, leg, was, rest))
@@ -450,7 +451,7 @@ def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, at: in
         effects += open_item(
             state, "illegal_return", leg.payment_id, leg.account, leg.asset, -amount, frame
         )
-    leg.returned, leg.code = leg.returned + amount, code
+    leg.returned, leg.code, leg.returned_at = leg.returned + amount, code, state.now
     leg.evidence.append(frame)
     book(state, "return", leg.payment_id, frame, _returned_lines(state, leg, was, amount))
     leg.coming_back += amount if leg.kind == "out" else -amount
@@ -472,7 +473,7 @@ def _returned_lines(state: State, leg: Leg, was: str, amount: int) -> tuple[tupl
         return ((transit, amount), (ledger.theirs(leg), -amount))
     if was != "settled":
         return ((transit, -amount), (ledger.unsettled(leg.customer, leg.asset), amount))
-    return ((transit, -amount), (f"receivable/{leg.customer}/{leg.asset}", amount))
+    return ((transit, -amount), (ledger.receivable(leg), amount))
 
 
 def _on_dishonour(state: State, leg: Leg, frame: int) -> list[Effect]:
@@ -490,6 +491,7 @@ def undo_return(state: State, leg: Leg, frame: int) -> list[Effect]:
     if not leg.returned or not move(leg, was):
         count(state, "dishonoured_nothing")
         return []
+    _take_up_debt(state, leg, frame)
     lines = _negated(_returned_lines(state, leg, was, leg.returned))
     book(state, "return_undone", leg.payment_id, frame, lines)
     leg.coming_back -= leg.returned if leg.kind == "out" else -leg.returned
@@ -508,6 +510,18 @@ def undo_return(state: State, leg: Leg, frame: int) -> list[Effect]:
     if was == "in_flight":
         return [*effects, _arm(state, leg, state.now)]
     return effects + await_line(state, leg)
+
+
+def _take_up_debt(state: State, leg: Leg, frame: int) -> None:
+    """What was set off for a return, or written off, was never owed: it is given back."""
+    paid = leg.set_off, leg.written_off
+    lines = (
+        (ledger.receivable(leg), sum(paid)),
+        (ledger.customer(leg.customer, leg.asset), -leg.set_off),
+        (f"loss/{leg.asset}", -leg.written_off),
+    )
+    book(state, "return_undone", leg.payment_id, frame, lines)
+    leg.set_off = leg.written_off = 0
 
 
 def _place_excess(state: State, leg: Leg, frame: int) -> None:

@@ -270,6 +270,25 @@ class ItemResolved(Fact, frozen=True, kw_only=True, gc=False):
     line_id: str = ""
 
 
+class DebtResolved(Fact, frozen=True, kw_only=True, gc=False):
+    """An operator says what becomes of what a customer owes since a payment or a deposit came back.
+    Two people; one id.
+
+    `subject` is the payment of ours, or the deposit as "account line". So much of it is set off
+    against what the customer has with us, or written off as a loss of ours; `evidence` says where
+    that is kept by which they know: the customer's consent, the deposit that pays it, a decision.
+    """
+
+    resolution_id: str
+    subject: str
+    way: Literal["set_off", "write_off"]
+    amount: int
+    author: str
+    approver: str
+    reason: str
+    evidence: str
+
+
 # --- told by a bank or a custodian ---------------------------------------------------------------
 
 
@@ -591,6 +610,7 @@ RailEvent = (
     | RecallRequested
     | SuspenseResolved
     | ItemResolved
+    | DebtResolved
     | PaymentReported
     | PaymentMissing
     | ReturnReported

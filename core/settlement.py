@@ -33,6 +33,7 @@ from core.rail_events import (
     CalendarPublished,
     ChangeNotified,
     CustomerOpened,
+    DebtResolved,
     DepositSeen,
     DocumentQuarantined,
     DocumentRead,
@@ -127,6 +128,8 @@ def _take(state: State, event: RailEvent) -> list[Effect]:
             return resolutions.on_suspense(state, event)
         case ItemResolved():
             return resolutions.on_item(state, event)
+        case DebtResolved():
+            return resolutions.on_debt(state, event)
         case DocumentQuarantined():
             return documents.on_quarantined(state, state.accounts[event.account], event)
         case DocumentRead():

@@ -114,7 +114,8 @@ class Leg(Struct, gc=False):
     that of a dishonour may be while the payment `stands_untold` again. `gone_again` is the line of
     a dishonour that came before that of its return, and lies in suspense. `drawn` is how much it
     took of credits that may still be taken back, `kept` what messages say was kept of its return,
-    or added to it.
+    or added to it. Of what is owed to us since it came back, so much was `set_off` against what its
+    customer has, or `written_off`.
     """
 
     payment_id: str
@@ -144,6 +145,7 @@ class Leg(Struct, gc=False):
     coming_back: int = 0
     excess: int = 0
     returned: int = 0
+    returned_at: int = 0
     fee: int = 0
     sent_at: int = 0
     heard_at: int = 0
@@ -179,6 +181,8 @@ class Leg(Struct, gc=False):
     gone_again: int = 0
     drawn: int = 0
     kept: int = 0
+    set_off: int = 0
+    written_off: int = 0
 
     @property
     def outstanding(self) -> int:
@@ -270,7 +274,7 @@ class Credited(Struct, gc=False):
 
     It is exposed for what may still be taken back, and for what is owed to us since it was; all of
     that is `passive` but what payments and exchanges of ours have `drawn`, by their ids. `code` is
-    why it was taken back.
+    why it was taken back, and `returned_at` when. `set_off` and `written_off` are as a leg's.
     """
 
     subject: str
@@ -286,6 +290,9 @@ class Credited(Struct, gc=False):
     passive: int = 0
     returned: int = 0
     drawn: dict[str, int] = field(default_factory=dict)
+    returned_at: int = 0
+    set_off: int = 0
+    written_off: int = 0
 
     @property
     def payment_id(self) -> str:

@@ -6,9 +6,9 @@ Made from the state alone, so that operations see what the books decide by, and 
 
 from typing import NamedTuple
 
-from core import chain
+from core import chain, ledger
 from core.leg_moves import MOVING
-from core.settlement_state import Leg, Transfer
+from core.settlement_state import Credited, Leg, Transfer
 from core.state import State
 
 
@@ -37,6 +37,35 @@ def stuck(state: State) -> list[Stuck]:
     rows = [_row(state, settlement.legs[name]) for name in settlement.open_legs]
     found = [row for row in rows if row.waiting_for]
     return sorted(found, key=lambda row: (not row.late, row.since, row.payment_id))
+
+
+def debts(state: State) -> list[Stuck]:
+    """What customers owe since it came back, of payments and of deposits, the oldest first."""
+    settlement = state.settlement
+    legs = [settlement.legs[name] for name in settlement.open_legs]
+    rows = [_owed(leg, leg.transfer_id, leg.returned_at) for leg in legs if ledger.owed(leg)]
+    credits_ = [each for each in settlement.credits.values() if ledger.owed(each)]
+    rows += [_owed(credit, credit.subject, credit.returned_at) for credit in credits_]
+    return sorted(rows, key=lambda row: (row.since, row.payment_id))
+
+
+def _owed(what: Leg | Credited, told_as: str, since: int) -> Stuck:
+    return Stuck(
+        transfer_id=told_as,
+        payment_id=what.payment_id,
+        customer=what.customer,
+        scheme=what.scheme,
+        account=what.account,
+        asset=what.asset,
+        amount=ledger.owed(what),
+        stage="owed",
+        since=since,
+        waiting_for="its customer to pay",
+        expected_by=0,
+        late=False,
+        blocks=(),
+        safe="set it off against what the customer has, or write it off: two people",
+    )
 
 
 def _row(state: State, leg: Leg) -> Stuck:

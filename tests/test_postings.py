@@ -7,6 +7,7 @@ from typing import Any
 
 from core.rail_events import (
     AddressAssigned,
+    DebtResolved,
     ExchangeCovered,
     LegWanted,
     PaymentReported,
@@ -101,6 +102,25 @@ def pulled_and_returned(books: Books) -> None:
     _return(books, name)
     _return(books, name, "y", dishonours="x")
     books.line("L2", -300, "return", name)
+
+
+def owed_and_paid(books: Books) -> None:
+    """A part is set off, a part written off; then the return is undone."""
+    name = _settled(books, pull("pull", 300))
+    _return(books, name)
+    for way in ("set_off", "write_off"):
+        books.tell(
+            DebtResolved,
+            resolution_id=way,
+            subject=name,
+            way=way,
+            amount=100,
+            author="ann",
+            approver="bob",
+            reason="agreed",
+            evidence="letter 7",
+        )
+    _return(books, name, "y", dishonours="x")
 
 
 def returned_before_it_settled(books: Books) -> None:
@@ -249,6 +269,7 @@ STORIES: tuple[Callable[[Books], None], ...] = (
     paid_and_returnable,
     paid_and_returned,
     pulled_and_returned,
+    owed_and_paid,
     returned_before_it_settled,
     lines_of_returns,
     kept_of_returns,

@@ -19,6 +19,7 @@ from core.leg_moves import MOVES
 from core.rail_effects import SendPayment, TellCustomer
 from core.rail_events import (
     AddressAssigned,
+    DebtResolved,
     LegWanted,
     LineBooked,
     LineKind,
@@ -33,6 +34,7 @@ from core.rail_events import (
 from core.settlement_state import Credited, Leg, LegStatus
 from core.state import State
 from core.step import step
+from core.stuck import debts
 from sim.customer_oracle import NEXT
 from tests.settling import BANK, DAY, SECOND, Books, change, pay, pull
 from tests.test_deposits import PUSHED
@@ -128,6 +130,24 @@ class Settling(RuleBasedStateMachine):
         credit = credits_[pick % len(credits_)]
         amount = max(1, credit.amount // part)
         self._line(-amount, "reversal", (credit.subject.partition(" ")[2],))
+
+    @rule(pick=PICKS, way=st.sampled_from(("set_off", "write_off")), amount=st.integers(1, 300))
+    @precondition(lambda self: debts(self.books.state))
+    def paid(self, pick: int, way: str, amount: int) -> None:
+        """Two people decide about what is owed."""
+        owed = debts(self.books.state)
+        row = owed[pick % len(owed)]
+        self.books.tell(
+            DebtResolved,
+            resolution_id=f"d{len(self.books.state.settlement.resolutions)}",
+            subject=row.payment_id,
+            way=way,
+            amount=min(amount, row.amount),
+            author="ann",
+            approver="ben",
+            reason="agreed",
+            evidence="letter 7",
+        )
 
     @rule(pick=PICKS, amount=st.integers(1, 500))
     @precondition(lambda self: self.made > 0)
@@ -244,7 +264,11 @@ class Settling(RuleBasedStateMachine):
     def exposure_is_the_sum_of_its_legs_and_within_limits(self) -> None:
         state = self.books.state
         sums: dict[str, int] = {}
-        for leg in (*state.settlement.legs.values(), *state.settlement.credits.values()):
+        exposed: list[Leg | Credited] = [
+            *state.settlement.legs.values(),
+            *state.settlement.credits.values(),
+        ]
+        for leg in exposed:
             assert leg.exposed >= leg.passive >= 0
             for key in exposure.keys(leg):
                 sums[key] = sums.get(key, 0) + leg.exposed
@@ -259,16 +283,26 @@ class Settling(RuleBasedStateMachine):
         pushed = 0
         for who in CUSTOMERS:
             settlement = self.books.state.settlement
-            mine = [c for c in settlement.credits.values() if c.customer == who]
-            mine += [leg for leg in settlement.legs.values() if leg.customer == who]
-            back = sum(x.contingent for x in mine if isinstance(x, Credited) or x.kind == "in")
+            credits_ = [c for c in settlement.credits.values() if c.customer == who]
+            legs = settlement.legs.values()
+            pulls = [leg for leg in legs if leg.customer == who and leg.kind == "in"]
+            back = sum(credit.contingent for credit in credits_)
+            back += sum(leg.contingent for leg in pulls)
             owed = self.books.balance(f"receivable/{who}/USD")
             lost = max(0, back + owed - self.books.has(who))
             assert lost <= LIMIT or self._undone(), (who, lost)
             # What was pulled counts in whole, on its own rail: of what is lost it comes first.
-            pulled = sum(x.exposed for x in mine if not isinstance(x, Credited) and x.kind == "in")
-            pushed += max(0, lost - pulled)
+            pushed += max(0, lost - sum(leg.exposed for leg in pulls))
         assert pushed <= LIMIT or self._undone()
+
+    @invariant()
+    def what_is_owed_is_the_sum_of_its_causes(self) -> None:
+        settlement = self.books.state.settlement
+        for who in CUSTOMERS:
+            legs = [leg for leg in settlement.legs.values() if leg.customer == who]
+            credits_ = [each for each in settlement.credits.values() if each.customer == who]
+            owed = sum(map(ledger.owed, legs)) + sum(map(ledger.owed, credits_))
+            assert self.books.balance(f"receivable/{who}/USD") == owed
 
     @invariant()
     def nobody_disposes_of_more_than_he_has(self) -> None:
