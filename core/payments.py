@@ -387,7 +387,7 @@ def _return(state: State, leg: Leg, event: ReturnReported) -> list[Effect]:
         deductions.stated_after_all(state, leg, event)
         touch(state, leg)
         return []
-    if leg.untold and event.amount == leg.untold - abs(leg.coming_back):
+    if leg.untold and 0 < abs(leg.coming_back) == leg.untold - event.amount:
         return _was_a_part(state, leg, event.frame)
     whole = deductions.of_return(leg, event)
     leg.kept += event.fee

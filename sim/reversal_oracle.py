@@ -34,13 +34,17 @@ class ReversalOracle:
     judge: CustomerOracle
     most: dict[tuple[str, str, str], Lost] = field(default_factory=dict)
     overdrawn: dict[tuple[str, str], int] = field(default_factory=dict)
-    _seen: tuple[int, int] = (0, 0)
+    _undone: int = 0
+    _payments: int = 0
 
     def is_due(self) -> bool:
-        """Whether the world took on or took back something since it was last asked."""
-        seen = len(self.world.undone), len(self.world.all)
-        due, self._seen = seen != self._seen, seen
-        return due
+        """Whether the world took back a credit since it was last asked, or took on many payments:
+        of those some may have come back, and what is lost stays lost for a while."""
+        undone, payments = len(self.world.undone), len(self.world.all)
+        if undone == self._undone and payments <= self._payments:
+            return False
+        self._undone, self._payments = undone, payments + payments // 16
+        return True
 
     def look(self) -> None:
         """Count what is lost now, and remember the most of it."""

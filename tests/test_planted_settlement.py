@@ -201,7 +201,7 @@ BUGS = (
     Bug(
         "what was taken back of a deposit is written off",
         "core.deposits:_owed",
-        'f"receivable/{credit.customer}/{credit.asset}"',
+        "ledger.receivable(credit)",
         'f"loss/{credit.asset}"',
         "reversed",
         range(1),
@@ -521,7 +521,7 @@ BUGS = (
     Bug(
         "a return books nothing that is owed",
         "core.payments:_returned_lines",
-        'return ((transit, -amount), (f"receivable/{leg.customer}/{leg.asset}", amount))',
+        "return ((transit, -amount), (ledger.receivable(leg), amount))",
         'return ((transit, -amount), (f"loss/{leg.asset}", amount))',
         "returns",
         range(1),
@@ -566,7 +566,7 @@ BUGS = (
     Bug(
         "a return does not end what is exposed",
         "core.payments:give_back",
-        "expose(state, leg, owed - leg.exposed)",
+        "expose(state, leg, rest + ledger.owed(leg) - leg.exposed)",
         "pass",
         "returns",
         range(1),
@@ -584,7 +584,7 @@ BUGS = (
     Bug(
         "every shortage is a fee",
         "core.lines:_consume",
-        "if 0 < short <= _allowed(state, leg, amount):",
+        "if 0 < short <= _explained(state, leg, amount):",
         "if 0 < short:",
         "fees_and_amounts",
         range(1),
@@ -1088,7 +1088,7 @@ BUGS = (
     Bug(
         "every shortage of a wrong line is a fee",
         "core.lines:_consume",
-        "if 0 < short <= _allowed(state, leg, amount):",
+        "if 0 < short <= _explained(state, leg, amount):",
         "if 0 < short:",
         "lines",
         range(2),
