@@ -132,6 +132,8 @@ def on_item(state: State, event: ItemResolved) -> list[Effect]:
             effects = _acknowledge_spending(state, event, item)
         case "unmatched_return":
             effects = _place_return(state, event, item)
+        case "denied":
+            effects = _never_left(state, event)
         case _:
             effects = _accept_record(state, event, item)
     close_item(state, event.subject, why, event.frame, event.cause)
@@ -200,6 +202,15 @@ def _place_return(state: State, event: ItemResolved, item: Item) -> list[Effect]
         leg.untold = 0  # its line was placed before
         return []
     return payments.on_placed(state, leg, stray)
+
+
+# --- a payment that its counterparty denies having ------------------------------------------------
+
+
+def _never_left(state: State, event: ItemResolved) -> list[Effect]:
+    """Nothing moved, as people know: what was taken is given back. Whoever wants it pays anew."""
+    leg = state.settlement.legs[event.subject]
+    return payments.end(state, leg, "failed", "NEVER_LEFT", "they do not have it", 0)
 
 
 # --- what the counterparty's record says of itself -----------------------------------------------

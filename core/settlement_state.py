@@ -68,6 +68,7 @@ ItemCause = Literal[
     "unfunded",
     "invalid_bytes",
     "screening_hit",
+    "denied",
 ]
 
 
@@ -112,7 +113,8 @@ class Leg(Struct, gc=False):
     `cancels_from` on (0: none) cancel it. While it is `unfunded`, a node wants more on the wallet
     than there is. `untold` is how much came back by a line alone: its message may be on its way, as
     that of a dishonour may be while the payment `stands_untold` again. `gone_again` is the line of
-    a dishonour that came before that of its return, and lies in suspense.
+    a dishonour that came before that of its return, and lies in suspense. Asked at `denied_at`, its
+    keeper said that it has no such payment, and once more, told at `denied_again_at`.
     """
 
     payment_id: str
@@ -175,6 +177,8 @@ class Leg(Struct, gc=False):
     untold: int = 0
     stands_untold: bool = False
     gone_again: int = 0
+    denied_at: int = 0
+    denied_again_at: int = 0
 
     @property
     def outstanding(self) -> int:

@@ -102,7 +102,7 @@ WORLDS: dict[str, dict[str, Any]] = {
         {"kind": "crash_torn_tail", "where": "node", "one_in": 60, "strength": 2000},
         {"kind": "answer_lost", "one_in": 3},
         {"kind": "id_forgotten", "one_in": 1},
-        {"kind": "payment_denied", "one_in": 1, "strength": 3_600_000},
+        {"kind": "payment_denied", "one_in": 1, "strength": 14_400_000},
     ),
     "overtaken": _of(
         [{"name": "bank_gb", **BANK}],

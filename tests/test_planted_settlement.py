@@ -98,9 +98,9 @@ BUGS = (
     ),
     Bug(
         "what they do not have is never sent again",
-        "core.payments:on_missing",
-        "return [instruction(leg), _arm(state, leg, event.received_at)]",
-        "return [_arm(state, leg, event.received_at)]",
+        "core.payments:_send_again",
+        "return [instruction(leg), _arm(state, leg, now)]",
+        "return [_arm(state, leg, now)]",
         "no_answers",
         range(1),
         BALANCES,
@@ -974,8 +974,26 @@ BUGS = (
     ),
     Bug(
         "sent again though it was told of, or is on its way",
-        "core.payments:on_missing",
-        "leg.heard_at or event.asked_at < leg.sent_at + max(scheme.answer_ns_max, UNDER_WAY_NS)",
+        "core.denials:after_no",
+        'if _is_known(leg) or event.asked_at < _believed_from(scheme, leg):\n        return "wait"',
+        'if True:\n        return "again"',
+        "ids_forgotten",
+        range(2),
+        DOUBLED,
+    ),
+    Bug(
+        "one no is believed where a second instruction is a second payment",
+        "core.denials:after_no",
+        'scheme.resend == "one_denial" and _is_compared(scheme, leg, event.received_at)',
+        "True",
+        "ids_forgotten",
+        range(2),
+        DOUBLED,
+    ),
+    Bug(
+        "two noes are believed that follow on one another",
+        "core.denials:after_no",
+        "event.asked_at < leg.denied_at + scheme.listed_ns_max",
         "False",
         "ids_forgotten",
         range(2),
@@ -1095,9 +1113,12 @@ BUGS = (
     ),
     Bug(
         "a no that overtook the instruction is believed",
-        "core.payments:on_missing",
-        "max(scheme.answer_ns_max, UNDER_WAY_NS)",
-        "scheme.answer_ns_max",
+        "core.denials:after_no",
+        'if _is_known(leg) or event.asked_at < _believed_from(scheme, leg):\n        return "wait"',
+        (
+            "if not leg.heard_at and event.asked_at >= leg.sent_at + scheme.answer_ns_max:\n"
+            '        return "again"'
+        ),
         "overtaken",
         range(1),
         DOUBLED,
