@@ -48,6 +48,10 @@ REMEDIES: dict[ItemCause, tuple[str, str]] = {
         "payments",
         "they deny having it, and it may be booked: find out before anything goes again, or fails",
     ),
+    "asked_back": (
+        "operations",
+        "asked back, and nobody's here: send it back, or say whose it is; that is our answer",
+    ),
     "amount_told": ("payments", "ask which amount they carry out; the line will show it"),
 }
 

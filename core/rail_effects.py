@@ -57,12 +57,14 @@ class RecallPayment(Wish, frozen=True, kw_only=True, gc=False):
 
 
 class AnswerRecall(Wish, frozen=True, kw_only=True, gc=False):
-    """Answer somebody's recall: no, with a code; a yes is a payment of its own."""
+    """Answer somebody's recall: no, with a code; or yes, once the payment that sends it back has
+    settled."""
 
     account: str
     recall_id: str
     code: str
     answered_at: int = 0
+    accepted: bool = False
 
 
 class FetchClosed(Wish, frozen=True, kw_only=True, gc=False):

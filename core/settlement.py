@@ -70,7 +70,8 @@ from core.state import Account, State
 def step(state: State, event: RailEvent) -> list[Effect]:
     """Take in one event of settlement."""
     effects = _take(state, event)
-    return effects + transfers.follow(state)
+    effects += transfers.follow(state)
+    return effects + recalls.decide_held(state)
 
 
 def _take(state: State, event: RailEvent) -> list[Effect]:
@@ -206,7 +207,8 @@ def on_backfilled(state: State, account: Account) -> list[Effect]:
     if account.chain:
         chain.forget_vanished(state, account)
         return []
-    return payments.on_backfilled(state, account) + transfers.follow(state)
+    effects = payments.on_backfilled(state, account) + transfers.follow(state)
+    return effects + recalls.decide_held(state)
 
 
 def after_restart(state: State, now: int) -> list[Effect]:

@@ -69,6 +69,7 @@ ItemCause = Literal[
     "invalid_bytes",
     "screening_hit",
     "denied",
+    "asked_back",
 ]
 
 
@@ -326,7 +327,8 @@ class AskedBack(Struct, gc=False):
 
 
 class TheirRecall(Struct, gc=False):
-    """What somebody asked back of us, why, our answer, and whether that was taken in."""
+    """What somebody asked back of us, why, our answer ("yes", a reason for no, or "" while it is
+    held), and whether that was taken in. `about` is what lay in suspense when it was asked back."""
 
     account: str
     recall_id: str
@@ -335,6 +337,10 @@ class TheirRecall(Struct, gc=False):
     answered_at: int
     sendings: int = 0
     taken: bool = False
+    references: tuple[str, ...] = ()
+    amount: int = 0
+    asked_at: int = 0
+    about: str = ""
 
 
 class Chain(Struct, gc=False):
@@ -473,3 +479,4 @@ class Settlement(Struct, gc=False):
     credits: dict[str, Credited] = field(default_factory=dict)
     credits_open: dict[str, None] = field(default_factory=dict)
     credit_names: dict[str, list[str]] = field(default_factory=dict)
+    recalls_held: dict[str, None] = field(default_factory=dict)

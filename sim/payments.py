@@ -71,11 +71,13 @@ class Stray:
 @dataclass(slots=True, eq=False)
 class Recall:
     """Something that was asked back: since when, by which messages, and answered by which. One that
-    comes again under its own id is one message."""
+    comes again under its own id is one message. `line` is what nobody of ours asked for, as
+    "account reference", where that is asked back."""
 
     asked_at: int
     messages: list[str] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
+    line: str = ""
 
 
 class Payments:

@@ -170,6 +170,7 @@ WORLDS: dict[str, dict[str, Any]] = {
         [US, {**EU, "outsiders_every_s": 10_000}],
         [WIRE, ACH, SCT],
         {"kind": "recalled", "one_in": 2},
+        {"kind": "credit_unreferenced", "where": "bank_eu", "every_s": 60_000, "strength": 9000},
         {"kind": "request_lost", "one_in": 3},
         {"kind": "answer_lost", "one_in": 3},
         {"kind": "crash", "where": "node", "one_in": 300, "strength": 60_000},

@@ -251,6 +251,15 @@ BUGS = (
         RECALLED,
     ),
     Bug(
+        "what is nobody's is answered with no at once",
+        "core.recalls:_of_suspense",
+        'if subject in settlement.suspense:\n        return ""',
+        'if subject in settlement.suspense:\n        return "CUST"',
+        "recalls",
+        range(2),
+        RECALLED,
+    ),
+    Bug(
         "a definite no is not heard",
         "core.payments:_on_status",
         "if event.status in DEFINITE:",

@@ -772,7 +772,11 @@ def recalls_off(rails: Rails, books: "PaymentView", now: int) -> list[str]:
         if books.recalled(payment_id) and stands and at < now - RECALL_GRACE:
             found += [] if payment_id in world.recalls else [f"{payment_id} was never asked back"]
     for name, each in world.recalls_of_us.items():
-        if not each.answers and each.asked_at < now - RECALL_GRACE:
+        lies = books.lies(each.line)
+        if lies and each.answers:
+            found.append(f"{name} was answered, and nobody said whose it is")
+        waits = lies or books.decided_at(name) >= now - RECALL_GRACE
+        if not each.answers and each.asked_at < now - RECALL_GRACE and not waits:
             found.append(f"{name} has no answer of ours")
     return found
 
@@ -837,6 +841,15 @@ class PaymentView:
     def returned(self, payment_id: str) -> int:
         leg = self._leg(payment_id)
         return leg.returned if leg is not None else 0
+
+    def lies(self, line: str) -> bool:
+        """Whether this line, as "account reference", lies in suspense."""
+        return line in self.state.settlement.suspense
+
+    def decided_at(self, recall: str) -> int:
+        """When we decided on what others ask back; 0 if we have not, or never heard of it."""
+        known = self.state.settlement.recalls.get(recall)
+        return known.answered_at if known is not None else 0
 
     def recalled(self, payment_id: str) -> bool:
         leg = self._leg(payment_id)
