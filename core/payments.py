@@ -19,7 +19,6 @@ from core.leg_moves import MOVING, OVER, move
 from core.listening import arm, request_backfill
 from core.rail_effects import QueryPayment, SendPayment
 from core.rail_events import (
-    ChangeNotified,
     PaymentMissing,
     PaymentReported,
     ReturnReported,
@@ -475,14 +474,6 @@ def _is_asked_back(state: State, leg: Leg) -> bool:
     """Whether we asked for it and were not told no: then it may come back whenever it does."""
     recall = state.settlement.asked_back.get(leg.payment_id)
     return recall is not None and recall.answer in ("", "yes")
-
-
-def on_change(state: State, event: ChangeNotified) -> list[Effect]:
-    """Details to be corrected before the next payment to the same beneficiary."""
-    leg = find(state, event.account, (event.payment_id, *event.references))
-    named = leg.payment_id if leg is not None else " ".join(event.references)
-    text = f"{named}: {event.code}: the beneficiary is to be {event.corrected}"
-    return [RaiseAlert(severity="notice", subject=event.account, text=text)]
 
 
 # --- chasing -------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ would do. Nothing is posted for a refused transfer, and the refusal is remembere
 
 from collections.abc import Callable
 
-from core import quotes, schedule
+from core import corrections, quotes, schedule
 from core.beneficiaries import fault
 from core.rail_events import LegWanted, TransferRequested
 from core.state import State
@@ -140,4 +140,5 @@ RULES: tuple[tuple[str, Callable[[State, LegWanted], str]], ...] = (
     ("BAD_BENEFICIARY", _bad_beneficiary),
     ("BAD_UNDO", _bad_undo),
     ("NO_CALENDAR", _no_calendar),
+    ("DETAILS_CORRECTED", corrections.outdated),
 )

@@ -10,6 +10,7 @@ from typing import assert_never
 
 from core import (
     chain,
+    corrections,
     documents,
     exchanges,
     lines,
@@ -114,7 +115,7 @@ def _take(state: State, event: RailEvent) -> list[Effect]:
         case DepositSeen():
             return chain.on_deposit(state, event)
         case ChangeNotified():
-            return payments.on_change(state, event)
+            return corrections.on_change(state, event)
         case RecallReported():
             return recalls.on_reported(state, event)
         case RecallAnswered():

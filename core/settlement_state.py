@@ -315,6 +315,16 @@ class Head(Struct, frozen=True, gc=False):
     at: int
 
 
+class Corrected(Struct, frozen=True, gc=False):
+    """What was told of a beneficiary's details: why they are wrong; what is right, in the teller's
+    words and, where these can be read, as it is written here; and of which payment."""
+
+    code: str
+    corrected: str
+    right: str
+    payment_id: str
+
+
 class AskedBack(Struct, gc=False):
     """A payment of ours that we asked back: whether the bank took that in, and its answer."""
 
@@ -480,3 +490,4 @@ class Settlement(Struct, gc=False):
     credits_open: dict[str, None] = field(default_factory=dict)
     credit_names: dict[str, list[str]] = field(default_factory=dict)
     recalls_held: dict[str, None] = field(default_factory=dict)
+    corrections: dict[str, Corrected] = field(default_factory=dict)

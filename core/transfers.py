@@ -13,7 +13,7 @@ from hashlib import sha256
 
 import msgspec
 
-from core import chain, deposits, exchanges, ids, ledger, payments, quotes
+from core import chain, corrections, deposits, exchanges, ids, ledger, payments, quotes
 from core.effects import Effect, RaiseAlert
 from core.exposure import expose, over, release_bound
 from core.items import close_item, open_item
@@ -359,6 +359,9 @@ def _may_go(transfer: Transfer) -> bool:
 def _start(state: State, leg: Leg) -> list[Effect]:
     if leg.kind == "exchange":
         return _exchange(state, leg)
+    wrong = "" if leg.undo_of or leg.source else corrections.outdated(state, leg)
+    if wrong:
+        return payments.end(state, leg, "failed", "DETAILS_CORRECTED", wrong, 0)
     failed = payments.post_sent(state, leg, state.now)
     if leg.status != "in_flight":
         return failed

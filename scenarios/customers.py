@@ -54,6 +54,7 @@ class Customers:
     asked: list[TransferRequested] = field(default_factory=list)
     wrong: dict[str, str] = field(default_factory=dict)
     dealt: list[LegWanted] = field(default_factory=list)
+    corrected: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -103,6 +104,7 @@ class Customers:
         kind: BeneficiaryKind = scheme.beneficiaries if scheme is not None else ""
         to = venue_address(leg.to_venue) if leg.to_venue else leg.beneficiary
         to = to or self.dice.pick(BENEFICIARIES[kind])
+        to = self.corrected.get((customer, to), to)
         if leg.kind == "exchange":
             amount = self._units(base * leg.rate, leg.asset)
             rate = self._rate(leg.asset, leg.buys, leg.buys_rate / leg.rate)
@@ -146,6 +148,14 @@ class Customers:
         """A customer hears that all was carried out: its quotes are used up."""
         asked = next((each for each in self.asked if each.transfer_id == transfer_id), None)
         self.dealt += [leg for leg in asked.legs if leg.kind == "exchange"] if asked else []
+
+    def on_corrected(self, transfer_id: str, right: Mapping[str, str]) -> None:
+        """A customer hears that details are wrong, and uses what is right from then on."""
+        for asked in self.asked:
+            if asked.transfer_id == transfer_id:
+                for leg in asked.legs:
+                    if leg.beneficiary in right:
+                        self.corrected[asked.customer, leg.beneficiary] = right[leg.beneficiary]
 
     def _units(self, amount: Decimal, asset: str) -> int:
         """Cut to what the asset can count."""

@@ -106,7 +106,7 @@ FIGURES = (
             *("balances_off", "over_limit_in_truth", "outstanding", "fees_off"),
             *("exchanges_off", "exchanged", "suspense_off"),
             *("lines_misplaced", "accounts_off", "undone_wrongly", "raises_too_small"),
-            *("called_illegal", "recalls_off"),
+            *("called_illegal", "recalls_off", "to_old_details"),
         )
     ),
     *(f"kill.{what}" for what in ("ordered", "unfinished", "looked_at", "left_open")),

@@ -377,13 +377,20 @@ class CustomerOracle:
         code = asked.reason.partition(":")[0]
         if asked.bodies > 1:
             return
-        if asked.spoilt:
+        if code == "DETAILS_CORRECTED":
+            if not self._is_outdated(asked):
+                self._wrong(f"{asked.transfer_id}: refused for {code}, and no bank told of any")
+        elif asked.spoilt:
             if code not in REASONS[asked.spoilt]:
                 self._wrong(f"{asked.transfer_id}: {asked.spoilt}, and refused for {code}")
         elif code not in ("NO_FUNDS", "OVER_LIMIT", "OVER_POSITION"):
             self._wrong(f"{asked.transfer_id}: sound, and refused for {code}")
         elif {"NO_FUNDS": asked.funded, "OVER_LIMIT": asked.within}.get(code, asked.roomy):
             self._wrong(f"{asked.transfer_id}: {code}, and there was enough")
+
+    def _is_outdated(self, asked: Asked) -> bool:
+        """Whether a bank told that details in it are wrong."""
+        return any(leg.beneficiary in self.world.corrected for leg in asked.legs)
 
     def _carried(self, asked: Asked) -> list[Payment | None]:
         """The world's payments of the legs that move value over a rail."""
@@ -460,7 +467,7 @@ class CustomerOracle:
         else:
             ended = asked.cancel_asked or asked.hit
             fits = (asked.status == "cancelled" and ended) or (
-                asked.status == "failed" and len(asked.legs) > 1
+                asked.status == "failed" and (len(asked.legs) > 1 or self._is_outdated(asked))
             )
         return found if fits else [*found, f"told {asked.status or 'nothing'}, and {words}"]
 

@@ -308,6 +308,18 @@ WORLDS: dict[str, dict[str, Any]] = {
         limits=[_limit("customer", "*", "900"), _limit("rail", "fedach_debit", "600")],
         customers={"balances": {"USD": "2000"}},
     ),
+    "corrected": _of(
+        [US],
+        [ACH, PULL],
+        {"kind": "change_notified", "one_in": 1},
+        claims=[
+            {"claim": "none goes there", "figure": "settlement.to_old_details", "equals": 0},
+            {"claim": "refused", "figure": "counts.refused/DETAILS_CORRECTED", "at_least": 2},
+        ],
+        customers={"every_s": 7200},
+        duration_s=8 * DAY,
+        heal_s=14 * DAY,
+    ),
     "limits": _of(
         [US],
         [ACH, PULL],
