@@ -89,8 +89,9 @@ class SignTransaction(Wish, frozen=True, kw_only=True, gc=False):
     `asset` names what moves: the chain's own coin or a token. `spends` are the outpoints to consume
     where the chain has such, with `change` going back to us; where none are named yet, the wallet
     chooses them, and none of those to `avoid`: other payments of ours spend them. On such a chain
-    `fee_max` is the whole fee. What `cancels` pays nothing, to ourselves: it uses up the nonce, so
-    that the payment which had it can never be mined.
+    the fee is `rate` for each virtual byte, and the whole of it at most `fee_max`. What `cancels`
+    pays nothing, to ourselves: it uses up the nonce, so that the payment which had it can never be
+    mined.
     """
 
     account: str
@@ -106,6 +107,7 @@ class SignTransaction(Wish, frozen=True, kw_only=True, gc=False):
     change: int = 0
     avoid: tuple[str, ...] = ()
     cancels: bool = False
+    rate: int = 0
 
 
 class BroadcastTransaction(Wish, frozen=True, kw_only=True, gc=False):

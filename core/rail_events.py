@@ -455,7 +455,8 @@ class DocumentRead(Fact, frozen=True, kw_only=True, gc=False):
 class TransactionSigned(Fact, frozen=True, kw_only=True, gc=False):
     """The signer signed an attempt at a payment: these bytes and no others will be sent.
 
-    `raw` is hexadecimal; `spends` are the outpoints that it consumes, where the chain has such.
+    `raw` is hexadecimal; `spends` are the outpoints that it consumes, where the chain has such:
+    there `fee_max` is the whole fee, reckoned by `rate`.
     """
 
     account: str
@@ -467,6 +468,7 @@ class TransactionSigned(Fact, frozen=True, kw_only=True, gc=False):
     fee_max: int
     tip_max: int
     spends: tuple[str, ...] = ()
+    rate: int = 0
 
 
 class SigningRefused(Fact, frozen=True, kw_only=True, gc=False):

@@ -96,6 +96,7 @@ class Attempt(Struct, gc=False):
     block_hash: str = ""
     succeeded: bool = False
     told: dict[str, str] = field(default_factory=dict)
+    rate: int = 0
 
 
 class Leg(Struct, gc=False):

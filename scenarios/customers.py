@@ -40,6 +40,7 @@ BENEFICIARIES: dict[BeneficiaryKind, tuple[str, ...]] = {
 }
 OF_EXCHANGES = ("expired_rate", "same_asset", "unquoted", "quote_amount", "quote_reused")
 NOWHERE = "_nowhere"
+DUST = 294  # of no address of Bitcoin may it be less
 
 
 @dataclass(slots=True, eq=False)
@@ -189,6 +190,9 @@ class Customers:
         match how:
             case "zero":
                 first = _with_amount(first, 0)
+            case "dust":
+                coin = self.schemes[first.scheme].beneficiaries == "bitcoin"
+                first = _with_amount(first, min(first.amount, DUST - 1 if coin else 0))
             case "negative":
                 first = _with_amount(first, -first.amount)
             case "unknown_asset":

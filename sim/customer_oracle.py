@@ -38,6 +38,7 @@ LINE_NS_MAX = 4 * 3_600_000_000_000
 REASONS: Mapping[str, tuple[str, ...]] = {
     "zero": ("BAD_AMOUNT",),
     "negative": ("BAD_AMOUNT",),
+    "dust": ("BELOW_DUST", "BAD_AMOUNT"),
     "unknown_asset": ("UNKNOWN_ASSET",),
     "unknown_scheme": ("UNKNOWN_SCHEME",),
     "wrong_way": ("WRONG_SCHEME",),

@@ -451,6 +451,25 @@ WORLDS: dict[str, dict[str, Any]] = {
         duration_s=DAY // 4,
         heal_s=DAY,
     ),
+    "coins_and_dust": _of(
+        [BITCOIN],
+        [COIN],
+        customers={
+            "balances": {"BTC": "1"},
+            "every_s": 1200,
+            "wrong_one_in": 3,
+            "wrong_kinds": ["dust"],
+        },
+        duration_s=DAY // 4,
+        heal_s=DAY,
+    ),
+    "coins_of_many": _of(
+        [BITCOIN],
+        [{"flow": "large", "legs": [{**COIN["legs"][0], "rate": "0.01"}], "amount_min": 20}],
+        customers={"balances": {"BTC": "9"}, "every_s": 7200},
+        duration_s=DAY // 2,
+        heal_s=2 * DAY,
+    ),
     "coins_in_turn": _of(
         [US, BITCOIN],
         [{"flow": "pulled_first", "legs": [PULL_FIRST, *COIN["legs"]]}],
