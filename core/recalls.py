@@ -13,6 +13,7 @@ from core.effects import Effect, RaiseAlert
 from core.items import close_item, has, open_item
 from core.leg_moves import CARRIED_OUT
 from core.listening import arm
+from core.people import are_two
 from core.rail_effects import AnswerRecall, RecallPayment
 from core.rail_events import RecallAnswered, RecallReported, RecallRequested, RecallTaken
 from core.settlement_state import AskedBack, Credited, Leg, TheirRecall
@@ -46,7 +47,7 @@ def on_requested(state: State, event: RecallRequested) -> list[Effect]:
 
 def _fault(state: State, leg: Leg | None, event: RecallRequested) -> str:
     """Why it is not asked back; "" where it is."""
-    if not event.author or not event.approver or event.author == event.approver:
+    if not are_two(event.author, event.approver):
         return "it needs an author and another person's approval"
     if leg is None or leg.kind != "out" or leg.status not in CARRIED_OUT:
         return "no such payment of ours is on its way or settled"

@@ -9,6 +9,7 @@ from core.effects import Effect, RaiseAlert
 from core.items import close_item, key_of
 from core.ledger import book
 from core.listening import request_backfill
+from core.people import are_two
 from core.rail_events import ItemResolved, SuspenseResolved
 from core.settlement_state import Item, Leg
 from core.state import State, count
@@ -19,7 +20,7 @@ Decision = SuspenseResolved | ItemResolved
 
 def _unfit(state: State, event: Decision) -> str:
     """Why nobody decides so, whatever it is about; "" where it is fit."""
-    if not event.author or not event.approver or event.author == event.approver:
+    if not are_two(event.author, event.approver):
         return "it needs an author and another person's approval"
     if event.resolution_id in state.settlement.resolutions:
         return "its id was used before"
