@@ -9,6 +9,7 @@ from core import books, reconcile
 from core.effects import Effect, RaiseAlert
 from core.events import AdjustmentBooked
 from core.ledger import book, nostro
+from core.people import are_two
 from core.state import Drift, State, count
 
 
@@ -44,7 +45,7 @@ def _named(state: State, number: int) -> Drift | None:
 
 def _fault(state: State, event: AdjustmentBooked, drift: Drift | None) -> str:
     """Why it is refused, and what would do; "" where nothing is wrong."""
-    if not event.author or not event.approver or event.author == event.approver:
+    if not are_two(event.author, event.approver):
         return "it needs an author and another person's approval"
     if event.adjustment_id in state.adjusted:
         return "its id was used before; a new one would do"

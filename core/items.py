@@ -44,6 +44,14 @@ REMEDIES: dict[ItemCause, tuple[str, str]] = {
         "two nodes call different blocks final: trust neither",
     ),
     "overcharged": ("payments", "more was deducted than the scheme allows: claim it back"),
+    "denied": (
+        "payments",
+        "they deny having it, and it may be booked: find out before anything goes again, or fails",
+    ),
+    "asked_back": (
+        "operations",
+        "asked back, and nobody's here: send it back, or say whose it is; that is our answer",
+    ),
     "amount_told": ("payments", "ask which amount they carry out; the line will show it"),
 }
 

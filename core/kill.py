@@ -33,6 +33,7 @@ from core.events import (
 from core.gate import Approved, Gate, Refused
 from core.listening import arm
 from core.orders import TERMINAL
+from core.people import are_two
 from core.positions import LEGS
 from core.risk_effects import CancelAllOrders, TellKill
 from core.risk_events import KillLifted, KillOrdered
@@ -115,7 +116,7 @@ def on_lifted(state: State, event: KillLifted) -> list[Effect]:
     if kill is None:
         return []
     unfinished = [name for name, each in kill.accounts.items() if each.stage != "done"]
-    if event.by == event.approver or not event.approver or unfinished:
+    if unfinished or not are_two(event.by, event.approver):
         why = f"unfinished on {', '.join(unfinished)}" if unfinished else "it takes two people"
         text = f"kill {event.kill_id} is not lifted: {why}"
         return [RaiseAlert(severity="warning", subject="kill", text=text)]

@@ -1,7 +1,7 @@
 """One payment, from sending to the end of its last span of return, and the chasing in between.
 
 Rule 1. A payment is sent under one id for ever. What is not answered is *unknown* and is asked for;
-it is sent again, under that id, only where the counterparty said that it has no such payment.
+it is sent again, under that id, only where `core.denials` believes that they have no such payment.
 Rule 2. Only the evidence that the scheme's rule names settles. Where that is silence, it counts
 only for what was booked, once the account's record was read to its end after the deadline, and the
 bank, asked after it, does not say no: a refusal may have been told to nobody, and booked in error.
@@ -9,7 +9,16 @@ Rule 3. A payment that failed gives back what it took; one that comes back after
 books what is owed to us, and never becomes pending again.
 """
 
-from core import deductions, documents, exposure, ledger, quotes, schedule, suspense
+from core import (
+    deductions,
+    denials,
+    documents,
+    exposure,
+    ledger,
+    quotes,
+    schedule,
+    suspense,
+)
 from core.effects import Effect, RaiseAlert
 from core.exposure import expose, expose_passively
 from core.identity import return_key
@@ -19,7 +28,6 @@ from core.leg_moves import MOVING, OVER, move
 from core.listening import arm, request_backfill
 from core.rail_effects import QueryPayment, SendPayment
 from core.rail_events import (
-    ChangeNotified,
     PaymentMissing,
     PaymentReported,
     ReturnReported,
@@ -31,7 +39,7 @@ from core.state import Account, State, count
 ACKNOWLEDGED = ("received", "accepted", "pending", "held")
 DEFINITE = ("rejected", "failed", "cancelled")
 # Breaks that end with the payment's own end.
-OF_ITS_COURSE: tuple[ItemCause, ...] = ("late", "third_party_failed")
+OF_ITS_COURSE: tuple[ItemCause, ...] = ("late", "denied", "third_party_failed")
 # And what is no question any more once nothing of it moves.
 OF_ITS_FAILURE: tuple[ItemCause, ...] = (
     *OF_ITS_COURSE,
@@ -41,9 +49,6 @@ OF_ITS_FAILURE: tuple[ItemCause, ...] = (
 )
 # Of the account's statements: by then a line that was booked has been read.
 LINE_PERIODS_MAX = 3
-# So long may a request of ours be under way, whatever a scheme promises: a no that was asked for
-# sooner may have overtaken it.
-UNDER_WAY_NS = 30 * 10**9
 QUERIES_EAGER = 12
 QUERIES_PATIENCE = 11
 
@@ -157,6 +162,7 @@ def on_reported(state: State, event: PaymentReported) -> list[Effect]:
         count(state, f"payments_unknown/{event.account}")
         return []
     leg.heard_at = event.received_at
+    close_item(state, leg.payment_id, "they have it after all", event.frame, "denied")
     told = deductions.compare_told(state, leg, event)
     if leg.status not in OVER:
         leg.code, leg.reason = event.code or leg.code, event.reason or leg.reason
@@ -540,14 +546,6 @@ def _is_asked_back(state: State, leg: Leg) -> bool:
     return recall is not None and recall.answer in ("", "yes")
 
 
-def on_change(state: State, event: ChangeNotified) -> list[Effect]:
-    """Details to be corrected before the next payment to the same beneficiary."""
-    leg = find(state, event.account, (event.payment_id, *event.references))
-    named = leg.payment_id if leg is not None else " ".join(event.references)
-    text = f"{named}: {event.code}: the beneficiary is to be {event.corrected}"
-    return [RaiseAlert(severity="notice", subject=event.account, text=text)]
-
-
 # --- chasing -------------------------------------------------------------------------------------
 
 
@@ -609,21 +607,36 @@ def _late(state: State, leg: Leg) -> list[Effect]:
 
 
 def on_missing(state: State, event: PaymentMissing) -> list[Effect]:
-    """They have no such payment: it never arrived, and may go again, under its own id."""
+    """They say that they have no such payment: it goes again once that is believed."""
     leg = _leg(state, event.account, event.payment_id)
     if leg is None or leg.status not in MOVING:
         return []
     scheme = state.settlement.schemes[leg.scheme]
-    if leg.heard_at or event.asked_at < leg.sent_at + max(scheme.answer_ns_max, UNDER_WAY_NS):
-        # Told of it before, or asked before it could have arrived: only time will tell.
-        count(state, f"payments_missing/{leg.account}")
-        return [_arm(state, leg, event.received_at)]
-    times = schedule.times(state, scheme, event.received_at)
+    follows = denials.after_no(scheme, leg, event)
+    if follows == "again":
+        return _send_again(state, leg, event.received_at)
+    count(state, f"payments_missing/{leg.account}")
+    effects = [_arm(state, leg, event.received_at)]
+    if follows == "read":
+        account = state.accounts[leg.account]
+        return effects + request_backfill(state, account, event.received_at)
+    return effects + (_ask_people(state, leg, event.frame) if follows == "ask_people" else [])
+
+
+def _send_again(state: State, leg: Leg, now: int) -> list[Effect]:
+    """The same, under its own id; what settles, and when, is counted from now on."""
+    times = schedule.times(state, state.settlement.schemes[leg.scheme], now)
     if times is not None:
         _set_times(leg, times)
-    leg.sent_at = event.received_at
+    leg.sent_at = now
+    leg.denied_at = leg.denied_again_at = 0
+    close_item(state, leg.payment_id, "it was not there, and was sent again", 0, "denied")
     count(state, f"payments_sent_again/{leg.account}")
-    return [instruction(leg), _arm(state, leg, event.received_at)]
+    return [instruction(leg), _arm(state, leg, now)]
+
+
+def _ask_people(state: State, leg: Leg, frame: int) -> list[Effect]:
+    return open_item(state, "denied", leg.payment_id, leg.account, leg.asset, _signed(leg), frame)
 
 
 def on_backfilled(state: State, account: Account) -> list[Effect]:
@@ -632,10 +645,24 @@ def on_backfilled(state: State, account: Account) -> list[Effect]:
     settlement = state.settlement
     for payment_id in list(settlement.open_legs):
         leg = settlement.legs[payment_id]
-        if leg.account == account.name and _is_silent(state, account, leg):
+        if leg.account != account.name or leg.status not in MOVING:
+            continue
+        effects += _after_reading(state, account, leg)
+        if _is_silent(state, account, leg):
             asked = _was_asked(leg)
             effects += settle(state, leg, 0, state.now) if asked else _ask_after(state, leg)
     return effects
+
+
+def _after_reading(state: State, account: Account, leg: Leg) -> list[Effect]:
+    """What is denied, and is not in the record either, goes again."""
+    match denials.after_reading(state, account, leg):
+        case "again":
+            return _send_again(state, leg, state.now)
+        case "ask_people":
+            return _ask_people(state, leg, 0)
+        case _:
+            return []
 
 
 def _ask_after(state: State, leg: Leg) -> list[Effect]:

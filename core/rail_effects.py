@@ -57,12 +57,14 @@ class RecallPayment(Wish, frozen=True, kw_only=True, gc=False):
 
 
 class AnswerRecall(Wish, frozen=True, kw_only=True, gc=False):
-    """Answer somebody's recall: no, with a code; a yes is a payment of its own."""
+    """Answer somebody's recall: no, with a code; or yes, once the payment that sends it back has
+    settled."""
 
     account: str
     recall_id: str
     code: str
     answered_at: int = 0
+    accepted: bool = False
 
 
 class FetchClosed(Wish, frozen=True, kw_only=True, gc=False):
@@ -87,8 +89,9 @@ class SignTransaction(Wish, frozen=True, kw_only=True, gc=False):
     `asset` names what moves: the chain's own coin or a token. `spends` are the outpoints to consume
     where the chain has such, with `change` going back to us; where none are named yet, the wallet
     chooses them, and none of those to `avoid`: other payments of ours spend them. On such a chain
-    `fee_max` is the whole fee. What `cancels` pays nothing, to ourselves: it uses up the nonce, so
-    that the payment which had it can never be mined.
+    the fee is `rate` for each virtual byte, and the whole of it at most `fee_max`. What `cancels`
+    pays nothing, to ourselves: it uses up the nonce, so that the payment which had it can never be
+    mined.
     """
 
     account: str
@@ -104,6 +107,7 @@ class SignTransaction(Wish, frozen=True, kw_only=True, gc=False):
     change: int = 0
     avoid: tuple[str, ...] = ()
     cancels: bool = False
+    rate: int = 0
 
 
 class BroadcastTransaction(Wish, frozen=True, kw_only=True, gc=False):

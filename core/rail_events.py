@@ -16,12 +16,13 @@ from core.fact import Fact
 
 LegKind = Literal["out", "in", "exchange"]
 SettledBy = Literal["message", "silence", "finality"]
+Resend = Literal["never", "one_denial", "two_denials"]
 DayUnit = Literal["banking_days", "calendar_days", "months"]
 BeneficiaryKind = Literal["", "iban", "routing", "sort_code", "bic", "evm", "bitcoin"]
 LineKind = Literal["payment", "return", "fee", "interest", "reversal", "unknown"]
 LimitScope = Literal["rail", "customer", "asset", "release", "position"]
 ResolvableCause = Literal[
-    "nonce_taken", "statement_gap", "statement_untied", "unmatched_return", "unreadable"
+    "nonce_taken", "statement_gap", "statement_untied", "unmatched_return", "unreadable", "denied"
 ]
 PaymentStatus = Literal[
     "received", "accepted", "pending", "held", "settled", "rejected", "failed", "cancelled"
@@ -91,7 +92,9 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     `settled`. `consents` are the spans in which what is final may still come back because its
     receiver agrees, asked or not: that is legal, and nothing stands contingent for it. What is
     `pushed` nobody of ours asks for: the row says until when a credit that others pay to this
-    account may be taken back.
+    account may be taken back. `resend` says when a payment that the counterparty denies having may
+    go again under its own id: after one denial, where ids are compared; after two and a look into
+    the record, where they are not; or never. `listed_ns_max` is how long it may deny what it took.
     """
 
     scheme: str
@@ -118,6 +121,8 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     settled_codes: tuple[str, ...] = ()
     consents: tuple[Within, ...] = ()
     pushed: bool = False
+    resend: Resend = "never"
+    listed_ns_max: int = 0
 
 
 class LimitSet(Fact, frozen=True, kw_only=True, gc=False):
@@ -255,7 +260,8 @@ class ItemResolved(Fact, frozen=True, kw_only=True, gc=False):
     """An operator closes a break that evidence did not close. Two people; one id.
 
     `subject` and `cause` name the break, `evidence` says where that is kept by which they know. Of
-    an unmatched return `payment_id` is the payment that came back, "" where none of ours did. Of a
+    an unmatched return `payment_id` is the payment that came back, "" where none of ours did. A
+    payment that was denied never left, as they know: it fails, and is not sent again. Of a
     nonce that was taken `line_id` is what the transaction moved that took it: our own spending.
     """
 
@@ -468,7 +474,8 @@ class DocumentRead(Fact, frozen=True, kw_only=True, gc=False):
 class TransactionSigned(Fact, frozen=True, kw_only=True, gc=False):
     """The signer signed an attempt at a payment: these bytes and no others will be sent.
 
-    `raw` is hexadecimal; `spends` are the outpoints that it consumes, where the chain has such.
+    `raw` is hexadecimal; `spends` are the outpoints that it consumes, where the chain has such:
+    there `fee_max` is the whole fee, reckoned by `rate`.
     """
 
     account: str
@@ -480,6 +487,7 @@ class TransactionSigned(Fact, frozen=True, kw_only=True, gc=False):
     fee_max: int
     tip_max: int
     spends: tuple[str, ...] = ()
+    rate: int = 0
 
 
 class SigningRefused(Fact, frozen=True, kw_only=True, gc=False):

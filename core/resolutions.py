@@ -10,6 +10,7 @@ from core.effects import Effect, RaiseAlert
 from core.items import close_item, key_of
 from core.ledger import book
 from core.listening import request_backfill
+from core.people import are_two
 from core.rail_events import DebtResolved, ItemResolved, SuspenseResolved
 from core.settlement_state import Credited, Item, Leg
 from core.state import State, count
@@ -20,7 +21,7 @@ Decision = SuspenseResolved | ItemResolved | DebtResolved
 
 def _unfit(state: State, event: Decision) -> str:
     """Why nobody decides so, whatever it is about; "" where it is fit."""
-    if not event.author or not event.approver or event.author == event.approver:
+    if not are_two(event.author, event.approver):
         return "it needs an author and another person's approval"
     if event.resolution_id in state.settlement.resolutions:
         return "its id was used before"
@@ -133,6 +134,8 @@ def on_item(state: State, event: ItemResolved) -> list[Effect]:
             effects = _acknowledge_spending(state, event, item)
         case "unmatched_return":
             effects = _place_return(state, event, item)
+        case "denied":
+            effects = _never_left(state, event)
         case _:
             effects = _accept_record(state, event, item)
     close_item(state, event.subject, why, event.frame, event.cause)
@@ -244,6 +247,15 @@ def _place_return(state: State, event: ItemResolved, item: Item) -> list[Effect]
         leg.untold = 0  # its line was placed before
         return []
     return payments.on_placed(state, leg, stray)
+
+
+# --- a payment that its counterparty denies having ------------------------------------------------
+
+
+def _never_left(state: State, event: ItemResolved) -> list[Effect]:
+    """Nothing moved, as people know: what was taken is given back. Whoever wants it pays anew."""
+    leg = state.settlement.legs[event.subject]
+    return payments.end(state, leg, "failed", "NEVER_LEFT", "they do not have it", 0)
 
 
 # --- what the counterparty's record says of itself -----------------------------------------------

@@ -10,6 +10,7 @@ from typing import assert_never
 
 from core import (
     chain,
+    corrections,
     documents,
     exchanges,
     exposure,
@@ -72,7 +73,8 @@ from core.state import Account, State
 def step(state: State, event: RailEvent) -> list[Effect]:
     """Take in one event of settlement."""
     effects = _take(state, event)
-    return effects + transfers.follow(state)
+    effects += transfers.follow(state)
+    return effects + recalls.decide_held(state)
 
 
 def _take(state: State, event: RailEvent) -> list[Effect]:
@@ -115,7 +117,7 @@ def _take(state: State, event: RailEvent) -> list[Effect]:
         case DepositSeen():
             return chain.on_deposit(state, event)
         case ChangeNotified():
-            return payments.on_change(state, event)
+            return corrections.on_change(state, event)
         case RecallReported():
             return recalls.on_reported(state, event)
         case RecallAnswered():
@@ -211,7 +213,8 @@ def on_backfilled(state: State, account: Account) -> list[Effect]:
     if account.chain:
         chain.forget_vanished(state, account)
         return []
-    return payments.on_backfilled(state, account) + transfers.follow(state)
+    effects = payments.on_backfilled(state, account) + transfers.follow(state)
+    return effects + recalls.decide_held(state)
 
 
 def after_restart(state: State, now: int) -> list[Effect]:

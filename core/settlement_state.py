@@ -68,6 +68,8 @@ ItemCause = Literal[
     "unfunded",
     "invalid_bytes",
     "screening_hit",
+    "denied",
+    "asked_back",
 ]
 
 
@@ -94,6 +96,7 @@ class Attempt(Struct, gc=False):
     block_hash: str = ""
     succeeded: bool = False
     told: dict[str, str] = field(default_factory=dict)
+    rate: int = 0
 
 
 class Leg(Struct, gc=False):
@@ -115,7 +118,8 @@ class Leg(Struct, gc=False):
     a dishonour that came before that of its return, and lies in suspense. `drawn` is how much it
     took of credits that may still be taken back, `kept` what messages say was kept of its return,
     or added to it. Of what is owed to us since it came back, so much was `set_off` against what its
-    customer has, or `written_off`.
+    customer has, or `written_off`. Asked at `denied_at`, its keeper said that it has no such
+    payment, and once more, told at `denied_again_at`.
     """
 
     payment_id: str
@@ -183,6 +187,8 @@ class Leg(Struct, gc=False):
     kept: int = 0
     set_off: int = 0
     written_off: int = 0
+    denied_at: int = 0
+    denied_again_at: int = 0
 
     @property
     def outstanding(self) -> int:
@@ -323,6 +329,16 @@ class Head(Struct, frozen=True, gc=False):
     at: int
 
 
+class Corrected(Struct, frozen=True, gc=False):
+    """What was told of a beneficiary's details: why they are wrong; what is right, in the teller's
+    words and, where these can be read, as it is written here; and of which payment."""
+
+    code: str
+    corrected: str
+    right: str
+    payment_id: str
+
+
 class AskedBack(Struct, gc=False):
     """A payment of ours that we asked back: whether the bank took that in, and its answer."""
 
@@ -335,7 +351,8 @@ class AskedBack(Struct, gc=False):
 
 
 class TheirRecall(Struct, gc=False):
-    """What somebody asked back of us, why, our answer, and whether that was taken in."""
+    """What somebody asked back of us, why, our answer ("yes", a reason for no, or "" while it is
+    held), and whether that was taken in. `about` is what lay in suspense when it was asked back."""
 
     account: str
     recall_id: str
@@ -344,6 +361,10 @@ class TheirRecall(Struct, gc=False):
     answered_at: int
     sendings: int = 0
     taken: bool = False
+    references: tuple[str, ...] = ()
+    amount: int = 0
+    asked_at: int = 0
+    about: str = ""
 
 
 class Chain(Struct, gc=False):
@@ -487,3 +508,5 @@ class Settlement(Struct, gc=False):
     over_since: dict[str, int] = field(default_factory=dict)
     over_ns: dict[str, int] = field(default_factory=dict)
     over_most: dict[str, int] = field(default_factory=dict)
+    recalls_held: dict[str, None] = field(default_factory=dict)
+    corrections: dict[str, Corrected] = field(default_factory=dict)

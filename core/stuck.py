@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from core import chain, ledger
 from core.leg_moves import MOVING
+from core.rail_events import SchemePublished
 from core.settlement_state import Credited, Leg, Transfer
 from core.state import State
 
@@ -119,6 +120,8 @@ def _before_sending(state: State, transfer: Transfer, leg: Leg) -> tuple[str, in
 def _at_counterparty(state: State, leg: Leg) -> tuple[str, int, str]:
     scheme = state.settlement.schemes[leg.scheme]
     if leg.status == "unknown":
+        if leg.denied_at:
+            return _denied(leg, scheme)
         answer = "an answer to a status query"
         return answer, leg.sent_at + scheme.answer_ns_max, "ask; neither send again nor refund"
     if not leg.heard_at:
@@ -126,6 +129,15 @@ def _at_counterparty(state: State, leg: Leg) -> tuple[str, int, str]:
     if scheme.settled_by == "silence":
         return "no return until its deadline", leg.silent_until, "wait; a recall may be asked for"
     return "the message that it is settled", leg.due_at, "ask; a recall may be asked for"
+
+
+def _denied(leg: Leg, scheme: SchemePublished) -> tuple[str, int, str]:
+    """They say that they have no such payment, where sending again may pay twice."""
+    if leg.denied_again_at:
+        read = "the account's record, which must not show it"
+        return read, 0, "find out whether it left; it goes again once the record is read"
+    second = leg.denied_at + scheme.listed_ns_max
+    return "a second no, or a sign of it", second, "ask; neither send again nor refund"
 
 
 def _on_chain(state: State, leg: Leg) -> tuple[str, int, str]:

@@ -2,7 +2,8 @@
 
     requested -> refused | held -> (released) -> leg after leg -> completed | failed | returned
 
-Rule 1. One id, one body: told again it is an echo, told with another body it is an error.
+Rule 1. One id, one body: told again it is an echo, told with another body, or by another customer,
+it is an error that names what differs; nobody hears of a payment that is another's.
 Rule 2. A request passes every check before anything is posted; all its legs count against limits
 from then on. No later leg can fail for a limit, but one whose funds went elsewhere, and that would
 have to draw what others may still take back.
@@ -15,13 +16,14 @@ from hashlib import sha256
 
 import msgspec
 
-from core import chain, deposits, exchanges, ids, ledger, payments, quotes
+from core import chain, corrections, deposits, exchanges, ids, ledger, payments, quotes
 from core.effects import Effect, RaiseAlert
 from core.exposure import Draw, draws, expose, over, release_bound, take
 from core.items import close_item, open_item
 from core.ledger import book, hold
 from core.ledger import suspense as suspense_account
 from core.leg_moves import move
+from core.people import is_one_of, person
 from core.rail_effects import ScreenTransfer, TellCustomer
 from core.rail_events import (
     LegWanted,
@@ -38,6 +40,8 @@ from core.state import State, count
 from core.suspense import Lying, reserve
 
 Told = tuple[str, int]
+# What is kept of a leg as it was asked for.
+ASKED_OF_A_LEG = tuple(name for name in LegWanted.__struct_fields__ if name != "expires_at")
 
 
 # --- a request comes in --------------------------------------------------------------------------
@@ -93,15 +97,29 @@ def _again(state: State, known: Transfer, event: TransferRequested, content: str
         count(state, "transfers_echo")
         return [] if not known.refusal else [_refused(known)]
     count(state, "refused/ID_REUSED")
-    text = f"transfer {known.transfer_id} was asked for before with another body: not taken"
+    other = _differs(state, known, event)
+    text = f"transfer {known.transfer_id} was asked for before with another {other}: not taken"
     told = TellCustomer(
         customer=event.customer,
         transfer_id=event.transfer_id,
         status="refused",
-        reason="ID_REUSED: this id was used before with another body; a new id would do",
+        reason="ID_REUSED: this id was used before, by another; a new id would do",
     )
     alert = RaiseAlert(severity="warning", subject=known.customer, text=text)
     return [alert, told] if event.customer != known.customer else [alert]
+
+
+def _differs(state: State, known: Transfer, event: TransferRequested) -> str:
+    """What of a request is not as it was under its id."""
+    legs = [leg for leg in _legs(state, known) if not leg.undo_of]
+    found = [] if known.customer == event.customer else ["customer"]
+    if legs and len(legs) != len(event.legs):
+        found.append("number of legs")
+    for number, (leg, wanted) in enumerate(zip(legs, event.legs, strict=False)):
+        names = [name for name in ASKED_OF_A_LEG if getattr(leg, name) != getattr(wanted, name)]
+        found += [f"{name} of leg {number}" for name in names]
+    # Of what was refused no leg is kept, and of an expiry only the earlier one.
+    return ", ".join(found) or "body"
 
 
 def _refuse(state: State, transfer: Transfer, code: str, reason: str) -> list[Effect]:
@@ -248,7 +266,8 @@ def on_released(state: State, event: TransferReleased) -> list[Effect]:
     transfer = state.settlement.transfers.get(event.transfer_id)
     if transfer is None or not transfer.needs_release or transfer.approver:
         return []
-    if not event.approver or event.approver in (transfer.requested_by, transfer.customer):
+    asked = transfer.requested_by, transfer.customer
+    if not person(event.approver) or is_one_of(event.approver, *asked):
         count(state, "refused/SELF_APPROVED")
         text = f"{transfer.transfer_id}: {event.approver or 'nobody'} may not release it"
         return [RaiseAlert(severity="warning", subject=transfer.customer, text=text)]
@@ -369,6 +388,9 @@ def _may_go(transfer: Transfer) -> bool:
 def _start(state: State, leg: Leg) -> list[Effect]:
     if leg.kind == "exchange":
         return _exchange(state, leg)
+    wrong = "" if leg.undo_of or leg.source else corrections.outdated(state, leg)
+    if wrong:
+        return payments.end(state, leg, "failed", "DETAILS_CORRECTED", wrong, 0)
     failed = payments.post_sent(state, leg, state.now)
     if leg.status != "in_flight":
         return failed

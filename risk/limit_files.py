@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError, model_validator
 
+from core.people import are_two
 from risk.limit_controls import CONTROLS, DIMENSIONS, Netting, Unit
 from risk.written import NotYaml, Part, document
 
@@ -199,7 +200,7 @@ class LimitFile(Part):
         overridden = [override.limit for override in self.overrides]
         if len(dict.fromkeys(overridden)) != len(overridden):
             raise ValueError("a limit is overridden twice; once would do")
-        if self.author == self.approver:
+        if not are_two(self.author, self.approver):
             raise ValueError(f"author and approver are both {self.author!r}; two people would do")
         return self
 

@@ -38,6 +38,7 @@ LINE_NS_MAX = 4 * 3_600_000_000_000
 REASONS: Mapping[str, tuple[str, ...]] = {
     "zero": ("BAD_AMOUNT",),
     "negative": ("BAD_AMOUNT",),
+    "dust": ("BELOW_DUST", "BAD_AMOUNT"),
     "unknown_asset": ("UNKNOWN_ASSET",),
     "unknown_scheme": ("UNKNOWN_SCHEME",),
     "wrong_way": ("WRONG_SCHEME",),
@@ -397,13 +398,20 @@ class CustomerOracle:
         code = asked.reason.partition(":")[0]
         if asked.bodies > 1:
             return
-        if asked.spoilt:
+        if code == "DETAILS_CORRECTED":
+            if not self._is_outdated(asked):
+                self._wrong(f"{asked.transfer_id}: refused for {code}, and no bank told of any")
+        elif asked.spoilt:
             if code not in REASONS[asked.spoilt]:
                 self._wrong(f"{asked.transfer_id}: {asked.spoilt}, and refused for {code}")
         elif code not in ("NO_FUNDS", "OVER_LIMIT", "OVER_POSITION"):
             self._wrong(f"{asked.transfer_id}: sound, and refused for {code}")
         elif {"NO_FUNDS": asked.funded, "OVER_LIMIT": asked.within}.get(code, asked.roomy):
             self._wrong(f"{asked.transfer_id}: {code}, and there was enough")
+
+    def _is_outdated(self, asked: Asked) -> bool:
+        """Whether a bank told that details in it are wrong."""
+        return any(leg.beneficiary in self.world.corrected for leg in asked.legs)
 
     def _carried(self, asked: Asked) -> list[Payment | None]:
         """The world's payments of the legs that move value over a rail."""
@@ -480,7 +488,7 @@ class CustomerOracle:
         else:
             ended = asked.cancel_asked or asked.hit
             fits = (asked.status == "cancelled" and ended) or (
-                asked.status == "failed" and len(asked.legs) > 1
+                asked.status == "failed" and (len(asked.legs) > 1 or self._is_outdated(asked))
             )
         return found if fits else [*found, f"told {asked.status or 'nothing'}, and {words}"]
 

@@ -102,7 +102,7 @@ WORLDS: dict[str, dict[str, Any]] = {
         {"kind": "crash_torn_tail", "where": "node", "one_in": 60, "strength": 2000},
         {"kind": "answer_lost", "one_in": 3},
         {"kind": "id_forgotten", "one_in": 1},
-        {"kind": "payment_denied", "one_in": 1, "strength": 3_600_000},
+        {"kind": "payment_denied", "one_in": 1, "strength": 14_400_000},
     ),
     "overtaken": _of(
         [{"name": "bank_gb", **BANK}],
@@ -170,6 +170,7 @@ WORLDS: dict[str, dict[str, Any]] = {
         [US, {**EU, "outsiders_every_s": 10_000}],
         [WIRE, ACH, SCT],
         {"kind": "recalled", "one_in": 2},
+        {"kind": "credit_unreferenced", "where": "bank_eu", "every_s": 60_000, "strength": 9000},
         {"kind": "request_lost", "one_in": 3},
         {"kind": "answer_lost", "one_in": 3},
         {"kind": "crash", "where": "node", "one_in": 300, "strength": 60_000},
@@ -326,6 +327,18 @@ WORLDS: dict[str, dict[str, Any]] = {
         limits=[_limit("customer", "*", "900"), _limit("rail", "fedach_debit", "600")],
         customers={"balances": {"USD": "2000"}},
     ),
+    "corrected": _of(
+        [US],
+        [ACH, PULL],
+        {"kind": "change_notified", "one_in": 1},
+        claims=[
+            {"claim": "none goes there", "figure": "settlement.to_old_details", "equals": 0},
+            {"claim": "refused", "figure": "counts.refused/DETAILS_CORRECTED", "at_least": 2},
+        ],
+        customers={"every_s": 7200},
+        duration_s=8 * DAY,
+        heal_s=14 * DAY,
+    ),
     "limits": _of(
         [US],
         [ACH, PULL],
@@ -456,6 +469,25 @@ WORLDS: dict[str, dict[str, Any]] = {
         customers={"balances": {"BTC": "1"}, "every_s": 300},
         duration_s=DAY // 4,
         heal_s=DAY,
+    ),
+    "coins_and_dust": _of(
+        [BITCOIN],
+        [COIN],
+        customers={
+            "balances": {"BTC": "1"},
+            "every_s": 1200,
+            "wrong_one_in": 3,
+            "wrong_kinds": ["dust"],
+        },
+        duration_s=DAY // 4,
+        heal_s=DAY,
+    ),
+    "coins_of_many": _of(
+        [BITCOIN],
+        [{"flow": "large", "legs": [{**COIN["legs"][0], "rate": "0.01"}], "amount_min": 20}],
+        customers={"balances": {"BTC": "9"}, "every_s": 7200},
+        duration_s=DAY // 2,
+        heal_s=2 * DAY,
     ),
     "coins_in_turn": _of(
         [US, BITCOIN],

@@ -110,8 +110,13 @@ class Node:
             )
         ]
 
-    def pay(self, amount: int = 100, legs: int = 1) -> tuple[Leg, list[Effect]]:
+    def pay(self, amount: int = 1000, legs: int = 1) -> tuple[Leg, list[Effect]]:
         """A payment is asked for, or several one after the other; the first, and what follows."""
+        effects = self.request(amount, legs)
+        settlement = self.state.settlement
+        return settlement.legs[settlement.transfers[f"t{self.made}"].legs[0]], effects
+
+    def request(self, amount: int = 1000, legs: int = 1) -> list[Effect]:
         self.made += 1
         wanted = LegWanted(
             kind="out",
@@ -120,16 +125,13 @@ class Node:
             scheme=self.kind,
             beneficiary=TO[self.kind],
         )
-        name = f"t{self.made}"
-        effects = self.tell(
+        return self.tell(
             TransferRequested,
-            transfer_id=name,
+            transfer_id=f"t{self.made}",
             customer="alice",
             legs=(wanted,) * legs,
             requested_by="x",
         )
-        settlement = self.state.settlement
-        return settlement.legs[settlement.transfers[name].legs[0]], effects
 
     def signed(self, asked: SignTransaction, **more: object) -> list[Effect]:
         """The signer answers."""
@@ -476,6 +478,23 @@ def test_a_bitcoin_replacement_spends_the_same_outpoints() -> None:
     node.signed(one(effects, SignTransaction), spends=("aa:0", "bb:1"))
     bumps = [e for _ in range(6) for e in node.look(leg) if isinstance(e, SignTransaction)]
     assert [each.spends for each in bumps] == [("aa:0", "bb:1")]
+
+
+def test_a_bitcoin_replacement_pays_a_higher_rate_of_its_own_size() -> None:
+    node = Node("bitcoin")
+    leg, effects = node.pay()
+    first = one(effects, SignTransaction)
+    node.signed(first, spends=("aa:0",), rate=first.rate)
+    bumps = [e for _ in range(6) for e in node.look(leg) if isinstance(e, SignTransaction)]
+    assert [(each.rate, each.fee_max) for each in bumps] == [(23, first.fee_max)]
+    assert first.rate == 20
+
+
+def test_what_nobody_relays_is_refused_before_anything_is_posted() -> None:
+    node = Node("bitcoin")
+    for amount, refused in ((293, "BELOW_DUST"), (294, "")):
+        node.request(amount)
+        assert node.state.settlement.transfers[f"t{node.made}"].refusal == refused
 
 
 def test_the_record_is_read_up_to_what_is_agreed_and_no_further() -> None:

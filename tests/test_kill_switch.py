@@ -422,7 +422,7 @@ BUGS = (
     ),
     Bug(
         "core.kill:on_lifted",
-        "event.by == event.approver",
+        "not are_two(event.by, event.approver)",
         "False",
         test_it_is_lifted_by_two_people_and_only_when_it_is_done,
     ),

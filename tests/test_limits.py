@@ -91,6 +91,7 @@ BAD = [
     (("amount: 8, window_ms: 1000", "amount: 8"), "ACCOUNT_RATE is so many in a window"),
     (("amount: 300, owner", "amount: 300, window_ms: 5, owner"), "PRICE_COLLAR knows no window"),
     (("approver: bob", "approver: alice"), "author and approver are both 'alice'"),
+    (("approver: bob", "approver: ALICE"), "author and approver are both 'alice'"),
     (("approver: bob", "aprover: bob"), "unknown field aprover; there are"),
     (("version: 1", "version: 2"), "version: found 2"),
     (("author: alice", "author: alice\nauthor: carol"), "'author' stands twice"),

@@ -9,6 +9,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from core.people import are_two
+
 NAMESPACE = "tieout-limits"
 SECONDS_MAX = 20
 
@@ -23,7 +25,7 @@ class NotApproved(ValueError):
 
 def verify(file: Path, signers: Path, author: str, approver: str) -> None:
     """The approver signed these very bytes; raises `NotApproved` or `NoTool`."""
-    if author == approver:
+    if not are_two(author, approver):
         raise NotApproved(f"{file}: author and approver are both {author!r}; two people would do")
     signature = file.with_name(file.name + ".sig")
     for path, what in ((signers, "the allowed signers"), (signature, f"{approver}'s signature")):

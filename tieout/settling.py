@@ -76,8 +76,8 @@ SIGNING_MS = (5, 40)
 FAULTS_MAX = 20
 RECALL_GRACE = 6 * DAY
 FROM_LINES = ("nostro/", "suspense/")
-# Refusals that are no fault of the request.
-OF_ROOM = ("NO_FUNDS", "OVER_LIMIT", "OVER_POSITION")
+# Refusals that are no fault of the request: whether they are right the oracle of customers judges.
+OF_ROOM = ("NO_FUNDS", "OVER_LIMIT", "OVER_POSITION", "DETAILS_CORRECTED")
 
 
 class Host(Protocol):
@@ -388,6 +388,8 @@ class Rails:
                 self._maybe_recall(effect, host)
                 if effect.status == "completed":
                     self.customers.on_completed(effect.transfer_id)
+                if "DETAILS_CORRECTED" in effect.reason:
+                    self.customers.on_corrected(effect.transfer_id, self.payments.corrected)
             case _:
                 connector = self._connectors.get(getattr(effect, "account", ""))
                 if connector is None:
@@ -730,6 +732,7 @@ def settlement_figures(
         "ledger_faults": len(rails.ledger_faults),
         "limit_excess": sum(rails.excesses.values()),
         "recalls_off": len(recalls_off(rails, books, now)),
+        "to_old_details": len(to_old_details(rails.payments)),
         # No simulated keeper returns anything that its rail lets stand.
         "called_illegal": state.counts.get("items/illegal_return", 0),
         "open_items": len(settlement.items),
@@ -800,9 +803,22 @@ def recalls_off(rails: Rails, books: "PaymentView", now: int) -> list[str]:
         if books.recalled(payment_id) and stands and at < now - RECALL_GRACE:
             found += [] if payment_id in world.recalls else [f"{payment_id} was never asked back"]
     for name, each in world.recalls_of_us.items():
-        if not each.answers and each.asked_at < now - RECALL_GRACE:
+        lies = books.lies(each.line)
+        if lies and each.answers:
+            found.append(f"{name} was answered, and nobody said whose it is")
+        waits = lies or books.decided_at(name) >= now - RECALL_GRACE
+        if not each.answers and each.asked_at < now - RECALL_GRACE and not waits:
             found.append(f"{name} has no answer of ours")
     return found
+
+
+def to_old_details(world: Payments) -> list[str]:
+    """Payments that went to details a day and more after these were told to be wrong."""
+    return [
+        payment.payment_id
+        for payment in world.all.values()
+        if payment.applied_at > world.corrected_at.get(payment.to, payment.applied_at) + DAY
+    ]
 
 
 def misjudged(rails: Rails, state: State, *, crashed: bool) -> list[str]:
@@ -885,6 +901,15 @@ class PaymentView:
     def returned(self, payment_id: str) -> int:
         leg = self._leg(payment_id)
         return leg.returned if leg is not None else 0
+
+    def lies(self, line: str) -> bool:
+        """Whether this line, as "account reference", lies in suspense."""
+        return line in self.state.settlement.suspense
+
+    def decided_at(self, recall: str) -> int:
+        """When we decided on what others ask back; 0 if we have not, or never heard of it."""
+        known = self.state.settlement.recalls.get(recall)
+        return known.answered_at if known is not None else 0
 
     def recalled(self, payment_id: str) -> bool:
         leg = self._leg(payment_id)

@@ -464,6 +464,11 @@ class Clearing:
 
     def _change(self, order: Order) -> None:
         office = self.office
+        bank, _, number = order.told.peer.partition("/")
+        if number == CORRECTED[9:]:
+            return  # they are right already
+        office.payments.corrected[order.told.peer] = f"{bank}/{CORRECTED[9:]}"
+        office.payments.corrected_at.setdefault(order.told.peer, office.world.now)
         entry = self._entry(order, self._trace(), "21")
         at = office.hours.local(office.world.now)
         self._say(order, flat.changed(entry, "C01", CORRECTED[9:], at, office.head.owner))

@@ -80,7 +80,7 @@ def question(body: bytes) -> Question:
                 or _said(inner, f"{details}OrgnlCxlId")
                 or _said(inner, f"{details}CxlStsId")
             )
-            code = _said(inner, f"{details}CxlStsRsnInf/Rsn/Cd")
+            code = _said(inner, f"{details}CxlStsRsnInf/Rsn/Cd") or _said(inner, "Sts/Conf")
             return Question("camt.029", _said(inner, "Assgnmt/Id"), about, code)
         case name:
             raise Malformed(f"<{name}> asks nothing")
