@@ -18,7 +18,7 @@ from rails.messages.context import moment
 from rails.messages.inbound import SIZE_MAX
 from rails.messages.tree import DEPTH_MAX
 from tests.expected_messages import EXPECTED
-from tests.test_messages import NOW, SEPA, at, context, fact, message_paths
+from tests.test_messages import NOW, SEPA, at, context, fact, line_name, message_paths
 
 IBAN = "DE89370400440532013000"
 
@@ -207,7 +207,7 @@ def test_two_messages_in_one_envelope_are_both_read() -> None:
     one = between("0", "4", entry("4")).replace("<Document>", "").replace("</Document>", "")
     other = one.replace("<Id>S1</Id>", "<Id>S2</Id>").replace("<", "<c:").replace("<c:/", "</c:")
     told = facts(f"<Envelope xmlns:c='urn:x'>{one}{other}</Envelope>")
-    assert [row[1] for row in told if row[0] == "line"] == ["S1/1", "S2/1"]
+    assert [row[0] for row in told] == ["line", "tie", "line", "tie"]
 
 
 def test_an_id_that_two_entries_share_is_none() -> None:
@@ -216,9 +216,9 @@ def test_an_id_that_two_entries_share_is_none() -> None:
     own = "<AcctSvcrRef>R2</AcctSvcrRef>"
     told = lines(between("0", "6", entry("1", more=shared), entry("2", more=shared),
                          entry("3", more=own)))  # fmt: skip
-    assert [(line.line_id, line.derived_id) for line in told] == [
-        ("S1/1", True),
-        ("S1/2", True),
+    assert [(line_name(line), line.derived_id) for line in told] == [
+        ("2026-03-02/1EUR/1", True),
+        ("2026-03-02/2EUR/1", True),
         ("R2", False),
     ]
     assert [line.references for line in told] == [("R1",), ("R1",), ("R2",)]
@@ -701,7 +701,8 @@ def test_pages_in_one_file_are_one_statement() -> None:
     assert rule(first + gap) == "a page closes at 6, the next opens at 7"
     assert [row[0] for row in facts(first)] == ["line"]
     other = second.replace("1234567", "7654321")
-    assert [row[0] for row in facts(first + other)] == ["line", "line"]
+    assert [row[0] for row in facts(first + other)] == ["line", "line", "balance"]
+    assert facts(second)[1] == ("balance", "5 EUR", "2026-03-04")
     assert "opening 6 + entries -1 = 5" in rule(
         second.replace("62F:C260303EUR5,", "62F:C260303EUR4,")
     )
