@@ -380,10 +380,10 @@ class LineBooked(Fact, frozen=True, kw_only=True, gc=False):
 
     `line_id` is the only stable id there is of it (a bank's own reference, a transaction and its
     log); `derived_id` says that the teller gave none, and that it is made of what the line says.
-    All ids told stand in `references`; a line with details tells its `parts`, whose sum is the amount.
-    `fee` was taken within the amount, so that the line's payment is amount + fee; beside several
-    payments it is a part of its own, the one without references. `pending` lines are announced, in
-    no balance, and may vanish.
+    All ids told stand in `references`; a line with details tells its `parts`, whose sum is the
+    amount. `fee` was taken within the amount, so that the line's payment is amount + fee; beside
+    several payments it is a part of its own, the one without references. `pending` lines are
+    announced, in no balance, and may vanish.
     """
 
     account: str

@@ -107,6 +107,59 @@ def test_a_batch_whose_payments_do_not_come_to_it_is_quarantined() -> None:
     )
 
 
+PARTY = "<RltdPties><CdtrAcct><Id><IBAN>GB33BUKB202</IBAN></Id></CdtrAcct></RltdPties>"
+
+
+def sided(amount: str, side: str = "") -> str:
+    """One of an entry's payments, to an account that may be one of ours."""
+    way = f"<CdtDbtInd>{side}</CdtDbtInd>" if side else ""
+    return f"<TxDtls><Amt Ccy='EUR'>{amount}</Amt>{way}{PARTY}</TxDtls>"
+
+
+@pytest.mark.parametrize(
+    ("side", "net", "parts"),
+    [
+        ("CRDT", "7", [("10", "CRDT", 1000), ("3", "DBIT", -300)]),
+        ("DBIT", "7", [("10", "DBIT", -1000), ("3", "CRDT", 300)]),
+        ("CRDT", "13", [("10", "", 1000), ("3", "", 300)]),
+        ("DBIT", "13", [("10", "", -1000), ("3", "DBIT", -300)]),
+        ("DBIT", "7", [("10", "", -1000), ("3", "CRDT", 300)]),
+    ],
+)
+def test_a_payment_of_an_entry_has_a_sign_of_its_own(
+    side: str, net: str, parts: list[tuple[str, str, int]]
+) -> None:
+    """An entry may be what is left of payments that go both ways; and to whom one was paid is a
+    reference only where it came to us."""
+    details = "".join(sided(amount, way) for amount, way, _ in parts)
+    told = entry(net, side, details=f"<NtryDtls>{details}</NtryDtls>")
+    opening, closing = ("0", net) if side == "CRDT" else (net, "0")
+    (line,) = lines(between(opening, closing, told))
+    assert line.amount == (1 if side == "CRDT" else -1) * int(net) * 100
+    assert line.parts == tuple(
+        LinePart(units, ("GB33BUKB202",) if units > 0 else ()) for _, _, units in parts
+    )
+
+
+@pytest.mark.parametrize(
+    ("side", "details", "broken"),
+    [
+        ("CRDT", sided("7", "DBIT"), "come to -7 EUR, not to its amount 7"),
+        ("DBIT", sided("7", "CRDT"), "come to 7 EUR, not to its amount -7"),
+        ("CRDT", sided("10", "CRDT") + sided("3", "CRDT"), "come to 13 EUR, not to its amount 7"),
+        ("CRDT", sided("10", "DBIT") + sided("3", "CRDT"), "come to -7 EUR, not to its amount 7"),
+        ("CRDT", sided("7", "C"), "CdtDbtInd 'C' is neither CRDT nor DBIT"),
+    ],
+)
+def test_payments_whose_signs_do_not_come_to_their_entry_are_quarantined(
+    side: str, details: str, broken: str
+) -> None:
+    """Some banks write the other side's view there: which is meant nobody can know."""
+    told = entry("7", side, details=f"<NtryDtls>{details}</NtryDtls>")
+    opening, closing = ("0", "7") if side == "CRDT" else ("7", "0")
+    assert broken in rule(between(opening, closing, told))
+
+
 def test_a_batch_that_miscounts_or_misstates_itself_is_quarantined() -> None:
     """NbOfTxs and TtlAmt are checked against what stands beside them."""
     miscounts = "<Btch><NbOfTxs>3</NbOfTxs></Btch>"

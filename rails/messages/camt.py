@@ -293,14 +293,18 @@ def _check_batch(batch: Node, entry: Node) -> None:
 def _details(
     details: list[Node], value: Decimal, currency: str, around: Around
 ) -> tuple[Detail, ...]:
-    """The payments of an entry, if each tells its amount in the entry's currency."""
+    """The payments of an entry, if each tells its amount in the entry's currency.
+
+    One may go the other way than its entry, which is then what they come to together; one that does
+    not say which way it goes goes as its entry does.
+    """
     read = []
     for detail in details:
         own = _own_amount(detail, currency)
         if own is None:
             return ()
-        sign = _sign(detail) if detail.said("CdtDbtInd") else (1 if value >= 0 else -1)
-        read.append(Detail(sign * own, _detail_references(detail, value, around)))
+        signed = own * (_sign(detail) if detail.said("CdtDbtInd") else 1 if value >= 0 else -1)
+        read.append(Detail(signed, _detail_references(detail, signed, around)))
     return tuple(read)
 
 
