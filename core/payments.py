@@ -9,7 +9,7 @@ Rule 3. A payment that failed gives back what it took; one that comes back after
 books what is owed to us, and never becomes pending again.
 """
 
-from core import deductions, documents, ledger, quotes, schedule, suspense
+from core import deductions, documents, filing, ledger, quotes, schedule, suspense
 from core.effects import Effect, RaiseAlert
 from core.exposure import expose, expose_passively
 from core.identity import return_key
@@ -66,7 +66,8 @@ def post_sent(state: State, leg: Leg, now: int) -> list[Effect]:
     leg.due += _signed(leg)
     moved = move(leg, "in_flight")
     assert moved, leg
-    leg.sent_at = leg.instructed_at = now
+    leg.sent_at = now
+    leg.file, leg.instructed_at = filing.next_file(state, scheme, leg.account, now)
     _set_times(leg, times)
     leg.instructed_for = leg.settles_at
     touch(state, leg)
@@ -114,6 +115,7 @@ def instruction(leg: Leg) -> SendPayment:
         memo=leg.memo,
         sent_at=leg.instructed_at,
         settles_at=leg.instructed_for,
+        file=leg.file,
     )
 
 

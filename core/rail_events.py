@@ -86,6 +86,8 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     payment itself, up to `return_fee_max` from what comes back of it, and up to `incoming_fee_max`
     from what others pay to the account; whoever states more is not believed for having stated it.
     `batched` counterparties may book many payments in one line, named by their batch.
+    `files_per_minute_max` is how many files that say they were made in one minute their names tell
+    apart (see `core.filing`), 0 where files have names of their own.
     `beneficiaries` says how they are written (see `core.beneficiaries`). `settled_codes` are the
     words of `PaymentReported` that settle here, and no other does; none listed: the teller's
     `settled`. `consents` are the spans in which what is final may still come back because its
@@ -118,6 +120,7 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     settled_codes: tuple[str, ...] = ()
     consents: tuple[Within, ...] = ()
     pushed: bool = False
+    files_per_minute_max: int = 0
 
 
 class LimitSet(Fact, frozen=True, kw_only=True, gc=False):

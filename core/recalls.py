@@ -7,7 +7,7 @@ then until it is answered, or until there is nothing left to ask back.
 Rule 3. What is a customer's is not given back without the customer: we say so.
 """
 
-from core import schedule
+from core import filing, schedule
 from core.effects import Effect, RaiseAlert
 from core.leg_moves import CARRIED_OUT
 from core.listening import arm
@@ -36,7 +36,9 @@ def on_requested(state: State, event: RecallRequested) -> list[Effect]:
         text = f"recall of {event.payment_id} refused: {fault}"
         return [RaiseAlert(severity="warning", subject=event.payment_id, text=text)]
     count(state, f"recalls_asked/{leg.account}")
-    recall = AskedBack(leg.payment_id, event.code, event.received_at)
+    scheme = state.settlement.schemes[leg.scheme]
+    file, asked_at = filing.next_file(state, scheme, leg.account, event.received_at)
+    recall = AskedBack(leg.payment_id, event.code, asked_at, file=file)
     state.settlement.asked_back[leg.payment_id] = recall
     return _ask(state, leg, recall, event.received_at)
 
@@ -79,6 +81,7 @@ def _recall(leg: Leg, recall: AskedBack) -> RecallPayment:
         code=recall.code,
         sent_at=leg.instructed_at,
         asked_at=recall.asked_at,
+        file=recall.file,
     )
 
 

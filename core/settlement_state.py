@@ -175,6 +175,7 @@ class Leg(Struct, gc=False):
     untold: int = 0
     stands_untold: bool = False
     gone_again: int = 0
+    file: int = 0
 
     @property
     def outstanding(self) -> int:
@@ -319,6 +320,14 @@ class AskedBack(Struct, gc=False):
     sendings: int = 0
     taken: bool = False
     answer: str = ""
+    file: int = 0
+
+
+class Filed(Struct, gc=False):
+    """How many files an account's keeper was sent, and when the last one says it was made."""
+
+    made: int = 0
+    at: int = 0
 
 
 class TheirRecall(Struct, gc=False):
@@ -469,3 +478,4 @@ class Settlement(Struct, gc=False):
     credits: dict[str, Credited] = field(default_factory=dict)
     credits_open: dict[str, None] = field(default_factory=dict)
     credit_names: dict[str, list[str]] = field(default_factory=dict)
+    filed: dict[str, Filed] = field(default_factory=dict)

@@ -158,6 +158,7 @@ class Scheme(Part):
     retries: Words
     duplicates: Words
     batched: bool = Field(default=False, strict=True)
+    files_per_minute_max: int = Field(default=0, ge=0, strict=True)
     note: Words
     cites: tuple[Words, ...] = Field(min_length=1)
     checked: date | Literal["reference"]
@@ -230,6 +231,7 @@ class Scheme(Part):
             settled_codes=self.settled_codes,
             consents=tuple(each.fact() for each in self.consents),
             pushed=self.pushed,
+            files_per_minute_max=self.files_per_minute_max,
         )
 
 
