@@ -14,6 +14,7 @@ from core import (
     denials,
     documents,
     exposure,
+    filing,
     ledger,
     quotes,
     schedule,
@@ -75,7 +76,8 @@ def post_sent(state: State, leg: Leg, now: int) -> list[Effect]:
     leg.due += _signed(leg)
     moved = move(leg, "in_flight")
     assert moved, leg
-    leg.sent_at = leg.instructed_at = now
+    leg.sent_at = now
+    leg.file, leg.instructed_at = filing.next_file(state, scheme, leg.account, now)
     _set_times(leg, times)
     leg.instructed_for = leg.settles_at
     touch(state, leg)
@@ -135,6 +137,7 @@ def instruction(leg: Leg) -> SendPayment:
         memo=leg.memo,
         sent_at=leg.instructed_at,
         settles_at=leg.instructed_for,
+        file=leg.file,
     )
 
 

@@ -14,7 +14,8 @@ class SendPayment(Wish, frozen=True, kw_only=True, gc=False):
     """Instruct a bank or a custodian: a credit to the beneficiary, or a debit pulled from it.
 
     `sent_at` is when it was sent first and `settles_at` when it is to settle: a file bears both,
-    and one that is built again must be the same bytes.
+    and one that is built again must be the same bytes. `file` is the number of the file where names
+    of files are scarce (see `core.filing`), and `sent_at` then the moment at which it was made.
     """
 
     account: str
@@ -28,6 +29,7 @@ class SendPayment(Wish, frozen=True, kw_only=True, gc=False):
     memo: str = ""
     sent_at: int = 0
     settles_at: int = 0
+    file: int = 0
 
 
 class QueryPayment(Wish, frozen=True, kw_only=True, gc=False):
@@ -41,7 +43,7 @@ class QueryPayment(Wish, frozen=True, kw_only=True, gc=False):
 
 class RecallPayment(Wish, frozen=True, kw_only=True, gc=False):
     """Ask back a payment that was sent first at `sent_at`: a camt.056, or a NACHA reversal, which
-    says once more from whom to whom it went."""
+    says once more from whom to whom it went, in the file of that number."""
 
     account: str
     scheme: str
@@ -54,6 +56,7 @@ class RecallPayment(Wish, frozen=True, kw_only=True, gc=False):
     beneficiary_name: str = ""
     sent_at: int = 0
     asked_at: int = 0
+    file: int = 0
 
 
 class AnswerRecall(Wish, frozen=True, kw_only=True, gc=False):

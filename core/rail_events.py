@@ -87,6 +87,8 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     payment itself, up to `return_fee_max` from what comes back of it, and up to `incoming_fee_max`
     from what others pay to the account; whoever states more is not believed for having stated it.
     `batched` counterparties may book many payments in one line, named by their batch.
+    `files_per_minute_max` is how many files that say they were made in one minute their names tell
+    apart (see `core.filing`), 0 where files have names of their own.
     `beneficiaries` says how they are written (see `core.beneficiaries`). `settled_codes` are the
     words of `PaymentReported` that settle here, and no other does; none listed: the teller's
     `settled`. `consents` are the spans in which what is final may still come back because its
@@ -123,6 +125,7 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     pushed: bool = False
     resend: Resend = "never"
     listed_ns_max: int = 0
+    files_per_minute_max: int = 0
 
 
 class LimitSet(Fact, frozen=True, kw_only=True, gc=False):
@@ -404,11 +407,11 @@ class LineBooked(Fact, frozen=True, kw_only=True, gc=False):
     """A counterparty booked one line on our account: it is in the balance that it states.
 
     `line_id` is the only stable id there is of it (a bank's own reference, a transaction and its
-    log); `derived_id` says that the teller gave none and that it is statement and place. All ids
-    told stand in `references`; a line with details tells its `parts`, whose sum is the amount.
-    `fee` was taken within the amount, so that the line's payment is amount + fee; beside several
-    payments it is a part of its own, the one without references. `pending` lines are announced, in
-    no balance, and may vanish.
+    log); `derived_id` says that the teller gave none, and that it is made of what the line says.
+    All ids told stand in `references`; a line with details tells its `parts`, whose sum is the
+    amount. `fee` was taken within the amount, so that the line's payment is amount + fee; beside
+    several payments it is a part of its own, the one without references. `pending` lines are
+    announced, in no balance, and may vanish.
     """
 
     account: str

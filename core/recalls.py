@@ -8,7 +8,7 @@ Rule 3. What is a customer's is not given back without the customer: we say so. 
 held for people: what they do with it is the answer. What no line of ours is called is no line.
 """
 
-from core import payments, schedule
+from core import filing, payments, schedule
 from core.effects import Effect, RaiseAlert
 from core.items import close_item, has, open_item
 from core.leg_moves import CARRIED_OUT
@@ -40,7 +40,9 @@ def on_requested(state: State, event: RecallRequested) -> list[Effect]:
         text = f"recall of {event.payment_id} refused: {fault}"
         return [RaiseAlert(severity="warning", subject=event.payment_id, text=text)]
     count(state, f"recalls_asked/{leg.account}")
-    recall = AskedBack(leg.payment_id, event.code, event.received_at)
+    scheme = state.settlement.schemes[leg.scheme]
+    file, asked_at = filing.next_file(state, scheme, leg.account, event.received_at)
+    recall = AskedBack(leg.payment_id, event.code, asked_at, file=file)
     state.settlement.asked_back[leg.payment_id] = recall
     return _ask(state, leg, recall, event.received_at)
 
@@ -83,6 +85,7 @@ def _recall(leg: Leg, recall: AskedBack) -> RecallPayment:
         code=recall.code,
         sent_at=leg.instructed_at,
         asked_at=recall.asked_at,
+        file=recall.file,
     )
 
 

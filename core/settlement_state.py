@@ -189,6 +189,7 @@ class Leg(Struct, gc=False):
     written_off: int = 0
     denied_at: int = 0
     denied_again_at: int = 0
+    file: int = 0
 
     @property
     def outstanding(self) -> int:
@@ -348,6 +349,14 @@ class AskedBack(Struct, gc=False):
     sendings: int = 0
     taken: bool = False
     answer: str = ""
+    file: int = 0
+
+
+class Filed(Struct, gc=False):
+    """How many files an account's keeper was sent, and when the last one says it was made."""
+
+    made: int = 0
+    at: int = 0
 
 
 class TheirRecall(Struct, gc=False):
@@ -510,3 +519,4 @@ class Settlement(Struct, gc=False):
     over_most: dict[str, int] = field(default_factory=dict)
     recalls_held: dict[str, None] = field(default_factory=dict)
     corrections: dict[str, Corrected] = field(default_factory=dict)
+    filed: dict[str, Filed] = field(default_factory=dict)

@@ -168,6 +168,7 @@ class Scheme(Part):
     retries: Words
     duplicates: Words
     batched: bool = Field(default=False, strict=True)
+    files_per_minute_max: int = Field(default=0, ge=0, strict=True)
     note: Words
     cites: tuple[Words, ...] = Field(min_length=1)
     checked: date | Literal["reference"]
@@ -247,6 +248,7 @@ class Scheme(Part):
             pushed=self.pushed,
             resend=self.resend.after if self.resend else "never",
             listed_ns_max=self.resend.listed_within if self.resend else 0,
+            files_per_minute_max=self.files_per_minute_max,
         )
 
 

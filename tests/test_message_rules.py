@@ -18,7 +18,7 @@ from rails.messages.context import moment
 from rails.messages.inbound import SIZE_MAX
 from rails.messages.tree import DEPTH_MAX
 from tests.expected_messages import EXPECTED
-from tests.test_messages import NOW, SEPA, at, context, fact, message_paths
+from tests.test_messages import NOW, SEPA, at, context, fact, line_name, message_paths
 
 IBAN = "DE89370400440532013000"
 
@@ -105,6 +105,59 @@ def test_a_batch_whose_payments_do_not_come_to_it_is_quarantined() -> None:
     assert rule(between("0", "7", entry("7", details=payments("1", "2", "3")))) == (
         "details of S1/1 come to 6 EUR, not to its amount 7"
     )
+
+
+PARTY = "<RltdPties><CdtrAcct><Id><IBAN>GB33BUKB202</IBAN></Id></CdtrAcct></RltdPties>"
+
+
+def sided(amount: str, side: str = "") -> str:
+    """One of an entry's payments, to an account that may be one of ours."""
+    way = f"<CdtDbtInd>{side}</CdtDbtInd>" if side else ""
+    return f"<TxDtls><Amt Ccy='EUR'>{amount}</Amt>{way}{PARTY}</TxDtls>"
+
+
+@pytest.mark.parametrize(
+    ("side", "net", "parts"),
+    [
+        ("CRDT", "7", [("10", "CRDT", 1000), ("3", "DBIT", -300)]),
+        ("DBIT", "7", [("10", "DBIT", -1000), ("3", "CRDT", 300)]),
+        ("CRDT", "13", [("10", "", 1000), ("3", "", 300)]),
+        ("DBIT", "13", [("10", "", -1000), ("3", "DBIT", -300)]),
+        ("DBIT", "7", [("10", "", -1000), ("3", "CRDT", 300)]),
+    ],
+)
+def test_a_payment_of_an_entry_has_a_sign_of_its_own(
+    side: str, net: str, parts: list[tuple[str, str, int]]
+) -> None:
+    """An entry may be what is left of payments that go both ways; and to whom one was paid is a
+    reference only where it came to us."""
+    details = "".join(sided(amount, way) for amount, way, _ in parts)
+    told = entry(net, side, details=f"<NtryDtls>{details}</NtryDtls>")
+    opening, closing = ("0", net) if side == "CRDT" else (net, "0")
+    (line,) = lines(between(opening, closing, told))
+    assert line.amount == (1 if side == "CRDT" else -1) * int(net) * 100
+    assert line.parts == tuple(
+        LinePart(units, ("GB33BUKB202",) if units > 0 else ()) for _, _, units in parts
+    )
+
+
+@pytest.mark.parametrize(
+    ("side", "details", "broken"),
+    [
+        ("CRDT", sided("7", "DBIT"), "come to -7 EUR, not to its amount 7"),
+        ("DBIT", sided("7", "CRDT"), "come to 7 EUR, not to its amount -7"),
+        ("CRDT", sided("10", "CRDT") + sided("3", "CRDT"), "come to 13 EUR, not to its amount 7"),
+        ("CRDT", sided("10", "DBIT") + sided("3", "CRDT"), "come to -7 EUR, not to its amount 7"),
+        ("CRDT", sided("7", "C"), "CdtDbtInd 'C' is neither CRDT nor DBIT"),
+    ],
+)
+def test_payments_whose_signs_do_not_come_to_their_entry_are_quarantined(
+    side: str, details: str, broken: str
+) -> None:
+    """Some banks write the other side's view there: which is meant nobody can know."""
+    told = entry("7", side, details=f"<NtryDtls>{details}</NtryDtls>")
+    opening, closing = ("0", "7") if side == "CRDT" else ("7", "0")
+    assert broken in rule(between(opening, closing, told))
 
 
 def test_a_batch_that_miscounts_or_misstates_itself_is_quarantined() -> None:
@@ -207,7 +260,7 @@ def test_two_messages_in_one_envelope_are_both_read() -> None:
     one = between("0", "4", entry("4")).replace("<Document>", "").replace("</Document>", "")
     other = one.replace("<Id>S1</Id>", "<Id>S2</Id>").replace("<", "<c:").replace("<c:/", "</c:")
     told = facts(f"<Envelope xmlns:c='urn:x'>{one}{other}</Envelope>")
-    assert [row[1] for row in told if row[0] == "line"] == ["S1/1", "S2/1"]
+    assert [row[0] for row in told] == ["line", "tie", "line", "tie"]
 
 
 def test_an_id_that_two_entries_share_is_none() -> None:
@@ -216,9 +269,9 @@ def test_an_id_that_two_entries_share_is_none() -> None:
     own = "<AcctSvcrRef>R2</AcctSvcrRef>"
     told = lines(between("0", "6", entry("1", more=shared), entry("2", more=shared),
                          entry("3", more=own)))  # fmt: skip
-    assert [(line.line_id, line.derived_id) for line in told] == [
-        ("S1/1", True),
-        ("S1/2", True),
+    assert [(line_name(line), line.derived_id) for line in told] == [
+        ("2026-03-02/1EUR/1", True),
+        ("2026-03-02/2EUR/1", True),
         ("R2", False),
     ]
     assert [line.references for line in told] == [("R1",), ("R1",), ("R2",)]
@@ -701,7 +754,8 @@ def test_pages_in_one_file_are_one_statement() -> None:
     assert rule(first + gap) == "a page closes at 6, the next opens at 7"
     assert [row[0] for row in facts(first)] == ["line"]
     other = second.replace("1234567", "7654321")
-    assert [row[0] for row in facts(first + other)] == ["line", "line"]
+    assert [row[0] for row in facts(first + other)] == ["line", "line", "balance"]
+    assert facts(second)[1] == ("balance", "5 EUR", "2026-03-04")
     assert "opening 6 + entries -1 = 5" in rule(
         second.replace("62F:C260303EUR5,", "62F:C260303EUR4,")
     )

@@ -121,8 +121,12 @@ def day_end(day: date, zone: str) -> int:
 
 def day_after(begins: int, zone: str) -> int:
     """When the local day ends that begins then."""
-    local = (EPOCH + timedelta(seconds=begins // SECOND)).astimezone(ZoneInfo(zone))
-    return day_end(local.date(), zone)
+    return day_end(local_day(begins, zone), zone)
+
+
+def local_day(at: int, zone: str) -> date:
+    """Which day it is then where the bank is."""
+    return (EPOCH + timedelta(seconds=at // SECOND)).astimezone(ZoneInfo(zone)).date()
 
 
 def date_of(year: int, month: int, day: int) -> date:
