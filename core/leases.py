@@ -17,7 +17,7 @@ from msgspec import UNSET
 from core import cold
 from core.effects import Effect, RaiseAlert
 from core.listening import arm
-from core.orders import TERMINAL
+from core.orders import TERMINAL, claimed
 from core.risk_effects import AcknowledgeReturn, GrantLease, TellGate
 from core.risk_events import (
     Amount,
@@ -360,15 +360,9 @@ def _follow(state: State, order: Order, now: int) -> list[Effect]:
     # Over, but not for certain: a fill may be told after a cancel, and what was claimed will be.
     effects = _hold(state, order, min(order.reserved, left))
     alarm = f"hold/{order.client_order_id}"
-    if order.reserved > _claimed(order) and alarm not in state.alarms:
+    if order.reserved > claimed(order) and alarm not in state.alarms:
         effects.append(arm(state, alarm, now + state.risk.hold_ns))
     return effects
-
-
-def _claimed(order: Order) -> int:
-    """What the venue says was filled and we have not booked."""
-    claimed = order.quantity if order.status == "filled" else order.told_filled
-    return max(0, claimed - order.filled)
 
 
 def on_hold_alarm(state: State, name: str) -> list[Effect]:
@@ -377,7 +371,7 @@ def on_hold_alarm(state: State, name: str) -> list[Effect]:
     if order is None or order.status not in TERMINAL:
         return []
     state.risk.touched[name] = None
-    return _hold(state, order, min(order.reserved, _claimed(order)))
+    return _hold(state, order, min(order.reserved, claimed(order)))
 
 
 def _hold(state: State, order: Order, reserved: int) -> list[Effect]:

@@ -494,7 +494,7 @@ BUGS = (
     Bug(
         "core.leases:_follow",
         "min(order.reserved, left)",
-        "min(order.reserved, _claimed(order))",
+        "min(order.reserved, claimed(order))",
         test_an_order_that_was_cancelled_holds_its_rest_for_a_while,
     ),
     Bug(

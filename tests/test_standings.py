@@ -184,6 +184,19 @@ def test_of_an_exit_that_is_partly_filled_only_the_rest_counts() -> None:
     assert passes(books, order("sell", "0.5", at=320, reduce_only=True))
 
 
+def test_an_exit_that_is_over_counts_before_its_fills_are_told() -> None:
+    """The venue calls it filled; the books hold 2 for a moment longer, and 2 more would flip."""
+    books = long_two()
+    assert passes(books, order("sell", "1.5", at=300, reduce_only=True))
+    first = next(each for each in books.state.orders.values() if each.side == "sell")
+    usual: dict[str, Any] = {"account": PERP, "instrument": "BTC-PERP", "order_id": "v2"}
+    books.tell(report(first.client_order_id, "filled", at=305, **usual))
+    assert not passes(books, order("sell", "0.6", at=310, reduce_only=True))
+    books.tell(fill("f2", "sell", "1.5", "100", client_order_id=first.client_order_id, **usual))
+    assert not passes(books, order("sell", "0.6", at=330, reduce_only=True))
+    assert passes(books, order("sell", "0.5", at=340, reduce_only=True))
+
+
 def test_an_exit_of_spot_is_a_sale_of_what_the_strategy_bought() -> None:
     """Not of what the account holds: that is somebody else's."""
     books = spot_books()
@@ -248,6 +261,12 @@ BUGS = (
         "room -= leaves(order)",
         "room -= order.quantity",
         test_of_an_exit_that_is_partly_filled_only_the_rest_counts,
+    ),
+    Bug(
+        "core.strategies:exit_room",
+        "room - _sold(state, event)",
+        "room",
+        test_an_exit_that_is_over_counts_before_its_fills_are_told,
     ),
     Bug(
         "core.strategies:exit_room",
