@@ -4,7 +4,8 @@ Rule 1. First the rule of breaks (`core.gate.BreakGate`): where one is open, onl
 Rule 2. It holds nothing itself: its counters are the state's (`risk.desk`), so that one gate serves
 every node, recovery and replay. Before limits were loaded that it asks for, Rule 1 is all.
 Rule 3. An order on a ticket was approved out of a lease, and is asked here for all the rest: sums
-are the firm's, whichever gate an order comes from. The exit of a kill no limit stops; it counts.
+are the firm's, whichever gate an order comes from. What the ticket says that its order takes must be
+what the order may come to. The exit of a kill no limit stops; it counts.
 """
 
 from msgspec import UNSET
@@ -15,6 +16,7 @@ from core.gate import Approved, BreakGate, Refused
 from core.risk_events import ExposureStated, LimitsLoaded
 from core.state import State
 from core.strategies import KILL
+from risk.beside import untrue
 from risk.counters import DISABLED, ENABLED, REDUCING
 from risk.desk import Desk
 from risk.restored import desk_of
@@ -32,6 +34,10 @@ class LimitGate:
     def check(self, state: State, wish: OrderRequested, order: PlaceOrder) -> Approved | Refused:
         """Decide on the order; what passes is reserved at the desk."""
         verdict = self.breaks.check(state, wish, order)
+        if wish.ticket is not None:
+            wrong = untrue(wish, wish.ticket, state.risk.lines)
+            if wrong:
+                return Refused("BAD_TICKET", wrong)
         desk = desk_of(state.risk)
         if desk is None or isinstance(verdict, Refused):
             return verdict

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from core import trading
@@ -16,13 +17,18 @@ from core.risk_effects import AskEngine
 from core.risk_events import (
     Amount,
     Bound,
+    Demand,
     ExposureStated,
+    GateStarted,
     KillOrdered,
+    LeaseRequested,
     LimitsLoaded,
     RiskLimit,
     StrategyStateSet,
     StrategyTerms,
+    Ticket,
     Tradable,
+    Use,
 )
 from core.risk_state import Cold
 from core.state import Drift, Reading
@@ -35,6 +41,7 @@ from tests.facts import (
     MS,
     PERP,
     Books,
+    bust,
     fill,
     linear,
     ms,
@@ -228,6 +235,22 @@ def test_an_order_that_lives_on_after_its_end_is_reserved_again() -> None:
     assert books.sums() == (6, 0, 0)
 
 
+def test_what_was_undone_of_an_order_may_fill_again() -> None:
+    """What is left of an order is derived from its fills: an undone one is still to come."""
+    books = Limited()
+    name = books.ask("buy", "10")
+    books.told(name, "acknowledged", 60)
+    terms = {"account": PERP, "instrument": "BTC-PERP", "order_id": "o", "client_order_id": name}
+    first = fill("1", "buy", "5", "100", at=70, **terms)
+    books.tell(first, bust(first, at=80))
+    assert books.sums() == (0, 10, 0)
+    assert "position limit" in books.ask("buy", "1", at=900)
+    books.traded(name, "buy", "2", 910, "2")
+    assert books.sums() == (2, 8, 0)
+    books.traded(name, "buy", "8", 920, "3")
+    assert books.sums() == (10, 0, 0)
+
+
 def test_a_position_is_what_the_books_say_whoever_moved_it() -> None:
     """Somebody trades by hand: it is nobody's route, and it counts where strategies are summed."""
     books = Limited()
@@ -272,6 +295,53 @@ def test_the_exit_of_a_kill_passes_whatever_the_limits_are_and_is_counted() -> N
     assert order is not None
     books.told(order.client_order_id, "acknowledged", 110)
     assert books.desk.gate.holdings[0].sells == 6
+
+
+# --- gates beside strategies ---------------------------------------------------------------------
+
+LONG, SHORT = f"account_position/{THERE}/long", f"account_position/{THERE}/short"
+MINE_LONG, MINE_SHORT = f"strategy_position/{MINE}/long", f"strategy_position/{MINE}/short"
+ONE = Use(LONG, LOT, SHORT, LOT), Use(MINE_LONG, LOT, MINE_SHORT, LOT)
+
+
+def lent() -> tuple[Limited, int]:
+    """A gate's epoch with budget on all lines of the instrument; this process asks for nothing."""
+    books = Limited()
+    lines = tuple(RiskLimit(line, 10 * LOT) for line in (LONG, SHORT, MINE_LONG, MINE_SHORT))
+    books.tell(msgspec.structs.replace(limits(), limits=lines))
+    books.tell(GateStarted(received_at=ms(20), gate="g", boot=1))
+    epoch = books.state.risk.gates["g"]
+    demands = tuple(Demand(each.line, 5 * LOT) for each in lines)
+    asked = LeaseRequested(
+        received_at=ms(21), gate="g", epoch=epoch, request=1, applied=0, usage=(), demands=demands
+    )
+    books.tell(asked)
+    return books, epoch
+
+
+@pytest.mark.parametrize(
+    ("uses", "said"),
+    [
+        (ONE, "tie"),
+        ((*ONE, Use("firm_net/long", 0)), "no limit is set"),
+        ((Use(LONG, 2 * LOT), Use(MINE_LONG, LOT)), "tie"),  # more taken, nothing relieved
+        ((), "it takes nothing of it"),
+        (ONE[:1], "it takes nothing of it"),
+        ((Use(LONG, LOT - 1, SHORT, LOT), ONE[1]), "it takes 99999999"),
+        ((Use(LONG, LOT, SHORT, LOT + 1), ONE[1]), "it relieves 100000001"),
+        ((Use(LONG, LOT, LONG, LOT), ONE[1]), "it relieves 100000000"),
+        ((Use(LONG, LOT, MINE_SHORT, LOT), ONE[1]), "it relieves 100000000"),
+        ((*ONE, Use(SHORT, 0, LONG, LOT)), "it relieves 100000000"),
+    ],
+)
+def test_a_gates_word_binds_by_what_its_order_may_come_to(uses: tuple[Use, ...], said: str) -> None:
+    """A gate that says its order takes less, or relieves more, than it does is not believed."""
+    books, epoch = lent()
+    answer = books.ask("buy", "1", ticket=Ticket("g", epoch, 1, uses))
+    assert said in answer
+    reserved = books.state.risk.lines[LONG].reserved
+    assert reserved == (max(use.amount for use in uses) if said == "tie" else 0)
+    assert books.state.counts.get("refused/BAD_TICKET", 0) == int(said.startswith("it "))
 
 
 # --- leases --------------------------------------------------------------------------------------
