@@ -138,7 +138,7 @@ class Override(Part):
 
 
 class Restriction(Part):
-    """An instrument at an account ('*': every one) that nobody may trade but to get out."""
+    """An instrument at an account ('*': every one) that nobody may trade, but a kill to get out."""
 
     instrument: str
     account: str = EVERY
@@ -199,8 +199,8 @@ class LimitFile(Part):
         overridden = [override.limit for override in self.overrides]
         if len(dict.fromkeys(overridden)) != len(overridden):
             raise ValueError("a limit is overridden twice; once would do")
-        if self.author == self.approver:
-            raise ValueError(f"author and approver are both {self.author!r}; two people would do")
+        if self.author.casefold() == self.approver.casefold():
+            raise ValueError(f"author and approver are both {self.approver!r}; two people would do")
         return self
 
     def standing(self, at_ns: int) -> dict[str, Limit]:

@@ -12,7 +12,6 @@ from risk.engine import Engine
 from risk.weights import worth
 
 
-
 class Line(NamedTuple):
     """A line by its parts: the control, the names of its place, the side."""
 
