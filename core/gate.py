@@ -65,10 +65,10 @@ class BreakGate:
     def _is_exit(self, state: State, wish: OrderRequested, listing: Listing, name: str) -> bool:
         """Whether it only reduces what is broken: of a spot asset by giving it away, else by flag.
 
-        At most the smaller of ours and the venue's, signs agreeing, net of the other exits: of those
-        that are over too, where the venue claims what we have not booked. Where a
-        third asset is broken that fees are paid in, the only exit is a sale of what we hold: it
-        spends a fee, but ends the trading that would spend more.
+        At most the smaller of ours and the venue's, signs agreeing, net of the other exits, and of
+        those that are over what the venue claims and we have not booked. Where a third asset is
+        broken that fees are paid in, the only exit is a sale of what we hold: it spends a fee, but
+        ends the trading that would spend more.
         """
         account = state.accounts[wish.account]
         if listing.kind == "spot":

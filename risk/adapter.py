@@ -3,9 +3,9 @@
 Rule 1. First the rule of breaks (`core.gate.BreakGate`): where one is open, only exits pass.
 Rule 2. It holds nothing itself: its counters are the state's (`risk.desk`), so that one gate serves
 every node, recovery and replay. Before limits were loaded that it asks for, Rule 1 is all.
-Rule 3. An order on a ticket was approved out of a lease, and is asked here for all the rest: sums
-are the firm's, whichever gate an order comes from. What the ticket says that its order takes must be
-what the order may come to. The exit of a kill no limit stops; it counts.
+Rule 3. An order on a ticket was approved out of a lease, if what the ticket says that it takes is
+what it may come to; it is asked here for all the rest: sums are the firm's, whichever gate an order
+comes from. The exit of a kill no limit stops; it counts.
 """
 
 from msgspec import UNSET
