@@ -66,6 +66,7 @@ class Killing(Struct, gc=False):
 
     `asked_at` is when the evidence of the present stage began to count; `orders` are the open ones
     that the venue told of (id of ours, id of theirs, instrument) and `flattening` our own exits.
+    While verifying, `none_open` and `none_held` are what the venue said when it was late enough.
     """
 
     stage: Stage
@@ -76,6 +77,7 @@ class Killing(Struct, gc=False):
     positions: dict[str, int] = field(default_factory=dict)
     flattening: list[str] = field(default_factory=list)
     none_open: bool = False
+    none_held: bool = False
 
 
 class Kill(Struct, gc=False):

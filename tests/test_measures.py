@@ -65,7 +65,9 @@ def test_a_stress_takes_what_works_as_filled_where_that_loses_more() -> None:
     assert measured(reporting("sell")).stresses == {"crash": 0, "squeeze": -(-6_600_001 // 10)}
 
 
-@pytest.mark.parametrize(("most", "stopped"), [(1_980_001, False), (1_980_000, True), (0, True), (None, False)])
+@pytest.mark.parametrize(
+    ("most", "stopped"), [(1_980_001, False), (1_980_000, True), (0, True), (None, False)]
+)
 def test_the_firm_adds_nothing_once_the_worst_stress_costs_too_much(
     most: int | None,
     stopped: bool,  # noqa: FBT001  # one row of a table
