@@ -53,12 +53,16 @@ class Epoch(Struct, gc=False):
 
 
 class Strategy(Struct, gc=False):
-    """Whether a strategy may trade, since when and why; and when it was refused of late."""
+    """Whether a strategy may trade, since when and why; and when it was refused of late.
+
+    `best` is the most that it ever stood at by the engine's word; it begins at nothing.
+    """
 
     standing: Standing = "disabled"
     since: int = 0
     reason: str = ""
     refused_at: list[int] = field(default_factory=list)
+    best: int = 0
 
 
 class Killing(Struct, gc=False):

@@ -106,11 +106,19 @@ def on_set(state: State, event: StrategyStateSet) -> list[Effect]:
 
 
 def on_loss(state: State, event: LossStated) -> list[Effect]:
-    """Beyond its loss a strategy is disabled."""
+    """Beyond its loss a strategy is disabled, and beyond what it may lose of what it had."""
     terms = state.risk.terms.get(event.strategy)
-    if terms is None or not terms.loss_max or event.loss <= terms.loss_max:
+    if terms is None:
         return []
-    return disable(state, event.strategy, f"it lost {event.loss}, above {terms.loss_max}")
+    strategy = state.risk.strategies.setdefault(event.strategy, Strategy())
+    strategy.best = max(strategy.best, -event.loss)
+    since = strategy.best + event.loss
+    if terms.loss_max and event.loss > terms.loss_max:
+        return disable(state, event.strategy, f"it lost {event.loss}, above {terms.loss_max}")
+    if terms.drawdown_max and since > terms.drawdown_max:
+        text = f"it lost {since} since it stood best, above {terms.drawdown_max}"
+        return disable(state, event.strategy, text)
+    return []
 
 
 def on_refused(state: State, name: str, code: str, now: int) -> list[Effect]:

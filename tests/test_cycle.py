@@ -113,6 +113,16 @@ def test_a_loss_is_what_was_paid_less_what_it_is_worth(side: str, then: int, los
     assert "is disabled" in told.ask("buy", "1", at=101)
 
 
+def test_of_a_drawdown_gains_are_stated_too() -> None:
+    """Two contracts of 0.01 coins, and a move of ten for us."""
+    told = Told()
+    told.load(limits=LINES, strategies=(StrategyTerms("mm", drawdown_max=1),))
+    name = told.ask("buy", "2", at=50)
+    told.traded(name, "buy", "2", 70)
+    told.cost(110, at=90)
+    assert told.answer()[1] == {"mm": -200_000}
+
+
 def test_an_inverse_contract_loses_coins_when_its_price_falls() -> None:
     """A thousand dollars of contracts bought at 100 owe ten coins: at 80 those are worth 800."""
     told = Told()

@@ -97,6 +97,25 @@ def test_a_loss_disables_and_takes_the_working_orders_back() -> None:
     assert standing(books) == "disabled", "a loss that is gone enables nobody"
 
 
+def test_a_drawdown_is_from_the_best_that_it_stood_at() -> None:
+    """A gain of 700 may shrink to 400 and not below, though nothing was lost yet in all."""
+    books = held_by_limits(StrategyTerms("mm", drawdown_max=300))
+    books.tell(be("enabled"))
+    for at, loss in ((100, -200), (110, -700), (120, -600), (130, -400)):
+        assert books.tell(LossStated(received_at=ms(at), strategy="mm", loss=loss)) == []
+    done = books.tell(LossStated(received_at=ms(140), strategy="mm", loss=-399))
+    assert standing(books) == "disabled"
+    assert "it lost 301 since it stood best, above 300" in only(RaiseAlert, done)[0].text
+
+
+def test_before_it_gained_anything_a_drawdown_is_a_loss() -> None:
+    books = held_by_limits(StrategyTerms("mm", drawdown_max=300))
+    books.tell(be("enabled"), LossStated(received_at=ms(100), strategy="mm", loss=300))
+    assert standing(books) == "enabled"
+    books.tell(LossStated(received_at=ms(101), strategy="mm", loss=301))
+    assert standing(books) == "disabled"
+
+
 def reference(at: int) -> ReferenceSet:
     return ReferenceSet(
         received_at=ms(at),
@@ -232,8 +251,8 @@ BUGS = (
     ),
     Bug(
         "core.strategies:on_loss",
-        "event.loss <= terms.loss_max",
-        "event.loss < terms.loss_max",
+        "event.loss > terms.loss_max",
+        "event.loss >= terms.loss_max",
         test_a_loss_disables_and_takes_the_working_orders_back,
     ),
     Bug(
@@ -241,6 +260,18 @@ BUGS = (
         'if code == "STALE_REFERENCE":',
         "if not code:",
         test_a_price_that_was_never_told_is_stale,
+    ),
+    Bug(
+        "core.strategies:on_loss",
+        "max(strategy.best, -event.loss)",
+        "-event.loss",
+        test_a_drawdown_is_from_the_best_that_it_stood_at,
+    ),
+    Bug(
+        "core.strategies:on_loss",
+        "since > terms.drawdown_max",
+        "since >= terms.drawdown_max",
+        test_before_it_gained_anything_a_drawdown_is_a_loss,
     ),
     Bug(
         "core.strategies:on_refused",
