@@ -11,7 +11,7 @@ comes from. The exit of a kill no limit stops; it counts.
 from msgspec import UNSET
 
 from core.effects import PlaceOrder
-from core.events import Event, OrderRequested, ReferenceSet
+from core.events import CancelRequested, Event, OrderRequested, ReferenceSet
 from core.gate import Approved, BreakGate, Refused
 from core.risk_events import ExposureStated, LimitsLoaded
 from core.state import State
@@ -64,6 +64,8 @@ class LimitGate:
         if state.posted:
             _count(state, desk)
         match event:
+            case CancelRequested():
+                desk.cancelled(event.client_order_id, event.received_at)
             case ReferenceSet():
                 _price(state, desk, event)
             case ExposureStated() if _is_newest(state, event):

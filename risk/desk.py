@@ -129,6 +129,12 @@ class Desk:
         elif kept is not None:
             self._follow(order, kept, way, now)
 
+    def cancelled(self, name: str, now: int) -> None:
+        """Its strategy wants it gone: one message more."""
+        kept = self.kept.get(name)
+        if kept is not None:
+            self.gate.cancel_sent(kept.handle, now)
+
     def _follow(self, order: Order, kept: Kept, way: Way, now: int) -> None:
         filled = order.filled // way.lot
         if filled > kept.filled:

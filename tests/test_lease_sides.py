@@ -223,6 +223,13 @@ def a_world() -> Leasing:
     return world
 
 
+def test_what_another_gate_is_told_is_not_for_this_one() -> None:
+    holder = lent()
+    holder.on_told(TellGate(gate="b", ended=9))
+    holder.on_told(TellGate(gate="b", boot=3, epoch=10))
+    assert (holder.epoch, holder.phase) == (9, "open")
+
+
 def test_a_ticket_of_a_fenced_epoch_is_refused_and_what_was_taken_stays_reserved() -> None:
     world = a_world()
     assert world.passes("a", "buy", 3)

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from core import trading
-from core.effects import PlaceOrder, TellStrategy
-from core.events import ReferenceSet
+from core.effects import CancelOrder, PlaceOrder, TellStrategy
+from core.events import CancelRequested, ReferenceSet
 from core.journal import encode_state
 from core.money import PRICE_ONE, price, quantity
 from core.node import decode_snapshot, encode_snapshot
@@ -295,6 +295,20 @@ def test_the_exit_of_a_kill_passes_whatever_the_limits_are_and_is_counted() -> N
     assert order is not None
     books.told(order.client_order_id, "acknowledged", 110)
     assert books.desk.gate.holdings[0].sells == 6
+
+
+def test_a_cancel_passes_and_counts_among_the_messages() -> None:
+    books = Limited()
+    paced = [b for b in bounds(10, BIG) if b.control != "STRATEGY_RATE"]
+    paced.append(Bound("STRATEGY_RATE", "mm", 3, 1_000 * MS))
+    books.tell(msgspec.structs.replace(limits(), bounds=tuple(paced)))
+    name, second = books.ask("buy", "1", at=50), books.ask("buy", "2", at=51)
+    for each, at in ((name, 52), (second, 53)):
+        books.told(each, "acknowledged", at, order_id=f"o{at}")
+        wanted = CancelRequested(received_at=ms(at), strategy="mm", client_order_id=each)
+        assert only(CancelOrder, books.tell(wanted))
+    assert "message rate" in books.ask("buy", "1", at=54), "two orders and two cancels"
+    assert books.ask("buy", "1", at=1400).startswith("tie")
 
 
 # --- gates beside strategies ---------------------------------------------------------------------
