@@ -220,7 +220,7 @@ class LeaseHolder:
     # --- what it is told --------------------------------------------------------------------------
 
     def on_told(self, told: TellGate) -> None:
-        """An epoch of its own, or that the one it had is over; what another is told is not for it."""
+        """An epoch of its own, or that the one it had is over; nothing that another is told."""
         if told.gate != self.gate:
             return
         if told.ended:

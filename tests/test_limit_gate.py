@@ -297,18 +297,41 @@ def test_the_exit_of_a_kill_passes_whatever_the_limits_are_and_is_counted() -> N
     assert books.desk.gate.holdings[0].sells == 6
 
 
-def test_a_cancel_passes_and_counts_among_the_messages() -> None:
+def paced(control: str, place: str) -> Limited:
+    """Three messages a second."""
     books = Limited()
-    paced = [b for b in bounds(10, BIG) if b.control != "STRATEGY_RATE"]
-    paced.append(Bound("STRATEGY_RATE", "mm", 3, 1_000 * MS))
-    books.tell(msgspec.structs.replace(limits(), bounds=tuple(paced)))
-    name, second = books.ask("buy", "1", at=50), books.ask("buy", "2", at=51)
-    for each, at in ((name, 52), (second, 53)):
-        books.told(each, "acknowledged", at, order_id=f"o{at}")
-        wanted = CancelRequested(received_at=ms(at), strategy="mm", client_order_id=each)
+    others = [each for each in bounds(10, BIG) if each.control != control]
+    pace = Bound(control, place, 3, 1_000 * MS)
+    books.tell(msgspec.structs.replace(limits(), bounds=(*others, pace)))
+    return books
+
+
+PACES = pytest.mark.parametrize(
+    ("control", "place"), [("STRATEGY_RATE", "mm"), ("ACCOUNT_RATE", PERP)]
+)
+
+
+@PACES
+def test_so_many_messages_at_once_and_then_one_by_one(control: str, place: str) -> None:
+    books = paced(control, place)
+    for at in (50, 50, 50):
+        assert books.ask("buy", "1", at=at).startswith("tie")
+    assert "message rate" in books.ask("buy", "1", at=51)
+    assert "message rate" in books.ask("buy", "1", at=383)
+    assert books.ask("buy", "1", at=384).startswith("tie"), "a third of a second later"
+    assert "message rate" in books.ask("buy", "1", at=385)
+
+
+@PACES
+def test_a_cancel_passes_and_counts_among_the_messages(control: str, place: str) -> None:
+    books = paced(control, place)
+    names = [books.ask("buy", "1", at=50), books.ask("buy", "2", at=50)]
+    for name in names:
+        books.told(name, "acknowledged", 50, order_id=name)
+        wanted = CancelRequested(received_at=ms(50), strategy="mm", client_order_id=name)
         assert only(CancelOrder, books.tell(wanted))
-    assert "message rate" in books.ask("buy", "1", at=54), "two orders and two cancels"
-    assert books.ask("buy", "1", at=1400).startswith("tie")
+    assert "message rate" in books.ask("buy", "1", at=384), "the fourth was a cancel"
+    assert books.ask("buy", "1", at=718).startswith("tie")
 
 
 # --- gates beside strategies ---------------------------------------------------------------------
