@@ -106,6 +106,23 @@ def test_what_a_strategy_may_lose_is_what_the_limits_say_or_the_scenario_if_less
     assert [(each.loss_max, each.drawdown_max) for each in event().strategies] == [(0, 0)] * 2
 
 
+def test_coins_are_as_many_contracts_as_hold_no_more_of_them() -> None:
+    """Five coins are five of spot, 500 contracts of 0.01, and no number of inverse ones."""
+    venues = ["binance_spot", "okx_swap", "bybit_inverse"]
+    rates = {"USDT": 1, "USD": 1, "ETH": 3000}
+    told = check({**USUAL, "venues": venues, "limits": {"file": "house", "rates": rates}}, "x")
+    assert told.limits is not None
+    found = {
+        each.place.removeprefix("tk/"): each.amount / 10**8
+        for each in loaded(told, told.limits, 7).bounds
+        if each.control == "ORDER_QUANTITY" and each.place.startswith("tk/")
+    }
+    assert found["okx_swap/main/BTC-USDT-SWAP"] == 500
+    assert found["okx_swap/main/ETH-USDT-SWAP"] == 50
+    assert {amount for place, amount in found.items() if "spot" in place} == {5}
+    assert {amount for place, amount in found.items() if "inverse" in place} == {0}
+
+
 LOSSES = """
   - {name: strategy_CONTROL, control: STRATEGY_CONTROL, scope: {strategy: "*"},
      unit: reporting, netting: none, amount: 150, owner: risk,

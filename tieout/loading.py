@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import product
 
-from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS
+from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS, QUANTITY_ONE
 from core.risk_events import (
     Amount,
     Bound,
@@ -22,7 +22,8 @@ from risk.limit_controls import CONTROLS, DIMENSIONS
 from risk.limit_files import DECIMALS, Limit, LimitFile, applying
 from risk.weights import REPORTING_DECIMALS
 from scenarios.bounds import LimitsSpec, TermsSpec, TierSpec, read
-from scenarios.model import Scenario
+from scenarios.model import InstrumentSpec, Scenario, VenueSpec
+from tieout.twins import TWINS
 
 MS = 1_000_000
 
@@ -132,6 +133,8 @@ def _bounds(scenario: Scenario, spec: LimitsSpec, standing: Sequence[Limit]) -> 
                 continue
             name = "/".join(place[each] for each in known.scope)
             units = _units_of(spec, limit, name)
+            if limit.unit == "base":
+                units = _of_base(scenario, place, units)
             if control == "ORDER_NOTIONAL" and limit.unit == "quote":
                 units = int(units * spec.rates.get(_quote(scenario, place), Decimal(0)))
             yield Bound(control, name, units, (limit.window_ms or 0) * MS)
@@ -150,9 +153,24 @@ def _places(scenario: Scenario, scope: Sequence[str]) -> Iterator[Mapping[str, s
             yield whole
 
 
+def _of_base(scenario: Scenario, place: Mapping[str, str], coins: int) -> int:
+    """So many coins in units of an order's quantity, which are contracts where there are any.
+
+    How many coins an inverse contract is depends on the price: no number of them is any limit.
+    """
+    venue, each = _listed(scenario, place)
+    if TWINS[venue.dialect].model == "inverse":
+        return 0
+    return coins * QUANTITY_ONE // _units(each.multiplier, QUANTITY_DECIMALS)
+
+
 def _quote(scenario: Scenario, place: Mapping[str, str]) -> str:
+    return _listed(scenario, place)[1].quote
+
+
+def _listed(scenario: Scenario, place: Mapping[str, str]) -> tuple[VenueSpec, InstrumentSpec]:
     return next(
-        each.quote
+        (venue, each)
         for venue in scenario.venues
         for each in venue.instruments
         if (venue.account, each.symbol) == (place["account"], place["instrument"])
