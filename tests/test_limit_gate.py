@@ -297,13 +297,88 @@ def test_the_exit_of_a_kill_passes_whatever_the_limits_are_and_is_counted() -> N
     assert books.desk.gate.holdings[0].sells == 6
 
 
+# Two lots at 110, the top of the collar, are worth 2.2 units of the reporting asset.
+VALUE = 2_200_000
+EXACT = (
+    ("ORDER_QUANTITY", MINE, 2 * LOT),
+    ("ORDER_NOTIONAL", MINE, VALUE),
+    ("PRICE_HIGH", THERE, 1000),
+    ("REFERENCE_STALE", THERE, 44),
+    ("STRATEGY_POSITION", MINE, 2 * LOT),
+    ("ACCOUNT_POSITION", THERE, 2 * LOT),
+    ("STRATEGY_NET", "mm", VALUE),
+    ("STRATEGY_GROSS", "mm", VALUE),
+    ("ACCOUNT_NET", PERP, VALUE),
+    ("ACCOUNT_GROSS", PERP, VALUE),
+    ("ASSET_NET", "BTC", VALUE),
+    ("CONCENTRATION", "BTC", VALUE),
+    ("FIRM_NET", "", VALUE),
+    ("FIRM_GROSS", "", VALUE),
+    ("CREDIT", PERP, VALUE),
+)
+LIMIT_OF = {"PRICE_HIGH": "PRICE_COLLAR", "REFERENCE_STALE": "REFERENCE_AGE"}
+
+
+def loaded(*changed: Bound, without: str = "", **terms: Any) -> Limited:
+    """The usual limits but for these."""
+    books = Limited()
+    names = [without, *(each.control for each in changed)]
+    usual = [each for each in bounds(10, BIG) if each.control not in names]
+    told = {"bounds": (*usual, *changed), **terms}
+    books.tell(msgspec.structs.replace(limits(), **told))
+    return books
+
+
+def refused(books: Limited, **terms: Any) -> str:
+    """The code of the refusal of two lots; "" where they pass."""
+    before = dict(books.state.counts)
+    books.ask("buy", "2", **{"cost": "110", **terms})
+    codes = [name for name, n in books.state.counts.items() if n > before.get(name, 0)]
+    return "".join(name[8:] for name in codes if name.startswith("refused/"))
+
+
+@pytest.mark.parametrize(("code", "place", "exactly"), EXACT, ids=[row[0] for row in EXACT])
+def test_a_bound_that_is_loaded_binds_to_the_unit(code: str, place: str, exactly: int) -> None:
+    control = LIMIT_OF.get(code, code)
+    assert refused(loaded(Bound(control, place, exactly))) == ""
+    assert refused(loaded(Bound(control, place, exactly - 1))) == code
+    assert refused(loaded(without=control)) != "", "what no limit names is refused"
+
+
+def test_margin_is_asked_of_collateral_that_was_told() -> None:
+    margin = VALUE // 10
+    assert refused(loaded(collateral=(Amount(PERP, margin),))) == ""
+    assert refused(loaded(collateral=(Amount(PERP, margin - 1),))) == "MARGIN"
+    assert refused(loaded(collateral=())) == "MARGIN"
+
+
+def test_what_is_restricted_or_tradable_no_more_is_not_traded() -> None:
+    (tradable,) = limits().tradables
+    barred = msgspec.structs.replace(tradable, restricted=True)
+    assert refused(loaded(tradables=(barred,))) == "RESTRICTED"
+    assert refused(loaded(tradables=())) == "RESTRICTED"
+
+
+def test_an_order_like_the_last_one_waits_its_span_or_for_ever() -> None:
+    books = loaded(Bound("DUPLICATE", MINE, 10))
+    assert [refused(books, at=at) for at in (50, 59, 60)] == ["", "DUPLICATE", ""]
+    endless = loaded(without="DUPLICATE")
+    assert [refused(endless, at=at) for at in (50, 900)] == ["", "DUPLICATE"]
+
+
+def test_so_many_executions_in_a_window_and_none_where_no_limit_says_how_many() -> None:
+    books = loaded(Bound("REPEATED", MINE, 1, 500 * MS))
+    name = books.ask("buy", "2", at=50)
+    books.traded(name, "buy", "1", 100)
+    heard = (books.state.now - ms(0)) // MS
+    assert refused(books, at=heard + 499) == "REPEATED"
+    assert refused(books, at=heard + 500) == ""
+    assert refused(loaded(without="REPEATED")) == "REPEATED"
+
+
 def paced(control: str, place: str) -> Limited:
     """Three messages a second."""
-    books = Limited()
-    others = [each for each in bounds(10, BIG) if each.control != control]
-    pace = Bound(control, place, 3, 1_000 * MS)
-    books.tell(msgspec.structs.replace(limits(), bounds=(*others, pace)))
-    return books
+    return loaded(Bound(control, place, 3, 1_000 * MS))
 
 
 PACES = pytest.mark.parametrize(
