@@ -35,8 +35,11 @@ class Gate(Protocol):
     def check(self, state: State, wish: OrderRequested, order: PlaceOrder) -> Approved | Refused:
         """Decide on the order; of the state it may change its own counters only (`Risk.desk`)."""
 
-    def follow(self, state: State, event: Event) -> None:
-        """Take in what a step did, before it ends; asked once limits were loaded."""
+    def follow(self, state: State, event: Event) -> str:
+        """Take in what a step did, before it ends; asked once limits were loaded.
+
+        Says what a person must hear of the gate itself; "" mostly.
+        """
 
 
 class BreakGate:
@@ -59,8 +62,9 @@ class BreakGate:
                 )
         return Approved(order)
 
-    def follow(self, state: State, event: Event) -> None:
+    def follow(self, state: State, event: Event) -> str:
         """It has no counters."""
+        return ""
 
     def _is_exit(self, state: State, wish: OrderRequested, listing: Listing, name: str) -> bool:
         """Whether it only reduces what is broken: of a spot asset by giving it away, else by flag.

@@ -82,8 +82,9 @@ class OnlyExits:
             return Approved(order)
         return Refused("NOT_AN_EXIT", "a kill sends reduce-only market orders only")
 
-    def follow(self, state: State, event: Event) -> None:
+    def follow(self, state: State, event: Event) -> str:
         """It has no counters; the node's own gate counts what passes here."""
+        return ""
 
 
 AGAIN_NS = 1_000_000_000

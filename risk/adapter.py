@@ -22,6 +22,7 @@ from risk.desk import Desk
 from risk.restored import desk_of
 from risk.setting import set_up
 
+SHUT = "the gate could not count a fact and let itself fall shut: no order passes any more"
 STANDINGS = {"enabled": ENABLED, "reduce_only": REDUCING, "disabled": DISABLED}
 
 
@@ -48,30 +49,37 @@ class LimitGate:
         code, text = desk.ask(state, wish, order.client_order_id)
         return Refused(code, text) if code else verdict
 
-    def follow(self, state: State, event: Event) -> None:
+    def follow(self, state: State, event: Event) -> str:
         """The desk follows the limits, the orders, the books and the prices."""
         desk = desk_of(state.risk)
         if isinstance(event, LimitsLoaded):
             if event.slots:
                 state.risk.desk = set_up(desk, state, event)
-            return
+            return ""
         if desk is None:
-            return
-        for name in state.risk.touched:
-            order = state.orders.get(name)
-            if order is not None:
-                desk.observe(order, event.received_at)
-        if state.posted:
-            _count(state, desk)
-        match event:
-            case CancelRequested():
-                desk.cancelled(event.client_order_id, event.received_at)
-            case ReferenceSet():
-                _price(state, desk, event)
-            case ExposureStated() if _is_newest(state, event):
-                desk.lease.heard(desk, event)
-            case _:
-                pass
+            return ""
+        was = desk.gate.firm.state
+        _follow(state, desk, event)
+        return SHUT if desk.gate.firm.state != was else ""
+
+
+def _follow(state: State, desk: Desk, event: Event) -> None:
+    """What a step did to orders, books, prices and the engine's word."""
+    for name in state.risk.touched:
+        order = state.orders.get(name)
+        if order is not None:
+            desk.observe(order, event.received_at)
+    if state.posted:
+        _count(state, desk)
+    match event:
+        case CancelRequested():
+            desk.cancelled(event.client_order_id, event.received_at)
+        case ReferenceSet():
+            _price(state, desk, event)
+        case ExposureStated() if _is_newest(state, event):
+            desk.lease.heard(desk, event)
+        case _:
+            pass
 
 
 def _stand(state: State, desk: Desk, strategy: str) -> None:

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from core import trading
-from core.effects import CancelOrder, PlaceOrder, TellStrategy
+from core.effects import CancelOrder, PlaceOrder, RaiseAlert, TellStrategy
 from core.events import CancelRequested, ReferenceSet
+from core.ids import client_order_id
 from core.journal import encode_state
 from core.money import PRICE_ONE, price, quantity
 from core.node import decode_snapshot, encode_snapshot
@@ -407,6 +408,21 @@ def test_a_cancel_passes_and_counts_among_the_messages(control: str, place: str)
         assert only(CancelOrder, books.tell(wanted))
     assert "message rate" in books.ask("buy", "1", at=384), "the fourth was a cancel"
     assert books.ask("buy", "1", at=718).startswith("tie")
+
+
+def test_a_gate_that_falls_shut_says_so_once() -> None:
+    """All slots are taken, and an order of ours turns up that the journal had lost."""
+    books = Limited()
+    for at in range(8):
+        assert books.ask("buy", "1", at=50 + at).startswith("tie")
+    lost = client_order_id(books.state.node, 1, 99)
+    terms = {"account": PERP, "instrument": "BTC-PERP", "order_id": "x", "side": "buy"}
+    done = books.tell(report(lost, "acknowledged", at=90, quantity=LOT, **terms))
+    (alert,) = [each for each in only(RaiseAlert, done) if each.subject == "gate"]
+    assert (alert.severity, "no order passes any more" in alert.text) == ("critical", True)
+    assert refused(books, at=91) == "KILLED"
+    again = books.tell(report(lost, "cancelled", at=95, **terms))
+    assert not [each for each in only(RaiseAlert, again) if each.subject == "gate"]
 
 
 # --- gates beside strategies ---------------------------------------------------------------------
