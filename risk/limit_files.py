@@ -18,6 +18,7 @@ from risk.written import NotYaml, Part, document
 DECIMALS: Mapping[str, int] = {"contracts": 8, "base": 8, "quote": 6, "reporting": 6}
 EVERY = "*"
 AMOUNT_MAX = Decimal(10**12)
+UNITS_MAX = Decimal(10**18)  # so that sums of a few fit 63 bits, on every wire
 FIRM = "firm"
 MOVE_PERCENT_MAX = 1000
 
@@ -118,6 +119,9 @@ def _whole(amount: Decimal, unit: str) -> int:
     scaled = amount.scaleb(DECIMALS.get(unit, 0))
     if scaled != scaled.to_integral_value():
         raise ValueError(f"amount {amount}: {unit} have {DECIMALS.get(unit, 0)} decimals")
+    if scaled > UNITS_MAX:
+        most = int(UNITS_MAX.scaleb(-DECIMALS.get(unit, 0)))
+        raise ValueError(f"amount {amount}: of {unit} at most {most} can be counted")
     return int(scaled)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from core import trading
 from core.effects import CancelOrder, PlaceOrder, RaiseAlert, TellStrategy
@@ -36,7 +39,8 @@ from core.state import Drift, Reading
 from core.step import step
 from core.strategies import KILL
 from risk.adapter import LimitGate
-from risk.desk import Desk
+from risk.counters import Account, Book, Holding, Scope
+from risk.desk import Desk, Place, value_of
 from risk.restored import desk_of
 from tests.facts import (
     MS,
@@ -344,6 +348,28 @@ def test_a_bound_that_is_loaded_binds_to_the_unit(code: str, place: str, exactly
     assert refused(loaded(Bound(control, place, exactly))) == ""
     assert refused(loaded(Bound(control, place, exactly - 1))) == code
     assert refused(loaded(without=control)) != "", "what no limit names is refused"
+
+
+@pytest.mark.parametrize("kind", ["linear", "inverse"])
+@given(
+    lot=st.integers(1, 10**10),
+    multiplier=st.integers(1, 10**10),
+    rate=st.integers(1, 10**16),
+    price=st.integers(1, 10**18),
+)
+@example(lot=3, multiplier=7, rate=10**12 + 1, price=10**18 - 1)
+@example(lot=10**8, multiplier=10**8, rate=(10**12) // 3, price=10**18 - 1)
+def test_a_lot_is_never_worth_too_little_nor_a_millionth_too_much(
+    kind: str, lot: int, multiplier: int, rate: int, price: int
+) -> None:
+    held = Holding(Account(Scope(0, 0)), Scope(0, 0), Book())
+    place = Place(PERP, "BTC-PERP", "net", lot, rate)
+    value_of(held, place, multiplier, kind == "inverse")
+    held.reference = price
+    held.price_anew()
+    worth = Fraction(lot * multiplier * rate, 10**28) * 10**6
+    worth *= Fraction(price, 10**12) if kind == "linear" else 1
+    assert worth <= held.unit <= worth + 1 + Fraction(price, 10**18)
 
 
 def test_margin_is_asked_of_collateral_that_was_told() -> None:

@@ -88,6 +88,8 @@ BAD = [
     (("amount: 400000", "amount: true"), "found True: a whole number or a quoted decimal"),
     (("amount: 400000", "amount: '1e99'"), "an amount from 0 to"),
     (("amount: 400000", "amount: '0.0000001'"), "reporting have 6 decimals"),
+    (("base, netting: net, amount: 8", "base, netting: net, amount: 10000000001"),
+     "of base at most 10000000000 can be counted"),
     (("amount: 400000, owner: risk", "amount: 400000"), "owner: found nothing"),
     (("four times the capital that is set aside for trading", "4x"), "at least 10 characters"),
     (("amount: 8, window_ms: 1000", "amount: 8"), "ACCOUNT_RATE is so many in a window"),
