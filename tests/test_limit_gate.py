@@ -265,6 +265,13 @@ def test_a_position_is_what_the_books_say_whoever_moved_it() -> None:
     assert books.desk.gate.firm.scope.long > 0
 
 
+@pytest.mark.parametrize(("side", "lots"), [("buy", 3), ("sell", -3)])
+def test_a_part_of_a_lot_that_is_held_counts_whole(side: str, lots: int) -> None:
+    books = Limited()
+    books.traded("", side, "2.5", 60)
+    assert books.desk.gate.holdings[0].position == lots
+
+
 def test_while_a_break_is_open_only_exits_pass() -> None:
     """The rule of breaks comes first, with its own word."""
     books = Limited()

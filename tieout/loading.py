@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import product
 
-from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS, QUANTITY_ONE
+from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS, TEN_TO
 from core.risk_events import (
     Amount,
     Bound,
@@ -161,7 +161,7 @@ def _of_base(scenario: Scenario, place: Mapping[str, str], coins: int) -> int:
     venue, each = _listed(scenario, place)
     if TWINS[venue.dialect].model == "inverse":
         return 0
-    return coins * QUANTITY_ONE // _units(each.multiplier, QUANTITY_DECIMALS)
+    return coins * TEN_TO[QUANTITY_DECIMALS] // _units(each.multiplier, QUANTITY_DECIMALS)
 
 
 def _quote(scenario: Scenario, place: Mapping[str, str]) -> str:
