@@ -137,7 +137,9 @@ def _share(state: State, epoch: Epoch, name: str, free: int) -> int:
 def allot(pool: int, asked: Sequence[tuple[int, int]]) -> list[int]:
     """Divide a pool among (need, want) in the order of asking: needs first and whole, then wants.
 
-    Halves of two needs would let neither order pass. A need beyond the pool waits for no one.
+    Halves of two needs would let neither order pass. A need beyond the pool waits for no one. Of
+    wants each gets as much as any other, and no more than it wants: so whoever wants everything
+    starves nobody.
     """
     left = max(0, pool)
     given: list[int] = []
@@ -146,8 +148,11 @@ def allot(pool: int, asked: Sequence[tuple[int, int]]) -> list[int]:
         given.append(met)
         left -= met
     wishes = [max(0, want - met) for (_, want), met in zip(asked, given, strict=True)]
-    total = max(sum(wishes), left)
-    shares = [left * wish // total if wish else 0 for wish in wishes]
+    shares = [0] * len(wishes)
+    waiting = sorted(range(len(wishes)), key=lambda place: wishes[place])
+    for served, place in enumerate(waiting):
+        shares[place] = min(wishes[place], left // (len(waiting) - served))
+        left -= shares[place]
     return [met + share for met, share in zip(given, shares, strict=True)]
 
 
