@@ -67,3 +67,9 @@ def take_back(order: Order) -> bool:
 def leaves(order: Order) -> int:
     """What may still fill: derived from fills, and zero once the order is over."""
     return 0 if order.status in TERMINAL else order.quantity - order.filled
+
+
+def claimed(order: Order) -> int:
+    """What the venue says was filled of it and we have not booked."""
+    told = order.quantity if order.status == "filled" else order.told_filled
+    return max(0, told - order.filled)

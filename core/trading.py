@@ -126,9 +126,12 @@ def _new_order(name: str, event: OrderRequested) -> Order:
 
 
 def on_cancel_requested(state: State, event: CancelRequested) -> list[Effect]:
-    """Cancels pass no gate."""
+    """Cancels pass no gate; a strategy takes back its own, and what may be its own."""
     order = state.orders.get(event.client_order_id)
     if order is None or order.status in TERMINAL:
+        return []
+    if order.strategy not in (event.strategy, UNATTRIBUTED):
+        count(state, f"cancels_of_others/{event.strategy}")
         return []
     return cancel(state, order, event.received_at)
 

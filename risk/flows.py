@@ -46,11 +46,12 @@ class Flows:
         self._window.add(FIRM, worth, event.received_at)
 
     def is_over(self, state: State) -> bool:
-        """Whether more was traded than may be."""
+        """Whether as much was traded as may be: of nothing, before there is any."""
         desk = desk_of(state.risk)
-        if desk is None or self._window is None or not desk.turnover_ns:
+        if desk is None or not desk.turnover_ns:
             return False
-        return self._window.total(FIRM[0], state.now) >= desk.turnover_max
+        traded = self._window.total(FIRM[0], state.now) if self._window is not None else 0
+        return traded >= desk.turnover_max
 
 
 def _worth(desk: Desk, account: str, instrument: str, quantity: int) -> int:

@@ -92,7 +92,7 @@ FIGURES = (
     *(f"counts.items_resolved/{cause}" for cause in get_args(ResolvableCause)),
     *(f"counts.send_back_refused/{code}" for code in dict.fromkeys(REFUSALS)),
     *(f"counts.engine_irregular/{why}" for why in ("epoch", "sequence", "request", "late")),
-    *("counts.unknown/SCHEME", "counts.disabled/STRATEGY"),
+    *("counts.unknown/SCHEME", "counts.disabled/STRATEGY", "counts.cancels_of_others/STRATEGY"),
     "wrongly_settled",
     *(f"settlement.items.{cause}" for cause in get_args(ItemCause)),
     *(f"settlement.open.{cause}" for cause in get_args(ItemCause)),

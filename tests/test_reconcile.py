@@ -18,6 +18,7 @@ from tests.facts import (
     only,
     page,
     perp_books,
+    report,
     spot,
     spot_books,
     statement,
@@ -589,6 +590,20 @@ def test_an_exit_from_a_position_reduces_and_cannot_flip(
         side, amount, "50000", account=PERP, instrument="BTC-PERP", reduce_only=reduce_only
     )
     assert verdicts(books, order) == [verdict]
+
+
+def test_an_exit_that_is_over_counts_before_its_fills_are_told() -> None:
+    """Filled by the venue's word: what is left of our 3 is 1, whatever the books say yet."""
+    books = broken_position("3", "5")
+    usual = {"account": PERP, "instrument": "BTC-PERP"}
+
+    def exit_of(amount: str) -> Any:
+        return wish("sell", amount, "50000", reduce_only=True, **usual)
+
+    assert verdicts(books, exit_of("2")) == ["sent"]
+    (first,) = books.state.orders
+    books.tell(report(first, "filled", at=99_000, order_id="v1", **usual))
+    assert verdicts(books, exit_of("2"), exit_of("1")) == ["BREAK_OPEN", "sent"]
 
 
 def test_what_the_break_does_not_touch_trades_on() -> None:
