@@ -14,7 +14,9 @@ from core.state import Drift, State, count
 
 
 def on_adjustment(state: State, event: AdjustmentBooked) -> list[Effect]:
-    """Book the repair at the as-of of its break, which closes if nothing is left of it."""
+    """Book the repair at the as-of at which it was told first; the break closes if nothing is left.
+
+    A statement of between, told late, then says what the books say."""
     drift = _named(state, event.break_number)
     fault = _fault(state, event, drift)
     if fault or drift is None:
@@ -23,7 +25,7 @@ def on_adjustment(state: State, event: AdjustmentBooked) -> list[Effect]:
         return [RaiseAlert(severity="warning", subject=event.holding, text=text)]
     count(state, f"adjusted/{event.holding.rpartition('/')[0].rpartition('/')[0]}")
     state.adjusted[event.adjustment_id] = f"{event.holding} {event.amount}"
-    _book(state, event, drift.reading.hi)
+    _book(state, event, drift.since or drift.reading.hi)
     reconcile.on_adjusted(state, drift, event)
     return []
 

@@ -196,7 +196,9 @@ class Reading(Struct, gc=False):
 class Drift(Struct, gc=False):
     """A difference under suspicion, or an open break once it survived the evidence.
 
-    `size` is the venue's figure less ours, at the reading's own as-of. Owner and proposal go with
+    `size` is the venue's figure less ours, at the reading's own as-of; `since` is the as-of of the
+    first that told this size (0: of this reading), and `absurd` whether what is told looked so when
+    it was told first. Owner and proposal go with
     the cause. Where two tellings contradict there may be no size (0), and only a person ends it.
     """
 
@@ -209,6 +211,8 @@ class Drift(Struct, gc=False):
     broken_at: int = 0
     number: int = 0
     contradiction: bool = False
+    since: int = 0
+    absurd: bool = False
     cause: Cause = "unknown"
     owner: str = ""
     proposal: str = ""

@@ -433,6 +433,20 @@ def test_a_plausible_read_that_comes_while_an_absurd_one_waits_interrupts_its_ro
     assert books.break_("XRP") == "9998999"
 
 
+def test_what_was_absurd_stays_so_when_the_books_move_to_nothing() -> None:
+    """Beside nothing no figure is absurd: but this one was told when there was something."""
+    books = spot_books()
+    disagree(books, "9999999", at=2000)
+    backfilled(books, at=2500)
+    books.tell(fill("8", "sell", "1000", "0.001", at=2600))
+    for at in (3000, 4000, 5000):
+        disagree(books, "9999999", at=at)
+        backfilled(books, at=at + 500)
+        assert books.break_("XRP") is None
+    disagree(books, "9999999", at=6000)
+    assert books.break_("XRP") == "9999999"
+
+
 def test_what_is_absurd_and_insists_is_what_the_break_says() -> None:
     books = broken("1050")
     for at in range(5000, 9000, 1000):
