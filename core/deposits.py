@@ -87,6 +87,8 @@ def on_alarm(state: State, subject: str) -> list[Effect]:
     amount = credit.contingent
     memorise(state, credit, -amount, 0)
     expose(state, credit, -amount)
+    if not credit.exposed:
+        credit.drawn = {}
     state.settlement.credits_open.pop(subject, None)
     return []
 

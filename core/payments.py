@@ -383,8 +383,10 @@ def on_placed(state: State, leg: Leg, event: ReturnReported) -> list[Effect]:
     """People found which payment a return is about."""
     if event.dishonours:
         return _on_dishonour(state, leg, event.frame)
+    whole = deductions.of_return(leg, event)
+    leg.kept += event.fee
     when = min(event.occurred_at or event.received_at, event.received_at)
-    return give_back(state, leg, event.amount, event.code, event.frame, when)
+    return give_back(state, leg, whole, event.code, event.frame, when)
 
 
 def _return(state: State, leg: Leg, event: ReturnReported) -> list[Effect]:
@@ -505,7 +507,7 @@ def undo_return(state: State, leg: Leg, frame: int) -> list[Effect]:
     book(state, "return_undone", leg.payment_id, frame, lines)
     leg.coming_back -= leg.returned if leg.kind == "out" else -leg.returned
     effects = suspense.leave(state, leg, leg.returned, frame) if leg.source else []
-    leg.returned = leg.untold = 0
+    leg.returned = leg.untold = leg.kept = 0
     _place_excess(state, leg, frame)
     leg.evidence.append(frame)
     if leg.source and was == "settled":

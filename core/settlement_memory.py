@@ -20,7 +20,6 @@ from core.events import Event, Recalled
 from core.journal import Record, decode_effect
 from core.rail_events import (
     ChangeNotified,
-    DebtResolved,
     ItemResolved,
     LineBooked,
     PaymentMissing,
@@ -184,8 +183,6 @@ def wanted(state: State, event: Event) -> list[Key]:
             return _payments(state, (event.payment_id,))
         case SuspenseResolved() | ItemResolved():
             return _payments(state, (event.payment_id,))
-        case DebtResolved():
-            return _payments(state, (event.subject,))
         case _:
             return []
 

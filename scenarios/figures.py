@@ -90,6 +90,7 @@ FIGURES = (
     "counts.recalled/settlement",
     *(f"counts.items/{cause}" for cause in get_args(ItemCause)),
     *(f"counts.items_resolved/{cause}" for cause in get_args(ResolvableCause)),
+    *(f"counts.debts/{way}" for way in ("set_off", "write_off")),
     *(f"counts.send_back_refused/{code}" for code in dict.fromkeys(REFUSALS)),
     *(f"counts.engine_irregular/{why}" for why in ("epoch", "sequence", "request", "late")),
     *("counts.unknown/SCHEME", "counts.disabled/STRATEGY", "counts.cancels_of_others/STRATEGY"),

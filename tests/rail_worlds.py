@@ -204,7 +204,7 @@ WORLDS: dict[str, dict[str, Any]] = {
     ),
     "two_out": _of(
         [US],
-        [{"flow": "two", "legs": [*WIRE["legs"], *ACH["legs"]]}],
+        [{"flow": "two", "legs": [*ACH["legs"], *WIRE["legs"]]}],
         customers={"balances": {"USD": "700"}, "every_s": 7200},
         heal_s=8 * DAY,
     ),

@@ -7,6 +7,7 @@ import pytest
 from core.effects import RaiseAlert
 from core.rail_events import (
     AddressAssigned,
+    ItemResolved,
     LegWanted,
     LineBooked,
     LinePart,
@@ -232,6 +233,40 @@ def test_what_nobody_states_of_a_return_is_no_fee(kind: str, went: int, back: in
     assert (causes, leg.outstanding, leg.excess) == (set(), 0, 0)
     assert (books.balance("fees/gpi/USD"), books.balance("transit/gpi/USD")) == (30, 0)
     assert (leg.returned, books.balance(f"suspense/{BANK}/USD")) == (300, 0)
+
+
+def test_what_was_stated_of_a_return_that_was_undone_explains_no_other() -> None:
+    books = of()
+    (leg,) = books.request("t1", pay("gpi", 300))
+    line(books, "L1", -300, leg.payment_id)
+    back = {"account": BANK, "payment_id": leg.payment_id, "amount": 270, "fee": 30}
+    books.tell(ReturnReported, return_id="r1", code="MD06", **back)
+    books.tell(ReturnReported, return_id="r2", code="MD06", dishonours="R69", **back)
+    line(books, "L2", 270, leg.payment_id, kind="return")
+    assert (leg.coming_back, books.balance("fees/gpi/USD")) == (30, 0)
+    assert "short" in books.breaks().values()
+
+
+def test_what_people_place_says_what_was_kept_of_it() -> None:
+    books = of()
+    (leg,) = books.request("t1", pay("gpi", 300))
+    line(books, "L1", -300, leg.payment_id)
+    back = {"account": BANK, "payment_id": "", "amount": 270, "fee": 30}
+    books.tell(ReturnReported, return_id="r1", code="MD06", **back)
+    books.tell(
+        ItemResolved,
+        resolution_id="x1",
+        subject="r1",
+        cause="unmatched_return",
+        author="ann",
+        approver="ben",
+        reason="found",
+        evidence="letter 7",
+        payment_id=leg.payment_id,
+    )
+    line(books, "L2", 270, leg.payment_id, kind="return")
+    assert (leg.returned, leg.outstanding, books.balance("fees/gpi/USD")) == (300, 0, 30)
+    assert [cause for cause in books.breaks().values() if cause != "illegal_return"] == []
 
 
 def test_a_charge_that_its_message_states_beyond_its_bound_ends_no_break() -> None:
