@@ -369,6 +369,7 @@ def on_transaction(state: State, event: TransactionReported) -> list[Effect]:
     if leg is None or attempt is None or leg.status not in MOVING:
         return []
     leg.heard_at = event.received_at
+    attempt.told.pop(event.source, None)  # its newest word is its only one
     if leg.unfunded and event.status != "unknown":
         _close_doubts(state, leg, "a node has it: the wallet is funded", event.frame)
     if event.status == "mined":

@@ -158,6 +158,7 @@ class CustomerOracle:
     reused: int = 0
     ours: list[tuple[str, str, int]] = field(default_factory=list)
     decided: list[tuple[str, str, Credit]] = field(default_factory=list)
+    never_left: list[str] = field(default_factory=list)
     books: CustomerBooks | None = None
     _payments_seen: int = 0
 
@@ -413,6 +414,11 @@ class CustomerOracle:
         """Whether a bank told that details in it are wrong."""
         return any(leg.beneficiary in self.world.corrected for leg in asked.legs)
 
+    def _may_fail(self, asked: Asked) -> bool:
+        """Whether it could fail though no keeper took it on: its details are wrong, or people
+        found that it never left."""
+        return self._is_outdated(asked) or asked.transfer_id in self.never_left
+
     def _carried(self, asked: Asked) -> list[Payment | None]:
         """The world's payments of the legs that move value over a rail."""
         names = self.books.payments(asked.transfer_id) if self.books is not None else None
@@ -488,7 +494,7 @@ class CustomerOracle:
         else:
             ended = asked.cancel_asked or asked.hit
             fits = (asked.status == "cancelled" and ended) or (
-                asked.status == "failed" and (len(asked.legs) > 1 or self._is_outdated(asked))
+                asked.status == "failed" and (len(asked.legs) > 1 or self._may_fail(asked))
             )
         return found if fits else [*found, f"told {asked.status or 'nothing'}, and {words}"]
 

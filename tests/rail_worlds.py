@@ -358,6 +358,15 @@ WORLDS: dict[str, dict[str, Any]] = {
         release=PEOPLE,
         customers={"cancel_one_in": 4, "wrong_one_in": 6},
     ),
+    "people_killed": _of(
+        [US],
+        [WIRE],
+        {"kind": "crash", "where": "node", "one_in": 150, "strength": 2000},
+        {"kind": "crash_torn_tail", "where": "node", "one_in": 150, "strength": 2000},
+        limits=[BOUND],
+        release={**PEOPLE, "screen_s": 600},
+        customers={"balances": {"USD": "90000"}, "every_s": 300},
+    ),
     "poor": _of([US], [WIRE], customers={"balances": {"USD": "500"}}),
     "cancels": _of([US], [WIRE, ACH], customers={"cancel_one_in": 2, "every_s": 1200}),
     "custody": _of(

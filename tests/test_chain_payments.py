@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from core import chain, ledger
 from core.effects import Effect
 from core.events import AccountOpened, AlarmRang, AssetListed, Event, NodeStarted
@@ -171,9 +173,8 @@ class Node:
             status="mined",
             block_number=number,
             block_hash=block,
-            succeeded=True,
             asked_at=self.now,
-            **more,
+            **{"succeeded": True, **more},
         )
 
     def forgotten(self, leg: Leg, source: str = "a") -> list[Effect]:
@@ -192,16 +193,7 @@ class Node:
         self.now += SECOND
         effects: list[Effect] = []
         for source in ("a", "b"):
-            effects += self.tell(
-                HeadReported,
-                account=HOT,
-                source=source,
-                number=final + 64,
-                block_hash="tip",
-                finalized=final,
-                finalized_hash=first,
-                base_fee=base_fee,
-            )
+            effects += self.head(source, final, first, base_fee)
         for each in [e for e in effects if isinstance(e, FetchBlock)]:
             self.now += SECOND
             effects += self.tell(
@@ -212,6 +204,18 @@ class Node:
                 block_hash=second,
             )
         return effects
+
+    def head(self, source: str, final: int, block: str, base_fee: int = GWEI) -> list[Effect]:
+        return self.tell(
+            HeadReported,
+            account=HOT,
+            source=source,
+            number=final + 64,
+            block_hash="tip",
+            finalized=final,
+            finalized_hash=block,
+            base_fee=base_fee,
+        )
 
     def look(self, leg: Leg) -> list[Effect]:
         """It is time to look at the payment again."""
@@ -279,6 +283,59 @@ def test_what_was_asked_before_the_agreement_may_tell_of_a_block_that_is_none_an
         asked_at=asked_at,
     )
     assert leg.status == "in_flight"
+
+
+def test_one_nodes_word_settles_nothing_however_often_it_is_told() -> None:
+    node = Node()
+    leg = node.sent()
+    node.heads(101, "y", "y")
+    for _ in range(3):
+        node.mined(leg, 100, "x", "a")
+    node.mined(leg, 100, "another", "b")
+    assert leg.status == "in_flight"
+    node.mined(leg, 100, "x", "b")
+    assert leg.status == "settled"
+
+
+def test_two_nodes_that_tell_another_end_settle_and_fail_nothing() -> None:
+    node = Node()
+    leg = node.sent()
+    node.heads(101, "y", "y")
+    node.mined(leg, 100, "x", "a", succeeded=False)
+    node.mined(leg, 100, "x", "b")
+    assert leg.status == "in_flight"
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_what_a_node_said_before_a_reorganisation_is_its_word_no_more(first: str) -> None:
+    """It has the payment no more, or in a block that is not final: the other's word is one."""
+    other = {"a": "b", "b": "a"}[first]
+    for after in ("forgotten", "mined later"):
+        node = Node()
+        leg = node.sent()
+        node.heads(101, "y", "y")
+        node.mined(leg, 100, "x", first)
+        if after == "forgotten":
+            node.forgotten(leg, first)
+        else:
+            node.mined(leg, 105, "z", first)
+        node.mined(leg, 100, "x", other)
+        assert leg.status == "in_flight", after
+        node.mined(leg, 100, "x", first)
+        assert leg.status == "settled", after
+
+
+def test_heads_of_a_round_that_is_over_are_no_part_of_the_next() -> None:
+    """A node may have told the last one and died: what it said then is not what it says now."""
+    node = Node()
+    node.heads(101, "y", "y")
+    node.now += 3600 * SECOND
+    node.tell(AlarmRang, alarm=f"backfill/{HOT}")
+    node.now += SECOND
+    effects = node.head("a", 103, "z")
+    assert not any(isinstance(each, (FetchBlock, FetchFinal)) for each in effects)
+    effects = node.head("b", 102, "w")
+    assert [(e.source, e.number) for e in effects if isinstance(e, FetchBlock)] == [("a", 102)]
 
 
 def test_two_nodes_that_name_different_blocks_settle_nothing() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from core.listening import request_backfill
 from core.rail_effects import SendPayment
 from core.rail_events import DocumentQuarantined, DocumentRead, ItemResolved, PaymentMissing
 from core.settlement_state import Leg
@@ -80,6 +81,20 @@ def test_two_noes_and_a_record_that_was_read_since_let_it_go_again_once() -> Non
     assert again(books) == 1
     books.wait(2 * HOUR)
     assert again(books) == 0  # of what went again each no counts anew
+
+
+def test_a_reading_that_began_before_the_second_no_proves_nothing() -> None:
+    books, leg = sent("alike")
+    books.wait(HOUR)
+    denied(books, leg)
+    books.wait(LISTED)
+    request_backfill(books.state, books.state.accounts[BANK], books.now)
+    books.now += SECOND
+    denied(books, leg)
+    books.read_to_the_end()
+    assert again(books) == 0
+    books.read_to_the_end()  # the next one, which was wanted meanwhile
+    assert again(books) == 1
 
 
 def test_what_was_booked_is_not_sent_again_whatever_is_denied() -> None:

@@ -570,7 +570,29 @@ class Rails:
             )
             decision = Decision(f"r{self.resolved}", item, "credit")
             self._decide(decision, ("operator-1", "operator-2"), "found the payer", host)
+        self._telephone(state, every, host)
         self.world.call_in(every, self._resolve, host)
+
+    def _telephone(self, state: State | None, every: int, host: Host) -> None:
+        """What a bank denies having, and may have booked: it looks, and they believe that."""
+        for item in list(state.settlement.items.values()) if state is not None else ():
+            asked = item.cause == "denied" and self.world.now - item.opened_at >= every
+            if state is None or not asked or item.subject in self.payments.all:
+                continue
+            self.resolved += 1
+            self.judge.never_left.append(state.settlement.legs[item.subject].transfer_id)
+            host.tell(
+                ItemResolved(
+                    received_at=self.world.now,
+                    resolution_id=f"r{self.resolved}",
+                    subject=item.subject,
+                    cause="denied",
+                    author="operator-1",
+                    approver="operator-2",
+                    reason="the bank looked for it",
+                    evidence=f"call {self.resolved}",
+                )
+            )
 
     # --- operators at their desk -----------------------------------------------------------------
 
@@ -590,6 +612,7 @@ class Rails:
             items, broken = self._shown(books.state), _broken(books.state)
             for decision in desk.look(self.world.now, items, broken):
                 self._decide(decision, (spec.author, spec.approver), spec.reason, host)
+            self._telephone(books.state, int(spec.after_s * SECOND), host)
         self.world.call_in(every_ns, self._look, desk, spec, every_ns, host)
 
     def _shown(self, state: State) -> list[OpenItem]:
