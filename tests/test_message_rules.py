@@ -277,6 +277,21 @@ def test_an_id_that_two_entries_share_is_none() -> None:
     assert [line.references for line in told] == [("R1",), ("R1",), ("R2",)]
 
 
+@pytest.mark.parametrize("nothing", ["NOTPROVIDED", "NONREF", "0", "000000000000"])
+def test_what_stands_in_the_place_of_a_reference_is_none(nothing: str) -> None:
+    """A line of each day would have it: in ISO's messages, in BAI2 and in MT."""
+    shared = f"<AcctSvcrRef>{nothing}</AcctSvcrRef>"
+    messages = (
+        between("0", "4", entry("4", more=shared)),
+        bai("USD,010,0,,,015,5,,", f"16,142,5,,{nothing},0,text/", total=10),
+        mt940(f":61:260303C0,NTRFNONREF//{nothing}"),
+    )
+    for body in messages:
+        (line,) = lines(body)
+        assert line.derived_id
+        assert nothing not in line.references
+
+
 def test_a_page_of_a_statement_ties_nothing() -> None:
     """Its ends are the whole statement's, its entries only some: the last balance is compared."""
     pages = "<StmtPgntn><PgNb>2</PgNb><LastPgInd>true</LastPgInd></StmtPgntn>"

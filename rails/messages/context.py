@@ -175,9 +175,12 @@ def rows(text: str) -> list[str]:
 
 
 def told(*texts: str) -> tuple[str, ...]:
-    """The references among these texts, each once, in order; what says "not provided" is none."""
+    """The references among these texts, each once, in order; what says "not provided" is none, and
+    neither are zeros, with which some banks fill the place of one."""
     cleaned = [" ".join(text.split()) for text in texts]
-    return tuple(dict.fromkeys(text for text in cleaned if text.upper() not in NOT_TOLD))
+    return tuple(
+        dict.fromkeys(text for text in cleaned if text.upper() not in NOT_TOLD and text.strip("0"))
+    )
 
 
 def quarantined(context: Context, rule: str) -> Event:
