@@ -533,6 +533,8 @@ def test_an_amount_in_another_currency_is_none_of_a_payment_of_the_account() -> 
     assert facts(told, currency="USD")[0][3:5] == ("20 of it", "fee 3")
     assert facts(told, currency="EUR") == [("payment", "P1", "settled ACSC", "1970-01-01")]
     assert facts(told.replace(" Ccy='USD'", "")) == facts(told, currency="EUR")
+    dear = told.replace("<Amt Ccy='USD'>", "<Amt Ccy='EUR'>")
+    assert facts(dear, currency="USD")[0][3:] == ("20 of it", "1970-01-01")
 
 
 def test_a_recall_is_asked_and_answered() -> None:
