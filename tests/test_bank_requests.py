@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace as changed
 
 from core.effects import FetchLedger, FetchStatement, PlaceOrder
-from core.events import PageReported, RequestFailed, StatementReported
+from core.events import FrameQuarantined, PageReported, RequestFailed, StatementReported
 from core.frames import Frame
 from core.rail_effects import AnswerRecall, QueryPayment, RecallPayment, SendPayment
 from core.rail_events import (
@@ -26,6 +26,7 @@ from rails.instructions.party import CannotSay, Mandate, OurAccount
 from rails.schemes import load
 from tests.banks import amounts, bank, local
 from tests.rail_bench import DAY, HOUR, SECOND, Bench, always
+from tests.test_message_rules import pacs004
 from tieout.connector import Connector
 
 DEBTOR = "DE02120300000000202051"
@@ -326,6 +327,19 @@ def test_a_connector_tells_what_was_not_sent_as_no_answer() -> None:
     assert [type(event) for event in events] == [RequestFailed]
     assert "check digits" in events[0].reason or "IBAN" in events[0].reason  # type: ignore[union-attr]
     assert len(heard.sent) == 1
+
+
+@pytest.mark.parametrize(("currency", "told"), [("EUR", ReturnReported), ("USD", FrameQuarantined)])
+def test_a_bank_s_account_has_one_currency(currency: str, told: type) -> None:
+    """What comes back in another one is not read as cents of its own."""
+    made = listening("bank_eu")
+    assert made.dialect is not None
+    body = pacs004().replace("'EUR'", f"'{currency}'").encode()
+    frame = Frame(
+        number=1, account=made.account, channel="stream", received_at=5 * SECOND, body=body
+    )
+    (event,) = made.dialect.decode(frame, {"EUR": 2, "USD": 2})
+    assert isinstance(event, told)
 
 
 def test_the_guard_stands_before_what_really_sends() -> None:
