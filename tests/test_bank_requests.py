@@ -26,7 +26,7 @@ from rails.instructions.party import CannotSay, Mandate, OurAccount
 from rails.schemes import load
 from tests.banks import amounts, bank, local
 from tests.rail_bench import DAY, HOUR, SECOND, Bench, always
-from tests.test_message_rules import pacs004
+from tests.test_message_rules import pacs004, status
 from tieout.connector import Connector
 
 DEBTOR = "DE02120300000000202051"
@@ -340,6 +340,24 @@ def test_a_bank_s_account_has_one_currency(currency: str, told: type) -> None:
     )
     (event,) = made.dialect.decode(frame, {"EUR": 2, "USD": 2})
     assert isinstance(event, told)
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [(code, "received") for code in "AM05 DUPL DU01 DU02 DU03 DU04 DU05".split()]
+    + [("AC04", "rejected")],
+)
+def test_a_duplicate_of_whichever_id_is_never_told_as_failed(code: str, told: str) -> None:
+    """The first one lives: who gave the money back would pay twice."""
+    made = listening("bank_eu")
+    assert made.dialect is not None
+    body = status("RJCT", code, "CstmrPmtStsRpt").encode()
+    frame = Frame(
+        number=1, account=made.account, channel="stream", received_at=5 * SECOND, body=body
+    )
+    (event,) = made.dialect.decode(frame, {"EUR": 2})
+    assert isinstance(event, PaymentReported)
+    assert (event.status, event.code) == (told, code)
 
 
 def test_the_guard_stands_before_what_really_sends() -> None:
