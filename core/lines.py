@@ -40,6 +40,8 @@ def on_line(state: State, account: Account, event: LineBooked) -> list[Effect]:
         return [] if known == content else _conflict(state, event)
     account.seen[key] = content
     count(state, f"lines_booked/{account.name}")
+    if not (event.amount or event.parts or event.fee):
+        return []  # banks tell of what costs nothing, too
     effects: list[Effect] = []
     contras: list[Contra] = []
     for part in _parts(state, account, event):

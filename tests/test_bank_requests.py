@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace as changed
 
 from core.effects import FetchLedger, FetchStatement, PlaceOrder
-from core.events import PageReported, RequestFailed, StatementReported
+from core.events import FrameQuarantined, PageReported, RequestFailed, StatementReported
 from core.frames import Frame
 from core.rail_effects import AnswerRecall, QueryPayment, RecallPayment, SendPayment
 from core.rail_events import (
@@ -26,6 +26,7 @@ from rails.instructions.party import CannotSay, Mandate, OurAccount
 from rails.schemes import load
 from tests.banks import amounts, bank, local
 from tests.rail_bench import DAY, HOUR, SECOND, Bench, always
+from tests.test_message_rules import pacs004, status
 from tieout.connector import Connector
 
 DEBTOR = "DE02120300000000202051"
@@ -326,6 +327,37 @@ def test_a_connector_tells_what_was_not_sent_as_no_answer() -> None:
     assert [type(event) for event in events] == [RequestFailed]
     assert "check digits" in events[0].reason or "IBAN" in events[0].reason  # type: ignore[union-attr]
     assert len(heard.sent) == 1
+
+
+@pytest.mark.parametrize(("currency", "told"), [("EUR", ReturnReported), ("USD", FrameQuarantined)])
+def test_a_bank_s_account_has_one_currency(currency: str, told: type) -> None:
+    """What comes back in another one is not read as cents of its own."""
+    made = listening("bank_eu")
+    assert made.dialect is not None
+    body = pacs004().replace("'EUR'", f"'{currency}'").encode()
+    frame = Frame(
+        number=1, account=made.account, channel="stream", received_at=5 * SECOND, body=body
+    )
+    (event,) = made.dialect.decode(frame, {"EUR": 2, "USD": 2})
+    assert isinstance(event, told)
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [(code, "received") for code in "AM05 DUPL DU01 DU02 DU03 DU04 DU05".split()]
+    + [("AC04", "rejected")],
+)
+def test_a_duplicate_of_whichever_id_is_never_told_as_failed(code: str, told: str) -> None:
+    """The first one lives: who gave the money back would pay twice."""
+    made = listening("bank_eu")
+    assert made.dialect is not None
+    body = status("RJCT", code, "CstmrPmtStsRpt").encode()
+    frame = Frame(
+        number=1, account=made.account, channel="stream", received_at=5 * SECOND, body=body
+    )
+    (event,) = made.dialect.decode(frame, {"EUR": 2})
+    assert isinstance(event, PaymentReported)
+    assert (event.status, event.code) == (told, code)
 
 
 def test_the_guard_stands_before_what_really_sends() -> None:

@@ -275,6 +275,7 @@ def test_another_order_changes_nothing() -> None:
         paid("30", text="INV 7", side="DBIT"),
         paid("30", text="INV 7", booked=f"<Dt>{TWO}</Dt>"),
         paid("30", text="INV 7", more="<RvslInd>true</RvslInd>"),
+        paid("30", text="INV 7", more="<AddtlNtryInf>Some words</AddtlNtryInf>"),
         paid("30", text="INV 7").replace("'USD'", "'EUR'"),
         paid("30", text="INV 7").replace(
             "<RltdPties>", "<RltdPties><Dbtr><Nm>Somebody</Nm></Dbtr>"
@@ -286,7 +287,7 @@ def test_another_order_changes_nothing() -> None:
     ],
 )  # fmt: skip
 def test_lines_that_differ_in_what_they_say_have_their_own_ids(unlike: str) -> None:
-    """Text, whose it is, amount, sign, currency, day, reversal, who paid, a charge."""
+    """Text, whose it is, amount, sign, currency, day, reversal, words beside it, payer, charge."""
     context = Context(BANK, NUMBERS, {"USD": 2, "EUR": 2}, T0)
     told = [
         each.line_id
@@ -325,6 +326,19 @@ def test_what_is_announced_is_not_booked_and_is_no_line_of_those_that_are() -> N
     bank.hear(camt052(pending, one), camt053("1030", one))
     assert (bank.has("alice"), bank.nostro) == (3000, 103_000)
     assert not bank.differs()
+
+
+def test_a_line_of_nothing_is_no_break() -> None:
+    """Banks tell of what costs nothing: it moves nothing, and asks nobody anything."""
+    bank = Bank()
+    nothing = paid("0.00", text="no charge")
+    netted = camt053("1000", nothing, paid("0", "bob", more="<AcctSvcrRef>Z1</AcctSvcrRef>"))
+    bank.hear(camt052(nothing), netted)
+    assert bank.breaks() == {}
+    assert bank.nostro == 100_000
+    assert not bank.differs()
+    bank.hear(camt054(paid("5", more="<AcctSvcrRef>Z1</AcctSvcrRef>")))
+    assert bank.breaks() == {f"{BANK} Z1": "conflict"}
 
 
 def test_what_is_undone_is_a_line_of_its_own() -> None:

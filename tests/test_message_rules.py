@@ -277,6 +277,21 @@ def test_an_id_that_two_entries_share_is_none() -> None:
     assert [line.references for line in told] == [("R1",), ("R1",), ("R2",)]
 
 
+@pytest.mark.parametrize("nothing", ["NOTPROVIDED", "NONREF", "0", "000000000000"])
+def test_what_stands_in_the_place_of_a_reference_is_none(nothing: str) -> None:
+    """A line of each day would have it: in ISO's messages, in BAI2 and in MT."""
+    shared = f"<AcctSvcrRef>{nothing}</AcctSvcrRef>"
+    messages = (
+        between("0", "4", entry("4", more=shared)),
+        bai("USD,010,0,,,015,5,,", f"16,142,5,,{nothing},0,text/", total=10),
+        mt940(f":61:260303C0,NTRFNONREF//{nothing}"),
+    )
+    for body in messages:
+        (line,) = lines(body)
+        assert line.derived_id
+        assert nothing not in line.references
+
+
 def test_a_page_of_a_statement_ties_nothing() -> None:
     """Its ends are the whole statement's, its entries only some: the last balance is compared."""
     pages = "<StmtPgntn><PgNb>2</PgNb><LastPgInd>true</LastPgInd></StmtPgntn>"
@@ -323,7 +338,8 @@ def test_a_time_is_read_exactly(text: str, zone: str, utc: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-03-02T25:00:00", "2026-02-30", "02.03.2026", "", "2026-3-2"]
+    "text",
+    ["2026-03-02T25:00:00", "2026-03-02T24:00:01", "2026-02-30", "02.03.2026", "", "2026-3-2"],
 )
 def test_what_is_no_time_is_quarantined(text: str) -> None:
     """And never a time near it."""
@@ -341,6 +357,22 @@ def test_an_opening_of_its_own_counts_before_the_previous_closing() -> None:
     """Where both are told, the day's own begins it."""
     told = camt053(balance("OPBD", "0"), balance("PRCD", "1"), balance("CLBD", "4"), entry("4"))
     assert facts(told)[1][1] == "0 + 4 = 4 EUR"
+
+
+@pytest.mark.parametrize(("number", "last"), [("1", "true"), ("00001", "1")])
+def test_a_statement_of_one_page_is_whole(number: str, last: str) -> None:
+    """However its bank writes a number and a yes."""
+    pages = f"<StmtPgntn><PgNb>{number}</PgNb><LastPgInd>{last}</LastPgInd></StmtPgntn>"
+    told = camt053(balance("OPBD", "0"), balance("CLBD", "4"), entry("4"), more=pages)
+    assert [row[0] for row in facts(told)] == ["line", "tie"]
+
+
+@pytest.mark.parametrize(("returned", "kind"), [(0, "payment"), (1, "payment"), (2, "return AC04")])
+def test_a_batch_is_a_return_if_all_in_it_is(returned: int, kind: str) -> None:
+    """What was returned beside what was not has its own references, and the line is no return."""
+    reason = "<RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf>"
+    details = payments("1", "2").replace("</TxDtls>", f"{reason}</TxDtls>", returned)
+    assert facts(between("0", "3", entry("3", details=details)))[0][3] == kind
 
 
 def test_an_entry_in_a_currency_without_a_balance_is_quarantined() -> None:
@@ -487,6 +519,22 @@ def test_a_return_tells_its_payment_reason_and_fee() -> None:
     ]
     assert rule(pacs004(total="11")) == "header tells 11, its transactions come to 10"
     assert rule(pacs004(count="2")) == "NbOfTxs 2, and 1 transactions"
+
+
+def test_an_amount_in_another_currency_is_none_of_a_payment_of_the_account() -> None:
+    """A status goes without it, a return or a recall is quarantined: they would be read as cents of
+    the account's own."""
+    other = pacs004().replace("'EUR'", "'USD'")
+    assert rule(other, currency="EUR") == "RtrdIntrBkSttlmAmt in USD, not in EUR"
+    assert facts(other, currency="USD")[0][0] == "return"
+    worth = "<OrgnlTxRef><IntrBkSttlmAmt Ccy='USD'>20</IntrBkSttlmAmt></OrgnlTxRef>"
+    fee = "<ChrgsInf><Amt Ccy='USD'>3</Amt></ChrgsInf>"
+    told = status("ACSC").replace("</TxInfAndSts>", f"{fee}{worth}</TxInfAndSts>")
+    assert facts(told, currency="USD")[0][3:5] == ("20 of it", "fee 3")
+    assert facts(told, currency="EUR") == [("payment", "P1", "settled ACSC", "1970-01-01")]
+    assert facts(told.replace(" Ccy='USD'", "")) == facts(told, currency="EUR")
+    dear = told.replace("<Amt Ccy='USD'>", "<Amt Ccy='EUR'>")
+    assert facts(dear, currency="USD")[0][3:] == ("20 of it", "1970-01-01")
 
 
 def test_a_recall_is_asked_and_answered() -> None:
@@ -684,6 +732,8 @@ def test_bai_type_codes_say_the_sign_and_what_it_is() -> None:
         ),
         (bai("USD,100,5,2,", "16,142,5,,B1,,/", total=10), "100 tells 2 items"),
         (bai("USD,015,5,,", "16,142,-5,,B1,,/", total=0), "its type 142 says the sign"),
+        (bai("USD,015,5,,", "16,142,+-5,,B1,,/", total=10), "'+-5' is no whole number"),
+        (bai("USD,015,5-,,", total=5), "'5-' is no whole number"),
         (bai("USD,015,5,,", "16,750,5,,B1,,/", total=10), "neither a credit nor a debit"),
         (bai("USD,015,5,Q,Q", "16,142,5,,B1,,/", total=10), "funds type 'Q'"),
         (bai("USD,015,5,,", total=5, group="2,260302,,USD,2"), "group status '2'"),

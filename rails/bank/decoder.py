@@ -59,11 +59,13 @@ UNKNOWN = "UNKNOWN_PAYMENT"
 
 @dataclass(slots=True, frozen=True)
 class Terms:
-    """How one bank speaks: whose numbers are ours, where its days begin, what settles."""
+    """How one bank speaks: whose numbers are ours, where its days begin, what settles, and in which
+    currency our account is."""
 
     accounts: Mapping[str, str]
     zone: str
     settled_codes: frozenset[str] = frozenset({"ACSC", "ACCC"})
+    currency: str = ""
 
 
 def decoder(terms: Terms) -> Decode:
@@ -79,6 +81,7 @@ def decoder(terms: Terms) -> Decode:
             asked_at=frame.asked_at,
             zone=terms.zone,
             settled_codes=terms.settled_codes,
+            currency=terms.currency,
         )
         return [_alive(event) for event in read_document(body, context)]
 

@@ -9,6 +9,7 @@ sign, transactions have it from their type code: 100-399 credits, 400-699 debits
 balances (010, 015, 030) tie to entries; what is available or collected does not.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -49,6 +50,7 @@ KINDS: dict[str, LineKind] = {
     **dict.fromkeys(("661", "698"), "fee"),
     **dict.fromkeys(("399", "699"), "unknown"),
 }
+WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 # Fields of a funds type beyond itself; S has three amounts, D counts its own.
 FUNDS = {"": 0, "0": 0, "1": 0, "2": 0, "Z": 0, "V": 2, "S": 3}
 
@@ -220,10 +222,9 @@ def _monetary(account: Account) -> list[Record]:
 
 
 def _whole(text: str) -> int:
-    digits = text.strip().lstrip("+-")
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
+    if not WHOLE.fullmatch(text.strip()):
         raise Unreadable(f"amount {text!r} is no whole number")
-    return -int(digits) if text.strip().startswith("-") else int(digits)
+    return int(text)
 
 
 # --- an account ----------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ class Around:
 def read_statement(node: Node, zone: str) -> Statement:
     """What one Stmt, Rpt or Ntfctn tells."""
     pages = node.first("StmtPgntn") or node.first("RptPgntn") or node.first("NtfctnPgntn")
-    whole = pages is None or (pages.said("PgNb"), pages.said("LastPgInd")) == ("1", "true")
+    whole = pages is None or (pages.said("PgNb").lstrip("0") == "1" and pages.is_true("LastPgInd"))
     entries = node.all("Ntry")
     if whole:
         _check_summary(node, entries)
@@ -190,10 +190,13 @@ def _line(entry: Node, around: Around) -> Line:
         details=_details(details, value, currency, around),
         counterparty=_counterparty(details[0], value, around) if len(details) == 1 else "",
         code=code,
-        reversal=entry.said("RvslInd") in ("true", "1"),
+        reversal=entry.is_true("RvslInd"),
         pending=_status(entry) != "BOOK",
         fee=_fee(entry, details, currency),
-        lasting=_references(entry, details, around, number=False),
+        lasting=(
+            *_references(entry, details, around, number=False),
+            *told(entry.said("AddtlNtryInf")),
+        ),
         known_at=0 if booked else moment(valued, around.zone) if valued else around.ends,
     )
 
@@ -223,17 +226,21 @@ def _bank_reference(entry: Node, details: list[Node]) -> str:
 
 
 def _kind(entry: Node, details: list[Node]) -> tuple[LineKind, str]:
-    """What the entry is, by its return reason, its code or its reversal mark; and the code."""
+    """What the entry is, by its return reason, its code or its reversal mark; and the code.
+
+    It is a return if all of its payments are: of what is returned beside what is not, each is known
+    by its references.
+    """
     domain = entry.first("BkTxCd/Domn")
     family = domain.said("Fmly/SubFmlyCd") if domain else ""
     codes = [domain.said("Cd"), domain.said("Fmly/Cd"), family] if domain else []
     code = "/".join(codes) or entry.said("BkTxCd/Prtry/Cd")
-    reason = [node for detail in details for node in detail.all("RtrInf")]
-    if reason:
-        return "return", reason[0].said("Rsn/Cd", "Rsn/Prtry") or code
+    reasons = [detail.first("RtrInf") for detail in details]
+    if reasons and reasons[0] and all(reasons):
+        return "return", reasons[0].said("Rsn/Cd", "Rsn/Prtry") or code
     if family in KINDS:
         return KINDS[family], code
-    return ("reversal" if entry.said("RvslInd") in ("true", "1") else "payment"), code
+    return ("reversal" if entry.is_true("RvslInd") else "payment"), code
 
 
 def _references(
@@ -321,7 +328,7 @@ def _fee(entry: Node, details: list[Node], currency: str) -> Decimal:
     fee = ZERO
     for charge in _charges([entry]) or _charges(details):
         node = charge.first("Amt")
-        included = charge.said("ChrgInclInd") in ("true", "1")
+        included = charge.is_true("ChrgInclInd")
         if node is not None and included and node.attributes.get("Ccy") == currency:
             fee += amount(node.text) * (-1 if charge.said("CdtDbtInd") == "CRDT" else 1)
     if fee < ZERO:
