@@ -160,6 +160,18 @@ def test_what_was_traded_in_a_window_stops_the_firm_until_it_is_old() -> None:
     assert again.flows.is_over(told.state) is False
 
 
+def test_another_window_forgets_nothing_that_was_traded() -> None:
+    """2.2 under one load and 2.2 under the next are more than 4."""
+    told = Told()
+    for seconds, ident, at in ((6, "1", 70), (7, "2", 90)):
+        turnover = Bound("FIRM_TURNOVER", "", 4 * USD, seconds * 1_000 * MS)
+        told.load(limits=LINES, bounds=(*limits().bounds, turnover))
+        name = told.ask("buy", "2", at=at - 20)
+        told.traded(name, "buy", "2", at, ident=ident)
+        stopped = [each.line for each in told.answer()[0].ceilings]
+        assert stopped == ([] if ident == "1" else ["firm_net/long"])
+
+
 def test_a_turnover_of_nothing_lets_nothing_through() -> None:
     told = Told()
     none = Bound("FIRM_TURNOVER", "", 0, 6_000 * MS)

@@ -431,6 +431,17 @@ def test_an_author_cannot_approve_by_another_name(folder: Path, line: str, said:
 
 
 @needs_ssh
+def test_signers_that_are_no_text_are_nobody(folder: Path) -> None:
+    people(folder, "alice", "bob")
+    (folder / "allowed_signers").write_bytes(b"\xff\xfe\x00")
+    (folder / "new.yaml").write_text(changed(("amount: 400000", "amount: 410000")))
+    sign(folder, "bob")
+    done = tieout("diff", folder / "house.yaml", folder / "new.yaml")
+    assert done.returncode == 1
+    assert "found no key of the author 'alice'" in done.stderr
+
+
+@needs_ssh
 def test_what_is_approved_is_what_was_loaded(folder: Path) -> None:
     """Between reading limits and proving their approval, the file becomes what was signed."""
     people(folder, "alice", "bob")

@@ -62,7 +62,7 @@ def signing(file: Path) -> str:
 def _keys(signers: Path, name: str) -> set[str]:
     """The keys that a principal signs with: the blob after the word that names its kind."""
     found = set()
-    for line in signers.read_text(encoding="utf-8").splitlines():
+    for line in signers.read_text(encoding="utf-8", errors="replace").splitlines():
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
