@@ -10,7 +10,7 @@ from msgspec import Struct
 from core.effects import PlaceOrder
 from core.events import Event, OrderRequested
 from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS, TEN_TO
-from core.orders import TERMINAL, claimed
+from core.orders import TERMINAL, awaited, claimed
 from core.state import Account, Listing, Order, State, holding
 
 UNBOUNDED = 1 << 200
@@ -128,7 +128,7 @@ def _closed(state: State, wish: OrderRequested) -> int:
     place = (wish.account, wish.instrument, wish.leg, wish.side)
     return sum(
         claimed(order)
-        for order in state.orders.values()
+        for order in awaited(state)
         if (order.account, order.instrument, order.leg, order.side) == place
         and order.status in TERMINAL
     )

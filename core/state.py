@@ -74,7 +74,8 @@ class Order(Struct, gc=False):
 
     `uses` is what it takes of limits' lines, by the ticket of the gate's epoch; of its quantity so
     much is `reserved` there, and `counted` as filled. `summed_at` is when our sum of its fills made
-    it filled; 0 where it did not, or the venue says so too.
+    it filled; 0 where it did not, or the venue says so too. `claimed_at` is when the venue last
+    began to claim more fills than it told.
     """
 
     client_order_id: str
@@ -100,6 +101,7 @@ class Order(Struct, gc=False):
     reserved: int = 0
     counted: int = 0
     summed_at: int = 0
+    claimed_at: int = 0
 
 
 class Progress(Struct, gc=False):

@@ -8,7 +8,7 @@ enabled by name is not.
 
 from core.effects import Effect, RaiseAlert
 from core.events import OrderRequested
-from core.orders import TERMINAL, claimed, leaves
+from core.orders import TERMINAL, awaited, claimed, leaves
 from core.positions import held
 from core.risk_effects import TellStanding
 from core.risk_events import LossStated, Standing, StrategyStateSet
@@ -88,7 +88,7 @@ def _sold(state: State, event: OrderRequested) -> int:
     place = (event.strategy, event.account, event.instrument, event.leg, event.side)
     return sum(
         claimed(order)
-        for order in state.orders.values()
+        for order in awaited(state)
         if (order.strategy, order.account, order.instrument, order.leg, order.side) == place
         and order.status in TERMINAL
     )
