@@ -191,8 +191,7 @@ class Customers:
             case "zero":
                 first = _with_amount(first, 0)
             case "dust":
-                coin = self.schemes[first.scheme].beneficiaries == "bitcoin"
-                first = _with_amount(first, min(first.amount, DUST - 1 if coin else 0))
+                first = self._dusty(first)
             case "negative":
                 first = _with_amount(first, -first.amount)
             case "unknown_asset":
@@ -219,6 +218,20 @@ class Customers:
                 first = _with(first, scheme=first.scheme + NOWHERE)
         legs = (*legs[:place], first, *legs[place + 1 :]) if legs else ()
         return self._instead(request, customer, legs)
+
+    def _dusty(self, first: LegWanted) -> LegWanted:
+        """Dust of a chain that relays none, where one is kept; else nothing at all."""
+        chains = [each for each in self.schemes.values() if each.beneficiaries == "bitcoin"]
+        if not chains:
+            return _with_amount(first, 0)
+        return LegWanted(
+            kind="out",
+            asset=chains[0].asset,
+            amount=DUST - 1,
+            scheme=chains[0].scheme,
+            beneficiary=self.dice.pick(BENEFICIARIES["bitcoin"]),
+            memo=first.memo,
+        )
 
     def _instead(
         self, request: TransferRequested, customer: str, legs: tuple[LegWanted, ...]
