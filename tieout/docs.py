@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Literal, get_args, get_origin
+from typing import Literal, assert_never, get_args, get_origin
 
 import msgspec
 
@@ -305,6 +305,7 @@ def _terms(row: Scheme) -> Iterator[str]:
         "fees": f"{row.fee.rule}; explained so is up to {row.fee.max} {row.asset} of a payment,"
         f" {row.fee.back} of what comes back, {row.fee.incoming} of what others pay to us",
         "our id": f"{row.idempotency.key}; honoured {_validity(row)}",
+        "sent again": _resend(row),
         "retries": row.retries,
         "duplicates": row.duplicates + ("; may be booked many in one line" if row.batched else ""),
         "beneficiaries": row.beneficiaries and f"{row.beneficiaries} (see `core/beneficiaries.py`)",
@@ -316,6 +317,22 @@ def _terms(row: Scheme) -> Iterator[str]:
     yield "| | |\n|---|---|"
     yield from (f"| {name} | {text} |" for name, text in told.items() if text)
     yield ""
+
+
+def _resend(row: Scheme) -> str:
+    """After what a payment goes again under its own id."""
+    if row.resend is None:
+        return ""
+    within = _length(row.resend.listed_within)
+    match row.resend.after:
+        case "one_denial":
+            return f"under its own id, once they deny having it {within} after it went"
+        case "two_denials":
+            said = f"they deny having it twice, {within} apart"
+            return f"under its own id, once {said}, and the record read since does not show it"
+        case "never":
+            return f"never: what they deny having {within} after it went is a person's"
+    assert_never(row.resend.after)
 
 
 def _windows(row: Scheme) -> str:
