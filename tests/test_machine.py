@@ -24,6 +24,9 @@ if sys.version_info >= (3, 13):
     pytest.skip("pyrevm has no wheel for this Python", allow_module_level=True)
 
 ASSET = Parameters("Asset", "AST", 0, ADMIN, PAUSER, (FIRST,), 1)
+# Adds one to its first word.
+COUNTER = bytes.fromhex("600a600c600039600a6000f3" + "60005460010160005500")
+# Answers number, timestamp and base fee.
 CODE_OF_THE_BLOCK = bytes.fromhex("6011600c60003960116000f3" + "43600052426020524860405260606000f3")
 
 
@@ -160,6 +163,25 @@ def test_a_call_sees_the_state_of_the_block_it_names() -> None:
     here.submit(RELAYER, here.move(4, 10))
     here.run()
     assert here.told(BOB) == 50
+
+
+def test_each_transaction_counts_once_whatever_is_asked_and_taken_back() -> None:
+    """A contract that counts its calls: nothing is lost or doubled by calls and forks."""
+    here = site()
+    counter = here.machine.deploy("0x" + "d1" * 20, COUNTER)
+    first = here.chain.known[here.submit(RELAYER, b"")].transaction
+    sent = replace(first, to=counter)
+    for number in (100, 101, 101, 103):
+        here.machine.execute(sent, here.chain.ledger, number, here.world.now, revert=False)
+    assert here.machine.storage(counter, 0) == 4
+    for number in (100, 102, 99):
+        here.machine.call(counter, b"", number)
+        assert here.machine.storage(counter, 0) == 4
+    here.machine.rewind(100)
+    assert here.machine.storage(counter, 0) == 1
+    here.machine.execute(sent, here.chain.ledger, 101, here.world.now, revert=False)
+    here.machine.call(counter, b"", 99)
+    assert here.machine.storage(counter, 0) == 2
 
 
 def test_a_contract_sees_number_and_time_of_its_block() -> None:
