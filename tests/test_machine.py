@@ -119,6 +119,20 @@ def test_what_reverts_says_why_and_costs_its_gas() -> None:
     assert here.booked(BOB) == 0
 
 
+def test_what_runs_out_of_gas_or_is_made_to_fail_changes_nothing() -> None:
+    """All of its gas is gone in the one case; in the other the world arranged it."""
+    here = site()
+    first = here.chain.known[here.submit(RELAYER, here.move(0, 30))].transaction
+    ledger, number, now = here.chain.ledger, here.head() + 1, here.world.now
+    short = replace(first, gas=50_000)
+    outcome = here.machine.execute(short, ledger, number, now, revert=False)
+    assert outcome == Outcome(50_000, succeeded=False)
+    outcome = here.machine.execute(first, ledger, number, now, revert=True)
+    assert (outcome.succeeded, outcome.logs) == (False, ())
+    assert here.told(ALICE, number) == 100
+    assert here.machine.execute(first, ledger, number, now, revert=False).succeeded
+
+
 def test_coin_moves_as_before_and_none_into_a_contract_that_takes_none() -> None:
     here = site()
     key = PrivateKey(bytes(range(1, 33)))
