@@ -1,7 +1,7 @@
 """What a claim may be about: every number of `summary.json`, by its dotted path.
 
 Rule. A name that is not here is refused, or a claim that it equals 0 would hold for ever. ACCOUNT,
-SCHEME and STRATEGY stand for those of the scenario; a count that was never made is 0.
+SCHEME, STRATEGY and TOKEN stand for those of the scenario; a count that was never made is 0.
 """
 
 import re
@@ -14,9 +14,20 @@ from core.events import Cause
 from core.rail_effects import TellCustomer
 from core.rail_events import ResolvableCause
 from core.refusals import RULES
+from core.reservations import (
+    CROWDED,
+    GROUP_CAP,
+    HOLDER_CAP,
+    HOLDERS_CAP,
+    LOCKED,
+    SUPPLY_CAP,
+    UNFUNDED,
+)
 from core.settlement_state import ItemCause, LegStatus
+from core.token_state import AuthorizationStatus
 from risk.codes import TABLE
 from sim.faults import KINDS as FAULTS
+from tokens.policy import RULES as TOKEN_RULES
 
 ANSWERS = get_args(get_type_hints(TellCustomer)["status"])
 
@@ -66,6 +77,18 @@ COUNTS_OF_NOTHING = (
     *("quotes", "quotes_refused", "quotes_echo", "quotes_conflict"),
 )
 
+# Of a token: why a request is refused, and what else core counts.
+TOKEN_REFUSALS = (
+    *("closed", "paused", "no_policy", "bad_value", "bad_parties", "to_itself", "stale_head"),
+    *("bad_judgement", UNFUNDED, LOCKED, HOLDER_CAP, GROUP_CAP, HOLDERS_CAP, SUPPLY_CAP, CROWDED),
+    *("other_request", *TOKEN_RULES),
+)
+COUNTS_OF_TOKENS = (
+    *("requests_of_old", "judged_again", "reserved", "signed_in_vain", "declined"),
+    *("revoked_in_vain", "final", "expired", "revoked", "heads_refused", "blocks_undone"),
+    *("orphans", "final_elsewhere", "inconclusive", "proven"),
+)
+
 FIGURES = (
     *("simulated_seconds", "events", "records", "crashes", "cuts_unshown"),
     *("silent_differences", "open_breaks", "open_suspects", "in_flight", "in_doubt"),
@@ -109,6 +132,19 @@ FIGURES = (
             *("called_illegal", "recalls_off"),
         )
     ),
+    *(f"counts.refused/{reason}/TOKEN" for reason in TOKEN_REFUSALS),
+    *(f"counts.{what}/TOKEN" for what in COUNTS_OF_TOKENS),
+    *(f"tokens.requests.{status}" for status in get_args(AuthorizationStatus)),
+    *(
+        f"tokens.{what}"
+        for what in (
+            *("policy_violations", "signed_wrongly", "register_differences", "registers_compared"),
+            *("contract_differences", "code_changes", "orphans", "orphans_missed", "orphans_false"),
+            *("value_lost", "orphan_seconds_max", "moved_unasked", "refused_wrongly", "probes"),
+            *("outstanding", "epochs_due", "moved", "policy_changes", "forged", "thefts"),
+            *("replays", "replays_moved", "pauses", "used"),
+        )
+    ),
     *(f"kill.{what}" for what in ("ordered", "unfinished", "looked_at", "left_open")),
     *(f"kill.{what}" for what in ("left_held", "seconds_max", "exits", "orders_after")),
     *("limit_breaches", "passive_breaches", "risk.peak.*"),
@@ -122,7 +158,7 @@ FIGURES = (
     *(f"faults.{kind}" for kind in FAULTS),
 )
 
-_PLACES = re.compile("(ACCOUNT|SCHEME|STRATEGY)")
+_PLACES = re.compile("(ACCOUNT|SCHEME|STRATEGY|TOKEN)")
 _OPEN = [
     (re.compile(_PLACES.sub("(.+)", re.escape(name)) + "$"), found[1].lower())
     for name in FIGURES

@@ -15,6 +15,7 @@ True here:
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from sim.execution import GAS_REFUSED, TRANSFER_TOPIC, Ledger, Log, Outcome, Plain
@@ -59,7 +60,7 @@ class Embedded:
     """The machine: contracts are executed, everything else is plain."""
 
     def __init__(self, chain_id: int, header: Callable[[int], Header], plain: Plain) -> None:
-        revm = _pyrevm()
+        revm = load()
         self._revm, self._header, self._plain = revm, header, plain
         self._evm = revm.EVM(env=revm.Env(cfg=revm.CfgEnv(chain_id=chain_id)), spec_id=SPEC)
         self._contracts: set[str] = set()
@@ -113,6 +114,10 @@ class Embedded:
         """A word of a contract's storage, as of the newest block."""
         told: int = self._evm.storage(address, slot)
         return told
+
+    def code(self, address: str) -> bytes:
+        """The code that stands there now."""
+        return bytes(self._evm.get_code(address) or b"")
 
     # --- the EVM ---------------------------------------------------------------------------------
 
@@ -176,7 +181,13 @@ class Embedded:
             ledger.add(log.address, receiver, amount, number, now)
 
 
-def _pyrevm() -> Any:
+def there() -> bool:
+    """Whether this Python has an embedded EVM."""
+    return find_spec("pyrevm") is not None
+
+
+def load() -> Any:
+    """The embedded EVM; `NoEvm` where there is none."""
     try:
         import pyrevm
     except ImportError as error:
