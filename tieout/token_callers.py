@@ -15,12 +15,14 @@ from core.token_state import Authorization
 from scenarios.tokens import AskSpec, TokenSpec, Use
 from sim.dice import Stream
 from sim.faults import Faults
+from sim.machine import Embedded
 from sim.token_oracle import Decided
 from sim.world import World
 from tieout.token_desk import IssuerDesk
 from tieout.token_messages import call, consent, message
 from tieout.token_parties import Parties
 from tieout.token_wallets import ChainWallet
+from tokens import calls
 from tokens.typed import Domain
 
 MS = 1_000_000
@@ -216,15 +218,23 @@ class Callers:
     def _probe(self) -> None:
         """Each holder asks for one thing more, a little after the one before it."""
         names, lot, now = self.parties.active(), self.parties.policy.lot_min, self.world.now
-        until = now // SECOND + PROBE_S
+        until, open_ = now // SECOND + PROBE_S, self._is_open()
         wanted = [
             Decided(now, "transfer", self._address(one), self._address(other), lot, until)
             for one, other in zip(names, [*names[1:], names[0]], strict=True)
         ]
         for place, each in enumerate(wanted):
             others = [*wanted[:place], *wanted[place + 1 :]]
-            may = self.parties.oracle.could_be(each, others, now)
+            may = open_ and self.parties.oracle.could_be(each, others, now)
             self.world.call_in(place * SECOND, self._probe_one, each, may)
+
+    def _is_open(self) -> bool:
+        """Whether nothing has stopped the token for good: no orphan, and no pause."""
+        paused = calls.selector("paused()")
+        chain, contract = self.parties.chain, self.domain.contract
+        assert isinstance(chain.machine, Embedded)
+        stopped = chain.machine.call(contract, paused, chain.head(self.world.now))
+        return not any(stopped) and not self.parties.oracle.orphans(self.world.now)
 
     def _probe_one(self, wanted: Decided, may: bool) -> None:  # noqa: FBT001  # by `call_in`
         asked = self._ask(wanted.kind, wanted.sender, wanted.receiver, wanted.value)
