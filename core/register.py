@@ -207,6 +207,8 @@ def _settle(state: State, token: Token, log: TokenLog) -> list[Effect]:
         case "moved":
             wanted = authorizations.of_log(token, log)
             effects = authorizations.on_final(state, token, wanted) if wanted else []
+            for whose in (log.sender, token.contract):
+                authorizations.use_up(token, whose, log.nonce + 1)
             reservations.apply(token.reserved, Movement(log.sender, log.receiver, log.value))
             for address in (log.sender, log.receiver):
                 if address:
@@ -246,7 +248,8 @@ def _void_below(state: State, token: Token, log: TokenLog) -> list[Effect]:
             return False
         return each.nonce >> 64 == log.nonce >> 64 and each.nonce < log.nonce
 
-    return authorizations.void_where(state, token, is_void, "lane", log.nonce)
+    authorizations.use_up(token, log.holder, log.nonce)
+    return authorizations.void_where(state, token, is_void, "lane")
 
 
 # --- against the contract's own word --------------------------------------------------------------

@@ -491,6 +491,25 @@ def test_a_revocation_is_final_when_the_chain_says_so(books: Books) -> None:
     assert follows.nonce == wanted.nonce + 1
 
 
+def test_a_revocation_that_comes_after_the_end_uses_up_the_nonce_all_the_same(
+    books: Books,
+) -> None:
+    wanted = books.permit("transfer", ALICE, BOB, 30)
+    books.block("h2", seconds=books.window_s + 1)
+    books.finalize("h2")
+    assert wanted.status == "expired"
+    books.block("h3", TokenLog("lane", 0, "tx", holder=ALICE, nonce=wanted.nonce + 1))
+    books.finalize("h3")
+    assert books.permit("transfer", ALICE, BOB, 30).nonce == wanted.nonce + 1
+
+
+def test_what_nobody_decided_uses_up_its_nonce(books: Books) -> None:
+    wanted = books.permit("transfer", ALICE, BOB, 30)
+    books.block("h2", moved(wanted, decision_hash="forged"))
+    books.finalize("h2")
+    assert books.token.lanes[ALICE][wanted.place].next_nonce == wanted.nonce + 1
+
+
 def test_a_signer_that_declines_is_replaced_until_none_is_left(books: Books) -> None:
     signs = books.judge(books.ask("transfer", ALICE, BOB, 30)[0])
     wanted = books.token.authorizations["ESTATE/2"]
