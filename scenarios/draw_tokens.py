@@ -28,6 +28,7 @@ ONE_IN: dict[str, tuple[int, int, int, int]] = {
 # kind: the mean seconds between two, mildest and worst.
 BY_ITSELF: dict[str, tuple[int, int]] = {
     "epoch_raised": (7200, 1800),
+    "paused_by_hand": (14400, 3600),
     "policy_tightened": (3600, 900),
     "policy_loosened": (3600, 900),
     "facts_changed": (1200, 300),

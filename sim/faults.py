@@ -152,6 +152,7 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "revocation_races": ("token", "", "a permission is revoked as its holder hears of it"),
     "epoch_races": ("token", "", "an epoch is raised by hand as a holder hears of a permission"),
     "epoch_raised": ("token", "", "the admin voids all that is permitted, by hand"),
+    "paused_by_hand": ("token", "", "the pauser stops all movement for a while"),
     "policy_tightened": ("token", "", "the policy allows less from now on"),
     "policy_loosened": ("token", "", "the policy allows more from now on"),
     "facts_changed": ("token", "", "somebody moves, is sanctioned, is unfit, or fit again"),

@@ -40,6 +40,7 @@ MIX: tuple[tuple[TokenKind, int], ...] = (
 )
 VALUE_WILD = 10**12
 PROBE_S = 900
+OTHER = "other_request"
 
 
 class Door(Protocol):
@@ -131,6 +132,10 @@ class Callers:
         """Ask, and again while nothing that ends it was heard."""
         if asked.status not in WAITING or times > AGAIN_MAX:
             return
+        self._say(asked, asked.value)
+        self.world.call_in(AGAIN_NS, self._tell, asked, times + 1)
+
+    def _say(self, asked: Asked, value: int) -> None:
         self.host.tell(
             AuthorizationRequested(
                 received_at=self.world.now,
@@ -140,10 +145,14 @@ class Callers:
                 kind=asked.kind,
                 sender=asked.sender,
                 receiver=asked.receiver,
-                value=asked.value,
+                value=value,
             )
         )
-        self.world.call_in(AGAIN_NS, self._tell, asked, times + 1)
+
+    def _ask_otherwise(self) -> None:
+        """An id that was used comes again, with another value: by mistake, or as an attack."""
+        old = self.dice.pick(list(self.asked.values()))
+        self._say(old, old.value + 1)
 
     def _later(self) -> None:
         wait = 1 + self.dice.exponential(int(self.spec.every_s * SECOND))
@@ -161,7 +170,10 @@ class Callers:
         value = dice.between(self.parties.policy.lot_min, self.spec.value_max)
         bad = bool(self.spec.bad_one_in) and dice.chance(1, self.spec.bad_one_in)
         relayed = bool(self.spec.relayed_one_in) and dice.chance(1, self.spec.relayed_one_in)
-        how = dice.below(6)
+        how = dice.below(7)
+        if bad and how == 6:
+            self._ask_otherwise()
+            return
         use: Use = "relayed" if relayed else "soon"
         if kind == "recovery":
             self._recover(one)
@@ -256,6 +268,8 @@ class Callers:
 
     def _heard(self, told: TellCaller) -> None:
         asked = self.asked[told.request_id]
+        if told.reason == OTHER:
+            return
         if asked.status in WAITING or told.status not in WAITING:
             asked.status, asked.reason = told.status, told.reason
             asked.statuses.append(told.status)

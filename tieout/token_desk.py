@@ -28,7 +28,7 @@ class IssuerDesk:
             case BumpEpoch():
                 self._once("epoch", effect.epoch, calls.raise_epoch())
             case AskPause():
-                self._pause()
+                self.pause()
             case _:
                 return False
         return True
@@ -46,9 +46,11 @@ class IssuerDesk:
             self._done[what, number] = None
             self.parties.admin.send(self.contract, data)
 
-    def _pause(self) -> None:
+    def pause(self) -> bool:
         """Unless it is paused, or will be."""
         pauser = self.parties.pauser
-        if not pauser.pending and pauser.would(self.contract, calls.pause()):
-            self.pauses += 1
-            pauser.send(self.contract, calls.pause())
+        if pauser.pending or not pauser.would(self.contract, calls.pause()):
+            return False
+        self.pauses += 1
+        pauser.send(self.contract, calls.pause())
+        return True

@@ -121,6 +121,8 @@ class Troubles:
             case "epoch_raised":
                 self.desk.raise_epoch()
                 return True
+            case "paused_by_hand":
+                return self.desk.pause()
             case "authorization_forged":
                 return self._forge_drawn(acts=True)
             case "keys_stolen":
