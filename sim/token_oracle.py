@@ -196,8 +196,9 @@ class TokenOracle:
         if block_hash in self._branches:
             return self._branches[block_hash]
         timeline = self.chain.timeline
-        first = timeline.branch(number, now)
-        for branch in (first, *range(len(timeline.forks) + 1), OWN):
+        likely = timeline.branch(number, now)
+        every: list[int] = [likely, *range(len(timeline.forks) + 1), OWN]
+        for branch in every:
             if "0x" + timeline.hash_on(number, branch) == block_hash:
                 self._branches[block_hash] = branch
                 return branch

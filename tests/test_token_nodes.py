@@ -42,7 +42,16 @@ class Place:
         asked = request(effect, contracts)
         assert asked is not None
         status, body, _ = self.nodes.handle(asked)
-        frame = Frame(1, "chain/hot", "rest", 5, body, status=status, about=effect, asked_at=4)
+        frame = Frame(
+            number=1,
+            account="chain/hot",
+            channel="rest",
+            received_at=5,
+            body=body,
+            status=status,
+            about=effect,
+            asked_at=4,
+        )
         told = decode(frame, contracts)
         assert told is not None
         (event,) = told
