@@ -174,7 +174,7 @@ class TokenOracle:
             self.found.setdefault(subject, now)
 
     def _compare(self, told: Register, now: int) -> None:
-        """Final and provisional, each as of its own block."""
+        """Final and provisional, each as of its own block; and final is what is."""
         self.compared += 1
         places = [self._branch(number, block_hash, now) for number, block_hash in told.blocks]
         known = [
@@ -185,6 +185,8 @@ class TokenOracle:
         if None in places or not known or places[0] == OWN:
             self.differences.append(f"at {now}: a block of the register is none of the chain's")
             return
+        if told.blocks[0][0] > self.chain.final(now):
+            self.differences.append(f"at {now}: block {told.blocks[0][0]} is not final")
         if dict(told.final) != self.balances(*known[0]):
             self.differences.append(f"at {now}: final, block {told.blocks[0][0]}")
         # What a node that was split off tells of its own blocks moves nothing.

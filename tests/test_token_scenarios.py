@@ -45,7 +45,10 @@ def test_without_an_evm_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(machine, "there", lambda: False)
     monkeypatch.setattr(machine, "load", nothing)
-    for command in (["run", "issued_and_moved"], ["campaign", "issued_and_moved", "--seeds", "1"]):
+    for command in (
+        ["run", "issued_and_moved"],
+        ["campaign", "issued_and_moved", "--seeds", "0:1"],
+    ):
         told = CliRunner().invoke(main, command)
         assert told.exit_code == LACKING, told.output
         assert "no embedded EVM" in told.output
