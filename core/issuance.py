@@ -8,11 +8,12 @@ a break of its own: nothing moved, and something must.
 from typing import assert_never
 
 from core import authorizations, register, reservations
-from core.effects import Effect
+from core.effects import Effect, RaiseAlert
 from core.items import close_item, has, open_item
-from core.state import State
+from core.state import State, count
 from core.token_effects import BumpEpoch
 from core.token_events import (
+    AboutToken,
     AuthorizationDeclined,
     AuthorizationJudged,
     AuthorizationRequested,
@@ -22,7 +23,6 @@ from core.token_events import (
     PolicyPublished,
     RevocationRequested,
     TokenBlockReported,
-    TokenEvent,
     TokenHeadReported,
     TokenPublished,
 )
@@ -32,11 +32,11 @@ from core.token_state import Limits, Policy, Token, TokenBlock
 REMIND_LOOKS = 15
 
 
-def step(state: State, event: TokenEvent) -> list[Effect]:
-    """Take in one event of a token."""
-    if isinstance(event, TokenPublished):
-        return _publish(state, event)
-    token = state.tokens[event.token]
+def step(state: State, event: AboutToken) -> list[Effect]:
+    """Take in one event of a token that was published."""
+    token = state.tokens.get(event.token)
+    if token is None:
+        return _unknown(state, event.token)
     match event:
         case AuthorizationRequested():
             return authorizations.on_requested(state, token, event)
@@ -60,6 +60,11 @@ def step(state: State, event: TokenEvent) -> list[Effect]:
             return _on_holder(state, token, event)
         case _:
             assert_never(event)
+
+
+def _unknown(state: State, name: str) -> list[Effect]:
+    count(state, "events_of_unknown_tokens")
+    return [RaiseAlert(severity="critical", subject=name, text="a token that nobody published")]
 
 
 def follow(state: State) -> list[Effect]:
@@ -101,7 +106,7 @@ def _remind(token: Token) -> list[Effect]:
     return []
 
 
-def _publish(state: State, event: TokenPublished) -> list[Effect]:
+def on_published(state: State, event: TokenPublished) -> list[Effect]:
     """Told again after a restart, its terms are those told last."""
     known = state.tokens.get(event.token)
     if known is not None:

@@ -203,7 +203,9 @@ def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
             return risks.step(state, event)
         case KillOrdered() | KillLifted():
             return risks.step(state, event)
-        case TokenPublished() | PolicyPublished() | HolderStated() | HoldingsReported():
+        case TokenPublished():
+            return issuance.on_published(state, event)
+        case PolicyPublished() | HolderStated() | HoldingsReported():
             return issuance.step(state, event)
         case TokenHeadReported() | TokenBlockReported():
             return issuance.step(state, event)

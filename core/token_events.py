@@ -173,9 +173,8 @@ class HoldingsReported(Fact, frozen=True, kw_only=True, gc=False):
     balances: tuple[tuple[str, int], ...]
 
 
-TokenEvent = (
-    TokenPublished
-    | PolicyPublished
+AboutToken = (
+    PolicyPublished
     | HolderStated
     | AuthorizationRequested
     | AuthorizationJudged
@@ -186,3 +185,4 @@ TokenEvent = (
     | TokenBlockReported
     | HoldingsReported
 )
+TokenEvent = TokenPublished | AboutToken

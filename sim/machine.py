@@ -3,7 +3,7 @@
 True here:
 
 - What a contract does is the EVM's business: storage, logs, reverts with their data. Coin, fees and
-  the nonces of accounts stay the chain's: inside the EVM every sender is rich.
+  the nonces of accounts stay the chain's: inside the EVM every sender is rich and gas is free.
 - A contract's `Transfer` logs are booked in the chain's ledger as well, so nodes answer `balanceOf`
   for any block, as of any time, as they do for plain tokens.
 - Each execution leaves a mark. `rewind` goes back to one; a `call` as of an older block goes back,
@@ -40,14 +40,6 @@ class Reverted(Exception):
 
 
 @dataclass(slots=True, frozen=True)
-class Header:
-    """What a contract sees of its block, beside the number."""
-
-    timestamp: int
-    base_fee: int = 0
-
-
-@dataclass(slots=True, frozen=True)
 class Executed:
     """A transaction that was carried out, and where the EVM stood before."""
 
@@ -59,17 +51,20 @@ class Executed:
 class Embedded:
     """The machine: contracts are executed, everything else is plain."""
 
-    def __init__(self, chain_id: int, header: Callable[[int], Header], plain: Plain) -> None:
+    def __init__(self, chain_id: int, timestamp: Callable[[int], int], plain: Plain) -> None:
+        """`timestamp` is that of the block of a number, in seconds; equal ones may follow."""
         revm = load()
-        self._revm, self._header, self._plain = revm, header, plain
+        self._revm, self._timestamp, self._plain = revm, timestamp, plain
         self._evm = revm.EVM(env=revm.Env(cfg=revm.CfgEnv(chain_id=chain_id)), spec_id=SPEC)
         self._contracts: set[str] = set()
         self._executed: list[Executed] = []
 
-    def deploy(self, deployer: str, code: bytes) -> str:
-        """A contract that is there from block 0 on; its address follows from deployer and order."""
-        assert not self._executed, "contracts are deployed before the first block"
-        self._enter(0)
+    def deploy(self, deployer: str, code: bytes, number: int = 0) -> str:
+        """A contract's address, which follows from deployer and order.
+
+        What is deployed before anything was executed no fork takes away.
+        """
+        self._enter(number)
         try:
             address: str = self._evm.deploy(deployer, code)
         except RuntimeError as error:
@@ -136,7 +131,7 @@ class Embedded:
     def _message(self, sender: str, to: str, data: bytes, value: int, gas: int) -> bytes:
         self._evm.set_balance(sender, RICH)
         try:
-            told = self._evm.message_call(sender, to, data, value, gas, gas_price=self._base_fee)
+            told = self._evm.message_call(sender, to, data, value, gas)
         except RuntimeError as error:
             raise Reverted(_failed(error)) from error
         finally:
@@ -144,11 +139,7 @@ class Embedded:
         return bytes(told)
 
     def _enter(self, number: int) -> None:
-        header = self._header(number)
-        self._base_fee = header.base_fee
-        block = self._revm.BlockEnv(
-            number=number, timestamp=header.timestamp, basefee=header.base_fee
-        )
+        block = self._revm.BlockEnv(number=number, timestamp=self._timestamp(number))
         self._evm.set_block_env(block)
 
     def _mark(self) -> Any:

@@ -4,12 +4,14 @@ Time stands still between transactions; `later` moves it. A transaction is carri
 block of its own, unless `together` puts several into one.
 """
 
+import contextlib
 import json
 import os
 import socket
 import subprocess
 import time
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +20,7 @@ import pytest
 
 from sim.execution import Ledger, Log, Outcome, Plain
 from sim.forks import SECOND, Epochs, Slots, Timeline
-from sim.machine import NOBODY, Embedded, Header, Reverted
+from sim.machine import NOBODY, Embedded, Reverted
 from sim.typed import Transaction
 from sim.versions import Versions
 
@@ -74,8 +76,7 @@ class EmbeddedEvm:
         self._times = {0: START}
         slots = Slots(0)
         self.ledger = Ledger(Versions(Timeline("test", slots, Epochs(slots))))
-        header = lambda number: Header(self._times.get(number, self._now))  # noqa: E731
-        self.machine = Embedded(chain_id, header, Plain(()))
+        self.machine = Embedded(chain_id, lambda number: self._times[number], Plain(()))
 
     def now(self) -> int:
         return self._now
@@ -84,7 +85,9 @@ class EmbeddedEvm:
         self._now += seconds
 
     def deploy(self, code: bytes) -> str:
-        return self.machine.deploy(DEPLOYER, code)
+        self.number += 1
+        self._times[self.number] = self._now
+        return self.machine.deploy(DEPLOYER, code, self.number)
 
     def together(self, sent: list[Sent]) -> list[Outcome]:
         self.number += 1
@@ -148,6 +151,17 @@ class AnvilEvm:
         asked = urllib.request.Request(self._url, body.encode(), headers)  # noqa: S310
         with urllib.request.urlopen(asked, timeout=20) as told:  # noqa: S310  # our own loopback
             return json.loads(told.read())
+
+    @contextlib.contextmanager
+    def undone(self) -> Iterator[None]:
+        """Whatever happens within has not happened after."""
+        mark, now, chain_id = self.rpc("evm_snapshot"), self._now, self.chain_id
+        try:
+            yield
+        finally:
+            self.rpc("evm_revert", mark)
+            self._now = now
+            self.fork(chain_id)
 
     def fork(self, chain_id: int) -> None:
         """From here on it is another chain, with the same past."""

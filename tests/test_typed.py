@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rails.keys import PrivateKey, keccak256
@@ -66,6 +66,7 @@ def by_eth_account(domain: Domain, message: Message) -> bytes:
 def test_the_digest_is_that_of_eth_account(kind: type) -> None:
     """Any domain and any message of each kind."""
 
+    @settings(deadline=None)
     @given(DOMAINS, MESSAGES[kind])
     def same(domain: Domain, message: Message) -> None:
         assert typed.digest(domain, message) == by_eth_account(domain, message)

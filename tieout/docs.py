@@ -27,6 +27,8 @@ from core import (
     rail_events,
     risk_effects,
     risk_events,
+    token_effects,
+    token_events,
     wish,
 )
 from core.effects import Effect
@@ -43,12 +45,13 @@ WITHIN = (
     *(rail_events.LegWanted, rail_events.LinePart),
     *(risk_events.RiskLimit, risk_events.StrategyTerms, risk_events.StatedExposure),
     *(risk_events.Amount, risk_events.Use, risk_events.Ticket, risk_events.Demand),
+    token_events.TokenLog,
 )
 WRITTEN = [
     each.__name__
     for each in (
         *(events, effects, rail_events, rail_effects),
-        *(risk_events, risk_effects, fact, wish),
+        *(risk_events, risk_effects, token_events, token_effects, fact, wish),
     )
 ]  # modules of structs, which are never compiled: their source can be asked
 MARK = "<!-- Written by `python -m tieout.docs` from the code. Change the code, then run it. -->\n"
@@ -103,7 +106,7 @@ def catalogue() -> str:
         "Every event carries:\n",
         fields(fact.Fact),
     ]
-    for module in (events, rail_events, risk_events):
+    for module in (events, rail_events, risk_events, token_events):
         parts += _told_in(module, handlers())
     parts += ["### Words\n", words(), "### Within events\n"]
     for each in WITHIN:
@@ -144,8 +147,8 @@ def sections(module: ModuleType, union: Iterable[type]) -> Iterator[tuple[str, l
 
 
 def handlers() -> dict[str, str]:
-    """Who takes in each event, read from the `match` of `step`, `settlement` and `risks`."""
-    return _handlers("step") | _handlers("settlement") | _handlers("risks")
+    """Who takes in each event, read from the `match` of `step` and of those it asks."""
+    return _handlers("step") | _handlers("settlement") | _handlers("risks") | _handlers("issuance")
 
 
 def _handlers(module: str) -> dict[str, str]:
@@ -166,11 +169,15 @@ def _handlers(module: str) -> dict[str, str]:
 def words() -> str:
     """The closed sets of words that fields may hold."""
     lines = ["| type | one of |", "|---|---|"]
-    for name, alias in (vars(events) | vars(rail_events) | vars(risk_events)).items():
+    for name, alias in _vocabulary().items():
         if get_origin(alias) is Literal:
             told = ", ".join(word or "(nothing)" for word in get_args(alias))
             lines.append(f"| `{name}` | {told} |")
     return "\n".join(lines) + "\n"
+
+
+def _vocabulary() -> dict[str, object]:
+    return vars(events) | vars(rail_events) | vars(risk_events) | vars(token_events)
 
 
 def fields(struct: type, inherited: type | None = None) -> str:

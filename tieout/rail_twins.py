@@ -32,7 +32,7 @@ from sim.chain import Chain
 from sim.dice import Dice
 from sim.execution import Plain
 from sim.faults import Fault, Faults
-from sim.machine import Embedded, Header
+from sim.machine import Embedded
 from sim.payments import Payments
 from sim.truth import Truth
 from sim.typed import Transaction
@@ -224,10 +224,10 @@ def _evm(
 def _machine(tokens: tuple[str, ...], chain: Callable[[], Chain]) -> Embedded:
     """It sees each block's time as the chain's schedule has it."""
 
-    def header(number: int) -> Header:
-        return Header(chain().timeline.schedule.time(number) // SECOND)
+    def timestamp(number: int) -> int:
+        return chain().timeline.schedule.time(number) // SECOND
 
-    return Embedded(CHAIN_ID, header, Plain(tokens))
+    return Embedded(CHAIN_ID, timestamp, Plain(tokens))
 
 
 def _bitcoin(

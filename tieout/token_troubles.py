@@ -16,7 +16,7 @@ from scenarios.tokens import DeedSpec, changed
 from sim.dice import Stream
 from sim.execution import Plain
 from sim.faults import Fault
-from sim.machine import Embedded, Header, Reverted
+from sim.machine import Embedded, Reverted
 from tieout.token_callers import Callers
 from tieout.token_desk import IssuerDesk
 from tieout.token_messages import call, consent, sign
@@ -245,7 +245,7 @@ class Troubles:
         """On a chain of that id, where the deployer deployed so many contracts before this one."""
         chain, (deployer, code) = self.parties.chain, self.deployment
         head = chain.timeline.schedule.time(chain.head(chain.world.now)) // SECOND
-        other = Embedded(chain_id, lambda number: Header(head), Plain(()))
+        other = Embedded(chain_id, lambda number: head, Plain(()))
         for _ in range(before):
             other.deploy(deployer, code)
         contract = other.deploy(deployer, code)
