@@ -33,13 +33,14 @@ from tieout.settling import RailSite
 from tieout.simulated_host import TokenHost
 from tieout.token_callers import Callers
 from tieout.token_desk import IssuerDesk
-from tieout.token_messages import message, sign
 from tieout.token_parties import Parties
+from tieout.token_signers import Signers
 from tieout.token_troubles import Troubles
 from tokens import calls
 from tokens.calls import Parameters
 from tokens.decoder import decode
 from tokens.requests import request
+from tokens.signers.verifying import Refused
 from tokens.typed import Domain
 
 SECOND = 1_000_000_000
@@ -49,6 +50,7 @@ VAULT_MS = (3, 30)
 SIGNING_MS = (5, 60)
 # Whoever looks after a pause lifts it when nothing is left that moved without being decided.
 PAUSE_LOOK_NS = 600 * SECOND
+LOCKED = "the key is locked"
 
 
 class Issue:
@@ -78,6 +80,9 @@ class Issue:
         self.domain = Domain(spec.token, "1", chain.chain_id, self.contract)
         self.parties.settle_in(self.contract)
         self.oracle = self.parties.oracle
+        self.signers = Signers(
+            chain, self.domain, self.parties.keys, self.parties.admin.key, self._judged
+        )
         self.desk = IssuerDesk(self.parties, self.contract)
         self.callers = Callers(
             spec,
@@ -212,21 +217,19 @@ class Issue:
         self.world.call_in(wait, self._answer, asked, first, declines)
 
     def _answer(self, asked: SignAuthorization, first: Decided, declines: bool) -> None:  # noqa: FBT001  # by `call_in`
-        """It looks at policy and facts again: what it signs is decided by what is so now."""
-        reason = "the key is locked" if declines else self._objection(asked)
-        if reason:
+        """It looks at chain, policy and facts again: what it signs is decided by what is so now."""
+        answer = Refused(LOCKED) if declines else self.signers.sign(asked, self.world.now)
+        if isinstance(answer, Refused):
             self.host.tell(
                 AuthorizationDeclined(
                     received_at=self.world.now,
                     token=asked.token,
                     authorization_id=asked.authorization_id,
                     signer=asked.signer,
-                    reason=reason,
+                    reason=answer.reason,
                 )
             )
             return
-        known = self.parties.keys.get(asked.signer)
-        key = known if known is not None else self.parties.admin.key
         self.oracle.signed(asked.decision_hash, first, self.world.now)
         self.host.tell(
             AuthorizationSigned(
@@ -234,30 +237,9 @@ class Issue:
                 token=asked.token,
                 authorization_id=asked.authorization_id,
                 signer=asked.signer,
-                signature="0x" + sign(self.domain, message(asked), key).hex(),
+                signature="0x" + answer.signature.raw.hex(),
             )
         )
-
-    def _objection(self, asked: SignAuthorization) -> str:
-        """Why this decision is not the one that policy and facts of this moment lead to."""
-        again = self._judged(
-            JudgeAuthorization(
-                token=asked.token,
-                authorization_id=asked.authorization_id,
-                kind=asked.kind,
-                owner="",
-                sender=asked.sender,
-                receiver=asked.receiver,
-                value=asked.value,
-                valid_after=asked.valid_after,
-                valid_before=asked.valid_before,
-                policy_version=0,
-                place=0,
-            )
-        )
-        if again.refusal:
-            return again.refusal
-        return "" if again.decision_hash == asked.decision_hash else "decided otherwise meanwhile"
 
     def _may_race(self, wanted: Authorization) -> None:
         """A revocation, or an epoch that somebody raises, races what was just permitted."""

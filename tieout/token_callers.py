@@ -151,8 +151,9 @@ class Callers:
 
     def _ask_otherwise(self) -> None:
         """An id that was used comes again, with another value: by mistake, or as an attack."""
-        old = self.dice.pick(list(self.asked.values()))
-        self._say(old, old.value + 1)
+        if self.asked:
+            old = self.dice.pick(list(self.asked.values()))
+            self._say(old, old.value + 1)
 
     def _later(self) -> None:
         wait = 1 + self.dice.exponential(int(self.spec.every_s * SECOND))

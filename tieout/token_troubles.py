@@ -21,7 +21,7 @@ from tieout.token_callers import Callers
 from tieout.token_desk import IssuerDesk
 from tieout.token_messages import call, consent, sign
 from tieout.token_parties import Parties
-from tokens import calls
+from tieout.token_signers import epoch_of
 from tokens.policy import Policy
 from tokens.typed import Authorization, Domain, lane_nonce
 
@@ -206,7 +206,7 @@ class Troubles:
             head - 12,
             head + 240,
             lane_nonce((1 << 190) + self._lanes, 0),
-            self._epoch(parties.wallets[holder].address),
+            epoch_of(chain, self.domain.contract, parties.wallets[holder].address),
             decision,
         )
         stolen = list(parties.keys.items())[:keys]
@@ -220,14 +220,6 @@ class Troubles:
         own = consent(self.domain, permit, parties.thief.key)
         parties.thief.send(self.domain.contract, call(permit, signatures, own))
         return True
-
-    def _epoch(self, holder: str) -> int:
-        """The epoch that the contract asks of what moves from there."""
-        machine = self.parties.chain.machine
-        assert isinstance(machine, Embedded)
-        data = calls.selector("epochOf(address)") + bytes.fromhex(holder[2:]).rjust(32, b"\0")
-        chain = self.parties.chain
-        return int.from_bytes(machine.call(self.domain.contract, data, chain.head(chain.world.now)))
 
     # --- replay ----------------------------------------------------------------------------------
 
