@@ -44,6 +44,8 @@ def show_outcome(outcome: Outcome, out: Path | None) -> None:
     console.print(_bounds_line(outcome))
     if summary["settlement"] is not None:
         show_settlement(console, outcome)
+    if summary["tokens"] is not None:
+        show_tokens(console, summary["tokens"])
     for each in summary["silent"]:
         console.print(Text(f"silent: {each}", style="red"))
     for each in summary["differences"]["detail"]:
@@ -70,6 +72,22 @@ def show_settlement(console: Console, outcome: Outcome) -> None:
         console.print(line)
     lost = ", ".join(f"{amount} {asset}" for asset, amount in figures["reversal_loss"].items())
     console.print(f"Reversal loss: {lost or 'none'}")
+
+
+def show_tokens(console: Console, figures: Mapping[str, Any]) -> None:
+    """What moved of issued tokens, what became of requests, and what nobody decided."""
+    console.print(
+        f"Tokens: {count(figures['moved'], 'movement')} final; requests:"
+        f" {_counted(figures['requests'])}; {count(figures['thefts'], 'theft')} without an act"
+    )
+    if figures["orphans"]:
+        console.print(
+            f"{count(figures['orphans'], 'orphan')}, {figures['orphans_missed']} of them missed;"
+            f" found within {figures['orphan_seconds_max']:.1f} s of its block at the most;"
+            f" value lost: {figures['value_lost']}"
+        )
+    for each in figures["detail"]:
+        console.print(Text(f"token: {each}", style="red"))
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -92,7 +92,7 @@ class Callers:
         """The desk mints what everybody holds at first; then requests come."""
         for number, (name, value) in enumerate(self.parties.opening.items()):
             if value:
-                ask = AskSpec(at_s=1, kind="mint", receiver=name, value=value)  # type: ignore[arg-type]  # whole seconds
+                ask = AskSpec(at_s=1, kind="mint", receiver=name, value=value)
                 self.world.call_in((15 + number) * SECOND, self.ask_for, ask)
         for ask in self.spec.asks:
             at = self.parties.epoch_ns + int(ask.at_s * SECOND)
@@ -293,7 +293,7 @@ class Callers:
         for kind in ("late", "never", "twice", "held"):
             fault = self.faults.strikes(f"use_{kind}", self.spec.rail)
             if fault is not None:
-                use, wait = kind, fault.strength * MS  # type: ignore[assignment]  # one of Use's
+                use, wait = kind, fault.strength * MS
         permit = message(wanted)
         signatures = {who: bytes.fromhex(told[2:]) for who, told in wanted.signatures.items()}
         wallet, data = self._wallet(asked, wanted), call(permit, signatures)
