@@ -67,7 +67,13 @@ COUNTS_OF_ACCOUNTS = (
     *("recalls_echo", "recalls_given_up", "recall_answers_echo"),
 )  # fmt: skip
 COUNTS_OF_NOTHING = (
-    *("events_of_unknown_accounts", "journal_cuts", "assets_refused", "adjustments_refused"),
+    *(
+        "events_of_unknown_accounts",
+        "events_of_unknown_tokens",
+        "journal_cuts",
+        "assets_refused",
+        "adjustments_refused",
+    ),
     *("tickets_told_twice", "late_reports", "adopted_orders", "orders_taken_up"),
     *("late_lease_requests", "late_gate_starts", "gates_fenced"),
     *("signed_unknown", "unknown_answered", "failed_after_settled", "settled_too_late"),

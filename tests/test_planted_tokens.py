@@ -17,6 +17,7 @@ REGISTER = CLAIMS["tokens.register_differences"]
 MISSED = CLAIMS["tokens.orphans_missed"]
 FALSE = CLAIMS["tokens.orphans_false"]
 EPOCHS = CLAIMS["tokens.epochs_due"]
+SIGNED = CLAIMS["tokens.signed_wrongly"]
 
 BUGS = (
     Bug(
@@ -95,6 +96,24 @@ BUGS = (
         "reorg_after_transfer",
         range(2),
         FALSE,
+    ),
+    Bug(
+        "a revocation that comes too late uses up no nonce",
+        "core.register:_void_below",
+        "authorizations.use_up(token, log.holder, log.nonce)",
+        "pass",
+        "revoked_after_its_window",
+        range(1),
+        "what is asked for later moves",
+    ),
+    Bug(
+        "nobody looks whether a receiver is sanctioned",
+        "tokens.policy:_unfit",
+        "if receiver.sanctioned:",
+        "if False:",
+        "facts_change_under_a_permission",
+        range(1),
+        SIGNED,
     ),
 )
 
