@@ -313,16 +313,21 @@ def void_where(
     token: Token,
     is_void: Callable[[Authorization], bool],
     reason: str,
-    next_nonce: int = -1,
 ) -> list[Effect]:
-    """A final block says that these can never happen; the nonce is used up where one is named."""
+    """A final block says that these can never happen."""
     effects: list[Effect] = []
     for wanted in [each for each in token.authorizations.values() if each.status in OPEN]:
         if is_void(wanted):
-            if next_nonce >= 0:
-                _lane(token, wanted).next_nonce = next_nonce
             effects += _end(state, token, wanted, "revoked", reason)
     return effects
+
+
+def use_up(token: Token, whose: str, next_nonce: int) -> None:
+    """A final block says that all below this nonce is used up in its lane: whoever had it, open or
+    over since long, and whatever used it."""
+    for lane in token.lanes.get(whose, ()):
+        if lane.next_nonce >= 0 and lane.next_nonce >> 64 == next_nonce >> 64:
+            lane.next_nonce = max(lane.next_nonce, next_nonce)
 
 
 def expire(state: State, token: Token, timestamp: int) -> list[Effect]:

@@ -20,23 +20,28 @@ from core.token_events import HoldingsReported, TokenBlockReported, TokenHeadRep
 from core.token_state import Authorization, Movement, Token, TokenBlock
 
 WALK_MAX = 512
+RETRIES_MAX = 4
 HOLDINGS_MAX = 200
 
 
 def look(state: State, token: Token) -> list[Effect]:
     """Ask a node for its newest block: each in its turn, for one may lag or lie.
 
-    A way that is being walked is walked to its end first.
+    A way that is being walked is walked to its end first: where an answer failed, the same block is
+    asked for again, at the other node. To begin anew each time might never come to an end.
     """
     alarm = f"token/{token.name}"
     state.alarms[alarm] = state.now + token.poll_ns
     effects: list[Effect] = [SetAlarm(alarm=alarm, at=state.alarms[alarm])]
     if token.wanted and state.now - token.walked_at < token.poll_ns:
         return effects
-    leave_way(token)
     sources = state.accounts[token.account].sources
     source = sources[token.asked % len(sources)]
     token.asked += 1
+    if token.walk and token.retried < RETRIES_MAX:
+        token.retried += 1
+        return [*effects, *_fetch(state, token, source, token.wanted)]
+    leave_way(token)
     return [*effects, FetchTokenHead(account=token.account, source=source, token=token.name)]
 
 
@@ -44,6 +49,7 @@ def leave_way(token: Token) -> None:
     """What was walked so far led nowhere."""
     token.walk.clear()
     token.wanted = ""
+    token.retried = 0
 
 
 def _fetch(state: State, token: Token, source: str, block_hash: str) -> list[Effect]:
@@ -74,6 +80,7 @@ def on_block(state: State, token: Token, event: TokenBlockReported) -> list[Effe
         event.number, event.block_hash, event.parent_hash, event.timestamp, event.logs
     )
     token.walk.append(told)
+    token.retried = 0
     return _join(state, token, event.source)
 
 
@@ -200,6 +207,8 @@ def _settle(state: State, token: Token, log: TokenLog) -> list[Effect]:
         case "moved":
             wanted = authorizations.of_log(token, log)
             effects = authorizations.on_final(state, token, wanted) if wanted else []
+            for whose in (log.sender, token.contract):
+                authorizations.use_up(token, whose, log.nonce + 1)
             reservations.apply(token.reserved, Movement(log.sender, log.receiver, log.value))
             for address in (log.sender, log.receiver):
                 if address:
@@ -239,7 +248,8 @@ def _void_below(state: State, token: Token, log: TokenLog) -> list[Effect]:
             return False
         return each.nonce >> 64 == log.nonce >> 64 and each.nonce < log.nonce
 
-    return authorizations.void_where(state, token, is_void, "lane", log.nonce)
+    authorizations.use_up(token, log.holder, log.nonce)
+    return authorizations.void_where(state, token, is_void, "lane")
 
 
 # --- against the contract's own word --------------------------------------------------------------

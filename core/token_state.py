@@ -127,10 +127,10 @@ class Token(Struct):
 
     `blocks` are the register's: the last final one, and those above it, each the next one's parent.
     `walk` are blocks on the way from a new head down to one of these, the newest first, and
-    `wanted` is the hash of the next. `requests` and `decisions` name authorizations. A token that
-    is `closed` permits nothing more, for the reason given; `epoch_due` is the epoch that is to be
-    in force, `epoch` the final one, to which a holder's `recoveries` add. Lanes are a holder's, or
-    the contract's own: what its admin signs.
+    `wanted` is the hash of the next, which was asked for again `retried` times. `requests` and
+    `decisions` name authorizations. A token that is `closed` permits nothing more, for the reason
+    given; `epoch_due` is the epoch that is to be in force, `epoch` the final one, to which a
+    holder's `recoveries` add. Lanes are a holder's, or the contract's own: what its admin signs.
     """
 
     name: str
@@ -149,6 +149,7 @@ class Token(Struct):
     walk: list[TokenBlock] = field(default_factory=list)
     wanted: str = ""
     walked_at: int = 0
+    retried: int = 0
     asked: int = 0
     authorizations: dict[str, Authorization] = field(default_factory=dict)
     over: list[str] = field(default_factory=list)

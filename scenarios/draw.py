@@ -4,12 +4,13 @@ The plan is stored with the run: seeds rot when code changes, plans do not.
 """
 
 from scenarios.draw_rails import draw_rails, drawn_at
+from scenarios.draw_tokens import draw_tokens, kinds_of_tokens
 from scenarios.model import FaultSpec, Scenario
 from sim.dice import Dice, Stream
 from sim.faults import KINDS, OF_RISK, UNABLE, Fault
 
 SECOND = 1_000_000_000
-OF_RAILS = ("bank", "custodian", "chain")
+OF_RAILS = ("bank", "custodian", "chain", "token")
 # For a storm: one opportunity in how many at the mildest and at the worst, and how strong.
 RATES = {
     "stream": (300, 20),
@@ -116,7 +117,9 @@ def plan_of(scenario: Scenario, seed: int, duration_ns: int) -> list[Fault]:
             drawn += _draw(kind, where, dice, duration_ns)
     if scenario.settling is not None:
         drawn += draw_rails(scenario.settling.rails, kinds, dice, duration_ns)
-    return listed + drawn + _of_risk(scenario, kinds, seed, duration_ns)
+    tokens = Dice(seed).stream("plan/tokens")
+    issued = draw_tokens(scenario.tokens, kinds, tokens, duration_ns)
+    return listed + drawn + issued + _of_risk(scenario, kinds, seed, duration_ns)
 
 
 def _of_risk(scenario: Scenario, kinds: list[str], seed: int, duration_ns: int) -> list[Fault]:
@@ -166,6 +169,7 @@ def kinds_drawn(scenario: Scenario) -> list[str]:
     for rail in scenario.settling.rails if scenario.settling is not None else ():
         able |= dict.fromkeys(drawn_at(rail, kinds))
     able |= dict.fromkeys(risk_kinds(scenario, kinds))
+    able |= dict.fromkeys(kinds_of_tokens(kinds) if scenario.tokens else ())
     return list(able)
 
 

@@ -1,7 +1,7 @@
 """What a claim may be about: every number of `summary.json`, by its dotted path.
 
 Rule. A name that is not here is refused, or a claim that it equals 0 would hold for ever. ACCOUNT,
-SCHEME and STRATEGY stand for those of the scenario; a count that was never made is 0.
+SCHEME, STRATEGY and TOKEN stand for those of the scenario; a count that was never made is 0.
 """
 
 import re
@@ -14,9 +14,20 @@ from core.events import Cause
 from core.rail_effects import TellCustomer
 from core.rail_events import ResolvableCause
 from core.refusals import RULES
+from core.reservations import (
+    CROWDED,
+    GROUP_CAP,
+    HOLDER_CAP,
+    HOLDERS_CAP,
+    LOCKED,
+    SUPPLY_CAP,
+    UNFUNDED,
+)
 from core.settlement_state import ItemCause, LegStatus
+from core.token_state import AuthorizationStatus
 from risk.codes import TABLE
 from sim.faults import KINDS as FAULTS
+from tokens.policy import RULES as TOKEN_RULES
 
 ANSWERS = get_args(get_type_hints(TellCustomer)["status"])
 
@@ -57,7 +68,13 @@ COUNTS_OF_ACCOUNTS = (
     *("recalls_echo", "recalls_given_up", "recall_answers_echo"),
 )  # fmt: skip
 COUNTS_OF_NOTHING = (
-    *("events_of_unknown_accounts", "journal_cuts", "assets_refused", "adjustments_refused"),
+    *(
+        "events_of_unknown_accounts",
+        "events_of_unknown_tokens",
+        "journal_cuts",
+        "assets_refused",
+        "adjustments_refused",
+    ),
     *("tickets_told_twice", "late_reports", "adopted_orders", "orders_taken_up"),
     *("late_lease_requests", "late_gate_starts", "gates_fenced"),
     *("signed_unknown", "unknown_answered", "failed_after_settled", "settled_too_late"),
@@ -65,6 +82,18 @@ COUNTS_OF_NOTHING = (
     *("transfers_validated", "transfers_echo", "releases_wanted"),
     *("covers", "covers_echo", "covers_conflict", "engine_echoes", "resolutions_refused"),
     *("quotes", "quotes_refused", "quotes_echo", "quotes_conflict"),
+)
+
+# Of a token: why a request is refused, and what else core counts.
+TOKEN_REFUSALS = (
+    *("closed", "paused", "no_policy", "bad_value", "bad_parties", "to_itself", "stale_head"),
+    *("bad_judgement", UNFUNDED, LOCKED, HOLDER_CAP, GROUP_CAP, HOLDERS_CAP, SUPPLY_CAP, CROWDED),
+    *("other_request", *TOKEN_RULES),
+)
+COUNTS_OF_TOKENS = (
+    *("requests_of_old", "judged_again", "reserved", "signed_in_vain", "declined"),
+    *("revoked_in_vain", "final", "expired", "revoked", "heads_refused", "blocks_undone"),
+    *("orphans", "final_elsewhere", "inconclusive", "proven"),
 )
 
 FIGURES = (
@@ -111,6 +140,19 @@ FIGURES = (
             *("called_illegal", "recalls_off", "reversal_excess", "overdrawn", "to_old_details"),
         )
     ),
+    *(f"counts.refused/{reason}/TOKEN" for reason in TOKEN_REFUSALS),
+    *(f"counts.{what}/TOKEN" for what in COUNTS_OF_TOKENS),
+    *(f"tokens.requests.{status}" for status in get_args(AuthorizationStatus)),
+    *(
+        f"tokens.{what}"
+        for what in (
+            *("policy_violations", "signed_wrongly", "register_differences", "registers_compared"),
+            *("contract_differences", "code_changes", "orphans", "orphans_missed", "orphans_false"),
+            *("value_lost", "orphan_seconds_max", "moved_unasked", "refused_wrongly", "probes"),
+            *("outstanding", "epochs_due", "moved", "policy_changes", "forged", "thefts"),
+            *("replays", "replays_moved", "pauses", "used"),
+        )
+    ),
     *(f"kill.{what}" for what in ("ordered", "unfinished", "looked_at", "left_open")),
     *(f"kill.{what}" for what in ("left_held", "seconds_max", "exits", "orders_after")),
     *("limit_breaches", "passive_breaches", "risk.peak.*"),
@@ -124,7 +166,7 @@ FIGURES = (
     *(f"faults.{kind}" for kind in FAULTS),
 )
 
-_PLACES = re.compile("(ACCOUNT|SCHEME|STRATEGY)")
+_PLACES = re.compile("(ACCOUNT|SCHEME|STRATEGY|TOKEN)")
 _OPEN = [
     (re.compile(_PLACES.sub("(.+)", re.escape(name)) + "$"), found[1].lower())
     for name in FIGURES

@@ -26,6 +26,7 @@ from scenarios.figures import flaw, whose
 from scenarios.part import Amount, Every, Millis, Name, Price, Seconds, Times
 from scenarios.rails import Settling, by_name
 from scenarios.strategies import KINDS as STRATEGIES
+from scenarios.tokens import TokenSpec
 from sim.faults import KINDS as FAULTS
 from sim.faults import OF_RISK, UNABLE, happens_by_itself, impossible
 from venues.matching import SelfTrade
@@ -384,6 +385,7 @@ class Scenario(Part):
     )
     venues: tuple[VenueSpec, ...] = ()
     settling: Settling | None = None
+    tokens: tuple[TokenSpec, ...] = ()
     strategies: tuple[StrategySpec, ...] = ()
     faults: tuple[FaultSpec, ...] = ()
     storm: StormSpec | None = None
@@ -461,6 +463,7 @@ class Scenario(Part):
                         f" beyond the run; less than duration_s ({self.duration_s}) would do"
                     )
         self._know_limits()
+        self._know_tokens()
         kept = self.settling.rails if self.settling else ()
         for strategy in self.strategies:
             self._know_places(strategy)
@@ -469,6 +472,7 @@ class Scenario(Part):
             "account": [*accounts, *(rail.account for rail in kept)],
             "scheme": [scheme for rail in kept for scheme in rail.schemes],
             "strategy": [strategy.name for strategy in self.strategies],
+            "token": [token.token for token in self.tokens],
         }
         for claim in self.claims:
             if said := whose(claim.figure, subjects):
@@ -489,6 +493,19 @@ class Scenario(Part):
             for name in gate.strategies:
                 if name not in names:
                     raise ValueError(f"gate {gate.name}: no strategy {name!r} among {names}")
+
+    def _know_tokens(self) -> None:
+        """A token's contract stands on a chain of settlement; only then can its faults happen."""
+        rails = self.settling.rails if self.settling is not None else ()
+        chains = [rail.name for rail in rails if rail.keeper == "evm"]
+        for token in self.tokens:
+            if token.rail not in chains:
+                raise ValueError(f"token {token.token}: no chain {token.rail!r} among {chains}")
+        if twice := _twice(token.token for token in self.tokens):
+            raise ValueError(f"two tokens are named {twice!r}; a name of its own each would do")
+        for fault in self.faults:
+            if FAULTS[fault.kind][0] == "token" and not self.tokens:
+                raise ValueError(f"fault {fault.kind}: there is no token; one would do")
 
     def _know_places(self, strategy: StrategySpec) -> None:
         """Strategies trade at venues; the lines of a script where its strategy may."""

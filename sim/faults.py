@@ -23,6 +23,7 @@ Site = Literal[
     "public",
     "engine",
     "gate",
+    "token",
 ]
 
 # kind: (site, what its strength means, what it does)
@@ -139,6 +140,24 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "lease_lost": ("gate", "", "a message between gate and node is lost"),
     "lease_twice": ("gate", "ms until the copy", "a message between gate and node comes twice"),
     "lease_of_before": ("gate", "", "a grant of the epoch before is told again"),
+    "use_late": ("token", "ms", "a permission is used after its window"),
+    "use_never": ("token", "", "a permission is not used at all"),
+    "use_twice": ("token", "", "a permission is used, and once more"),
+    "use_held": ("token", "ms", "a permission is held back before it is used"),
+    "use_stuck": ("token", "ms", "the crowd outbids what uses a permission"),
+    "signer_slow": ("token", "ms of delay", "a signer takes its time"),
+    "signer_declines": ("token", "", "a signer would not sign"),
+    "signer_out": ("token", "ms", "a signer answers nothing for a while"),
+    "vault_slow": ("token", "ms of delay", "the vault takes its time to judge"),
+    "revocation_races": ("token", "", "a permission is revoked as its holder hears of it"),
+    "epoch_races": ("token", "", "an epoch is raised by hand as a holder hears of a permission"),
+    "epoch_raised": ("token", "", "the admin voids all that is permitted, by hand"),
+    "paused_by_hand": ("token", "", "the pauser stops all movement for a while"),
+    "policy_tightened": ("token", "", "the policy allows less from now on"),
+    "policy_loosened": ("token", "", "the policy allows more from now on"),
+    "facts_changed": ("token", "", "somebody moves, is sanctioned, is unfit, or fit again"),
+    "authorization_forged": ("token", "", "stolen keys permit it, and the holder acts: an orphan"),
+    "keys_stolen": ("token", "", "stolen keys permit it, and the holder does not act"),
     "price_jump": ("venue", "per cent", "the market jumps: a shock to whoever holds something"),
 }
 

@@ -15,6 +15,7 @@ True here:
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from sim.execution import GAS_REFUSED, TRANSFER_TOPIC, Ledger, Log, Outcome, Plain
@@ -52,7 +53,7 @@ class Embedded:
 
     def __init__(self, chain_id: int, timestamp: Callable[[int], int], plain: Plain) -> None:
         """`timestamp` is that of the block of a number, in seconds; equal ones may follow."""
-        revm = _pyrevm()
+        revm = load()
         self._revm, self._timestamp, self._plain = revm, timestamp, plain
         self._evm = revm.EVM(env=revm.Env(cfg=revm.CfgEnv(chain_id=chain_id)), spec_id=SPEC)
         self._contracts: set[str] = set()
@@ -108,6 +109,10 @@ class Embedded:
         """A word of a contract's storage, as of the newest block."""
         told: int = self._evm.storage(address, slot)
         return told
+
+    def code(self, address: str) -> bytes:
+        """The code that stands there now."""
+        return bytes(self._evm.get_code(address) or b"")
 
     # --- the EVM ---------------------------------------------------------------------------------
 
@@ -167,7 +172,13 @@ class Embedded:
             ledger.add(log.address, receiver, amount, number, now)
 
 
-def _pyrevm() -> Any:
+def there() -> bool:
+    """Whether this Python has an embedded EVM."""
+    return find_spec("pyrevm") is not None
+
+
+def load() -> Any:
+    """The embedded EVM; `NoEvm` where there is none."""
     try:
         import pyrevm
     except ImportError as error:

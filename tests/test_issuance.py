@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from core import authorizations, issuance
+from core import authorizations, issuance, register
 from core.effects import Effect, RaiseAlert
 from core.events import AccountOpened, AlarmRang, Event, NodeStarted
 from core.gate import BreakGate
@@ -491,6 +491,25 @@ def test_a_revocation_is_final_when_the_chain_says_so(books: Books) -> None:
     assert follows.nonce == wanted.nonce + 1
 
 
+def test_a_revocation_that_comes_after_the_end_uses_up_the_nonce_all_the_same(
+    books: Books,
+) -> None:
+    wanted = books.permit("transfer", ALICE, BOB, 30)
+    books.block("h2", seconds=books.window_s + 1)
+    books.finalize("h2")
+    assert wanted.status == "expired"
+    books.block("h3", TokenLog("lane", 0, "tx", holder=ALICE, nonce=wanted.nonce + 1))
+    books.finalize("h3")
+    assert books.permit("transfer", ALICE, BOB, 30).nonce == wanted.nonce + 1
+
+
+def test_what_nobody_decided_uses_up_its_nonce(books: Books) -> None:
+    wanted = books.permit("transfer", ALICE, BOB, 30)
+    books.block("h2", moved(wanted, decision_hash="forged"))
+    books.finalize("h2")
+    assert books.token.lanes[ALICE][wanted.place].next_nonce == wanted.nonce + 1
+
+
 def test_a_signer_that_declines_is_replaced_until_none_is_left(books: Books) -> None:
     signs = books.judge(books.ask("transfer", ALICE, BOB, 30)[0])
     wanted = books.token.authorizations["ESTATE/2"]
@@ -592,3 +611,54 @@ def test_the_alarm_looks_at_each_node_in_turn(books: Books) -> None:
         sources += [each.source for each in effects if isinstance(each, FetchTokenHead)]
     assert sorted(sources) == ["a", "a", "b", "b"]
     assert issuance.REMIND_LOOKS > 1
+
+
+def test_a_way_whose_answer_failed_is_walked_on_at_the_other_node(books: Books) -> None:
+    for number in range(2, 6):
+        books.add(f"h{number}")
+    (fetch,) = books.tell(
+        TokenHeadReported(
+            received_at=books.now,
+            account="chain/hot",
+            source="a",
+            token=NAME,
+            number=105,
+            block_hash="h5",
+        )
+    )
+    assert isinstance(fetch, FetchTokenBlock)
+    (lost,) = books.answer(fetch)
+    assert isinstance(lost, FetchTokenBlock)
+    again: list[FetchTokenBlock] = []
+    for _ in range(2):
+        books.now += 4 * SECOND
+        effects = books.tell(AlarmRang(received_at=books.now, alarm="token/ESTATE"))
+        again += [each for each in effects if isinstance(each, FetchTokenBlock)]
+    assert [each.block_hash for each in again] == ["h4", "h4"]
+    assert {each.source for each in again} == {"a", "b"}
+    (below,) = books.answer(again[-1])
+    assert isinstance(below, FetchTokenBlock)
+    books.answer(below)
+    books.answer(FetchTokenBlock(account="chain/hot", source="b", token=NAME, block_hash="h2"))
+    assert books.token.blocks[-1].block_hash == "h5"
+
+
+def test_a_way_that_leads_nowhere_is_left(books: Books) -> None:
+    books.add("h2")
+    books.add("h3")
+    books.tell(
+        TokenHeadReported(
+            received_at=books.now,
+            account="chain/hot",
+            source="a",
+            token=NAME,
+            number=103,
+            block_hash="h3",
+        )
+    )
+    books.answer(FetchTokenBlock(account="chain/hot", source="a", token=NAME, block_hash="h3"))
+    for _ in range(register.RETRIES_MAX + 1):
+        books.now += 4 * SECOND
+        effects = books.tell(AlarmRang(received_at=books.now, alarm="token/ESTATE"))
+    assert [each for each in effects if isinstance(each, FetchTokenHead)]
+    assert (books.token.wanted, books.token.walk) == ("", [])

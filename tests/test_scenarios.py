@@ -8,11 +8,21 @@ from typing import Any
 
 import pytest
 
+from core import reservations
 from risk.codes import TABLE
-from scenarios.figures import COUNTS_OF_ACCOUNTS, COUNTS_OF_NOTHING, FIGURES, REFUSALS
+from scenarios.figures import (
+    COUNTS_OF_ACCOUNTS,
+    COUNTS_OF_NOTHING,
+    COUNTS_OF_TOKENS,
+    FIGURES,
+    REFUSALS,
+    TOKEN_REFUSALS,
+)
 from scenarios.model import ROWS, BadScenario, check, find, load, names
+from sim import machine
 from tests.test_cli import ROOT, SMALL
 from tieout.runs import NEVER_COUNTED, STANDARD, run
+from tokens.policy import RULES
 
 CLAIM = "claims:\n  - {{claim: x, figure: {}, equals: 0}}\n"
 
@@ -48,7 +58,8 @@ def numbers(told: Mapping[str, Any], before: str = "") -> dict[str, float]:
 def test_every_number_of_a_summary_is_a_figure_and_every_figure_is_there() -> None:
     """What is named in FIGURES is what a run tells: nothing more but the counts, nothing less."""
     told: dict[str, float] = {}
-    for name in ("storm_venues", "webhook_twice", "cold_path_stalls"):
+    issued = ["issued_and_moved"] if machine.there() else []
+    for name in ("storm_venues", "webhook_twice", "cold_path_stalls", *issued):
         scenario = find(name)
         figures = numbers(run(scenario, 1, short=True, sampled=False).summary)
         figures.pop("seed")
@@ -59,11 +70,13 @@ def test_every_number_of_a_summary_is_a_figure_and_every_figure_is_there() -> No
             "venues": list(scenario.venues),
             "settling": scenario.settling,
             "limits": scenario.limits,
+            "tokens": scenario.tokens,
         }
         for path in figures:
             check({**fields, "claims": [{"claim": "x", "figure": path, "equals": 0}]}, "x")
         told |= figures
     free = [n for n in FIGURES if n.endswith(".*") or "ACCOUNT" in n or n.startswith(NEVER_COUNTED)]
+    free += [] if issued else [n for n in FIGURES if n.startswith("tokens.")]
     assert [name for name in FIGURES if name not in told and name not in free] == []
     assert {spec.figure for spec in STANDARD} <= set(FIGURES)
 
@@ -133,6 +146,8 @@ def test_every_count_of_core_is_a_figure_and_no_other_is() -> None:
     known += ["items_resolved/", "debts/", "send_back_refused/", "engine_irregular/"]
     known += ["cancels_of_others/"]
     known += [f"refused/{code}" for code in REFUSALS]
+    known += [f"{name}/" for name in COUNTS_OF_TOKENS]
+    known += [f"refused/{reason}/" for reason in TOKEN_REFUSALS]
     patterns = {name: re.sub(r"\\{.*?\\}", "[a-z_]+", re.escape(name)) for name in counted()}
     assert [
         name for name, p in patterns.items() if not any(re.fullmatch(p, k) for k in known)
@@ -158,6 +173,21 @@ def test_every_refusal_of_core_is_a_figure_and_no_other_is() -> None:
     of_legs = {"EARLIER_LEG"}
     assert said - of_legs <= set(REFUSALS)
     assert set(REFUSALS) - said == {code.name for code in TABLE} - said
+
+
+def test_every_refusal_of_a_token_is_a_figure_and_no_other_is() -> None:
+    """At sight, for want of a judgement, by a limit, or by a rule about people."""
+    tree = ast.parse((ROOT / "core" / "authorizations.py").read_text())
+    said = {
+        answer.value.value
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef) and function.name in ("_objection", "_unfit")
+        for answer in ast.walk(function)
+        if isinstance(answer, ast.Return) and isinstance(answer.value, ast.Constant)
+    }
+    named = vars(reservations).items()
+    said |= {value for name, value in named if name.isupper() and isinstance(value, str)}
+    assert {*said, *RULES, "other_request"} - {""} == set(TOKEN_REFUSALS)
 
 
 # --- what would run in silence -------------------------------------------------------------------

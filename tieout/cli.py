@@ -59,6 +59,7 @@ def _command() -> object:
 def refusals() -> Iterator[None]:
     """What a user got wrong is a message and a status, never a traceback."""
     from scenarios.model import BadScenario
+    from sim.machine import NoEvm
     from tieout.bad_input import BadFile, BadMoment
     from tieout.files import BadPlan, CannotSave
     from tieout.market import BadMarket
@@ -77,6 +78,8 @@ def refusals() -> Iterator[None]:
         fail(BAD_INPUT, str(error))
     except ModuleNotFoundError as error:
         fail(LACKING, f"{error.name} is not installed; `tieout doctor` says what is")
+    except NoEvm as error:
+        fail(LACKING, str(error))
     except KeyboardInterrupt as interrupt:
         give_up("; ".join(["interrupted", *getattr(interrupt, "__notes__", ())]))
 

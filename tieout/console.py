@@ -44,6 +44,8 @@ def show_outcome(outcome: Outcome, out: Path | None) -> None:
     console.print(_bounds_line(outcome))
     if summary["settlement"] is not None:
         show_settlement(console, outcome)
+    if summary["tokens"] is not None:
+        show_tokens(console, summary["tokens"])
     for each in summary["silent"]:
         console.print(Text(f"silent: {each}", style="red"))
     for each in summary["differences"]["detail"]:
@@ -79,6 +81,22 @@ def show_settlement(console: Console, outcome: Outcome) -> None:
             f"Above its limit by what others did, {each['sum']}: {most} for"
             f" {each['seconds']:.0f} s ({each['limit']})"
         )
+
+
+def show_tokens(console: Console, figures: Mapping[str, Any]) -> None:
+    """What moved of issued tokens, what became of requests, and what nobody decided."""
+    console.print(
+        f"Tokens: {count(figures['moved'], 'movement')} final; requests:"
+        f" {_counted(figures['requests'])}; {count(figures['thefts'], 'theft')} without an act"
+    )
+    if figures["orphans"]:
+        console.print(
+            f"{count(figures['orphans'], 'orphan')}, {figures['orphans_missed']} of them missed;"
+            f" found within {figures['orphan_seconds_max']:.1f} s of its block at the most;"
+            f" value lost: {figures['value_lost']}"
+        )
+    for each in figures["detail"]:
+        console.print(Text(f"token: {each}", style="red"))
 
 
 def _counted(counts: Mapping[str, int]) -> str:

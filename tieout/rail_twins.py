@@ -30,7 +30,9 @@ from scenarios.rails import RailSpec
 from sim.bitcoin import Bitcoin
 from sim.chain import Chain
 from sim.dice import Dice
+from sim.execution import Plain
 from sim.faults import Fault, Faults
+from sim.machine import Embedded
 from sim.payments import Payments
 from sim.truth import Truth
 from sim.typed import Transaction
@@ -63,7 +65,7 @@ class Keeper(Protocol):
 
 @dataclass(slots=True, frozen=True)
 class Places:
-    """What every keeper stands in."""
+    """What every keeper stands in; `executing` are the chains on which contracts stand."""
 
     world: World
     dice: Dice
@@ -71,6 +73,7 @@ class Places:
     truth: Truth
     payments: Payments
     until: int
+    executing: tuple[str, ...] = ()
 
 
 def _nobody_signs(effect: SignTransaction, now: int) -> Event:
@@ -163,12 +166,15 @@ def _evm(
     wallet = Wallet(
         spec.account, address_of(key), CHAIN_ID, tokens=tokens, deposits=tuple(addresses)
     )
+    known = (*tokens.values(), STRANGE_TOKEN)
+    machine = _machine(known, lambda: chain) if spec.name in places.executing else None
     chain = Chain(
         spec.name,
         places.world,
         places.dice,
         chain_id=CHAIN_ID,
-        tokens=(*tokens.values(), STRANGE_TOKEN),
+        tokens=known,
+        machine=machine,
     )
     assets = {TOKENS.get(asset, ""): (asset, DECIMALS[asset]) for asset in opening}
     nodes = SimulatedNodes(
@@ -213,6 +219,15 @@ def _evm(
         sources=("a", "b"),
         sign=signer.sign,
     )
+
+
+def _machine(tokens: tuple[str, ...], chain: Callable[[], Chain]) -> Embedded:
+    """It sees each block's time as the chain's schedule has it."""
+
+    def timestamp(number: int) -> int:
+        return chain().timeline.schedule.time(number) // SECOND
+
+    return Embedded(CHAIN_ID, timestamp, Plain(tokens))
 
 
 def _bitcoin(

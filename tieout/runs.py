@@ -52,7 +52,7 @@ ZERO = Decimal(0)
 # What never happened is not counted.
 NEVER_COUNTED = (
     *("faults.", "counts.", "drift.closed_by_cause."),
-    *("settlement.items.", "settlement.legs.", "settlement.told."),
+    *("settlement.items.", "settlement.legs.", "settlement.told.", "tokens.requests."),
 )
 
 STANDARD = tuple(
@@ -147,6 +147,34 @@ OF_RISK = tuple(
         ),
         ("the engine's two ways of counting agree", "risk.engine_halted"),
         ("an exit closes at most what is held", "risk.flips"),
+    )
+)
+
+# Where there are tokens, all of these too.
+OF_TOKENS = tuple(
+    ClaimSpec(claim=claim, figure=figure, equals=Decimal(0))
+    for claim, figure in (
+        (
+            "no final movement breaks what policy and facts allowed since it was decided",
+            "tokens.policy_violations",
+        ),
+        ("nothing is signed that policy and facts of that moment forbid", "tokens.signed_wrongly"),
+        (
+            "the register equals the chain after every block and reorganisation",
+            "tokens.register_differences",
+        ),
+        ("supply and balances are the contract's own", "tokens.contract_differences"),
+        (
+            "every movement is an authorization's or an orphan that was found",
+            "tokens.orphans_missed",
+        ),
+        ("nothing that was decided is called an orphan", "tokens.orphans_false"),
+        ("nothing leaves a holder who did not act", "tokens.moved_unasked"),
+        ("once healed, what can safely be permitted is, and happens", "tokens.refused_wrongly"),
+        ("once healed, no permission is outstanding", "tokens.outstanding"),
+        ("once healed, every epoch that was to be raised is", "tokens.epochs_due"),
+        ("the deployed code never changes", "tokens.code_changes"),
+        ("what was used moves nothing again, here or elsewhere", "tokens.replays_moved"),
     )
 )
 
@@ -289,7 +317,8 @@ def conclude(
     summary["market"] = None if market is None else structs.asdict(market)
     settling = OF_SETTLEMENT if simulation.rails is not None else ()
     limited = OF_RISK if simulation.dared is not None else ()
-    specs = [*STANDARD, *settling, *limited, *simulation.scenario.claims]
+    issued = OF_TOKENS if simulation.issuing is not None else ()
+    specs = [*STANDARD, *settling, *limited, *issued, *simulation.scenario.claims]
     if simulation.duration_ns < int(simulation.scenario.duration_s * SECOND):
         specs = [less for spec in specs if (less := spec.in_short()) is not None]
     claims = [judge(spec, summary) for spec in specs]
@@ -384,6 +413,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "risk": None if dared is None else dared.figures(),
         "wrongly_settled": rails.oracle.wrong if rails is not None else None,
         "settlement": settled_of(simulation, state),
+        "tokens": tokens_of(simulation, state),
         "kill": simulation.host.drill.figures(state, store),
         "detection_bound_ns": dict(simulation.bounds),
         "paused_seconds": {
@@ -402,6 +432,15 @@ def settled_of(simulation: Simulation, state: State) -> dict[str, Any] | None:
     everything = whole(state, kept_in(simulation.store.records()))
     rails, store, now = simulation.rails, simulation.store, simulation.world.now
     return settlement_figures(rails, everything, store, now, crashed=crashed)
+
+
+def tokens_of(simulation: Simulation, state: State) -> dict[str, Any] | None:
+    """What came of issued tokens; None where there are none."""
+    if simulation.issuing is None:
+        return None
+    from tieout.token_figures import token_figures  # what executes contracts, only where there are
+
+    return token_figures(simulation.issuing, state, simulation.world.now)
 
 
 def _unplaced(simulation: Simulation, exchanges: Sequence[Exchange], state: State) -> list[str]:

@@ -110,6 +110,7 @@ class Rails:
     truth: Truth
     epoch_ns: int
     until: int
+    executing: tuple[str, ...] = ()
     payments: Payments = field(default_factory=Payments)
     sites: list[RailSite] = field(default_factory=list)
     schemes: dict[str, SchemePublished] = field(default_factory=dict)
@@ -149,7 +150,15 @@ class Rails:
             self.spec.customers, self.schemes, DECIMALS, self.dice.stream("customers"), self.desk
         )
         self.customers = customers
-        places = Places(self.world, self.dice, self.faults, self.truth, self.payments, self.until)
+        places = Places(
+            self.world,
+            self.dice,
+            self.faults,
+            self.truth,
+            self.payments,
+            self.until,
+            self.executing,
+        )
         for spec in self.spec.rails:
             calm = Latency(
                 spec.latency_ms * MS,

@@ -66,6 +66,7 @@ from venues.simulated import Asked, SimulatedVenue
 
 if TYPE_CHECKING:
     from tieout.cold import ColdEngine
+    from tieout.issuing import Issuing
 
 SECOND = 1_000_000_000
 ZERO = Decimal(0)
@@ -146,6 +147,7 @@ class Simulation:
         self.dared: Dared | None = None
         self.watch = Watch({site.spec.account: site.venue.exchange for site in self.sites})
         self.host = Host(self) if host is None else host(self)
+        self.issuing = self._issuing(self.host)
         self.on_step: Callable[[State], None] = lambda state: None
         self.healed_at = 0
         self.bridges: list[Bridge] = []
@@ -185,6 +187,8 @@ class Simulation:
             self._open(site)
         if self.rails is not None:
             self.rails.open(self.host.tell)
+        if self.issuing is not None:
+            self.issuing.open()
         self._load_limits()
         self.host.open_for_business()
         for site in self.sites:
@@ -258,7 +262,28 @@ class Simulation:
         if settling is None:
             return None
         until = EPOCH_NS + self.duration_ns
-        return Rails(settling, self.world, self.dice, self.faults, self.truth, EPOCH_NS, until)
+        executing = tuple(dict.fromkeys(token.rail for token in self.scenario.tokens))
+        return Rails(
+            settling, self.world, self.dice, self.faults, self.truth, EPOCH_NS, until, executing
+        )
+
+    def _issuing(self, host: "Host") -> "Issuing | None":
+        """Tokens, where the scenario has any: what executes contracts is loaded only then."""
+        if not self.scenario.tokens or self.rails is None:
+            return None
+        from tieout.issuing import Issuing
+
+        until = EPOCH_NS + self.duration_ns
+        return Issuing(
+            self.scenario.tokens,
+            self.rails.sites,
+            self.world,
+            self.dice,
+            self.faults,
+            EPOCH_NS,
+            until,
+            host,
+        )
 
     def _build_bridges(self, rails: Rails) -> None:
         for spec in rails.spec.bridges:
@@ -439,6 +464,12 @@ class Simulation:
                         name = f"{number}/{fault.kind}/{rail.spec.name}"
                         self._again(fault, rail.keeper.strike, name, 0)
 
+            for issue in self.issuing.issues if self.issuing is not None else ():
+                there = fault.where in ("", issue.spec.rail)
+                if KINDS[fault.kind][0] == "token" and fault.every_ns and there:
+                    name = f"{number}/{fault.kind}/{issue.spec.token}"
+                    self._again(fault, issue.strike, name, 0)
+
     def _jump(self, site: Site, fault: Fault) -> None:
         jumped = [crowd.jump(max(1, fault.strength)) for crowd in site.crowds]
         if any(jumped):
@@ -515,6 +546,8 @@ class Host:
             view = PaymentView(state, sim.store)
             sim.rails.oracle.books = sim.rails.judge.books = sim.rails.suspense.books = view
             sim.rails.lines.books = view
+        if sim.issuing is not None:
+            sim.issuing.node_came_up(state)
         self.node = Node(
             journal,
             self._readers(),
@@ -556,6 +589,8 @@ class Host:
         for spec in sim.scenario.strategies:
             self._world.call_in(spec.tick_ms * MS, self._tick, self._life, spec.name)
         self._tell_of_boot(epoch)
+        if sim.issuing is not None:
+            sim.issuing.tell_again()
         if sim.scenario.limits is not None and sim.scenario.limits.changes:
             sim.load_limits_again()
         if sim.listed_anew:
@@ -604,6 +639,8 @@ class Host:
             sim.rails.drop()
             sim.rails.oracle.books = sim.rails.judge.books = sim.rails.suspense.books = None
             sim.rails.lines.books = None
+        if sim.issuing is not None:
+            sim.issuing.node_died()
         sim.store.crash()
         if groups:
             self._cut(groups)
@@ -704,6 +741,8 @@ class Host:
         self._watch_breaks(state)
         if self._sim.rails is not None:
             self._sim.rails.observe(state)
+        if self._sim.issuing is not None:
+            self._sim.issuing.observe(self._world.now)
         self._sim.on_step(state)
 
     def _watch_breaks(self, state: State) -> None:
@@ -785,6 +824,8 @@ class Host:
             case TellKill():
                 site = next(s for s in self._sim.sites if s.spec.account == effect.account)
                 self.drill.on_told(effect, site.venue.exchange)
+            case _ if self._sim.issuing is not None and self._sim.issuing.perform(effect):
+                pass
             case _ if self._sim.rails is not None and self._sim.rails.perform(effect, self):
                 pass
             case _:

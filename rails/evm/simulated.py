@@ -4,8 +4,9 @@ Node "a" and node "b" are the same chain. A node that lags answers as of some ti
 lies invents a final block that never was, or (only ever one of the two, for two independent nodes
 do not tell the same lie) calls final what is not, or failed what succeeded, or the reverse; one
 that was split off follows another chain for a while, in which nothing is of anybody, and calls that
-final. What moves on our account is true, for the oracle, once its block is final. The chain's own
-faults strike here.
+final. A block that was told of is answered by its hash for ever, as the chain was when it came, by
+every node that has it by then. What moves on our account is true, for the oracle, once its block is
+final. The chain's own faults strike here.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ import msgspec
 from rails.dialect import Request
 from sim.chain import Chain, Known, Mined, outbids
 from sim.dice import Stream
-from sim.execution import Log, topic
+from sim.execution import TRANSFER_TOPIC, Log, topic
 from sim.faults import Fault, Faults
 from sim.payments import Payment, Payments
 from sim.truth import Truth
@@ -29,6 +30,7 @@ MS = 1_000_000
 SECOND = 1_000_000_000
 OF_A_TRANSACTION = ["eth_getTransactionByHash", "eth_getTransactionReceipt"]
 GET_BLOCK = "eth_getBlockByNumber"
+TOTAL_SUPPLY = "0x18160ddd"
 BLOOM = "0x" + "00" * 256
 ZERO_HASH = "0x" + "00" * 32
 NEVER = 1 << 62
@@ -72,6 +74,16 @@ class Split:
 
 
 @dataclass(slots=True, frozen=True)
+class Born:
+    """A block that some node told of: its number, since when it is there, and whether it is of a
+    node's own chain, which goes its own way after that number."""
+
+    number: int
+    at: int
+    own: int
+
+
+@dataclass(slots=True, frozen=True)
 class View:
     """The chain as of a time: what one node knows. Above `own` its blocks are its own."""
 
@@ -104,6 +116,19 @@ class View:
         if number > self.head():
             raise RpcError(-32000, "header not found")
         return min(number, self.own)
+
+    def born(self, number: int) -> Born:
+        """Since when the block is there that has this number for this node."""
+        timeline = self.chain.timeline
+        at, branch = timeline.schedule.time(number), timeline.branch(number, self.now)
+        if number > self.own:
+            return Born(number, at, self.own)
+        return Born(number, max(at, timeline.forks[branch - 1].at) if branch else at, NEVER)
+
+    def as_of(self, born: Born) -> "View | None":
+        """This node's chain when that block came; None where the node does not have it."""
+        has = born.number > self.own if born.own != NEVER else born.number <= self.own
+        return View(self.chain, born.at, self.own) if has and born.at <= self.now else None
 
     def next_nonce(self, address: str, used: int) -> int:
         """The first nonce that neither a block nor, in order, the mempool has."""
@@ -140,6 +165,7 @@ class SimulatedNodes:
     on_paid: Callable[[str, int], object] = field(default=lambda to, value: None)
     steal: Callable[[Transaction, int], bytes | None] = field(default=lambda tx, units: None)
     _sent: dict[str, str] = field(default_factory=dict)
+    _told: dict[str, Born] = field(default_factory=dict)
     _split: Split | None = None
     _outlived: tuple[Mined, int] | None = None
     _asked: dict[str, None] = field(default_factory=dict)
@@ -171,7 +197,8 @@ class SimulatedNodes:
         told = msgspec.json.decode(asked.body)
         calls = told if isinstance(told, list) else [told]
         asks_head = [call["params"][0] for call in calls if call["method"] == GET_BLOCK]
-        lie = self._lie(source, view) if asks_head == ["latest", "finalized"] else None
+        about_head = asks_head in (["latest", "finalized"], ["latest"])
+        lie = self._lie(source, view, asks_head) if about_head else None
         answers = [self._call(call, view, lie) for call in calls]
         twisted = self._twist(source, calls, answers)
         body = msgspec.json.encode(answers if isinstance(told, list) else answers[0])
@@ -197,11 +224,13 @@ class SimulatedNodes:
     def _birth(self) -> int:
         return self.chain.timeline.schedule.time(0)
 
-    def _lie(self, source: str, view: View) -> tuple[str, int, str] | None:
+    def _lie(self, source: str, view: View, tags: list[str]) -> tuple[str, int, str] | None:
         """Which tag is lied about, and the number and the hash that are told in its place."""
         if self.faults.strikes("node_lies", self.name) is None:
             return None
         invented = "0x" + self.dice.word().to_bytes(8).hex() * 4
+        if tags == ["latest"]:
+            return "latest", view.head() + self.dice.between(1, 500), invented
         if source == self.lying_node and self.dice.chance(1, 2):
             return "finalized", view.head(), view.hash(view.head())
         if self.dice.chance(1, 2):
@@ -224,7 +253,10 @@ class SimulatedNodes:
     def _result(self, method: str, params: list[Any], view: View, call_id: str) -> Any:
         match method:
             case "eth_getBlockByNumber":
+                self._remember(view, view.number(params[0]))
                 return block_json(view, view.number(params[0]), whole=params[1])
+            case "eth_getBlockByHash":
+                return self._block(params[0], view, whole=params[1])
             case "eth_getBlockReceipts":
                 number = view.number(params[0])
                 return [receipt_json(view, mined) for mined in block_of(view, number)]
@@ -244,7 +276,9 @@ class SimulatedNodes:
                 number = view.state_number(params[1])
                 return hex(view.chain.ledger.balance("", params[0], number, view.now))
             case "eth_call":
-                return self._balance_of(params, view)
+                return self._answer_of(params[0], params[1], view)
+            case "eth_getLogs" if "blockHash" in params[0]:
+                return self._logs_of(params[0], view)
             case "eth_getLogs":
                 return logs_json(view, params[0])
             case "eth_sendRawTransaction":
@@ -266,10 +300,54 @@ class SimulatedNodes:
             return None
         return transaction_json(view, known.transaction, mined)
 
-    def _balance_of(self, params: list[Any], view: View) -> str:
-        number = view.state_number(params[1])
-        address = "0x" + params[0]["data"][-40:]
-        told = view.chain.ledger.balance(params[0]["to"], address, number, view.now)
+    # A block asked for by its hash: as it stood when it came, whatever became of it since.
+
+    def _remember(self, view: View, number: int) -> None:
+        """Whoever hears of a block hears its parent's hash as well."""
+        for each in range(max(0, number - 1), min(number, view.head()) + 1):
+            self._told.setdefault(view.hash(each), view.born(each))
+
+    def _then(self, block_hash: str, view: View) -> tuple[View, int] | None:
+        """The node's chain when that block came, and its number; None if it does not have it."""
+        born = self._told.get(block_hash)
+        then = view.as_of(born) if born is not None else None
+        if born is None or then is None or then.hash(born.number) != block_hash:
+            return None
+        return then, born.number
+
+    def _block(self, block_hash: str, view: View, *, whole: bool) -> Any:
+        found = self._then(block_hash, view)
+        if found is None:
+            return None
+        self._remember(*found)
+        return block_json(*found, whole=whole)
+
+    def _logs_of(self, where: dict[str, Any], view: View) -> list[dict[str, Any]]:
+        found = self._then(where["blockHash"], view)
+        if found is None:
+            raise RpcError(-32000, "unknown block")
+        then, number = found
+        return [
+            log_json(then, mined, place, log)
+            for mined in block_of(then, number)
+            for place, log in enumerate(mined.outcome.logs)
+            if where.get("address") in (None, log.address)
+        ]
+
+    def _answer_of(self, call: dict[str, Any], where: Any, view: View) -> str:
+        """What a token's contract says of supply or of a balance, after a block."""
+        if isinstance(where, str):
+            number = view.state_number(where)
+        else:  # EIP-1898
+            found = self._then(where["blockHash"], view)
+            if found is None:
+                raise RpcError(-32000, "header for hash not found")
+            view, number = found[0], min(found[1], view.own)
+        ledger, contract = view.chain.ledger, call["to"]
+        if call["data"] == TOTAL_SUPPLY:
+            told = ledger.total(contract, number, view.now)
+        else:
+            told = ledger.balance(contract, "0x" + call["data"][-40:], number, view.now)
         return f"0x{told:064x}"
 
     def _take(self, raw: str, call_id: str) -> str:
@@ -377,7 +455,8 @@ class SimulatedNodes:
         elif units < 0 and mined.transaction.hash not in self._sent:
             self.payments.beside(account, line_id, asset, units, "nobody")
         elif units > 0 and not line_id.endswith(":internal"):
-            to = [mined.transaction.to, *(log.topics[2] for log in mined.outcome.logs)]
+            logs = [log for log in mined.outcome.logs if is_transfer(log)]
+            to = [mined.transaction.to, *(log.topics[2] for log in logs)]
             paying = self.holder.addresses[0]
             if paying in to or topic(paying) in to:
                 self.payments.beside(account, line_id, asset, units, "nobody")
@@ -393,6 +472,8 @@ class SimulatedNodes:
         if mined.internal is not None and mined.internal[1] in ours:
             lines.append((f"{tx.hash}:internal", "", mined.internal[2]))
         for place, log in enumerate(mined.outcome.logs, mined.first_log):
+            if not is_transfer(log):
+                continue
             gives, takes = (log.topics[i] in map(topic, ours) for i in (1, 2))
             if gives != takes and log.address in self.holder.assets:
                 units = int.from_bytes(log.data)
@@ -427,7 +508,7 @@ class SimulatedNodes:
             return
         ours = [topic(address) for address in self.holder.addresses]
         for place, log in enumerate(mined.outcome.logs):
-            if log.topics[2] in ours:
+            if is_transfer(log) and log.topics[2] in ours:
                 result = log_json(View(self.chain, mined.at), mined, place, log)
                 params = {"subscription": "0x1", "result": result | {"removed": removed}}
                 told = {"jsonrpc": "2.0", "method": "eth_subscription", "params": params}
@@ -540,6 +621,11 @@ class SimulatedNodes:
                 self.chain.deposit(self.dice.pick(strangers or [""]), address, units)
             case _:
                 self.chain.deposit_internal(address, units)
+
+
+def is_transfer(log: Log) -> bool:
+    """Whether it tells of a token's transfer: other contracts tell of other things."""
+    return len(log.topics) == 3 and log.topics[0] == TRANSFER_TOPIC
 
 
 def _is_to_ourselves(transaction: Transaction) -> bool:

@@ -1,0 +1,147 @@
+"""Planted bugs of tokens: each guard removed once makes a named claim of a run fail."""
+
+from __future__ import annotations
+
+import pytest
+
+from scenarios.model import find
+from sim import machine
+from tests.planting import Bug, must_be_seen, plant
+from tieout.runs import OF_TOKENS, run
+
+pytestmark = pytest.mark.skipif(not machine.there(), reason="no embedded EVM for this Python")
+
+CLAIMS = {spec.figure: spec.claim for spec in OF_TOKENS}
+VIOLATED = CLAIMS["tokens.policy_violations"]
+REGISTER = CLAIMS["tokens.register_differences"]
+MISSED = CLAIMS["tokens.orphans_missed"]
+FALSE = CLAIMS["tokens.orphans_false"]
+EPOCHS = CLAIMS["tokens.epochs_due"]
+SIGNED = CLAIMS["tokens.signed_wrongly"]
+
+BUGS = (
+    Bug(
+        "nothing is reserved: what is out does not count",
+        "core.reservations:objection",
+        "doubt = by_sums(book, limits, wanted)",
+        "book = Reserved(book.balances, book.groups, book.locked, book.totals, book.supply)\n"
+        "    doubt = by_sums(book, limits, wanted)",
+        "two_authorizations_one_cap",
+        range(1),
+        VIOLATED,
+    ),
+    Bug(
+        "signers are asked whether it could be reserved or not",
+        "core.reservations:reserve",
+        "if refusal:",
+        "if False:",
+        "two_authorizations_one_cap",
+        range(1),
+        VIOLATED,
+    ),
+    Bug(
+        "what is seen is final",
+        "core.register:follow",
+        "if chain.agreed <= token.blocks[0].number or not chain.agreed_hash:\n"
+        "        return []\n"
+        "    place = _place(token, chain.agreed_hash)",
+        "place = len(token.blocks) - 1",
+        "reorg_after_transfer",
+        range(1),
+        REGISTER,
+    ),
+    Bug(
+        "a window is over by our own clock",
+        "core.issuance:on_alarm",
+        "effects = register.look(state, token)",
+        "effects = authorizations.expire(state, token, state.now // 10**9)\n"
+        "    effects += register.look(state, token)",
+        "nodes_silent_past_window",
+        range(1),
+        FALSE,
+    ),
+    Bug(
+        "what nobody decided is nothing to speak of",
+        "core.register:_apply",
+        "effects += _orphan(state, token, log)",
+        "pass",
+        "signer_stolen",
+        range(1),
+        MISSED,
+    ),
+    Bug(
+        "an epoch is in force once it is asked for, not once it is final",
+        "core.issuance:_on_policy",
+        "token.epoch_due += 1",
+        'token.epoch_due += 1\n        raised = register.TokenLog("epoch", 0, "", '
+        "epoch=token.epoch_due)\n        effects += register._raise_epoch(state, token, raised)",
+        "policy_changes_between_sign_and_mine",
+        range(2),
+        FALSE,
+    ),
+    Bug(
+        "nobody is asked to raise the epoch that a tighter policy needs",
+        "core.issuance:_remind",
+        "if token.epoch_due > token.epoch:",
+        "if False:",
+        "policy_changes_between_sign_and_mine",
+        range(1),
+        EPOCHS,
+    ),
+    Bug(
+        "what a block mined that gave way stays mined",
+        "core.register:_undo",
+        "authorizations.on_undone(wanted)",
+        "pass",
+        "reorg_after_transfer",
+        range(2),
+        FALSE,
+    ),
+    Bug(
+        "a revocation that comes too late uses up no nonce",
+        "core.register:_void_below",
+        "authorizations.use_up(token, log.holder, log.nonce)",
+        "pass",
+        "revoked_after_its_window",
+        range(1),
+        "what is asked for later moves",
+    ),
+    Bug(
+        "nobody looks whether a receiver is sanctioned",
+        "tokens.policy:_unfit",
+        "if receiver.sanctioned:",
+        "if False:",
+        "facts_change_under_a_permission",
+        range(1),
+        SIGNED,
+    ),
+)
+
+
+def failing(name: str, seed: int) -> dict[str, str]:
+    """The claims that fail, with their figures."""
+    outcome = run(find(name), seed, short=True, sampled=False)
+    return {each.claim: each.figure for each in outcome.claims if not each.held}
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_a_planted_bug_makes_its_claim_fail(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
+    must_be_seen(bug, monkeypatch, failing)
+
+
+def test_logs_of_a_number_instead_of_a_hash_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two guards stand behind one another: what is asked for, and what is believed."""
+    plant(
+        monkeypatch,
+        "tokens.requests:request",
+        '{"blockHash": effect.block_hash, "address": contracts[effect.token]}',
+        '{"fromBlock": "latest", "toBlock": "latest", "topics": []}',
+    )
+    plant(monkeypatch, "tokens.decoder:_logs", 'log["blockHash"] != block_hash or ', "")
+    assert REGISTER in failing("reorg_after_transfer", 0)
+
+
+@pytest.mark.parametrize("name", sorted({bug.scenario for bug in BUGS}))
+def test_without_a_bug_every_claim_holds_on_the_same_seeds(name: str) -> None:
+    for seed in range(max(bug.seeds.stop for bug in BUGS if bug.scenario == name)):
+        assert failing(name, seed) == {}

@@ -1,0 +1,91 @@
+"""Scenarios of tokens: each holds, says why it cannot run where there is no EVM, and means it."""
+
+import pytest
+from click.testing import CliRunner
+
+from scenarios.model import BadScenario, check, find, names
+from sim import machine
+from tieout.campaign import campaign, runs_here
+from tieout.cli import main
+from tieout.exits import LACKING
+from tieout.runs import run
+
+OF_TOKENS = [name for name in names() if find(name).tokens and name != "storm_tokens"]
+executed = pytest.mark.skipif(not machine.there(), reason="no embedded EVM for this Python")
+
+
+@executed
+@pytest.mark.parametrize("name", OF_TOKENS)
+def test_a_scenario_of_tokens_holds(name: str) -> None:
+    for seed in range(2):
+        outcome = run(name, seed, sampled=False)
+        assert [f"{c.claim}: {c.figure}" for c in outcome.claims if not c.held] == [], (
+            f"seed {seed}"
+        )
+
+
+@executed
+def test_the_storm_of_tokens_holds_and_is_the_same_twice() -> None:
+    digests = []
+    for seed in (0, 1, 2, 0):
+        outcome = run("storm_tokens", seed, short=True, sampled=False)
+        assert [f"{c.claim}: {c.figure}" for c in outcome.claims if not c.held] == [], (
+            f"seed {seed}"
+        )
+        digests.append(outcome.summary["digest"])
+    assert digests[0] == digests[3]
+    assert len(set(digests)) == 3
+
+
+def test_without_an_evm_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Status 3, for one run and for a campaign; a campaign of all leaves out what cannot run."""
+
+    def nothing() -> None:
+        raise machine.NoEvm("no embedded EVM: pyrevm has wheels for Python 3.11 and 3.12")
+
+    monkeypatch.setattr(machine, "there", lambda: False)
+    monkeypatch.setattr(machine, "load", nothing)
+    for command in (
+        ["run", "issued_and_moved"],
+        ["campaign", "issued_and_moved", "--seeds", "0:1"],
+    ):
+        told = CliRunner().invoke(main, command)
+        assert told.exit_code == LACKING, told.output
+        assert "no embedded EVM" in told.output
+    assert [name for name in names() if not runs_here(name)] == sorted([*OF_TOKENS, "storm_tokens"])
+    with pytest.raises(machine.NoEvm):
+        campaign("storm_tokens", [0])
+
+
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [
+        ({"policy": "estate", "rail": "bank_us"}, "no chain 'bank_us' among"),
+        ({"policy": "castle"}, "no policy 'castle'"),
+        ({"policy": "estate", "threshold": 4}, "threshold: found 4; 3 or less would do"),
+        (
+            {"policy": "estate", "asks": [{"at_s": 1, "value": 1, "sender": "eve"}]},
+            "no holder 'eve'",
+        ),
+        (
+            {
+                "policy": "estate",
+                "deeds": [{"at_s": 1, "deed": "tighten", "policy": {"lot_min": 0}}],
+            },
+            "deeds.0.policy",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_place(token: dict[str, object], words: str) -> None:
+    told = find("issued_and_moved").model_dump(mode="json")
+    fields = {key: told[key] for key in ("name", "claim", "duration_s", "settling")}
+    with pytest.raises(BadScenario) as refused:
+        check({**fields, "tokens": [token]}, "x")
+    assert words in str(refused.value)
+
+
+def test_a_fault_of_a_token_needs_one() -> None:
+    told = find("webhook_twice").model_dump(mode="json")
+    fields = {key: told[key] for key in ("name", "claim", "duration_s", "settling")}
+    with pytest.raises(BadScenario, match="there is no token"):
+        check({**fields, "faults": [{"kind": "use_late"}]}, "x")
