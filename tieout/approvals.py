@@ -1,8 +1,9 @@
 """Approvals by SSH signature: who approved which bytes, proven by `ssh-keygen`.
 
-An approver signs a file by `ssh-keygen -Y sign -f KEY -n tieout-limits FILE`; the signature lies
-beside it as FILE.sig. A file of allowed signers (its format is that of `ssh-keygen`) says whose key
-is whose. Nobody approves with a key that is the author's too.
+An approver signs a file by `ssh-keygen -Y sign -f KEY -n tieout-limits FILE` (a token's policy with
+`-n tieout-policy`); the signature lies beside it as FILE.sig. A file of allowed signers (its format
+is that of `ssh-keygen`) says whose key is whose. Nobody approves with a key that is the author's
+too.
 """
 
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 NAMESPACE = "tieout-limits"
+OF_POLICIES = "tieout-policy"  # a signature over limits approves no policy
 SECONDS_MAX = 20
 
 
@@ -21,32 +23,34 @@ class NotApproved(ValueError):
     """No valid approval; the text says what is missing and what would do."""
 
 
-def verify(file: Path, signers: Path, author: str, approver: str) -> None:
+def verify(
+    file: Path, signers: Path, author: str, approver: str, namespace: str = NAMESPACE
+) -> None:
     """The approver signed these very bytes; raises `NotApproved` or `NoTool`."""
     if author == approver:
         raise NotApproved(f"{file}: author and approver are both {author!r}; two people would do")
     signature = file.with_name(file.name + ".sig")
     for path, what in ((signers, "the allowed signers"), (signature, f"{approver}'s signature")):
         if not path.is_file():
-            raise NotApproved(f"{path}: found nothing; {what} would do: {signing(file)}")
+            raise NotApproved(f"{path}: found nothing; {what} would do: {signing(file, namespace)}")
     if shared := _keys(signers, author) & _keys(signers, approver):
         raise NotApproved(
             f"{signers}: {author} and {approver} have a key in common"
             f" ({min(shared)[:20]}...); a key of one's own each would do"
         )
-    words = ["-Y", "verify", "-f", str(signers), "-I", approver, "-n", NAMESPACE]
+    words = ["-Y", "verify", "-f", str(signers), "-I", approver, "-n", namespace]
     done = _run([*words, "-s", str(signature)], file.read_bytes())
     if done.returncode:
         said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
         raise NotApproved(
             f"{signature}: no signature of {approver} over these bytes"
-            f" ({said[-1] if said else 'no reason given'}); {signing(file)}"
+            f" ({said[-1] if said else 'no reason given'}); {signing(file, namespace)}"
         )
 
 
-def signing(file: Path) -> str:
+def signing(file: Path, namespace: str = NAMESPACE) -> str:
     """How an approver signs."""
-    return f"`ssh-keygen -Y sign -f KEY -n {NAMESPACE} {file}` makes one"
+    return f"`ssh-keygen -Y sign -f KEY -n {namespace} {file}` makes one"
 
 
 def _keys(signers: Path, name: str) -> set[str]:

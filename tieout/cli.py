@@ -18,6 +18,7 @@ import click
 from tieout.exits import BAD_INPUT, FAILED, HELD, INTERRUPTED, LACKING, breaking, end, fail
 from tieout.kill_cli import kill
 from tieout.limits_cli import limits
+from tieout.tokens_cli import tokens
 
 # Commands import what they need when they run: the program starts at once.
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def main(debug: bool) -> None:  # noqa: FBT001  # `_command` reads it
 
 main.add_command(limits)
 main.add_command(kill)
+main.add_command(tokens)
 
 
 def run() -> NoReturn:
