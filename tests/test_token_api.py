@@ -364,6 +364,24 @@ def test_what_is_no_object_is_counted(desk: Desk, body: bytes, wanted: tuple[int
     assert desk.plane.counts[wanted[1]] == 1
 
 
+def test_a_body_that_breaks_off_is_none(desk: Desk) -> None:
+    told = [(name.lower().encode(), each.encode()) for name, each in headers("issuer", "r").items()]
+    scope = {"type": "http", "method": "POST", "path": AUTHORIZATIONS, "headers": told}
+    scope |= {"query_string": b"", "http_version": "1.1", "root_path": "", "scheme": "http"}
+    parts = iter([{"type": "http.request", "body": b"{", "more_body": True}])
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(parts, {"type": "http.disconnect"})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(desk.app(scope, receive, send))
+    assert sent[0]["status"] == 400
+    assert (desk.told, desk.plane.counts) == ([], {"no_json": 1})
+
+
 # --- who may --------------------------------------------------------------------------------------
 
 

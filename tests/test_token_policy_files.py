@@ -73,6 +73,10 @@ DE = TOLD["jurisdictions"]["DE"]
             ("tightened", "jurisdictions.US.holds_max", "400000", "1", True),
         ),
         (
+            {"jurisdictions": homes(DE=DE | {"holds_max": 5})},
+            ("tightened", "jurisdictions.DE.holds_max", "none", "5", True),
+        ),
+        (
             {"jurisdictions": homes(US=US | {"receives_from": ["US", "DE"]})},
             ("loosened", "jurisdictions.US.receives_from", "not yet", "DE", False),
         ),

@@ -313,6 +313,16 @@ def test_what_nobody_decided_is_said(chain: Chain) -> None:
     assert "nobody decided it" in str(trace_token(BOB, made.store))
 
 
+def test_a_permission_that_was_used_twice_permitted_once(chain: Chain) -> None:
+    made = Chain()
+    mint = made.permit("mint", "", ALICE, 10)
+    made.block("h1", logs_of(mint), logs_of(mint))
+    made.finalize("h1")
+    told = held(made, ALICE)
+    assert (told.final, [step.change for step in told.steps]) == (20, [10, 10])
+    assert [step.permission is not None for step in told.steps] == [True, False]
+
+
 def test_the_table_has_every_authorization_as_it_ended(chain: Chain) -> None:
     rows = table("authorizations", chain.store, chain.node.state)
     told = rows[["authorization", "kind", "amount", "status", "reason", "policy_version"]]

@@ -21,6 +21,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from core.token_effects import TellCaller
 from core.token_events import (
@@ -200,13 +201,13 @@ async def _wanted(
 
 async def _object(request: Request) -> dict[str, Any]:
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            raise Problem("too_large")
     try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > BODY_BYTES_MAX:
+                raise Problem("too_large")
         return read_object(body)
-    except NotJson:
+    except (NotJson, ClientDisconnect):
         raise Problem("no_json") from None
 
 
