@@ -1,5 +1,5 @@
 """The documents that are drawn from the code: events and effects, the order lifecycle, the rails,
-and the lifecycles of risk.
+the lifecycles of risk, and tokens.
 
     python -m tieout.docs            writes them into docs/
     python -m tieout.docs --check    says which are stale, and exits with 1 if any is
@@ -36,7 +36,7 @@ from core.events import Event
 from rails import schemes
 from rails.calendars import SOURCES
 from rails.schemes import Scheme, WithinRow
-from tieout import docs_risk
+from tieout import docs_risk, docs_tokens
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -81,6 +81,7 @@ def documents() -> dict[str, str]:
         "order_lifecycle.md": lifecycle(),
         "rails.md": rails(),
         "risk_lifecycles.md": MARK + "\n" + docs_risk.lifecycles(),
+        "tokens.md": MARK + "\n" + docs_tokens.tokens(),
     }
 
 
