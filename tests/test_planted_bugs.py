@@ -202,7 +202,7 @@ WORLDS = {
             {"kind": "hand_trade_untold", "every_s": 0.03, "strength": 1},
             {"kind": "rate_limited", "from_s": 2, "strength": 500},
         ],
-        {"duration_s": 15, "heal_s": 8, "strategies": []},
+        {"duration_s": 15, "heal_s": 1, "strategies": []},
     ),
     "restated": World(
         ["okx_swap"],
