@@ -197,11 +197,13 @@ class Callers:
         raise AssertionError("a weight is at least 1")
 
     def _spoilt(self, how: int, sender: str, receiver: str, value: int) -> tuple[str, str, int]:
-        """What must be refused: nothing, too little, too much, to itself, to nobody, to a stranger.
+        """What must be refused: nothing, too little, too much, to itself, to nobody, to a stranger,
+        or to whose key was lost, while that is being recovered.
 
         A value that is not positive, or parties that do not fit, are refused before anybody looks.
         """
-        stranger = self.parties.relayer.address
+        lost = [self._address(name) for name in self.parties.retired]
+        stranger = lost[-1] if lost else self.parties.relayer.address
         match how:
             case 0:
                 return sender, receiver, 0
@@ -218,7 +220,9 @@ class Callers:
 
     def _recover(self, name: str) -> None:
         """The holder's key is lost: all that is there goes to a new wallet of the same person."""
-        value = self.parties.holding(name)
+        chain, now = self.parties.chain, self.world.now
+        held = self.parties.oracle.balances(chain.final(now), len(chain.timeline.forks))
+        value = held.get(self._address(name), 0)
         if not value or self.parties.wallets[name].address not in self.parties.judge.people:
             return
         new = self.parties.heir(name)
