@@ -9,11 +9,14 @@ from core import books, reconcile
 from core.effects import Effect, RaiseAlert
 from core.events import AdjustmentBooked
 from core.ledger import book, nostro
+from core.people import are_two
 from core.state import Drift, State, count
 
 
 def on_adjustment(state: State, event: AdjustmentBooked) -> list[Effect]:
-    """Book the repair at the as-of of its break, which closes if nothing is left of it."""
+    """Book the repair at the as-of at which it was told first; the break closes if nothing is left.
+
+    A statement of between, told late, then says what the books say."""
     drift = _named(state, event.break_number)
     fault = _fault(state, event, drift)
     if fault or drift is None:
@@ -22,7 +25,7 @@ def on_adjustment(state: State, event: AdjustmentBooked) -> list[Effect]:
         return [RaiseAlert(severity="warning", subject=event.holding, text=text)]
     count(state, f"adjusted/{event.holding.rpartition('/')[0].rpartition('/')[0]}")
     state.adjusted[event.adjustment_id] = f"{event.holding} {event.amount}"
-    _book(state, event, drift.reading.hi)
+    _book(state, event, drift.since or drift.reading.hi)
     reconcile.on_adjusted(state, drift, event)
     return []
 
@@ -44,7 +47,7 @@ def _named(state: State, number: int) -> Drift | None:
 
 def _fault(state: State, event: AdjustmentBooked, drift: Drift | None) -> str:
     """Why it is refused, and what would do; "" where nothing is wrong."""
-    if not event.author or not event.approver or event.author == event.approver:
+    if not are_two(event.author, event.approver):
         return "it needs an author and another person's approval"
     if event.adjustment_id in state.adjusted:
         return "its id was used before; a new one would do"

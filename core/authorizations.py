@@ -59,6 +59,7 @@ def on_requested(state: State, token: Token, event: AuthorizationRequested) -> l
         receiver=event.receiver,
         value=event.value,
         requested_at=event.received_at,
+        asked_before=event.valid_before,
     )
     token.authorizations[wanted.name] = wanted
     token.requests[key] = wanted.name
@@ -75,8 +76,8 @@ def _answer_again(
     if known is None:
         count(state, f"requests_of_old/{token.name}")
         return [_tell(token, event.caller, event.request_id, "", "over", "it is over since long")]
-    asked = (event.kind, event.sender, event.receiver, event.value)
-    if asked != (known.kind, known.sender, known.receiver, known.value):
+    asked = (event.kind, event.sender, event.receiver, event.value, event.valid_before)
+    if asked != (known.kind, known.sender, known.receiver, known.value, known.asked_before):
         count(state, f"refused/other_request/{token.name}")
         reason = "other_request"
         return [_tell(token, event.caller, event.request_id, known.name, "refused", reason)]
@@ -97,9 +98,13 @@ def _objection(state: State, token: Token, wanted: Authorization) -> str:
         return "bad_parties"
     if wanted.sender == wanted.receiver:
         return "to_itself"
+    if wanted.sender and wanted.value > token.reserved.supply + token.reserved.minting:
+        return "above_supply"
     head = token.blocks[-1].timestamp
     if not head or state.now - head * SECOND > token.policy.head_age_s_max * SECOND:
         return "stale_head"
+    if wanted.asked_before and wanted.asked_before <= head + 1:  # no later block is earlier
+        return "window_past"
     return ""
 
 
@@ -141,6 +146,8 @@ def _have_judged(token: Token, wanted: Authorization) -> JudgeAuthorization:
     head = token.blocks[-1].timestamp
     wanted.valid_after = head - token.policy.skew_s
     wanted.valid_before = head + token.policy.window_s
+    if wanted.asked_before:
+        wanted.valid_before = min(wanted.valid_before, wanted.asked_before)
     return JudgeAuthorization(
         token=token.name,
         authorization_id=wanted.name,

@@ -33,6 +33,8 @@ _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _GENERATORS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _BECH32_ENDS, _BECH32M_ENDS = 1, 0x2BC830A3
+DUST_RATE = 3
+_SPENT_BY_WITNESS, _SPENT_OTHERWISE = 67, 148
 
 
 def fault(kind: BeneficiaryKind, text: str) -> str:
@@ -140,6 +142,17 @@ def bitcoin(text: str) -> str:
     if not text.startswith("bc1"):
         return "an address begins with bc1, 1 or 3, in lower case if with bc1"
     return _segwit(text)
+
+
+def dust(address: str) -> int:
+    """The least that may be paid to a sound address: what its output costs to make and to spend, at
+    three satoshis a byte, the rate below which nodes pass nothing on."""
+    if address[:1] == "1":
+        return DUST_RATE * (8 + 1 + 25 + _SPENT_OTHERWISE)
+    if address[:1] == "3":
+        return DUST_RATE * (8 + 1 + 23 + _SPENT_OTHERWISE)
+    program = _bytes_of([_BECH32.index(letter) for letter in address[4:-6]])
+    return DUST_RATE * (8 + 1 + 2 + len(program) + _SPENT_BY_WITNESS)
 
 
 def _segwit(text: str) -> str:

@@ -8,6 +8,8 @@ Rule 3. Only a block that every node calls final settles or fails a payment, and
 blocks are booked. What is newer is a hint. A node's word alone is never enough.
 """
 
+from typing import NamedTuple
+
 from core import payments
 from core.effects import Effect, RaiseAlert
 from core.items import close_item, has, open_item
@@ -44,10 +46,19 @@ BUMP_AFTER_LOOKS = 6
 ATTEMPTS_MAX = 12
 # Above this we wait for the market to calm down: nothing is lost by waiting but time.
 FEE_CAP = 1000 * GWEI
-# For one input and two outputs, in satoshis: twenty a virtual byte at first, five hundred at most.
-BITCOIN_FEE = 20 * 141
-BITCOIN_FEE_CAP = 500 * 141
+# Satoshis for each virtual byte: at first, and at most; and of one transaction, however large.
+BITCOIN_RATE = 20
+BITCOIN_RATE_CAP = 500
+BITCOIN_FEE_CAP = 2_000_000
 PATIENCE = 4
+
+
+class Bid(NamedTuple):
+    """What an attempt pays at most to be mined: both caps, or a rate and a cap on the whole."""
+
+    fee_max: int
+    tip_max: int
+    rate: int = 0
 
 
 # --- sending -------------------------------------------------------------------------------------
@@ -96,7 +107,7 @@ def _sign_first(state: State, leg: Leg) -> list[Effect]:
             return []
     elif leg.nonce < 0:
         return []  # it waits for the nodes to say the next one
-    return [sign(state, leg, 1, *_first_fee(state, leg))]
+    return [sign(state, leg, 1, _first_bid(state, leg))]
 
 
 def _under_way(state: State, account: str) -> list[Leg]:
@@ -106,15 +117,15 @@ def _under_way(state: State, account: str) -> list[Leg]:
     return [leg for leg in legs if leg.account == account and leg.status in MOVING]
 
 
-def _first_fee(state: State, leg: Leg) -> tuple[int, int]:
+def _first_bid(state: State, leg: Leg) -> Bid:
     if state.accounts[leg.account].chain == "bitcoin":
-        return BITCOIN_FEE, 0
+        return Bid(BITCOIN_FEE_CAP, 0, BITCOIN_RATE)
     heads = of(state, leg.account).heads.values()
     base = max((head.base_fee for head in heads), default=10 * GWEI)
-    return FEE_HEADROOM * base + TIP, TIP
+    return Bid(FEE_HEADROOM * base + TIP, TIP)
 
 
-def sign(state: State, leg: Leg, attempt: int, fee_max: int, tip_max: int) -> SignTransaction:
+def sign(state: State, leg: Leg, attempt: int, bid: Bid) -> SignTransaction:
     """What the signer is asked: the same for the same attempt, so the same bytes come back."""
     cancels = 0 < leg.cancels_from <= attempt
     return SignTransaction(
@@ -125,11 +136,12 @@ def sign(state: State, leg: Leg, attempt: int, fee_max: int, tip_max: int) -> Si
         asset=leg.asset,
         amount=0 if cancels else leg.amount,
         beneficiary="" if cancels else leg.beneficiary,
-        fee_max=fee_max,
-        tip_max=tip_max,
+        fee_max=bid.fee_max,
+        tip_max=bid.tip_max,
         spends=leg.spends,
         avoid=_avoided(state, leg) if not leg.spends else (),
         cancels=cancels,
+        rate=bid.rate,
     )
 
 
@@ -155,6 +167,7 @@ def on_signed(state: State, event: TransactionSigned) -> list[Effect]:
             fee_max=event.fee_max,
             tip_max=event.tip_max,
             sent_at=event.received_at,
+            rate=event.rate,
         )
     )
     name = f"{leg.account} {event.tx_hash}"
@@ -240,8 +253,9 @@ def _use_up(state: State, leg: Leg, attempt: Attempt, event: TransactionRejected
         return [*effects, RaiseAlert(severity="critical", subject=leg.account, text=text)]
     leg.cancels_from = last.number + 1
     count(state, f"cancellations/{leg.account}")
-    fee = max(_dearer(last.fee_max), _first_fee(state, leg)[0])
-    return [*effects, sign(state, leg, leg.cancels_from, fee, _dearer(last.tip_max))]
+    fee = max(_dearer(last.fee_max), _first_bid(state, leg).fee_max)
+    bid = Bid(fee, _dearer(last.tip_max))
+    return [*effects, sign(state, leg, leg.cancels_from, bid)]
 
 
 def _cancels(leg: Leg, attempt: Attempt) -> bool:
@@ -302,17 +316,22 @@ def _ask_nonce(state: State, leg: Leg) -> list[Effect]:
 
 
 def _bump(state: State, leg: Leg, now: int) -> list[Effect]:
-    """A new attempt under the same nonce, a good tenth dearer on both caps."""
+    """A new attempt under the same nonce, a good tenth dearer on both caps, or by its rate."""
     last = leg.attempts[-1]
-    base_max, _ = _first_fee(state, leg)
-    fee = max(_dearer(last.fee_max), base_max)
-    cap = BITCOIN_FEE_CAP if state.accounts[leg.account].chain == "bitcoin" else FEE_CAP
-    if last.number >= ATTEMPTS_MAX or fee > cap:
+    bid = _raised(state, leg, last)
+    if last.number >= ATTEMPTS_MAX or bid.fee_max > FEE_CAP or bid.rate > BITCOIN_RATE_CAP:
         count(state, f"fee_cap_reached/{leg.account}")
         return []
-    tip = _dearer(last.tip_max)
     count(state, f"fee_bumps/{leg.account}")
-    return [sign(state, leg, last.number + 1, fee, tip)]
+    return [sign(state, leg, last.number + 1, bid)]
+
+
+def _raised(state: State, leg: Leg, last: Attempt) -> Bid:
+    first = _first_bid(state, leg)
+    if first.rate:
+        return Bid(first.fee_max, 0, _dearer(last.rate))
+    tip = _dearer(last.tip_max)
+    return Bid(max(_dearer(last.fee_max), first.fee_max), tip)
 
 
 def _dearer(fee: int) -> int:
@@ -350,6 +369,7 @@ def on_transaction(state: State, event: TransactionReported) -> list[Effect]:
     if leg is None or attempt is None or leg.status not in MOVING:
         return []
     leg.heard_at = event.received_at
+    attempt.told.pop(event.source, None)  # its newest word is its only one
     if leg.unfunded and event.status != "unknown":
         _close_doubts(state, leg, "a node has it: the wallet is funded", event.frame)
     if event.status == "mined":

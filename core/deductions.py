@@ -2,12 +2,16 @@
 
 Rule 1. A deduction is a fee up to what the scheme allows in that direction, whoever states it and
 however; above that the amount is simply another one, and a break of its whole difference.
-Rule 2. What is kept of a customer's deposit beyond its bound is the customer's loss and nobody's
+Rule 2. Of what comes back only what was stated is a fee, by its message or by its line, whichever
+is told first; else it is short, or too dear, until somebody says why.
+Rule 3. What is kept of a customer's deposit beyond its bound is the customer's loss and nobody's
 suspense: it stands as a break of its own until a line brings it.
 """
 
+from core import ledger
 from core.effects import Effect
 from core.items import close_item, open_item
+from core.ledger import book
 from core.leg_moves import CARRIED_OUT, OVER
 from core.rail_events import LineBooked, LinePart, PaymentReported, ReturnReported, SchemePublished
 from core.settlement_state import Leg, Suspended
@@ -90,6 +94,25 @@ def of_return(leg: Leg, event: ReturnReported) -> int:
 def of_untold(leg: Leg, event: ReturnReported) -> int:
     """What the message tells of a return whose line was told before: with what was kept of it."""
     return event.amount + (event.fee if leg.kind == "out" else -event.fee)
+
+
+def stated_after_all(state: State, leg: Leg, event: ReturnReported) -> None:
+    """The message of a return says what was kept of it; its line came before, and lacked that, or
+    took it beside the return: the break is over."""
+    leg.kept += event.fee
+    missing = leg.coming_back if leg.kind == "out" else -leg.excess
+    if not 0 < missing == event.fee <= state.settlement.schemes[leg.scheme].return_fee_max:
+        return
+    there = ledger.transit(leg)
+    if leg.kind == "in":
+        there, leg.excess = ledger.suspense(leg.account, leg.asset), 0
+    else:
+        leg.coming_back = 0
+    leg.fee = max(leg.fee, missing)
+    lines = ((there, -missing), (ledger.fees(leg), missing))
+    book(state, "return_fee", leg.payment_id, event.frame, lines)
+    why = f"{missing} were kept, as its message says"
+    close_item(state, leg.payment_id, why, event.frame, "short", "amount")
 
 
 def kept_of_deposit(state: State, account: Account, event: LineBooked) -> list[Effect]:

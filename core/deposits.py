@@ -5,11 +5,12 @@ debit takes it back that the bank calls a return or a reversal and that names it
 very line; where a name means credits of several customers it means none, and stays a break.
 Rule 2. What the customer had is owed to us: a receivable that refers to the credit and counts
 against limits until it is paid. Until the scheme table says that nothing pushed there can be taken
-back any more, the whole stands contingent. Nobody asked us for it: no limit is breached by it.
+back any more, the whole stands contingent. Nobody asked us for it: no limit is breached by it, but
+what is drawn of it is let go by us, within limits (`core.exposure`).
 Rule 3. Which of the two was told first changes nothing.
 """
 
-from core import schedule
+from core import ledger, schedule
 from core.effects import Effect
 from core.exposure import expose, expose_passively
 from core.items import close_item, open_item
@@ -50,7 +51,7 @@ def on_credited(state: State, line: Suspended, customer: str) -> list[Effect]:
         credit.revocable_until = schedule.revocable_until(state, scheme, line.booked_at)
         if credit.revocable_until > state.now:
             settlement.credits_open[credit.subject] = None
-            expose_passively(state, credit, credit.amount)
+            effects += expose_passively(state, credit, credit.amount)
             memorise(state, credit, credit.amount, line.frame)
             effects.append(arm(state, f"credit/{credit.subject}", credit.revocable_until))
     return effects + _debit_that_waits(state, line, credit)
@@ -86,6 +87,8 @@ def on_alarm(state: State, subject: str) -> list[Effect]:
     amount = credit.contingent
     memorise(state, credit, -amount, 0)
     expose(state, credit, -amount)
+    if not credit.exposed:
+        credit.drawn = {}
     state.settlement.credits_open.pop(subject, None)
     return []
 
@@ -129,7 +132,7 @@ def _may_take(debit: Suspended, lines: list[str], reference: str) -> bool:
 
 
 def _owed(credit: Credited, amount: int) -> tuple[str, int]:
-    return f"receivable/{credit.customer}/{credit.asset}", amount
+    return ledger.receivable(credit), amount
 
 
 def _take_back(state: State, credit: Credited, line: Suspended) -> list[Effect]:
@@ -137,11 +140,11 @@ def _take_back(state: State, credit: Credited, line: Suspended) -> list[Effect]:
     legal = not credit.scheme or line.booked_at <= credit.revocable_until
     credit.returned -= line.amount
     credit.code = line.code
+    credit.returned_at = state.now
     rest = credit.amount - credit.returned if credit.contingent else 0
     memorise(state, credit, rest - credit.contingent, line.frame)
-    expose_passively(state, credit, rest + credit.returned - credit.exposed)
+    effects = expose_passively(state, credit, rest + ledger.owed(credit) - credit.exposed)
     count(state, f"credits_taken_back/{credit.account}")
-    effects: list[Effect] = []
     if not legal:
         effects += open_item(
             state,

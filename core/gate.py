@@ -10,6 +10,7 @@ from msgspec import Struct
 from core.effects import PlaceOrder
 from core.events import Event, OrderRequested
 from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS, TEN_TO
+from core.orders import TERMINAL, awaited, claimed
 from core.state import Account, Listing, Order, State, holding
 
 UNBOUNDED = 1 << 200
@@ -34,8 +35,11 @@ class Gate(Protocol):
     def check(self, state: State, wish: OrderRequested, order: PlaceOrder) -> Approved | Refused:
         """Decide on the order; of the state it may change its own counters only (`Risk.desk`)."""
 
-    def follow(self, state: State, event: Event) -> None:
-        """Take in what a step did, before it ends; asked once limits were loaded."""
+    def follow(self, state: State, event: Event) -> str:
+        """Take in what a step did, before it ends; asked once limits were loaded.
+
+        Says what a person must hear of the gate itself; "" mostly.
+        """
 
 
 class BreakGate:
@@ -58,15 +62,17 @@ class BreakGate:
                 )
         return Approved(order)
 
-    def follow(self, state: State, event: Event) -> None:
+    def follow(self, state: State, event: Event) -> str:
         """It has no counters."""
+        return ""
 
     def _is_exit(self, state: State, wish: OrderRequested, listing: Listing, name: str) -> bool:
         """Whether it only reduces what is broken: of a spot asset by giving it away, else by flag.
 
-        At most the smaller of ours and the venue's, signs agreeing, net of the other exits. Where a
-        third asset is broken that fees are paid in, the only exit is a sale of what we hold: it
-        spends a fee, but ends the trading that would spend more.
+        At most the smaller of ours and the venue's, signs agreeing, net of the other exits, and of
+        those that are over what the venue claims and we have not booked. Where a third asset is
+        broken that fees are paid in, the only exit is a sale of what we hold: it spends a fee, but
+        ends the trading that would spend more.
         """
         account = state.accounts[wish.account]
         if listing.kind == "spot":
@@ -83,7 +89,7 @@ class BreakGate:
         name = holding(wish.account, wish.instrument, wish.leg)
         if (state.holdings.get(name, 0) > 0) != (wish.side == "sell"):
             return False
-        room = _room(state, name)
+        room = _room(state, name, _closed(state, wish))
         for client_order_id in account.working:
             order = state.orders[client_order_id]
             same = order.instrument == wish.instrument and order.leg == wish.leg
@@ -106,12 +112,26 @@ def _touched(account: Account, listing: Listing) -> list[str]:
     return [holding(account.name, subject, leg) for subject, leg in names]
 
 
-def _room(state: State, name: str) -> int:
-    """The smaller of what we say is held and what the venue says, 0 where the signs differ."""
+def _room(state: State, name: str, closed: int = 0) -> int:
+    """The smaller of what we say is held and what the venue says, 0 where the signs differ.
+
+    `closed` is by how much less ours is as soon as what the venue claims is told.
+    """
     ours = state.holdings.get(name, 0)
     drift = state.breaks.get(name)
     theirs = drift.reading.told if drift is not None else ours
-    return min(abs(ours), abs(theirs)) if ours * theirs > 0 else 0
+    return min(max(0, abs(ours) - closed), abs(theirs)) if ours * theirs > 0 else 0
+
+
+def _closed(state: State, wish: OrderRequested) -> int:
+    """What orders like it that are over took by their venue's word, and the books do not have."""
+    place = (wish.account, wish.instrument, wish.leg, wish.side)
+    return sum(
+        claimed(order)
+        for order in awaited(state)
+        if (order.account, order.instrument, order.leg, order.side) == place
+        and order.status in TERMINAL
+    )
 
 
 def _given(state: State, listing: Listing, order: OrderRequested | Order) -> int:

@@ -21,6 +21,7 @@ from core.token_events import (
     HolderStated,
     HoldingsReported,
     PolicyPublished,
+    RequestRefused,
     RevocationRequested,
     TokenBlockReported,
     TokenHeadReported,
@@ -40,6 +41,8 @@ def step(state: State, event: AboutToken) -> list[Effect]:
     match event:
         case AuthorizationRequested():
             return authorizations.on_requested(state, token, event)
+        case RequestRefused():
+            return _on_refused(state, event)
         case AuthorizationJudged():
             return authorizations.on_judged(state, token, event)
         case AuthorizationSigned():
@@ -130,6 +133,12 @@ def on_published(state: State, event: TokenPublished) -> list[Effect]:
     )
     state.tokens[event.token] = token
     return register.look(state, token)
+
+
+def _on_refused(state: State, event: RequestRefused) -> list[Effect]:
+    """It is told that somebody asked, and for how many reasons how often it was no request."""
+    count(state, f"refused/{event.reason}/{event.token}")
+    return []
 
 
 def _on_policy(state: State, token: Token, event: PolicyPublished) -> list[Effect]:

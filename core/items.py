@@ -47,6 +47,14 @@ REMEDIES: dict[ItemCause, tuple[str, str]] = {
     "orphan": ("security", "find who moved it, with which keys; nothing is permitted until then"),
     "register": ("token operations", "the contract holds otherwise: read the chain anew"),
     "limit_passed": ("compliance", "what is held must come within the limit again, or be allowed"),
+    "denied": (
+        "payments",
+        "they deny having it, and it may be booked: find out before anything goes again, or fails",
+    ),
+    "asked_back": (
+        "operations",
+        "asked back, and nobody's here: send it back, or say whose it is; that is our answer",
+    ),
     "amount_told": ("payments", "ask which amount they carry out; the line will show it"),
 }
 

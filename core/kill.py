@@ -33,6 +33,7 @@ from core.events import (
 from core.gate import Approved, Gate, Refused
 from core.listening import arm
 from core.orders import TERMINAL
+from core.people import are_two
 from core.positions import LEGS
 from core.risk_effects import CancelAllOrders, TellKill
 from core.risk_events import KillLifted, KillOrdered
@@ -82,8 +83,9 @@ class OnlyExits:
             return Approved(order)
         return Refused("NOT_AN_EXIT", "a kill sends reduce-only market orders only")
 
-    def follow(self, state: State, event: Event) -> None:
+    def follow(self, state: State, event: Event) -> str:
         """It has no counters; the node's own gate counts what passes here."""
+        return ""
 
 
 AGAIN_NS = 1_000_000_000
@@ -106,7 +108,16 @@ def on_ordered(state: State, event: KillOrdered) -> list[Effect]:
         if wanted and account.tells != "lines":
             kill.accounts[account.name] = Killing("cancelling", state.now, state.now)
             effects += _cancel(state, kill, account)
-    return effects
+    return effects + _missed(kill, event)
+
+
+def _missed(kill: Kill, event: KillOrdered) -> list[Effect]:
+    """Whoever names an account that has no orders of ours to cancel meant another one."""
+    missed = [name for name in event.accounts if name not in kill.accounts]
+    if not missed:
+        return []
+    text = f"kill {kill.kill_id} does nothing on {', '.join(missed)}: no such account trades here"
+    return [RaiseAlert(severity="critical", subject="kill", text=text)]
 
 
 def on_lifted(state: State, event: KillLifted) -> list[Effect]:
@@ -115,7 +126,7 @@ def on_lifted(state: State, event: KillLifted) -> list[Effect]:
     if kill is None:
         return []
     unfinished = [name for name, each in kill.accounts.items() if each.stage != "done"]
-    if event.by == event.approver or not event.approver or unfinished:
+    if unfinished or not are_two(event.by, event.approver):
         why = f"unfinished on {', '.join(unfinished)}" if unfinished else "it takes two people"
         text = f"kill {event.kill_id} is not lifted: {why}"
         return [RaiseAlert(severity="warning", subject="kill", text=text)]
@@ -145,18 +156,23 @@ def follow(state: State, gate: Gate, event: Event) -> list[Effect]:
 
 def on_alarm(state: State, rest: str, now: int) -> list[Effect]:
     """It took too long: ask again, and say so from time to time."""
-    kill_id, _, name = rest.partition("/")
-    kill = state.risk.kills.get(kill_id)
-    if kill is None or kill.accounts[name].stage == "done":
+    for kill in state.risk.kills.values():
+        name = rest.removeprefix(f"{kill.kill_id}/")  # its name may be any text
+        killing = kill.accounts.get(name)
+        if killing is not None and name != rest:
+            break
+    else:
         return []
-    killing, account = kill.accounts[name], state.accounts[name]
+    if killing.stage == "done":
+        return []
+    account = state.accounts[name]
     killing.rounds += 1
     effects: list[Effect] = []
     if killing.rounds % ROUNDS_UNTIL_ALERT == 0:
-        text = f"kill {kill_id} is {killing.stage} after {killing.rounds} rounds on {name}"
+        text = f"kill {kill.kill_id} is {killing.stage} after {killing.rounds} rounds on {name}"
         effects.append(RaiseAlert(severity="critical", subject="kill", text=text))
-    if killing.stage == "confirming":
-        return effects + _cancel(state, kill, account)
+    if killing.stage == "confirming":  # what was asked for before still counts when it comes
+        effects += [*_cancels(state, killing, account), _tell(kill, account)]
     return effects + _ask(state, kill, account)
 
 
@@ -167,7 +183,8 @@ def _enter(state: State, kill: Kill, account: Account, stage: Stage) -> list[Eff
     """Go on by the table, and tell whoever watches."""
     killing = kill.accounts[account.name]
     assert stage in PROCEDURE[killing.stage].then, (killing.stage, stage)
-    killing.stage, killing.since, killing.none_open = stage, state.now, False
+    killing.stage, killing.since, killing.asked_at = stage, state.now, state.now
+    killing.none_open = killing.none_held = False
     effects: list[Effect] = [_tell(kill, account)]
     if stage == "cancelling":
         return effects + _cancel(state, kill, account)
@@ -178,15 +195,19 @@ def _enter(state: State, kill: Kill, account: Account, stage: Stage) -> list[Eff
 
 
 def _cancel(state: State, kill: Kill, account: Account) -> list[Effect]:
-    """Cancel what is open, by whichever way there is, then ask what still is."""
+    """Cancel what is open, then ask what still is."""
     killing = kill.accounts[account.name]
     killing.stage = "cancelling"
+    return _cancels(state, killing, account) + _enter(state, kill, account, "confirming")
+
+
+def _cancels(state: State, killing: Killing, account: Account) -> list[Effect]:
+    """By whichever way there is."""
     effects: list[Effect] = [CancelAllOrders(account=account.name)]
     for name in account.working:
         if state.orders[name].strategy != strategies.KILL:
             effects += trading.cancel(state, state.orders[name], state.now)
-    effects += _cancel_found(account, killing)
-    return effects + _enter(state, kill, account, "confirming")
+    return effects + _cancel_found(account, killing)
 
 
 def _cancel_found(account: Account, killing: Killing) -> list[Effect]:
@@ -204,9 +225,8 @@ def _cancel_found(account: Account, killing: Killing) -> list[Effect]:
 
 
 def _ask(state: State, kill: Kill, account: Account) -> list[Effect]:
-    """Ask for the evidence that ends the stage."""
+    """Ask for the evidence that ends the stage: however slow the answer is, it counts."""
     killing = kill.accounts[account.name]
-    killing.asked_at = state.now
     effects: list[Effect] = []
     if killing.stage in ("confirming", "verifying"):
         killing.orders.clear()
@@ -235,6 +255,7 @@ def _note(killing: Killing, event: OrderReported) -> None:
     """An open order that the venue told of, ours or not."""
     key = event.order_id or event.client_order_id
     if event.status in ("acknowledged", "partially_filled"):
+        killing.none_open = False
         killing.orders[key] = (event.client_order_id, event.order_id, event.instrument)
     else:
         killing.orders.pop(key, None)
@@ -255,13 +276,11 @@ def _on_open_orders(
         return told + _enter(state, kill, account, "cancelling")
     if account.working:
         return []  # ours without an outcome: it is queried until it has one
-    killing.none_open = True
     if killing.stage == "confirming":
         nxt: Stage = "flattening" if _flattens(kill, account) else "verifying"
         return _enter(state, kill, account, nxt)
-    if not _flattens(kill, account) and _is_late(kill, account, event.asked_at):
-        return _enter(state, kill, account, "done")
-    return []
+    killing.none_open = _is_late(kill, account, event.asked_at)
+    return _end(state, kill, account)
 
 
 def _on_positions(
@@ -282,7 +301,14 @@ def _on_positions(
         return _place(state, gate, kill, account, _exits(state, kill, account, event))
     if killing.positions:
         return _enter(state, kill, account, "flattening")
-    if killing.none_open and _is_late(kill, account, event.asked_at):
+    killing.none_held = _is_late(kill, account, event.asked_at)
+    return _end(state, kill, account)
+
+
+def _end(state: State, kill: Kill, account: Account) -> list[Effect]:
+    """Done once the venue said both, whichever it said first."""
+    killing = kill.accounts[account.name]
+    if killing.none_open and (killing.none_held or not _flattens(kill, account)):
         return _enter(state, kill, account, "done")
     return []
 
@@ -315,6 +341,7 @@ def _place(
     state: State, gate: Gate, kill: Kill, account: Account, exits: list[tuple[StatementRow, int]]
 ) -> list[Effect]:
     """Reduce-only market orders, through a gate as all orders."""
+    killing = kill.accounts[account.name]
     effects: list[Effect] = [_tell(kill, account)]
     for row, amount in exits:
         side: Side = "sell" if row.amount > 0 else "buy"
@@ -334,7 +361,8 @@ def _place(
         judge = OnlyExits() if kill.flatten == "venues" else gate
         order, placed = trading.place(state, judge, wish)
         if order is not None:
-            kill.accounts[account.name].flattening.append(order.client_order_id)
+            killing.flattening.append(order.client_order_id)
+            killing.asked_at = state.now  # what was asked for before knows nothing of it
         effects += placed
     return effects
 

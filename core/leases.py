@@ -17,7 +17,7 @@ from msgspec import UNSET
 from core import cold
 from core.effects import Effect, RaiseAlert
 from core.listening import arm
-from core.orders import TERMINAL
+from core.orders import TERMINAL, claimed
 from core.risk_effects import AcknowledgeReturn, GrantLease, TellGate
 from core.risk_events import (
     Amount,
@@ -137,7 +137,9 @@ def _share(state: State, epoch: Epoch, name: str, free: int) -> int:
 def allot(pool: int, asked: Sequence[tuple[int, int]]) -> list[int]:
     """Divide a pool among (need, want) in the order of asking: needs first and whole, then wants.
 
-    Halves of two needs would let neither order pass. A need beyond the pool waits for no one.
+    Halves of two needs would let neither order pass. A need beyond the pool waits for no one. Of
+    wants each gets as much as any other, and no more than it wants: so whoever wants everything
+    starves nobody.
     """
     left = max(0, pool)
     given: list[int] = []
@@ -146,8 +148,11 @@ def allot(pool: int, asked: Sequence[tuple[int, int]]) -> list[int]:
         given.append(met)
         left -= met
     wishes = [max(0, want - met) for (_, want), met in zip(asked, given, strict=True)]
-    total = max(sum(wishes), left)
-    shares = [left * wish // total if wish else 0 for wish in wishes]
+    shares = [0] * len(wishes)
+    waiting = sorted(range(len(wishes)), key=lambda place: wishes[place])
+    for served, place in enumerate(waiting):
+        shares[place] = min(wishes[place], left // (len(waiting) - served))
+        left -= shares[place]
     return [met + share for met, share in zip(given, shares, strict=True)]
 
 
@@ -360,15 +365,9 @@ def _follow(state: State, order: Order, now: int) -> list[Effect]:
     # Over, but not for certain: a fill may be told after a cancel, and what was claimed will be.
     effects = _hold(state, order, min(order.reserved, left))
     alarm = f"hold/{order.client_order_id}"
-    if order.reserved > _claimed(order) and alarm not in state.alarms:
+    if order.reserved > claimed(order) and alarm not in state.alarms:
         effects.append(arm(state, alarm, now + state.risk.hold_ns))
     return effects
-
-
-def _claimed(order: Order) -> int:
-    """What the venue says was filled and we have not booked."""
-    claimed = order.quantity if order.status == "filled" else order.told_filled
-    return max(0, claimed - order.filled)
 
 
 def on_hold_alarm(state: State, name: str) -> list[Effect]:
@@ -377,7 +376,7 @@ def on_hold_alarm(state: State, name: str) -> list[Effect]:
     if order is None or order.status not in TERMINAL:
         return []
     state.risk.touched[name] = None
-    return _hold(state, order, min(order.reserved, _claimed(order)))
+    return _hold(state, order, min(order.reserved, claimed(order)))
 
 
 def _hold(state: State, order: Order, reserved: int) -> list[Effect]:

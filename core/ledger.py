@@ -103,6 +103,17 @@ def available(state: State, name: str, asset: str) -> int:
     return posted(state, name, asset) - owed
 
 
+def owed(what: Leg | Credited) -> int:
+    """What is owed to us still of what came back after its customer had it."""
+    if isinstance(what, Leg) and not (what.kind == "in" and what.settled_at):
+        return 0
+    return what.returned - what.set_off - what.written_off
+
+
+def receivable(what: Leg | Credited) -> str:
+    return f"receivable/{what.customer}/{what.asset}"
+
+
 def hold(state: State, leg: Leg, amount: int) -> None:
     """Hold part of a customer's balance for a leg (or, of a negative amount, let it go again)."""
     leg.held += amount

@@ -40,6 +40,8 @@ def on_line(state: State, account: Account, event: LineBooked) -> list[Effect]:
         return [] if known == content else _conflict(state, event)
     account.seen[key] = content
     count(state, f"lines_booked/{account.name}")
+    if not (event.amount or event.parts or event.fee):
+        return []  # banks tell of what costs nothing, too
     effects: list[Effect] = []
     contras: list[Contra] = []
     for part in _parts(state, account, event):
@@ -245,7 +247,7 @@ def _consume(
     """Take from what is wanted, and say what is left of it; name what is over or missing."""
     transit = ledger.transit(leg)
     short = wanted - amount  # of the line: positive where it brought less, or took more
-    if 0 < short <= _allowed(state, leg, amount):
+    if 0 < short <= _explained(state, leg, amount):
         leg.fee = max(leg.fee, short)
         leg.deducted += short if not _is_against(leg, amount) else 0
         return [(transit, -wanted), (ledger.fees(leg), short)], effects, 0
@@ -258,6 +260,12 @@ def _consume(
         return [(transit, -amount)], effects, 0
     contra, effects = _too_much(state, leg, event, -short, effects, "amount")
     return [(transit, -wanted), *contra], effects, 0
+
+
+def _explained(state: State, leg: Leg, amount: int) -> int:
+    """How much a line may lack: of what comes back only what was stated, and is allowed."""
+    allowed = _allowed(state, leg, amount)
+    return min(allowed, leg.kept) if _is_against(leg, amount) else allowed
 
 
 def _taken_back(

@@ -10,7 +10,7 @@ stays filled.
 """
 
 from core.events import OrderReport
-from core.state import Order, OrderStatus
+from core.state import Order, OrderStatus, State
 
 MOVES: dict[OrderStatus, tuple[OrderStatus, ...]] = {
     "requested": ("refused", "in_flight"),
@@ -67,3 +67,20 @@ def take_back(order: Order) -> bool:
 def leaves(order: Order) -> int:
     """What may still fill: derived from fills, and zero once the order is over."""
     return 0 if order.status in TERMINAL else order.quantity - order.filled
+
+
+def claimed(order: Order) -> int:
+    """What the venue says was filled of it and we have not booked."""
+    told = order.quantity if order.status == "filled" else order.told_filled
+    return max(0, told - order.filled)
+
+
+def is_awaited(state: State, order: Order) -> bool:
+    """Whether what the venue claims may still be told: by its stream, or by its record."""
+    return f"fills/{order.client_order_id}" in state.alarms
+
+
+def awaited(state: State) -> list[Order]:
+    """Those of which the venue claims what may still be told: none of them is put away."""
+    names = [alarm[6:] for alarm in state.alarms if alarm.startswith("fills/")]
+    return [state.orders[name] for name in names if name in state.orders]

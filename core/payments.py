@@ -1,7 +1,7 @@
 """One payment, from sending to the end of its last span of return, and the chasing in between.
 
 Rule 1. A payment is sent under one id for ever. What is not answered is *unknown* and is asked for;
-it is sent again, under that id, only where the counterparty said that it has no such payment.
+it is sent again, under that id, only where `core.denials` believes that they have no such payment.
 Rule 2. Only the evidence that the scheme's rule names settles. Where that is silence, it counts
 only for what was booked, once the account's record was read to its end after the deadline, and the
 bank, asked after it, does not say no: a refusal may have been told to nobody, and booked in error.
@@ -9,7 +9,17 @@ Rule 3. A payment that failed gives back what it took; one that comes back after
 books what is owed to us, and never becomes pending again.
 """
 
-from core import deductions, documents, ledger, quotes, schedule, suspense
+from core import (
+    deductions,
+    denials,
+    documents,
+    exposure,
+    filing,
+    ledger,
+    quotes,
+    schedule,
+    suspense,
+)
 from core.effects import Effect, RaiseAlert
 from core.exposure import expose, expose_passively
 from core.identity import return_key
@@ -19,7 +29,6 @@ from core.leg_moves import MOVING, OVER, move
 from core.listening import arm, request_backfill
 from core.rail_effects import QueryPayment, SendPayment
 from core.rail_events import (
-    ChangeNotified,
     PaymentMissing,
     PaymentReported,
     ReturnReported,
@@ -31,7 +40,7 @@ from core.state import Account, State, count
 ACKNOWLEDGED = ("received", "accepted", "pending", "held")
 DEFINITE = ("rejected", "failed", "cancelled")
 # Breaks that end with the payment's own end.
-OF_ITS_COURSE: tuple[ItemCause, ...] = ("late", "third_party_failed")
+OF_ITS_COURSE: tuple[ItemCause, ...] = ("late", "denied", "third_party_failed")
 # And what is no question any more once nothing of it moves.
 OF_ITS_FAILURE: tuple[ItemCause, ...] = (
     *OF_ITS_COURSE,
@@ -41,9 +50,6 @@ OF_ITS_FAILURE: tuple[ItemCause, ...] = (
 )
 # Of the account's statements: by then a line that was booked has been read.
 LINE_PERIODS_MAX = 3
-# So long may a request of ours be under way, whatever a scheme promises: a no that was asked for
-# sooner may have overtaken it.
-UNDER_WAY_NS = 30 * 10**9
 QUERIES_EAGER = 12
 QUERIES_PATIENCE = 11
 
@@ -60,13 +66,18 @@ def post_sent(state: State, leg: Leg, now: int) -> list[Effect]:
     short = _short(state, leg)
     if short > 0:
         return end(state, leg, "failed", "NO_FUNDS", f"{short} {leg.asset} short", 0)
+    if leg.kind == "out" and not leg.source:
+        beyond = draw_rest(state, leg)
+        if beyond:
+            return end(state, leg, "failed", "OVER_LIMIT", beyond, 0)
     hold(state, leg, -leg.held)
     book(state, "send", leg.payment_id, 0, _sent_lines(leg))
     effects = suspense.leave(state, leg, leg.amount, 0) if leg.source else []
     leg.due += _signed(leg)
     moved = move(leg, "in_flight")
     assert moved, leg
-    leg.sent_at = leg.instructed_at = now
+    leg.sent_at = now
+    leg.file, leg.instructed_at = filing.next_file(state, scheme, leg.account, now)
     _set_times(leg, times)
     leg.instructed_for = leg.settles_at
     touch(state, leg)
@@ -80,6 +91,18 @@ def _short(state: State, leg: Leg) -> int:
     if leg.kind != "out":
         return 0
     return leg.amount - leg.held - ledger.available(state, leg.customer, leg.asset)
+
+
+def draw_rest(state: State, leg: Leg) -> str:
+    """What is not held was to be brought by earlier legs. If it must be drawn of what others may
+    take back, that has to be within limits now; the limit that it is not, "" where all is well."""
+    drawn = exposure.draws(state, [(leg, leg.amount - leg.held)])
+    found = exposure.over(state, [], drawn)
+    if found is None:
+        exposure.take(state, drawn)
+        return ""
+    limit, headroom = found
+    return f"{limit.limit}: at most {headroom} {limit.asset} would pass of what may be taken back"
 
 
 def instruct(state: State, leg: Leg, now: int) -> list[Effect]:
@@ -114,6 +137,7 @@ def instruction(leg: Leg) -> SendPayment:
         memo=leg.memo,
         sent_at=leg.instructed_at,
         settles_at=leg.instructed_for,
+        file=leg.file,
     )
 
 
@@ -141,6 +165,7 @@ def on_reported(state: State, event: PaymentReported) -> list[Effect]:
         count(state, f"payments_unknown/{event.account}")
         return []
     leg.heard_at = event.received_at
+    close_item(state, leg.payment_id, "they have it after all", event.frame, "denied")
     told = deductions.compare_told(state, leg, event)
     if leg.status not in OVER:
         leg.code, leg.reason = event.code or leg.code, event.reason or leg.reason
@@ -248,6 +273,7 @@ def end(
         leg.evidence.append(frame)
     hold(state, leg, -leg.held)
     quotes.give_back(state, leg)
+    exposure.give_back(state, leg)
     if sent:
         book(state, "fail", leg.payment_id, frame, _negated(_sent_lines(leg)))
         leg.due -= _signed(leg)
@@ -326,6 +352,8 @@ def _rearm(state: State, leg: Leg) -> list[Effect]:
 def on_irrevocable(state: State, leg: Leg) -> None:
     """The last span of return is over."""
     memorise(state, leg, -leg.contingent, 0)
+    if leg.status == "returned":
+        expose(state, leg, ledger.owed(leg) - leg.exposed)
     touch(state, leg)
 
 
@@ -355,8 +383,10 @@ def on_placed(state: State, leg: Leg, event: ReturnReported) -> list[Effect]:
     """People found which payment a return is about."""
     if event.dishonours:
         return _on_dishonour(state, leg, event.frame)
+    whole = deductions.of_return(leg, event)
+    leg.kept += event.fee
     when = min(event.occurred_at or event.received_at, event.received_at)
-    return give_back(state, leg, event.amount, event.code, event.frame, when)
+    return give_back(state, leg, whole, event.code, event.frame, when)
 
 
 def _return(state: State, leg: Leg, event: ReturnReported) -> list[Effect]:
@@ -365,11 +395,36 @@ def _return(state: State, leg: Leg, event: ReturnReported) -> list[Effect]:
     if leg.untold and leg.untold in (event.amount, deductions.of_untold(leg, event)):
         leg.untold = 0  # its line was told first
         leg.evidence.append(event.frame)
+        deductions.stated_after_all(state, leg, event)
+        touch(state, leg)
         return []
+    if leg.untold and 0 < abs(leg.coming_back) == leg.untold - event.amount:
+        return _was_a_part(state, leg, event.frame)
     whole = deductions.of_return(leg, event)
+    leg.kept += event.fee
     # The rule counts when it was returned, and not when we heard of it.
     when = min(event.occurred_at or state.now, state.now)
     return give_back(state, leg, whole, event.code, event.frame, when)
+
+
+def _was_a_part(state: State, leg: Leg, frame: int) -> list[Effect]:
+    """A line alone was taken for a return of the whole, and lacked some: only that part came back,
+    its message says."""
+    was: LegStatus = "settled" if leg.settled_at else "in_flight"
+    rest, leg.untold, leg.coming_back = abs(leg.coming_back), 0, 0
+    _take_up_debt(state, leg, frame)
+    leg.returned -= rest
+    leg.evidence.append(frame)
+    lines = _negated(_returned_lines(state, leg, was, rest))
+    book(state, "return_undone", leg.payment_id, frame, lines)
+    effects = suspense.leave(state, leg, rest, frame) if leg.source else []
+    if was == "settled" and leg.revocable_until > state.now:
+        memorise(state, leg, rest, frame)
+    counts = leg.contingent + ledger.owed(leg)
+    effects += expose_passively(state, leg, counts - leg.exposed)
+    close_item(state, leg.payment_id, "no more was returned", frame, "short")
+    touch(state, leg)
+    return effects + await_line(state, leg)
 
 
 def _place_strays(state: State, leg: Leg) -> list[Effect]:
@@ -390,7 +445,8 @@ def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, at: in
     from the customer.
 
     Where a pulled amount is the customer's already, what is owed to us refers to the old payment,
-    and counts against limits until it is paid. More cannot come back than went.
+    and counts against limits until it is paid; the rest of it stays contingent. More cannot come
+    back than went, in one part or in several.
     """
     was: LegStatus = leg.status
     again = was == "returned" and leg.returned < leg.amount
@@ -406,14 +462,17 @@ def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, at: in
         effects += open_item(
             state, "illegal_return", leg.payment_id, leg.account, leg.asset, -amount, frame
         )
-    leg.returned, leg.code = leg.returned + amount, code
+    leg.returned, leg.code, leg.returned_at = leg.returned + amount, code, state.now
     leg.evidence.append(frame)
     book(state, "return", leg.payment_id, frame, _returned_lines(state, leg, was, amount))
     leg.coming_back += amount if leg.kind == "out" else -amount
     effects += suspense.come_back(state, leg, amount, frame) if leg.source else []
-    memorise(state, leg, -leg.contingent, frame)
-    owed = leg.returned if leg.kind == "in" and was == "settled" else 0
-    expose(state, leg, owed - leg.exposed)
+    # What did not come back may do so yet, until its own span is over.
+    rest = min(leg.contingent, leg.amount - leg.returned)
+    memorise(state, leg, rest - leg.contingent, frame)
+    expose(state, leg, rest + ledger.owed(leg) - leg.exposed)
+    if leg.returned == leg.amount:
+        exposure.give_back(state, leg)
     close_item(state, leg.payment_id, f"returned: {code}", frame, *OF_ITS_COURSE)
     touch(state, leg)
     return effects + await_line(state, leg)
@@ -425,7 +484,7 @@ def _returned_lines(state: State, leg: Leg, was: str, amount: int) -> tuple[tupl
         return ((transit, amount), (ledger.theirs(leg), -amount))
     if was != "settled":
         return ((transit, -amount), (ledger.unsettled(leg.customer, leg.asset), amount))
-    return ((transit, -amount), (f"receivable/{leg.customer}/{leg.asset}", amount))
+    return ((transit, -amount), (ledger.receivable(leg), amount))
 
 
 def _on_dishonour(state: State, leg: Leg, frame: int) -> list[Effect]:
@@ -443,11 +502,12 @@ def undo_return(state: State, leg: Leg, frame: int) -> list[Effect]:
     if not leg.returned or not move(leg, was):
         count(state, "dishonoured_nothing")
         return []
+    _take_up_debt(state, leg, frame)
     lines = _negated(_returned_lines(state, leg, was, leg.returned))
     book(state, "return_undone", leg.payment_id, frame, lines)
     leg.coming_back -= leg.returned if leg.kind == "out" else -leg.returned
     effects = suspense.leave(state, leg, leg.returned, frame) if leg.source else []
-    leg.returned = leg.untold = 0
+    leg.returned = leg.untold = leg.kept = 0
     _place_excess(state, leg, frame)
     leg.evidence.append(frame)
     if leg.source and was == "settled":
@@ -456,11 +516,23 @@ def undo_return(state: State, leg: Leg, frame: int) -> list[Effect]:
     touch(state, leg)
     if was == "in_flight" or leg.revocable_until > state.now:
         # It may come back once more, and nobody asked us: it counts, whatever the limits are.
-        expose_passively(state, leg, leg.amount - leg.exposed)
+        effects += expose_passively(state, leg, leg.amount - leg.exposed)
         memorise(state, leg, leg.amount - leg.contingent if was == "settled" else 0, frame)
     if was == "in_flight":
         return [*effects, _arm(state, leg, state.now)]
     return effects + await_line(state, leg)
+
+
+def _take_up_debt(state: State, leg: Leg, frame: int) -> None:
+    """What was set off for a return, or written off, was never owed: it is given back."""
+    paid = leg.set_off, leg.written_off
+    lines = (
+        (ledger.receivable(leg), sum(paid)),
+        (ledger.customer(leg.customer, leg.asset), -leg.set_off),
+        (f"loss/{leg.asset}", -leg.written_off),
+    )
+    book(state, "return_undone", leg.payment_id, frame, lines)
+    leg.set_off = leg.written_off = 0
 
 
 def _place_excess(state: State, leg: Leg, frame: int) -> None:
@@ -477,14 +549,6 @@ def _is_asked_back(state: State, leg: Leg) -> bool:
     """Whether we asked for it and were not told no: then it may come back whenever it does."""
     recall = state.settlement.asked_back.get(leg.payment_id)
     return recall is not None and recall.answer in ("", "yes")
-
-
-def on_change(state: State, event: ChangeNotified) -> list[Effect]:
-    """Details to be corrected before the next payment to the same beneficiary."""
-    leg = find(state, event.account, (event.payment_id, *event.references))
-    named = leg.payment_id if leg is not None else " ".join(event.references)
-    text = f"{named}: {event.code}: the beneficiary is to be {event.corrected}"
-    return [RaiseAlert(severity="notice", subject=event.account, text=text)]
 
 
 # --- chasing -------------------------------------------------------------------------------------
@@ -548,21 +612,36 @@ def _late(state: State, leg: Leg) -> list[Effect]:
 
 
 def on_missing(state: State, event: PaymentMissing) -> list[Effect]:
-    """They have no such payment: it never arrived, and may go again, under its own id."""
+    """They say that they have no such payment: it goes again once that is believed."""
     leg = _leg(state, event.account, event.payment_id)
     if leg is None or leg.status not in MOVING:
         return []
     scheme = state.settlement.schemes[leg.scheme]
-    if leg.heard_at or event.asked_at < leg.sent_at + max(scheme.answer_ns_max, UNDER_WAY_NS):
-        # Told of it before, or asked before it could have arrived: only time will tell.
-        count(state, f"payments_missing/{leg.account}")
-        return [_arm(state, leg, event.received_at)]
-    times = schedule.times(state, scheme, event.received_at)
+    follows = denials.after_no(scheme, leg, event)
+    if follows == "again":
+        return _send_again(state, leg, event.received_at)
+    count(state, f"payments_missing/{leg.account}")
+    effects = [_arm(state, leg, event.received_at)]
+    if follows == "read":
+        account = state.accounts[leg.account]
+        return effects + request_backfill(state, account, event.received_at)
+    return effects + (_ask_people(state, leg, event.frame) if follows == "ask_people" else [])
+
+
+def _send_again(state: State, leg: Leg, now: int) -> list[Effect]:
+    """The same, under its own id; what settles, and when, is counted from now on."""
+    times = schedule.times(state, state.settlement.schemes[leg.scheme], now)
     if times is not None:
         _set_times(leg, times)
-    leg.sent_at = event.received_at
+    leg.sent_at = now
+    leg.denied_at = leg.denied_again_at = 0
+    close_item(state, leg.payment_id, "it was not there, and was sent again", 0, "denied")
     count(state, f"payments_sent_again/{leg.account}")
-    return [instruction(leg), _arm(state, leg, event.received_at)]
+    return [instruction(leg), _arm(state, leg, now)]
+
+
+def _ask_people(state: State, leg: Leg, frame: int) -> list[Effect]:
+    return open_item(state, "denied", leg.payment_id, leg.account, leg.asset, _signed(leg), frame)
 
 
 def on_backfilled(state: State, account: Account) -> list[Effect]:
@@ -571,10 +650,24 @@ def on_backfilled(state: State, account: Account) -> list[Effect]:
     settlement = state.settlement
     for payment_id in list(settlement.open_legs):
         leg = settlement.legs[payment_id]
-        if leg.account == account.name and _is_silent(state, account, leg):
+        if leg.account != account.name or leg.status not in MOVING:
+            continue
+        effects += _after_reading(state, account, leg)
+        if _is_silent(state, account, leg):
             asked = _was_asked(leg)
             effects += settle(state, leg, 0, state.now) if asked else _ask_after(state, leg)
     return effects
+
+
+def _after_reading(state: State, account: Account, leg: Leg) -> list[Effect]:
+    """What is denied, and is not in the record either, goes again."""
+    match denials.after_reading(state, account, leg):
+        case "again":
+            return _send_again(state, leg, state.now)
+        case "ask_people":
+            return _ask_people(state, leg, 0)
+        case _:
+            return []
 
 
 def _ask_after(state: State, leg: Leg) -> list[Effect]:

@@ -14,7 +14,8 @@ class SendPayment(Wish, frozen=True, kw_only=True, gc=False):
     """Instruct a bank or a custodian: a credit to the beneficiary, or a debit pulled from it.
 
     `sent_at` is when it was sent first and `settles_at` when it is to settle: a file bears both,
-    and one that is built again must be the same bytes.
+    and one that is built again must be the same bytes. `file` is the number of the file where names
+    of files are scarce (see `core.filing`), and `sent_at` then the moment at which it was made.
     """
 
     account: str
@@ -28,6 +29,7 @@ class SendPayment(Wish, frozen=True, kw_only=True, gc=False):
     memo: str = ""
     sent_at: int = 0
     settles_at: int = 0
+    file: int = 0
 
 
 class QueryPayment(Wish, frozen=True, kw_only=True, gc=False):
@@ -41,7 +43,7 @@ class QueryPayment(Wish, frozen=True, kw_only=True, gc=False):
 
 class RecallPayment(Wish, frozen=True, kw_only=True, gc=False):
     """Ask back a payment that was sent first at `sent_at`: a camt.056, or a NACHA reversal, which
-    says once more from whom to whom it went."""
+    says once more from whom to whom it went, in the file of that number."""
 
     account: str
     scheme: str
@@ -54,15 +56,18 @@ class RecallPayment(Wish, frozen=True, kw_only=True, gc=False):
     beneficiary_name: str = ""
     sent_at: int = 0
     asked_at: int = 0
+    file: int = 0
 
 
 class AnswerRecall(Wish, frozen=True, kw_only=True, gc=False):
-    """Answer somebody's recall: no, with a code; a yes is a payment of its own."""
+    """Answer somebody's recall: no, with a code; or yes, once the payment that sends it back has
+    settled."""
 
     account: str
     recall_id: str
     code: str
     answered_at: int = 0
+    accepted: bool = False
 
 
 class FetchClosed(Wish, frozen=True, kw_only=True, gc=False):
@@ -87,8 +92,9 @@ class SignTransaction(Wish, frozen=True, kw_only=True, gc=False):
     `asset` names what moves: the chain's own coin or a token. `spends` are the outpoints to consume
     where the chain has such, with `change` going back to us; where none are named yet, the wallet
     chooses them, and none of those to `avoid`: other payments of ours spend them. On such a chain
-    `fee_max` is the whole fee. What `cancels` pays nothing, to ourselves: it uses up the nonce, so
-    that the payment which had it can never be mined.
+    the fee is `rate` for each virtual byte, and the whole of it at most `fee_max`. What `cancels`
+    pays nothing, to ourselves: it uses up the nonce, so that the payment which had it can never be
+    mined.
     """
 
     account: str
@@ -104,6 +110,7 @@ class SignTransaction(Wish, frozen=True, kw_only=True, gc=False):
     change: int = 0
     avoid: tuple[str, ...] = ()
     cancels: bool = False
+    rate: int = 0
 
 
 class BroadcastTransaction(Wish, frozen=True, kw_only=True, gc=False):

@@ -16,12 +16,13 @@ from core.fact import Fact
 
 LegKind = Literal["out", "in", "exchange"]
 SettledBy = Literal["message", "silence", "finality"]
+Resend = Literal["never", "one_denial", "two_denials"]
 DayUnit = Literal["banking_days", "calendar_days", "months"]
 BeneficiaryKind = Literal["", "iban", "routing", "sort_code", "bic", "evm", "bitcoin"]
 LineKind = Literal["payment", "return", "fee", "interest", "reversal", "unknown"]
 LimitScope = Literal["rail", "customer", "asset", "release", "position"]
 ResolvableCause = Literal[
-    "nonce_taken", "statement_gap", "statement_untied", "unmatched_return", "unreadable"
+    "nonce_taken", "statement_gap", "statement_untied", "unmatched_return", "unreadable", "denied"
 ]
 PaymentStatus = Literal[
     "received", "accepted", "pending", "held", "settled", "rejected", "failed", "cancelled"
@@ -86,12 +87,16 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     payment itself, up to `return_fee_max` from what comes back of it, and up to `incoming_fee_max`
     from what others pay to the account; whoever states more is not believed for having stated it.
     `batched` counterparties may book many payments in one line, named by their batch.
+    `files_per_minute_max` is how many files that say they were made in one minute their names tell
+    apart (see `core.filing`), 0 where files have names of their own.
     `beneficiaries` says how they are written (see `core.beneficiaries`). `settled_codes` are the
     words of `PaymentReported` that settle here, and no other does; none listed: the teller's
     `settled`. `consents` are the spans in which what is final may still come back because its
     receiver agrees, asked or not: that is legal, and nothing stands contingent for it. What is
     `pushed` nobody of ours asks for: the row says until when a credit that others pay to this
-    account may be taken back.
+    account may be taken back. `resend` says when a payment that the counterparty denies having may
+    go again under its own id: after one denial, where ids are compared; after two and a look into
+    the record, where they are not; or never. `listed_ns_max` is how long it may deny what it took.
     """
 
     scheme: str
@@ -118,6 +123,9 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
     settled_codes: tuple[str, ...] = ()
     consents: tuple[Within, ...] = ()
     pushed: bool = False
+    resend: Resend = "never"
+    listed_ns_max: int = 0
+    files_per_minute_max: int = 0
 
 
 class LimitSet(Fact, frozen=True, kw_only=True, gc=False):
@@ -255,7 +263,8 @@ class ItemResolved(Fact, frozen=True, kw_only=True, gc=False):
     """An operator closes a break that evidence did not close. Two people; one id.
 
     `subject` and `cause` name the break, `evidence` says where that is kept by which they know. Of
-    an unmatched return `payment_id` is the payment that came back, "" where none of ours did. Of a
+    an unmatched return `payment_id` is the payment that came back, "" where none of ours did. A
+    payment that was denied never left, as they know: it fails, and is not sent again. Of a
     nonce that was taken `line_id` is what the transaction moved that took it: our own spending.
     """
 
@@ -268,6 +277,25 @@ class ItemResolved(Fact, frozen=True, kw_only=True, gc=False):
     evidence: str
     payment_id: str = ""
     line_id: str = ""
+
+
+class DebtResolved(Fact, frozen=True, kw_only=True, gc=False):
+    """An operator says what becomes of what a customer owes since a payment or a deposit came back.
+    Two people; one id.
+
+    `subject` is the payment of ours, or the deposit as "account line". So much of it is set off
+    against what the customer has with us, or written off as a loss of ours; `evidence` says where
+    that is kept by which they know: the customer's consent, the deposit that pays it, a decision.
+    """
+
+    resolution_id: str
+    subject: str
+    way: Literal["set_off", "write_off"]
+    amount: int
+    author: str
+    approver: str
+    reason: str
+    evidence: str
 
 
 # --- told by a bank or a custodian ---------------------------------------------------------------
@@ -379,11 +407,11 @@ class LineBooked(Fact, frozen=True, kw_only=True, gc=False):
     """A counterparty booked one line on our account: it is in the balance that it states.
 
     `line_id` is the only stable id there is of it (a bank's own reference, a transaction and its
-    log); `derived_id` says that the teller gave none and that it is statement and place. All ids
-    told stand in `references`; a line with details tells its `parts`, whose sum is the amount.
-    `fee` was taken within the amount, so that the line's payment is amount + fee; beside several
-    payments it is a part of its own, the one without references. `pending` lines are announced, in
-    no balance, and may vanish.
+    log); `derived_id` says that the teller gave none, and that it is made of what the line says.
+    All ids told stand in `references`; a line with details tells its `parts`, whose sum is the
+    amount. `fee` was taken within the amount, so that the line's payment is amount + fee; beside
+    several payments it is a part of its own, the one without references. `pending` lines are
+    announced, in no balance, and may vanish.
     """
 
     account: str
@@ -449,7 +477,8 @@ class DocumentRead(Fact, frozen=True, kw_only=True, gc=False):
 class TransactionSigned(Fact, frozen=True, kw_only=True, gc=False):
     """The signer signed an attempt at a payment: these bytes and no others will be sent.
 
-    `raw` is hexadecimal; `spends` are the outpoints that it consumes, where the chain has such.
+    `raw` is hexadecimal; `spends` are the outpoints that it consumes, where the chain has such:
+    there `fee_max` is the whole fee, reckoned by `rate`.
     """
 
     account: str
@@ -461,6 +490,7 @@ class TransactionSigned(Fact, frozen=True, kw_only=True, gc=False):
     fee_max: int
     tip_max: int
     spends: tuple[str, ...] = ()
+    rate: int = 0
 
 
 class SigningRefused(Fact, frozen=True, kw_only=True, gc=False):
@@ -591,6 +621,7 @@ RailEvent = (
     | RecallRequested
     | SuspenseResolved
     | ItemResolved
+    | DebtResolved
     | PaymentReported
     | PaymentMissing
     | ReturnReported

@@ -4,17 +4,21 @@ Rule 1. A recall obliges nobody: the payment stays as it is until its return is 
 Rule 2. What we ask and what we answer is state. It goes again, the same bytes under the same id,
 until the bank has taken it in, whatever crashed meanwhile; after that a recall is asked for now and
 then until it is answered, or until there is nothing left to ask back.
-Rule 3. What is a customer's is not given back without the customer: we say so.
+Rule 3. What is a customer's is not given back without the customer: we say so. What is nobody's is
+held for people: what they do with it is the answer. What no line of ours is called is no line.
 """
 
-from core import schedule
+from core import filing, payments, schedule
 from core.effects import Effect, RaiseAlert
+from core.items import close_item, has, open_item
 from core.leg_moves import CARRIED_OUT
 from core.listening import arm
+from core.people import are_two
 from core.rail_effects import AnswerRecall, RecallPayment
 from core.rail_events import RecallAnswered, RecallReported, RecallRequested, RecallTaken
-from core.settlement_state import AskedBack, Leg, TheirRecall
+from core.settlement_state import AskedBack, Credited, Leg, TheirRecall
 from core.state import State, count
+from core.suspense import UNEXPLAINED
 
 HOUR = 3_600_000_000_000
 DAY = 24 * HOUR
@@ -36,14 +40,16 @@ def on_requested(state: State, event: RecallRequested) -> list[Effect]:
         text = f"recall of {event.payment_id} refused: {fault}"
         return [RaiseAlert(severity="warning", subject=event.payment_id, text=text)]
     count(state, f"recalls_asked/{leg.account}")
-    recall = AskedBack(leg.payment_id, event.code, event.received_at)
+    scheme = state.settlement.schemes[leg.scheme]
+    file, asked_at = filing.next_file(state, scheme, leg.account, event.received_at)
+    recall = AskedBack(leg.payment_id, event.code, asked_at, file=file)
     state.settlement.asked_back[leg.payment_id] = recall
     return _ask(state, leg, recall, event.received_at)
 
 
 def _fault(state: State, leg: Leg | None, event: RecallRequested) -> str:
     """Why it is not asked back; "" where it is."""
-    if not event.author or not event.approver or event.author == event.approver:
+    if not are_two(event.author, event.approver):
         return "it needs an author and another person's approval"
     if leg is None or leg.kind != "out" or leg.status not in CARRIED_OUT:
         return "no such payment of ours is on its way or settled"
@@ -79,6 +85,7 @@ def _recall(leg: Leg, recall: AskedBack) -> RecallPayment:
         code=recall.code,
         sent_at=leg.instructed_at,
         asked_at=recall.asked_at,
+        file=recall.file,
     )
 
 
@@ -108,26 +115,121 @@ def _is_open(state: State, recall: AskedBack) -> bool:
 
 
 def on_reported(state: State, event: RecallReported) -> list[Effect]:
-    """Somebody asks back what is a customer's: Rule 3. Asked again, it is answered again."""
+    """Somebody asks back what came to us: Rule 3. Asked again, it is answered again."""
     key = f"{event.account} {event.recall_id}"
     known = state.settlement.recalls.get(key)
     if known is not None:
         count(state, f"recalls_echo/{event.account}")
-        return _answer(state, key, known, event.received_at)
+        return _answer(state, key, known, event.received_at) if known.answer else []
     count(state, f"recalls_received/{event.account}")
-    theirs = TheirRecall(event.account, event.recall_id, event.code, "CUST", event.received_at)
+    theirs = TheirRecall(
+        event.account,
+        event.recall_id,
+        event.code,
+        "",
+        0,
+        references=event.references,
+        amount=event.amount,
+        asked_at=event.received_at,
+    )
     state.settlement.recalls[key] = theirs
-    return _answer(state, key, theirs, event.received_at)
+    if payments.find(state, event.account, event.references) is not None:
+        theirs.answer = "CUST"  # it came by a payment of a customer's own
+    return _decide(state, key, theirs, event.frame)
+
+
+def decide_held(state: State) -> list[Effect]:
+    """Whatever happened may have decided what is held: see whether there is an answer now."""
+    effects: list[Effect] = []
+    for key in list(state.settlement.recalls_held):
+        effects += _decide(state, key, state.settlement.recalls[key], 0)
+    return effects
+
+
+def _decide(state: State, key: str, theirs: TheirRecall, frame: int) -> list[Effect]:
+    theirs.answer = theirs.answer or _verdict(state, theirs)
+    if theirs.answer:
+        state.settlement.recalls_held.pop(key, None)
+        close_item(state, key, f"answered: {theirs.answer}", frame, "asked_back")
+        theirs.answered_at = state.now
+        return _answer(state, key, theirs, state.now)
+    state.settlement.recalls_held[key] = None
+    if not theirs.about or has(state, key, "asked_back"):
+        return []
+    count(state, f"recalls_held/{theirs.account}")
+    asset, why = state.settlement.suspense[theirs.about].asset, f"{theirs.code}: {theirs.about}"
+    return open_item(state, "asked_back", key, theirs.account, asset, theirs.amount, frame, why)
+
+
+def _verdict(state: State, theirs: TheirRecall) -> str:
+    """ "yes", the reason for no, or "" as long as nobody can say."""
+    if not theirs.about:
+        credits_ = _credits(state, theirs)
+        if credits_:
+            return "CUST" if any(each.returned < each.amount for each in credits_) else "ARDT"
+        theirs.about = _in_suspense(state, theirs)
+    if theirs.about:
+        return _of_suspense(state, theirs.about)
+    return "NOOR" if _is_no_line(state, theirs) else ""
+
+
+def _credits(state: State, theirs: TheirRecall) -> list[Credited]:
+    """What customers had of it: by the line's own name, else by any."""
+    settlement = state.settlement
+    for name in theirs.references:
+        subject = f"{theirs.account} {name}"
+        if subject in settlement.suspense:
+            return []
+        if subject in settlement.credits:
+            return [settlement.credits[subject]]
+    for name in theirs.references:
+        subjects = settlement.credit_names.get(f"{theirs.account} {name}", ())
+        if subjects:
+            return [settlement.credits[subject] for subject in subjects]
+    return []
+
+
+def _in_suspense(state: State, theirs: TheirRecall) -> str:
+    """The credit in suspense that it names: the line itself, else the only one so called."""
+    lying = {
+        subject: line
+        for subject, line in state.settlement.suspense.items()
+        if line.account == theirs.account and line.amount > 0
+    }
+    for name in theirs.references:
+        if f"{theirs.account} {name}" in lying:
+            return f"{theirs.account} {name}"
+    named = [s for s, line in lying.items() if set(line.references) & set(theirs.references)]
+    return named[0] if len(named) == 1 else ""
+
+
+def _of_suspense(state: State, subject: str) -> str:
+    """What became of it is the answer; nothing yet, none."""
+    settlement = state.settlement
+    if subject in settlement.suspense:
+        return ""
+    if subject in settlement.gone_back:
+        return "" if has(state, subject, *UNEXPLAINED) else "yes"
+    return "CUST" if subject in settlement.resolutions.values() else "ARDT"
+
+
+def _is_no_line(state: State, theirs: TheirRecall) -> bool:
+    """Whether the whole record was read since it was asked back, and has nothing of that name."""
+    read = state.accounts[theirs.account].backfill
+    unread = any(each.account == theirs.account for each in state.settlement.unread.values())
+    return read.finished_at >= read.started_at > theirs.asked_at and not unread
 
 
 def _answer(state: State, key: str, theirs: TheirRecall, now: int) -> list[Effect]:
     theirs.sendings += 1
+    accepted = theirs.answer == "yes"
     effects: list[Effect] = [
         AnswerRecall(
             account=theirs.account,
             recall_id=theirs.recall_id,
-            code=theirs.answer,
+            code="" if accepted else theirs.answer,
             answered_at=theirs.answered_at,
+            accepted=accepted,
         )
     ]
     if not theirs.taken:
@@ -188,6 +290,6 @@ def after_restart(state: State, now: int) -> list[Effect]:
         if not recall.taken and _is_open(state, recall):
             effects += _ask(state, settlement.legs[recall.payment_id], recall, now)
     for key, theirs in settlement.recalls.items():
-        if not theirs.taken and theirs.sendings < SENDINGS_MAX:
+        if theirs.answer and not theirs.taken and theirs.sendings < SENDINGS_MAX:
             effects += _answer(state, key, theirs, now)
     return effects

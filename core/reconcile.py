@@ -111,7 +111,7 @@ def _interrupt(state: State, reading: Reading) -> None:
     suspect = state.suspects.get(reading.holding)
     if suspect is None or _implausible(state, reading):
         return
-    if _implausible(state, suspect.reading):
+    if suspect.absurd:
         suspect.reads = 0
 
 
@@ -222,15 +222,19 @@ def _differs(state: State, account: Account, reading: Reading, size: int, now: i
     suspect = state.suspects.get(name)
     if suspect is None:
         suspect = state.suspects[name] = Drift(reading=reading, size=size, opened_at=now)
+        suspect.since, suspect.absurd = reading.hi, _implausible(state, reading)
         _classify(state, account, suspect)
         count(state, f"suspects/{account.name}")
         terms = [] if name.endswith("/cash") else fetch_instruments(account)
         return terms + request_backfill(state, account, now)
     # Reads that say the same make a break; one that says otherwise begins anew, but not for ever.
     suspect.reads = suspect.reads + 1 if suspect.size == size else 1
+    # What was absurd stays so when the books move meanwhile, until something else is told.
+    suspect.absurd &= reading.told == suspect.reading.told
+    suspect.absurd |= _implausible(state, reading)
     suspect.reading = reading
     _resize(state, account, suspect, size)
-    absurd = _implausible(state, reading)
+    absurd = suspect.absurd
     enough = READS_MAX if absurd else 3 if account.bracketed else 2
     old = now - suspect.opened_at > PERIODS_MAX * account.statement_period_ns and not absurd
     # Asked for after the round that it survived: later rounds run beside every statement of some.
@@ -270,6 +274,7 @@ def _break(state: State, account: Account, suspect: Drift, now: int) -> list[Eff
     known = state.breaks.get(name)
     if known is not None:
         known.reading, known.size, known.reads = suspect.reading, suspect.size, suspect.reads
+        known.since = suspect.since
         return []
     _classify(state, account, suspect)
     return _open(state, account, suspect, now)
@@ -292,7 +297,7 @@ def _resize(state: State, account: Account, drift: Drift, size: int) -> None:
     """The difference is of another size now, and so perhaps of another cause."""
     if size == drift.size:
         return
-    drift.size = size
+    drift.size, drift.since = size, drift.reading.hi
     if not drift.contradiction:
         _classify(state, account, drift)
 

@@ -6,8 +6,8 @@ would do. Nothing is posted for a refused transfer, and the refusal is remembere
 
 from collections.abc import Callable
 
-from core import quotes, schedule
-from core.beneficiaries import fault
+from core import corrections, quotes, schedule
+from core.beneficiaries import dust, fault
 from core.rail_events import LegWanted, TransferRequested
 from core.state import State
 
@@ -107,6 +107,14 @@ def _bad_beneficiary(state: State, leg: LegWanted) -> str:
     return fault(scheme.beneficiaries, leg.beneficiary)
 
 
+def _dust(state: State, leg: LegWanted) -> str:
+    scheme = state.settlement.schemes.get(leg.scheme)
+    if leg.kind == "exchange" or scheme is None or scheme.beneficiaries != "bitcoin":
+        return ""
+    least = dust(leg.beneficiary)
+    return "" if leg.amount >= least else f"{leg.amount} is dust there; {least} or more would do"
+
+
 def _bad_undo(state: State, leg: LegWanted) -> str:
     """The way back is checked like the way there: it must be able to carry what the leg brings."""
     if not leg.undo_scheme:
@@ -138,6 +146,8 @@ RULES: tuple[tuple[str, Callable[[State, LegWanted], str]], ...] = (
     ("WRONG_SCHEME", _wrong_scheme),
     ("OVER_SCHEME_MAX", _over_maximum),
     ("BAD_BENEFICIARY", _bad_beneficiary),
+    ("BELOW_DUST", _dust),
     ("BAD_UNDO", _bad_undo),
     ("NO_CALENDAR", _no_calendar),
+    ("DETAILS_CORRECTED", corrections.outdated),
 )

@@ -252,6 +252,18 @@ def _void_below(state: State, token: Token, log: TokenLog) -> list[Effect]:
     return authorizations.void_where(state, token, is_void, "lane")
 
 
+def provisional(token: Token) -> dict[str, int]:
+    """What each would hold if no block above the final one gave way."""
+    held = dict(token.reserved.balances)
+    for block in token.blocks[1:]:
+        for log in block.logs:
+            if log.kind == "moved":
+                for address, change in ((log.sender, -log.value), (log.receiver, log.value)):
+                    if address:
+                        held[address] = held.get(address, 0) + change
+    return {address: units for address, units in held.items() if units}
+
+
 # --- against the contract's own word --------------------------------------------------------------
 
 

@@ -1,25 +1,27 @@
-"""What two people decide: whose value in suspense is, and why a break may close without evidence.
+"""What two people decide: whose value in suspense is, why a break may close without evidence, and
+what becomes of what a customer owes us.
 
 Rule. A decision has an author, another person's approval and an id of its own, and is taken whole
 or refused with what would do; nothing of a refused one is booked, and its id stays free.
 """
 
-from core import chain, deposits, ledger, lines, payments, statements, suspense, transfers
+from core import chain, deposits, exposure, ledger, lines, payments, statements, suspense, transfers
 from core.effects import Effect, RaiseAlert
 from core.items import close_item, key_of
 from core.ledger import book
 from core.listening import request_backfill
-from core.rail_events import ItemResolved, SuspenseResolved
-from core.settlement_state import Item, Leg
+from core.people import are_two
+from core.rail_events import DebtResolved, ItemResolved, SuspenseResolved
+from core.settlement_state import Credited, Item, Leg
 from core.state import State, count
 from core.suspense import Lying
 
-Decision = SuspenseResolved | ItemResolved
+Decision = SuspenseResolved | ItemResolved | DebtResolved
 
 
 def _unfit(state: State, event: Decision) -> str:
     """Why nobody decides so, whatever it is about; "" where it is fit."""
-    if not event.author or not event.approver or event.author == event.approver:
+    if not are_two(event.author, event.approver):
         return "it needs an author and another person's approval"
     if event.resolution_id in state.settlement.resolutions:
         return "its id was used before"
@@ -132,6 +134,8 @@ def on_item(state: State, event: ItemResolved) -> list[Effect]:
             effects = _acknowledge_spending(state, event, item)
         case "unmatched_return":
             effects = _place_return(state, event, item)
+        case "denied":
+            effects = _never_left(state, event)
         case _:
             effects = _accept_record(state, event, item)
     close_item(state, event.subject, why, event.frame, event.cause)
@@ -148,6 +152,49 @@ def _unresolvable(state: State, event: ItemResolved, item: Item | None) -> str:
         return _unspent(state, event, item)
     if event.cause == "unmatched_return":
         return _unplaceable(state, event, item)
+    return ""
+
+
+# --- what is owed to us --------------------------------------------------------------------------
+
+
+def on_debt(state: State, event: DebtResolved) -> list[Effect]:
+    """So much of it is set off against what its customer has, or is a loss of ours: it counts
+    against limits no more."""
+    owing = state.settlement.legs.get(event.subject) or state.settlement.credits.get(event.subject)
+    fault = _unfit(state, event) or _unpayable(state, event, owing)
+    if fault or owing is None:
+        return _refused(state, event, event.subject, fault)
+    state.settlement.resolutions[event.resolution_id] = event.subject
+    count(state, f"debts/{event.way}")
+    by = f"loss/{owing.asset}"
+    if event.way == "set_off":
+        by = ledger.customer(owing.customer, owing.asset)
+    lines_ = ((by, event.amount), (ledger.receivable(owing), -event.amount))
+    book(state, "resolution", owing.payment_id, event.frame, lines_)
+    if event.way == "set_off":
+        exposure.pay(state, owing, event.amount)
+        owing.set_off += event.amount
+    else:
+        exposure.expose(state, owing, -event.amount)
+        owing.written_off += event.amount
+    if isinstance(owing, Leg):
+        owing.evidence += [event.frame] if event.frame else []
+        payments.touch(state, owing)
+    return []
+
+
+def _unpayable(state: State, event: DebtResolved, owing: Leg | Credited | None) -> str:
+    """Why it cannot be paid or written off so; "" where it can."""
+    if owing is None or not ledger.owed(owing):
+        return "nothing is owed to us for it"
+    if not 0 < event.amount <= ledger.owed(owing):
+        return f"{ledger.owed(owing)} {owing.asset} are owed for it: at most that would do"
+    if not event.evidence:
+        return "it needs evidence: say where it is kept"
+    has = exposure.disposable(state, owing)
+    if event.way == "set_off" and event.amount > has:
+        return f"{owing.customer} has {has} {owing.asset} for good: at most that would do"
     return ""
 
 
@@ -200,6 +247,15 @@ def _place_return(state: State, event: ItemResolved, item: Item) -> list[Effect]
         leg.untold = 0  # its line was placed before
         return []
     return payments.on_placed(state, leg, stray)
+
+
+# --- a payment that its counterparty denies having ------------------------------------------------
+
+
+def _never_left(state: State, event: ItemResolved) -> list[Effect]:
+    """Nothing moved, as people know: what was taken is given back. Whoever wants it pays anew."""
+    leg = state.settlement.legs[event.subject]
+    return payments.end(state, leg, "failed", "NEVER_LEFT", "they do not have it", 0)
 
 
 # --- what the counterparty's record says of itself -----------------------------------------------

@@ -30,7 +30,8 @@ class StrategyTerms(Struct, frozen=True, gc=False, omit_defaults=True):
     """When a strategy is disabled without anybody asking; 0 is never.
 
     After more than `refusals_max` refusals within `refusals_window_ns`, at a loss above `loss_max`,
-    when it wants an order on a reference price older than `stale_ns_max`.
+    once it lost more than `drawdown_max` of the best that it ever stood at, when it wants an order
+    on a reference price older than `stale_ns_max`.
     """
 
     strategy: str
@@ -38,6 +39,7 @@ class StrategyTerms(Struct, frozen=True, gc=False, omit_defaults=True):
     refusals_window_ns: int = 0
     stale_ns_max: int = 0
     loss_max: int = 0
+    drawdown_max: int = 0
 
 
 class Amount(Struct, frozen=True, gc=False):
@@ -151,7 +153,9 @@ class ExposureStated(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class LossStated(Fact, frozen=True, kw_only=True, gc=False):
-    """The cold engine's figure of what a strategy lost, fees and funding included."""
+    """The cold engine's figure of what a strategy lost, fees and funding included; a gain is
+    negative.
+    """
 
     strategy: str
     loss: int

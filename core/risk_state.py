@@ -53,12 +53,16 @@ class Epoch(Struct, gc=False):
 
 
 class Strategy(Struct, gc=False):
-    """Whether a strategy may trade, since when and why; and when it was refused of late."""
+    """Whether a strategy may trade, since when and why; and when it was refused of late.
+
+    `best` is the most that it ever stood at by the engine's word; it begins at nothing.
+    """
 
     standing: Standing = "disabled"
     since: int = 0
     reason: str = ""
     refused_at: list[int] = field(default_factory=list)
+    best: int = 0
 
 
 class Killing(Struct, gc=False):
@@ -66,6 +70,7 @@ class Killing(Struct, gc=False):
 
     `asked_at` is when the evidence of the present stage began to count; `orders` are the open ones
     that the venue told of (id of ours, id of theirs, instrument) and `flattening` our own exits.
+    While verifying, `none_open` and `none_held` are what the venue said when it was late enough.
     """
 
     stage: Stage
@@ -76,6 +81,7 @@ class Killing(Struct, gc=False):
     positions: dict[str, int] = field(default_factory=dict)
     flattening: list[str] = field(default_factory=list)
     none_open: bool = False
+    none_held: bool = False
 
 
 class Kill(Struct, gc=False):

@@ -8,7 +8,7 @@ the step ends.
 from typing import assert_never
 
 from core import cold, kill, leases, strategies, trading
-from core.effects import Effect
+from core.effects import Effect, RaiseAlert
 from core.events import Event
 from core.gate import Gate
 from core.risk_events import (
@@ -71,7 +71,9 @@ def follow(state: State, gate: Gate, event: Event) -> list[Effect]:
         effects += leases.follow(state, event.received_at)
     if risk.content_hash:
         risk.touched = dict.fromkeys(touched)
-        gate.follow(state, event)
+        told = gate.follow(state, event)
+        if told:
+            effects.append(RaiseAlert(severity="critical", subject="gate", text=told))
         risk.touched.clear()
     return effects
 

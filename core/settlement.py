@@ -10,8 +10,10 @@ from typing import assert_never
 
 from core import (
     chain,
+    corrections,
     documents,
     exchanges,
+    exposure,
     lines,
     nonces,
     payments,
@@ -32,6 +34,7 @@ from core.rail_events import (
     CalendarPublished,
     ChangeNotified,
     CustomerOpened,
+    DebtResolved,
     DepositSeen,
     DocumentQuarantined,
     DocumentRead,
@@ -70,7 +73,8 @@ from core.state import Account, State
 def step(state: State, event: RailEvent) -> list[Effect]:
     """Take in one event of settlement."""
     effects = _take(state, event)
-    return effects + transfers.follow(state)
+    effects += transfers.follow(state)
+    return effects + recalls.decide_held(state)
 
 
 def _take(state: State, event: RailEvent) -> list[Effect]:
@@ -113,7 +117,7 @@ def _take(state: State, event: RailEvent) -> list[Effect]:
         case DepositSeen():
             return chain.on_deposit(state, event)
         case ChangeNotified():
-            return payments.on_change(state, event)
+            return corrections.on_change(state, event)
         case RecallReported():
             return recalls.on_reported(state, event)
         case RecallAnswered():
@@ -126,6 +130,8 @@ def _take(state: State, event: RailEvent) -> list[Effect]:
             return resolutions.on_suspense(state, event)
         case ItemResolved():
             return resolutions.on_item(state, event)
+        case DebtResolved():
+            return resolutions.on_debt(state, event)
         case DocumentQuarantined():
             return documents.on_quarantined(state, state.accounts[event.account], event)
         case DocumentRead():
@@ -169,6 +175,7 @@ def _set_limit(state: State, event: LimitSet) -> None:
     state.settlement.limits[f"{event.scope}/{subject}/{event.asset}"] = Limit(
         event.limit, event.scope, subject, event.asset, event.amount
     )
+    exposure.look_again(state)
 
 
 def _open_balance(state: State, event: BalanceOpened) -> None:
@@ -206,7 +213,8 @@ def on_backfilled(state: State, account: Account) -> list[Effect]:
     if account.chain:
         chain.forget_vanished(state, account)
         return []
-    return payments.on_backfilled(state, account) + transfers.follow(state)
+    effects = payments.on_backfilled(state, account) + transfers.follow(state)
+    return effects + recalls.decide_held(state)
 
 
 def after_restart(state: State, now: int) -> list[Effect]:

@@ -19,10 +19,12 @@ from core.effects import Effect, Remember
 from core.events import Event, Recalled
 from core.journal import Record, decode_effect
 from core.rail_events import (
+    ChangeNotified,
     ItemResolved,
     LineBooked,
     PaymentMissing,
     PaymentReported,
+    RecallReported,
     RecallRequested,
     ReturnReported,
     SuspenseResolved,
@@ -173,8 +175,10 @@ def wanted(state: State, event: Event) -> list[Key]:
             return [*_payments(state, (event.payment_id,)), *names]
         case LineBooked():
             return _of_line(state, event)
-        case ReturnReported():
+        case ReturnReported() | ChangeNotified():
             return _referred(state, event.account, (event.payment_id, *event.references))
+        case RecallReported():
+            return _referred(state, event.account, event.references)
         case PaymentMissing() | TransactionSigned() | RecallRequested():
             return _payments(state, (event.payment_id,))
         case SuspenseResolved() | ItemResolved():

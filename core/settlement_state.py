@@ -71,6 +71,8 @@ ItemCause = Literal[
     "orphan",
     "register",
     "limit_passed",
+    "denied",
+    "asked_back",
 ]
 
 
@@ -97,6 +99,7 @@ class Attempt(Struct, gc=False):
     block_hash: str = ""
     succeeded: bool = False
     told: dict[str, str] = field(default_factory=dict)
+    rate: int = 0
 
 
 class Leg(Struct, gc=False):
@@ -115,7 +118,11 @@ class Leg(Struct, gc=False):
     `cancels_from` on (0: none) cancel it. While it is `unfunded`, a node wants more on the wallet
     than there is. `untold` is how much came back by a line alone: its message may be on its way, as
     that of a dishonour may be while the payment `stands_untold` again. `gone_again` is the line of
-    a dishonour that came before that of its return, and lies in suspense.
+    a dishonour that came before that of its return, and lies in suspense. `drawn` is how much it
+    took of credits that may still be taken back, `kept` what messages say was kept of its return,
+    or added to it. Of what is owed to us since it came back, so much was `set_off` against what its
+    customer has, or `written_off`. Asked at `denied_at`, its keeper said that it has no such
+    payment, and once more, told at `denied_again_at`.
     """
 
     payment_id: str
@@ -145,6 +152,7 @@ class Leg(Struct, gc=False):
     coming_back: int = 0
     excess: int = 0
     returned: int = 0
+    returned_at: int = 0
     fee: int = 0
     sent_at: int = 0
     heard_at: int = 0
@@ -178,6 +186,13 @@ class Leg(Struct, gc=False):
     untold: int = 0
     stands_untold: bool = False
     gone_again: int = 0
+    drawn: int = 0
+    kept: int = 0
+    set_off: int = 0
+    written_off: int = 0
+    denied_at: int = 0
+    denied_again_at: int = 0
+    file: int = 0
 
     @property
     def outstanding(self) -> int:
@@ -268,7 +283,8 @@ class Credited(Struct, gc=False):
     """A line that became a customer's without an intent, and what was taken back of it.
 
     It is exposed for what may still be taken back, and for what is owed to us since it was; all of
-    that is `passive`. `code` is why it was taken back.
+    that is `passive` but what payments and exchanges of ours have `drawn`, by their ids. `code` is
+    why it was taken back, and `returned_at` when. `set_off` and `written_off` are as a leg's.
     """
 
     subject: str
@@ -283,6 +299,10 @@ class Credited(Struct, gc=False):
     exposed: int = 0
     passive: int = 0
     returned: int = 0
+    drawn: dict[str, int] = field(default_factory=dict)
+    returned_at: int = 0
+    set_off: int = 0
+    written_off: int = 0
 
     @property
     def payment_id(self) -> str:
@@ -313,6 +333,16 @@ class Head(Struct, frozen=True, gc=False):
     at: int
 
 
+class Corrected(Struct, frozen=True, gc=False):
+    """What was told of a beneficiary's details: why they are wrong; what is right, in the teller's
+    words and, where these can be read, as it is written here; and of which payment."""
+
+    code: str
+    corrected: str
+    right: str
+    payment_id: str
+
+
 class AskedBack(Struct, gc=False):
     """A payment of ours that we asked back: whether the bank took that in, and its answer."""
 
@@ -322,10 +352,19 @@ class AskedBack(Struct, gc=False):
     sendings: int = 0
     taken: bool = False
     answer: str = ""
+    file: int = 0
+
+
+class Filed(Struct, gc=False):
+    """How many files an account's keeper was sent, and when the last one says it was made."""
+
+    made: int = 0
+    at: int = 0
 
 
 class TheirRecall(Struct, gc=False):
-    """What somebody asked back of us, why, our answer, and whether that was taken in."""
+    """What somebody asked back of us, why, our answer ("yes", a reason for no, or "" while it is
+    held), and whether that was taken in. `about` is what lay in suspense when it was asked back."""
 
     account: str
     recall_id: str
@@ -334,6 +373,10 @@ class TheirRecall(Struct, gc=False):
     answered_at: int
     sendings: int = 0
     taken: bool = False
+    references: tuple[str, ...] = ()
+    amount: int = 0
+    asked_at: int = 0
+    about: str = ""
 
 
 class Chain(Struct, gc=False):
@@ -427,7 +470,9 @@ class Settlement(Struct, gc=False):
     the state; `leaving` has them by that moment, as a heap, and some that are not over any more;
     `put_away` is how many ever left. `told_lately` has all that was told since `told_sorted_at`,
     and a little of before. `closed` are the last breaks that closed, `closed_made` how many did.
-    `gone_back` is what left suspense to be sent back, by subject.
+    `gone_back` is what left suspense to be sent back, by subject. `over_since` are the sums that
+    stand above their limit by what others did, `over_ns` how long such sums ever did, once they no
+    more do, and `over_most` how high.
     """
 
     calendars: dict[str, CalendarPublished] = field(default_factory=dict)
@@ -472,3 +517,9 @@ class Settlement(Struct, gc=False):
     credits: dict[str, Credited] = field(default_factory=dict)
     credits_open: dict[str, None] = field(default_factory=dict)
     credit_names: dict[str, list[str]] = field(default_factory=dict)
+    over_since: dict[str, int] = field(default_factory=dict)
+    over_ns: dict[str, int] = field(default_factory=dict)
+    over_most: dict[str, int] = field(default_factory=dict)
+    recalls_held: dict[str, None] = field(default_factory=dict)
+    corrections: dict[str, Corrected] = field(default_factory=dict)
+    filed: dict[str, Filed] = field(default_factory=dict)

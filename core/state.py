@@ -75,7 +75,8 @@ class Order(Struct, gc=False):
 
     `uses` is what it takes of limits' lines, by the ticket of the gate's epoch; of its quantity so
     much is `reserved` there, and `counted` as filled. `summed_at` is when our sum of its fills made
-    it filled; 0 where it did not, or the venue says so too.
+    it filled; 0 where it did not, or the venue says so too. `claimed_at` is when the venue last
+    began to claim more fills than it told.
     """
 
     client_order_id: str
@@ -101,6 +102,7 @@ class Order(Struct, gc=False):
     reserved: int = 0
     counted: int = 0
     summed_at: int = 0
+    claimed_at: int = 0
 
 
 class Progress(Struct, gc=False):
@@ -197,7 +199,9 @@ class Reading(Struct, gc=False):
 class Drift(Struct, gc=False):
     """A difference under suspicion, or an open break once it survived the evidence.
 
-    `size` is the venue's figure less ours, at the reading's own as-of. Owner and proposal go with
+    `size` is the venue's figure less ours, at the reading's own as-of; `since` is the as-of of the
+    first that told this size (0: of this reading), and `absurd` whether what is told looked so when
+    it was told first. Owner and proposal go with
     the cause. Where two tellings contradict there may be no size (0), and only a person ends it.
     """
 
@@ -210,6 +214,8 @@ class Drift(Struct, gc=False):
     broken_at: int = 0
     number: int = 0
     contradiction: bool = False
+    since: int = 0
+    absurd: bool = False
     cause: Cause = "unknown"
     owner: str = ""
     proposal: str = ""

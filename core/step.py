@@ -91,6 +91,7 @@ from core.token_events import (
     HolderStated,
     HoldingsReported,
     PolicyPublished,
+    RequestRefused,
     RevocationRequested,
     TokenBlockReported,
     TokenHeadReported,
@@ -209,7 +210,7 @@ def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
             return issuance.step(state, event)
         case TokenHeadReported() | TokenBlockReported():
             return issuance.step(state, event)
-        case AuthorizationRequested() | AuthorizationJudged():
+        case AuthorizationRequested() | RequestRefused() | AuthorizationJudged():
             return issuance.step(state, event)
         case AuthorizationSigned() | AuthorizationDeclined() | RevocationRequested():
             return issuance.step(state, event)

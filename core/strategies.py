@@ -8,7 +8,7 @@ enabled by name is not.
 
 from core.effects import Effect, RaiseAlert
 from core.events import OrderRequested
-from core.orders import leaves
+from core.orders import TERMINAL, awaited, claimed, leaves
 from core.positions import held
 from core.risk_effects import TellStanding
 from core.risk_events import LossStated, Standing, StrategyStateSet
@@ -62,7 +62,9 @@ def _is_stale(state: State, event: OrderRequested) -> bool:
 
 
 def exit_room(state: State, event: OrderRequested) -> int:
-    """How much of this side only reduces what the strategy holds, net of its other reducers."""
+    """How much of this side only reduces what the strategy holds, net of its other reducers: of
+    those that work, and of those that are over before their fills were told.
+    """
     account = state.accounts.get(event.account)
     listing = account.listings.get(event.instrument) if account is not None else None
     if account is None or listing is None:
@@ -78,7 +80,18 @@ def exit_room(state: State, event: OrderRequested) -> int:
         same = order.strategy == event.strategy and order.instrument == event.instrument
         if same and order.leg == event.leg and order.side == event.side:
             room -= leaves(order)
-    return max(0, room)
+    return max(0, room - _sold(state, event))
+
+
+def _sold(state: State, event: OrderRequested) -> int:
+    """What exits of its that are over took by their venue's word, and the books do not have yet."""
+    place = (event.strategy, event.account, event.instrument, event.leg, event.side)
+    return sum(
+        claimed(order)
+        for order in awaited(state)
+        if (order.strategy, order.account, order.instrument, order.leg, order.side) == place
+        and order.status in TERMINAL
+    )
 
 
 # --- how a standing changes ----------------------------------------------------------------------
@@ -93,11 +106,19 @@ def on_set(state: State, event: StrategyStateSet) -> list[Effect]:
 
 
 def on_loss(state: State, event: LossStated) -> list[Effect]:
-    """Beyond its loss a strategy is disabled."""
+    """Beyond its loss a strategy is disabled, and beyond what it may lose of what it had."""
     terms = state.risk.terms.get(event.strategy)
-    if terms is None or not terms.loss_max or event.loss <= terms.loss_max:
+    if terms is None:
         return []
-    return disable(state, event.strategy, f"it lost {event.loss}, above {terms.loss_max}")
+    strategy = state.risk.strategies.setdefault(event.strategy, Strategy())
+    strategy.best = max(strategy.best, -event.loss)
+    since = strategy.best + event.loss
+    if terms.loss_max and event.loss > terms.loss_max:
+        return disable(state, event.strategy, f"it lost {event.loss}, above {terms.loss_max}")
+    if terms.drawdown_max and since > terms.drawdown_max:
+        text = f"it lost {since} since it stood best, above {terms.drawdown_max}"
+        return disable(state, event.strategy, text)
+    return []
 
 
 def on_refused(state: State, name: str, code: str, now: int) -> list[Effect]:

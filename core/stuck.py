@@ -6,9 +6,10 @@ Made from the state alone, so that operations see what the books decide by, and 
 
 from typing import NamedTuple
 
-from core import chain
+from core import chain, ledger
 from core.leg_moves import MOVING
-from core.settlement_state import Leg, Transfer
+from core.rail_events import SchemePublished
+from core.settlement_state import Credited, Leg, Transfer
 from core.state import State
 
 
@@ -37,6 +38,35 @@ def stuck(state: State) -> list[Stuck]:
     rows = [_row(state, settlement.legs[name]) for name in settlement.open_legs]
     found = [row for row in rows if row.waiting_for]
     return sorted(found, key=lambda row: (not row.late, row.since, row.payment_id))
+
+
+def debts(state: State) -> list[Stuck]:
+    """What customers owe since it came back, of payments and of deposits, the oldest first."""
+    settlement = state.settlement
+    legs = [settlement.legs[name] for name in settlement.open_legs]
+    rows = [_owed(leg, leg.transfer_id, leg.returned_at) for leg in legs if ledger.owed(leg)]
+    credits_ = [each for each in settlement.credits.values() if ledger.owed(each)]
+    rows += [_owed(credit, credit.subject, credit.returned_at) for credit in credits_]
+    return sorted(rows, key=lambda row: (row.since, row.payment_id))
+
+
+def _owed(what: Leg | Credited, told_as: str, since: int) -> Stuck:
+    return Stuck(
+        transfer_id=told_as,
+        payment_id=what.payment_id,
+        customer=what.customer,
+        scheme=what.scheme,
+        account=what.account,
+        asset=what.asset,
+        amount=ledger.owed(what),
+        stage="owed",
+        since=since,
+        waiting_for="its customer to pay",
+        expected_by=0,
+        late=False,
+        blocks=(),
+        safe="set it off against what the customer has, or write it off: two people",
+    )
 
 
 def _row(state: State, leg: Leg) -> Stuck:
@@ -90,6 +120,8 @@ def _before_sending(state: State, transfer: Transfer, leg: Leg) -> tuple[str, in
 def _at_counterparty(state: State, leg: Leg) -> tuple[str, int, str]:
     scheme = state.settlement.schemes[leg.scheme]
     if leg.status == "unknown":
+        if leg.denied_at:
+            return _denied(leg, scheme)
         answer = "an answer to a status query"
         return answer, leg.sent_at + scheme.answer_ns_max, "ask; neither send again nor refund"
     if not leg.heard_at:
@@ -97,6 +129,15 @@ def _at_counterparty(state: State, leg: Leg) -> tuple[str, int, str]:
     if scheme.settled_by == "silence":
         return "no return until its deadline", leg.silent_until, "wait; a recall may be asked for"
     return "the message that it is settled", leg.due_at, "ask; a recall may be asked for"
+
+
+def _denied(leg: Leg, scheme: SchemePublished) -> tuple[str, int, str]:
+    """They say that they have no such payment, where sending again may pay twice."""
+    if leg.denied_again_at:
+        read = "the account's record, which must not show it"
+        return read, 0, "find out whether it left; it goes again once the record is read"
+    second = leg.denied_at + scheme.listed_ns_max
+    return "a second no, or a sign of it", second, "ask; neither send again nor refund"
 
 
 def _on_chain(state: State, leg: Leg) -> tuple[str, int, str]:

@@ -67,7 +67,10 @@ class HolderStated(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class AuthorizationRequested(Fact, frozen=True, kw_only=True, gc=False):
-    """A caller wants a movement permitted, under an id of the caller's."""
+    """A caller wants a movement permitted, under an id of the caller's.
+
+    `valid_before` asks for a window that ends earlier than the policy's would; 0 asks for nothing.
+    """
 
     token: str
     caller: str
@@ -76,6 +79,21 @@ class AuthorizationRequested(Fact, frozen=True, kw_only=True, gc=False):
     sender: str
     receiver: str
     value: int
+    valid_before: int = 0
+
+
+class RequestRefused(Fact, frozen=True, kw_only=True, gc=False):
+    """A caller asked for what is no request, and was told so: nothing of it was taken in.
+
+    It says which field, and which rule; what was found there may be about a person, and stays out.
+    The id is free for a request that is one.
+    """
+
+    token: str
+    caller: str
+    request_id: str
+    field: str
+    reason: str
 
 
 class AuthorizationJudged(Fact, frozen=True, kw_only=True, gc=False):
@@ -177,6 +195,7 @@ AboutToken = (
     PolicyPublished
     | HolderStated
     | AuthorizationRequested
+    | RequestRefused
     | AuthorizationJudged
     | AuthorizationSigned
     | AuthorizationDeclined

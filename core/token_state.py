@@ -67,7 +67,10 @@ class Reserved(Struct):
 
 
 class Authorization(Struct, gc=False):
-    """One permission to move value, from its request to its end. `place` numbers its lane."""
+    """One permission to move value, from its request to its end. `place` numbers its lane.
+
+    `asked_before` is when its caller wants the window to end, 0 where that was left to the policy.
+    """
 
     name: str
     caller: str
@@ -77,6 +80,7 @@ class Authorization(Struct, gc=False):
     receiver: str
     value: int
     requested_at: int
+    asked_before: int = 0
     status: AuthorizationStatus = "requested"
     valid_after: int = 0
     valid_before: int = 0

@@ -25,7 +25,7 @@ from core.events import (
 )
 from core.gate import Approved, Gate, Refused
 from core.listening import arm, request_backfill
-from core.orders import TERMINAL
+from core.orders import TERMINAL, claimed, is_awaited
 from core.state import UNATTRIBUTED, Account, Order, OrderStatus, Orphan, State, count
 
 ANSWER_NS_MAX = 5_000_000_000
@@ -126,9 +126,12 @@ def _new_order(name: str, event: OrderRequested) -> Order:
 
 
 def on_cancel_requested(state: State, event: CancelRequested) -> list[Effect]:
-    """Cancels pass no gate."""
+    """Cancels pass no gate; a strategy takes back its own, and what may be its own."""
     order = state.orders.get(event.client_order_id)
     if order is None or order.status in TERMINAL:
+        return []
+    if order.strategy not in (event.strategy, UNATTRIBUTED):
+        count(state, f"cancels_of_others/{event.strategy}")
         return []
     return cancel(state, order, event.received_at)
 
@@ -210,27 +213,28 @@ def _told_status(order: Order, event: OrderReported) -> OrderReport:
 
 def _check_filled(state: State, account: Account, order: Order, now: int) -> list[Effect]:
     """The venue claims more fills than we booked: give the wire a moment, then go and look."""
-    claimed = order.told_filled
-    if order.status == "filled":
-        claimed = order.quantity
-    if claimed <= order.filled:
+    if not claimed(order) or is_awaited(state, order):
         return []
-    alarm = f"fills/{order.client_order_id}"
-    if alarm in state.alarms:
-        return []
-    return [arm(state, alarm, now + account.settle_ns)]
+    order.claimed_at = now
+    return [arm(state, f"fills/{order.client_order_id}", now + account.settle_ns)]
 
 
 def on_fills_alarm(state: State, name: str, now: int) -> list[Effect]:
-    """The moment is over: if fills are still missing, back-fill."""
+    """The moment is over: if fills are still missing, back-fill; what the record does not have
+    when it was read to its end is awaited no more."""
     order = state.orders.get(name)
-    if order is None:
+    if order is None or not claimed(order):
         return []
-    claimed = order.quantity if order.status == "filled" else order.told_filled
-    if claimed <= order.filled:
+    account = state.accounts[order.account]
+    backfill = account.backfill
+    looked = backfill.started_at >= order.claimed_at + account.settle_ns
+    if looked and not backfill.waiting:
         return []
+    effects: list[Effect] = [arm(state, f"fills/{name}", now + account.settle_ns)]
+    if looked or backfill.wanted:
+        return effects
     count(state, f"claimed_fills/{order.account}")
-    return request_backfill(state, state.accounts[order.account], now)
+    return request_backfill(state, account, now) + effects
 
 
 def on_order_missing(state: State, account: Account, event: OrderMissing) -> list[Effect]:

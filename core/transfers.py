@@ -2,24 +2,28 @@
 
     requested -> refused | held -> (released) -> leg after leg -> completed | failed | returned
 
-Rule 1. One id, one body: told again it is an echo, told with another body it is an error.
+Rule 1. One id, one body: told again it is an echo, told with another body, or by another customer,
+it is an error that names what differs; nobody hears of a payment that is another's.
 Rule 2. A request passes every check before anything is posted; all its legs count against limits
-from then on, so that no later leg can fail for a limit.
+from then on. No later leg can fail for a limit, but one whose funds went elsewhere, and that would
+have to draw what others may still take back.
 Rule 3. A leg starts when the one before it has what it waits for. Once a leg was sent there is only
 forward; before that, a failure cancels what is not sent and undoes what can be undone.
 """
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 import msgspec
 
-from core import chain, deposits, exchanges, ids, ledger, payments, quotes
+from core import chain, corrections, deposits, exchanges, ids, ledger, payments, quotes
 from core.effects import Effect, RaiseAlert
-from core.exposure import expose, over, release_bound
+from core.exposure import Draw, draws, expose, over, release_bound, take
 from core.items import close_item, open_item
 from core.ledger import book, hold
 from core.ledger import suspense as suspense_account
 from core.leg_moves import move
+from core.people import is_one_of, person
 from core.rail_effects import ScreenTransfer, TellCustomer
 from core.rail_events import (
     LegWanted,
@@ -36,6 +40,8 @@ from core.state import State, count
 from core.suspense import Lying, reserve
 
 Told = tuple[str, int]
+# What is kept of a leg as it was asked for.
+ASKED_OF_A_LEG = tuple(name for name in LegWanted.__struct_fields__ if name != "expires_at")
 
 
 # --- a request comes in --------------------------------------------------------------------------
@@ -58,8 +64,10 @@ def on_requested(state: State, event: TransferRequested) -> list[Effect]:
     settlement.transfers[event.transfer_id] = transfer
     found = refusal(state, event)
     legs = [] if found else [_leg(state, event, n, each) for n, each in enumerate(event.legs)]
+    drawn: list[Draw] = []
     if not found:
-        found = _unfunded(state, event) or _over_limit(state, legs)
+        drawn = draws(state, _needs(legs))
+        found = _unfunded(state, event) or _over_limit(state, legs, drawn)
     if found:
         state.settlement.payments_made -= len(legs)
         return _refuse(state, transfer, *found)
@@ -71,7 +79,9 @@ def on_requested(state: State, event: TransferRequested) -> list[Effect]:
         if leg.kind != "exchange":
             expose(state, leg, leg.amount)
         quotes.take(state, leg)
-    _hold_what_is_there(state, legs)
+    take(state, drawn)
+    for leg, amount in _needs(legs):
+        hold(state, leg, amount)
     count(state, "transfers_validated")
     settlement.touched.append(transfer.transfer_id)
     return _ask_release(state, transfer, legs)
@@ -87,15 +97,29 @@ def _again(state: State, known: Transfer, event: TransferRequested, content: str
         count(state, "transfers_echo")
         return [] if not known.refusal else [_refused(known)]
     count(state, "refused/ID_REUSED")
-    text = f"transfer {known.transfer_id} was asked for before with another body: not taken"
+    other = _differs(state, known, event)
+    text = f"transfer {known.transfer_id} was asked for before with another {other}: not taken"
     told = TellCustomer(
         customer=event.customer,
         transfer_id=event.transfer_id,
         status="refused",
-        reason="ID_REUSED: this id was used before with another body; a new id would do",
+        reason="ID_REUSED: this id was used before, by another; a new id would do",
     )
     alert = RaiseAlert(severity="warning", subject=known.customer, text=text)
     return [alert, told] if event.customer != known.customer else [alert]
+
+
+def _differs(state: State, known: Transfer, event: TransferRequested) -> str:
+    """What of a request is not as it was under its id."""
+    legs = [leg for leg in _legs(state, known) if not leg.undo_of]
+    found = [] if known.customer == event.customer else ["customer"]
+    if legs and len(legs) != len(event.legs):
+        found.append("number of legs")
+    for number, (leg, wanted) in enumerate(zip(legs, event.legs, strict=False)):
+        names = [name for name in ASKED_OF_A_LEG if getattr(leg, name) != getattr(wanted, name)]
+        found += [f"{name} of leg {number}" for name in names]
+    # Of what was refused no leg is kept, and of an expiry only the earlier one.
+    return ", ".join(found) or "body"
 
 
 def _refuse(state: State, transfer: Transfer, code: str, reason: str) -> list[Effect]:
@@ -159,9 +183,11 @@ def _unfunded(state: State, event: TransferRequested) -> tuple[str, str] | None:
     return None
 
 
-def _over_limit(state: State, legs: list[Leg]) -> tuple[str, str] | None:
+def _over_limit(
+    state: State, legs: list[Leg], drawn: Sequence[Draw] = ()
+) -> tuple[str, str] | None:
     for code, found in (
-        ("OVER_LIMIT", over(state, legs)),
+        ("OVER_LIMIT", over(state, legs, drawn)),
         ("OVER_POSITION", exchanges.over(state, legs)),
     ):
         if found is not None:
@@ -170,18 +196,20 @@ def _over_limit(state: State, legs: list[Leg]) -> tuple[str, str] | None:
     return None
 
 
-def _hold_what_is_there(state: State, legs: list[Leg]) -> None:
-    """Hold what no earlier leg brings; the rest is held when it has come."""
+def _needs(legs: list[Leg]) -> list[tuple[Leg, int]]:
+    """What each leg takes of what is there, and is held at once; the rest earlier legs bring."""
     brought: dict[str, int] = {}
+    needs = []
     for leg in legs:
         if leg.kind == "in":
             brought[leg.asset] = brought.get(leg.asset, 0) + leg.amount
             continue
         used = min(leg.amount, brought.get(leg.asset, 0))
         brought[leg.asset] = brought.get(leg.asset, 0) - used
-        hold(state, leg, leg.amount - used)
+        needs.append((leg, leg.amount - used))
         if leg.kind == "exchange":
             brought[leg.buys] = brought.get(leg.buys, 0) + leg.buys_amount
+    return needs
 
 
 # --- a second person, screening, a change of mind ------------------------------------------------
@@ -238,7 +266,8 @@ def on_released(state: State, event: TransferReleased) -> list[Effect]:
     transfer = state.settlement.transfers.get(event.transfer_id)
     if transfer is None or not transfer.needs_release or transfer.approver:
         return []
-    if not event.approver or event.approver in (transfer.requested_by, transfer.customer):
+    asked = transfer.requested_by, transfer.customer
+    if not person(event.approver) or is_one_of(event.approver, *asked):
         count(state, "refused/SELF_APPROVED")
         text = f"{transfer.transfer_id}: {event.approver or 'nobody'} may not release it"
         return [RaiseAlert(severity="warning", subject=transfer.customer, text=text)]
@@ -359,6 +388,9 @@ def _may_go(transfer: Transfer) -> bool:
 def _start(state: State, leg: Leg) -> list[Effect]:
     if leg.kind == "exchange":
         return _exchange(state, leg)
+    wrong = "" if leg.undo_of or leg.source else corrections.outdated(state, leg)
+    if wrong:
+        return payments.end(state, leg, "failed", "DETAILS_CORRECTED", wrong, 0)
     failed = payments.post_sent(state, leg, state.now)
     if leg.status != "in_flight":
         return failed
@@ -375,6 +407,9 @@ def _exchange(state: State, leg: Leg) -> list[Effect]:
     short = leg.amount - leg.held - ledger.available(state, leg.customer, leg.asset)
     if short > 0:
         return payments.end(state, leg, "failed", "NO_FUNDS", f"{short} {leg.asset} short", 0)
+    beyond = payments.draw_rest(state, leg)
+    if beyond:
+        return payments.end(state, leg, "failed", "OVER_LIMIT", beyond, 0)
     hold(state, leg, -leg.held)
     book(state, "exchange", leg.payment_id, 0, _exchange_lines(leg))
     got, gave = (leg.asset, leg.amount), (leg.buys, leg.buys_amount)
@@ -431,7 +466,7 @@ def _undo(state: State, transfer: Transfer, leg: Leg) -> list[Effect]:
     )
     back = _leg(state, event, len(transfer.legs), wanted)
     back.undo_of = leg.payment_id
-    if over(state, [back]) is not None:
+    if over(state, [back], draws(state, [(back, back.amount)])) is not None:
         count(state, "undo_over_limit")
         text = f"{transfer.transfer_id}: sending back {leg.payment_id} would exceed a limit"
         return [RaiseAlert(severity="warning", subject=transfer.customer, text=text)]

@@ -16,6 +16,7 @@ from core import money
 from core.rail_events import (
     BeneficiaryKind,
     DayUnit,
+    Resend,
     SchemePublished,
     SettledBy,
     Window,
@@ -132,6 +133,14 @@ class IdempotencyRow(Part):
     valid: Validity
 
 
+class ResendRow(Part):
+    """After how many denials a payment goes again under its own id, and for how long a counterparty
+    may deny what it took."""
+
+    after: Resend
+    listed_within: Length
+
+
 class Scheme(Part):
     """One row: the terms of a scheme from one account of ours, in one direction."""
 
@@ -155,9 +164,11 @@ class Scheme(Part):
     amount_max: Words
     fee: FeeRow
     idempotency: IdempotencyRow
+    resend: ResendRow | None = None
     retries: Words
     duplicates: Words
     batched: bool = Field(default=False, strict=True)
+    files_per_minute_max: int = Field(default=0, ge=0, strict=True)
     note: Words
     cites: tuple[Words, ...] = Field(min_length=1)
     checked: date | Literal["reference"]
@@ -176,6 +187,11 @@ class Scheme(Part):
             raise ValueError(f"beneficiaries: one of {', '.join(get_args(BeneficiaryKind)[1:])}")
         if (self.settled_by == "silence") != (self.silence is not None):
             raise ValueError("silence: a span belongs to settled_by: silence, and to it alone")
+        asked_for = self.settled_by != "finality" and not self.pushed
+        if (self.resend is not None) != asked_for:
+            raise ValueError(
+                "resend: belongs to what we instruct at a counterparty, and to it alone"
+            )
         if self.settled_codes and self.settled_by != "message":
             raise ValueError("settled_codes: words belong to settled_by: message, and to it alone")
         if self.calendar not in ("", *SOURCES):
@@ -230,6 +246,9 @@ class Scheme(Part):
             settled_codes=self.settled_codes,
             consents=tuple(each.fact() for each in self.consents),
             pushed=self.pushed,
+            resend=self.resend.after if self.resend else "never",
+            listed_ns_max=self.resend.listed_within if self.resend else 0,
+            files_per_minute_max=self.files_per_minute_max,
         )
 
 

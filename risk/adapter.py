@@ -3,23 +3,26 @@
 Rule 1. First the rule of breaks (`core.gate.BreakGate`): where one is open, only exits pass.
 Rule 2. It holds nothing itself: its counters are the state's (`risk.desk`), so that one gate serves
 every node, recovery and replay. Before limits were loaded that it asks for, Rule 1 is all.
-Rule 3. An order on a ticket was approved out of a lease, and is asked here for all the rest: sums
-are the firm's, whichever gate an order comes from. The exit of a kill no limit stops; it counts.
+Rule 3. An order on a ticket was approved out of a lease, if what the ticket says that it takes is
+what it may come to; it is asked here for all the rest: sums are the firm's, whichever gate an order
+comes from. The exit of a kill no limit stops; it counts.
 """
 
 from msgspec import UNSET
 
 from core.effects import PlaceOrder
-from core.events import Event, OrderRequested, ReferenceSet
+from core.events import CancelRequested, Event, OrderRequested, ReferenceSet
 from core.gate import Approved, BreakGate, Refused
 from core.risk_events import ExposureStated, LimitsLoaded
 from core.state import State
 from core.strategies import KILL
+from risk.beside import untrue
 from risk.counters import DISABLED, ENABLED, REDUCING
 from risk.desk import Desk
 from risk.restored import desk_of
 from risk.setting import set_up
 
+SHUT = "the gate could not count a fact and let itself fall shut: no order passes any more"
 STANDINGS = {"enabled": ENABLED, "reduce_only": REDUCING, "disabled": DISABLED}
 
 
@@ -32,6 +35,10 @@ class LimitGate:
     def check(self, state: State, wish: OrderRequested, order: PlaceOrder) -> Approved | Refused:
         """Decide on the order; what passes is reserved at the desk."""
         verdict = self.breaks.check(state, wish, order)
+        if wish.ticket is not None:
+            wrong = untrue(wish, wish.ticket, state.risk.lines)
+            if wrong:
+                return Refused("BAD_TICKET", wrong)
         desk = desk_of(state.risk)
         if desk is None or isinstance(verdict, Refused):
             return verdict
@@ -42,28 +49,37 @@ class LimitGate:
         code, text = desk.ask(state, wish, order.client_order_id)
         return Refused(code, text) if code else verdict
 
-    def follow(self, state: State, event: Event) -> None:
+    def follow(self, state: State, event: Event) -> str:
         """The desk follows the limits, the orders, the books and the prices."""
         desk = desk_of(state.risk)
         if isinstance(event, LimitsLoaded):
             if event.slots:
                 state.risk.desk = set_up(desk, state, event)
-            return
+            return ""
         if desk is None:
-            return
-        for name in state.risk.touched:
-            order = state.orders.get(name)
-            if order is not None:
-                desk.observe(order, event.received_at)
-        if state.posted:
-            _count(state, desk)
-        match event:
-            case ReferenceSet():
-                _price(state, desk, event)
-            case ExposureStated() if _is_newest(state, event):
-                desk.lease.heard(desk, event)
-            case _:
-                pass
+            return ""
+        was = desk.gate.firm.state
+        _follow(state, desk, event)
+        return SHUT if desk.gate.firm.state != was else ""
+
+
+def _follow(state: State, desk: Desk, event: Event) -> None:
+    """What a step did to orders, books, prices and the engine's word."""
+    for name in state.risk.touched:
+        order = state.orders.get(name)
+        if order is not None:
+            desk.observe(order, event.received_at)
+    if state.posted:
+        _count(state, desk)
+    match event:
+        case CancelRequested():
+            desk.cancelled(event.client_order_id, event.received_at)
+        case ReferenceSet():
+            _price(state, desk, event)
+        case ExposureStated() if _is_newest(state, event):
+            desk.lease.heard(desk, event)
+        case _:
+            pass
 
 
 def _stand(state: State, desk: Desk, strategy: str) -> None:

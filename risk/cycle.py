@@ -89,11 +89,13 @@ class Cycle:
     # --- what it counts in ------------------------------------------------------------------------
 
     def _engine(self) -> Engine:
-        """As old as a reference may be at most, so old may a price be here."""
+        """As old as a reference may be at most by today's limits, so old may a price be here."""
+        desk = desk_of(self.state.risk)
+        ages = [each.reference_age_max for each in desk.gate.holdings] if desk else []
+        age_ns_max = max(ages, default=0)
         if self.engine is None:
-            desk = desk_of(self.state.risk)
-            ages = [each.reference_age_max for each in desk.gate.holdings] if desk else []
-            self.engine = Engine(max(ages, default=0))
+            self.engine = Engine(age_ns_max)
+        self.engine.age_ns_max = age_ns_max
         return self.engine
 
     def _bring(self, engine: Engine, records: Records) -> None:
@@ -135,7 +137,7 @@ class Cycle:
 
     def _is_stressed(self) -> bool:
         desk = desk_of(self.state.risk)
-        if desk is None or self.measures is None or not desk.measuring.stress_max:
+        if desk is None or self.measures is None or desk.measuring.stress_max is None:
             return False
         return self.measures.stress > desk.measuring.stress_max
 

@@ -12,7 +12,6 @@ values, and `risk.restored` makes of them a desk that answers everything as the 
 from typing import Any, NamedTuple
 
 from core.events import Leg, OrderRequested
-from core.orders import TERMINAL
 from core.positions import held
 from core.state import UNATTRIBUTED, Account, Order, State, holding
 from risk import codes, headroom, snapshot
@@ -130,21 +129,28 @@ class Desk:
         elif kept is not None:
             self._follow(order, kept, way, now)
 
+    def cancelled(self, name: str, now: int) -> None:
+        """Its strategy wants it gone: one message more."""
+        kept = self.kept.get(name)
+        if kept is not None:
+            self.gate.cancel_sent(kept.handle, now)
+
     def _follow(self, order: Order, kept: Kept, way: Way, now: int) -> None:
         filled = order.filled // way.lot
         if filled > kept.filled:
             self.gate.fill(kept.handle, filled - kept.filled, now)
+        if filled != kept.filled:
             self.kept[order.client_order_id] = Kept(kept.handle, filled)
         if order.reserved <= 0:
             self.gate.release(kept.handle)
             del self.kept[order.client_order_id]
-        elif order.status in TERMINAL:
-            self._trim(kept.handle, -(-order.reserved // way.lot))
+        else:
+            self._leave(kept.handle, -(-order.reserved // way.lot))
 
-    def _trim(self, handle: int, left: int) -> None:
-        """Of an order that is over only what its venue claims is still to come."""
+    def _leave(self, handle: int, left: int) -> None:
+        """So much may still fill: less of an order that is over, more where a fill was undone."""
         slot = self.gate._slot(handle)
-        if 0 < left < slot.left():
+        if left != slot.left():
             self.gate.amended(handle, slot.filled + left, slot.price)
 
     def _way(self, order: Order) -> Way | None:

@@ -40,17 +40,26 @@ class Flows:
         if desk is None or more <= 0 or desk.turnover_ns < SLICES:
             return
         self._seen[key] = event.quantity
-        if self._window is None or self._window.length_ns != desk.turnover_ns:
-            self._window = Window(desk.turnover_ns)
         worth = _worth(desk, event.account, event.instrument, more)
-        self._window.add(FIRM, worth, event.received_at)
+        self._of(desk.turnover_ns, event.received_at).add(FIRM, worth, event.received_at)
+
+    def _of(self, length_ns: int, now: int) -> Window:
+        """The window of this length; what one of another had counted counts as traded now."""
+        before = self._window
+        if before is not None and before.length_ns == length_ns:
+            return before
+        self._window = Window(length_ns)
+        if before is not None:
+            self._window.add(FIRM, before.total(FIRM[0], now), now)
+        return self._window
 
     def is_over(self, state: State) -> bool:
-        """Whether more was traded than may be."""
+        """Whether as much was traded as may be: of nothing, before there is any."""
         desk = desk_of(state.risk)
-        if desk is None or self._window is None or not desk.turnover_ns:
+        if desk is None or not desk.turnover_ns:
             return False
-        return self._window.total(FIRM[0], state.now) >= desk.turnover_max
+        traded = self._window.total(FIRM[0], state.now) if self._window is not None else 0
+        return traded >= desk.turnover_max
 
 
 def _worth(desk: Desk, account: str, instrument: str, quantity: int) -> int:

@@ -220,7 +220,9 @@ class LeaseHolder:
     # --- what it is told --------------------------------------------------------------------------
 
     def on_told(self, told: TellGate) -> None:
-        """An epoch of its own, or that the one it had is over."""
+        """An epoch of its own, or that the one it had is over; nothing that another is told."""
+        if told.gate != self.gate:
+            return
         if told.ended:
             if told.ended == self.epoch:
                 self._move("fenced")

@@ -34,7 +34,14 @@ def changes(old: LimitFile, new: LimitFile, at_ns: int) -> list[Change]:
         before, after = old.standing(moment), new.standing(moment)
         found |= dict.fromkeys(_by_place([*before.values()], [*after.values()]))
         found |= dict.fromkeys(_by_name(before, after))
-    return [*found, *_restricted(old, new), *_stresses(old, new)]
+    return [*_reporting(old, new), *found, *_restricted(old, new), *_stresses(old, new)]
+
+
+def _reporting(old: LimitFile, new: LimitFile) -> list[Change]:
+    """In another asset every amount means another thing, though it reads the same."""
+    if old.reporting == new.reporting:
+        return []
+    return [Change("loosened", "REPORTING", old.reporting, new.reporting)]
 
 
 def _by_place(old: Sequence[Limit], new: Sequence[Limit]) -> list[Change]:

@@ -12,12 +12,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError, model_validator
 
+from core.people import are_two
 from risk.limit_controls import CONTROLS, DIMENSIONS, Netting, Unit
 from risk.written import NotYaml, Part, document
 
 DECIMALS: Mapping[str, int] = {"contracts": 8, "base": 8, "quote": 6, "reporting": 6}
 EVERY = "*"
 AMOUNT_MAX = Decimal(10**12)
+UNITS_MAX = Decimal(10**18)  # so that sums of a few fit 63 bits, on every wire
 FIRM = "firm"
 MOVE_PERCENT_MAX = 1000
 
@@ -118,6 +120,9 @@ def _whole(amount: Decimal, unit: str) -> int:
     scaled = amount.scaleb(DECIMALS.get(unit, 0))
     if scaled != scaled.to_integral_value():
         raise ValueError(f"amount {amount}: {unit} have {DECIMALS.get(unit, 0)} decimals")
+    if scaled > UNITS_MAX:
+        most = int(UNITS_MAX.scaleb(-DECIMALS.get(unit, 0)))
+        raise ValueError(f"amount {amount}: of {unit} at most {most} can be counted")
     return int(scaled)
 
 
@@ -138,7 +143,7 @@ class Override(Part):
 
 
 class Restriction(Part):
-    """An instrument at an account ('*': every one) that nobody may trade but to get out."""
+    """An instrument at an account ('*': every one) that nobody may trade, but a kill to get out."""
 
     instrument: str
     account: str = EVERY
@@ -199,8 +204,8 @@ class LimitFile(Part):
         overridden = [override.limit for override in self.overrides]
         if len(dict.fromkeys(overridden)) != len(overridden):
             raise ValueError("a limit is overridden twice; once would do")
-        if self.author == self.approver:
-            raise ValueError(f"author and approver are both {self.author!r}; two people would do")
+        if not are_two(self.author, self.approver):
+            raise ValueError(f"author and approver are both {self.approver!r}; two people would do")
         return self
 
     def standing(self, at_ns: int) -> dict[str, Limit]:

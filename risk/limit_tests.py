@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from core.money import PRICE_ONE, QUANTITY_ONE
 from risk import codes, counters
+from risk.controls import TIME_MAX
 from risk.gate import Gate
 from risk.limit_controls import CONTROLS
 from risk.limit_files import (
@@ -29,7 +30,7 @@ from risk.limit_files import (
 from risk.weights import REPORTING_DECIMALS
 from risk.written import Part
 
-NOW = 10**15
+NOW = 1_750_000_000 * 10**9  # as large as moments are
 PASSES = "PASSES"
 MS = 10**6
 REPORTING_ONE = 10**REPORTING_DECIMALS
@@ -292,7 +293,7 @@ class World:
         apart = applying(self.standing, "DUPLICATE", place)
         route.duplicate_ns = NOW if apart is None else apart.units * MS
         repeated = applying(self.standing, "REPEATED", place)
-        route.executions_ns = NOW * 2
+        route.executions_ns = TIME_MAX
         if repeated is not None and repeated.window_ms is not None:
             route.executions_max = repeated.units
             route.executions_ns = repeated.window_ms * MS

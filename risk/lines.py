@@ -7,10 +7,9 @@ gross. Cash that merely lies there and payments are no position.
 
 from typing import NamedTuple
 
+from risk.beside import POSITIONS
 from risk.engine import Engine
 from risk.weights import worth
-
-POSITIONS = ("account_position", "strategy_position")
 
 
 class Line(NamedTuple):

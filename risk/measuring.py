@@ -17,11 +17,11 @@ FAR = 1 << 60
 
 
 class Measuring:
-    """`stress_max` is what the worst named stress may cost, 0 where no limit says."""
+    """`stress_max` is what the worst named stress may cost; None where no limit says."""
 
     def __init__(self) -> None:
         self.stresses: list[Stress] = []
-        self.stress_max = 0
+        self.stress_max: int | None = None
         self.horizon_ns = 0
         self.tiers: dict[tuple[str, str], tuple[Tier, ...]] = {}
 
@@ -33,7 +33,7 @@ class Measuring:
             Stress(each.name, {move.line: move.amount for move in each.moves})
             for each in event.stresses
         ]
-        measuring.stress_max = stress.amount if stress is not None else 0
+        measuring.stress_max = stress.amount if stress is not None else None
         measuring.horizon_ns = event.horizon_ns
         for each in event.tradables:
             measuring.tiers[each.account, each.instrument] = tuple(
@@ -62,7 +62,7 @@ class Measuring:
         """What `dump` told; nothing, of a desk that was told before there was any."""
         measuring = Measuring()
         measuring.stresses = [Stress(name, moves) for name, moves in told.get("stresses", [])]
-        measuring.stress_max = told.get("stress_max", 0)
+        measuring.stress_max = told.get("stress_max")
         measuring.horizon_ns = told.get("horizon_ns", 0)
         for account, instrument, tiers in told.get("tiers", []):
             measuring.tiers[account, instrument] = tuple(Tier(*tier) for tier in tiers)

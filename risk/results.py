@@ -18,7 +18,8 @@ Gains = Mapping[tuple[str, str], int]
 
 def losses(state: State, gains: Gains) -> dict[str, int]:
     """The loss of each strategy that has a bound on it, over all accounts."""
-    found = {name: 0 for name, terms in state.risk.terms.items() if terms.loss_max}
+    terms = state.risk.terms
+    found = {name: 0 for name, each in terms.items() if each.loss_max or each.drawdown_max}
     for (strategy, _), gain in gains.items():
         if strategy in found:
             found[strategy] -= gain

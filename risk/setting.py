@@ -7,6 +7,7 @@ and open stays as it is.
 from core.events import Leg
 from core.risk_events import Bound, LimitsLoaded, Tradable
 from core.state import UNATTRIBUTED, Listing, State
+from risk.controls import TIME_MAX
 from risk.counters import ENABLED, Rate, Scope, Tier
 from risk.desk import Desk, Place, Way
 from risk.gate import Gate
@@ -134,9 +135,10 @@ def _set_route(desk: Desk, bounds: Bounds, number: int, strategy: str, place: Pl
     way.quantity_max = _amount(bounds, "ORDER_QUANTITY", name) // place.lot
     way.notional_max = _amount(bounds, "ORDER_NOTIONAL", name)
     way.position_max = _amount(bounds, "STRATEGY_POSITION", name) // place.lot
-    # What bounds a span refuses by a long one: where nobody said how long, it has no end.
+    # What bounds a span refuses by a long one: where nobody said how long, it is longer than any
+    # moment is old, for the first window began at 0.
     apart = bounds.get(("DUPLICATE", name))
-    way.duplicate_ns = FAR if apart is None else apart.amount * 10**6
+    way.duplicate_ns = TIME_MAX if apart is None else apart.amount * 10**6
     repeated = bounds.get(("REPEATED", name))
     way.executions_max = 0 if repeated is None else repeated.amount
-    way.executions_ns = FAR if repeated is None else repeated.window_ns
+    way.executions_ns = TIME_MAX if repeated is None else repeated.window_ns

@@ -22,7 +22,10 @@ LIMITS = Path(__file__).parent / "limits"
 
 
 class TermsSpec(Part):
-    """When a strategy is disabled without anybody asking; what is not said is never."""
+    """When a strategy is disabled without anybody asking; what is not said is never.
+
+    Of a loss that the limits bound too, the smaller holds.
+    """
 
     refusals_max: int = Field(default=0, ge=0)
     refusals_window_ms: int = Field(default=0, ge=0)

@@ -40,6 +40,7 @@ BENEFICIARIES: dict[BeneficiaryKind, tuple[str, ...]] = {
 }
 OF_EXCHANGES = ("expired_rate", "same_asset", "unquoted", "quote_amount", "quote_reused")
 NOWHERE = "_nowhere"
+DUST = 294  # of no address of Bitcoin may it be less
 
 
 @dataclass(slots=True, eq=False)
@@ -54,6 +55,7 @@ class Customers:
     asked: list[TransferRequested] = field(default_factory=list)
     wrong: dict[str, str] = field(default_factory=dict)
     dealt: list[LegWanted] = field(default_factory=list)
+    corrected: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -103,6 +105,7 @@ class Customers:
         kind: BeneficiaryKind = scheme.beneficiaries if scheme is not None else ""
         to = venue_address(leg.to_venue) if leg.to_venue else leg.beneficiary
         to = to or self.dice.pick(BENEFICIARIES[kind])
+        to = self.corrected.get((customer, to), to)
         if leg.kind == "exchange":
             amount = self._units(base * leg.rate, leg.asset)
             rate = self._rate(leg.asset, leg.buys, leg.buys_rate / leg.rate)
@@ -147,6 +150,14 @@ class Customers:
         asked = next((each for each in self.asked if each.transfer_id == transfer_id), None)
         self.dealt += [leg for leg in asked.legs if leg.kind == "exchange"] if asked else []
 
+    def on_corrected(self, transfer_id: str, right: Mapping[str, str]) -> None:
+        """A customer hears that details are wrong, and uses what is right from then on."""
+        for asked in self.asked:
+            if asked.transfer_id == transfer_id:
+                for leg in asked.legs:
+                    if leg.beneficiary in right:
+                        self.corrected[asked.customer, leg.beneficiary] = right[leg.beneficiary]
+
     def _units(self, amount: Decimal, asset: str) -> int:
         """Cut to what the asset can count."""
         decimals = self.decimals[asset]
@@ -179,6 +190,8 @@ class Customers:
         match how:
             case "zero":
                 first = _with_amount(first, 0)
+            case "dust":
+                first = self._dusty(first)
             case "negative":
                 first = _with_amount(first, -first.amount)
             case "unknown_asset":
@@ -205,6 +218,20 @@ class Customers:
                 first = _with(first, scheme=first.scheme + NOWHERE)
         legs = (*legs[:place], first, *legs[place + 1 :]) if legs else ()
         return self._instead(request, customer, legs)
+
+    def _dusty(self, first: LegWanted) -> LegWanted:
+        """Dust of a chain that relays none, where one is kept; else nothing at all."""
+        chains = [each for each in self.schemes.values() if each.beneficiaries == "bitcoin"]
+        if not chains:
+            return _with_amount(first, 0)
+        return LegWanted(
+            kind="out",
+            asset=chains[0].asset,
+            amount=DUST - 1,
+            scheme=chains[0].scheme,
+            beneficiary=self.dice.pick(BENEFICIARIES["bitcoin"]),
+            memo=first.memo,
+        )
 
     def _instead(
         self, request: TransferRequested, customer: str, legs: tuple[LegWanted, ...]

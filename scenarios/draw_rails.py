@@ -36,7 +36,7 @@ ONE_IN: dict[str, tuple[int, int, int, int]] = {
     "rejected_but_booked": (3, 1, 0, 0),
     "payment_unanswered": (20, 3, 60_000, 7_200_000),
     "id_forgotten": (20, 2, 0, 0),
-    "payment_denied": (20, 2, 1000, 3_600_000),
+    "payment_denied": (20, 2, 1000, 14_400_000),
     "refusal_muted": (1, 1, 3_600_000, 400_000_000),
     "payment_late": (20, 3, 600_000, 40_000_000),
     "payment_held": (20, 3, 600_000, 40_000_000),

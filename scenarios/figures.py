@@ -63,6 +63,7 @@ COUNTS_OF_ACCOUNTS = (
     *("tx_unmined", "tx_sent_again", "tx_reverted"),
     *("finality_went_back", "sources_disagree", "deposits_vanished"),
     *("documents_unreadable", "documents_read_at_last", "sent_back", "credits_taken_back"),
+    *("details_corrected", "recalls_held"),
     *("nonces_doubtful", "nonces_of_others", "cancellations", "cancelled"),
     *("recalls_echo", "recalls_given_up", "recall_answers_echo"),
 )  # fmt: skip
@@ -129,9 +130,10 @@ FIGURES = (
     "counts.recalled/settlement",
     *(f"counts.items/{cause}" for cause in get_args(ItemCause)),
     *(f"counts.items_resolved/{cause}" for cause in get_args(ResolvableCause)),
+    *(f"counts.debts/{way}" for way in ("set_off", "write_off")),
     *(f"counts.send_back_refused/{code}" for code in dict.fromkeys(REFUSALS)),
     *(f"counts.engine_irregular/{why}" for why in ("epoch", "sequence", "request", "late")),
-    *("counts.unknown/SCHEME", "counts.disabled/STRATEGY"),
+    *("counts.unknown/SCHEME", "counts.disabled/STRATEGY", "counts.cancels_of_others/STRATEGY"),
     "wrongly_settled",
     *(f"settlement.items.{cause}" for cause in get_args(ItemCause)),
     *(f"settlement.open.{cause}" for cause in get_args(ItemCause)),
@@ -146,7 +148,7 @@ FIGURES = (
             *("balances_off", "over_limit_in_truth", "outstanding", "fees_off"),
             *("exchanges_off", "exchanged", "suspense_off"),
             *("lines_misplaced", "accounts_off", "undone_wrongly", "raises_too_small"),
-            *("called_illegal", "recalls_off"),
+            *("called_illegal", "recalls_off", "reversal_excess", "overdrawn", "to_old_details"),
         )
     ),
     *(f"counts.refused/{reason}/TOKEN" for reason in TOKEN_REFUSALS),

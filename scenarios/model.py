@@ -16,6 +16,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from core.money import ASSET_DECIMALS, ASSET_DECIMALS_MAX, PRICE_DECIMALS, QUANTITY_DECIMALS
+from core.people import are_two
 from core.state import UNATTRIBUTED
 from core.strategies import KILL
 from risk.reading import ADJUSTMENT
@@ -329,7 +330,7 @@ class OperatorSpec(Part):
 
     @model_validator(mode="after")
     def _two_people(self) -> "OperatorSpec":
-        if self.author == self.approver:
+        if not are_two(self.author, self.approver):
             raise ValueError(f"author and approver are both {self.author!r}; two people would do")
         return self
 

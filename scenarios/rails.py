@@ -26,6 +26,7 @@ Wrong = Literal[
     "unknown_customer",
     "no_legs",
     "over_scheme_max",
+    "dust",
     "expired_rate",
     "no_calendar",
     "bad_undo",

@@ -22,7 +22,7 @@ from sim.world import Call, World
 
 EXPIRY_NS = 336 * 3600 * SECOND
 RELAY = 1  # satoshis a virtual byte: the least, and the least more of a replacement
-DUST = 294
+DUST_RELAY = 3
 OUTSIDE_SIZE = 141
 
 
@@ -136,6 +136,8 @@ class Bitcoin:
             raise BadSpend(-27, "Transaction outputs already in utxo set")
         if known is not None and known.waits(now):
             return known  # Core then just tells its peers again
+        if any(value < least_output(script) for value, script in spend.outputs):
+            raise BadSpend(-26, "dust")
         spent = [self._spendable(outpoint) for outpoint in spend.inputs]
         check_signed(spend, spent)
         fee = sum(value for value, _ in spent) - spend.paid
@@ -155,8 +157,6 @@ class Bitcoin:
         """Core's rules of relay and of replacement (BIP 125's 3, 4 and the higher rate)."""
         if fee < 0:
             raise BadSpend(-26, "bad-txns-in-belowout")
-        if any(value < DUST for value, _ in spend.outputs):
-            raise BadSpend(-26, "dust")
         if fee < RELAY * spend.vsize:
             raise BadSpend(-26, f"min relay fee not met, {fee} < {RELAY * spend.vsize}")
         conflicts = self._conflicts(spend)
@@ -342,3 +342,11 @@ class Bitcoin:
 
     def _name_txid(self, what: str) -> str:
         return twice(f"{self.name}/{what}".encode()).hex()
+
+
+def least_output(script: bytes) -> int:
+    """Core's threshold of dust: three satoshis for each byte of the output and of what spends it,
+    whose signature counts a quarter where it is a witness."""
+    witness = script[0] in (0, *range(0x51, 0x61)) and script[1] + 2 == len(script)
+    spending = 36 + 1 + (107 // 4 if witness else 107) + 4
+    return DUST_RELAY * (8 + 1 + len(script) + spending)

@@ -38,6 +38,7 @@ LINE_NS_MAX = 4 * 3_600_000_000_000
 REASONS: Mapping[str, tuple[str, ...]] = {
     "zero": ("BAD_AMOUNT",),
     "negative": ("BAD_AMOUNT",),
+    "dust": ("BELOW_DUST", "BAD_AMOUNT"),
     "unknown_asset": ("UNKNOWN_ASSET",),
     "unknown_scheme": ("UNKNOWN_SCHEME",),
     "wrong_way": ("WRONG_SCHEME",),
@@ -106,6 +107,7 @@ class Bound:
     subject: str
     asset: str
     amount: int
+    limit: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -140,12 +142,14 @@ class Credit:
 
 @dataclass(slots=True, eq=False)
 class CustomerOracle:
-    """Watches the customers of one run."""
+    """Watches the customers of one run. `pushed` says by which scheme others pay to an account, by
+    the account and the asset."""
 
     world: Payments
     limits: Sequence[Bound]
     opening: Mapping[tuple[str, str], int]
     desk: Desk
+    pushed: Mapping[tuple[str, str], str] = field(default_factory=dict)
     asked: dict[str, Asked] = field(default_factory=dict)
     credited: dict[tuple[str, str, str], "Credit"] = field(default_factory=dict)
     told_of_deposits: dict[str, str] = field(default_factory=dict)
@@ -154,6 +158,7 @@ class CustomerOracle:
     reused: int = 0
     ours: list[tuple[str, str, int]] = field(default_factory=list)
     decided: list[tuple[str, str, Credit]] = field(default_factory=list)
+    never_left: list[str] = field(default_factory=list)
     books: CustomerBooks | None = None
     _payments_seen: int = 0
 
@@ -266,7 +271,7 @@ class CustomerOracle:
             )
             + self._of_ours(bound)
             > bound.amount
-            for bound in self._bounds(customer, legs)
+            for bound in self._bounds(customer, legs, now)
         )
 
     def _of_ours(self, bound: Bound) -> int:
@@ -280,21 +285,38 @@ class CustomerOracle:
 
     def _pushed(self, bound: Bound, customer: str, now: int) -> int:
         """At most this counts of what others pushed: it may be taken back for a while, or was."""
-        if bound.scope == "rail":
-            return 0
         told = [(owner, asset, credit) for (owner, asset, _), credit in self.credited.items()]
         return sum(
             credit.amount
             for owner, asset, credit in (*told, *self.decided)
-            if asset == bound.asset and (bound.scope == "asset" or owner == customer)
+            if asset == bound.asset
+            if self._is_of(bound, customer, owner, credit)
             if credit.line in self.world.undone or now - credit.at < PUSHED_NS_MAX
         )
 
-    def _bounds(self, customer: str, legs: Sequence[WantedLeg]) -> Iterable[Bound]:
+    def _is_of(self, bound: Bound, customer: str, owner: str, credit: Credit) -> bool:
+        if bound.scope == "rail":
+            return self._brought_by(credit, bound.asset) == bound.subject
+        return bound.scope == "asset" or owner == customer
+
+    def _brought_by(self, credit: Credit, asset: str) -> str:
+        """The scheme that a credit came by."""
+        return self.pushed.get((credit.line.partition(" ")[0], asset), "")
+
+    def _bounds(self, customer: str, legs: Sequence[WantedLeg], now: int) -> Iterable[Bound]:
+        """What may refuse these: what they move counts; and what they draw of what others pushed,
+        paid out or exchanged, does where that came by."""
         return [
             bound
             for bound in self.limits
-            if bound.scope != "release" and any(_counts(bound, customer, leg) for leg in legs)
+            if bound.scope != "release"
+            and (
+                any(_counts(bound, customer, leg) for leg in legs)
+                or (
+                    any(leg.kind != "in" and leg.asset == bound.asset for leg in legs)
+                    and self._pushed(bound, customer, now) > 0
+                )
+            )
         ]
 
     def _has_room(self, legs: Sequence[WantedLeg]) -> bool:
@@ -377,13 +399,25 @@ class CustomerOracle:
         code = asked.reason.partition(":")[0]
         if asked.bodies > 1:
             return
-        if asked.spoilt:
+        if code == "DETAILS_CORRECTED":
+            if not self._is_outdated(asked):
+                self._wrong(f"{asked.transfer_id}: refused for {code}, and no bank told of any")
+        elif asked.spoilt:
             if code not in REASONS[asked.spoilt]:
                 self._wrong(f"{asked.transfer_id}: {asked.spoilt}, and refused for {code}")
         elif code not in ("NO_FUNDS", "OVER_LIMIT", "OVER_POSITION"):
             self._wrong(f"{asked.transfer_id}: sound, and refused for {code}")
         elif {"NO_FUNDS": asked.funded, "OVER_LIMIT": asked.within}.get(code, asked.roomy):
             self._wrong(f"{asked.transfer_id}: {code}, and there was enough")
+
+    def _is_outdated(self, asked: Asked) -> bool:
+        """Whether a bank told that details in it are wrong."""
+        return any(leg.beneficiary in self.world.corrected for leg in asked.legs)
+
+    def _may_fail(self, asked: Asked) -> bool:
+        """Whether it could fail though no keeper took it on: its details are wrong, or people
+        found that it never left."""
+        return self._is_outdated(asked) or asked.transfer_id in self.never_left
 
     def _carried(self, asked: Asked) -> list[Payment | None]:
         """The world's payments of the legs that move value over a rail."""
@@ -460,7 +494,7 @@ class CustomerOracle:
         else:
             ended = asked.cancel_asked or asked.hit
             fits = (asked.status == "cancelled" and ended) or (
-                asked.status == "failed" and len(asked.legs) > 1
+                asked.status == "failed" and (len(asked.legs) > 1 or self._may_fail(asked))
             )
         return found if fits else [*found, f"told {asked.status or 'nothing'}, and {words}"]
 
@@ -495,6 +529,14 @@ class CustomerOracle:
         """Customers who have with us what they should not have, or have not what they should."""
         if self.books is None:
             return []
+        return [
+            f"{customer} has {self.books.has(customer, asset)} {asset}, not {amount}"
+            for (customer, asset), amount in self.reckoned().items()
+            if self.books.has(customer, asset) != amount
+        ]
+
+    def reckoned(self) -> dict[tuple[str, str], int]:
+        """What each customer has left of each asset, by what the world settled and took back."""
         expected = dict(self.opening)
         for (customer, asset, _), credit in self.credited.items():
             if credit.line not in self.world.undone:
@@ -503,22 +545,43 @@ class CustomerOracle:
             for asset, amount in self._moved(asked):
                 key = (asked.customer, asset)
                 expected[key] = expected.get(key, 0) + amount
-        return [
-            f"{customer} has {self.books.has(customer, asset)} {asset}, not {amount}"
-            for (customer, asset), amount in expected.items()
-            if self.books.has(customer, asset) != amount
-        ]
+        return expected
+
+    def owner(self, payment_id: str) -> str:
+        """Whose payment it is."""
+        return "" if self.books is None else self.books.owner(payment_id)
+
+    def pulled_back(self, customer: str, asset: str) -> dict[str, int]:
+        """What came back of what a customer had pulled and had, by the scheme."""
+        sums: dict[str, int] = {}
+        for asked in self.asked.values():
+            legs = [leg for leg in asked.legs if leg.kind != "exchange"]
+            for leg, payment in zip(legs, self._carried(asked), strict=False):
+                if asked.customer != customer or leg.asset != asset or leg.kind != "in":
+                    continue
+                if payment is not None and payment.settled_at >= 0 and payment.returned:
+                    sums[leg.scheme] = sums.get(leg.scheme, 0) + payment.returned
+        return sums
+
+    def pushed_back(self, customer: str, asset: str) -> dict[str, int]:
+        """What was taken back of what others had pushed to a customer, by the scheme."""
+        sums: dict[str, int] = {}
+        for (owner, of, _), credit in self.credited.items():
+            if (owner, of) == (customer, asset) and credit.line in self.world.undone:
+                scheme = self._brought_by(credit, asset)
+                sums[scheme] = sums.get(scheme, 0) + credit.amount
+        return sums
 
     def _moved(self, asked: Asked) -> list[tuple[str, int]]:
         """What the world moved of a customer's, for one request."""
-        assert self.books is not None
-        names = self.books.payments(asked.transfer_id) or []
+        names = self.books.payments(asked.transfer_id) if self.books is not None else None
+        names = names or []
         moved = []
         for name, leg in zip(names, asked.legs, strict=False):
             if leg.kind != "exchange":
                 sign = 1 if leg.kind == "in" else -1
                 moved.append((leg.asset, sign * _kept(self.world.all.get(name))))
-            elif self.books.settled_at(name):
+            elif self.books is not None and self.books.settled_at(name):
                 moved += [(leg.asset, -leg.amount), (leg.buys, leg.buys_amount)]
         for name in names[len(asked.legs) :]:
             undone = self.world.all.get(name)

@@ -71,11 +71,13 @@ class Stray:
 @dataclass(slots=True, eq=False)
 class Recall:
     """Something that was asked back: since when, by which messages, and answered by which. One that
-    comes again under its own id is one message."""
+    comes again under its own id is one message. `line` is what nobody of ours asked for, as
+    "account reference", where that is asked back."""
 
     asked_at: int
     messages: list[str] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
+    line: str = ""
 
 
 class Payments:
@@ -89,7 +91,9 @@ class Payments:
     or a message that does not say so. `raised_too_little` has the payments of which a replacement
     that paid more was rejected, for it paid too little more than ours before it. `undone` are the
     lines, each as "account reference", that their bank took back, and since when; `undoing` is
-    which of the strays a line of theirs takes back, each as "account reference".
+    which of the strays a line of theirs takes back, each as "account reference". `corrected` has
+    details of beneficiaries that a keeper told to be wrong and what is right, `corrected_at` since
+    when.
     """
 
     def __init__(self) -> None:
@@ -106,6 +110,8 @@ class Payments:
         self.recalls_of_us: dict[str, Recall] = {}
         self.undone: dict[str, int] = {}
         self.undoing: dict[str, str] = {}
+        self.corrected: dict[str, str] = {}
+        self.corrected_at: dict[str, int] = {}
 
     def charged(self, account: str, asset: str, units: int) -> None:
         """The keeper of the account took so much of it, as it may."""

@@ -1,4 +1,4 @@
-"""The token's contract with one planted bug each: `test_token.py` must fail for every one of them.
+"""The token's contract with one planted bug each, which its tests must see, every one of them.
 
 `make prove` runs this (`pytest tests/contract_mutants.py`); `make test` only sees that each bug still
 has its place in the source. The contract as it is goes the same way, and passes.
@@ -147,6 +147,11 @@ MUTANTS = (
     Mutant("a mint is not told", "        emit Moved(message, m.to, m.nonce, m.policyHash);\n", ""),
     Mutant("a revocation is not told", "        emit Revoked(holder, nonce + 1);\n", ""),
     Mutant("a recovery is not told", "        emit Recovered(message, r.from, r.nonce, r.reasonHash);\n", ""),
+    Mutant("transfer moves", "function transfer(address, uint256) public pure override returns (bool) {\n        revert NeedsAuthorization();", "function transfer(address to, uint256 value) public override returns (bool) {\n        return super.transfer(to, value);"),
+    Mutant("transferFrom moves", "function transferFrom(address, address, uint256) public pure override returns (bool) {\n        revert NeedsAuthorization();", "function transferFrom(address from, address to, uint256 value) public override returns (bool) {\n        _transfer(from, to, value);\n        return true;"),
+    Mutant("approve says yes", "function approve(address, uint256) public pure override returns (bool) {\n        revert NeedsAuthorization();", "function approve(address, uint256) public pure override returns (bool) {\n        return true;"),
+    Mutant("an allowance is told", "        return 0;\n", "        return 1;\n"),
+    Mutant("other decimals", "        return _decimals;\n", "        return 18;\n"),
 )  # fmt: skip
 
 
@@ -158,7 +163,7 @@ def mutated(mutant: Mutant) -> str:
 
 
 def judged(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """What `test_token.py` says of a contract with this source."""
+    """What the tests say of a contract with this source."""
     contents = solidity.sources(TOKEN, text)
     asked = solidity.pinned(contents)
     # Without the long way of the optimizer: a bug is as wrong, and compiled in half the time.
@@ -169,7 +174,7 @@ def judged(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
     artifact.write_text(json.dumps(solidity.artifacts(TOKEN, told)))
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
     return subprocess.run(
-        [*command, "tests/test_token.py"],
+        [*command, "tests/test_token.py", "tests/test_token_erc20.py"],
         cwd=ROOT,
         env={**os.environ, "TIEOUT_MUTANT": str(artifact)},
         capture_output=True,

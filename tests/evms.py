@@ -132,7 +132,7 @@ class AnvilEvm:
         arguments += ["--no-mining", "--auto-impersonate", "--silent", "--gas-price", "0"]
         arguments += ["--block-base-fee-per-gas", "0", "--order", "fifo"]
         self.process = subprocess.Popen([_program(), *arguments])
-        for _ in range(200):
+        for _ in range(600):
             try:
                 self.chain_id = int(self.rpc("eth_chainId"), 16)
                 break

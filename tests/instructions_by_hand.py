@@ -59,14 +59,15 @@ class Files:
         effective: str = "260101",
         description: str = "PAYMENT",
     ) -> bytes:
-        """A NACHA file of one entry; 22 pays, 27 pulls."""
+        """A NACHA file of one entry; 22 pays, 27 pulls. Each was made in a minute of its own."""
         self.made += 1
+        clock = f"{self.made // 60 % 24:02d}{self.made % 60:02d}"
         debit = code == "27"
         totals = f"{cents if debit else 0:012d}{0 if debit else cents:012d}"
         kind = "225" if debit else "220"
         trace = f"09100001{self.made:07d}"
         records = [
-            f"101 091000010 0910000192601010000A094101{'FED':<23}{'OUR BANK':<23}{self.made:08d}",
+            f"101 091000010 091000019260101{clock}A094101{'FED':<23}{'OUR BANK':<23}{'':8}",
             f"5{kind}{'US':<16}{'':20}1234567890PPD{description:<10}{descriptive:<6}{effective}"
             f"{'':3}109100001{1:07d}",
             f"6{code}021000021{'12345':<17}{cents:010d}{name:<15}{'Payee':<22}{'':2}0{trace}",

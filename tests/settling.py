@@ -108,6 +108,7 @@ class Books:
             "answer_ns_max": 10 * SECOND,
             "query_every_ns": 60 * SECOND,
             "queries_max": 3,
+            "resend": "one_denial",
         }
         self.tell(SchemePublished, **{**common, **terms})
 

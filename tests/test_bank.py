@@ -194,17 +194,23 @@ def test_a_used_message_id_with_another_body_is_refused() -> None:
     assert "p2" not in made.payments.all
 
 
-def test_ach_compares_files_and_not_entries() -> None:
-    """An equal file changes nothing; an equal entry in another file is paid a second time."""
+def test_ach_compares_files_by_their_names_and_not_entries() -> None:
+    """A file sent again is refused as what it is, and so is another one under its name: neither is
+    told as failed. An equal entry in a file of another name is paid a second time."""
     made = bank("bank_us", "2026-06-10T10:00")
     body = FILES.ach("p1", 500)
-    send(made, "p1", body)
-    send(made, "p1", body)
+    assert send(made, "p1", body)[0].status == "accepted"
+    other = body.replace(b"p1", b"p2").replace(b"12345 ", b"54321 ")
+    for name, file in (("p1", body), ("p2", other)):
+        told = send(made, name, file)
+        assert (told[0].payment_id, told[0].status, told[0].code) == (name, "received", "DU01")
+    assert "p2" not in made.payments.all
     assert truly(made, "p1").times_applied == 1
+    assert send(made, "p2", other[:33] + b"B" + other[34:])[0].status == "accepted"
     send(made, "p1", FILES.ach("p1", 500))
     assert truly(made, "p1").times_applied == 2
     made.run(3 * DAY)
-    assert amounts(made) == [-500, -500]
+    assert amounts(made) == [-500, -500, -500]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace as changed
 
 from core.effects import FetchLedger, FetchStatement, PlaceOrder
-from core.events import PageReported, RequestFailed, StatementReported
+from core.events import FrameQuarantined, PageReported, RequestFailed, StatementReported
 from core.frames import Frame
 from core.rail_effects import AnswerRecall, QueryPayment, RecallPayment, SendPayment
 from core.rail_events import (
@@ -21,10 +21,12 @@ from core.rail_events import (
 )
 from rails import bank as rails_bank
 from rails.dialect import Request
+from rails.instructions.files_sent import DuplicateFile
 from rails.instructions.party import CannotSay, Mandate, OurAccount
 from rails.schemes import load
 from tests.banks import amounts, bank, local
 from tests.rail_bench import DAY, HOUR, SECOND, Bench, always
+from tests.test_message_rules import pacs004, status
 from tieout.connector import Connector
 
 DEBTOR = "DE02120300000000202051"
@@ -92,6 +94,7 @@ def sending(made: Bench, scheme: str, payment_id: str = "p1", amount: int = 1234
         beneficiary_name="Payee",
         memo="invoice 7",
         sent_at=made.world.now,
+        file=int(scheme.startswith("fedach")),
     )
 
 
@@ -113,12 +116,13 @@ def test_the_bank_takes_each_scheme_as_it_was_meant(scheme: str) -> None:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_same_effect_is_the_same_bytes_and_is_paid_once(scheme: str) -> None:
-    """Days later, in ACH too, where nothing but the file itself tells that it is a repeat."""
+    """Days later, in ACH too, where nothing but the file's name tells that it is a repeat."""
     made = listening(SCHEMES[scheme][0])
     effect = sending(made, scheme)
     made.ask(effect)
     made.run(DAY)
-    assert [event.status for event in made.ask(effect)] == ["accepted"]  # type: ignore[union-attr]
+    again = "received" if effect.file else "accepted"
+    assert [event.status for event in made.ask(effect)] == [again]  # type: ignore[union-attr]
     made.run(5 * DAY)
     assert made.payments.all["p1"].times_applied == 1
     assert len(amounts(made)) == 1
@@ -201,6 +205,7 @@ def test_an_ach_reversal_undoes_its_entry() -> None:
         beneficiary_name=effect.beneficiary_name,
         sent_at=effect.sent_at,
         asked_at=made.world.now,
+        file=2,
     )
     for _ in range(2):  # the same file again is the same reversal
         assert [type(event) for event in made.ask(recall)] == [RecallTaken]
@@ -223,6 +228,7 @@ def test_a_reversal_that_is_refused_is_answered_and_says_nothing_of_the_payment(
         beneficiary=effect.beneficiary,
         sent_at=effect.sent_at,
         asked_at=made.world.now,
+        file=2,
     )
     (told,) = made.ask(recall)  # it overtook the payment: there is nothing to undo
     assert isinstance(told, RecallAnswered)
@@ -321,6 +327,95 @@ def test_a_connector_tells_what_was_not_sent_as_no_answer() -> None:
     assert [type(event) for event in events] == [RequestFailed]
     assert "check digits" in events[0].reason or "IBAN" in events[0].reason  # type: ignore[union-attr]
     assert len(heard.sent) == 1
+
+
+@pytest.mark.parametrize(("currency", "told"), [("EUR", ReturnReported), ("USD", FrameQuarantined)])
+def test_a_bank_s_account_has_one_currency(currency: str, told: type) -> None:
+    """What comes back in another one is not read as cents of its own."""
+    made = listening("bank_eu")
+    assert made.dialect is not None
+    body = pacs004().replace("'EUR'", f"'{currency}'").encode()
+    frame = Frame(
+        number=1, account=made.account, channel="stream", received_at=5 * SECOND, body=body
+    )
+    (event,) = made.dialect.decode(frame, {"EUR": 2, "USD": 2})
+    assert isinstance(event, told)
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [(code, "received") for code in "AM05 DUPL DU01 DU02 DU03 DU04 DU05".split()]
+    + [("AC04", "rejected")],
+)
+def test_a_duplicate_of_whichever_id_is_never_told_as_failed(code: str, told: str) -> None:
+    """The first one lives: who gave the money back would pay twice."""
+    made = listening("bank_eu")
+    assert made.dialect is not None
+    body = status("RJCT", code, "CstmrPmtStsRpt").encode()
+    frame = Frame(
+        number=1, account=made.account, channel="stream", received_at=5 * SECOND, body=body
+    )
+    (event,) = made.dialect.decode(frame, {"EUR": 2})
+    assert isinstance(event, PaymentReported)
+    assert (event.status, event.code) == (told, code)
+
+
+def test_the_guard_stands_before_what_really_sends() -> None:
+    """Of the ACH files that a connector is to send, none goes out under the name of another one,
+    and no payment under two; a file that is sent again is the same bytes."""
+    made = listening("bank_us")
+    assert made.dialect is not None
+    heard = Heard()
+    connector: Connector[Request] = Connector(
+        made.account, made.dialect.request, heard, heard, lambda: 5 * SECOND
+    )
+    first = sending(made, "fedach_credit_next_day")
+    connector.perform(first)
+    connector.perform(first)
+    connector.perform(changed(sending(made, "fedach_credit_next_day", "p2"), file=37))
+    connector.perform(changed(first, file=2))
+    connector.perform(changed(sending(made, "fedach_credit_next_day", "p2"), file=2))
+    reasons = [made.dialect.decode(frame, {"USD": 2})[0].reason for frame in heard.told]  # type: ignore[arg-type, union-attr]
+    assert [reason.partition(" pays ")[0].rpartition(" with ")[2] for reason in reasons] == [
+        "other contents",
+        "not sent: file 12345678902611251000B",
+    ]
+    bodies = [request.body for request in heard.sent]  # type: ignore[attr-defined]
+    assert bodies[0] == bodies[1]
+    assert [body[13:34].decode() for body in bodies] == [
+        "12345678902611251000A",
+        "12345678902611251000A",
+        "12345678902611251000B",
+    ]
+
+
+def test_a_nacha_file_has_a_number() -> None:
+    made = listening("bank_us")
+    assert made.dialect is not None
+    with pytest.raises(CannotSay, match="has a number"):
+        made.dialect.request(changed(sending(made, "fedach_debit"), file=0))
+
+
+def test_a_reversal_has_no_file_of_another() -> None:
+    """It says of whom it takes back what, in a file that is not the payment's."""
+    made = listening("bank_us")
+    assert made.dialect is not None
+    paid = sending(made, "fedach_credit_next_day")
+    made.dialect.request(paid)
+    recall = RecallPayment(
+        account=made.account,
+        scheme=paid.scheme,
+        payment_id="p1",
+        amount=paid.amount,
+        code="REVERSAL",
+        asset="USD",
+        beneficiary=paid.beneficiary,
+        asked_at=paid.sent_at,
+        file=paid.file,
+    )
+    with pytest.raises(DuplicateFile, match="sent with other contents"):
+        made.dialect.request(recall)
+    assert made.dialect.request(changed(recall, file=2)).body[33:34] == b"B"
 
 
 def test_a_number_that_is_not_ours_is_not_asked_for() -> None:

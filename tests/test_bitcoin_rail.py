@@ -104,6 +104,14 @@ def pay(
     return told
 
 
+def unchecked(point: str, *outputs: tuple[int, str]) -> TransactionSigned:
+    """What our signer would never sign: whatever these outputs leave is the fee."""
+    txid, vout, worth = point.split(":")
+    paid = tuple((value, script_of(to)) for value, to in outputs)
+    raw = signed_by(Unsigned((Input(txid, int(vout), int(worth)),), paid), KEY).hex()
+    return msgspec.structs.replace(pay(point), raw=raw, tx_hash=read_spend(bytes.fromhex(raw)).txid)
+
+
 def submit(place: Site, signed: TransactionSigned) -> None:
     place.chain.submit(bytes.fromhex(signed.raw))
 
@@ -216,8 +224,26 @@ def test_what_pays_too_little_waits_and_what_pays_nothing_is_not_taken() -> None
     submit(place, pay(place.coins[0], fee=50 * SIZE))
     place.run_blocks(20)
     assert len(place.chain.waiting()) == 1
-    code, words = refusal(place, bytes.fromhex(pay(place.coins[1], fee=SIZE - 2).raw))
+    too_little = unchecked(place.coins[1], (COIN // 2, OTHER), (COIN // 2 - SIZE + 2, OURS))
+    code, words = refusal(place, bytes.fromhex(too_little.raw))
     assert (code, words[:21]) == (-26, "min relay fee not met")
+
+
+@pytest.mark.parametrize(
+    ("to", "least"),
+    [
+        (OTHER, 294),
+        ("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2", 546),
+        ("3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy", 540),
+        ("bc1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qccfmv3", 330),
+        ("bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0", 330),
+    ],
+)
+def test_dust_is_not_taken_by_the_kind_of_its_script(to: str, least: int) -> None:
+    place = Site()
+    raw = unchecked(place.coins[0], (least - 1, to), (COIN - 9_000, OURS)).raw
+    assert refusal(place, bytes.fromhex(raw)) == (-26, "dust")
+    submit(place, unchecked(place.coins[0], (least, to), (COIN - 9_000, OURS)))
 
 
 def test_a_fork_takes_a_payment_back_and_one_attempt_stands_in_the_end() -> None:
@@ -468,7 +494,8 @@ def test_a_refused_broadcast_has_its_code() -> None:
         (first, "already_known"),
         (pay(place.coins[0], fee=90_000), "nonce_too_low"),
         (pay(place.coins[1], fee=1_001), "underpriced"),
-        (pay(place.coins[2], fee=100), "underpriced"),
+        (unchecked(place.coins[2], (COIN // 2, OTHER), (COIN // 2 - 100, OURS)), "underpriced"),
+        (unchecked(place.coins[2], (293, OTHER), (COIN // 2, OURS)), "invalid"),
         (msgspec.structs.replace(first, raw="00"), "invalid"),
         (forged, "invalid"),
     ):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.risk_events import LimitsLoaded
-from scenarios.model import BadScenario, Scenario, check
+from scenarios import bounds
+from scenarios.model import BadScenario, Scenario, check, find
 from tieout.loading import loaded
+from tieout.runs import run
 
 USUAL: dict[str, Any] = {
     "name": "x",
@@ -84,6 +88,68 @@ def test_every_control_is_told_at_every_place_in_whole_units() -> None:
     assert lines["firm_net/long"] == lines["firm_net/short"] == 5_000_000
     assert lines["account_net/bybit_inverse/main/short"] == 7_000_000
     assert "concentration/BTC/gross" in lines
+
+
+def losses(**limits: Any) -> dict[str, tuple[int, int]]:
+    """Loss and drawdown of each strategy, of a file that bounds both."""
+    told = event(file="house", amounts={"firm_net": 1}, **limits)
+    return {each.strategy: (each.loss_max, each.drawdown_max) for each in told.strategies}
+
+
+def test_what_a_strategy_may_lose_is_what_the_limits_say_or_the_scenario_if_less() -> None:
+    usual = 20_000_000_000, 25_000_000_000
+    assert losses() == {"tk": usual, "th": usual}
+    own = losses(terms={"tk": {"loss_max": 7}, "th": {"loss_max": 20_001}})
+    assert own == {"tk": (7_000_000, usual[1]), "th": usual}
+    places = {"strategy_loss": {"tk": 3}, "strategy_drawdown": {"th": 0}}
+    assert losses(places=places) == {"tk": (3_000_000, usual[1]), "th": (usual[0], 1)}
+    assert [(each.loss_max, each.drawdown_max) for each in event().strategies] == [(0, 0)] * 2
+
+
+def test_coins_are_as_many_contracts_as_hold_no_more_of_them() -> None:
+    """Five coins are five of spot, 500 contracts of 0.01, and no number of inverse ones."""
+    venues = ["binance_spot", "okx_swap", "bybit_inverse"]
+    rates = {"USDT": 1, "USD": 1, "ETH": 3000}
+    told = check({**USUAL, "venues": venues, "limits": {"file": "house", "rates": rates}}, "x")
+    assert told.limits is not None
+    found = {
+        each.place.removeprefix("tk/"): each.amount / 10**8
+        for each in loaded(told, told.limits, 7).bounds
+        if each.control == "ORDER_QUANTITY" and each.place.startswith("tk/")
+    }
+    assert found["okx_swap/main/BTC-USDT-SWAP"] == 500
+    assert found["okx_swap/main/ETH-USDT-SWAP"] == 50
+    assert {amount for place, amount in found.items() if "spot" in place} == {5}
+    assert {amount for place, amount in found.items() if "inverse" in place} == {0}
+
+
+LOSSES = """
+  - {name: strategy_CONTROL, control: STRATEGY_CONTROL, scope: {strategy: "*"},
+     unit: reporting, netting: none, amount: 150, owner: risk,
+     rationale: what one simulated strategy may lose before it is stopped}
+
+stresses:
+"""
+
+
+@pytest.mark.parametrize("control", ["LOSS", "DRAWDOWN"])
+def test_a_limit_file_stops_a_strategy_that_lost_too_much(
+    control: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run of `equity_shock`, without the terms of its own."""
+    text = (bounds.LIMITS / "simulated.yaml").read_text(encoding="utf-8")
+    told = text.replace("\nstresses:\n", LOSSES.replace("CONTROL", control))
+    (tmp_path / f"{control}.yaml").write_text(told, encoding="utf-8")
+    shutil.copy(bounds.LIMITS / "simulated.yaml", tmp_path)
+    monkeypatch.setattr(bounds, "LIMITS", tmp_path)
+    shock = find("equity_shock")
+    assert shock.limits is not None
+    disabled = []
+    for file in ("simulated", control):
+        limits = shock.limits.model_copy(update={"file": file, "terms": {}})
+        outcome = run(shock.model_copy(update={"limits": limits}), 1, short=True, sampled=False)
+        disabled.append([n for n in outcome.summary["counts"] if n.startswith("disabled/")])
+    assert disabled == [[], ["disabled/buyer"]]
 
 
 def test_a_rate_has_its_haircut_against_us_and_what_has_none_is_not_traded() -> None:

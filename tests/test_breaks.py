@@ -258,6 +258,15 @@ def test_an_adjustment_stands_at_the_as_of_of_its_break() -> None:
     assert not books.doubted()
 
 
+def test_a_statement_of_before_the_repair_that_comes_late_is_no_new_doubt() -> None:
+    """The difference was there when it was told first, and the repair stands from then on."""
+    books = broken()
+    books.tell(adjusted("50"))
+    books.tell(statement({"XRP": "1050", "ETH": "10"}, as_of=1990, heard=9500))
+    assert not books.state.readings
+    assert not books.doubted()
+
+
 def test_people_may_say_what_it_was() -> None:
     books = broken()
     books.tell(adjusted("50", cause="transfer"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from core import chain, ledger
 from core.effects import Effect
 from core.events import AccountOpened, AlarmRang, AssetListed, Event, NodeStarted
@@ -110,8 +112,13 @@ class Node:
             )
         ]
 
-    def pay(self, amount: int = 100, legs: int = 1) -> tuple[Leg, list[Effect]]:
+    def pay(self, amount: int = 1000, legs: int = 1) -> tuple[Leg, list[Effect]]:
         """A payment is asked for, or several one after the other; the first, and what follows."""
+        effects = self.request(amount, legs)
+        settlement = self.state.settlement
+        return settlement.legs[settlement.transfers[f"t{self.made}"].legs[0]], effects
+
+    def request(self, amount: int = 1000, legs: int = 1) -> list[Effect]:
         self.made += 1
         wanted = LegWanted(
             kind="out",
@@ -120,16 +127,13 @@ class Node:
             scheme=self.kind,
             beneficiary=TO[self.kind],
         )
-        name = f"t{self.made}"
-        effects = self.tell(
+        return self.tell(
             TransferRequested,
-            transfer_id=name,
+            transfer_id=f"t{self.made}",
             customer="alice",
             legs=(wanted,) * legs,
             requested_by="x",
         )
-        settlement = self.state.settlement
-        return settlement.legs[settlement.transfers[name].legs[0]], effects
 
     def signed(self, asked: SignTransaction, **more: object) -> list[Effect]:
         """The signer answers."""
@@ -169,9 +173,8 @@ class Node:
             status="mined",
             block_number=number,
             block_hash=block,
-            succeeded=True,
             asked_at=self.now,
-            **more,
+            **{"succeeded": True, **more},
         )
 
     def forgotten(self, leg: Leg, source: str = "a") -> list[Effect]:
@@ -190,16 +193,7 @@ class Node:
         self.now += SECOND
         effects: list[Effect] = []
         for source in ("a", "b"):
-            effects += self.tell(
-                HeadReported,
-                account=HOT,
-                source=source,
-                number=final + 64,
-                block_hash="tip",
-                finalized=final,
-                finalized_hash=first,
-                base_fee=base_fee,
-            )
+            effects += self.head(source, final, first, base_fee)
         for each in [e for e in effects if isinstance(e, FetchBlock)]:
             self.now += SECOND
             effects += self.tell(
@@ -210,6 +204,18 @@ class Node:
                 block_hash=second,
             )
         return effects
+
+    def head(self, source: str, final: int, block: str, base_fee: int = GWEI) -> list[Effect]:
+        return self.tell(
+            HeadReported,
+            account=HOT,
+            source=source,
+            number=final + 64,
+            block_hash="tip",
+            finalized=final,
+            finalized_hash=block,
+            base_fee=base_fee,
+        )
 
     def look(self, leg: Leg) -> list[Effect]:
         """It is time to look at the payment again."""
@@ -277,6 +283,59 @@ def test_what_was_asked_before_the_agreement_may_tell_of_a_block_that_is_none_an
         asked_at=asked_at,
     )
     assert leg.status == "in_flight"
+
+
+def test_one_nodes_word_settles_nothing_however_often_it_is_told() -> None:
+    node = Node()
+    leg = node.sent()
+    node.heads(101, "y", "y")
+    for _ in range(3):
+        node.mined(leg, 100, "x", "a")
+    node.mined(leg, 100, "another", "b")
+    assert leg.status == "in_flight"
+    node.mined(leg, 100, "x", "b")
+    assert leg.status == "settled"
+
+
+def test_two_nodes_that_tell_another_end_settle_and_fail_nothing() -> None:
+    node = Node()
+    leg = node.sent()
+    node.heads(101, "y", "y")
+    node.mined(leg, 100, "x", "a", succeeded=False)
+    node.mined(leg, 100, "x", "b")
+    assert leg.status == "in_flight"
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_what_a_node_said_before_a_reorganisation_is_its_word_no_more(first: str) -> None:
+    """It has the payment no more, or in a block that is not final: the other's word is one."""
+    other = {"a": "b", "b": "a"}[first]
+    for after in ("forgotten", "mined later"):
+        node = Node()
+        leg = node.sent()
+        node.heads(101, "y", "y")
+        node.mined(leg, 100, "x", first)
+        if after == "forgotten":
+            node.forgotten(leg, first)
+        else:
+            node.mined(leg, 105, "z", first)
+        node.mined(leg, 100, "x", other)
+        assert leg.status == "in_flight", after
+        node.mined(leg, 100, "x", first)
+        assert leg.status == "settled", after
+
+
+def test_heads_of_a_round_that_is_over_are_no_part_of_the_next() -> None:
+    """A node may have told the last one and died: what it said then is not what it says now."""
+    node = Node()
+    node.heads(101, "y", "y")
+    node.now += 3600 * SECOND
+    node.tell(AlarmRang, alarm=f"backfill/{HOT}")
+    node.now += SECOND
+    effects = node.head("a", 103, "z")
+    assert not any(isinstance(each, (FetchBlock, FetchFinal)) for each in effects)
+    effects = node.head("b", 102, "w")
+    assert [(e.source, e.number) for e in effects if isinstance(e, FetchBlock)] == [("a", 102)]
 
 
 def test_two_nodes_that_name_different_blocks_settle_nothing() -> None:
@@ -476,6 +535,23 @@ def test_a_bitcoin_replacement_spends_the_same_outpoints() -> None:
     node.signed(one(effects, SignTransaction), spends=("aa:0", "bb:1"))
     bumps = [e for _ in range(6) for e in node.look(leg) if isinstance(e, SignTransaction)]
     assert [each.spends for each in bumps] == [("aa:0", "bb:1")]
+
+
+def test_a_bitcoin_replacement_pays_a_higher_rate_of_its_own_size() -> None:
+    node = Node("bitcoin")
+    leg, effects = node.pay()
+    first = one(effects, SignTransaction)
+    node.signed(first, spends=("aa:0",), rate=first.rate)
+    bumps = [e for _ in range(6) for e in node.look(leg) if isinstance(e, SignTransaction)]
+    assert [(each.rate, each.fee_max) for each in bumps] == [(23, first.fee_max)]
+    assert first.rate == 20
+
+
+def test_what_nobody_relays_is_refused_before_anything_is_posted() -> None:
+    node = Node("bitcoin")
+    for amount, refused in ((293, "BELOW_DUST"), (294, "")):
+        node.request(amount)
+        assert node.state.settlement.transfers[f"t{node.made}"].refusal == refused
 
 
 def test_the_record_is_read_up_to_what_is_agreed_and_no_further() -> None:

@@ -113,6 +113,16 @@ def test_a_loss_is_what_was_paid_less_what_it_is_worth(side: str, then: int, los
     assert "is disabled" in told.ask("buy", "1", at=101)
 
 
+def test_of_a_drawdown_gains_are_stated_too() -> None:
+    """Two contracts of 0.01 coins, and a move of ten for us."""
+    told = Told()
+    told.load(limits=LINES, strategies=(StrategyTerms("mm", drawdown_max=1),))
+    name = told.ask("buy", "2", at=50)
+    told.traded(name, "buy", "2", 70)
+    told.cost(110, at=90)
+    assert told.answer()[1] == {"mm": -200_000}
+
+
 def test_an_inverse_contract_loses_coins_when_its_price_falls() -> None:
     """A thousand dollars of contracts bought at 100 owe ten coins: at 80 those are worth 800."""
     told = Told()
@@ -148,6 +158,39 @@ def test_what_was_traded_in_a_window_stops_the_firm_until_it_is_old() -> None:
     for event in told.journal:
         again.remember(event)
     assert again.flows.is_over(told.state) is False
+
+
+def test_another_window_forgets_nothing_that_was_traded() -> None:
+    """2.2 under one load and 2.2 under the next are more than 4."""
+    told = Told()
+    for seconds, ident, at in ((6, "1", 70), (7, "2", 90)):
+        turnover = Bound("FIRM_TURNOVER", "", 4 * USD, seconds * 1_000 * MS)
+        told.load(limits=LINES, bounds=(*limits().bounds, turnover))
+        name = told.ask("buy", "2", at=at - 20)
+        told.traded(name, "buy", "2", at, ident=ident)
+        stopped = [each.line for each in told.answer()[0].ceilings]
+        assert stopped == ([] if ident == "1" else ["firm_net/long"])
+
+
+def test_a_turnover_of_nothing_lets_nothing_through() -> None:
+    told = Told()
+    none = Bound("FIRM_TURNOVER", "", 0, 6_000 * MS)
+    told.load(limits=LINES, bounds=(*limits().bounds, none))
+    word, _ = told.answer()
+    assert [(each.line, each.amount) for each in word.ceilings] == [("firm_net/long", 0)]
+
+
+def test_how_old_a_price_may_be_is_what_the_newest_limits_say() -> None:
+    told = Told()
+    told.load(limits=LINES)
+    name = told.ask("buy", "6", at=50)
+    told.traded(name, "buy", "2", 70)
+    assert not told.answer()[0].ceilings
+    told.load(
+        limits=LINES, bounds=(*limits().bounds, Bound("REFERENCE_AGE", f"{PERP}/BTC-PERP", 100))
+    )
+    told.tell(fill("9", "buy", "0", "100", at=4000, account=PERP, instrument="none"))
+    assert [each.line for each in told.answer()[0].ceilings] == ["firm_net/long"]
 
 
 def test_an_engine_that_finds_itself_wrong_says_nothing_more() -> None:

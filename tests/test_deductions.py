@@ -7,6 +7,7 @@ import pytest
 from core.effects import RaiseAlert
 from core.rail_events import (
     AddressAssigned,
+    ItemResolved,
     LegWanted,
     LineBooked,
     LinePart,
@@ -47,7 +48,8 @@ def line(books: Books, line_id: str, amount: int, *names: str, **more: Any) -> N
 
 
 def told(books: Books, payment_id: str, **more: Any) -> None:
-    books.tell(PaymentReported, account=BANK, payment_id=payment_id, status="accepted", **more)
+    words = {"status": "accepted", **more}
+    books.tell(PaymentReported, account=BANK, payment_id=payment_id, **words)
 
 
 def closed(books: Books) -> list[ClosedItem]:
@@ -214,6 +216,90 @@ def test_a_line_that_could_be_a_fee_too_dear_is_put_right_in_any_order(order: st
     assert (leg.due, leg.excess, books.breaks()) == (0, 0, {})
     assert (books.balance("fees/gpi/USD"), books.balance("transit/gpi/USD")) == (0, 0)
     assert books.balance("suspense/bank/ops/USD") == 0
+
+
+@pytest.mark.parametrize(("kind", "went", "back"), [("out", -300, 270), ("in", 300, -330)])
+def test_what_nobody_states_of_a_return_is_no_fee(kind: str, went: int, back: int) -> None:
+    """Within the bound, and a break all the same; its message says what was kept, and ends it."""
+    books = of(kind=kind)
+    (leg,) = books.request("t1", pay("gpi", 300) if kind == "out" else pull("gpi", 300))
+    line(books, "L1", went, leg.payment_id)
+    line(books, "L2", back, leg.payment_id, kind="return")
+    item = books.state.settlement.items[f"{leg.payment_id} {'short' if went < 0 else 'amount'}"]
+    assert (item.size, books.balance("fees/gpi/USD")) == (-30, 0)
+    told = {"account": BANK, "payment_id": leg.payment_id, "code": "MD06"}
+    books.tell(ReturnReported, return_id="r1", amount=abs(back), fee=30, **told)
+    causes = {cause for cause in books.breaks().values() if cause != "illegal_return"}
+    assert (causes, leg.outstanding, leg.excess) == (set(), 0, 0)
+    assert (books.balance("fees/gpi/USD"), books.balance("transit/gpi/USD")) == (30, 0)
+    assert (leg.returned, books.balance(f"suspense/{BANK}/USD")) == (300, 0)
+
+
+def test_what_was_stated_of_a_return_that_was_undone_explains_no_other() -> None:
+    books = of()
+    (leg,) = books.request("t1", pay("gpi", 300))
+    line(books, "L1", -300, leg.payment_id)
+    back = {"account": BANK, "payment_id": leg.payment_id, "amount": 270, "fee": 30}
+    books.tell(ReturnReported, return_id="r1", code="MD06", **back)
+    books.tell(ReturnReported, return_id="r2", code="MD06", dishonours="R69", **back)
+    line(books, "L2", 270, leg.payment_id, kind="return")
+    assert (leg.coming_back, books.balance("fees/gpi/USD")) == (30, 0)
+    assert "short" in books.breaks().values()
+
+
+def test_what_people_place_says_what_was_kept_of_it() -> None:
+    books = of()
+    (leg,) = books.request("t1", pay("gpi", 300))
+    line(books, "L1", -300, leg.payment_id)
+    back = {"account": BANK, "payment_id": "", "amount": 270, "fee": 30}
+    books.tell(ReturnReported, return_id="r1", code="MD06", **back)
+    books.tell(
+        ItemResolved,
+        resolution_id="x1",
+        subject="r1",
+        cause="unmatched_return",
+        author="ann",
+        approver="ben",
+        reason="found",
+        evidence="letter 7",
+        payment_id=leg.payment_id,
+    )
+    line(books, "L2", 270, leg.payment_id, kind="return")
+    assert (leg.returned, leg.outstanding, books.balance("fees/gpi/USD")) == (300, 0, 30)
+    assert [cause for cause in books.breaks().values() if cause != "illegal_return"] == []
+
+
+def test_a_charge_that_its_message_states_beyond_its_bound_ends_no_break() -> None:
+    books = of()
+    (leg,) = books.request("t1", pay("gpi", 300))
+    line(books, "L1", -300, leg.payment_id)
+    line(books, "L2", 259, leg.payment_id, kind="return")
+    told = {"account": BANK, "payment_id": leg.payment_id, "code": "MD06"}
+    books.tell(ReturnReported, return_id="r1", amount=259, fee=41, **told)
+    assert (leg.coming_back, books.balance("fees/gpi/USD")) == (41, 0)
+    assert "short" in books.breaks().values()
+
+
+@pytest.mark.parametrize("first", ["line", "message"])
+@pytest.mark.parametrize("kind", ["out", "in"])
+def test_a_part_that_comes_back_is_that_part_whichever_is_told_first(kind: str, first: str) -> None:
+    books = of(kind=kind)
+    (leg,) = books.request("t1", pay("gpi", 300) if kind == "out" else pull("gpi", 300))
+    sign = 1 if kind == "out" else -1
+    line(books, "L1", -sign * 300, leg.payment_id)
+    if kind == "in":
+        told(books, leg.payment_id, status="settled")
+    back = {"account": BANK, "payment_id": leg.payment_id, "code": "MD06"}
+    if first == "message":
+        books.tell(ReturnReported, return_id="r1", amount=100, **back)
+    line(books, "L2", sign * 100, leg.payment_id, kind="return")
+    if first == "line":
+        assert "short" in books.breaks().values()
+        books.tell(ReturnReported, return_id="r1", amount=100, **back)
+    assert (leg.returned, leg.outstanding, leg.untold) == (100, 0, 0)
+    assert [cause for cause in books.breaks().values() if cause != "illegal_return"] == []
+    has = 1000 - 200 if kind == "out" else 1000 + 300 - 100
+    assert books.has("alice") - books.balance("receivable/alice/USD") == has
 
 
 @pytest.mark.parametrize("fee", [0, 40])

@@ -5,17 +5,22 @@ from typing import get_args
 
 import pytest
 
+from core.authorizations import NEXT, OPEN
 from core.effects import Effect
 from core.events import Event
 from core.kill import PROCEDURE
 from core.leases import MOVES as EPOCH_MOVES
 from core.orders import MOVES, TAKEN_BACK
 from core.strategies import BY_A_PERSON
+from core.token_state import AuthorizationStatus
 from rails import schemes
 from risk.lease_holder import MOVES as HOLDER_MOVES
 from risk.tightening import CURVE
-from tieout import docs, docs_risk
+from tieout import docs, docs_risk, docs_tokens
 from tieout.runs import run
+from tokens.http.bodies import REASONS
+from tokens.http.callers import MAY
+from tokens.http.views import ABOUT_PEOPLE
 
 ROOT = Path(__file__).parent.parent
 
@@ -57,6 +62,40 @@ def test_the_pictures_of_risk_have_every_move_of_their_tables() -> None:
         assert f"| {share} ‰ |" in text
     for row in PROCEDURE.values():
         assert f"| {row.does} | {row.ends} |" in text
+
+
+def test_the_life_of_an_authorization_has_every_move_and_no_other() -> None:
+    """With every status, what it means, and which of them hold value."""
+    text = docs_tokens.tokens()
+    drawn = {
+        tuple(line.split(" --> "))
+        for line in map(str.strip, text.splitlines())
+        if " --> " in line and "[*]" not in line
+    }
+    assert drawn == {(status, to) for status, moves in NEXT.items() for to in moves}
+    assert docs_tokens.MEANS.keys() == set(get_args(AuthorizationStatus))
+    for status, words in docs_tokens.MEANS.items():
+        assert f"| {status} | {words} | " in text
+        assert (f"    {status} --> [*]" in text) == (status not in NEXT)
+    assert f"    class {','.join(OPEN)} open" in text
+
+
+def test_the_control_planes_words_are_its_tables() -> None:
+    text = docs_tokens.tokens()
+    for reason, words in REASONS.items():
+        assert f"| `{reason}` | {words} |" in text
+    head, *rows = (line for line in text.splitlines() if line.startswith(("| role |", *_roles())))
+    acts = head.strip("| ").split(" | ")[1:]
+    told = {
+        cells[0]: {act for act, cell in zip(acts, cells[1:], strict=True) if cell == "yes"}
+        for cells in ([cell.strip() for cell in row[1:-1].split("|")] for row in rows)
+    }
+    assert told == {role: set(may) for role, may in MAY.items()}
+    assert ", ".join(ABOUT_PEOPLE) in text
+
+
+def _roles() -> tuple[str, ...]:
+    return tuple(f"| {role} |" for role in MAY)
 
 
 def test_the_rails_have_every_scheme_with_its_windows_and_spans() -> None:

@@ -8,13 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from risk import margin, var
-from risk.allocation import allocate, headroom
 from risk.concentration import concentration
 from risk.concentration import headroom as room_of
 from risk.engine import Engine
 from risk.losses import Day, Result, drawdown, loss, net, note
 from risk.margin import BadTiers, Position, Tier, liquidation_ppm
-from risk.records import Exposure, Terms
+from risk.records import Terms
 from risk.stress import Stress, worst
 from risk.stress import loss as stressed
 from risk.weights import SHIFT, Weight
@@ -194,43 +193,6 @@ def test_concentration_and_its_headroom_are_exact(
 
 def test_nothing_is_not_concentrated() -> None:
     assert concentration({"a": 0}) == ("", 0, 0)
-
-
-# --- shares --------------------------------------------------------------------------------------
-
-
-@given(st.integers(0, 1000), st.dictionaries(st.text("abc", max_size=3), st.integers(-5, 900)))
-def test_shares_never_exceed_the_room_nor_what_was_asked(
-    room: int, demands: dict[str, int]
-) -> None:
-    """Sums, bounds, order, and fairness: whoever got less than asked got no less than any other."""
-    grants = allocate(room, demands)
-    asked = {gate: max(0, demand) for gate, demand in demands.items()}
-    assert sum(grants.values()) <= room
-    assert all(0 <= grants[gate] <= asked[gate] for gate in demands)
-    assert grants == allocate(room, dict(reversed(demands.items())))
-    for gate in demands:
-        if grants[gate] < asked[gate]:
-            assert grants[gate] >= max(grants.values()) - 1
-    if demands:
-        assert sum(grants.values()) > min(room, sum(asked.values())) - len(demands)
-
-
-def test_a_gate_that_runs_away_starves_no_other() -> None:
-    assert allocate(100, {"a": 10**9, "b": 20, "c": 35}) == {"a": 45, "b": 20, "c": 35}
-
-
-def test_odd_units_go_to_who_asks_for_most_and_then_to_the_last_by_name() -> None:
-    assert allocate(11, {"c": 90, "a": 90, "b": 91}) == {"a": 3, "b": 4, "c": 4}
-    assert allocate(10, {"c": 90, "a": 90, "b": 90}) == {"a": 3, "b": 3, "c": 4}
-
-
-def test_a_stale_reference_gives_no_new_budget_and_a_short_net_no_more_than_the_limit() -> None:
-    fresh = Exposure(30, -500, 40, stale=False)
-    assert headroom(100, fresh, "long", 25) == 45
-    assert headroom(100, fresh, "short", 25) == 75
-    assert headroom(100, fresh, "gross", 61) == 0
-    assert headroom(100, Exposure(0, 0, 0, stale=True), "long", 0) == 0
 
 
 # --- tails ---------------------------------------------------------------------------------------

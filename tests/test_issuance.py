@@ -29,6 +29,7 @@ from core.token_events import (
     AuthorizationSigned,
     HoldingsReported,
     PolicyPublished,
+    RequestRefused,
     RevocationRequested,
     TokenBlockReported,
     TokenHeadReported,
@@ -115,7 +116,13 @@ class Books:
         )
 
     def ask(
-        self, kind: str, sender: str, receiver: str, value: int, request_id: str = ""
+        self,
+        kind: str,
+        sender: str,
+        receiver: str,
+        value: int,
+        request_id: str = "",
+        valid_before: int = 0,
     ) -> list[Effect]:
         self.asked += 1
         return self.tell(
@@ -128,6 +135,7 @@ class Books:
                 sender=sender,
                 receiver=receiver,
                 value=value,
+                valid_before=valid_before,
             )
         )
 
@@ -662,6 +670,61 @@ def test_a_way_that_leads_nowhere_is_left(books: Books) -> None:
         effects = books.tell(AlarmRang(received_at=books.now, alarm="token/ESTATE"))
     assert [each for each in effects if isinstance(each, FetchTokenHead)]
     assert (books.token.wanted, books.token.walk) == ("", [])
+
+
+# --- what a caller may ask besides ----------------------------------------------------------------
+
+
+def test_more_than_there_is_or_may_be_is_refused_at_sight(books: Books) -> None:
+    books.judge(books.ask("mint", "", BOB, 50)[0])
+    (told,) = books.ask("transfer", ALICE, CAROL, 151)
+    assert isinstance(told, TellCaller)
+    assert (told.status, told.reason) == ("refused", "above_supply")
+    (judge,) = books.ask("transfer", ALICE, CAROL, 150)
+    assert isinstance(judge, JudgeAuthorization)
+
+
+@pytest.mark.parametrize(("seconds", "ends"), [(2, 2), (60, 60), (1000, 120)])
+def test_a_caller_may_ask_for_a_window_that_ends_earlier(
+    books: Books, seconds: int, ends: int
+) -> None:
+    head = books.token.blocks[-1].timestamp
+    (judge,) = books.ask("transfer", ALICE, BOB, 5, valid_before=head + seconds)
+    assert isinstance(judge, JudgeAuthorization)
+    assert judge.valid_before == head + ends
+
+
+@pytest.mark.parametrize("seconds", [1, 0, -5000])
+def test_a_window_that_no_later_block_is_in_is_refused(books: Books, seconds: int) -> None:
+    head = books.token.blocks[-1].timestamp
+    (told,) = books.ask("transfer", ALICE, BOB, 5, valid_before=head + seconds)
+    assert isinstance(told, TellCaller)
+    assert told.reason == "window_past"
+
+
+def test_another_window_is_another_request(books: Books) -> None:
+    head = books.token.blocks[-1].timestamp
+    books.ask("transfer", ALICE, BOB, 5, request_id="x", valid_before=head + 60)
+    (told,) = books.ask("transfer", ALICE, BOB, 5, request_id="x", valid_before=head + 61)
+    assert isinstance(told, TellCaller)
+    assert told.reason == "other_request"
+
+
+def test_what_is_no_request_is_counted_and_takes_no_id(books: Books) -> None:
+    made = books.token.made
+    told = RequestRefused(
+        received_at=books.now,
+        token=NAME,
+        caller="desk",
+        request_id="x",
+        field="receiver",
+        reason="bad_checksum",
+    )
+    assert books.tell(told) == []
+    assert books.state.counts["refused/bad_checksum/ESTATE"] == 1
+    assert books.token.made == made
+    (judge,) = books.ask("transfer", ALICE, BOB, 5, request_id="x")
+    assert isinstance(judge, JudgeAuthorization)
 
 
 def test_a_recovery_is_of_all_that_there_is_and_nothing_comes_in_meanwhile(books: Books) -> None:

@@ -223,6 +223,13 @@ def a_world() -> Leasing:
     return world
 
 
+def test_what_another_gate_is_told_is_not_for_this_one() -> None:
+    holder = lent()
+    holder.on_told(TellGate(gate="b", ended=9))
+    holder.on_told(TellGate(gate="b", boot=3, epoch=10))
+    assert (holder.epoch, holder.phase) == (9, "open")
+
+
 def test_a_ticket_of_a_fenced_epoch_is_refused_and_what_was_taken_stays_reserved() -> None:
     world = a_world()
     assert world.passes("a", "buy", 3)
@@ -434,7 +441,9 @@ def test_parts_of_an_order_are_rounded_against_us_and_sum_to_the_whole() -> None
     ("pool", "asked", "given"),
     [
         (10, [(0, 4), (0, 4)], [4, 4]),
-        (10, [(0, 20), (0, 10)], [6, 3]),
+        (10, [(0, 20), (0, 10)], [5, 5]),
+        (100, [(0, 10**9), (0, 20), (0, 35)], [45, 20, 35]),
+        (11, [(0, 90), (0, 90), (0, 91)], [3, 4, 4]),
         (10, [(10, 10), (10, 10)], [10, 0]),
         (10, [(11, 11), (10, 10)], [0, 10]),
         (10, [(4, 20), (4, 4)], [6, 4]),
@@ -442,7 +451,7 @@ def test_parts_of_an_order_are_rounded_against_us_and_sum_to_the_whole() -> None
         (-5, [(0, 3)], [0]),
     ],
 )
-def test_needs_are_met_whole_in_the_order_of_asking_then_wants_by_size(
+def test_needs_are_met_whole_in_the_order_of_asking_then_wants_evenly(
     pool: int, asked: list[tuple[int, int]], given: list[int]
 ) -> None:
     assert allot(pool, asked) == given
@@ -456,6 +465,16 @@ def test_no_pool_is_divided_into_more_than_it_has(pool: int, asked: list[tuple[i
     given_out = allot(pool, asked)
     assert sum(given_out) <= max(0, pool)
     assert all(0 <= got <= max(pair) for got, pair in zip(given_out, asked, strict=True))
+
+
+@given(st.integers(0, 1000), st.lists(st.integers(0, 900), max_size=6))
+def test_whoever_gets_less_than_it_wants_gets_no_less_than_any_other(
+    pool: int, wants: list[int]
+) -> None:
+    given_out = allot(pool, [(0, want) for want in wants])
+    for got, want in zip(given_out, wants, strict=True):
+        assert got == want or got >= max(given_out) - 1
+    assert sum(given_out) == min(pool, sum(wants))
 
 
 def test_the_first_to_need_gets_it_though_others_want_it_all() -> None:
@@ -494,7 +513,7 @@ BUGS = (
     Bug(
         "core.leases:_follow",
         "min(order.reserved, left)",
-        "min(order.reserved, _claimed(order))",
+        "min(order.reserved, claimed(order))",
         test_an_order_that_was_cancelled_holds_its_rest_for_a_while,
     ),
     Bug(
@@ -511,9 +530,17 @@ BUGS = (
     ),
     Bug(
         "core.leases:allot",
+        "left // (len(waiting) - served)",
+        "left",
+        lambda: test_needs_are_met_whole_in_the_order_of_asking_then_wants_evenly(
+            10, [(0, 20), (0, 10)], [5, 5]
+        ),
+    ),
+    Bug(
+        "core.leases:allot",
         "met = need if need <= left else 0",
         "met = min(need, left) // 2",
-        lambda: test_needs_are_met_whole_in_the_order_of_asking_then_wants_by_size(
+        lambda: test_needs_are_met_whole_in_the_order_of_asking_then_wants_evenly(
             10, [(10, 10), (10, 10)], [10, 0]
         ),
     ),

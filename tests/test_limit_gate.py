@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from core import trading
-from core.effects import PlaceOrder, TellStrategy
-from core.events import ReferenceSet
+from core.effects import CancelOrder, PlaceOrder, RaiseAlert, TellStrategy
+from core.events import CancelRequested, ReferenceSet
+from core.ids import client_order_id
 from core.journal import encode_state
 from core.money import PRICE_ONE, price, quantity
 from core.node import decode_snapshot, encode_snapshot
@@ -16,25 +21,32 @@ from core.risk_effects import AskEngine
 from core.risk_events import (
     Amount,
     Bound,
+    Demand,
     ExposureStated,
+    GateStarted,
     KillOrdered,
+    LeaseRequested,
     LimitsLoaded,
     RiskLimit,
     StrategyStateSet,
     StrategyTerms,
+    Ticket,
     Tradable,
+    Use,
 )
 from core.risk_state import Cold
 from core.state import Drift, Reading
 from core.step import step
 from core.strategies import KILL
 from risk.adapter import LimitGate
-from risk.desk import Desk
+from risk.counters import Account, Book, Holding, Scope
+from risk.desk import Desk, Place, value_of
 from risk.restored import desk_of
 from tests.facts import (
     MS,
     PERP,
     Books,
+    bust,
     fill,
     linear,
     ms,
@@ -228,6 +240,22 @@ def test_an_order_that_lives_on_after_its_end_is_reserved_again() -> None:
     assert books.sums() == (6, 0, 0)
 
 
+def test_what_was_undone_of_an_order_may_fill_again() -> None:
+    """What is left of an order is derived from its fills: an undone one is still to come."""
+    books = Limited()
+    name = books.ask("buy", "10")
+    books.told(name, "acknowledged", 60)
+    terms = {"account": PERP, "instrument": "BTC-PERP", "order_id": "o", "client_order_id": name}
+    first = fill("1", "buy", "5", "100", at=70, **terms)
+    books.tell(first, bust(first, at=80))
+    assert books.sums() == (0, 10, 0)
+    assert "position limit" in books.ask("buy", "1", at=900)
+    books.traded(name, "buy", "2", 910, "2")
+    assert books.sums() == (2, 8, 0)
+    books.traded(name, "buy", "8", 920, "3")
+    assert books.sums() == (10, 0, 0)
+
+
 def test_a_position_is_what_the_books_say_whoever_moved_it() -> None:
     """Somebody trades by hand: it is nobody's route, and it counts where strategies are summed."""
     books = Limited()
@@ -235,6 +263,13 @@ def test_a_position_is_what_the_books_say_whoever_moved_it() -> None:
     assert books.sums() == (0, 0, 0)
     assert books.desk.gate.holdings[0].position == 3
     assert books.desk.gate.firm.scope.long > 0
+
+
+@pytest.mark.parametrize(("side", "lots"), [("buy", 3), ("sell", -3)])
+def test_a_part_of_a_lot_that_is_held_counts_whole(side: str, lots: int) -> None:
+    books = Limited()
+    books.traded("", side, "2.5", 60)
+    assert books.desk.gate.holdings[0].position == lots
 
 
 def test_while_a_break_is_open_only_exits_pass() -> None:
@@ -272,6 +307,202 @@ def test_the_exit_of_a_kill_passes_whatever_the_limits_are_and_is_counted() -> N
     assert order is not None
     books.told(order.client_order_id, "acknowledged", 110)
     assert books.desk.gate.holdings[0].sells == 6
+
+
+# Two lots at 110, the top of the collar, are worth 2.2 units of the reporting asset.
+VALUE = 2_200_000
+EXACT = (
+    ("ORDER_QUANTITY", MINE, 2 * LOT),
+    ("ORDER_NOTIONAL", MINE, VALUE),
+    ("PRICE_HIGH", THERE, 1000),
+    ("REFERENCE_STALE", THERE, 44),
+    ("STRATEGY_POSITION", MINE, 2 * LOT),
+    ("ACCOUNT_POSITION", THERE, 2 * LOT),
+    ("STRATEGY_NET", "mm", VALUE),
+    ("STRATEGY_GROSS", "mm", VALUE),
+    ("ACCOUNT_NET", PERP, VALUE),
+    ("ACCOUNT_GROSS", PERP, VALUE),
+    ("ASSET_NET", "BTC", VALUE),
+    ("CONCENTRATION", "BTC", VALUE),
+    ("FIRM_NET", "", VALUE),
+    ("FIRM_GROSS", "", VALUE),
+    ("CREDIT", PERP, VALUE),
+)
+LIMIT_OF = {"PRICE_HIGH": "PRICE_COLLAR", "REFERENCE_STALE": "REFERENCE_AGE"}
+
+
+def loaded(*changed: Bound, without: str = "", **terms: Any) -> Limited:
+    """The usual limits but for these."""
+    books = Limited()
+    names = [without, *(each.control for each in changed)]
+    usual = [each for each in bounds(10, BIG) if each.control not in names]
+    told = {"bounds": (*usual, *changed), **terms}
+    books.tell(msgspec.structs.replace(limits(), **told))
+    return books
+
+
+def refused(books: Limited, **terms: Any) -> str:
+    """The code of the refusal of two lots; "" where they pass."""
+    before = dict(books.state.counts)
+    books.ask("buy", "2", **{"cost": "110", **terms})
+    codes = [name for name, n in books.state.counts.items() if n > before.get(name, 0)]
+    return "".join(name[8:] for name in codes if name.startswith("refused/"))
+
+
+@pytest.mark.parametrize(("code", "place", "exactly"), EXACT, ids=[row[0] for row in EXACT])
+def test_a_bound_that_is_loaded_binds_to_the_unit(code: str, place: str, exactly: int) -> None:
+    control = LIMIT_OF.get(code, code)
+    assert refused(loaded(Bound(control, place, exactly))) == ""
+    assert refused(loaded(Bound(control, place, exactly - 1))) == code
+    assert refused(loaded(without=control)) != "", "what no limit names is refused"
+
+
+@pytest.mark.parametrize("kind", ["linear", "inverse"])
+@given(
+    lot=st.integers(1, 10**10),
+    multiplier=st.integers(1, 10**10),
+    rate=st.integers(1, 10**16),
+    price=st.integers(1, 10**18),
+)
+@example(lot=3, multiplier=7, rate=10**12 + 1, price=10**18 - 1)
+@example(lot=10**8, multiplier=10**8, rate=(10**12) // 3, price=10**18 - 1)
+def test_a_lot_is_never_worth_too_little_nor_a_millionth_too_much(
+    kind: str, lot: int, multiplier: int, rate: int, price: int
+) -> None:
+    held = Holding(Account(Scope(0, 0)), Scope(0, 0), Book())
+    place = Place(PERP, "BTC-PERP", "net", lot, rate)
+    value_of(held, place, multiplier, kind == "inverse")
+    held.reference = price
+    held.price_anew()
+    worth = Fraction(lot * multiplier * rate, 10**28) * 10**6
+    worth *= Fraction(price, 10**12) if kind == "linear" else 1
+    assert worth <= held.unit <= worth + 1 + Fraction(price, 10**18)
+
+
+def test_margin_is_asked_of_collateral_that_was_told() -> None:
+    margin = VALUE // 10
+    assert refused(loaded(collateral=(Amount(PERP, margin),))) == ""
+    assert refused(loaded(collateral=(Amount(PERP, margin - 1),))) == "MARGIN"
+    assert refused(loaded(collateral=())) == "MARGIN"
+
+
+def test_what_is_restricted_or_tradable_no_more_is_not_traded() -> None:
+    (tradable,) = limits().tradables
+    barred = msgspec.structs.replace(tradable, restricted=True)
+    assert refused(loaded(tradables=(barred,))) == "RESTRICTED"
+    assert refused(loaded(tradables=())) == "RESTRICTED"
+
+
+def test_an_order_like_the_last_one_waits_its_span_or_for_ever() -> None:
+    books = loaded(Bound("DUPLICATE", MINE, 10))
+    assert [refused(books, at=at) for at in (50, 59, 60)] == ["", "DUPLICATE", ""]
+    endless = loaded(without="DUPLICATE")
+    assert [refused(endless, at=at) for at in (50, 900)] == ["", "DUPLICATE"]
+
+
+def test_so_many_executions_in_a_window_and_none_where_no_limit_says_how_many() -> None:
+    books = loaded(Bound("REPEATED", MINE, 1, 500 * MS))
+    name = books.ask("buy", "2", at=50)
+    books.traded(name, "buy", "1", 100)
+    heard = (books.state.now - ms(0)) // MS
+    assert refused(books, at=heard + 499) == "REPEATED"
+    assert refused(books, at=heard + 500) == ""
+    assert refused(loaded(without="REPEATED")) == "REPEATED"
+
+
+def paced(control: str, place: str) -> Limited:
+    """Three messages a second."""
+    return loaded(Bound(control, place, 3, 1_000 * MS))
+
+
+PACES = pytest.mark.parametrize(
+    ("control", "place"), [("STRATEGY_RATE", "mm"), ("ACCOUNT_RATE", PERP)]
+)
+
+
+@PACES
+def test_so_many_messages_at_once_and_then_one_by_one(control: str, place: str) -> None:
+    books = paced(control, place)
+    for at in (50, 50, 50):
+        assert books.ask("buy", "1", at=at).startswith("tie")
+    assert "message rate" in books.ask("buy", "1", at=51)
+    assert "message rate" in books.ask("buy", "1", at=383)
+    assert books.ask("buy", "1", at=384).startswith("tie"), "a third of a second later"
+    assert "message rate" in books.ask("buy", "1", at=385)
+
+
+@PACES
+def test_a_cancel_passes_and_counts_among_the_messages(control: str, place: str) -> None:
+    books = paced(control, place)
+    names = [books.ask("buy", "1", at=50), books.ask("buy", "2", at=50)]
+    for name in names:
+        books.told(name, "acknowledged", 50, order_id=name)
+        wanted = CancelRequested(received_at=ms(50), strategy="mm", client_order_id=name)
+        assert only(CancelOrder, books.tell(wanted))
+    assert "message rate" in books.ask("buy", "1", at=384), "the fourth was a cancel"
+    assert books.ask("buy", "1", at=718).startswith("tie")
+
+
+def test_a_gate_that_falls_shut_says_so_once() -> None:
+    """All slots are taken, and an order of ours turns up that the journal had lost."""
+    books = Limited()
+    for at in range(8):
+        assert books.ask("buy", "1", at=50 + at).startswith("tie")
+    lost = client_order_id(books.state.node, 1, 99)
+    terms = {"account": PERP, "instrument": "BTC-PERP", "order_id": "x", "side": "buy"}
+    done = books.tell(report(lost, "acknowledged", at=90, quantity=LOT, **terms))
+    (alert,) = [each for each in only(RaiseAlert, done) if each.subject == "gate"]
+    assert (alert.severity, "no order passes any more" in alert.text) == ("critical", True)
+    assert refused(books, at=91) == "KILLED"
+    again = books.tell(report(lost, "cancelled", at=95, **terms))
+    assert not [each for each in only(RaiseAlert, again) if each.subject == "gate"]
+
+
+# --- gates beside strategies ---------------------------------------------------------------------
+
+LONG, SHORT = f"account_position/{THERE}/long", f"account_position/{THERE}/short"
+MINE_LONG, MINE_SHORT = f"strategy_position/{MINE}/long", f"strategy_position/{MINE}/short"
+ONE = Use(LONG, LOT, SHORT, LOT), Use(MINE_LONG, LOT, MINE_SHORT, LOT)
+
+
+def lent() -> tuple[Limited, int]:
+    """A gate's epoch with budget on all lines of the instrument; this process asks for nothing."""
+    books = Limited()
+    lines = tuple(RiskLimit(line, 10 * LOT) for line in (LONG, SHORT, MINE_LONG, MINE_SHORT))
+    books.tell(msgspec.structs.replace(limits(), limits=lines))
+    books.tell(GateStarted(received_at=ms(20), gate="g", boot=1))
+    epoch = books.state.risk.gates["g"]
+    demands = tuple(Demand(each.line, 5 * LOT) for each in lines)
+    asked = LeaseRequested(
+        received_at=ms(21), gate="g", epoch=epoch, request=1, applied=0, usage=(), demands=demands
+    )
+    books.tell(asked)
+    return books, epoch
+
+
+@pytest.mark.parametrize(
+    ("uses", "said"),
+    [
+        (ONE, "tie"),
+        ((*ONE, Use("firm_net/long", 0)), "no limit is set"),
+        ((Use(LONG, 2 * LOT), Use(MINE_LONG, LOT)), "tie"),  # more taken, nothing relieved
+        ((), "it takes nothing of it"),
+        (ONE[:1], "it takes nothing of it"),
+        ((Use(LONG, LOT - 1, SHORT, LOT), ONE[1]), "it takes 99999999"),
+        ((Use(LONG, LOT, SHORT, LOT + 1), ONE[1]), "it relieves 100000001"),
+        ((Use(LONG, LOT, LONG, LOT), ONE[1]), "it relieves 100000000"),
+        ((Use(LONG, LOT, MINE_SHORT, LOT), ONE[1]), "it relieves 100000000"),
+        ((*ONE, Use(SHORT, 0, LONG, LOT)), "it relieves 100000000"),
+    ],
+)
+def test_a_gates_word_binds_by_what_its_order_may_come_to(uses: tuple[Use, ...], said: str) -> None:
+    """A gate that says its order takes less, or relieves more, than it does is not believed."""
+    books, epoch = lent()
+    answer = books.ask("buy", "1", ticket=Ticket("g", epoch, 1, uses))
+    assert said in answer
+    reserved = books.state.risk.lines[LONG].reserved
+    assert reserved == (max(use.amount for use in uses) if said == "tie" else 0)
+    assert books.state.counts.get("refused/BAD_TICKET", 0) == int(said.startswith("it "))
 
 
 # --- leases --------------------------------------------------------------------------------------

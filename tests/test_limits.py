@@ -18,6 +18,8 @@ from risk.limit_controls import CONTROLS
 from risk.limit_files import BadLimits, LimitFile, applying, content_hash, lines, parse
 from risk.limit_tests import parse as parse_tests
 from risk.limit_tests import verdicts
+from tieout import limits as files
+from tieout.approvals import NotApproved
 
 ROOT = Path(__file__).parent.parent
 HOUSE = ROOT / "scenarios" / "limits" / "house.yaml"
@@ -86,11 +88,14 @@ BAD = [
     (("amount: 400000", "amount: true"), "found True: a whole number or a quoted decimal"),
     (("amount: 400000", "amount: '1e99'"), "an amount from 0 to"),
     (("amount: 400000", "amount: '0.0000001'"), "reporting have 6 decimals"),
+    (("base, netting: net, amount: 8", "base, netting: net, amount: 10000000001"),
+     "of base at most 10000000000 can be counted"),
     (("amount: 400000, owner: risk", "amount: 400000"), "owner: found nothing"),
     (("four times the capital that is set aside for trading", "4x"), "at least 10 characters"),
     (("amount: 8, window_ms: 1000", "amount: 8"), "ACCOUNT_RATE is so many in a window"),
     (("amount: 300, owner", "amount: 300, window_ms: 5, owner"), "PRICE_COLLAR knows no window"),
     (("approver: bob", "approver: alice"), "author and approver are both 'alice'"),
+    (("approver: bob", "approver: Alice"), "author and approver are both 'Alice'"),
     (("approver: bob", "aprover: bob"), "unknown field aprover; there are"),
     (("version: 1", "version: 2"), "version: found 2"),
     (("author: alice", "author: alice\nauthor: carol"), "'author' stands twice"),
@@ -278,6 +283,7 @@ def kinds(*replaced: tuple[str, str]) -> dict[str, str]:
         (("BTC: -15, ETH: 15", "BTC: -16, ETH: 14"), "STRESS/apart", "loosened"),
         (("name: apart", "name: asunder"), "STRESS/apart", "loosened"),
         (("name: apart", "name: asunder"), "STRESS/asunder", "tightened"),
+        (("reporting: USD", "reporting: BTC"), "REPORTING", "loosened"),
     ],
 )  # fmt: skip
 def test_a_loosening_is_told_from_a_tightening(
@@ -400,9 +406,58 @@ def test_one_key_for_two_names_is_one_person(folder: Path) -> None:
     assert "have a key in common" in done.stderr
 
 
+@needs_ssh
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("alice,carol KEY", "found no key of the author 'alyce'"),
+        ("al*,bob KEY", "found 'al\\*,bob', which may be anybody"),
+        ("al?ce KEY", "found 'al\\?ce', which may be anybody"),
+        ("alice,!bob KEY", "which may be anybody"),
+        ("alyce cert-authority KEY", "which may be anybody"),
+    ],
+)
+def test_an_author_cannot_approve_by_another_name(folder: Path, line: str, said: str) -> None:
+    """Alice writes as alyce, or has a pattern of signers that takes her for bob, and signs."""
+    people(folder, "alice", "bob")
+    key = (folder / "alice.pub").read_text()
+    (folder / "allowed_signers").write_text(f"# who is who\n{line.replace('KEY', key)}bob {key}")
+    text = changed(("amount: 400000", "amount: 410000"), ("author: alice", "author: alyce"))
+    (folder / "new.yaml").write_text(text)
+    sign(folder, "alice")
+    done = tieout("diff", folder / "house.yaml", folder / "new.yaml")
+    assert done.returncode == 1
+    assert re.search(said, done.stderr), done.stderr
+
+
+@needs_ssh
+def test_signers_that_are_no_text_are_nobody(folder: Path) -> None:
+    people(folder, "alice", "bob")
+    (folder / "allowed_signers").write_bytes(b"\xff\xfe\x00")
+    (folder / "new.yaml").write_text(changed(("amount: 400000", "amount: 410000")))
+    sign(folder, "bob")
+    done = tieout("diff", folder / "house.yaml", folder / "new.yaml")
+    assert done.returncode == 1
+    assert "found no key of the author 'alice'" in done.stderr
+
+
+@needs_ssh
+def test_what_is_approved_is_what_was_loaded(folder: Path) -> None:
+    """Between reading limits and proving their approval, the file becomes what was signed."""
+    people(folder, "alice", "bob")
+    new = folder / "new.yaml"
+    new.write_text(changed(("amount: 400000", "amount: 900000")))
+    loaded = files.load(new)
+    new.write_text(changed(("amount: 400000", "amount: 410000")))
+    sign(folder, "bob")
+    files.approve(files.load(new), None)
+    with pytest.raises(NotApproved, match="over these bytes"):
+        files.approve(loaded, None)
+
+
 def test_without_ssh_keygen_a_loosening_ends_with_status_3(folder: Path) -> None:
     """Nothing can be proven there; what only tightens needs no proof."""
-    (folder / "allowed_signers").write_text("bob ssh-ed25519 AAAA\n")
+    (folder / "allowed_signers").write_text("alice ssh-ed25519 A\nbob ssh-ed25519 B\n")
     new = folder / "new.yaml"
     new.write_text(changed(("amount: 400000", "amount: 410000")))
     (folder / "new.yaml.sig").write_text("x")

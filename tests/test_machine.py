@@ -24,6 +24,9 @@ if sys.version_info >= (3, 13):
     pytest.skip("pyrevm has no wheel for this Python", allow_module_level=True)
 
 ASSET = Parameters("Asset", "AST", 0, ADMIN, PAUSER, (FIRST,), 1)
+# Adds one to its first word.
+COUNTER = bytes.fromhex("600a600c600039600a6000f3" + "60005460010160005500")
+# Answers number, timestamp and base fee.
 CODE_OF_THE_BLOCK = bytes.fromhex("6011600c60003960116000f3" + "43600052426020524860405260606000f3")
 
 
@@ -116,6 +119,20 @@ def test_what_reverts_says_why_and_costs_its_gas() -> None:
     assert here.booked(BOB) == 0
 
 
+def test_what_runs_out_of_gas_or_is_made_to_fail_changes_nothing() -> None:
+    """All of its gas is gone in the one case; in the other the world arranged it."""
+    here = site()
+    first = here.chain.known[here.submit(RELAYER, here.move(0, 30))].transaction
+    ledger, number, now = here.chain.ledger, here.head() + 1, here.world.now
+    short = replace(first, gas=50_000)
+    outcome = here.machine.execute(short, ledger, number, now, revert=False)
+    assert outcome == Outcome(50_000, succeeded=False)
+    outcome = here.machine.execute(first, ledger, number, now, revert=True)
+    assert (outcome.succeeded, outcome.logs) == (False, ())
+    assert here.told(ALICE, number) == 100
+    assert here.machine.execute(first, ledger, number, now, revert=False).succeeded
+
+
 def test_coin_moves_as_before_and_none_into_a_contract_that_takes_none() -> None:
     here = site()
     key = PrivateKey(bytes(range(1, 33)))
@@ -129,21 +146,24 @@ def test_coin_moves_as_before_and_none_into_a_contract_that_takes_none() -> None
 
 
 def test_a_fork_takes_back_what_was_executed_and_it_is_executed_again() -> None:
-    """Deeper and deeper; in the end both tell the same, and each transfer happened once."""
+    """Fork after fork; contract and ledger tell the same, and each transfer happened once."""
     here = site()
     for place in range(6):
         here.submit(RELAYER, here.move(place, 10))
         here.run(3)
-    here.run()
-    assert here.told(BOB) == 60
-    for depth in (1, 5, 12, 20):
+    left = []
+    for depth in (6, 12, 18, 24):
         number = here.head() - depth
         kept = here.booked(BOB, number)
+        assert here.told(BOB, number) == kept
         assert here.chain.reorganise(depth) == depth
         assert here.told(BOB, number) == kept
         assert here.told(BOB) == here.booked(BOB)
-        here.run(40)
-        assert here.told(BOB) == here.booked(BOB) == 60
+        left.append(here.told(BOB))
+        here.run(3)
+    assert min(left) < 30
+    here.run(40)
+    assert here.told(BOB) == here.booked(BOB) == 60
 
 
 def test_a_call_sees_the_state_of_the_block_it_names() -> None:
@@ -160,6 +180,25 @@ def test_a_call_sees_the_state_of_the_block_it_names() -> None:
     here.submit(RELAYER, here.move(4, 10))
     here.run()
     assert here.told(BOB) == 50
+
+
+def test_each_transaction_counts_once_whatever_is_asked_and_taken_back() -> None:
+    """A contract that counts its calls: nothing is lost or doubled by calls and forks."""
+    here = site()
+    counter = here.machine.deploy("0x" + "d1" * 20, COUNTER)
+    first = here.chain.known[here.submit(RELAYER, b"")].transaction
+    sent = replace(first, to=counter)
+    for number in (100, 101, 101, 103):
+        here.machine.execute(sent, here.chain.ledger, number, here.world.now, revert=False)
+    assert here.machine.storage(counter, 0) == 4
+    for number in (100, 102, 99):
+        here.machine.call(counter, b"", number)
+        assert here.machine.storage(counter, 0) == 4
+    here.machine.rewind(100)
+    assert here.machine.storage(counter, 0) == 1
+    here.machine.execute(sent, here.chain.ledger, 101, here.world.now, revert=False)
+    here.machine.call(counter, b"", 99)
+    assert here.machine.storage(counter, 0) == 2
 
 
 def test_a_contract_sees_number_and_time_of_its_block() -> None:

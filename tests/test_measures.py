@@ -65,14 +65,16 @@ def test_a_stress_takes_what_works_as_filled_where_that_loses_more() -> None:
     assert measured(reporting("sell")).stresses == {"crash": 0, "squeeze": -(-6_600_001 // 10)}
 
 
-@pytest.mark.parametrize(("most", "stopped"), [(1_980_001, False), (1_980_000, True), (0, False)])
+@pytest.mark.parametrize(
+    ("most", "stopped"), [(1_980_001, False), (1_980_000, True), (0, True), (None, False)]
+)
 def test_the_firm_adds_nothing_once_the_worst_stress_costs_too_much(
-    most: int,
+    most: int | None,
     stopped: bool,  # noqa: FBT001  # one row of a table
 ) -> None:
-    """A limit of 0 is none: what no file bounds is not bounded by a stress."""
-    stress = Bound("FIRM_STRESS", "", most)
-    told = reporting(bounds=(*limits().bounds, stress))
+    """A limit of 0 is the tightest; without one no stress bounds anything."""
+    stress = () if most is None else (Bound("FIRM_STRESS", "", most),)
+    told = reporting(bounds=(*limits().bounds, *stress))
     word, _ = told.answer()
     assert [each.line for each in word.ceilings] == (["firm_net/long"] if stopped else [])
 

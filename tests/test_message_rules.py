@@ -18,7 +18,7 @@ from rails.messages.context import moment
 from rails.messages.inbound import SIZE_MAX
 from rails.messages.tree import DEPTH_MAX
 from tests.expected_messages import EXPECTED
-from tests.test_messages import NOW, SEPA, at, context, fact, message_paths
+from tests.test_messages import NOW, SEPA, at, context, fact, line_name, message_paths
 
 IBAN = "DE89370400440532013000"
 
@@ -105,6 +105,59 @@ def test_a_batch_whose_payments_do_not_come_to_it_is_quarantined() -> None:
     assert rule(between("0", "7", entry("7", details=payments("1", "2", "3")))) == (
         "details of S1/1 come to 6 EUR, not to its amount 7"
     )
+
+
+PARTY = "<RltdPties><CdtrAcct><Id><IBAN>GB33BUKB202</IBAN></Id></CdtrAcct></RltdPties>"
+
+
+def sided(amount: str, side: str = "") -> str:
+    """One of an entry's payments, to an account that may be one of ours."""
+    way = f"<CdtDbtInd>{side}</CdtDbtInd>" if side else ""
+    return f"<TxDtls><Amt Ccy='EUR'>{amount}</Amt>{way}{PARTY}</TxDtls>"
+
+
+@pytest.mark.parametrize(
+    ("side", "net", "parts"),
+    [
+        ("CRDT", "7", [("10", "CRDT", 1000), ("3", "DBIT", -300)]),
+        ("DBIT", "7", [("10", "DBIT", -1000), ("3", "CRDT", 300)]),
+        ("CRDT", "13", [("10", "", 1000), ("3", "", 300)]),
+        ("DBIT", "13", [("10", "", -1000), ("3", "DBIT", -300)]),
+        ("DBIT", "7", [("10", "", -1000), ("3", "CRDT", 300)]),
+    ],
+)
+def test_a_payment_of_an_entry_has_a_sign_of_its_own(
+    side: str, net: str, parts: list[tuple[str, str, int]]
+) -> None:
+    """An entry may be what is left of payments that go both ways; and to whom one was paid is a
+    reference only where it came to us."""
+    details = "".join(sided(amount, way) for amount, way, _ in parts)
+    told = entry(net, side, details=f"<NtryDtls>{details}</NtryDtls>")
+    opening, closing = ("0", net) if side == "CRDT" else (net, "0")
+    (line,) = lines(between(opening, closing, told))
+    assert line.amount == (1 if side == "CRDT" else -1) * int(net) * 100
+    assert line.parts == tuple(
+        LinePart(units, ("GB33BUKB202",) if units > 0 else ()) for _, _, units in parts
+    )
+
+
+@pytest.mark.parametrize(
+    ("side", "details", "broken"),
+    [
+        ("CRDT", sided("7", "DBIT"), "come to -7 EUR, not to its amount 7"),
+        ("DBIT", sided("7", "CRDT"), "come to 7 EUR, not to its amount -7"),
+        ("CRDT", sided("10", "CRDT") + sided("3", "CRDT"), "come to 13 EUR, not to its amount 7"),
+        ("CRDT", sided("10", "DBIT") + sided("3", "CRDT"), "come to -7 EUR, not to its amount 7"),
+        ("CRDT", sided("7", "C"), "CdtDbtInd 'C' is neither CRDT nor DBIT"),
+    ],
+)
+def test_payments_whose_signs_do_not_come_to_their_entry_are_quarantined(
+    side: str, details: str, broken: str
+) -> None:
+    """Some banks write the other side's view there: which is meant nobody can know."""
+    told = entry("7", side, details=f"<NtryDtls>{details}</NtryDtls>")
+    opening, closing = ("0", "7") if side == "CRDT" else ("7", "0")
+    assert broken in rule(between(opening, closing, told))
 
 
 def test_a_batch_that_miscounts_or_misstates_itself_is_quarantined() -> None:
@@ -207,7 +260,7 @@ def test_two_messages_in_one_envelope_are_both_read() -> None:
     one = between("0", "4", entry("4")).replace("<Document>", "").replace("</Document>", "")
     other = one.replace("<Id>S1</Id>", "<Id>S2</Id>").replace("<", "<c:").replace("<c:/", "</c:")
     told = facts(f"<Envelope xmlns:c='urn:x'>{one}{other}</Envelope>")
-    assert [row[1] for row in told if row[0] == "line"] == ["S1/1", "S2/1"]
+    assert [row[0] for row in told] == ["line", "tie", "line", "tie"]
 
 
 def test_an_id_that_two_entries_share_is_none() -> None:
@@ -216,12 +269,27 @@ def test_an_id_that_two_entries_share_is_none() -> None:
     own = "<AcctSvcrRef>R2</AcctSvcrRef>"
     told = lines(between("0", "6", entry("1", more=shared), entry("2", more=shared),
                          entry("3", more=own)))  # fmt: skip
-    assert [(line.line_id, line.derived_id) for line in told] == [
-        ("S1/1", True),
-        ("S1/2", True),
+    assert [(line_name(line), line.derived_id) for line in told] == [
+        ("2026-03-02/1EUR/1", True),
+        ("2026-03-02/2EUR/1", True),
         ("R2", False),
     ]
     assert [line.references for line in told] == [("R1",), ("R1",), ("R2",)]
+
+
+@pytest.mark.parametrize("nothing", ["NOTPROVIDED", "NONREF", "0", "000000000000"])
+def test_what_stands_in_the_place_of_a_reference_is_none(nothing: str) -> None:
+    """A line of each day would have it: in ISO's messages, in BAI2 and in MT."""
+    shared = f"<AcctSvcrRef>{nothing}</AcctSvcrRef>"
+    messages = (
+        between("0", "4", entry("4", more=shared)),
+        bai("USD,010,0,,,015,5,,", f"16,142,5,,{nothing},0,text/", total=10),
+        mt940(f":61:260303C0,NTRFNONREF//{nothing}"),
+    )
+    for body in messages:
+        (line,) = lines(body)
+        assert line.derived_id
+        assert nothing not in line.references
 
 
 def test_a_page_of_a_statement_ties_nothing() -> None:
@@ -270,7 +338,8 @@ def test_a_time_is_read_exactly(text: str, zone: str, utc: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-03-02T25:00:00", "2026-02-30", "02.03.2026", "", "2026-3-2"]
+    "text",
+    ["2026-03-02T25:00:00", "2026-03-02T24:00:01", "2026-02-30", "02.03.2026", "", "2026-3-2"],
 )
 def test_what_is_no_time_is_quarantined(text: str) -> None:
     """And never a time near it."""
@@ -288,6 +357,22 @@ def test_an_opening_of_its_own_counts_before_the_previous_closing() -> None:
     """Where both are told, the day's own begins it."""
     told = camt053(balance("OPBD", "0"), balance("PRCD", "1"), balance("CLBD", "4"), entry("4"))
     assert facts(told)[1][1] == "0 + 4 = 4 EUR"
+
+
+@pytest.mark.parametrize(("number", "last"), [("1", "true"), ("00001", "1")])
+def test_a_statement_of_one_page_is_whole(number: str, last: str) -> None:
+    """However its bank writes a number and a yes."""
+    pages = f"<StmtPgntn><PgNb>{number}</PgNb><LastPgInd>{last}</LastPgInd></StmtPgntn>"
+    told = camt053(balance("OPBD", "0"), balance("CLBD", "4"), entry("4"), more=pages)
+    assert [row[0] for row in facts(told)] == ["line", "tie"]
+
+
+@pytest.mark.parametrize(("returned", "kind"), [(0, "payment"), (1, "payment"), (2, "return AC04")])
+def test_a_batch_is_a_return_if_all_in_it_is(returned: int, kind: str) -> None:
+    """What was returned beside what was not has its own references, and the line is no return."""
+    reason = "<RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf>"
+    details = payments("1", "2").replace("</TxDtls>", f"{reason}</TxDtls>", returned)
+    assert facts(between("0", "3", entry("3", details=details)))[0][3] == kind
 
 
 def test_an_entry_in_a_currency_without_a_balance_is_quarantined() -> None:
@@ -434,6 +519,22 @@ def test_a_return_tells_its_payment_reason_and_fee() -> None:
     ]
     assert rule(pacs004(total="11")) == "header tells 11, its transactions come to 10"
     assert rule(pacs004(count="2")) == "NbOfTxs 2, and 1 transactions"
+
+
+def test_an_amount_in_another_currency_is_none_of_a_payment_of_the_account() -> None:
+    """A status goes without it, a return or a recall is quarantined: they would be read as cents of
+    the account's own."""
+    other = pacs004().replace("'EUR'", "'USD'")
+    assert rule(other, currency="EUR") == "RtrdIntrBkSttlmAmt in USD, not in EUR"
+    assert facts(other, currency="USD")[0][0] == "return"
+    worth = "<OrgnlTxRef><IntrBkSttlmAmt Ccy='USD'>20</IntrBkSttlmAmt></OrgnlTxRef>"
+    fee = "<ChrgsInf><Amt Ccy='USD'>3</Amt></ChrgsInf>"
+    told = status("ACSC").replace("</TxInfAndSts>", f"{fee}{worth}</TxInfAndSts>")
+    assert facts(told, currency="USD")[0][3:5] == ("20 of it", "fee 3")
+    assert facts(told, currency="EUR") == [("payment", "P1", "settled ACSC", "1970-01-01")]
+    assert facts(told.replace(" Ccy='USD'", "")) == facts(told, currency="EUR")
+    dear = told.replace("<Amt Ccy='USD'>", "<Amt Ccy='EUR'>")
+    assert facts(dear, currency="USD")[0][3:] == ("20 of it", "1970-01-01")
 
 
 def test_a_recall_is_asked_and_answered() -> None:
@@ -631,6 +732,8 @@ def test_bai_type_codes_say_the_sign_and_what_it_is() -> None:
         ),
         (bai("USD,100,5,2,", "16,142,5,,B1,,/", total=10), "100 tells 2 items"),
         (bai("USD,015,5,,", "16,142,-5,,B1,,/", total=0), "its type 142 says the sign"),
+        (bai("USD,015,5,,", "16,142,+-5,,B1,,/", total=10), "'+-5' is no whole number"),
+        (bai("USD,015,5-,,", total=5), "'5-' is no whole number"),
         (bai("USD,015,5,,", "16,750,5,,B1,,/", total=10), "neither a credit nor a debit"),
         (bai("USD,015,5,Q,Q", "16,142,5,,B1,,/", total=10), "funds type 'Q'"),
         (bai("USD,015,5,,", total=5, group="2,260302,,USD,2"), "group status '2'"),
@@ -701,7 +804,8 @@ def test_pages_in_one_file_are_one_statement() -> None:
     assert rule(first + gap) == "a page closes at 6, the next opens at 7"
     assert [row[0] for row in facts(first)] == ["line"]
     other = second.replace("1234567", "7654321")
-    assert [row[0] for row in facts(first + other)] == ["line", "line"]
+    assert [row[0] for row in facts(first + other)] == ["line", "line", "balance"]
+    assert facts(second)[1] == ("balance", "5 EUR", "2026-03-04")
     assert "opening 6 + entries -1 = 5" in rule(
         second.replace("62F:C260303EUR5,", "62F:C260303EUR4,")
     )

@@ -14,9 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.rail_effects import SendPayment
-from rails.instructions.files_sent import DuplicateFile, FilesSent, contents
+from rails.instructions.files_sent import KEPT, DuplicateFile, FilesSent, contents
 from rails.instructions.nacha import (
-    MODIFIERS,
     Batch,
     nacha,
     nacha_reversal,
@@ -257,41 +256,52 @@ def file_of(*payments: SendPayment, modifier: str = "A", first: int = 1) -> byte
     return nacha(payments, OURS, replace(BATCH, modifier=modifier, first_trace=first))
 
 
-def test_the_files_of_a_day_are_told_apart_by_their_modifier() -> None:
-    sent = FilesSent()
-    told = [sent.admit(f"f{n}", f"contents {n}", "2026-07-06").modifier for n in range(36)]
-    assert "".join(told) == MODIFIERS
-    with pytest.raises(DuplicateFile, match="36 files were sent"):
-        sent.admit("f36", "contents 36", "2026-07-06")
-    assert sent.admit("f36", "contents 36", "2026-07-07").modifier == "A"
-
-
-def test_a_file_built_again_is_an_echo_with_the_same_bytes() -> None:
+def test_a_file_sent_again_is_an_echo() -> None:
     sent, file = FilesSent(), file_of(paid())
-    first = sent.admit("f1", contents(file), "2026-07-06")
-    sent.admit("f2", contents(file_of(paid("other"))), "2026-07-06")
-    again = sent.admit("f1", contents(file), "2026-07-07")
-    assert again == first
-    assert file_of(paid(), modifier=again.modifier) == file
+    assert [sent.admit(file), sent.admit(file)] == [file, file]
 
 
 @pytest.mark.parametrize(
-    ("file_id", "file", "said"),
+    ("file", "said"),
     [
-        ("f2", file_of(paid("a"), paid("b")), "f1 of 2026-07-06 has the same contents"),
-        ("f2", file_of(paid("a"), paid("b"), modifier="B", first=77), "has the same contents"),
-        ("f1", file_of(paid("a")), "f1 of 2026-07-06 has other contents"),
-        ("f1", file_of(paid("a"), paid("b", amount=1)), "has other contents"),
-        ("f1", file_of(paid("a"), paid("b", memo="other words")), "has other contents"),
+        (file_of(paid("a")), "12345678902607060930A was sent with other contents"),
+        (file_of(paid("a"), paid("b", amount=1)), "was sent with other contents"),
+        (file_of(paid("a"), paid("b", memo="other words")), "was sent with other contents"),
+        (
+            file_of(paid("a"), paid("b"), modifier="B", first=77),
+            "file 12345678902607060930B pays what file 12345678902607060930A paid",
+        ),
     ],
 )
-def test_the_same_payments_never_go_out_in_two_files(file_id: str, file: bytes, said: str) -> None:
-    """Whatever its modifier, its trace numbers and its day."""
+def test_no_two_files_have_one_name_and_no_two_pay_the_same(file: bytes, said: str) -> None:
+    """Whatever its trace numbers; what was refused is not remembered."""
     sent = FilesSent()
-    sent.admit("f1", contents(file_of(paid("a"), paid("b"))), "2026-07-06")
+    sent.admit(file_of(paid("a"), paid("b")))
     with pytest.raises(DuplicateFile) as refused:
-        sent.admit(file_id, contents(file), "2026-07-08")
+        sent.admit(file)
     assert said in str(refused.value)
+    assert sent.admit(file_of(paid("a"), modifier="C"))
+
+
+def test_a_name_is_that_of_its_minute() -> None:
+    """The same modifier a minute later, or of another company, is another file's."""
+    sent, later = FilesSent(), replace(BATCH, created_at=BATCH.created_at + 60 * 10**9)
+    sent.admit(file_of(paid("a")))
+    sent.admit(nacha([paid("b")], OURS, later))
+    sent.admit(nacha([paid("c")], replace(OURS, company_id="987654321"), BATCH))
+    with pytest.raises(DuplicateFile):
+        sent.admit(nacha([paid("d")], OURS, later))
+
+
+def test_what_is_remembered_of_files_is_bounded() -> None:
+    """The oldest goes first, with its name."""
+    sent = FilesSent()
+    for number in range(KEPT):
+        sent.contents[f"n{number}"], sent.names[f"c{number}"] = f"c{number}", f"n{number}"
+    sent.admit(file_of(paid()))
+    assert (len(sent.contents), len(sent.names)) == (KEPT, KEPT)
+    assert "n0" not in sent.contents
+    assert "c0" not in sent.names
 
 
 def test_a_reversal_has_other_contents_than_what_it_takes_back() -> None:

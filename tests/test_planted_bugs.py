@@ -163,7 +163,7 @@ WORLDS = {
     "too_slow": World(
         ["binance_spot"],
         [
-            {"kind": "slow_request", "one_in": 3, "strength": 6000},
+            {"kind": "slow_request", "one_in": 4, "strength": 6000},
             {"kind": "crash", "where": "node", "one_in": 200, "strength": 50},
         ],
     ),

@@ -7,13 +7,14 @@ from typing import Any
 
 from core.rail_events import (
     AddressAssigned,
+    DebtResolved,
     ExchangeCovered,
     LegWanted,
     PaymentReported,
     ReturnReported,
     SuspenseResolved,
 )
-from tests.settling import BANK, DAY, HOUR, Books, change, pay, pull
+from tests.settling import BANK, DAY, HOUR, WIRE, Books, change, pay, pull
 from tests.test_stolen_nonce import acknowledge, stolen
 
 PAGE = Path(__file__).parent.parent / "docs" / "postings.md"
@@ -103,6 +104,25 @@ def pulled_and_returned(books: Books) -> None:
     books.line("L2", -300, "return", name)
 
 
+def owed_and_paid(books: Books) -> None:
+    """A part is set off, a part written off; then the return is undone."""
+    name = _settled(books, pull("pull", 300))
+    _return(books, name)
+    for way in ("set_off", "write_off"):
+        books.tell(
+            DebtResolved,
+            resolution_id=way,
+            subject=name,
+            way=way,
+            amount=100,
+            author="ann",
+            approver="bob",
+            reason="agreed",
+            evidence="letter 7",
+        )
+    _return(books, name, "y", dishonours="x")
+
+
 def returned_before_it_settled(books: Books) -> None:
     (leg,) = books.request("t1", pull("pull", 300))
     _return(books, leg.payment_id)
@@ -115,6 +135,25 @@ def lines_of_returns(books: Books) -> None:
         books.line(f"L{number}", 300 * sign, "payment", leg.payment_id)
         _return(books, leg.payment_id, f"x{number}")
         books.line(f"R{number}", -300 * sign, "return", leg.payment_id)
+
+
+def kept_of_returns(books: Books) -> None:
+    """Their lines come before the messages that say what was kept."""
+    for number, kind in enumerate(("out", "in")):
+        books.scheme(**{**WIRE, "kind": kind, "scheme": kind, "return_fee_max": 40})
+        (leg,) = books.request(f"t{number}", LegWanted(kind, "USD", 300, kind, "021000021/1"))
+        sign = 1 if kind == "in" else -1
+        books.line(f"L{number}", 300 * sign, "payment", leg.payment_id)
+        books.line(f"R{number}", -300 * sign - 30, "return", leg.payment_id)
+        books.tell(
+            ReturnReported,
+            account=BANK,
+            return_id=f"x{number}",
+            payment_id=leg.payment_id,
+            amount=300 + 30 * sign,
+            code="MD06",
+            fee=30,
+        )
 
 
 def failed(books: Books) -> None:
@@ -230,8 +269,10 @@ STORIES: tuple[Callable[[Books], None], ...] = (
     paid_and_returnable,
     paid_and_returned,
     pulled_and_returned,
+    owed_and_paid,
     returned_before_it_settled,
     lines_of_returns,
+    kept_of_returns,
     failed,
     booked_otherwise,
     without_an_intent,

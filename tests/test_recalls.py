@@ -3,18 +3,25 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from core.effects import RaiseAlert
 from core.events import NodeStarted
-from core.rail_effects import AnswerRecall, RecallPayment
+from core.rail_effects import AnswerRecall, RecallPayment, SendPayment
 from core.rail_events import (
+    AddressAssigned,
     PaymentReported,
     RecallAnswered,
     RecallReported,
     RecallRequested,
     RecallTaken,
     ReturnReported,
+    SuspenseResolved,
     Within,
 )
+from rails.instructions.camt029 import camt029
+from rails.instructions.party import OurAccount
+from sim.faults import Fault
 from tests.banks import bank, post, send
 from tests.instructions_by_hand import Files
 from tests.rail_bench import DAY as BANK_DAY
@@ -25,6 +32,9 @@ RECALLS = (Within(days=10, until_ns=DAY, codes=("DUPL",)),)
 TEN_DAYS = {**WIRE, "scheme": "wire", "recalls": RECALLS}
 REVERSED = {**ACH, "scheme": "ach", "recalls": RECALLS}
 FILES = Files()
+OURS = OurAccount(
+    "Tieout", "EUR", 2, "Europe/Berlin", iban="DE89370400440532013000", bic="COBADEFF"
+)
 
 
 def asked(scheme: dict[str, Any] = TEN_DAYS) -> tuple[Books, str]:
@@ -41,6 +51,17 @@ def ask(books: Books, payment_id: str) -> None:
     books.tell(RecallRequested, payment_id=payment_id, code="DUPL", author="ann", approver="ben")
 
 
+def sent(after: int, code: str = "DUPL") -> Books:
+    """Of a payment of a Monday, that so much later is asked back."""
+    books = Books(alice=10_000)
+    books.scheme(**TEN_DAYS)
+    (leg,) = books.request("t1", pay("wire", 500))
+    books.tell(PaymentReported, account=BANK, payment_id=leg.payment_id, status="settled")
+    books.wait(after)
+    books.tell(RecallRequested, payment_id=leg.payment_id, code=code, author="ann", approver="ben")
+    return books
+
+
 def die(books: Books, after: int = HOUR) -> None:
     """The node dies with all that it had handed out, and lives again."""
     books.now += after
@@ -48,6 +69,20 @@ def die(books: Books, after: int = HOUR) -> None:
 
 
 # --- ours ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("after", "asked_for"), [(15 * DAY, 1), (15 * DAY + 1, 0)])
+def test_nothing_is_asked_back_once_its_span_is_over(after: int, asked_for: int) -> None:
+    """Ten banking days after a Monday are two weeks, to the end of that day."""
+    books = sent(after)
+    assert len(books.of(RecallPayment)) == asked_for
+    assert books.state.counts.get("recalls_refused", 0) == 1 - asked_for
+
+
+def test_a_span_is_that_of_its_reason_alone() -> None:
+    books = sent(DAY, code="FRAD")
+    assert books.of(RecallPayment) == []
+    assert books.of(RaiseAlert)[-1].text.endswith("wire lets nobody ask back for FRAD now")
 
 
 def test_a_recall_goes_again_the_same_until_it_was_taken() -> None:
@@ -159,6 +194,14 @@ def test_who_never_answers_is_telephoned() -> None:
 
 
 def theirs(books: Books) -> list[AnswerRecall]:
+    """Alice has it, and somebody asks it back."""
+    if f"{BANK} L1" not in books.state.settlement.credits:
+        books.tell(AddressAssigned, account=BANK, address="IBAN-A", customer="alice")
+        books.line("L1", 500, "payment", "IBAN-A")
+    return asked_of_us(books)
+
+
+def asked_of_us(books: Books) -> list[AnswerRecall]:
     books.tell(
         RecallReported, account=BANK, recall_id="K1", references=("L1",), amount=500, code="DUPL"
     )
@@ -192,6 +235,101 @@ def test_who_asks_again_is_answered_again_and_not_otherwise() -> None:
     (first,) = theirs(books)
     books.now += DAY
     assert theirs(books) == [first]
+
+
+# --- theirs, and nobody's ------------------------------------------------------------------------
+
+
+def nobodys(*names: str) -> Books:
+    """A line of which nobody knows whose it is was asked back."""
+    books = Books(alice=10_000)
+    books.line("L1", 500, "payment", *names)
+    assert asked_of_us(books) == []
+    assert books.breaks()[f"{BANK} K1"] == "asked_back"
+    return books
+
+
+def decide(books: Books, **how: str) -> list[AnswerRecall]:
+    words = {"author": "ann", "approver": "ben", "reason": "they called", "customer": "", **how}
+    books.tell(SuspenseResolved, resolution_id="r1", account=BANK, line_id="L1", **words)
+    return books.of(AnswerRecall)
+
+
+def test_what_is_nobodys_is_held_for_people_however_often_it_is_asked_back() -> None:
+    books = nobodys()
+    for _ in range(3):
+        books.wait(3 * DAY)
+        assert asked_of_us(books) == []
+    assert (books.state.counts[f"recalls_held/{BANK}"], books.has("alice")) == (1, 10_000)
+    die(books)
+    assert books.of(AnswerRecall) == []
+
+
+def test_people_who_find_whose_it_is_say_no_by_that() -> None:
+    for how in ({"customer": "alice"}, {}):
+        books = nobodys()
+        (answer,) = decide(books, **how)
+        assert (answer.code, answer.accepted) == ("CUST", False)
+        assert books.breaks() == {}
+
+
+def test_what_people_send_back_is_a_yes_once_that_has_settled() -> None:
+    books = nobodys()
+    assert decide(books, scheme="wire", beneficiary="021000021/1234") == []
+    (sent,) = books.of(SendPayment)
+    assert books.breaks()[f"{BANK} K1"] == "asked_back"
+    books.tell(PaymentReported, account=BANK, payment_id=sent.payment_id, status="settled")
+    (answer,) = books.of(AnswerRecall)
+    assert (answer.code, answer.accepted) == ("", True)
+    assert f"{BANK} K1" not in books.breaks()
+
+
+def test_a_way_back_that_fails_leaves_the_question_open() -> None:
+    books = nobodys()
+    decide(books, scheme="wire", beneficiary="021000021/1234")
+    (sent,) = books.of(SendPayment)
+    books.tell_rejected(sent.payment_id)
+    assert books.of(AnswerRecall) == []
+    assert books.breaks()[f"{BANK} K1"] == "asked_back"
+
+
+def test_what_the_bank_took_back_itself_is_there_no_more() -> None:
+    books = nobodys("E1")
+    books.line("L2", -500, "reversal", "L1")
+    (answer,) = books.of(AnswerRecall)
+    assert answer.code == "ARDT"
+    assert books.breaks() == {}
+
+
+def test_what_no_line_is_called_is_no_line_once_the_record_was_read() -> None:
+    """Its credit may be told after the recall."""
+    books = Books(alice=10_000)
+    assert asked_of_us(books) == []
+    assert books.breaks() == {}
+    books.wait(2 * HOUR)
+    (answer,) = books.of(AnswerRecall)[:1]
+    assert answer.code == "NOOR"
+
+
+def test_a_credit_that_comes_after_its_recall_is_what_was_meant() -> None:
+    books = Books(alice=10_000)
+    assert asked_of_us(books) == []
+    books.tell(AddressAssigned, account=BANK, address="IBAN-A", customer="alice")
+    books.line("L1", 500, "payment", "IBAN-A")
+    (answer,) = books.of(AnswerRecall)
+    assert answer.code == "CUST"
+
+
+def test_our_yes_and_our_no_are_heard_by_the_bank() -> None:
+    for accepted, code, heard in ((True, "", "CNCL"), (False, "NOOR", "NOOR")):
+        made = bank("bank_eu", "2026-06-10T10:00", always("recalled"))
+        made.keeper.strike(Fault("credit_unreferenced", strength=12300))
+        made.run(20 * BANK_DAY)
+        name = made.of(RecallReported)[0].recall_id
+        about = AnswerRecall(account=made.account, recall_id=name, code=code, accepted=accepted)
+        (told,) = post(made, "resolutions", camt029(about, OURS, f"A{name}"), about)
+        assert isinstance(told, RecallTaken)
+        assert made.keeper.arrivals.recalls == {name: heard}
 
 
 # --- what the bank says --------------------------------------------------------------------------

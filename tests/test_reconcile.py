@@ -18,6 +18,7 @@ from tests.facts import (
     only,
     page,
     perp_books,
+    report,
     spot,
     spot_books,
     statement,
@@ -432,6 +433,20 @@ def test_a_plausible_read_that_comes_while_an_absurd_one_waits_interrupts_its_ro
     assert books.break_("XRP") == "9998999"
 
 
+def test_what_was_absurd_stays_so_when_the_books_move_to_nothing() -> None:
+    """Beside nothing no figure is absurd: but this one was told when there was something."""
+    books = spot_books()
+    disagree(books, "9999999", at=2000)
+    backfilled(books, at=2500)
+    books.tell(fill("8", "sell", "1000", "0.001", at=2600))
+    for at in (3000, 4000, 5000):
+        disagree(books, "9999999", at=at)
+        backfilled(books, at=at + 500)
+        assert books.break_("XRP") is None
+    disagree(books, "9999999", at=6000)
+    assert books.break_("XRP") == "9999999"
+
+
 def test_what_is_absurd_and_insists_is_what_the_break_says() -> None:
     books = broken("1050")
     for at in range(5000, 9000, 1000):
@@ -589,6 +604,20 @@ def test_an_exit_from_a_position_reduces_and_cannot_flip(
         side, amount, "50000", account=PERP, instrument="BTC-PERP", reduce_only=reduce_only
     )
     assert verdicts(books, order) == [verdict]
+
+
+def test_an_exit_that_is_over_counts_before_its_fills_are_told() -> None:
+    """Filled by the venue's word: what is left of our 3 is 1, whatever the books say yet."""
+    books = broken_position("3", "5")
+    usual = {"account": PERP, "instrument": "BTC-PERP"}
+
+    def exit_of(amount: str) -> Any:
+        return wish("sell", amount, "50000", reduce_only=True, **usual)
+
+    assert verdicts(books, exit_of("2")) == ["sent"]
+    (first,) = books.state.orders
+    books.tell(report(first, "filled", at=99_000, order_id="v1", **usual))
+    assert verdicts(books, exit_of("2"), exit_of("1")) == ["BREAK_OPEN", "sent"]
 
 
 def test_what_the_break_does_not_touch_trades_on() -> None:

@@ -143,7 +143,8 @@ def test_every_count_of_core_is_a_figure_and_no_other_is() -> None:
     """One that nobody makes is 0 for ever; `{booked}` and its like stand for words of their own."""
     known = [f"{name}/" for name in COUNTS_OF_ACCOUNTS]
     known += [*COUNTS_OF_NOTHING, "refused/", "told/", "items/", "unknown/", "disabled/"]
-    known += ["items_resolved/", "send_back_refused/", "engine_irregular/"]
+    known += ["items_resolved/", "debts/", "send_back_refused/", "engine_irregular/"]
+    known += ["cancels_of_others/"]
     known += [f"refused/{code}" for code in REFUSALS]
     known += [f"{name}/" for name in COUNTS_OF_TOKENS]
     known += [f"refused/{reason}/" for reason in TOKEN_REFUSALS]

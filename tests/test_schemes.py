@@ -69,6 +69,9 @@ def test_same_day_ach_has_three_windows_a_cap_and_silence_for_an_answer() -> Non
         id_valid_ns=DAY,
         batched=True,
         beneficiaries="routing",
+        resend="two_denials",
+        listed_ns_max=4 * HOUR,
+        files_per_minute_max=36,
     )
 
 

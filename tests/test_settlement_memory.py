@@ -22,7 +22,6 @@ from core.journal import Journal, Record, decode_effect, decode_event, encode_st
 from core.node import Keep, Node, decode_snapshot, encode_snapshot, recover
 from core.rail_effects import QueryPayment, SendPayment, TellCustomer
 from core.rail_events import (
-    ChangeNotified,
     LegWanted,
     LineBooked,
     LinePart,
@@ -30,7 +29,6 @@ from core.rail_events import (
     PaymentReported,
     RailEvent,
     RecallAnswered,
-    RecallReported,
     RecallRequested,
     RecallTaken,
     ReturnReported,
@@ -620,7 +618,7 @@ def test_what_came_back_leaves_again_as_it_stands_then() -> None:
 # Facts that name a payment or a transfer and of which a step takes no look at what is over.
 LOOKED_FOR_NOWHERE = (
     *(SigningRefused, TransactionReported, TransactionRejected),  # they move only what is moving
-    *(ChangeNotified, RecallAnswered, RecallReported),  # they are passed on, or counted
+    RecallAnswered,  # it is counted
     RecallTaken,  # what left the state is not asked back again
 )
 NAMES = {"transfer_id", "payment_id", "tx_hash", "references", "reference", "batch"}

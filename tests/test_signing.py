@@ -7,19 +7,23 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from core import beneficiaries
 from core.rail_effects import SignTransaction
 from core.rail_events import SigningRefused, TransactionSigned
 from core.signing import Signer
 from rails import keystore
 from rails.bitcoin import signing as bitcoin
+from rails.bitcoin import sizes
 from rails.bitcoin.address import BadAddress, p2wpkh_address, script_of
 from rails.bitcoin.funding import NoFunds, funded
 from rails.bitcoin.wallet import Wallet as BitcoinWallet
 from rails.evm import signing as evm
 from rails.evm.wallet import Wallet as EvmWallet
 from rails.keys import ORDER, NotAKey, PrivateKey, hash160
+from sim.bitcoin import least_output
 from sim.dice import Dice
 from sim.keys import secret
+from sim.segwit import read_spend
 
 USDC = "0x" + "a0b86991c6218b36c1d19d4a2e9eb0ce3606eb48"
 BESU_KEY = "8f2a55949038a9610f50fb23b5883af3b4ecb3c3bb792cbcefbd1542c692be63"
@@ -332,8 +336,12 @@ def test_a_spend_names_its_outpoints_and_pays_ourselves_the_change() -> None:
         ({"spends": (f"{TXID}:0:-5",)}, "is not an outpoint"),
         ({"fee_max": 1_499}, "a fee of 1500"),
         ({"change": 30_000}, "a fee of 0"),
-        ({"change": 100}, "below 294"),
-        ({"amount": 293}, "below 294"),
+        ({"change": 29_900}, "a fee of 100 is not within 221"),  # nobody relays it
+        ({"rate": 8}, "a fee of 1500 is not within 1768"),
+        ({"rate": 6}, "a fee of 1500 is more than 6"),
+        ({"change": 0, "fee_max": 40_000, "rate": 6}, "is more than 6"),
+        ({"change": 293, "amount": 88_207}, "below 294"),
+        ({"amount": 329}, "below 330"),
         ({"beneficiary": NO_ADDRESS[0]}, "checksum"),
     ],
 )
@@ -344,49 +352,90 @@ def test_a_bitcoin_signer_refuses_with_the_reason(changes: dict[str, object], re
 
 
 POINTS = (f"{TXID}:7:50000", f"{TXID}:5:15000", f"{TXID}:6:40000")
+# By hand, for outputs to a P2WSH script and to ourselves: of one input 10.5 + 68 + 43 + 31 bytes.
+SIZES = {(1, True): 153, (2, True): 221, (3, True): 289, (1, False): 122, (2, False): 190}
 
 
 @pytest.mark.parametrize(
     ("amount", "avoid", "expected", "change"),
     [
-        (40_000, (), POINTS[:1], 8_500),
-        (48_500, (), POINTS[:1], 0),
-        (48_501, (), (POINTS[0], POINTS[2]), 39_999),
-        (20_000, POINTS[:1], POINTS[2:], 18_500),
-        (90_000, (), (POINTS[0], POINTS[2], POINTS[1]), 13_500),
+        (40_000, (), POINTS[:1], 10_000 - 1_530),
+        (48_780, (), POINTS[:1], 0),
+        (48_781, (), (POINTS[0], POINTS[2]), 41_219 - 2_210),
+        (20_000, POINTS[:1], POINTS[2:], 20_000 - 1_530),
+        (90_000, (), (POINTS[0], POINTS[2], POINTS[1]), 15_000 - 2_890),
     ],
 )
 def test_the_largest_free_outpoints_are_spent_and_named_again_by_the_next_attempt(
     amount: int, avoid: tuple[str, ...], expected: tuple[str, ...], change: int
 ) -> None:
-    asked = spend(spends=(), change=0, amount=amount, avoid=avoid, fee_max=1_500)
+    asked = spend(spends=(), change=0, amount=amount, avoid=avoid, fee_max=9_000, rate=10)
     chosen = funded(asked, POINTS)
-    assert (chosen.spends, chosen.change, chosen.fee_max) == (expected, change, 1_500)
+    fee = 10 * SIZES[len(expected), change > 0]
+    assert (chosen.spends, chosen.change, chosen.fee_max) == (expected, change, fee)
     first, again = bitcoin_signer().sign(chosen, 1), funded(chosen, ())
     assert isinstance(first, TransactionSigned)
-    assert first.spends == expected
+    assert (first.spends, first.fee_max, first.rate) == (expected, fee, 10)
     assert again == chosen
 
 
+# One address of each kind, and the least that Core passes on to it.
+KINDS = (
+    ("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2", 546),
+    ("3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy", 540),
+    ("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", 294),
+    ("bc1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qccfmv3", 330),
+    ("bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0", 330),
+)
+
+
+@pytest.mark.parametrize(("to", "least"), KINDS)
+def test_core_the_signer_and_the_node_call_the_same_dust(to: str, least: int) -> None:
+    assert beneficiaries.dust(to) == sizes.dust(script_of(to)) == least
+    assert least_output(script_of(to)) == least
+    asked = spend(spends=(), change=0, beneficiary=to, fee_max=9_000, rate=10)
+    for amount, said in ((least, TransactionSigned), (least - 1, SigningRefused)):
+        told = bitcoin_signer().sign(
+            funded(msgspec.structs.replace(asked, amount=amount), POINTS), 1
+        )
+        assert isinstance(told, said)
+
+
+@pytest.mark.parametrize("to", [to for to, _ in KINDS])
+def test_a_node_reckons_the_size_that_the_fee_was_reckoned_by(to: str) -> None:
+    """Of each kind of script, with one input and with many; the signature may be a byte shorter."""
+    for count in (1, 2, 7):
+        points = [f"{TXID}:{n}:10000" for n in range(count)]
+        amount = 10_000 * count - 5_000 if count > 1 else 4_000
+        asked = spend(spends=(), beneficiary=to, amount=amount, fee_max=90_000, rate=5)
+        told = bitcoin_signer().sign(funded(asked, points), 1)
+        assert isinstance(told, TransactionSigned)
+        size = read_spend(bytes.fromhex(told.raw)).vsize
+        assert 0 <= told.fee_max - 5 * size <= 5 * count + 5 * 31 + 294
+
+
 def test_change_that_nobody_relays_is_part_of_the_fee() -> None:
-    told = funded(spend(spends=(), change=0, amount=48_500 - 293, fee_max=1_500), POINTS)
-    assert (told.change, told.fee_max) == (0, 1_793)
+    asked = spend(spends=(), change=0, fee_max=9_000, rate=10)
+    least = 50_000 - 10 * SIZES[1, True]
+    told = funded(msgspec.structs.replace(asked, amount=least - 293), POINTS)
+    assert (told.change, told.fee_max) == (0, 1_530 + 293)
     assert isinstance(bitcoin_signer().sign(told, 1), TransactionSigned)
-    kept = funded(spend(spends=(), change=0, amount=48_500 - 294, fee_max=1_500), POINTS)
-    assert (kept.change, kept.fee_max) == (294, 1_500)
+    kept = funded(msgspec.structs.replace(asked, amount=least - 294), POINTS)
+    assert (kept.change, kept.fee_max) == (294, 1_530)
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"amount": 103_501}, "105000 satoshis are free"),
+        ({"amount": 102_421}, "105000 satoshis are free"),
         ({"amount": 60_000, "avoid": POINTS[:1]}, "55000 satoshis are free"),
         ({"amount": 40_000, "spends": POINTS[2:]}, "40000 satoshis are free"),
+        ({"amount": 40_000, "fee_max": 1_529}, "a fee of 1530 is wanted"),
     ],
 )
 def test_a_wallet_without_cover_says_what_there_is(changes: dict[str, object], words: str) -> None:
     """Also where a dearer attempt would need another outpoint: it never takes one."""
-    asked = msgspec.structs.replace(spend(spends=(), change=0, fee_max=1_500), **changes)
+    asked = msgspec.structs.replace(spend(spends=(), change=0, fee_max=9_000, rate=10), **changes)
     with pytest.raises(NoFunds, match=words):
         funded(asked, POINTS)
 

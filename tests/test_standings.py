@@ -97,6 +97,25 @@ def test_a_loss_disables_and_takes_the_working_orders_back() -> None:
     assert standing(books) == "disabled", "a loss that is gone enables nobody"
 
 
+def test_a_drawdown_is_from_the_best_that_it_stood_at() -> None:
+    """A gain of 700 may shrink to 400 and not below, though nothing was lost yet in all."""
+    books = held_by_limits(StrategyTerms("mm", drawdown_max=300))
+    books.tell(be("enabled"))
+    for at, loss in ((100, -200), (110, -700), (120, -600), (130, -400)):
+        assert books.tell(LossStated(received_at=ms(at), strategy="mm", loss=loss)) == []
+    done = books.tell(LossStated(received_at=ms(140), strategy="mm", loss=-399))
+    assert standing(books) == "disabled"
+    assert "it lost 301 since it stood best, above 300" in only(RaiseAlert, done)[0].text
+
+
+def test_before_it_gained_anything_a_drawdown_is_a_loss() -> None:
+    books = held_by_limits(StrategyTerms("mm", drawdown_max=300))
+    books.tell(be("enabled"), LossStated(received_at=ms(100), strategy="mm", loss=300))
+    assert standing(books) == "enabled"
+    books.tell(LossStated(received_at=ms(101), strategy="mm", loss=301))
+    assert standing(books) == "disabled"
+
+
 def reference(at: int) -> ReferenceSet:
     return ReferenceSet(
         received_at=ms(at),
@@ -184,6 +203,19 @@ def test_of_an_exit_that_is_partly_filled_only_the_rest_counts() -> None:
     assert passes(books, order("sell", "0.5", at=320, reduce_only=True))
 
 
+def test_an_exit_that_is_over_counts_before_its_fills_are_told() -> None:
+    """The venue calls it filled; the books hold 2 for a moment longer, and 2 more would flip."""
+    books = long_two()
+    assert passes(books, order("sell", "1.5", at=300, reduce_only=True))
+    first = next(each for each in books.state.orders.values() if each.side == "sell")
+    usual: dict[str, Any] = {"account": PERP, "instrument": "BTC-PERP", "order_id": "v2"}
+    books.tell(report(first.client_order_id, "filled", at=305, **usual))
+    assert not passes(books, order("sell", "0.6", at=310, reduce_only=True))
+    books.tell(fill("f2", "sell", "1.5", "100", client_order_id=first.client_order_id, **usual))
+    assert not passes(books, order("sell", "0.6", at=330, reduce_only=True))
+    assert passes(books, order("sell", "0.5", at=340, reduce_only=True))
+
+
 def test_an_exit_of_spot_is_a_sale_of_what_the_strategy_bought() -> None:
     """Not of what the account holds: that is somebody else's."""
     books = spot_books()
@@ -219,8 +251,8 @@ BUGS = (
     ),
     Bug(
         "core.strategies:on_loss",
-        "event.loss <= terms.loss_max",
-        "event.loss < terms.loss_max",
+        "event.loss > terms.loss_max",
+        "event.loss >= terms.loss_max",
         test_a_loss_disables_and_takes_the_working_orders_back,
     ),
     Bug(
@@ -228,6 +260,18 @@ BUGS = (
         'if code == "STALE_REFERENCE":',
         "if not code:",
         test_a_price_that_was_never_told_is_stale,
+    ),
+    Bug(
+        "core.strategies:on_loss",
+        "max(strategy.best, -event.loss)",
+        "-event.loss",
+        test_a_drawdown_is_from_the_best_that_it_stood_at,
+    ),
+    Bug(
+        "core.strategies:on_loss",
+        "since > terms.drawdown_max",
+        "since >= terms.drawdown_max",
+        test_before_it_gained_anything_a_drawdown_is_a_loss,
     ),
     Bug(
         "core.strategies:on_refused",
@@ -248,6 +292,12 @@ BUGS = (
         "room -= leaves(order)",
         "room -= order.quantity",
         test_of_an_exit_that_is_partly_filled_only_the_rest_counts,
+    ),
+    Bug(
+        "core.strategies:exit_room",
+        "room - _sold(state, event)",
+        "room",
+        test_an_exit_that_is_over_counts_before_its_fills_are_told,
     ),
     Bug(
         "core.strategies:exit_room",

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from core.effects import Effect
-from core.events import Event
+from core.events import AccountOpened, Event
 from core.frames import Frame
 from core.journal import Record, decode_frame
 from core.rail_events import LineBooked, PaymentReported, ReturnReported
@@ -221,9 +221,23 @@ def test_a_number_that_is_none_of_ours_is_refused_until_it_is_said_whose_it_is(
     done = tieout("tie", str(journal), str(path), "--account", f"999={EUR}", "--json")
     assert done.returncode == 1
     assert {each["account"] for each in json.loads(done.stdout)["differences"]} == {EUR}
-    done = tieout("tie", str(journal), str(path), "--account", "999")
-    assert done.returncode == 2
-    assert "NUMBER=ACCOUNT would do" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "wrong", ["999", "=bank_eu/ops", "999=bank_eu/opz", "999=binance/spot", ""]
+)
+def test_an_account_that_there_is_not_is_refused_with_those_that_there_are(
+    tmp_path: Path, journal: Path, wrong: str
+) -> None:
+    """Named wrongly, or not one that anybody books lines on: nothing is tied with nothing."""
+    path = statement(tmp_path / "m", opening="2080000,00", closing="2080000,00", number="999")
+    done = tieout("tie", str(journal), str(path), "--account", wrong, "--json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"--account: found {wrong!r}; NUMBER=ACCOUNT would do" in done.stderr
+    named = set(done.stderr.rpartition("of ")[2].strip().split(", "))
+    there = history(storm().store).state.accounts.items()
+    assert named == {name for name, account in there if account.tells == "lines"}
+    assert {"bank_us/ops", "bank_eu/ops", "bank_gb/ops"} <= named
 
 
 def test_what_is_no_statement_is_refused_with_what_would_do(tmp_path: Path) -> None:
@@ -297,3 +311,20 @@ def test_a_payment_and_its_return_that_are_both_awaited_tie_with_two_lines(tmp_p
     path.write_text("\r\n".join([*told[:5], ":62F:C241004USD13,00", "-"]))
     outcome = tie_files(books, [path], {"77": BANK})
     assert (outcome.tied, outcome.differences) == (1, ())
+
+
+def test_an_account_that_trades_has_no_lines_to_tie(tmp_path: Path) -> None:
+    books = Kept(alice=1000)
+    books.tell(
+        AccountOpened,
+        account="binance_spot/main",
+        tells="fills",
+        statements=("balances",),
+        statement_period_ns=HOUR,
+        backfill_period_ns=HOUR,
+        settle_ns=10**9,
+        silence_ns_max=HOUR,
+    )
+    path = statement(tmp_path / "m", opening="10,00", closing="10,00", number="77")
+    with pytest.raises(BadFile, match=r"found '77=binance_spot/main'; .*, of bank/ops$"):
+        tie_files(books, [path], {"77": "binance_spot/main"})

@@ -18,6 +18,7 @@ from core.events import (
 from core.ids import client_order_id, is_ours
 from core.node import decode_snapshot, encode_snapshot
 from core.orders import leaves
+from core.state import UNATTRIBUTED
 from tests.facts import (
     SPOT,
     Books,
@@ -179,6 +180,17 @@ def test_a_cancel_passes_no_gate_and_its_answer_is_awaited() -> None:
     (sent,) = only(CancelOrder, effects)
     assert (sent.client_order_id, sent.order_id) == (name, "o")
     assert names(books.ring(f"order/{name}")) == ["QueryOrder"]
+
+
+def test_a_strategy_takes_back_no_order_of_another() -> None:
+    """But one that nobody owns, for the journal may have lost that it was its own."""
+    books, name = placed("acknowledged")
+    others = CancelRequested(received_at=ms(100), strategy="other", client_order_id=name)
+    assert not only(CancelOrder, books.tell(others))
+    assert not books.order().cancel_wanted
+    assert books.state.counts["cancels_of_others/other"] == 1
+    books.order().strategy = UNATTRIBUTED
+    assert only(CancelOrder, books.tell(others))
 
 
 def test_a_cancel_that_met_no_order_is_sent_again_once_the_order_is_there() -> None:

@@ -184,6 +184,32 @@ def test_the_same_id_is_an_echo_and_another_body_an_error() -> None:
     assert len(books.of(SendPayment)) == 1
 
 
+@pytest.mark.parametrize(
+    ("customer", "legs", "what"),
+    [
+        ("alice", (pay("wire", 301),), "another amount of leg 0:"),
+        ("alice", (pay("ach", 300, memo="x"),), "another scheme of leg 0, memo of leg 0:"),
+        ("alice", (pay("wire", 300), pay("wire", 1)), "another number of legs:"),
+        ("bob", (pay("wire", 300),), "another customer:"),
+        ("bob", (pay("wire", 300, to="021000021/9"),), "another customer, beneficiary of leg 0:"),
+    ],
+)
+def test_an_id_that_is_used_again_is_an_error_that_names_what_differs(
+    customer: str, legs: tuple[LegWanted, ...], what: str
+) -> None:
+    """Another customer hears that the id was used, and nothing of the payment that has it."""
+    books = Books(alice=1000, bob=1000)
+    (leg,) = books.request("t1", pay("wire", 300))
+    books.of(TellCustomer)
+    books.request("t1", *legs, customer=customer)
+    (alert,) = books.of(RaiseAlert)
+    assert what in alert.text
+    told = [(each.customer, each.status) for each in books.of(TellCustomer)]
+    assert told == ([("bob", "refused")] if customer == "bob" else [])
+    assert len(books.of(SendPayment)) == 1
+    assert books.legs("t1") == [leg]
+
+
 def test_a_payment_without_an_answer_is_asked_for_and_never_sent_under_another_id() -> None:
     """A timeout: unknown, queried; sent again under its own id once they say they have none."""
     books = Books(alice=1000)
@@ -758,6 +784,25 @@ def test_payments_that_share_the_reference_of_a_line_are_its_batch(
 
 
 # --- what a hostile reader found -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("legs", "refused"),
+    [
+        ((pay("wire", 600), pay("ach", 400)), ""),
+        ((pay("wire", 600), pay("ach", 401)), "NO_FUNDS"),
+        ((pay("wire", 1000), pay("ach", 1)), "NO_FUNDS"),
+        ((pull("pull", 200), pay("wire", 1200)), ""),
+        ((pull("pull", 200), pay("wire", 700), pay("ach", 501)), "NO_FUNDS"),
+    ],
+)
+def test_legs_out_of_one_balance_are_counted_together(
+    legs: tuple[LegWanted, ...], refused: str
+) -> None:
+    books = Books(alice=1000)
+    books.request("t1", *legs)
+    assert books.state.settlement.transfers["t1"].refusal == refused
+    assert ledger.available(books.state, "alice", "USD") >= 0
 
 
 def returned(books: Books, leg: Leg, amount: int, return_id: str) -> None:

@@ -72,6 +72,15 @@ def show_settlement(console: Console, outcome: Outcome) -> None:
         console.print(line)
     lost = ", ".join(f"{amount} {asset}" for asset, amount in figures["reversal_loss"].items())
     console.print(f"Reversal loss: {lost or 'none'}")
+    for each in figures["reversal_most"]:
+        bound = f"{each['lost']} of {each['bound']} {each['asset']}"
+        console.print(f"At most lost by reversals, {each['sum']}: {bound} ({each['limit']})")
+    for each in figures["passive_breaches"]:
+        most = f"{each['most']} of {each['bound']} {each['asset']}"
+        console.print(
+            f"Above its limit by what others did, {each['sum']}: {most} for"
+            f" {each['seconds']:.0f} s ({each['limit']})"
+        )
 
 
 def show_tokens(console: Console, figures: Mapping[str, Any]) -> None:

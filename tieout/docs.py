@@ -1,5 +1,5 @@
 """The documents that are drawn from the code: events and effects, the order lifecycle, the rails,
-and the lifecycles of risk.
+the lifecycles of risk, and tokens.
 
     python -m tieout.docs            writes them into docs/
     python -m tieout.docs --check    says which are stale, and exits with 1 if any is
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Literal, get_args, get_origin
+from typing import Literal, assert_never, get_args, get_origin
 
 import msgspec
 
@@ -36,7 +36,7 @@ from core.events import Event
 from rails import schemes
 from rails.calendars import SOURCES
 from rails.schemes import Scheme, WithinRow
-from tieout import docs_risk
+from tieout import docs_risk, docs_tokens
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -81,6 +81,7 @@ def documents() -> dict[str, str]:
         "order_lifecycle.md": lifecycle(),
         "rails.md": rails(),
         "risk_lifecycles.md": MARK + "\n" + docs_risk.lifecycles(),
+        "tokens.md": MARK + "\n" + docs_tokens.tokens(),
     }
 
 
@@ -305,6 +306,7 @@ def _terms(row: Scheme) -> Iterator[str]:
         "fees": f"{row.fee.rule}; explained so is up to {row.fee.max} {row.asset} of a payment,"
         f" {row.fee.back} of what comes back, {row.fee.incoming} of what others pay to us",
         "our id": f"{row.idempotency.key}; honoured {_validity(row)}",
+        "sent again": _resend(row),
         "retries": row.retries,
         "duplicates": row.duplicates + ("; may be booked many in one line" if row.batched else ""),
         "beneficiaries": row.beneficiaries and f"{row.beneficiaries} (see `core/beneficiaries.py`)",
@@ -316,6 +318,22 @@ def _terms(row: Scheme) -> Iterator[str]:
     yield "| | |\n|---|---|"
     yield from (f"| {name} | {text} |" for name, text in told.items() if text)
     yield ""
+
+
+def _resend(row: Scheme) -> str:
+    """After what a payment goes again under its own id."""
+    if row.resend is None:
+        return ""
+    within = _length(row.resend.listed_within)
+    match row.resend.after:
+        case "one_denial":
+            return f"under its own id, once they deny having it {within} after it went"
+        case "two_denials":
+            said = f"they deny having it twice, {within} apart"
+            return f"under its own id, once {said}, and the record read since does not show it"
+        case "never":
+            return f"never: what they deny having {within} after it went is a person's"
+    assert_never(row.resend.after)
 
 
 def _windows(row: Scheme) -> str:

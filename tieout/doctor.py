@@ -13,6 +13,7 @@ EXTRAS = {
     "nats": ["nats-py"],
     "notebooks": ["jupyter"],
     "test": ["hypothesis", "pytest"],
+    "tokens": ["pyrevm"],
 }
 COMPILED = ("core.books", "core.reconcile", "core.step")
 

@@ -42,6 +42,7 @@ from core.state import Drift, Order, Posting, Resolved, State
 from core.step import step
 from risk.adapter import LimitGate
 from tieout.settling_history import Settled, SettlingReader
+from tieout.token_history import Issued, TokenReader
 
 # What core counts when it was told something that moves money, and how it took it.
 COUNTED: dict[type, str] = {
@@ -113,6 +114,7 @@ class History:
     kept: list[Remember] = field(default_factory=list)
     closed: list[ClosedItem] = field(default_factory=list)
     settled: Settled = field(default_factory=Settled)
+    issued: Issued = field(default_factory=Issued)
     _filled: State | None = None
 
     def orders(self) -> dict[str, Order]:
@@ -165,6 +167,8 @@ class _Reader:
         self._breaks = 0
         self._settling = SettlingReader(self.history.state)
         self.history.settled = self._settling.settled
+        self._tokens = TokenReader(self.history.state)
+        self.history.issued = self._tokens.issued
 
     def take(self, record: Record) -> None:
         self.history.last = record.number
@@ -197,9 +201,11 @@ class _Reader:
         word = COUNTED.get(type(event))
         before = _counts(state, word, event)
         refused = _refused(state, event)
-        settling = self._settling.before(event)
+        settling, tokens = self._settling.before(event), self._tokens.before()
         step(state, event, self._gate)
-        self._settling.after(record, event, self._frame if event.frame else None, settling)
+        frame = self._frame if event.frame else None
+        self._settling.after(record, event, frame, settling)
+        self._tokens.after(record, event, frame, tokens)
         codes = [code for code, n in _refused(state, event).items() if n != refused.get(code)]
         self._refused = codes[0] if codes else ""
         if word is not None or state.posted:

@@ -21,11 +21,12 @@ SIGNERS = "allowed_signers"
 
 
 class Loaded(NamedTuple):
-    """A limit file, and the hash that a load of it journals."""
+    """A limit file, its bytes, and the hash that a load of it journals."""
 
     path: Path
     limits: LimitFile
     content_hash: str
+    content: bytes
 
 
 class Row(NamedTuple):
@@ -42,8 +43,8 @@ class Row(NamedTuple):
 
 def load(path: Path) -> Loaded:
     """Read a limit file; raises `BadLimits`."""
-    content = _read(path, "a file of limits")
-    return Loaded(path, parse(_text(content, path), str(path)), content_hash([content]))
+    told = _read(path, "a file of limits")
+    return Loaded(path, parse(_text(told, path), str(path)), content_hash([told]), told)
 
 
 def run_tests(loaded: Loaded, at_ns: int) -> list[Verdict]:
@@ -60,9 +61,10 @@ def untested(found: list[Verdict]) -> list[str]:
 
 
 def approve(loaded: Loaded, signers: Path | None) -> None:
-    """Prove the approval of this file; raises `NotApproved` or `NoTool`."""
-    signers = signers or loaded.path.with_name(SIGNERS)
-    approvals.verify(loaded.path, signers, loaded.limits.author, loaded.limits.approver)
+    """Prove the approval of the bytes that were loaded; raises `NotApproved` or `NoTool`."""
+    path, limits = loaded.path, loaded.limits
+    signers = signers or path.with_name(SIGNERS)
+    approvals.verify(path, loaded.content, signers, limits.author, limits.approver)
 
 
 def differences(old: Loaded, new: Loaded, at_ns: int) -> list[Change]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import product
 
-from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS
+from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS, TEN_TO
 from core.risk_events import (
     Amount,
     Bound,
@@ -21,8 +21,9 @@ from core.risk_events import (
 from risk.limit_controls import CONTROLS, DIMENSIONS
 from risk.limit_files import DECIMALS, Limit, LimitFile, applying
 from risk.weights import REPORTING_DECIMALS
-from scenarios.bounds import LimitsSpec, TierSpec, read
-from scenarios.model import Scenario
+from scenarios.bounds import LimitsSpec, TermsSpec, TierSpec, read
+from scenarios.model import InstrumentSpec, Scenario, VenueSpec
+from tieout.twins import TWINS
 
 MS = 1_000_000
 
@@ -38,7 +39,7 @@ def loaded(scenario: Scenario, spec: LimitsSpec, now: int) -> LimitsLoaded:
         author=file.author,
         approver=file.approver,
         limits=tuple(line for bound in bounds for line in _lines(bound)),
-        strategies=tuple(_terms(spec, each.name) for each in scenario.strategies),
+        strategies=tuple(_terms(spec, standing, each.name) for each in scenario.strategies),
         heartbeat_ns=spec.heartbeat_ms * MS,
         ttl_ns=spec.ttl_ms * MS,
         hold_ns=spec.hold_ms * MS,
@@ -63,17 +64,33 @@ def _units(amount: Decimal, decimals: int) -> int:
     return int(amount.scaleb(decimals))
 
 
-def _terms(spec: LimitsSpec, strategy: str) -> StrategyTerms:
-    told = spec.terms.get(strategy)
-    if told is None:
-        return StrategyTerms(strategy)
+def _terms(spec: LimitsSpec, standing: Sequence[Limit], strategy: str) -> StrategyTerms:
+    """The scenario's, and the losses of the limits; of two, the smaller."""
+    told = spec.terms.get(strategy, TermsSpec())
+    place = {"strategy": strategy}
+    losses = [
+        _units(told.loss_max, REPORTING_DECIMALS),
+        _never_nothing(spec, applying(standing, "STRATEGY_LOSS", place), strategy),
+    ]
     return StrategyTerms(
         strategy,
         told.refusals_max,
         told.refusals_window_ms * MS,
         told.stale_ms_max * MS,
-        _units(told.loss_max, REPORTING_DECIMALS),
+        loss_max=min(filter(None, losses), default=0),
+        drawdown_max=_never_nothing(spec, applying(standing, "STRATEGY_DRAWDOWN", place), strategy),
     )
+
+
+def _never_nothing(spec: LimitsSpec, limit: Limit | None, place: str) -> int:
+    """A limit's units; in terms 0 is never, so a limit of nothing is one of the smallest unit."""
+    return 0 if limit is None else max(1, _units_of(spec, limit, place))
+
+
+def _units_of(spec: LimitsSpec, limit: Limit, place: str) -> int:
+    """A limit's units at a place: the file's, or what the scenario says there."""
+    amount = spec.places.get(limit.name, {}).get(place, limit.amount)
+    return _units(amount, DECIMALS.get(limit.unit, 0))
 
 
 def _tradables(scenario: Scenario, spec: LimitsSpec, file: LimitFile) -> Iterator[Tradable]:
@@ -115,8 +132,9 @@ def _bounds(scenario: Scenario, spec: LimitsSpec, standing: Sequence[Limit]) -> 
             if limit is None:
                 continue
             name = "/".join(place[each] for each in known.scope)
-            amount = spec.places.get(limit.name, {}).get(name, limit.amount)
-            units = _units(amount, DECIMALS.get(limit.unit, 0))
+            units = _units_of(spec, limit, name)
+            if limit.unit == "base":
+                units = _of_base(scenario, place, units)
             if control == "ORDER_NOTIONAL" and limit.unit == "quote":
                 units = int(units * spec.rates.get(_quote(scenario, place), Decimal(0)))
             yield Bound(control, name, units, (limit.window_ms or 0) * MS)
@@ -135,9 +153,24 @@ def _places(scenario: Scenario, scope: Sequence[str]) -> Iterator[Mapping[str, s
             yield whole
 
 
+def _of_base(scenario: Scenario, place: Mapping[str, str], coins: int) -> int:
+    """So many coins in units of an order's quantity, which are contracts where there are any.
+
+    How many coins an inverse contract is depends on the price: no number of them is any limit.
+    """
+    venue, each = _listed(scenario, place)
+    if TWINS[venue.dialect].model == "inverse":
+        return 0
+    return coins * TEN_TO[QUANTITY_DECIMALS] // _units(each.multiplier, QUANTITY_DECIMALS)
+
+
 def _quote(scenario: Scenario, place: Mapping[str, str]) -> str:
+    return _listed(scenario, place)[1].quote
+
+
+def _listed(scenario: Scenario, place: Mapping[str, str]) -> tuple[VenueSpec, InstrumentSpec]:
     return next(
-        each.quote
+        (venue, each)
         for venue in scenario.venues
         for each in venue.instruments
         if (venue.account, each.symbol) == (place["account"], place["instrument"])

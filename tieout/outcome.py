@@ -149,7 +149,7 @@ class Outcome:
 
     @property
     def authorizations(self) -> "pd.DataFrame":
-        """Token authorizations; none in a run without tokens."""
+        """Every authorization asked for, as it stands at the end; none in a run without tokens."""
         return self._table("authorizations")
 
     def timeline(self) -> "pd.DataFrame":

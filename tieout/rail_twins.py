@@ -9,7 +9,7 @@ from core.events import Event
 from core.rail_effects import SignTransaction
 from core.rail_events import SigningRefused, TransactionSigned
 from rails import custodian
-from rails.bitcoin.address import p2wpkh_address, script_of
+from rails.bitcoin.address import BadAddress, p2wpkh_address, script_of
 from rails.bitcoin.dialect import dialect as bitcoin_dialect
 from rails.bitcoin.funding import NoFunds, funded
 from rails.bitcoin.signing import BitcoinSigner
@@ -270,7 +270,7 @@ def _bitcoin(
         points = [f"{txid}:{vout}:{worth}" for (txid, vout), worth in unspent]
         try:
             return signer.sign(funded(effect, points), now)
-        except NoFunds as error:
+        except (BadAddress, NoFunds) as error:
             return bitcoin_refused(effect, now, str(error))
 
     return Made(

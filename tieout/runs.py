@@ -122,6 +122,8 @@ OF_SETTLEMENT = tuple(
             "settlement.undone_wrongly",
         ),
         ("what the world has in flight never exceeds a limit", "settlement.over_limit_in_truth"),
+        ("what reversals cost never exceeds a limit", "settlement.reversal_excess"),
+        ("nobody pays out what he never had", "settlement.overdrawn"),
         ("no raise of a fee is too small for the nodes", "settlement.raises_too_small"),
         ("no line is booked as what it is not", "settlement.lines_misplaced"),
         (

@@ -55,6 +55,7 @@ from sim.faults import Faults
 from sim.lines_oracle import PLACES, LinesOracle, Sum
 from sim.operators import Decision, OpenItem
 from sim.payments import Payments
+from sim.reversal_oracle import ReversalOracle
 from sim.settlement_oracle import SettlementOracle
 from sim.suspense_oracle import SuspenseOracle
 from sim.truth import Truth
@@ -75,8 +76,8 @@ SIGNING_MS = (5, 40)
 FAULTS_MAX = 20
 RECALL_GRACE = 6 * DAY
 FROM_LINES = ("nostro/", "suspense/")
-# Refusals that are no fault of the request.
-OF_ROOM = ("NO_FUNDS", "OVER_LIMIT", "OVER_POSITION")
+# Refusals that are no fault of the request: whether they are right the oracle of customers judges.
+OF_ROOM = ("NO_FUNDS", "OVER_LIMIT", "OVER_POSITION", "DETAILS_CORRECTED")
 
 
 class Host(Protocol):
@@ -116,6 +117,7 @@ class Rails:
     told: list[TellCustomer] = field(default_factory=list)
     oracle: SettlementOracle = field(init=False)
     judge: CustomerOracle = field(init=False)
+    reversals: ReversalOracle = field(init=False)
     lines: LinesOracle = field(init=False)
     undoing: UndoOracle = field(init=False)
     customers: Customers = field(init=False)
@@ -136,8 +138,13 @@ class Rails:
         self.schemes = self._schemes()
         self.desk = Desk(self.dice.stream("desk"), self.spec.desk.swing_bps)
         self.judge = CustomerOracle(
-            self.payments, self._limits(), self._customers_opening(), self.desk
+            self.payments,
+            self._limits(),
+            self._customers_opening(),
+            self.desk,
+            {(s.account, s.asset): s.scheme for s in self.schemes.values() if s.pushed},
         )
+        self.reversals = ReversalOracle(self.payments, self.judge)
         self.undoing = UndoOracle(self.judge)
         customers = Customers(
             self.spec.customers, self.schemes, DECIMALS, self.dice.stream("customers"), self.desk
@@ -188,7 +195,7 @@ class Rails:
 
     def _limits(self) -> list[Bound]:
         return [
-            Bound(each.scope, each.subject, each.asset, units(each.amount, each.asset))
+            Bound(each.scope, each.subject, each.asset, units(each.amount, each.asset), each.limit)
             for each in self.spec.limits
         ]
 
@@ -244,6 +251,8 @@ class Rails:
         """A step was taken: payments against the world's, the ledger, and the limits."""
         self.oracle.observe(self.world.now)
         self.judge.observe(self.world.now)
+        if self.reversals.is_due():
+            self.look_at_losses()
         fresh = state.settlement.closed_made - len(self.closed)
         self.closed += state.settlement.closed[-fresh:] if fresh > 0 else []
         if not state.booked:
@@ -256,6 +265,11 @@ class Rails:
             self.exposed_max[key] = max(amount, self.exposed_max.get(key, 0))
         for key in exposure.breaches(state):
             self.excesses[key] = self.excesses.get(key, 0) + 1
+
+    def look_at_losses(self) -> None:
+        """What was taken back of what customers had, beneath the limits."""
+        self.credit_decided()
+        self.reversals.look()
 
     def _note_credits(self, state: State) -> None:
         """What customers got from a line directly: lines are the other oracle's to judge."""
@@ -383,6 +397,8 @@ class Rails:
                 self._maybe_recall(effect, host)
                 if effect.status == "completed":
                     self.customers.on_completed(effect.transfer_id)
+                if "DETAILS_CORRECTED" in effect.reason:
+                    self.customers.on_corrected(effect.transfer_id, self.payments.corrected)
             case _:
                 connector = self._connectors.get(getattr(effect, "account", ""))
                 if connector is None:
@@ -563,7 +579,29 @@ class Rails:
             )
             decision = Decision(f"r{self.resolved}", item, "credit")
             self._decide(decision, ("operator-1", "operator-2"), "found the payer", host)
+        self._telephone(state, every, host)
         self.world.call_in(every, self._resolve, host)
+
+    def _telephone(self, state: State | None, every: int, host: Host) -> None:
+        """What a bank denies having, and may have booked: it looks, and they believe that."""
+        for item in list(state.settlement.items.values()) if state is not None else ():
+            asked = item.cause == "denied" and self.world.now - item.opened_at >= every
+            if state is None or not asked or item.subject in self.payments.all:
+                continue
+            self.resolved += 1
+            self.judge.never_left.append(state.settlement.legs[item.subject].transfer_id)
+            host.tell(
+                ItemResolved(
+                    received_at=self.world.now,
+                    resolution_id=f"r{self.resolved}",
+                    subject=item.subject,
+                    cause="denied",
+                    author="operator-1",
+                    approver="operator-2",
+                    reason="the bank looked for it",
+                    evidence=f"call {self.resolved}",
+                )
+            )
 
     # --- operators at their desk -----------------------------------------------------------------
 
@@ -583,6 +621,7 @@ class Rails:
             items, broken = self._shown(books.state), _broken(books.state)
             for decision in desk.look(self.world.now, items, broken):
                 self._decide(decision, (spec.author, spec.approver), spec.reason, host)
+            self._telephone(books.state, int(spec.after_s * SECOND), host)
         self.world.call_in(every_ns, self._look, desk, spec, every_ns, host)
 
     def _shown(self, state: State) -> list[OpenItem]:
@@ -694,7 +733,7 @@ def settlement_figures(
     differences = rails.oracle.differences(now)
     statuses = Counter(f"{leg.scheme}/{leg.status}" for leg in settlement.legs.values())
     opened = [(n, times) for n, times in sorted(state.counts.items()) if n.startswith("items/")]
-    rails.credit_decided()
+    rails.look_at_losses()
     astray, off = rails.judge.astray(crashed=crashed), rails.judge.balances_off()
     books = PaymentView(state, store, rails.closed)
     fees_off = fee_oracle.faults(rails.payments, books)
@@ -725,6 +764,7 @@ def settlement_figures(
         "ledger_faults": len(rails.ledger_faults),
         "limit_excess": sum(rails.excesses.values()),
         "recalls_off": len(recalls_off(rails, books, now)),
+        "to_old_details": len(to_old_details(rails.payments)),
         # No simulated keeper returns anything that its rail lets stand.
         "called_illegal": state.counts.get("items/illegal_return", 0),
         "open_items": len(settlement.items),
@@ -737,6 +777,19 @@ def settlement_figures(
         "told": dict(sorted(Counter(each.status for each in rails.told).items())),
         "exposed_max": dict(sorted(rails.exposed_max.items())),
         "reversal_loss": reversal_loss(state),
+        "reversal_excess": len(rails.reversals.beyond()),
+        "overdrawn": len(rails.reversals.overdrawn),
+        "reversal_most": [
+            {
+                "limit": each.limit,
+                "sum": f"{each.scope} {each.subject}".strip(),
+                "asset": each.asset,
+                "lost": show(each.amount, DECIMALS[each.asset]),
+                "bound": show(each.bound, DECIMALS[each.asset]),
+            }
+            for _, each in sorted(rails.reversals.most.items())
+        ],
+        "passive_breaches": passive_breaches(state),
         "detail": [
             {
                 "payment": each.payment_id,
@@ -752,6 +805,7 @@ def settlement_figures(
             {"customers": text}
             for text in [*rails.judge.told_wrongly, *astray, *off, *undone_wrongly][:20]
         ]
+        + [{"reversals": text} for text in rails.reversals.beyond()[:20]]
         + [{"fees": text} for text in fees_off[:20]]
         + [{"exchanges": text} for text in exchanges_off[:20]]
         + [{"suspense": text} for text in strayed[:5]]
@@ -762,9 +816,9 @@ def settlement_figures(
 def is_left(leg: Leg) -> bool:
     """Whether something is left of a payment that should be gone: in clearing, held, or exposed."""
     over = leg.status in ("failed", "cancelled", "returned")
-    # What came back after a customer had it counts until it is paid: at most that much.
-    owed = leg.returned if leg.kind == "in" and leg.settled_at else 0
-    return bool(leg.outstanding or leg.held or (over and leg.exposed > owed))
+    # What came back after a customer had it counts until it is paid, and its rest may come back.
+    counts = ledger.owed(leg) + leg.contingent
+    return bool(leg.outstanding or leg.held or (over and leg.exposed > counts))
 
 
 def recalls_off(rails: Rails, books: "PaymentView", now: int) -> list[str]:
@@ -781,9 +835,22 @@ def recalls_off(rails: Rails, books: "PaymentView", now: int) -> list[str]:
         if books.recalled(payment_id) and stands and at < now - RECALL_GRACE:
             found += [] if payment_id in world.recalls else [f"{payment_id} was never asked back"]
     for name, each in world.recalls_of_us.items():
-        if not each.answers and each.asked_at < now - RECALL_GRACE:
+        lies = books.lies(each.line)
+        if lies and each.answers:
+            found.append(f"{name} was answered, and nobody said whose it is")
+        waits = lies or books.decided_at(name) >= now - RECALL_GRACE
+        if not each.answers and each.asked_at < now - RECALL_GRACE and not waits:
             found.append(f"{name} has no answer of ours")
     return found
+
+
+def to_old_details(world: Payments) -> list[str]:
+    """Payments that went to details a day and more after these were told to be wrong."""
+    return [
+        payment.payment_id
+        for payment in world.all.values()
+        if payment.applied_at > world.corrected_at.get(payment.to, payment.applied_at) + DAY
+    ]
 
 
 def misjudged(rails: Rails, state: State, *, crashed: bool) -> list[str]:
@@ -809,6 +876,26 @@ def reversal_loss(state: State) -> dict[str, str]:
             asset = ledger.asset_of(name)
             owed[asset] = owed.get(asset, 0) + amount
     return {asset: show(amount, DECIMALS[asset]) for asset, amount in sorted(owed.items())}
+
+
+def passive_breaches(state: State) -> list[dict[str, str | float]]:
+    """The sums that others took above a limit: which, how high, and for how many seconds."""
+    found: list[dict[str, str | float]] = []
+    settlement = state.settlement
+    for key, most in sorted(settlement.over_most.items()):
+        limit, (scope, subject, asset) = exposure.limit_of(state, key), key.split("/")
+        since = settlement.over_since.get(key, state.now)
+        found.append(
+            {
+                "limit": limit.limit if limit is not None else "",
+                "sum": f"{scope} {subject}".strip(),
+                "asset": asset,
+                "most": show(most, DECIMALS[asset]),
+                "bound": show(limit.amount, DECIMALS[asset]) if limit is not None else "",
+                "seconds": (settlement.over_ns.get(key, 0) + state.now - since) / SECOND,
+            }
+        )
+    return found
 
 
 def positions(state: State) -> dict[str, dict[str, str]]:
@@ -846,6 +933,15 @@ class PaymentView:
     def returned(self, payment_id: str) -> int:
         leg = self._leg(payment_id)
         return leg.returned if leg is not None else 0
+
+    def lies(self, line: str) -> bool:
+        """Whether this line, as "account reference", lies in suspense."""
+        return line in self.state.settlement.suspense
+
+    def decided_at(self, recall: str) -> int:
+        """When we decided on what others ask back; 0 if we have not, or never heard of it."""
+        known = self.state.settlement.recalls.get(recall)
+        return known.answered_at if known is not None else 0
 
     def recalled(self, payment_id: str) -> bool:
         leg = self._leg(payment_id)

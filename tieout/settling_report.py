@@ -191,13 +191,37 @@ class SettlingSections:
             "What settled may still be returned while its rail allows it. What came back after a"
             f" customer had it is owed to us: {lost or 'nothing'} at the end of this run."
         )
-        parts: list[Html] = [head, tag("p", text(words))]
+        parts: list[Html] = [head, tag("p", text(words)), *self._beneath_limits()]
+        figures = len(parts)
         for asset, (at, by_rail, owed) in self._contingents().items():
             svg = settling_plots.reversal_risk(at, by_rail, owed, self.seconds)
             parts.append(self._figure(svg, f"{asset}, contingent by rail."))
-        if len(parts) == 2:
+        if len(parts) == figures:
             parts.append(tag("p", text("Nothing that settled in this run could be returned.")))
         return join(*parts)
+
+    def _beneath_limits(self) -> list[Html]:
+        """What reversals cost at most, and what others took above a limit, beside that limit."""
+        return [
+            tag(
+                "p",
+                text(
+                    f"At most {each['lost']} of {each['bound']} {each['asset']} was lost of"
+                    f" {each['sum']} at once ({each['limit']})."
+                ),
+            )
+            for each in self.summary["reversal_most"]
+        ] + [
+            tag(
+                "p",
+                text(
+                    f"What others pushed took {each['sum']} to {each['most']} of {each['bound']}"
+                    f" {each['asset']}, and above that limit for {each['seconds']:.0f} seconds"
+                    f" ({each['limit']}): no decision of ours."
+                ),
+            )
+            for each in self.summary["passive_breaches"]
+        ]
 
     def _contingents(self) -> dict[str, tuple[list[float], dict[str, list[float]], list[float]]]:
         """By asset: moments, what was contingent by rail then, and what was owed to us."""

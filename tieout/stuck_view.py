@@ -5,7 +5,7 @@ says so where there is nothing.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from core.money import show
 from core.settlement_state import Item, Suspended
 from core.state import State
 from core.step import step
-from core.stuck import Stuck, stuck
+from core.stuck import Stuck, debts, stuck
 from risk.adapter import LimitGate
 from tieout.bad_input import BadMoment
 from tieout.settling_tables import amount, asset_of
@@ -33,22 +33,27 @@ from tieout.words import SECOND, clock, count, minute, span
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WIDTH_MIN = 120
-NOTHING = "nothing is stuck: no payment is under way, no item is open, nothing lies in suspense"
+NOTHING = (
+    "nothing is stuck: no payment is under way, no item is open, nothing is owed,"
+    " nothing lies in suspense"
+)
 
 
 @dataclass(slots=True, frozen=True)
 class StuckView:
-    """What is stuck at a moment. Late payments first, then the longest waiting."""
+    """What is stuck at a moment. Late payments first, then the longest waiting; and what customers
+    owe since it came back."""
 
     at: int
     state: State
     payments: tuple[Stuck, ...]
     items: tuple[Item, ...]
     suspense: tuple[Suspended, ...]
+    debts: tuple[Stuck, ...]
 
     @property
     def empty(self) -> bool:
-        return not (self.payments or self.items or self.suspense)
+        return not (self.payments or self.items or self.suspense or self.debts)
 
     def __str__(self) -> str:
         return "\n".join(self._texts())
@@ -63,21 +68,21 @@ class StuckView:
     def _tables(self) -> RenderableType:
         parts: list[RenderableType] = [Text(self._head() + self._counted(), style="bold")]
         if self.payments:
-            parts.append(self._payment_table())
+            parts.append(self._payment_table(self.payments))
         if self.items:
             parts += [Text("\nopen items", style="bold"), self._item_table()]
         if self.suspense:
             parts += [Text("\nin suspense", style="bold"), self._suspense_table()]
+        if self.debts:
+            parts += [Text("\nowed to us", style="bold"), self._payment_table(self.debts)]
         return Group(*parts)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: amounts as decimal texts, times in nanoseconds, 0 where nothing says when."""
         return {
             "at": self.at,
-            "payments": [
-                {**row._asdict(), "amount": self.amount(row.asset, row.amount)}
-                for row in self.payments
-            ],
+            "payments": self._rows(self.payments),
+            "debts": self._rows(self.debts),
             "items": [
                 {
                     "number": item.number,
@@ -108,6 +113,9 @@ class StuckView:
             ],
         }
 
+    def _rows(self, rows: Iterable[Stuck]) -> list[dict[str, Any]]:
+        return [{**row._asdict(), "amount": self.amount(row.asset, row.amount)} for row in rows]
+
     def amount(self, asset: str, units: int) -> str:
         """An exact amount as text."""
         return plain(amount(self.state, asset, units))
@@ -129,7 +137,7 @@ class StuckView:
             f"{count(len(self.payments), 'payment')} under way, {late} late;"
             f" {count(len(self.items), 'open item')},"
             f" {count(len(self.suspense), 'line')} in suspense"
-        )
+        ) + (f"; {count(len(self.debts), 'debt')} of customers" if self.debts else "")
 
     # --- plain text ------------------------------------------------------------------------------
 
@@ -152,6 +160,9 @@ class StuckView:
             what = f"{self.shown(line.asset, line.amount)} at {line.account}"
             yield f"suspense: {line.line_id}, {what}, {self._since(line.at)}"
             yield f"  references: {', '.join(line.references) or 'none'}; frame {line.frame}"
+        for row in self.debts:
+            yield ""
+            yield from self._payment_texts(row)
 
     def _payment_texts(self, row: Stuck) -> Iterator[str]:
         what = f"{self.shown(row.asset, row.amount)} over {row.scheme}"
@@ -175,13 +186,13 @@ class StuckView:
 
     # --- a terminal ------------------------------------------------------------------------------
 
-    def _payment_table(self) -> Table:
+    def _payment_table(self, rows: Iterable[Stuck]) -> Table:
         table = Table(box=None, pad_edge=False, header_style="dim")
         for name in ("payment", "customer", "rail", "amount", "stage", "for", "waiting for"):
             table.add_column(name, overflow="fold", justify="right" if name == "amount" else "left")
         for name in ("expected by", "blocks", "safe to"):
             table.add_column(name, overflow="fold")
-        for row in self.payments:
+        for row in rows:
             due = minute(row.expected_by) if row.expected_by else "-"
             table.add_row(
                 f"{row.payment_id} ({row.transfer_id})",
@@ -234,7 +245,8 @@ def of_state(state: State, at: int) -> StuckView:
     settlement = state.settlement
     items = sorted(settlement.items.values(), key=lambda item: item.opened_at)
     lines = sorted(settlement.suspense.values(), key=lambda line: line.at)
-    return StuckView(at, state, tuple(stuck(state)), tuple(items), tuple(lines))
+    owed = tuple(debts(state))
+    return StuckView(at, state, tuple(stuck(state)), tuple(items), tuple(lines), owed)
 
 
 def state_at(store: Store | str | os.PathLike[str], at: int = 0) -> State:

@@ -16,7 +16,7 @@ from core.events import CashMoved, FillReported, ProgressReported
 from core.journal import Store
 from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS
 from core.state import Drift, Order, Posting, State
-from tieout import risk_tables, settling_tables
+from tieout import risk_tables, settling_tables, token_tables
 from tieout.history import History, Taken, amount_of, exact, history, occurred_at
 from tieout.risk_history import RiskHistory, risk_history
 
@@ -231,8 +231,22 @@ COLUMNS: Mapping[str, Mapping[str, Type]] = {
         "at": "time",
         "authorization": "text",
         "token": "text",
+        "kind": "text",
+        "caller": "text",
+        "request_id": "text",
+        "sender": "text",
+        "receiver": "text",
         "amount": "decimal",
         "status": "text",
+        "reason": "text",
+        "policy_version": "int",
+        "decision_hash": "text",
+        "valid_after": "time",
+        "valid_before": "time",
+        "signatures": "int",
+        "tx_hash": "text",
+        "block_hash": "text",
+        "evidence": "numbers",
         "event": "int",
     },
     "timeline": {
@@ -616,10 +630,6 @@ def _timeline(past: History, state: State) -> Iterable[Row]:
     return past.moments
 
 
-def _authorizations(past: History, state: State) -> Iterable[Row]:
-    return ()
-
-
 _ROWS: Mapping[str, Callable[[History, State], Iterable[Row]]] = {
     "fills": _fills,
     "orders": _orders,
@@ -633,7 +643,7 @@ _ROWS: Mapping[str, Callable[[History, State], Iterable[Row]]] = {
     "postings": _postings,
     "exposures": _exposures,
     "refusals": _refusals,
-    "authorizations": _authorizations,
+    "authorizations": token_tables.authorizations,
     "timeline": _timeline,
 }
 _OF_RISK: Mapping[str, Callable[[RiskHistory], Iterable[Row]]] = {

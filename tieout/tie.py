@@ -128,7 +128,7 @@ def tie_files(
     Raises `BadFile`, and `JournalError` of a path.
     """
     past = past_of(journal)
-    known = _known(past.state) | dict(numbers or {})
+    known = _known(past.state) | _named(past.state, numbers or {})
     told = _Told()
     for path in files:
         _take(told, path, past.state, known)
@@ -146,6 +146,22 @@ def _known(state: State) -> dict[str, str]:
         if place is not None:
             known |= {n: account for n in (place.ours.iban, place.ours.number) if n}
     return known
+
+
+def _named(state: State, numbers: Mapping[str, str]) -> dict[str, str]:
+    """The numbers that the caller names, each of an account that somebody books lines on."""
+    for number, account in numbers.items():
+        known = state.accounts.get(account)
+        if not number or known is None or known.tells != "lines":
+            found = f"{number}={account}" if account else number
+            would_do = "NUMBER=ACCOUNT would do, as in DE02120300000000202051=bank_eu/ops"
+            raise BadFile(f"--account: found {found!r}; {would_do}, of {_banks(state)}")
+    return dict(numbers)
+
+
+def _banks(state: State) -> str:
+    named = [name for name, account in state.accounts.items() if account.tells == "lines"]
+    return ", ".join(named) or "none here"
 
 
 def _take(told: _Told, path: Path, state: State, numbers: Mapping[str, str]) -> None:
@@ -183,8 +199,7 @@ def _read(path: Path, state: State, numbers: Mapping[str, str]) -> list[Event]:
 
 def _would_do(reason: str, state: State) -> str:
     if "another account" in reason:
-        banks = [name for name, account in state.accounts.items() if account.tells == "lines"]
-        return f"--account NUMBER=ACCOUNT would do, of {', '.join(banks) or 'none here'}"
+        return f"--account NUMBER=ACCOUNT would do, of {_banks(state)}"
     return "a whole file of camt.052/053/054, BAI2, MT940 or MT942 would do"
 
 

@@ -88,15 +88,16 @@ class _SecondDesk:
         self.opinions.append(Opinion(wish, was, code, why))
         return said
 
-    def follow(self, state: State, event: Event) -> None:
-        """Both desks follow the facts."""
-        self._gate.follow(state, event)
+    def follow(self, state: State, event: Event) -> str:
+        """Both desks follow the facts; of what is said, what was said then."""
+        told = self._gate.follow(state, event)
         self._swap(state)
         if isinstance(event, LimitsLoaded) and event.slots:
             self.loaded = True
             event = _changed(event, self._others)
         self._gate.follow(state, event)
         self._swap(state)
+        return told
 
     def _swap(self, state: State) -> None:
         state.risk.desk, self._desk = self._desk, state.risk.desk

@@ -72,15 +72,21 @@ class Policy(Part):
 
 def read_policy(path: Path) -> Policy:
     """The policy of a file; raises `BadPolicy`, or an `OSError`."""
+    return parse_policy(content(path), str(path))
+
+
+def parse_policy(told: bytes, source: str) -> Policy:
+    """The policy that these bytes of a file hold; raises `BadPolicy`, which names the file."""
     try:
-        told = document(content(path).decode())
-        return Policy.model_validate(told)
+        return Policy.model_validate(document(told.decode()))
     except (NotYaml, UnicodeDecodeError) as error:
-        raise BadPolicy(f"{path}: {error}") from error
+        raise BadPolicy(f"{source}: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(each) for each in first["loc"]) or "the document"
-        raise BadPolicy(f"{path}: {where}: found {first['input']!r:.60}: {first['msg']}") from error
+        raise BadPolicy(
+            f"{source}: {where}: found {first['input']!r:.60}: {first['msg']}"
+        ) from error
 
 
 # --- the rules about people, in their order -------------------------------------------------------

@@ -9,4 +9,5 @@ from rails.instructions.party import OurAccount
 def dialect(account: str, ours: OurAccount, mandates: Mandates) -> Dialect:
     """How to ask the bank that keeps `account`, and to read what it tells."""
     numbers = {number: account for number in (ours.iban, ours.number) if number}
-    return Dialect("bank", requests(ours, mandates), decoder(Terms(numbers, ours.zone)))
+    terms = Terms(numbers, ours.zone, currency=ours.asset)
+    return Dialect("bank", requests(ours, mandates), decoder(terms))

@@ -62,16 +62,20 @@ class Arrivals:
         if office.strikes("lines_identical") is not None:
             office.book(part.amount, "payment", family, (part,))
         self._may_be_reversed(line, part.end_to_end_id)
+        self._may_be_asked_back(line, "")
+
+    def _may_be_asked_back(self, line: Line, nobodys: str) -> None:
+        office = self.office
         if office.strikes("recalled") is not None:
             at = office.next_morning(office.dice.between(1, 9))
-            office.world.call_at(at, self._ask_back, line)
+            office.world.call_at(at, self._ask_back, line, nobodys)
 
     def _less(self, part: Part, family: str, fee: Decimal) -> Line:
         """Booked less what was taken on the way, which the line says."""
         net = part.amount - fee
         return self.office.book(net, "payment", family, (part,), charge=fee)
 
-    def _ask_back(self, line: Line) -> None:
+    def _ask_back(self, line: Line, nobodys: str) -> None:
         office = self.office
         recall_id = office.next_id("K")
         self.asked_back[recall_id] = line
@@ -79,7 +83,8 @@ class Arrivals:
         body = words.camt_056(
             office.next_id("C"), recall_id, line, reason, office.world.now, office.head.currency
         )
-        office.payments.recalls_of_us[self._case(recall_id)] = Recall(office.world.now)
+        case = Recall(office.world.now, line=nobodys)
+        office.payments.recalls_of_us[self._case(recall_id)] = case
         self._chase(recall_id, body, CHASES)
 
     def _chase(self, recall_id: str, body: bytes, times: int) -> None:
@@ -138,6 +143,7 @@ class Arrivals:
         amount = office.exact(max(1, units))
         line = office.book_aside(amount, "payment", family, "", "nobody")
         self._may_be_reversed(line, "")
+        self._may_be_asked_back(line, f"{office.account} {line.reference}")
 
     def charge(self, units: int) -> None:
         """The bank takes a charge that nobody asked for."""

@@ -2,7 +2,8 @@
 
 A payment that was taken is settled once, at the time that its scheme's rule gives; the world's
 truth is told then, and never by what was said. What an end-to-end id named is taken once, except in
-ACH, where the operator compares files and not their entries.
+ACH, where files are compared by their names and not their entries: a name that came before is
+refused, whatever the file has in it.
 """
 
 from collections.abc import Iterable
@@ -77,14 +78,14 @@ class Clearing:
             told = payments(body)
         except (Malformed, ValueError, IndexError) as error:
             return 400, b'{"code":"FORMAT","message":"%s"}' % str(error).encode(), True
-        name = body.decode() if told[0].message_kind == "NACHA" else told[0].message_id
+        name, by_name = told[0].message_id, told[0].message_kind == "NACHA"
         known = self._files.get(name) if told[0].payment_id not in self.forgotten else None
-        if known is not None and known[0] == body:
+        if known is not None and known[0] == body and not by_name:
             return known[1]
         unanswered = self.office.strikes("payment_unanswered")
         if unanswered and self.office.dice.chance(1, 2):
             return _nobody()  # and it never came here
-        refused = "AM05" if known is not None else ""
+        refused = ("DU01" if by_name else "AM05") if known is not None else ""
         statuses = [self._take(one, refused) for one in told]
         answer = 200, self._pain_002(statuses), True
         self._files.setdefault(name, (body, answer))
@@ -464,6 +465,11 @@ class Clearing:
 
     def _change(self, order: Order) -> None:
         office = self.office
+        bank, _, number = order.told.peer.partition("/")
+        if number == CORRECTED[9:]:
+            return  # they are right already
+        office.payments.corrected[order.told.peer] = f"{bank}/{CORRECTED[9:]}"
+        office.payments.corrected_at.setdefault(order.told.peer, office.world.now)
         entry = self._entry(order, self._trace(), "21")
         at = office.hours.local(office.world.now)
         self._say(order, flat.changed(entry, "C01", CORRECTED[9:], at, office.head.owner))

@@ -5,7 +5,8 @@ envelope of its pages, and which answers are none.
 
 Rule 1. A payment is rejected only by a document that says so, or at the door with `FORMAT`; any
 other refusal leaves it unknown.
-Rule 2. Rejected as a duplicate (AM05, DUPL) says that the first one lives: it is told as received.
+Rule 2. Rejected as a duplicate says that the first one lives, or that another file has the name: it
+is told as received, and is late if it never comes. Nothing that may live is told as failed.
 Rule 3. A payment is missing only where the bank names it and says that it knows none.
 Rule 4. A document of the record that cannot be read is told as that, by the cursor behind which it
 stands; of its page the others are read, and the record goes on.
@@ -50,18 +51,21 @@ from rails.messages import Context
 from rails.messages import read as read_document
 from rails.reading import no_answer, payment_missing
 
-DUPLICATES = ("AM05", "DUPL")
+# Of a transaction, or of a message, batch, transaction, end-to-end or instruction id.
+DUPLICATES = ("AM05", "DUPL", "DU01", "DU02", "DU03", "DU04", "DU05")
 MALFORMED = "FORMAT"
 UNKNOWN = "UNKNOWN_PAYMENT"
 
 
 @dataclass(slots=True, frozen=True)
 class Terms:
-    """How one bank speaks: whose numbers are ours, where its days begin, what settles."""
+    """How one bank speaks: whose numbers are ours, where its days begin, what settles, and in which
+    currency our account is."""
 
     accounts: Mapping[str, str]
     zone: str
     settled_codes: frozenset[str] = frozenset({"ACSC", "ACCC"})
+    currency: str = ""
 
 
 def decoder(terms: Terms) -> Decode:
@@ -77,6 +81,7 @@ def decoder(terms: Terms) -> Decode:
             asked_at=frame.asked_at,
             zone=terms.zone,
             settled_codes=terms.settled_codes,
+            currency=terms.currency,
         )
         return [_alive(event) for event in read_document(body, context)]
 

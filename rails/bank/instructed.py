@@ -80,7 +80,7 @@ def question(body: bytes) -> Question:
                 or _said(inner, f"{details}OrgnlCxlId")
                 or _said(inner, f"{details}CxlStsId")
             )
-            code = _said(inner, f"{details}CxlStsRsnInf/Rsn/Cd")
+            code = _said(inner, f"{details}CxlStsRsnInf/Rsn/Cd") or _said(inner, "Sts/Conf")
             return Question("camt.029", _said(inner, "Assgnmt/Id"), about, code)
         case name:
             raise Malformed(f"<{name}> asks nothing")
@@ -203,7 +203,7 @@ def _nacha(body: bytes) -> list[Instruction]:
     records = body.decode("ascii").splitlines()
     if any(len(record) != 94 for record in records) or len(records) % 10:
         raise Malformed("records are 94 characters, blocked by ten")
-    file_id = records[0][23:34]  # creation date and time, and the modifier
+    file_id = records[0][13:34].strip()  # origin, creation date and time, and the modifier
     made: list[Instruction] = []
     batch = ""
     for record in records:

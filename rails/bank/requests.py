@@ -1,11 +1,11 @@
 """Effects as requests to a bank's file API: each instruction is a file of its own.
 
 A file is the same bytes whenever it is built again: its ids are made of the payment's, and its
-moments are those that the effect bears. What cannot be said is a `ValueError`, and is not sent.
+moments and its number are those that the effect bears. What cannot be said is a `ValueError`, and
+is not sent; nor is a NACHA file that stands in the way of another one (`FilesSent`).
 """
 
 from collections.abc import Callable, Mapping
-from hashlib import sha256
 
 from core.effects import Effect, FetchLedger, FetchStatement
 from core.rail_effects import (
@@ -20,6 +20,7 @@ from rails.dialect import Request
 from rails.instructions import nacha as ach
 from rails.instructions.camt029 import camt029
 from rails.instructions.camt056 import camt056
+from rails.instructions.files_sent import FilesSent
 from rails.instructions.nacha import nacha, nacha_reversal
 from rails.instructions.pacs028 import pacs028
 from rails.instructions.pain001 import pain001
@@ -31,18 +32,18 @@ Mandates = Mapping[str, Mandate]  # by the account of who signed it
 
 def requests(ours: OurAccount, mandates: Mandates) -> Callable[[Effect], Request]:
     """The requests that perform effects at the bank that keeps this account."""
-    base = f"/v1/accounts/{ours.number}"
+    base, sent = f"/v1/accounts/{ours.number}", FilesSent()
 
     def request(effect: Effect) -> Request:
         match effect:
             case SendPayment():
-                return _post("payments", instruction(effect, ours, mandates))
+                return _post("payments", _once(sent, instruction(effect, ours, mandates)))
             case QueryPayment():
                 asked = _original(effect.scheme, effect.payment_id, effect.sent_at)
                 told = pacs028(effect, asked, ours, f"Q{effect.payment_id}", effect.sent_at)
                 return _post("status-requests", told)
             case RecallPayment():
-                return _recall(effect, ours)
+                return _recall(effect, ours, sent)
             case AnswerRecall():
                 return _post("resolutions", camt029(effect, ours, f"A{effect.recall_id}"[:35]))
             case FetchStatement():
@@ -64,7 +65,7 @@ def instruction(effect: SendPayment, ours: OurAccount, mandates: Mandates) -> by
         raise CannotSay(f"{effect.payment_id}: a file says when it was made")
     settles_at = effect.settles_at or effect.sent_at
     if effect.scheme in ach.SCHEMES:
-        return nacha([effect], ours, _batch(effect.payment_id, effect.sent_at, settles_at))
+        return nacha([effect], ours, _batch(effect.file, effect.sent_at, settles_at))
     if effect.scheme == "sdd_core":
         mandate = mandates.get(effect.beneficiary)
         if mandate is None:
@@ -74,7 +75,7 @@ def instruction(effect: SendPayment, ours: OurAccount, mandates: Mandates) -> by
     return pain001([effect], ours, effect.payment_id, effect.sent_at)
 
 
-def _recall(effect: RecallPayment, ours: OurAccount) -> Request:
+def _recall(effect: RecallPayment, ours: OurAccount, sent: FilesSent) -> Request:
     if effect.scheme not in ach.SCHEMES:
         asked = _original(effect.scheme, effect.payment_id, effect.sent_at)
         told = camt056(effect, asked, ours, f"C{effect.payment_id}", effect.asked_at)
@@ -89,8 +90,8 @@ def _recall(effect: RecallPayment, ours: OurAccount) -> Request:
         beneficiary=effect.beneficiary,
         beneficiary_name=effect.beneficiary_name,
     )
-    batch = _batch(f"C{effect.payment_id}", effect.asked_at, effect.asked_at)
-    return _post("payments", nacha_reversal([original], ours, batch))
+    batch = _batch(effect.file, effect.asked_at, effect.asked_at)
+    return _post("payments", sent.admit(nacha_reversal([original], ours, batch)))
 
 
 def _original(scheme: str, payment_id: str, sent_at: int) -> Original:
@@ -99,13 +100,20 @@ def _original(scheme: str, payment_id: str, sent_at: int) -> Original:
     return Original(payment_id, sent_at, "pain.008.001.08" if scheme == "sdd_core" else name)
 
 
-def _batch(name: str, created_at: int, settles_at: int) -> ach.Batch:
-    """Numbers of a file are drawn from its payment's id, so that they never change."""
-    drawn = int.from_bytes(sha256(name.encode()).digest()[:8])
-    modifier = ach.MODIFIERS[drawn % len(ach.MODIFIERS)]
-    return ach.Batch(created_at, settles_at, modifier, 1 + drawn % 9_999_998)
+def _batch(file: int, created_at: int, settles_at: int) -> ach.Batch:
+    """A file's modifier and the trace number of its one entry follow from its own number: in turn,
+    and from the beginning again when there are no more."""
+    if not file:
+        raise CannotSay("a NACHA file has a number")
+    modifier = ach.MODIFIERS[(file - 1) % len(ach.MODIFIERS)]
+    return ach.Batch(created_at, settles_at, modifier, 1 + (file - 1) % ach.TRACES)
+
+
+def _once(sent: FilesSent, file: bytes) -> bytes:
+    """A file with a name of its own needs no guard."""
+    return sent.admit(file) if file.startswith(ach.HEADER) else file
 
 
 def _post(path: str, body: bytes) -> Request:
-    kind = "text/plain" if body.startswith(b"101") else "application/xml"
+    kind = "text/plain" if body.startswith(ach.HEADER) else "application/xml"
     return Request("POST", f"/v1/{path}", {}, {"Content-Type": kind}, body)

@@ -34,7 +34,7 @@ class Rule:
     deducts: Decimal = Decimal(0)
     deducts_back: Decimal = Decimal(0)
     compares: bool = True
-    listed_s: int = 1800
+    listed_s: int = 10_800
     word: str = "ACSC"
 
 
@@ -67,7 +67,7 @@ RULES = {
             "21:00",
             family="PMNT/ICDT/XBCT",
             compares=False,
-            listed_s=60,
+            listed_s=600,
         ),
         Rule(
             "swift_gpi",
@@ -78,10 +78,10 @@ RULES = {
             family="PMNT/ICDT/XBCT",
             deducts=Decimal(75),
             deducts_back=Decimal(75),
-            listed_s=600,
+            listed_s=1800,
         ),
         Rule("sepa_sct", "target", "16:00", 1, "18:00"),
-        Rule("sct_inst", "target", family="PMNT/IRCT/ESCT", listed_s=5, word="ACCP"),
+        Rule("sct_inst", "target", family="PMNT/IRCT/ESCT", listed_s=120, word="ACCP"),
         Rule(
             "sdd_core",
             "target",
@@ -97,7 +97,7 @@ RULES = {
             amount_max=Decimal(1_000_000),
             family="PMNT/IRCT/DMCT",
             compares=False,
-            listed_s=5,
+            listed_s=120,
         ),
     )
 }

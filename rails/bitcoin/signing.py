@@ -4,7 +4,9 @@ Rule 1. An outpoint is named "txid:vout:value", for the value is part of what is
 of the spent outputs less amount and change is the fee, and never above the effect's `fee_max`.
 Rule 2. The first output pays the beneficiary, the second, if there is change, pays ourselves: the
 change is the outpoint "txid:1:change" of the new transaction.
-Rule 3. Every input says that it may be replaced (BIP 125).
+Rule 3. No output is dust, and the fee is what the effect's rate asks of the size; it may be more by
+an output that would be dust, where there is no change.
+Rule 4. Every input says that it may be replaced (BIP 125).
 """
 
 from collections.abc import Mapping
@@ -13,12 +15,12 @@ from dataclasses import dataclass, field
 from core.rail_effects import SignTransaction
 from core.rail_events import SigningRefused, TransactionSigned
 from rails.bitcoin.address import BadAddress, p2wpkh_address, script_of
+from rails.bitcoin.sizes import OWN, RELAY, dust, vsize
 from rails.bitcoin.wallet import Wallet
 from rails.keys import PrivateKey, hash160, sha256_twice
 
 SIGHASH_ALL = 1
 REPLACEABLE = 0xFFFFFFFD
-DUST = 294  # what Core's default policy relays to a P2WPKH output
 
 
 @dataclass(slots=True, frozen=True)
@@ -73,6 +75,7 @@ class BitcoinSigner:
             fee_max=effect.fee_max,
             tip_max=effect.tip_max,
             spends=effect.spends,
+            rate=effect.rate,
         )
 
     def _unsigned(self, effect: SignTransaction, wallet: Wallet, key: PrivateKey) -> Unsigned:
@@ -84,15 +87,29 @@ class BitcoinSigner:
         inputs = tuple(_input(text) for text in effect.spends)
         if not inputs or len({i.outpoint() for i in inputs}) != len(inputs):
             raise Objection("each transaction spends outpoints, and each of them once")
-        if effect.amount < DUST or 0 < effect.change < DUST or effect.change < 0:
-            raise Objection(f"nobody relays an output below {DUST}")
-        fee = sum(i.value for i in inputs) - effect.amount - effect.change
-        if not 0 < fee <= effect.fee_max:
-            raise Objection(f"a fee of {fee} is not within 1 and {effect.fee_max}")
         outputs = [(effect.amount, script_of(effect.beneficiary, self.prefix))]
         if effect.change:
             outputs.append((effect.change, script_of(wallet.address, self.prefix)))
+        for paid, script in outputs:
+            if paid < dust(script):
+                raise Objection(f"nobody relays {paid} there, below {dust(script)}")
+        _check_fee(effect, inputs, outputs)
         return Unsigned(inputs, tuple(outputs))
+
+
+def _check_fee(
+    effect: SignTransaction, inputs: tuple[Input, ...], outputs: list[tuple[int, bytes]]
+) -> None:
+    """Rule 3: neither too little for a node, nor more than was asked for."""
+    fee = sum(i.value for i in inputs) - sum(paid for paid, _ in outputs)
+    scripts = [len(script) for _, script in outputs]
+    least = max(effect.rate, RELAY) * vsize(len(inputs), scripts)
+    if not least <= fee <= effect.fee_max:
+        raise Objection(f"a fee of {fee} is not within {least} and {effect.fee_max}")
+    own = bytes([0, OWN - 2]) + bytes(OWN - 2)
+    most = effect.rate * vsize(len(inputs), [*scripts, OWN]) + dust(own)
+    if effect.rate and fee > (least if effect.change else most):
+        raise Objection(f"a fee of {fee} is more than {effect.rate} for each virtual byte")
 
 
 class Objection(ValueError):

@@ -1,57 +1,44 @@
-"""The files that a bank has been sent: no file twice, and no two of a day under one name.
+"""The NACHA files that a bank was sent: none twice under two names, and no two under one.
 
-Rule. The same id with the same contents is an echo, and gets the File ID Modifier that it had, so
-that a file built again is the same bytes. The same id with other contents, or the same contents
-under another id, is refused: somebody is about to pay twice.
+Rule 1. A file is known by its origin, the minute in which it says that it was made, and its File ID
+Modifier. The same name with the same contents is an echo: the bytes of before, sent again.
+Rule 2. The same name with other contents, or the same payments under another name, is refused, and
+not sent: the first would be taken for what it is not, and the second would pay twice.
+Rule 3. The last `KEPT` files are compared, since the program started: who numbers the files
+(`core.filing`) remembers for longer, and so does the bank.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from rails.instructions.nacha import MODIFIERS
+KEPT = 10_000
+_NAME = slice(13, 34)  # of the file header
 
 
 class DuplicateFile(ValueError):
-    """The file was sent before; the text says under which id and when."""
-
-
-@dataclass(slots=True, frozen=True)
-class Sent:
-    """A file that went out: which, on which local day, under which modifier."""
-
-    file_id: str
-    contents: str
-    day: str
-    modifier: str
+    """The file must not be sent; the text says which one stands in its way."""
 
 
 @dataclass(slots=True)
 class FilesSent:
-    """What went out to one bank; forgets nothing, and is filled again from what was journaled."""
+    """What went out to one bank, oldest first: what each file pays by its name, and the reverse."""
 
-    by_id: dict[str, Sent] = field(default_factory=dict)
-    by_contents: dict[str, Sent] = field(default_factory=dict)
+    contents: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
 
-    def admit(self, file_id: str, contents: str, day: str) -> Sent:
-        """Take note of a file that is about to be sent. Raises `DuplicateFile`."""
-        known = self.by_id.get(file_id) or self.by_contents.get(contents)
-        if known is None:
-            return self._remember(Sent(file_id, contents, day, self._modifier(day)))
-        if (known.file_id, known.contents) == (file_id, contents):
-            return known
-        what = "other contents" if known.file_id == file_id else "the same contents"
-        raise DuplicateFile(f"{file_id}: file {known.file_id} of {known.day} has {what}")
-
-    def _remember(self, sent: Sent) -> Sent:
-        self.by_id[sent.file_id] = self.by_contents[sent.contents] = sent
-        return sent
-
-    def _modifier(self, day: str) -> str:
-        used = sum(1 for sent in self.by_id.values() if sent.day == day)
-        if used >= len(MODIFIERS):
-            raise DuplicateFile(f"{day}: {len(MODIFIERS)} files were sent, and a day has no more")
-        return MODIFIERS[used]
+    def admit(self, file: bytes) -> bytes:
+        """The file, which is about to be sent. Raises `DuplicateFile`."""
+        name, paid = file[_NAME].decode("ascii").strip(), contents(file)
+        if self.contents.get(name, paid) != paid:
+            raise DuplicateFile(f"file {name} was sent with other contents")
+        if self.names.get(paid, name) != name:
+            raise DuplicateFile(f"file {name} pays what file {self.names[paid]} paid")
+        self.contents[name], self.names[paid] = paid, name
+        if len(self.contents) > KEPT:
+            oldest = next(iter(self.contents))
+            del self.names[self.contents.pop(oldest)]
+        return file
 
 
 def contents(file: bytes) -> str:

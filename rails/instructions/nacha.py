@@ -1,7 +1,8 @@
 """NACHA files: credits, debits and reversals, as records of 94 characters.
 
-Rule 1. One file holds one batch in one direction, and is told from others of its day by its File ID
-Modifier alone: see `files_sent` for who hands those out.
+Rule 1. One file holds one batch in one direction. It is told from others of its minute by its File
+ID Modifier alone: `core.filing` numbers files, so that no two of a minute have the same one, and
+`files_sent` refuses what would all the same.
 Rule 2. A return names the trace number, and may repeat the fifteen characters of the individual id.
 Ours is at most as long as that, or stands there shortened by `short_id` and whole in the addenda.
 """
@@ -20,6 +21,8 @@ from rails.instructions.party import CannotSay, OurAccount
 SCHEMES = ("fedach_credit_same_day", "fedach_credit_next_day", "fedach_debit")
 WIDTH, BLOCK = 94, 10
 AMOUNT_MAX = 10**10 - 1
+TRACES = 10**7 - 1  # seven digits, from 1
+HEADER = b"101"
 MODIFIERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 CREDIT, DEBIT = "22", "27"  # to and from a demand account
 _SHORT, _HASH = 15, 10**10
@@ -147,7 +150,7 @@ def _check(payments: Sequence[SendPayment], ours: OurAccount, batch: Batch) -> N
     text.identifier(ours.company_id, 10)
     if len(batch.modifier) != 1 or batch.modifier not in MODIFIERS:
         raise CannotSay(f"modifier {batch.modifier!r}; one of A to Z and 0 to 9 would do")
-    if batch.first_trace < 1 or batch.first_trace + len(payments) > 10**7:
+    if batch.first_trace < 1 or batch.first_trace + len(payments) - 1 > TRACES:
         raise CannotSay("trace numbers have seven digits")
     if len({payment.payment_id for payment in payments}) < len(payments):
         raise CannotSay("a payment stands in the file twice")

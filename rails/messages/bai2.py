@@ -9,6 +9,7 @@ sign, transactions have it from their type code: 100-399 credits, 400-699 debits
 balances (010, 015, 030) tie to entries; what is available or collected does not.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ from rails.messages.context import (
     told,
     yymmdd,
 )
-from rails.messages.statement import ZERO, Balance, Line, Statement, tell
+from rails.messages.statement import ZERO, Alike, Balance, Line, Statement, tell
 
 # ISO 4217; every other currency has two.
 NO_DECIMALS = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split())
@@ -49,6 +50,7 @@ KINDS: dict[str, LineKind] = {
     **dict.fromkeys(("661", "698"), "fee"),
     **dict.fromkeys(("399", "699"), "unknown"),
 }
+WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 # Fields of a funds type beyond itself; S has three amounts, D counts its own.
 FUNDS = {"": 0, "0": 0, "1": 0, "2": 0, "Z": 0, "V": 2, "S": 3}
 
@@ -88,6 +90,10 @@ class Place:
     group: Group
     name: str
 
+    @property
+    def final(self) -> bool:
+        return _final(self.group.head.fields)
+
 
 def read(text: str, context: Context) -> list[Event]:
     """Each account of the file as a statement of its own; the file's own sums must hold."""
@@ -97,7 +103,9 @@ def read(text: str, context: Context) -> list[Event]:
     places = list(_places(file_head, groups))
     if not places:
         raise Unreadable("a BAI2 file without an account")
-    return apart(places, _tell, context)
+    # An interim report and the final one tell the same lines.
+    alike = {final: Alike() for final in (True, False)}
+    return apart(places, lambda place, _: _tell(place, context, alike[place.final]), context)
 
 
 def _places(file_head: Record, groups: list[Group]) -> Iterator[Place]:
@@ -214,10 +222,9 @@ def _monetary(account: Account) -> list[Record]:
 
 
 def _whole(text: str) -> int:
-    digits = text.strip().lstrip("+-")
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
+    if not WHOLE.fullmatch(text.strip()):
         raise Unreadable(f"amount {text!r} is no whole number")
-    return -int(digits) if text.strip().startswith("-") else int(digits)
+    return int(text)
 
 
 # --- an account ----------------------------------------------------------------------------------
@@ -243,14 +250,14 @@ def _funds_fields(funds: str, fields: Iterator[str]) -> int:
     return FUNDS[funds]
 
 
-def _tell(place: Place, context: Context) -> list[Event]:
+def _tell(place: Place, context: Context, alike: Alike) -> list[Event]:
     group = place.group.head.fields
     status = group[2] if len(group) > 2 else ""
     if status == "4":
         return [dismissed(context, f"{place.name}: a group sent for test only")]
     if status not in ("", "1"):
         raise Unreadable(f"{place.name}: group status {status!r} alters an earlier one")
-    return tell(_statement(place, context.zone), context)
+    return tell(_statement(place, context.zone), context, alike)
 
 
 def _statement(place: Place, zone: str) -> Statement:
@@ -269,7 +276,7 @@ def _statement(place: Place, zone: str) -> Statement:
     return Statement(
         number=account.head.fields[0],
         statement_id=place.name,
-        covers="period" if _final(group) and (lines or not _has_items(account)) else "neither",
+        covers="period" if place.final and (lines or not _has_items(account)) else "neither",
         balances=balances,
         lines=lines,
         elsewhere=any(True for _ in _summaries(account)),

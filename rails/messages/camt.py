@@ -5,7 +5,7 @@ the other sign, and turns nothing round. A camt.052 is no statement: it may come
 and bounds no period. A date of booking is no date of value, and both are told.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
@@ -22,7 +22,7 @@ from rails.messages.context import (
     plain,
     told,
 )
-from rails.messages.statement import ZERO, Balance, Detail, Line, Statement, tell
+from rails.messages.statement import ZERO, Alike, Balance, Detail, Line, Statement, tell
 from rails.messages.tree import Node
 
 BALANCES: dict[str, Literal["opening", "closing", "interim"]] = {
@@ -60,11 +60,10 @@ def _each(document: Node, name: str, context: Context) -> list[Event]:
     nodes = document.all(name)
     if not nodes:
         raise Unreadable(f"no <{name}> in <{document.name}>")
-    return apart(nodes, _tell, context)
-
-
-def _tell(node: Node, context: Context) -> list[Event]:
-    return tell(read_statement(node, context.zone), context)
+    alike = Alike()
+    return apart(
+        nodes, lambda node, _: tell(read_statement(node, context.zone), context, alike), context
+    )
 
 
 # --- a statement ---------------------------------------------------------------------------------
@@ -72,30 +71,35 @@ def _tell(node: Node, context: Context) -> list[Event]:
 
 @dataclass(slots=True, frozen=True)
 class Around:
-    """What an entry needs to know of its statement."""
+    """What an entry needs to know of its statement; `ends` is within the last day it tells of."""
 
     zone: str
     created: int
     number: str
+    ends: int = 0
 
 
 def read_statement(node: Node, zone: str) -> Statement:
     """What one Stmt, Rpt or Ntfctn tells."""
     pages = node.first("StmtPgntn") or node.first("RptPgntn") or node.first("NtfctnPgntn")
-    whole = pages is None or (pages.said("PgNb"), pages.said("LastPgInd")) == ("1", "true")
+    whole = pages is None or (pages.said("PgNb").lstrip("0") == "1" and pages.is_true("LastPgInd"))
     entries = node.all("Ntry")
     if whole:
         _check_summary(node, entries)
     created = moment(node.said("CreDtTm"), zone) if node.said("CreDtTm") else 0
     number = node.said("Acct/Id/IBAN", "Acct/Id/Othr/Id", "Acct/Id/PrtryAcct/Id")
     around = Around(zone, created, number)
+    balances = _balances(node, around)
+    ends = max((b.at for b in balances if b.kind != "opening"), default=created + 1)
+    around = replace(around, ends=ends - 1)
     return Statement(
         number=number,
         statement_id=node.said("Id"),
         covers="period" if node.name == "Stmt" and whole else "neither",
-        balances=_balances(node, around),
+        balances=balances,
         lines=tuple(_line(e, around) for e in entries if _status(e) != "INFO"),
         sequence=_number(node.said("ElctrncSeqNb", "LglSeqNb") or "0"),
+        page=pages.said("PgNb") if pages else "",
         elsewhere=bool(node.all("Bal")),
     )
 
@@ -186,9 +190,14 @@ def _line(entry: Node, around: Around) -> Line:
         details=_details(details, value, currency, around),
         counterparty=_counterparty(details[0], value, around) if len(details) == 1 else "",
         code=code,
-        reversal=entry.said("RvslInd") in ("true", "1"),
+        reversal=entry.is_true("RvslInd"),
         pending=_status(entry) != "BOOK",
         fee=_fee(entry, details, currency),
+        lasting=(
+            *_references(entry, details, around, number=False),
+            *told(entry.said("AddtlNtryInf")),
+        ),
+        known_at=0 if booked else moment(valued, around.zone) if valued else around.ends,
     )
 
 
@@ -217,22 +226,31 @@ def _bank_reference(entry: Node, details: list[Node]) -> str:
 
 
 def _kind(entry: Node, details: list[Node]) -> tuple[LineKind, str]:
-    """What the entry is, by its return reason, its code or its reversal mark; and the code."""
+    """What the entry is, by its return reason, its code or its reversal mark; and the code.
+
+    It is a return if all of its payments are: of what is returned beside what is not, each is known
+    by its references.
+    """
     domain = entry.first("BkTxCd/Domn")
     family = domain.said("Fmly/SubFmlyCd") if domain else ""
     codes = [domain.said("Cd"), domain.said("Fmly/Cd"), family] if domain else []
     code = "/".join(codes) or entry.said("BkTxCd/Prtry/Cd")
-    reason = [node for detail in details for node in detail.all("RtrInf")]
-    if reason:
-        return "return", reason[0].said("Rsn/Cd", "Rsn/Prtry") or code
+    reasons = [detail.first("RtrInf") for detail in details]
+    if reasons and reasons[0] and all(reasons):
+        return "return", reasons[0].said("Rsn/Cd", "Rsn/Prtry") or code
     if family in KINDS:
         return KINDS[family], code
-    return ("reversal" if entry.said("RvslInd") in ("true", "1") else "payment"), code
+    return ("reversal" if entry.is_true("RvslInd") else "payment"), code
 
 
-def _references(entry: Node, details: list[Node], around: Around) -> tuple[str, ...]:
-    """All ids told of the entry; those of its details only where it has one alone."""
-    texts = [entry.said("AcctSvcrRef"), entry.said("NtryRef")]
+def _references(
+    entry: Node, details: list[Node], around: Around, *, number: bool = True
+) -> tuple[str, ...]:
+    """All ids told of the entry; those of its details only where it has one alone.
+
+    NtryRef may be its number within the message, which another message gives to another entry.
+    """
+    texts = [entry.said("AcctSvcrRef"), entry.said("NtryRef") if number else ""]
     for batch in entry.all("NtryDtls/Btch"):
         texts += [batch.said("MsgId"), batch.said("PmtInfId")]
     value, currency = _signed(entry)
@@ -282,14 +300,18 @@ def _check_batch(batch: Node, entry: Node) -> None:
 def _details(
     details: list[Node], value: Decimal, currency: str, around: Around
 ) -> tuple[Detail, ...]:
-    """The payments of an entry, if each tells its amount in the entry's currency."""
+    """The payments of an entry, if each tells its amount in the entry's currency.
+
+    One may go the other way than its entry, which is then what they come to together; one that does
+    not say which way it goes goes as its entry does.
+    """
     read = []
     for detail in details:
         own = _own_amount(detail, currency)
         if own is None:
             return ()
-        sign = _sign(detail) if detail.said("CdtDbtInd") else (1 if value >= 0 else -1)
-        read.append(Detail(sign * own, _detail_references(detail, value, around)))
+        signed = own * (_sign(detail) if detail.said("CdtDbtInd") else 1 if value >= 0 else -1)
+        read.append(Detail(signed, _detail_references(detail, signed, around)))
     return tuple(read)
 
 
@@ -306,7 +328,7 @@ def _fee(entry: Node, details: list[Node], currency: str) -> Decimal:
     fee = ZERO
     for charge in _charges([entry]) or _charges(details):
         node = charge.first("Amt")
-        included = charge.said("ChrgInclInd") in ("true", "1")
+        included = charge.is_true("ChrgInclInd")
         if node is not None and included and node.attributes.get("Ccy") == currency:
             fee += amount(node.text) * (-1 if charge.said("CdtDbtInd") == "CRDT" else 1)
     if fee < ZERO:

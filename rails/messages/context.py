@@ -46,6 +46,8 @@ class Context:
     other is quarantined. `decimals` must name every currency that is told. `zone` is where the
     bank's dates begin. `settled_codes` are the codes that settle by the scheme's own rule when a
     pacs.002 tells them; a pain.002 settles by ACCC alone, for the others are the debtor's side.
+    `currency` is that of `account`, "" where nobody says: a status or a return has no word for any
+    other, and an amount in another is none of theirs.
     """
 
     account: str
@@ -56,6 +58,11 @@ class Context:
     asked_at: int = 0
     zone: str = "UTC"
     settled_codes: frozenset[str] = frozenset({"ACSC", "ACCC"})
+    currency: str = ""
+
+    def is_own(self, currency: str) -> bool:
+        """Whether an amount in this currency can be told of a payment of the account."""
+        return bool(currency) and self.currency in ("", currency)
 
     def ours(self, number: str) -> str:
         """Our account under the number that the bank knows it by."""
@@ -102,7 +109,8 @@ def moment(text: str, zone: str) -> int:
     begins = midnight(date_of(int(year), int(month), int(day)), zone)
     if hour is None:
         return begins
-    if int(hour) > 24 or int(minute) > 59 or int(second) > 60:
+    late = int(hour) > 24 or (hour == "24" and (minute, second) != ("00", "00"))
+    if late or int(minute) > 59 or int(second) > 60:
         raise Unreadable(f"time {text!r} is none of a day")
     clock = timedelta(hours=int(hour), minutes=int(minute), seconds=int(second))
     local = datetime(int(year), int(month), int(day)) + clock  # noqa: DTZ001 (given its zone below)
@@ -121,8 +129,12 @@ def day_end(day: date, zone: str) -> int:
 
 def day_after(begins: int, zone: str) -> int:
     """When the local day ends that begins then."""
-    local = (EPOCH + timedelta(seconds=begins // SECOND)).astimezone(ZoneInfo(zone))
-    return day_end(local.date(), zone)
+    return day_end(local_day(begins, zone), zone)
+
+
+def local_day(at: int, zone: str) -> date:
+    """Which day it is then where the bank is."""
+    return (EPOCH + timedelta(seconds=at // SECOND)).astimezone(ZoneInfo(zone)).date()
 
 
 def date_of(year: int, month: int, day: int) -> date:
@@ -163,9 +175,12 @@ def rows(text: str) -> list[str]:
 
 
 def told(*texts: str) -> tuple[str, ...]:
-    """The references among these texts, each once, in order; what says "not provided" is none."""
+    """The references among these texts, each once, in order; what says "not provided" is none, and
+    neither are zeros, with which some banks fill the place of one."""
     cleaned = [" ".join(text.split()) for text in texts]
-    return tuple(dict.fromkeys(text for text in cleaned if text.upper() not in NOT_TOLD))
+    return tuple(
+        dict.fromkeys(text for text in cleaned if text.upper() not in NOT_TOLD and text.strip("0"))
+    )
 
 
 def quarantined(context: Context, rule: str) -> Event:

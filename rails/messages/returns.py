@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from core.events import Event
 from core.rail_events import RecallAnswered, RecallReported, ReturnReported
+from rails.messages.charges import charges, money
 from rails.messages.context import (
     Context,
     Unreadable,
@@ -49,7 +50,7 @@ def payment_return(document: Node, context: Context) -> list[Event]:
 
 
 def _returned(one: Node, occurred_at: int, context: Context) -> Event:
-    value, currency = _amount(one, "RtrdIntrBkSttlmAmt", "RtrdInstdAmt")
+    value, currency = _amount(one, context, "RtrdIntrBkSttlmAmt", "RtrdInstdAmt")
     settled_on = one.said("IntrBkSttlmDt")
     return ReturnReported(
         received_at=context.received_at,
@@ -60,16 +61,9 @@ def _returned(one: Node, occurred_at: int, context: Context) -> Event:
         amount=units(value, currency, context),
         code=one.said("RtrRsnInf/Rsn/Cd", "RtrRsnInf/Rsn/Prtry"),
         references=_references(one),
-        fee=_fee(one, currency, context),
+        fee=charges(one, currency, context),
         occurred_at=moment(settled_on, context.zone) if settled_on else occurred_at,
     )
-
-
-def _fee(one: Node, currency: str, context: Context) -> int:
-    """Charges that were taken off what comes back, in its own currency."""
-    taken = [charge.first("Amt") for charge in one.all("ChrgsInf")]
-    own = [fee for fee in taken if fee is not None and fee.attributes.get("Ccy") == currency]
-    return sum(units(amount(fee.text), currency, context) for fee in own)
 
 
 # --- camt.056 ------------------------------------------------------------------------------------
@@ -86,7 +80,7 @@ def recall(document: Node, context: Context) -> list[Event]:
 
 
 def _recalled(one: Node, case: str, context: Context) -> Event:
-    value, currency = _amount(one, "OrgnlIntrBkSttlmAmt", "OrgnlInstdAmt")
+    value, currency = _amount(one, context, "OrgnlIntrBkSttlmAmt", "OrgnlInstdAmt")
     return RecallReported(
         received_at=context.received_at,
         frame=context.frame,
@@ -148,12 +142,13 @@ def _payment_id(one: Node) -> str:
     return _references(one)[0]
 
 
-def _amount(one: Node, *names: str) -> tuple[Decimal, str]:
-    for name in names:
-        told_as = one.first(name)
-        if told_as is not None:
-            return amount(told_as.text), told_as.attributes.get("Ccy", "")
-    raise Unreadable(f"<{one.name}> without {names[0]}")
+def _amount(one: Node, context: Context, *names: str) -> tuple[Decimal, str]:
+    found = money(one, *names)
+    if found is None:
+        raise Unreadable(f"<{one.name}> without {names[0]}")
+    if not context.is_own(found[1]):
+        raise Unreadable(f"{names[0]} in {found[1] or 'no currency'}, not in {context.currency}")
+    return found
 
 
 def _check_totals(head: Node, transactions: list[Node], name: str, total: str) -> None:

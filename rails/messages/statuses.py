@@ -9,11 +9,10 @@ a pacs.002 the scheme says which code settles: it decides by `word`, and `settle
 bank's habit, for schemes that list no words. A gpi reason G003 or G004 holds a payment on its way.
 """
 
-from decimal import Decimal
-
 from core.events import Event
 from core.rail_events import PaymentReported, PaymentStatus
-from rails.messages.context import Context, Unreadable, amount, apart, moment, told, units
+from rails.messages.charges import charges, money
+from rails.messages.context import Context, Unreadable, apart, moment, told, units
 from rails.messages.tree import Node
 
 STATUSES: dict[str, PaymentStatus] = {
@@ -25,6 +24,8 @@ STATUSES: dict[str, PaymentStatus] = {
     "CANC": "cancelled",
 }
 REASONS: dict[str, PaymentStatus] = {"G002": "pending", "G003": "held", "G004": "held"}
+# Where a status repeats what the payment is worth.
+WORTH = ("OrgnlTxRef/IntrBkSttlmAmt", "OrgnlTxRef/Amt/InstdAmt", "OrgnlTxRef/InstdAmt")
 CUSTOMER_SETTLED = frozenset({"ACCC"})
 
 
@@ -78,7 +79,8 @@ def _reported(report: _Report, context: Context) -> list[Event]:
     nearest = report.levels[0]
     code = report.said("TxSts", "PmtInfSts", "GrpSts")
     reason = report.said("StsRsnInf/Rsn/Cd", "StsRsnInf/Rsn/Prtry")
-    value, currency = _amount(nearest)
+    worth = money(nearest, *WORTH)
+    own = worth if worth and context.is_own(worth[1]) else None
     said_at = nearest.said("AccptncDtTm") or report.said_at
     payment_id = _payment_id(nearest)
     batch = report.said("OrgnlPmtInfId", "OrgnlMsgId", "OrgnlGrpInf/OrgnlMsgId")
@@ -92,8 +94,8 @@ def _reported(report: _Report, context: Context) -> list[Event]:
             reference=nearest.said("AcctSvcrRef", "ClrSysRef"),
             code=reason or code,
             reason=report.said("StsRsnInf/AddtlInf"),
-            amount=units(value, currency, context) if currency else None,
-            fee=_fee(nearest, currency, context),
+            amount=units(*own, context) if own else None,
+            fee=charges(nearest, own[1], context) if own else 0,
             batch=batch if batch != payment_id else "",
             occurred_at=moment(said_at, context.zone) if said_at else 0,
             word=f"{report.message} {code}",
@@ -119,19 +121,3 @@ def _payment_id(node: Node) -> str:
     if not found:
         raise Unreadable("a status that names no payment")
     return found[0]
-
-
-def _amount(node: Node) -> tuple[Decimal, str]:
-    """What the payment was told to be worth, and its currency; "" where it was not told."""
-    for path in ("OrgnlTxRef/IntrBkSttlmAmt", "OrgnlTxRef/Amt/InstdAmt", "OrgnlTxRef/InstdAmt"):
-        told_as = node.first(path)
-        if told_as is not None:
-            return amount(told_as.text), told_as.attributes.get("Ccy", "")
-    return Decimal(0), ""
-
-
-def _fee(node: Node, currency: str, context: Context) -> int:
-    """Charges taken on the way, in the payment's own currency."""
-    taken = [charge.first("Amt") for charge in node.all("ChrgsInf")]
-    own = [fee for fee in taken if fee is not None and fee.attributes.get("Ccy") == currency]
-    return sum(units(amount(fee.text), currency, context) for fee in own)

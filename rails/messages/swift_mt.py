@@ -2,8 +2,9 @@
 
 The mark of a :61: says the sign: C and RD come to us, D and RC leave us (an R undoes the other
 one). A statement may come in pages (:60F: :62M:, :60M: :62F:); pages in one file are one statement,
-each opening where the one before closed. A page on its own ties and states no period. The lines of
-an MT942 are announced: no balance that it tells has them.
+each opening where the one before closed. A page on its own ties and states no period; what the last
+one closes with is passed on as a balance. The lines of an MT942 are announced: no balance that it
+tells has them.
 
 A value date of 30 February is an interest convention of thirty-day months: the month's last day.
 """
@@ -32,7 +33,7 @@ from rails.messages.context import (
     told,
     yymmdd,
 )
-from rails.messages.statement import ZERO, Balance, Line, Statement, tell
+from rails.messages.statement import ZERO, Alike, Balance, Line, Statement, tell
 
 FIELD_MAX = 10_000
 TAG = re.compile(r":([0-9]{2}[A-Z]?):")
@@ -73,20 +74,19 @@ def read(body: bytes, context: Context) -> list[Event]:
     messages = _messages(_text(body))
     statements = [message for message in messages if message.said("60F", "60M")]
     reports = [message for message in messages if not message.said("60F", "60M")]
-    events = apart(_pages(statements), _tell_statement, context)
-    return events + apart(reports, _tell_report, context)
+    alike, zone = Alike(), context.zone
+    events = apart(
+        _pages(statements), lambda pages, _: tell(_statement(pages, zone), context, alike), context
+    )
+    return events + apart(reports, lambda one, _: _tell_report(one, context, alike), context)
 
 
-def _tell_statement(pages: list[Message], context: Context) -> list[Event]:
-    return tell(_statement(pages, context.zone), context)
-
-
-def _tell_report(message: Message, context: Context) -> list[Event]:
+def _tell_report(message: Message, context: Context, alike: Alike) -> list[Event]:
     report = _report(message, context.zone)
     if not report.lines:
         context.ours(report.number)
         return [dismissed(context, f"{report.statement_id}: an interim report without an entry")]
-    return tell(report, context)
+    return tell(report, context, alike)
 
 
 # --- fields --------------------------------------------------------------------------------------
@@ -161,12 +161,12 @@ def _statement(pages: list[Message], zone: str) -> Statement:
     if opening.currency != closing.currency:
         raise Unreadable(f"opens in {opening.currency} and closes in {closing.currency}")
     day = yymmdd(last.said("62F", "62M")[1:7])
-    whole = bool(first.said("60F") and last.said("62F"))
+    covers: Literal["period", "page", "rest"] = "period" if first.said("60F") else "rest"
     number = first.said("28C", "28").split("\n")[0].strip()
     return Statement(
         number=_number(first),
         statement_id=f"{number}/{day:%Y%m%d}",
-        covers="period" if whole else "page",
+        covers=covers if last.said("62F") else "page",
         balances=(opening, closing),
         lines=_lines(pages, opening.currency, day, zone),
         sequence=_sequence(number),

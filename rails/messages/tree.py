@@ -45,6 +45,10 @@ class Node:
                     return node.text
         return ""
 
+    def is_true(self, path: str) -> bool:
+        """Whether an indicator says so, by either of XML's words."""
+        return self.said(path) in ("true", "1")
+
     def walk(self) -> Iterator["Node"]:
         """This element and all in it, in the order of the document."""
         waiting = [self]
