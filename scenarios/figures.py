@@ -89,6 +89,8 @@ TOKEN_REFUSALS = (
     *("closed", "paused", "no_policy", "bad_value", "bad_parties", "to_itself", "stale_head"),
     *(
         "bad_judgement",
+        "window_past",
+        "above_supply",
         "not_all",
         "being_recovered",
         UNFUNDED,

@@ -64,6 +64,7 @@ class Asked:
     use: Use
     use_after_ns: int
     at: int
+    valid_before: int = 0
     status: str = ""
     reason: str = ""
     statuses: list[str] = field(default_factory=list)
@@ -121,9 +122,10 @@ class Callers:
         value: int,
         use: Use = "soon",
         after_ns: int = 0,
+        valid_before: int = 0,
     ) -> Asked:
-        name = f"q{len(self.asked) + 1}"
-        asked = Asked(name, kind, sender, receiver, value, use, after_ns, self.world.now)
+        name, now = f"q{len(self.asked) + 1}", self.world.now
+        asked = Asked(name, kind, sender, receiver, value, use, after_ns, now, valid_before)
         self.asked[name] = asked
         self._tell(asked, 0)
         return asked
@@ -146,6 +148,7 @@ class Callers:
                 sender=asked.sender,
                 receiver=asked.receiver,
                 value=value,
+                valid_before=asked.valid_before,
             )
         )
 
@@ -171,7 +174,7 @@ class Callers:
         value = dice.between(self.parties.policy.lot_min, self.spec.value_max)
         bad = bool(self.spec.bad_one_in) and dice.chance(1, self.spec.bad_one_in)
         relayed = bool(self.spec.relayed_one_in) and dice.chance(1, self.spec.relayed_one_in)
-        how = dice.below(7)
+        how = dice.below(8)
         if bad and how == 6:
             self._ask_otherwise()
             return
@@ -186,7 +189,8 @@ class Callers:
             receiver = self._address(other)
         if bad:
             sender, receiver, value = self._spoilt(how, sender, receiver, value)
-        self._ask(kind, sender, receiver, value, use)
+        past = self.world.now // SECOND - 60 if bad and how == 7 else 0
+        self._ask(kind, sender, receiver, value, use, valid_before=past)
 
     def _kind(self) -> TokenKind:
         place = self.dice.below(sum(weight for _, weight in MIX))
@@ -198,7 +202,7 @@ class Callers:
 
     def _spoilt(self, how: int, sender: str, receiver: str, value: int) -> tuple[str, str, int]:
         """What must be refused: nothing, too little, too much, to itself, to nobody, to a stranger,
-        or to whose key was lost, while that is being recovered.
+        or to whose key was lost, while that is being recovered; or for a window that is over.
 
         A value that is not positive, or parties that do not fit, are refused before anybody looks.
         """
@@ -215,8 +219,10 @@ class Callers:
                 return sender, sender, value
             case 4:
                 return receiver, sender, value
-            case _:
+            case 5:
                 return sender, stranger if receiver else receiver, value
+            case _:
+                return sender, receiver, value
 
     def _recover(self, name: str) -> None:
         """The holder's key is lost: all that is there goes to a new wallet of the same person."""
