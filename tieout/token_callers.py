@@ -6,11 +6,9 @@ transaction, or by a relayer's with the holder's consent; now and then late, twi
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from core.state import State
 from core.token_effects import TellCaller
-from core.token_events import AuthorizationRequested, RevocationRequested, TokenKind
+from core.token_events import AuthorizationRequested, TokenKind
 from core.token_state import Authorization
 from scenarios.tokens import AskSpec, TokenSpec, Use
 from sim.dice import Stream
@@ -19,6 +17,7 @@ from sim.machine import Embedded
 from sim.token_oracle import Decided
 from sim.world import World
 from tieout.token_desk import IssuerDesk
+from tieout.token_host import TokenHost
 from tieout.token_messages import call, consent, message
 from tieout.token_parties import Parties
 from tieout.token_wallets import ChainWallet
@@ -41,15 +40,6 @@ MIX: tuple[tuple[TokenKind, int], ...] = (
 VALUE_WILD = 10**12
 PROBE_S = 900
 OTHER = "other_request"
-
-
-class Door(Protocol):
-    """What callers need of where the node lives."""
-
-    def tell(self, told: AuthorizationRequested | RevocationRequested) -> None: ...
-
-    @property
-    def state(self) -> State | None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -82,7 +72,7 @@ class Callers:
     world: World
     faults: Faults
     dice: Stream
-    host: Door
+    host: TokenHost
     until: int
     asked: dict[str, Asked] = field(default_factory=dict)
     probes: list[tuple[Asked, bool]] = field(default_factory=list)
@@ -233,7 +223,7 @@ class Callers:
             return
         new = self.parties.heir(name)
         address = self._address(new)
-        self.host.tell(self.parties.judge.state(self.spec.token, address, self.world.now))  # type: ignore[arg-type]  # any event goes in
+        self.host.tell(self.parties.judge.state(self.spec.token, address, self.world.now))
         self._ask("recovery", self._address(name), address, value)
 
     # --- the end: what may be permitted is -------------------------------------------------------
