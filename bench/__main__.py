@@ -8,7 +8,18 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench import apply, engine, gate, ingest, order_path, recovery, settlement, simulated, stream
+from bench import (
+    apply,
+    engine,
+    gate,
+    ingest,
+    order_path,
+    recovery,
+    settlement,
+    simulated,
+    stream,
+    tokens,
+)
 from bench.rows import Row
 
 WIDTH = 140
@@ -19,6 +30,7 @@ SUBJECTS: dict[str, Callable[[bool], list[Row]]] = {
     "ingest": lambda quick: ingest.rows(quick=quick),
     "recovery": lambda quick: recovery.rows(quick=quick),
     "settlement": lambda quick: settlement.rows(quick=quick),
+    "tokens": lambda quick: tokens.rows(quick=quick),
     "engine": lambda quick: engine.rows(quick=quick),
     "simulated": lambda quick: simulated.rows(quick=quick),
     "gate": lambda quick: gate.rows(quick=quick),

@@ -85,8 +85,8 @@ def diff(
     why = _not_approved(new, told, after, approver, signers) if loosened else ""
     if as_json:
         rows = [change._asdict() for change in found]
-        told = {"changes": rows, "loosened": loosened, "not_approved": why}
-        click.echo(json.dumps(told, indent=2))
+        shown = {"changes": rows, "loosened": loosened, "not_approved": why}
+        click.echo(json.dumps(shown, indent=2))
     else:
         for change in found:
             kind = change.kind.upper() if change.kind == "loosened" else change.kind

@@ -31,10 +31,10 @@ class Backend(Protocol):
         """
 
 
-def own(digest: bytes, r: int, s: int, address: str) -> Signature:
+def own(digest: bytes, r: int, s: int, address: str, likely: int = 27) -> Signature:
     """What a key answered with, if it is the address's own signature of the digest."""
     try:
-        return completed(digest, r, s, address)
+        return completed(digest, r, s, address, likely)
     except BadSignature as error:
         raise NotSigned(f"the key answered with no signature of its own: {error}") from error
 

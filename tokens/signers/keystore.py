@@ -22,8 +22,8 @@ class KeystoreBackend:
 
     def sign(self, digest: bytes) -> Signature:
         """The key's own signature of the digest."""
-        _, r, s = self._key.sign_recoverable(whole(digest))
-        return own(digest, r, s, self.address)
+        parity, r, s = self._key.sign_recoverable(whole(digest))
+        return own(digest, r, s, self.address, likely=27 + parity)
 
 
 def opened(path: Path, password: str, address: str) -> KeystoreBackend:

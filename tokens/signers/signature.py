@@ -48,15 +48,16 @@ def signer_of(digest: bytes, signature: Signature) -> str:
     return address_of(_recovered(digest, signature))
 
 
-def completed(digest: bytes, r: int, s: int, address: str) -> Signature:
-    """What a key answered with, as the contract takes it: s brought low, v found by trying both.
+def completed(digest: bytes, r: int, s: int, address: str, likely: int = 27) -> Signature:
+    """What a key answered with, as the contract takes it: s brought low, v found by trying both,
+    the `likely` one first.
 
     `BadSignature` unless it is the address's own signature of this digest.
     """
     if not (0 < r < ORDER and 0 < s < ORDER):
         raise BadSignature("r or s is not within the order of the curve")
     others = []
-    for v in (27, 28):
+    for v in (likely, 55 - likely):
         signature = Signature(r, min(s, ORDER - s), v)
         try:
             others.append(signer_of(digest, signature))
