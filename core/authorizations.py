@@ -198,7 +198,25 @@ def _unfit(state: State, token: Token, wanted: Authorization, event: Authorizati
     """What came between asking and the answer, or what the answer lacks."""
     if not event.decision_hash or event.decision_hash in token.decisions or event.lane < 0:
         return "bad_judgement"
+    if wanted.kind == "recovery" and _is_less_than_all(token, wanted):
+        return "not_all"
+    if any(each.sender == wanted.receiver for each in _recoveries(token)):
+        return "being_recovered"
     return _objection(state, token, wanted)
+
+
+def _is_less_than_all(token: Token, wanted: Authorization) -> bool:
+    """A recovery moves all that is there, whatever it says: what is reserved must be that, and
+    nothing may be on its way there."""
+    book = token.reserved
+    held = book.balances.get(wanted.sender, 0)
+    return wanted.value != held or wanted.sender in book.incoming
+
+
+def _recoveries(token: Token) -> list[Authorization]:
+    """Those that are open: nothing more is permitted to whoever is recovered from."""
+    every = token.authorizations.values()
+    return [each for each in every if each.kind == "recovery" and each.status in OPEN]
 
 
 def refuse(state: State, token: Token, wanted: Authorization, reason: str) -> list[Effect]:

@@ -87,7 +87,20 @@ COUNTS_OF_NOTHING = (
 # Of a token: why a request is refused, and what else core counts.
 TOKEN_REFUSALS = (
     *("closed", "paused", "no_policy", "bad_value", "bad_parties", "to_itself", "stale_head"),
-    *("bad_judgement", UNFUNDED, LOCKED, HOLDER_CAP, GROUP_CAP, HOLDERS_CAP, SUPPLY_CAP, CROWDED),
+    *(
+        "bad_judgement",
+        "window_past",
+        "above_supply",
+        "not_all",
+        "being_recovered",
+        UNFUNDED,
+        LOCKED,
+        HOLDER_CAP,
+        GROUP_CAP,
+        HOLDERS_CAP,
+        SUPPLY_CAP,
+        CROWDED,
+    ),
     *("other_request", *TOKEN_RULES),
 )
 COUNTS_OF_TOKENS = (

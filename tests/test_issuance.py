@@ -725,3 +725,24 @@ def test_what_is_no_request_is_counted_and_takes_no_id(books: Books) -> None:
     assert books.token.made == made
     (judge,) = books.ask("transfer", ALICE, BOB, 5, request_id="x")
     assert isinstance(judge, JudgeAuthorization)
+
+
+def test_a_recovery_is_of_all_that_there_is_and_nothing_comes_in_meanwhile(books: Books) -> None:
+    """It moves whatever is there when it is mined: less than that must not have been reserved."""
+
+    def refused(kind: str, sender: str, receiver: str, value: int) -> str:
+        books.judge(books.ask(kind, sender, receiver, value)[0])
+        wanted = books.token.authorizations[f"ESTATE/{books.token.made}"]
+        assert wanted.status in ("refused", "reserved")
+        return wanted.reason
+
+    books.policy(2, holder_max=120)
+    assert refused("recovery", ALICE, CAROL, 99) == "not_all"
+    on_its_way = books.permit("mint", "", ALICE, 5)
+    assert refused("recovery", ALICE, CAROL, 100) == "not_all"
+    books.block("h2", moved(on_its_way))
+    books.finalize("h2")
+    assert refused("recovery", ALICE, CAROL, 105) == ""
+    assert refused("mint", "", ALICE, 1) == "being_recovered"
+    assert refused("mint", "", CAROL, 16) == "holder_cap"
+    assert refused("transfer", ALICE, BOB, 50) == ""

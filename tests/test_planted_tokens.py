@@ -18,6 +18,10 @@ MISSED = CLAIMS["tokens.orphans_missed"]
 FALSE = CLAIMS["tokens.orphans_false"]
 EPOCHS = CLAIMS["tokens.epochs_due"]
 SIGNED = CLAIMS["tokens.signed_wrongly"]
+CONTRACT = CLAIMS["tokens.contract_differences"]
+UNASKED = CLAIMS["tokens.moved_unasked"]
+REFUSED = CLAIMS["tokens.refused_wrongly"]
+LEFT = CLAIMS["tokens.outstanding"]
 
 BUGS = (
     Bug(
@@ -114,6 +118,42 @@ BUGS = (
         "facts_change_under_a_permission",
         range(1),
         SIGNED,
+    ),
+    Bug(
+        "what is minted is not counted in the supply",
+        "core.reservations:apply",
+        "book.supply -= change",
+        "pass",
+        "issued_and_moved",
+        range(1),
+        CONTRACT,
+    ),
+    Bug(
+        "windows never end",
+        "core.register:_finalize",
+        "return effects + authorizations.expire(state, token, block.timestamp)",
+        "return effects",
+        "used_late_twice_or_never",
+        range(1),
+        LEFT,
+    ),
+    Bug(
+        "what is reserved stays so when it is over",
+        "core.reservations:release",
+        "_count(book, book.open.pop(name), -1)",
+        "pass",
+        "storm_tokens",
+        range(3),
+        REFUSED,
+    ),
+    Bug(
+        "a thief has the holder's key as well",
+        "tieout.token_troubles:Troubles._forge",
+        "parties.thief.key",
+        "parties.wallets[holder].key",
+        "stolen_keys_move_nothing",
+        range(1),
+        UNASKED,
     ),
 )
 

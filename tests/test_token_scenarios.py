@@ -8,6 +8,7 @@ from sim import machine
 from tieout.campaign import campaign, runs_here
 from tieout.cli import main
 from tieout.exits import LACKING
+from tieout.report import report
 from tieout.runs import run
 
 OF_TOKENS = [name for name in names() if find(name).tokens and name != "storm_tokens"]
@@ -35,6 +36,17 @@ def test_the_storm_of_tokens_holds_and_is_the_same_twice() -> None:
         digests.append(outcome.summary["digest"])
     assert digests[0] == digests[3]
     assert len(set(digests)) == 3
+
+
+@executed
+def test_the_report_tells_what_was_lost_and_how_soon_it_was_found() -> None:
+    outcome = run("signer_stolen", 0, sampled=False)
+    page = report(outcome)
+    assert "Issued tokens" in page
+    assert "1 orphan: value of 250 moved that nobody decided" in page
+    assert "Tokens: what is not as it should be" not in page
+    outcome.summary["tokens"]["detail"].append("balanceOf 0xabc is not the register's")
+    assert "balanceOf 0xabc is not the register" in report(outcome)
 
 
 def test_without_an_evm_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,9 +30,9 @@ from sim.machine import Embedded
 from sim.token_oracle import Decided, Register
 from sim.world import World
 from tieout.settling import RailSite
-from tieout.simulated_host import TokenHost
 from tieout.token_callers import Callers
 from tieout.token_desk import IssuerDesk
+from tieout.token_host import TokenHost
 from tieout.token_parties import Parties
 from tieout.token_signers import Signers
 from tieout.token_troubles import Troubles
@@ -162,7 +162,7 @@ class Issue:
                 poll_ns=int(self.spec.poll_s * SECOND),
             )
         )
-        self.parties.tell_all(self.troubles._known(), self.host.tell)
+        self.parties.tell_all(self.troubles.known_policy(), self.host.tell)
 
     # --- those who answer ------------------------------------------------------------------------
 

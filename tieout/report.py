@@ -19,6 +19,7 @@ from tieout.outcome import Found, Outcome
 from tieout.page import Html, gap, grid, join, page, row, tag, text
 from tieout.plots import Point, Span
 from tieout.settling_report import SettlingSections
+from tieout.token_report import TokenSection
 from tieout.trace import Line, excerpt, identities_of, of_holding, plain, words_of
 from tieout.words import be, clock, count, duration
 
@@ -58,6 +59,7 @@ class Reporter:
             self._tiles(),
             self._claims(),
             self._settlement(),
+            self._tokens(),
             self._risk(),
             self._injected(),
             self._found(),
@@ -182,6 +184,8 @@ class Reporter:
         parts += self._unequal()
         if summary["settlement"] is not None:
             parts += SettlingSections(self.outcome, self.past, self._figure).open_ends()
+        if summary["tokens"] is not None:
+            parts += TokenSection(self.outcome).open_ends()
         if not parts:
             return Html("")
         return tag("section", join(tag("h2", text("Open ends")), *parts), "alarm")
@@ -255,6 +259,10 @@ class Reporter:
         if self.summary["settlement"] is None:
             return Html("")
         return SettlingSections(self.outcome, self.past, self._figure).html()
+
+    def _tokens(self) -> Html:
+        """Empty where none is issued."""
+        return Html("") if self.summary["tokens"] is None else TokenSection(self.outcome).html()
 
     def _risk(self) -> Html:
         """Empty where there are no limits."""

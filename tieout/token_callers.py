@@ -6,11 +6,9 @@ transaction, or by a relayer's with the holder's consent; now and then late, twi
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from core.state import State
 from core.token_effects import TellCaller
-from core.token_events import AuthorizationRequested, RevocationRequested, TokenKind
+from core.token_events import AuthorizationRequested, TokenKind
 from core.token_state import Authorization
 from scenarios.tokens import AskSpec, TokenSpec, Use
 from sim.dice import Stream
@@ -19,6 +17,7 @@ from sim.machine import Embedded
 from sim.token_oracle import Decided
 from sim.world import World
 from tieout.token_desk import IssuerDesk
+from tieout.token_host import TokenHost
 from tieout.token_messages import call, consent, message
 from tieout.token_parties import Parties
 from tieout.token_wallets import ChainWallet
@@ -43,15 +42,6 @@ PROBE_S = 900
 OTHER = "other_request"
 
 
-class Door(Protocol):
-    """What callers need of where the node lives."""
-
-    def tell(self, told: AuthorizationRequested | RevocationRequested) -> None: ...
-
-    @property
-    def state(self) -> State | None: ...
-
-
 @dataclass(slots=True, eq=False)
 class Asked:
     """One request, and what its caller heard of it."""
@@ -64,6 +54,7 @@ class Asked:
     use: Use
     use_after_ns: int
     at: int
+    valid_before: int = 0
     status: str = ""
     reason: str = ""
     statuses: list[str] = field(default_factory=list)
@@ -81,7 +72,7 @@ class Callers:
     world: World
     faults: Faults
     dice: Stream
-    host: Door
+    host: TokenHost
     until: int
     asked: dict[str, Asked] = field(default_factory=dict)
     probes: list[tuple[Asked, bool]] = field(default_factory=list)
@@ -121,9 +112,10 @@ class Callers:
         value: int,
         use: Use = "soon",
         after_ns: int = 0,
+        valid_before: int = 0,
     ) -> Asked:
-        name = f"q{len(self.asked) + 1}"
-        asked = Asked(name, kind, sender, receiver, value, use, after_ns, self.world.now)
+        name, now = f"q{len(self.asked) + 1}", self.world.now
+        asked = Asked(name, kind, sender, receiver, value, use, after_ns, now, valid_before)
         self.asked[name] = asked
         self._tell(asked, 0)
         return asked
@@ -146,6 +138,7 @@ class Callers:
                 sender=asked.sender,
                 receiver=asked.receiver,
                 value=value,
+                valid_before=asked.valid_before,
             )
         )
 
@@ -171,7 +164,7 @@ class Callers:
         value = dice.between(self.parties.policy.lot_min, self.spec.value_max)
         bad = bool(self.spec.bad_one_in) and dice.chance(1, self.spec.bad_one_in)
         relayed = bool(self.spec.relayed_one_in) and dice.chance(1, self.spec.relayed_one_in)
-        how = dice.below(7)
+        how = dice.below(8)
         if bad and how == 6:
             self._ask_otherwise()
             return
@@ -186,7 +179,8 @@ class Callers:
             receiver = self._address(other)
         if bad:
             sender, receiver, value = self._spoilt(how, sender, receiver, value)
-        self._ask(kind, sender, receiver, value, use)
+        past = self.world.now // SECOND - 60 if bad and how == 7 else 0
+        self._ask(kind, sender, receiver, value, use, valid_before=past)
 
     def _kind(self) -> TokenKind:
         place = self.dice.below(sum(weight for _, weight in MIX))
@@ -197,11 +191,13 @@ class Callers:
         raise AssertionError("a weight is at least 1")
 
     def _spoilt(self, how: int, sender: str, receiver: str, value: int) -> tuple[str, str, int]:
-        """What must be refused: nothing, too little, too much, to itself, to nobody, to a stranger.
+        """What must be refused: nothing, too little, too much, to itself, to nobody, to a stranger,
+        or to whose key was lost, while that is being recovered; or for a window that is over.
 
         A value that is not positive, or parties that do not fit, are refused before anybody looks.
         """
-        stranger = self.parties.relayer.address
+        lost = [self._address(name) for name in self.parties.retired]
+        stranger = lost[-1] if lost else self.parties.relayer.address
         match how:
             case 0:
                 return sender, receiver, 0
@@ -213,17 +209,21 @@ class Callers:
                 return sender, sender, value
             case 4:
                 return receiver, sender, value
-            case _:
+            case 5:
                 return sender, stranger if receiver else receiver, value
+            case _:
+                return sender, receiver, value
 
     def _recover(self, name: str) -> None:
         """The holder's key is lost: all that is there goes to a new wallet of the same person."""
-        value = self.parties.holding(name)
+        chain, now = self.parties.chain, self.world.now
+        held = self.parties.oracle.balances(chain.final(now), len(chain.timeline.forks))
+        value = held.get(self._address(name), 0)
         if not value or self.parties.wallets[name].address not in self.parties.judge.people:
             return
         new = self.parties.heir(name)
         address = self._address(new)
-        self.host.tell(self.parties.judge.state(self.spec.token, address, self.world.now))  # type: ignore[arg-type]  # any event goes in
+        self.host.tell(self.parties.judge.state(self.spec.token, address, self.world.now))
         self._ask("recovery", self._address(name), address, value)
 
     # --- the end: what may be permitted is -------------------------------------------------------

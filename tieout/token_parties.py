@@ -82,7 +82,7 @@ class Parties:
         self.policies[self.policy.content_hash()] = self.policy
         self.judge.policies[self.spec.token] = self.policy
         for each in self.spec.holders:
-            self.join(each.name, self._facts(each.name, each.facts) if each.facts else None)
+            self.join(each.name, self.facts_of(each.name, each.facts) if each.facts else None)
             self.opening[each.name] = each.opening
         drawn = self.dice.stream(f"people/{self.spec.token}")
         for number in range(1, self.spec.drawn + 1):
@@ -109,7 +109,8 @@ class Parties:
         self.tell_oracle()
         return new
 
-    def _facts(self, name: str, spec: FactsSpec) -> Facts:
+    def facts_of(self, name: str, spec: FactsSpec) -> Facts:
+        """What a scenario says of somebody, as the vault has it."""
         start = self.epoch_ns // SECOND
         locked = (LockUp(spec.locked, start + int(spec.locked_s)),) if spec.locked else ()
         return Facts(
@@ -124,7 +125,7 @@ class Parties:
 
     def _drawn(self, name: str, dice: Stream) -> Facts:
         places = list(self.spec.policy.jurisdictions)
-        facts = self._facts(name, FactsSpec(jurisdiction=dice.pick(places)))
+        facts = self.facts_of(name, FactsSpec(jurisdiction=dice.pick(places)))
         flaw = dice.pick(UNFIT)
         if self.spec.unfit_one_in and dice.chance(1, self.spec.unfit_one_in):
             return msgspec.structs.replace(facts, **flaw)

@@ -63,7 +63,7 @@ class Troubles:
                 self._change(changed(self.parties.policy, deed.policy))
             case "facts":
                 assert deed.facts is not None, "facts that change are stated"
-                told = self.parties._facts(deed.holder, deed.facts)
+                told = self.parties.facts_of(deed.holder, deed.facts)
                 self.parties.change_facts(told, self.tell)
             case "revoke":
                 self._revoke(self.parties.wallets[deed.holder].address)
@@ -74,7 +74,7 @@ class Troubles:
             case "replay":
                 self._replay()
 
-    def _known(self) -> str:
+    def known_policy(self) -> str:
         """The content hash of the policy that the books have."""
         state = self.state()
         token = state.tokens.get(self.parties.spec.token) if state is not None else None
@@ -82,7 +82,7 @@ class Troubles:
 
     def _change(self, policy: Policy) -> None:
         self.changes += 1
-        self.parties.change_policy(policy, self._known(), self.tell)
+        self.parties.change_policy(policy, self.known_policy(), self.tell)
 
     def _revoke(self, holder: str) -> None:
         """A person wants the newest permission of a holder void."""
