@@ -270,6 +270,7 @@ NO_REQUESTS: list[tuple[dict[str, Any], str, str]] = [
     ({"value": {"amount": 100.0, "unit": NAME}}, "value.amount", "not_whole"),
     ({"value": {"amount": "100.0", "unit": NAME}}, "value.amount", "not_whole"),
     ({"value": {"amount": "1e3", "unit": NAME}}, "value.amount", "not_whole"),
+    ({"value": {"amount": "0100", "unit": NAME}}, "value.amount", "not_whole"),
     ({"value": {"amount": "٣", "unit": NAME}}, "value.amount", "not_whole"),
     ({"value": {"amount": "-100", "unit": NAME}}, "value.amount", "not_positive"),
     ({"value": {"amount": "0", "unit": NAME}}, "value.amount", "not_positive"),
@@ -613,6 +614,12 @@ def test_the_document_says_what_is_asked_and_answered(desk: Desk) -> None:
     }
     asked = told["paths"]["/tokens/{token}/authorizations"]["post"]
     assert asked["security"] == [{"HTTPBearer": []}]
+    assert {"201", "202"} <= asked["responses"].keys()
+    (header,) = (each for each in asked["parameters"] if each["in"] == "header")
+    assert (header["name"], header["required"]) == ("Idempotency-Key", True)
+    for operation in (each for path in told["paths"].values() for each in path.values()):
+        for status, answer in operation["responses"].items():
+            assert (list(answer["content"]) == ["application/problem+json"]) == (status >= "400")
     refs = set(_refs(told))
     assert {f"#/components/schemas/{name}" for name in ("Transfer", "ProblemView")} <= refs
     assert {each.rpartition("/")[2] for each in refs} <= told["components"]["schemas"].keys()
