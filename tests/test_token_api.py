@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,23 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from core.journal import decode_event
-from core.token_events import AuthorizationRequested, RequestRefused, RevocationRequested, TokenLog
+from core.gate import BreakGate
+from core.journal import Journal, decode_event
+from core.node import Node, recover
+from core.state import State
+from core.token_events import (
+    AuthorizationRequested,
+    RequestRefused,
+    RevocationRequested,
+    TokenEvent,
+    TokenLog,
+)
 from tests.issuers import ALICE, BOB, KEYS, NAME, START, Desk, callers
 from tests.test_issuance import CAROL, moved
+from tests.test_token_trace import Chain, logs_of
+from tokens.http.app import ControlPlane, application
 from tokens.http.bodies import REASONS, checksummed
 from tokens.http.callers import BadCallers, Rates, hash_of, new_key, read_callers
 from tokens.http.serving import serve
@@ -270,6 +283,7 @@ NO_REQUESTS: list[tuple[dict[str, Any], str, str]] = [
     ({"value": {"amount": 100.0, "unit": NAME}}, "value.amount", "not_whole"),
     ({"value": {"amount": "100.0", "unit": NAME}}, "value.amount", "not_whole"),
     ({"value": {"amount": "1e3", "unit": NAME}}, "value.amount", "not_whole"),
+    ({"value": {"amount": "0100", "unit": NAME}}, "value.amount", "not_whole"),
     ({"value": {"amount": "٣", "unit": NAME}}, "value.amount", "not_whole"),
     ({"value": {"amount": "-100", "unit": NAME}}, "value.amount", "not_positive"),
     ({"value": {"amount": "0", "unit": NAME}}, "value.amount", "not_positive"),
@@ -613,6 +627,12 @@ def test_the_document_says_what_is_asked_and_answered(desk: Desk) -> None:
     }
     asked = told["paths"]["/tokens/{token}/authorizations"]["post"]
     assert asked["security"] == [{"HTTPBearer": []}]
+    assert {"201", "202"} <= asked["responses"].keys()
+    (header,) = (each for each in asked["parameters"] if each["in"] == "header")
+    assert (header["name"], header["required"]) == ("Idempotency-Key", True)
+    for operation in (each for path in told["paths"].values() for each in path.values()):
+        for status, answer in operation["responses"].items():
+            assert (list(answer["content"]) == ["application/problem+json"]) == (status >= "400")
     refs = set(_refs(told))
     assert {f"#/components/schemas/{name}" for name in ("Transfer", "ProblemView")} <= refs
     assert {each.rpartition("/")[2] for each in refs} <= told["components"]["schemas"].keys()
@@ -789,3 +809,56 @@ def test_it_is_served_in_the_loop_of_the_node_and_ends_with_its_task(desk: Desk)
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         assert asyncio.run(asked(listening)) == [201, 401]
+
+
+# --- over a node that dies ------------------------------------------------------------------------
+
+
+@dataclass
+class Dying:
+    """A host around a node and its journal; while it does not commit, nobody is answered."""
+
+    chain: Chain
+    commits: bool = True
+    is_dirty: bool = False
+
+    async def tell(self, event: TokenEvent) -> None:
+        self.is_dirty = True
+        self.chain.node.deliver(replace(event, received_at=self.chain.now))
+        await self.state()
+
+    async def state(self) -> State:
+        while self.is_dirty and not self.commits:
+            await asyncio.sleep(0.001)
+        self.is_dirty = False
+        for effect in self.chain.node.commit():
+            self.chain.perform(effect)
+        return self.chain.node.state
+
+
+def test_what_a_crash_lost_nobody_was_told_of_and_the_same_id_makes_it_once() -> None:
+    chain = Chain()
+    chain.block("h1", logs_of(chain.permit("mint", "", ALICE, 100)))
+    chain.finalize("h1")
+    host = Dying(chain)
+    plane = ControlPlane(host, callers(), clock=lambda: chain.now, decision_wait_s=0)
+    wire = httpx.ASGITransport(application(plane))
+
+    async def asked(seconds: float) -> Reply:
+        async with httpx.AsyncClient(transport=wire, base_url="http://plane") as client:
+            told = {"json": transfer(), "headers": headers("issuer", "r1")}
+            return await asyncio.wait_for(client.post(AUTHORIZATIONS, **told), seconds)  # type: ignore[arg-type]
+
+    host.commits = False
+    with pytest.raises(TimeoutError):
+        asyncio.run(asked(0.2))
+    assert chain.token.made == 2
+    chain.store.crash()
+    journal = Journal(chain.store)
+    chain.node = Node(journal, {}, BreakGate(), recover(journal, BreakGate()))
+    assert chain.token.made == 1
+    host.commits, host.is_dirty = True, False
+    for _ in range(2):
+        reply = asyncio.run(asked(5))
+        assert (reply.status_code, reply.json()["authorization"]) == (201, f"{NAME}/2")
+    assert chain.token.made == 2

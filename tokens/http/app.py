@@ -145,24 +145,43 @@ def _must(caller: Caller, act: Act) -> None:
 
 # --- asking ---------------------------------------------------------------------------------------
 
+_REF = "#/components/schemas/{model}"
+_PROBLEM = ProblemView.model_json_schema(ref_template=_REF)
+_SCHEMA = WANTED.json_schema(ref_template=_REF)
+_MODELS = _SCHEMA.pop("$defs") | _PROBLEM.pop("$defs") | {"ProblemView": _PROBLEM}
+_REFUSAL = {MEDIA: {"schema": {"$ref": _REF.format(model="ProblemView")}}}
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ProblemView, "content": {MEDIA: {}}}
+    status: {"description": "Nothing is done.", "content": _REFUSAL}
     for status in sorted({status for status, _ in TITLES.values()})
 }
-_SCHEMA = WANTED.json_schema(ref_template="#/components/schemas/{model}")
-_MODELS = _SCHEMA.pop("$defs")
-_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}}
+_ASKED = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": _SCHEMA}}},
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": True,
+            "schema": {"type": "string", "pattern": f"^{ID.pattern}$"},
+        }
+    ],
+}
+_AT_ONCE: dict[int | str, dict[str, Any]] = {201: {"model": AuthorizationView}}
 router = APIRouter(responses=_PROBLEMS)
 
 
-@router.post("/tokens/{token}/authorizations", status_code=202, openapi_extra=_BODY)
+@router.post(
+    "/tokens/{token}/authorizations",
+    status_code=202,
+    responses=_AT_ONCE,
+    openapi_extra=_ASKED,
+)
 async def request_authorization(
     request: Request,
     response: Response,
     plane: Plane,
     caller: Asking,
     token: str,
-    idempotency_key: Annotated[str, Header()] = "",
+    idempotency_key: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> AuthorizationView:
     """Ask for a movement to be permitted.
 

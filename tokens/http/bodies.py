@@ -20,6 +20,7 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
     ValidationInfo,
+    WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
 
@@ -31,7 +32,8 @@ VALUE_MAX = (1 << 256) - 1
 SECONDS_MAX = (1 << 63) - 1
 BODY_BYTES_MAX = 16_384
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
-WHOLE = re.compile(r"[0-9]{1,78}")
+LONG = re.compile(r"[1-9][0-9]*")
+WHOLE = re.compile(r"0|[1-9][0-9]{0,77}")
 
 # reason: what would do
 REASONS = {
@@ -102,7 +104,7 @@ def _amount(told: object) -> str:
     if told.startswith("-") and WHOLE.fullmatch(told[1:]):
         raise _wrong("not_positive")
     if not WHOLE.fullmatch(told):
-        raise _wrong("too_big" if told.isascii() and told.isdecimal() else "not_whole")
+        raise _wrong("too_big" if LONG.fullmatch(told) else "not_whole")
     if not int(told):
         raise _wrong("not_positive")
     if int(told) > VALUE_MAX:
@@ -114,6 +116,11 @@ def _unit(told: str, info: ValidationInfo) -> str:
     if told != (info.context or {}).get("token", told):
         raise _wrong("other_unit")
     return told
+
+
+def _like(pattern: str, example: str) -> WithJsonSchema:
+    """What the document says of a text that a function of ours reads."""
+    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": [example]})
 
 
 def _with_unit(told: object) -> object:
@@ -129,11 +136,12 @@ class Body(BaseModel):
 class Value(Body):
     """So many whole base units of a token."""
 
-    amount: Annotated[str, BeforeValidator(_amount), Field(pattern="^[1-9][0-9]*$", max_length=78)]
+    amount: Annotated[str, BeforeValidator(_amount), _like("^[1-9][0-9]{0,77}$", "100")]
     unit: Annotated[str, AfterValidator(_unit)]
 
 
-Address = Annotated[str, BeforeValidator(_address), Field(examples=["0x" + "5aAe" + "…"])]
+EXAMPLE = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"  # of EIP-55
+Address = Annotated[str, BeforeValidator(_address), _like("^0x[0-9a-fA-F]{40}$", EXAMPLE)]
 Valued = Annotated[Value, BeforeValidator(_with_unit)]
 Until = Annotated[
     int | None,
