@@ -419,7 +419,11 @@ def test_who_has_no_key_is_told_nothing(desk: Desk, key: str) -> None:
     ],
 )
 def test_a_role_asks_for_its_own_kinds_only(desk: Desk, who: str, kinds: set[str]) -> None:
-    lacks = {"mint": {"sender": None}, "burn": {"receiver": None}}
+    lacks: dict[str, dict[str, Any]] = {
+        "mint": {"sender": None},
+        "burn": {"receiver": None},
+        "recovery": {"value": {"amount": "1000", "unit": NAME}},  # all that there is
+    }
     for kind in ("transfer", "mint", "burn", "recovery"):
         desk.told.clear()
         body = transfer(kind=kind, **lacks.get(kind, {}))

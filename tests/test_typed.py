@@ -3,12 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from eth_account import Account
-from eth_account.messages import encode_typed_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rails.keys import PrivateKey, keccak256
+from tests.ethereum import Account, encode_typed_data
 from tokens import typed
 from tokens.typed import Authorization, Burn, Consent, Domain, Message, Mint, Recovery, Unfit
 
