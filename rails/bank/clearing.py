@@ -79,7 +79,9 @@ class Clearing:
         except (Malformed, ValueError, IndexError) as error:
             return 400, b'{"code":"FORMAT","message":"%s"}' % str(error).encode(), True
         name, by_name = told[0].message_id, told[0].message_kind == "NACHA"
-        known = self._files.get(name) if told[0].payment_id not in self.forgotten else None
+        # An id that is not known again is a payment's: the file of a reversal is compared as such.
+        forgotten = told[0].payment_id in self.forgotten and not told[0].reverses
+        known = None if forgotten else self._files.get(name)
         if known is not None and known[0] == body and not by_name:
             return known[1]
         unanswered = self.office.strikes("payment_unanswered")
