@@ -31,6 +31,7 @@ from core.events import (
     Recalled,
 )
 from core.journal import Record, Store, decode_effect
+from core.orders import fills_alarm
 from core.rail_events import BalanceOpened, LineBooked, ReturnReported
 from core.state import Account, Order, Progress, State, count
 
@@ -110,7 +111,7 @@ def _put_orders_away(state: State, keep: int) -> list[Effect]:
     names = [
         name
         for name in oldest
-        if f"fills/{name}" not in state.alarms and not state.orders[name].reserved
+        if fills_alarm(name) not in state.alarms and not state.orders[name].reserved
     ]
     kept: list[Effect] = []
     for name in names:

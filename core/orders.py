@@ -45,6 +45,7 @@ MOVES: dict[OrderStatus, tuple[OrderStatus, ...]] = {
 TAKEN_BACK: tuple[OrderStatus, OrderStatus] = ("filled", "unknown")
 
 TERMINAL: tuple[OrderStatus, ...] = ("refused", "filled", "cancelled", "expired", "rejected")
+FILLS = "fills/"
 WORKING: tuple[OrderStatus, ...] = ("in_flight", "unknown", "acknowledged", "partially_filled")
 
 
@@ -75,12 +76,17 @@ def claimed(order: Order) -> int:
     return max(0, told - order.filled)
 
 
+def fills_alarm(name: str) -> str:
+    """The alarm that rings for an order while what the venue claims of it may still be told."""
+    return FILLS + name
+
+
 def is_awaited(state: State, order: Order) -> bool:
     """Whether what the venue claims may still be told: by its stream, or by its record."""
-    return f"fills/{order.client_order_id}" in state.alarms
+    return fills_alarm(order.client_order_id) in state.alarms
 
 
 def awaited(state: State) -> list[Order]:
     """Those of which the venue claims what may still be told: none of them is put away."""
-    names = [alarm[6:] for alarm in state.alarms if alarm.startswith("fills/")]
+    names = [alarm.removeprefix(FILLS) for alarm in state.alarms if alarm.startswith(FILLS)]
     return [state.orders[name] for name in names if name in state.orders]

@@ -35,14 +35,19 @@ def look(state: State, token: Token) -> list[Effect]:
     effects: list[Effect] = [SetAlarm(alarm=alarm, at=state.alarms[alarm])]
     if token.wanted and state.now - token.walked_at < token.poll_ns:
         return effects
-    sources = state.accounts[token.account].sources
-    source = sources[token.asked % len(sources)]
+    source = _source(state, token)
     token.asked += 1
     if token.walk and token.retried < RETRIES_MAX:
         token.retried += 1
         return [*effects, *_fetch(state, token, source, token.wanted)]
     leave_way(token)
     return [*effects, FetchTokenHead(account=token.account, source=source, token=token.name)]
+
+
+def _source(state: State, token: Token, before: int = 0) -> str:
+    """Whose turn it is, or was so many looks before."""
+    sources = state.accounts[token.account].sources
+    return sources[(token.asked - before) % len(sources)]
 
 
 def leave_way(token: Token) -> None:
@@ -274,7 +279,7 @@ def _prove(state: State, token: Token) -> list[Effect]:
     return [
         FetchHoldings(
             account=token.account,
-            source=state.accounts[token.account].sources[token.asked % 2 - 1],
+            source=_source(state, token, before=1),
             token=token.name,
             block_hash=token.blocks[0].block_hash,
             addresses=tuple(token.unproven)[:HOLDINGS_MAX],

@@ -49,15 +49,8 @@ def reserve(book: Reserved, limits: Limits, name: str, wanted: Movement) -> str:
 
 
 def release(book: Reserved, name: str) -> None:
-    """It surely never happens."""
+    """It is open no more: it never happens, or what happened is applied next."""
     _count(book, book.open.pop(name), -1)
-
-
-def finalize(book: Reserved, name: str) -> None:
-    """It happened, in a final block."""
-    moved = book.open[name]
-    release(book, name)
-    apply(book, moved)
 
 
 def apply(book: Reserved, moved: Movement) -> None:

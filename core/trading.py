@@ -25,7 +25,7 @@ from core.events import (
 )
 from core.gate import Approved, Gate, Refused
 from core.listening import arm, request_backfill
-from core.orders import TERMINAL, claimed, is_awaited
+from core.orders import TERMINAL, claimed, fills_alarm, is_awaited
 from core.state import UNATTRIBUTED, Account, Order, OrderStatus, Orphan, State, count
 
 ANSWER_NS_MAX = 5_000_000_000
@@ -216,7 +216,7 @@ def _check_filled(state: State, account: Account, order: Order, now: int) -> lis
     if not claimed(order) or is_awaited(state, order):
         return []
     order.claimed_at = now
-    return [arm(state, f"fills/{order.client_order_id}", now + account.settle_ns)]
+    return [arm(state, fills_alarm(order.client_order_id), now + account.settle_ns)]
 
 
 def on_fills_alarm(state: State, name: str, now: int) -> list[Effect]:
@@ -230,7 +230,7 @@ def on_fills_alarm(state: State, name: str, now: int) -> list[Effect]:
     looked = backfill.started_at >= order.claimed_at + account.settle_ns
     if looked and not backfill.waiting:
         return []
-    effects: list[Effect] = [arm(state, f"fills/{name}", now + account.settle_ns)]
+    effects: list[Effect] = [arm(state, fills_alarm(name), now + account.settle_ns)]
     if looked or backfill.wanted:
         return effects
     count(state, f"claimed_fills/{order.account}")

@@ -158,7 +158,9 @@ class Life:
             reservations.release(self.book, name)
             return
         self.world = after
-        reservations.finalize(self.book, name)
+        moved = self.book.open[name]
+        reservations.release(self.book, name)
+        reservations.apply(self.book, moved)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -28,7 +28,6 @@ class Judge:
     secret: bytes = field(repr=False)
     policies: dict[str, Policy] = field(default_factory=dict)
     people: dict[str, str] = field(default_factory=dict)
-    _hashes: dict[str, str] = field(default_factory=dict)
 
     def judge(self, asked: JudgeAuthorization, now: int) -> AuthorizationJudged:
         """The verdict. One about another version than ours says so, and the core asks again."""
@@ -67,16 +66,8 @@ class Judge:
         self, asked: JudgeAuthorization, policy: Policy, commitments: tuple[str, ...]
     ) -> str:
         window = f"{asked.valid_after} {asked.valid_before}"
-        parts = (asked.authorization_id, window, self._hash(policy), *commitments)
+        parts = (asked.authorization_id, window, policy.content_hash(), *commitments)
         return "0x" + self._keyed("decision", asked.token, *parts).hex()
-
-    def _hash(self, policy: Policy) -> str:
-        """The policy's content hash, worked out once for each version."""
-        key = f"{policy.token} {policy.version}"
-        known = self._hashes.get(key)
-        if known is None:
-            known = self._hashes[key] = policy.content_hash()
-        return known
 
     def group(self, token: str, jurisdiction: str) -> str:
         """The opaque mark of a jurisdiction."""
@@ -102,7 +93,6 @@ class Judge:
     def publish(self, policy: Policy, now: int, *, tightens: bool) -> PolicyPublished:
         """Put a policy in force, and say what of it bounds the whole."""
         self.policies[policy.token] = policy
-        self._hashes.clear()
         return PolicyPublished(
             received_at=now,
             token=policy.token,

@@ -6,6 +6,7 @@ is stated here and decided by `core.reservations`, which knows what is outstandi
 """
 
 import hashlib
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
@@ -67,6 +68,10 @@ class Policy(Part):
 
     def content_hash(self) -> str:
         """What this policy is known by: a hash of all that it says, however it was written."""
+        return self._hashed
+
+    @cached_property
+    def _hashed(self) -> str:
         return hashlib.sha256(msgspec.json.encode(self.model_dump(), order="sorted")).hexdigest()
 
 
