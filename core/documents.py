@@ -2,7 +2,8 @@
 
 Rule 1. Such a document is a break of its own, told once, of a size that nobody knows; the record is
 read on behind it. It closes when a later reading succeeds, or when two people say why it may.
-Rule 2. Until then the record is not read to its end: no silence settles what it may speak of.
+Rule 2. Until then the record is not read to its end: no silence settles what it may speak of, and
+what a statement shows otherwise than our books stays a suspect (core/reconcile.py, Rule 4).
 """
 
 from core.effects import Effect
@@ -44,9 +45,9 @@ def ask_again(state: State, account: Account) -> list[Effect]:
     ]
 
 
-def may_hide(state: State, account: Account, sent_at: int) -> bool:
-    """Whether what came of a payment sent then may stand in a document that is not read."""
+def may_hide(state: State, account: Account, since: int) -> bool:
+    """Whether what happened since then may stand in a document that is not read."""
     return any(
-        each.account == account.name and each.found_at >= sent_at
+        each.account == account.name and each.found_at >= since
         for each in state.settlement.unread.values()
     )

@@ -14,7 +14,7 @@ line, and close themselves with the evidence named. Nothing is repaired in silen
 
 from typing import Literal
 
-from core import causes
+from core import causes, documents
 from core.books import at
 from core.effects import Effect, RaiseAlert, SetAlarm
 from core.events import AdjustmentBooked, Cause, StatementReported, StatementRow
@@ -236,7 +236,7 @@ def _differs(state: State, account: Account, reading: Reading, size: int, now: i
     _resize(state, account, suspect, size)
     absurd = suspect.absurd
     enough = READS_MAX if absurd else 3 if account.bracketed else 2
-    old = now - suspect.opened_at > PERIODS_MAX * account.statement_period_ns and not absurd
+    old = _old(account, suspect, now) and not absurd
     # Asked for after the round that it survived: later rounds run beside every statement of some.
     fresh = reading.asked_at > suspect.survived_at
     if suspect.survived and fresh and (suspect.reads >= enough or old):
@@ -368,10 +368,24 @@ def on_backfilled(state: State, account: Account, now: int) -> list[Effect]:
     for name, suspect in state.suspects.items():
         if not name.startswith(account.name + "/"):
             continue
-        if suspect.opened_at <= account.backfill.started_at and not suspect.survived:
+        began_after = suspect.opened_at <= account.backfill.started_at
+        if began_after and not suspect.survived and not _may_be_hidden(state, account, suspect):
             suspect.survived, suspect.survived_at = True, account.backfill.finished_at
             effects += ask_again(state, account, name)
     return effects
+
+
+def _may_be_hidden(state: State, account: Account, suspect: Drift) -> bool:
+    """Whether a document that nobody could read yet may explain it: the round proved nothing.
+
+    Its lines were in a statement soon after; and what waits long enough is a break all the same.
+    """
+    soon = suspect.since - account.statement_period_ns
+    return documents.may_hide(state, account, soon) and not _old(account, suspect, state.now)
+
+
+def _old(account: Account, suspect: Drift, now: int) -> bool:
+    return now - suspect.opened_at > PERIODS_MAX * account.statement_period_ns
 
 
 def on_posted(

@@ -169,7 +169,7 @@ class Customers:
         old = self.dice.pick(self.asked)
         legs = old.legs
         if legs and self.dice.below(2):
-            legs = (_with_amount(legs[0], legs[0].amount + 1), *legs[1:])
+            legs = (_otherwise(legs[0]), *legs[1:])
         return TransferRequested(
             received_at=now,
             transfer_id=old.transfer_id,
@@ -282,6 +282,13 @@ class Customers:
         """Another asset that is kept here, or none."""
         kept = [scheme.asset for scheme in self.schemes.values() if scheme.asset != asset]
         return kept[0] if kept else asset
+
+
+def _otherwise(leg: LegWanted) -> LegWanted:
+    """Another body, and as sound: it may be the first of its id that is heard."""
+    if leg.kind == "exchange":
+        return _with(leg, memo="asked for again")
+    return _with_amount(leg, leg.amount + 1)
 
 
 def _with_amount(leg: LegWanted, amount: int) -> LegWanted:

@@ -1003,7 +1003,7 @@ BUGS = (
     Bug(
         "silence settles over a document that nobody read",
         "core.documents:may_hide",
-        "each.account == account.name and each.found_at >= sent_at",
+        "each.account == account.name and each.found_at >= since",
         "False",
         "unread",
         range(4),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.events import PageReported
+import pytest
+
+from core.events import PageReported, StatementReported, StatementRow
 from core.rail_effects import FetchClosed, FetchDocument
 from core.rail_events import (
     DocumentQuarantined,
@@ -206,6 +208,50 @@ def test_no_silence_settles_what_a_document_may_speak_of() -> None:
     books.tell(DocumentRead, account=BANK, document_id=DOCUMENT)
     books.wait(DAY)
     assert (leg.status, later.status) == ("settled", "settled")
+
+
+def reported(books: Stated, amount: int) -> None:
+    """What the bank says that we have there, now."""
+    books.tell(
+        StatementReported,
+        account=BANK,
+        kind="balances",
+        rows=(StatementRow("USD", "cash", amount, as_of=books.now),),
+        asked_at=books.now,
+        as_of=books.now,
+    )
+
+
+def insisted(books: Stated, amount: int, hours: int) -> None:
+    for _ in range(hours):
+        reported(books, amount)
+        books.wait(HOUR)
+
+
+def test_a_record_that_nobody_read_to_its_end_leaves_a_suspect_that_and_no_more() -> None:
+    """Its line may be all that is missing, and its notice under way; ten periods make a break."""
+    books = Stated(alice=1000)
+    books.illegible()
+    insisted(books, 700, 5)
+    holding = f"{BANK}/USD/cash"
+    suspect = books.state.suspects[holding]
+    assert (suspect.size, suspect.survived, list(books.state.breaks)) == (-300, False, [])
+    insisted(books, 700, 8)
+    assert books.state.breaks[holding].size == -300
+
+
+@pytest.mark.parametrize("how", ["read", "resolved", "long before"])
+def test_a_document_that_hides_nothing_keeps_no_break_waiting(how: str) -> None:
+    books = Stated(alice=1000)
+    books.illegible()
+    if how == "read":
+        books.tell(DocumentRead, account=BANK, document_id=DOCUMENT)
+    elif how == "resolved":
+        books.resolve(DOCUMENT, "unreadable")
+    else:
+        books.wait(HOUR + 1)
+    insisted(books, 700, 3)
+    assert books.state.breaks[f"{BANK}/USD/cash"].size == -300
 
 
 def test_the_record_is_read_on_behind_it() -> None:
