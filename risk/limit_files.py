@@ -273,7 +273,7 @@ def mapping_of(text: str, source: str) -> dict[str, Any]:
     try:
         told = document(text)
     except NotYaml as error:
-        raise BadLimits(f"{source}: not YAML: {error}") from error
+        raise BadLimits(f"{source}: {error}") from error
     if not isinstance(told, dict):
         found = "an empty file" if told is None else type(told).__name__
         raise BadLimits(f"{source}: found {found}; a mapping of fields would do")

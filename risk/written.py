@@ -47,13 +47,13 @@ def content(path: Path) -> bytes:
 
 
 def document(text: str) -> object:
-    """The YAML document; raises `NotYaml`."""
+    """The YAML document; raises `NotYaml`, which says so."""
     try:
         return yaml.load(text, _Strict)  # noqa: S506  # a SafeLoader that is stricter still
     except RecursionError as error:
-        raise NotYaml("nested too deep") from error
+        raise NotYaml("not YAML: nested too deep") from error
     except yaml.YAMLError as error:
-        raise NotYaml(" ".join(str(error).split())) from error
+        raise NotYaml("not YAML: " + " ".join(str(error).split())) from error
 
 
 class _Strict(yaml.SafeLoader):

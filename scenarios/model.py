@@ -555,7 +555,7 @@ def load(path: Path) -> Scenario:
     except (OSError, UnicodeDecodeError) as error:
         raise BadScenario(f"{path}: cannot be read: {error}") from error
     except NotYaml as error:
-        raise BadScenario(f"{path}: not YAML: {error}") from error
+        raise BadScenario(f"{path}: {error}") from error
     if not isinstance(told, dict):
         found = "an empty file" if told is None else type(told).__name__
         raise BadScenario(f"{path}: found {found}; a mapping of fields would do")

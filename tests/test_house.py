@@ -133,6 +133,17 @@ def test_no_file_is_large() -> None:
     assert not [path for path in tracked() if path.stat().st_size > 512 * 1024]
 
 
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_wheel_has_the_tables_that_the_code_reads(package: str) -> None:
+    """What lies beside the code, neither Python nor prose, goes with it wherever it goes."""
+    shipped = PROJECT["tool"]["setuptools"]["package-data"].get(package, [])
+    beside = [
+        p for p in tracked() if p.suffix in (".yaml", ".json") and ROOT / package in p.parents
+    ]
+    left = [p for p in beside if not any(p in (ROOT / package).glob(each) for each in shipped)]
+    assert not left
+
+
 @pytest.mark.parametrize(
     "module", ["sim.oracle", "sim.truth", "venues.simulated", "venues.live", "rails.live"]
 )
