@@ -160,7 +160,7 @@ class AnvilEvm:
         arguments = ["--host", "127.0.0.1", "--port", str(port), "--timestamp", str(START)]
         arguments += ["--no-mining", "--auto-impersonate", "--silent", "--gas-price", "0"]
         arguments += ["--block-base-fee-per-gas", "0", "--order", "fifo"]
-        self.process = subprocess.Popen([_program(), *arguments])
+        self.process = subprocess.Popen([program(), *arguments])
         for _ in range(600):
             try:
                 self.chain_id = int(self.rpc("eth_chainId"), 16)
@@ -256,7 +256,8 @@ class AnvilEvm:
         self.process.wait()
 
 
-def _program() -> str:
+def program() -> str:
+    """Where anvil is: TIEOUT_ANVIL, or what npm brought; absent a skip, under CI a failure."""
     program = os.environ.get("TIEOUT_ANVIL", str(ANVIL))
     if not Path(program).exists():
         missing = f"no anvil at {program}: run npm ci --prefix tests/servers, or set TIEOUT_ANVIL"
