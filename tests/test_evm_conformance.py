@@ -176,6 +176,24 @@ def test_a_replacement_of_less_than_a_tenth_more(node: Node) -> None:
     assert isinstance(told, TransactionReported if cheap else TransactionRejected)
 
 
+def test_what_pays_less_than_the_base_fee_waits(node: Node) -> None:
+    """In geth; a node that does not keep it makes us hand the same bytes in again, or pay more."""
+    node.mine(1)
+    send(node, coin(0, cap=50 * GWEI))
+    node.surge()
+    node.mine(1)
+    forgets = "forgets what pays less than the base fee of a block that it made"
+    assert status(node, coin(0, cap=50 * GWEI)).status == (
+        "unknown" if deviates(node, forgets) else "pending"
+    )
+    told = send(node, coin(1, cap=50 * GWEI))
+    if deviates(node, "takes nothing that pays less than the base fee"):
+        assert isinstance(told, TransactionRejected)
+        assert told.code == "underpriced"
+    else:
+        assert isinstance(told, TransactionReported)
+
+
 def test_a_fork_changes_hashes_and_takes_a_payment_back(node: Node) -> None:
     node.mine(100)
     send(node, coin(0))
