@@ -18,7 +18,7 @@ from rails.jsonrpc import Failed
 from tests import openings
 from tests.chains import GWEI
 from tests.issuing import ADMIN, ALICE, BOB, FIRST, KEYS, PAUSER, SECOND, STRANGER
-from tests.nodes import Anvil, Simulated, deviates, embedded
+from tests.nodes import DEVIATES, Anvil, Simulated, deviates, embedded
 from tests.openings import NAME
 from tests.token_books import Sent, TokenBooks
 from tieout import token_messages
@@ -359,3 +359,10 @@ def test_nothing_is_replayed_on_a_fork_and_no_signer_signs_for_one(books: TokenB
     void.append(books.send(BOB, anew))
     good = books.send(ALICE, anew)
     assert [books.succeeded(each) for each in (*void, good)] == [*[False] * 5, True]
+
+
+def test_each_line_of_the_table_of_deviations_is_held_to_by_a_test() -> None:
+    texts = [path.read_text() for path in Path(__file__).parent.glob("test_*_conformance.py")]
+    known = {how for told in DEVIATES.values() for how in told}
+    assert len(texts) == 2
+    assert [how for how in sorted(known) if not any(f'"{how}"' in text for text in texts)] == []

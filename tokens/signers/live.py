@@ -4,8 +4,8 @@ Rule 1. The head is named by its hash, and everything else is asked of that very
 gave way in between, the node does not have it any more, and there is no view.
 Rule 2. What the contract says of itself is read word by word; a domain that says less than ours,
 or more, is none. Nothing is filled in.
-Rule 3. Whatever goes wrong is `NoView`, in a bounded time; its text names no address of a node, for
-that may hold a key.
+Rule 3. Whatever goes wrong is `NoView`, in a bounded time; its text never has the path by which a
+node is asked, for that may be a key.
 """
 
 import threading
@@ -116,8 +116,10 @@ class Http:
 
     def __init__(self, url: str, seconds_max: float = SECONDS_MAX) -> None:
         told = urlsplit(url)
-        if told.scheme not in ("http", "https") or not told.hostname:
-            raise ValueError("a node's address begins with http:// or https:// and names a host")
+        if told.scheme not in ("http", "https") or not told.hostname or told.username is not None:
+            raise ValueError("a node's address is http:// or https://, a host, and no user")
+        if not url.isascii() or not url.isprintable() or " " in url:
+            raise ValueError("a node's address has a character that has to be quoted")
         self._connection = HTTPSConnection if told.scheme == "https" else HTTPConnection
         self._host, self._port, self._path = told.hostname, told.port, told.path or "/"
         self._path += f"?{told.query}" if told.query else ""
