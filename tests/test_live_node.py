@@ -206,7 +206,7 @@ class Server:
                 handler.end_headers()
                 return
             case "talks for ever":
-                told = b" " * (ANSWER_BYTES_MAX + 1)
+                told += b" " * ANSWER_BYTES_MAX
             case "drips":
                 handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
                 with contextlib.suppress(OSError):  # until nobody listens any more

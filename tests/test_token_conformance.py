@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from core.effects import Effect
+from core.events import RequestFailed
 from core.token_effects import AskPause, BumpEpoch, VoidAuthorization
-from core.token_events import RevocationRequested
+from core.token_events import RevocationRequested, TokenBlockReported
 from core.token_state import Authorization
 from rails.jsonrpc import Failed
 from tests import openings
@@ -89,6 +90,32 @@ def test_what_was_used_is_a_replay(books: TokenBooks) -> None:
     assert not books.succeeded(books.use(wanted, relayed=True))
     books.finalize()
     assert final(books) == {ALICE: 70, BOB: 30}
+
+
+def test_what_is_final_is_proven_while_newer_blocks_move_more(books: TokenBooks) -> None:
+    """The contract is asked of the final block, not of what it says by now."""
+    counts = books.core.state.counts
+    opening = counts[f"proven/{NAME}"]
+    for units in range(1, 9):
+        assert books.succeeded(books.use(books.permit("transfer", ALICE, BOB, units)))
+        books.mine(12)
+        assert final(books)[ALICE] >= 64
+    assert counts[f"proven/{NAME}"] > opening
+    assert counts.get(f"inconclusive/{NAME}", 0) == 0
+    assert books.token.reserved.balances != books.held_at(books.token.blocks[-1].block_hash)
+
+
+def test_an_answer_about_another_block_is_none(books: TokenBooks) -> None:
+    """A node that answers with another block, or with this block and another's logs."""
+    sent = books.use(books.permit("transfer", ALICE, BOB, 30))
+    assert books.succeeded(sent)
+    full, empty = str(books.receipt(sent)["blockHash"]), books.token.blocks[0].block_hash
+    told = {each: books.told_of(each) for each in (full, empty)}
+    assert isinstance(books.read_as(full, told[full]), TokenBlockReported)
+    assert isinstance(books.read_as(empty, told[full]), RequestFailed)
+    assert isinstance(books.read_as(full, told[empty]), RequestFailed)
+    mixed = [told[empty][0], told[full][1]]
+    assert isinstance(books.read_as(empty, mixed), RequestFailed)
 
 
 # --- taken back -----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ asks the same node by `LiveNode`. After every look the register is compared with
 word, asked of the very block that the register stands on.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -180,17 +181,18 @@ class TokenBooks:
 
     def _ask(self, effect: Effect) -> None:
         status, body = self.chain.answer(self.dialect.request(effect))
-        self.tell(
-            Frame(
-                number=self.core.journal.next_number,
-                account=ACCOUNT,
-                channel="rest",
-                received_at=self.now,
-                body=body,
-                status=status,
-                about=effect,
-                asked_at=self.now - 1,
-            )
+        self.tell(self._frame(effect, body, status))
+
+    def _frame(self, about: Effect, body: bytes, status: int = 200) -> Frame:
+        return Frame(
+            number=self.core.journal.next_number,
+            account=ACCOUNT,
+            channel="rest",
+            received_at=self.now,
+            body=body,
+            status=status,
+            about=about,
+            asked_at=self.now - 1,
         )
 
     def _judge(self, asked: JudgeAuthorization) -> None:
@@ -233,6 +235,18 @@ class TokenBooks:
 
     def block(self, tag: str) -> Any:
         return self.rpc("eth_getBlockByNumber", tag, False)
+
+    def told_of(self, block_hash: str) -> Any:
+        """The node's answers where the register asks for a block: itself, and its logs."""
+        effect = FetchTokenBlock(account=ACCOUNT, source="a", token=NAME, block_hash=block_hash)
+        return json.loads(self.chain.answer(self.dialect.request(effect))[1])
+
+    def read_as(self, block_hash: str, told: Any) -> Event:
+        """What the register would hear if it had asked for that block."""
+        effect = FetchTokenBlock(account=ACCOUNT, source="a", token=NAME, block_hash=block_hash)
+        frame = self._frame(effect, json.dumps(told).encode())
+        (event,) = self.dialect.decode(frame, {})
+        return event
 
     def mine(self, blocks: int = 1) -> None:
         """The register is looked at after each."""
