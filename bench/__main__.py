@@ -1,6 +1,7 @@
 """`python -m bench`: measures, prints a table, writes bench/results.json."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", choices=SUBJECTS, help="one subject")
     parser.add_argument("--quick", action="store_true", help="little to measure, for a look")
+    parser.add_argument("--must-hold", action="store_true", help="exit 1 if a target is missed")
     asked = parser.parse_args()
     console = Console()
     if not console.is_terminal:
@@ -57,6 +59,8 @@ def main() -> None:
         text = msgspec.json.format(msgspec.json.encode([row.as_json() for row in rows]))
         RESULTS.write_bytes(text + b"\n")
         console.print(f"written to {RESULTS}")
+    if asked.must_hold and any(row.target and not row.held for row in rows):
+        sys.exit(1)
 
 
 def table(rows: list[Row]) -> Table:

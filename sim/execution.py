@@ -82,6 +82,9 @@ class Machine(Protocol):
     def rewind(self, after: int) -> None:
         """The blocks above `after` gave way: what the machine keeps of its own goes back."""
 
+    def call(self, to: str, data: bytes, number: int) -> bytes:
+        """What a contract answers as of the block of that number; nothing changes by it."""
+
 
 class Plain:
     """Transfers and nothing else; a call of anything else just moves its value."""
@@ -114,6 +117,10 @@ class Plain:
 
     def rewind(self, after: int) -> None:
         """It keeps nothing of its own: the ledger reads past what gave way."""
+
+    def call(self, to: str, data: bytes, number: int) -> bytes:
+        """Nothing, as where no code is."""
+        return b""
 
 
 def _transfer(data: bytes) -> tuple[str, int]:

@@ -9,6 +9,7 @@ from rails.evm.wallet import Wallet
 from rails.keys import PrivateKey
 from sim.chain import Chain
 from sim.dice import Dice
+from sim.execution import Machine
 from sim.faults import Fault, Faults
 from sim.forks import SECOND
 from sim.payments import Payments
@@ -28,6 +29,7 @@ OURS = address_of(KEY)
 WALLET = Wallet("chain/hot", OURS, 1, tokens={"USDC": USDC, "DAI": DAI}, deposits=(DEPOSIT,))
 WALLETS = {"chain/hot": WALLET}
 START = 1_700_000_000 * SECOND
+TOKENS = (USDC, DAI, SPAM)
 
 
 @dataclass(slots=True, eq=False)
@@ -51,10 +53,10 @@ class Site:
         return self.truth.totals.get(f"chain/hot/{asset}/cash", Decimal(0))
 
 
-def site(seed: int = 1, plan: list[Fault] | None = None) -> Site:
+def site(seed: int = 1, plan: list[Fault] | None = None, machine: Machine | None = None) -> Site:
     """A chain on which our account has ten coins and a thousand of a token."""
     world, dice = World(START), Dice(seed)
-    chain = Chain("chain", world, dice, tokens=(USDC, DAI, SPAM))
+    chain = Chain("chain", world, dice, tokens=TOKENS, machine=machine)
     faults = Faults(plan or [], dice, lambda: world.now - START)
     truth, payments = Truth(lambda: world.now), Payments()
     assets = {"": ("ETH", 18), USDC: ("USDC", 6), DAI: ("DAI", 18)}

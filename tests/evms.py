@@ -7,6 +7,7 @@ block of its own, unless `together` puts several into one.
 import contextlib
 import json
 import os
+import re
 import socket
 import subprocess
 import time
@@ -20,7 +21,7 @@ import pytest
 
 from sim.execution import Ledger, Log, Outcome, Plain
 from sim.forks import SECOND, Epochs, Slots, Timeline
-from sim.machine import NOBODY, Embedded, Reverted
+from sim.machine import NOBODY, SPEC, Embedded, Reverted
 from sim.typed import Transaction
 from sim.versions import Versions
 
@@ -58,6 +59,8 @@ class Evm(Protocol):
         """The answer, or `Reverted`."""
 
     def storage(self, address: str, slot: int) -> int: ...
+    def fork(self, chain_id: int) -> None:
+        """From here on it is another chain, with the same past."""
 
 
 def send(evm: Evm, sender: str, to: str, data: bytes) -> Outcome:
@@ -117,6 +120,32 @@ class EmbeddedEvm:
     def storage(self, address: str, slot: int) -> int:
         return self.machine.storage(address, slot)
 
+    def fork(self, chain_id: int) -> None:
+        fork(self.machine, chain_id)
+        self.chain_id = chain_id
+
+
+def fork(machine: Embedded, chain_id: int) -> None:
+    """Its contracts go on where they are, on a chain of another id; what was cannot be undone.
+
+    An EVM of pyrevm keeps its chain's id for ever, so that another takes over code and storage.
+    """
+    old, revm = machine._evm, machine._revm
+    new = revm.EVM(env=revm.Env(cfg=revm.CfgEnv(chain_id=chain_id)), spec_id=SPEC)
+    for address in sorted(machine._contracts):
+        info = revm.AccountInfo(nonce=1, code=bytes(old.get_code(address)))
+        new.insert_account_info(address, info)
+        for slot in _touched(old.journal_str, address):
+            new.insert_account_storage(address, slot, old.storage(address, slot))
+    machine._evm = new
+    machine._executed.clear()
+
+
+def _touched(journal: str, address: str) -> list[int]:
+    """Every slot of an account that the EVM's journal names: no other one was ever written."""
+    (account,) = re.findall(rf"{address}: Account \{{.*?storage: \{{(.*?)\}}, status", journal)
+    return [int(slot, 0) for slot in re.findall(r"(\w+): StorageSlot", account)]
+
 
 class AnvilEvm:
     """anvil on a free port of the loopback; any sender may send."""
@@ -131,7 +160,7 @@ class AnvilEvm:
         arguments = ["--host", "127.0.0.1", "--port", str(port), "--timestamp", str(START)]
         arguments += ["--no-mining", "--auto-impersonate", "--silent", "--gas-price", "0"]
         arguments += ["--block-base-fee-per-gas", "0", "--order", "fifo"]
-        self.process = subprocess.Popen([_program(), *arguments])
+        self.process = subprocess.Popen([program(), *arguments])
         for _ in range(600):
             try:
                 self.chain_id = int(self.rpc("eth_chainId"), 16)
@@ -164,7 +193,6 @@ class AnvilEvm:
             self.fork(chain_id)
 
     def fork(self, chain_id: int) -> None:
-        """From here on it is another chain, with the same past."""
         self.rpc("anvil_setChainId", chain_id)
         self.chain_id = chain_id
 
@@ -228,7 +256,8 @@ class AnvilEvm:
         self.process.wait()
 
 
-def _program() -> str:
+def program() -> str:
+    """Where anvil is: TIEOUT_ANVIL, or what npm brought; absent a skip, under CI a failure."""
     program = os.environ.get("TIEOUT_ANVIL", str(ANVIL))
     if not Path(program).exists():
         missing = f"no anvil at {program}: run npm ci --prefix tests/servers, or set TIEOUT_ANVIL"

@@ -1,12 +1,15 @@
-"""Slither over the token's contract, by hand: `python -m tests.slither` prints what it finds.
+"""Slither over the token's contract: `python -m tests.slither` prints what it finds.
 
 It wants node, and slither-analyzer in an environment of its own: no lock has it, no test runs it.
-What it finds is answered in docs/slither.md.
+What it finds is answered in docs/slither.md; it exits 1 where a finding has no answer there, an
+answer no finding, or their number is another.
 """
 
 import os
+import re
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,8 @@ if (process.argv.includes('--version')) {{
   process.stdin.on('end', () => process.stdout.write(solc.compile(asked)));
 }}
 """
+ANSWERS = solidity.ROOT / "docs/slither.md"
+TIMES = {"": 1, "twice": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8}
 WANTED = ["abi", "metadata", "devdoc", "userdoc", "evm.bytecode", "evm.deployedBytecode"]
 
 
@@ -53,6 +58,18 @@ def findings(folder: Path) -> list[dict[str, Any]]:
     return [each for each in told if f"{TOKEN.name}#" in each["description"]]
 
 
+def unanswered(told: list[str], document: str) -> list[str]:
+    """What is amiss between the detectors that found something and the document's table."""
+    rows = re.findall(r"^\| ([a-z][a-z0-9-]*) \(\w+\)(?:, (\w+) times)? \|", document, re.MULTILINE)
+    answered = {name: TIMES[times] for name, times in rows}
+    found = Counter(told)
+    return [
+        f"{name}: found {found[name]} times, answered {answered.get(name, 0)}"
+        for name in sorted({*found, *answered})
+        if found[name] != answered.get(name, 0)
+    ]
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as made:
         found = findings(Path(made))
@@ -60,3 +77,5 @@ if __name__ == "__main__":
     for each in sorted(found, key=lambda each: str(each["check"])):
         print(f"{each['check']} ({each['impact']}): {each['description']}")
     print(f"{len(found)} findings", file=sys.stderr)
+    amiss = unanswered([str(each["check"]) for each in found], ANSWERS.read_text())
+    sys.exit("\n".join(amiss) or None)

@@ -1,20 +1,6 @@
-"""The same claims of two nodes: the simulated one, and anvil, a real EVM node on this machine.
+"""The same claims of two nodes (`nodes.py`): the simulated one, and anvil, a real EVM node."""
 
-`make test` brings anvil from npm (tests/servers); TIEOUT_ANVIL names another. Absent it is a
-counted skip, under CI a failure. Where it deviates from geth, which the simulation follows,
-`DEVIATES` says so, and a test of its own holds it to that: a deviation that is gone is taken off
-the list.
-"""
-
-import json
-import os
-import socket
-import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Protocol
 
 import msgspec
 import pytest
@@ -43,91 +29,10 @@ from rails.evm.decoder import decode
 from rails.evm.requests import request
 from rails.evm.wallet import Wallet
 from sim.typed import keccak256
-from tests.chains import DEPOSIT, ETH, GWEI, OTHER, OURS, coin, site
+from tests.chains import DEPOSIT, ETH, GWEI, OTHER, OURS, coin
+from tests.nodes import Anvil, Node, Simulated, deviates
 
 WALLETS = {"chain/hot": Wallet("chain/hot", OURS, 1, deposits=(DEPOSIT,))}
-ANVIL = Path(__file__).parent / "servers/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
-DEVIATES = {
-    "anvil": {
-        "takes a replacement that pays less than a tenth more",
-        "forgets what was in blocks that gave way",
-    },
-    "simulated": set[str](),
-}
-
-
-class Node(Protocol):
-    """A node whose blocks come when we say so; our account has ten coins."""
-
-    name: str
-
-    def answer(self, asked: Request) -> tuple[int, bytes]: ...
-    def mine(self, count: int) -> None: ...
-    def reorganise(self, depth: int) -> None: ...
-
-
-class Simulated:
-    """The simulated node "a"."""
-
-    name = "simulated"
-
-    def __init__(self) -> None:
-        self.site = site()
-
-    def answer(self, asked: Request) -> tuple[int, bytes]:
-        status, body, _ = self.site.nodes.handle(asked)
-        return status, body
-
-    def mine(self, count: int) -> None:
-        self.site.run_blocks(count)
-
-    def reorganise(self, depth: int) -> None:
-        assert self.site.chain.reorganise(depth) == depth
-
-
-class Anvil:
-    """anvil on a free port of the loopback."""
-
-    name = "anvil"
-
-    def __init__(self, program: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self._url = f"http://127.0.0.1:{port}/"
-        arguments = ["--host", "127.0.0.1", "--port", str(port), "--chain-id", "1"]
-        self.process = subprocess.Popen([program, *arguments, "--no-mining", "--silent"])
-        for _ in range(200):
-            try:
-                self.call("eth_chainId")
-                break
-            except OSError:
-                time.sleep(0.05)
-        self.call("anvil_setBalance", OURS, hex(10 * ETH))
-
-    def call(self, method: str, *params: object) -> object:
-        body = [{"jsonrpc": "2.0", "id": 0, "method": method, "params": params}]
-        (told,) = json.loads(self._post(json.dumps(body).encode())[1])
-        assert "error" not in told, told
-        return told["result"]
-
-    def _post(self, body: bytes) -> tuple[int, bytes]:
-        headers = {"content-type": "application/json"}
-        asked = urllib.request.Request(self._url, body, headers)  # noqa: S310  # our own loopback
-        with urllib.request.urlopen(asked, timeout=10) as told:  # noqa: S310
-            return told.status, told.read()
-
-    def answer(self, asked: Request) -> tuple[int, bytes]:
-        return self._post(asked.body)
-
-    def mine(self, count: int) -> None:
-        # The first alone: what waits goes into one block, whatever the fee of the next ones is.
-        self.call("anvil_mine", hex(1))
-        if count > 1:
-            self.call("anvil_mine", hex(count - 1))
-
-    def reorganise(self, depth: int) -> None:
-        self.call("anvil_reorg", depth, [])
 
 
 @pytest.fixture(params=["simulated", "anvil"])
@@ -136,16 +41,11 @@ def node(request: pytest.FixtureRequest) -> Iterator[Node]:
     if request.param == "simulated":
         yield Simulated()
         return
-    program = os.environ.get("TIEOUT_ANVIL", str(ANVIL))
-    if not Path(program).exists():
-        missing = f"no anvil at {program}: run npm ci --prefix tests/servers, or set TIEOUT_ANVIL"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
-    anvil = Anvil(program)
+    anvil = Anvil()
     try:
         yield anvil
     finally:
-        anvil.process.terminate()
-        anvil.process.wait()
+        anvil.stop()
 
 
 def ask(node: Node, effect: Effect) -> list[Event]:
@@ -272,8 +172,26 @@ def test_a_replacement_of_less_than_a_tenth_more(node: Node) -> None:
     node.mine(1)
     send(node, coin(1, cap=100 * GWEI, tip=10 * GWEI))
     told = send(node, coin(1, cap=105 * GWEI, tip=11 * GWEI))
-    deviates = "takes a replacement that pays less than a tenth more" in DEVIATES[node.name]
-    assert isinstance(told, TransactionReported if deviates else TransactionRejected)
+    cheap = deviates(node, "takes a replacement that pays less than a tenth more")
+    assert isinstance(told, TransactionReported if cheap else TransactionRejected)
+
+
+def test_what_pays_less_than_the_base_fee_waits(node: Node) -> None:
+    """In geth; a node that does not keep it makes us hand the same bytes in again, or pay more."""
+    node.mine(1)
+    send(node, coin(0, cap=50 * GWEI))
+    node.surge()
+    node.mine(1)
+    forgets = "forgets what pays less than the base fee of a block that it made"
+    assert status(node, coin(0, cap=50 * GWEI)).status == (
+        "unknown" if deviates(node, forgets) else "pending"
+    )
+    told = send(node, coin(1, cap=50 * GWEI))
+    if deviates(node, "takes nothing that pays less than the base fee"):
+        assert isinstance(told, TransactionRejected)
+        assert told.code == "underpriced"
+    else:
+        assert isinstance(told, TransactionReported)
 
 
 def test_a_fork_changes_hashes_and_takes_a_payment_back(node: Node) -> None:
@@ -289,9 +207,9 @@ def test_a_fork_changes_hashes_and_takes_a_payment_back(node: Node) -> None:
     assert block_hash(node, mined.block_number) != mined.block_hash
     told = status(node, coin(0))
     assert (told.status, told.block_hash) != ("mined", mined.block_hash)
-    deviates = "forgets what was in blocks that gave way" in DEVIATES[node.name]
-    assert (told.status == "unknown") == deviates
-    if deviates:
+    forgets = deviates(node, "forgets what was in blocks that gave way")
+    assert (told.status == "unknown") == forgets
+    if forgets:
         send(node, coin(0))  # the same bytes again change nothing but that
     node.mine(20)
     assert status(node, coin(0)).status == "mined"

@@ -6,9 +6,8 @@ import pytest
 
 from core import authorizations, issuance, register
 from core.effects import Effect, RaiseAlert
-from core.events import AccountOpened, AlarmRang, Event, NodeStarted
+from core.events import AlarmRang, Event, NodeStarted
 from core.gate import BreakGate
-from core.rail_events import BlockReported, HeadReported
 from core.state import State
 from core.step import step
 from core.token_effects import (
@@ -28,18 +27,15 @@ from core.token_events import (
     AuthorizationRequested,
     AuthorizationSigned,
     HoldingsReported,
-    PolicyPublished,
     RequestRefused,
     RevocationRequested,
     TokenBlockReported,
     TokenHeadReported,
     TokenLog,
-    TokenPublished,
 )
 from core.token_state import Authorization, Token
+from tests.openings import NAME, SECOND, chain_account, final_heads, policy, published
 
-SECOND = 1_000_000_000
-NAME = "ESTATE"
 START = 1_700_000_000
 ALICE, BOB, CAROL = ("0x" + letter * 40 for letter in "abc")
 
@@ -58,36 +54,9 @@ class Books:
 
     def __post_init__(self) -> None:
         self.tell(NodeStarted(received_at=self.now, node="n", epoch=1))
-        self.tell(
-            AccountOpened(
-                received_at=self.now,
-                account="chain/hot",
-                tells="statements",
-                statements=("balances",),
-                statement_period_ns=60 * SECOND,
-                backfill_period_ns=60 * SECOND,
-                settle_ns=SECOND,
-                silence_ns_max=0,
-                ledger=True,
-                chain="evm",
-                sources=("a", "b"),
-            )
-        )
+        self.tell(chain_account(self.now))
         self.blocks.append(("h0", "", 100, START))
-        self.tell(
-            TokenPublished(
-                received_at=self.now,
-                token=NAME,
-                account="chain/hot",
-                contract="0x" + "e" * 40,
-                signers=("s1", "s2", "s3"),
-                threshold=2,
-                admin="admin",
-                block_number=100,
-                block_hash="h0",
-                timestamp=START,
-            )
-        )
+        self.tell(published(self.now, "h0", signers=("s1", "s2", "s3")))
         self.policy(1)
 
     @property
@@ -101,19 +70,8 @@ class Books:
         return effects
 
     def policy(self, version: int, *, tightens: bool = False, holder_max: int = -1) -> list[Effect]:
-        return self.tell(
-            PolicyPublished(
-                received_at=self.now,
-                token=NAME,
-                version=version,
-                content_hash=f"policy{version}",
-                window_s=self.window_s,
-                skew_s=12,
-                head_age_s_max=60,
-                holder_max=holder_max,
-                tightens=tightens,
-            )
-        )
+        told = {"window_s": self.window_s, "holder_max": holder_max, "tightens": tightens}
+        return self.tell(policy(self.now, version, **told))
 
     def ask(
         self,
@@ -224,27 +182,9 @@ class Books:
         block = next(b for b in self.blocks if b[0] == name)
         self.state.accounts["chain/hot"].backfill.started_at = 0
         effects: list[Effect] = []
-        for source in ("a", "b"):
-            effects += self.tell(
-                HeadReported(
-                    received_at=self.now,
-                    account="chain/hot",
-                    source=source,
-                    number=block[2] + 64,
-                    block_hash="top",
-                    finalized=block[2],
-                    finalized_hash=name,
-                )
-            )
-        return effects + self.tell(
-            BlockReported(
-                received_at=self.now,
-                account="chain/hot",
-                source="b",
-                number=block[2],
-                block_hash=name,
-            )
-        )
+        for event in final_heads(self.now, block[2], name):
+            effects += self.tell(event)
+        return effects
 
 
 def moved(wanted: Authorization, index: int = 0, **changed: object) -> TokenLog:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from scenarios.model import names
+from tests import slither
 from tests.pythons import is_stale
 from tieout import prove
 from tieout.prove import Proof
@@ -61,3 +63,26 @@ def test_an_environment_is_made_anew_when_its_lock_has_changed(tmp_path: Path) -
     assert not is_stale(stamp, lock)
     os.utime(stamp, (0, 0))
     assert is_stale(stamp, lock)
+
+
+def test_what_each_line_runs_is_there() -> None:
+    """Files and scenarios by their names; no claim stands twice, for results are kept by it."""
+    for proof in prove.PROVEN:
+        files = [word for word in proof.command if word.startswith("tests/")]
+        assert [each for each in files if not (prove.ROOT / each).exists()] == [], proof.claim
+        if "campaign" in proof.command:
+            name = proof.command[proof.command.index("campaign") + 1]
+            assert name in ("all", *names()), proof.claim
+    claims = [proof.claim for proof in prove.PROVEN]
+    assert len(set(claims)) == len(claims)
+
+
+def test_each_of_slithers_findings_has_its_answer() -> None:
+    """The table of docs/slither.md as `python -m tests.slither` reads it, which runs Slither."""
+    document = slither.ANSWERS.read_text()
+    told = ["timestamp"] * 7 + ["uninitialized-local", "pragma"]
+    assert slither.unanswered(told, document) == []
+    assert slither.unanswered([*told, "reentrancy-eth"], document) == [
+        "reentrancy-eth: found 1 times, answered 0"
+    ]
+    assert slither.unanswered(told[1:], document) == ["timestamp: found 6 times, answered 7"]

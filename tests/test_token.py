@@ -12,13 +12,12 @@ import pytest
 from eth_abi import decode
 
 from rails.keys import keccak256
-from tests.evms import AnvilEvm, send
+from tests.evms import send
 from tests.issuing import (
     ABI,
     ADMIN,
     ALICE,
     BOB,
-    EMBEDDED_ONLY,
     FIRST,
     LANE,
     OTHERS,
@@ -171,6 +170,36 @@ def test_it_is_used_once(issue: Issue) -> None:
     assert refused(issue, RELAYER, relayed) == "InvalidAccountNonce"
 
 
+def test_what_was_used_stays_used_after_a_rotation(issue: Issue) -> None:
+    """Neither the old signature nor one of the new authorizer moves it again."""
+    given = issue.permit()
+    assert issue.move(issue.released(given)).succeeded
+    issue.send(ADMIN, calls.set_authorizer(THIRD, 2**64 - 1))
+    by = {FIRST: "InvalidAccountNonce", THIRD: "InvalidAccountNonce"}
+    for who, why in by.items():
+        assert refused(issue, ALICE, calls.release([issue.released(given, (who,))])) == why
+    issue.send(ADMIN, calls.set_authorizer(FIRST, 0))
+    by[FIRST] = "NotAuthorizedBy"
+    for who, why in by.items():
+        assert refused(issue, ALICE, calls.release([issue.released(given, (who,))])) == why
+
+
+def test_what_was_used_stays_used_after_a_new_epoch(issue: Issue) -> None:
+    """As it was, and signed anew for the epoch in force: its nonce is used up in every epoch."""
+    given, mint = issue.permit(), issue.mint()
+    minted = calls.mint(mint, issue.signed(ADMIN, mint))
+    assert issue.move(issue.released(given)).succeeded
+    assert issue.send(RELAYER, minted).succeeded
+    issue.send(FIRST, calls.raise_epoch())
+    assert refused(issue, ALICE, calls.release([issue.released(given)])) == "WrongEpoch"
+    assert refused(issue, RELAYER, minted) == "WrongEpoch"
+    anew = issue.released(replace(given, epoch=1))
+    assert refused(issue, ALICE, calls.release([anew])) == "InvalidAccountNonce"
+    again = replace(mint, epoch=1)
+    data = calls.mint(again, issue.signed(ADMIN, again))
+    assert refused(issue, RELAYER, data) == "InvalidAccountNonce"
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -242,6 +271,35 @@ def test_another_epoch_is_refused_even_when_it_was_signed(issue: Issue) -> None:
     assert told == "NotAuthorizedBy"
 
 
+@pytest.mark.parametrize("kind", ["mint", "burn"])
+def test_the_epoch_of_the_admins_message_is_signed_as_well(issue: Issue, kind: str) -> None:
+    """What an epoch voided does not come back by writing the new one into it."""
+    message = getattr(issue, kind)()
+    signed = issue.signed(ADMIN, message)
+    issue.send(FIRST, calls.raise_epoch())
+    made = calls.mint if kind == "mint" else calls.burn
+    sender = RELAYER if kind == "mint" else ALICE
+    assert refused(issue, sender, made(message, signed)) == "WrongEpoch"
+    assert refused(issue, sender, made(replace(message, epoch=1), signed)) == "NotAuthorizedBy"
+
+
+@pytest.mark.parametrize("place", [0, 31, 32, 63, 64], ids=["r", "r end", "s", "s end", "v"])
+def test_a_signature_that_was_changed_is_refused(issue: Issue, place: int) -> None:
+    """One bit of it: another key's, or nobody's."""
+    given = issue.permit()
+    told = issue.released(given, consent=True)
+
+    def changed(signed: bytes) -> bytes:
+        flipped = bytes([signed[place] ^ (7 if place == 64 else 1)])
+        return signed[:place] + flipped + signed[place + 1 :]
+
+    permitted = Release(given, (changed(told.signatures[0]),))
+    why = refused(issue, ALICE, calls.release([permitted]))
+    assert why in ("NotAuthorizedBy", "ECDSAInvalidSignature")
+    consented = replace(told, consent=changed(told.consent))
+    assert refused(issue, RELAYER, calls.release([consented])) == "NoConsent"
+
+
 ANOTHER = {
     "to": STRANGER,
     "holder": BOB,
@@ -288,8 +346,14 @@ def test_a_malleated_signature_is_refused(issue: Issue) -> None:
     assert refused(issue, ALICE, calls.release([twisted])) == "ECDSAInvalidSignatureS"
     consented = replace(told, consent=malleated(told.consent))
     assert refused(issue, RELAYER, calls.release([consented])) == "NoConsent"
-    mint = issue.mint()
+    mint, burn, recovery = issue.mint(), issue.burn(), issue.recovery()
     data = calls.mint(mint, malleated(issue.signed(ADMIN, mint)))
+    assert refused(issue, RELAYER, data) == "ECDSAInvalidSignatureS"
+    data = calls.burn(burn, malleated(issue.signed(ADMIN, burn)))
+    assert refused(issue, ALICE, data) == "ECDSAInvalidSignatureS"
+    data = calls.burn(burn, issue.signed(ADMIN, burn), malleated(issue.consent(burn)))
+    assert refused(issue, RELAYER, data) == "NoConsent"
+    data = calls.recover(recovery, malleated(issue.signed(ADMIN, recovery)))
     assert refused(issue, RELAYER, data) == "ECDSAInvalidSignatureS"
 
 
@@ -908,22 +972,27 @@ def test_the_table_of_the_pause_names_every_function_that_changes_anything() -> 
 # --- another chain with the same past -------------------------------------------------------------
 
 
-@pytest.mark.skipif(EMBEDDED_ONLY, reason="a chain is split on a real node")
-def test_after_a_split_each_chain_takes_what_names_it(node: AnvilEvm) -> None:
+def test_after_a_split_each_chain_takes_what_names_it(issue: Issue) -> None:
     """The domain follows the chain's id: what was signed for the one is void on the other."""
-    with node.undone():
-        issue = Issue(node).open()
-        ours = issue.permit()
-        old = issue.released(ours, consent=True)
-        node.fork(1337)
-        assert refused(issue, ALICE, calls.release([old])) == "NotAuthorizedBy"
-        there = replace(issue.domain, chain_id=1337)
-        consent_of_old = replace(issue.released(ours, domain=there), consent=old.consent)
-        assert refused(issue, RELAYER, calls.release([consent_of_old])) == "NoConsent"
-        assert issue.move(issue.released(ours, domain=there)).succeeded
-        node.fork(31337)
-        given = issue.released(issue.permit(), consent=True)
-        assert issue.move(given, sender=RELAYER).succeeded
+    home, used, ours = issue.evm.chain_id, issue.released(issue.permit()), issue.permit(lane=1)
+    assert issue.move(used).succeeded
+    old = issue.released(ours, consent=True)
+    issue.evm.fork(1337)
+    assert (issue.balance(ALICE), issue.balance(BOB)) == (995, 15)
+    for each in (used, old):
+        assert refused(issue, ALICE, calls.release([each])) == "NotAuthorizedBy"
+    there = replace(issue.domain, chain_id=1337)
+    consent_of_old = replace(issue.released(ours, domain=there), consent=old.consent)
+    assert refused(issue, RELAYER, calls.release([consent_of_old])) == "NoConsent"
+    mint = issue.mint()
+    minted = calls.mint(mint, issue.signed(ADMIN, mint))
+    assert refused(issue, RELAYER, minted) == "NotAuthorizedBy"
+    again = issue.released(used.authorization, domain=there)
+    assert refused(issue, ALICE, calls.release([again])) == "InvalidAccountNonce"
+    assert issue.move(issue.released(ours, domain=there)).succeeded
+    issue.evm.fork(home)
+    given = issue.released(issue.permit(), consent=True)
+    assert issue.move(given, sender=RELAYER).succeeded
 
 
 def test_the_domain_is_told(issue: Issue) -> None:

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from core.effects import Effect
-from core.events import AccountOpened, Event, NodeStarted
+from core.events import Event, NodeStarted
 from core.frames import Frame
 from core.gate import BreakGate
 from core.journal import Journal
 from core.node import Node
-from core.rail_events import BlockReported, HeadReported
 from core.token_effects import (
     FetchTokenBlock,
     FetchTokenHead,
@@ -24,11 +23,19 @@ from core.token_events import (
     AuthorizationJudged,
     AuthorizationRequested,
     AuthorizationSigned,
-    PolicyPublished,
-    TokenPublished,
 )
 from core.token_state import Authorization, Token
 from sim.memory_store import MemoryStore
+from tests.openings import (
+    ACCOUNT,
+    CONTRACT,
+    NAME,
+    SECOND,
+    chain_account,
+    final_heads,
+    policy,
+    published,
+)
 from tests.test_cli import tieout
 from tieout.files import save_journal
 from tieout.tables import table
@@ -36,9 +43,7 @@ from tieout.token_trace import Held, trace_token
 from tieout.trace import BadKey
 from tokens.decoder import MOVED, TRANSFER, decode
 
-SECOND = 1_000_000_000
 START = 1_700_000_000
-NAME, CONTRACT, ACCOUNT = "ESTATE", "0x" + "e" * 40, "chain/hot"
 ALICE, BOB, CAROL = ("0x" + letter * 40 for letter in "abc")
 
 
@@ -60,35 +65,8 @@ class Chain:
         readers = {"chain": lambda frame, scales: decode(frame, {NAME: CONTRACT}) or []}
         self.node = Node(Journal(self.store), readers, BreakGate())
         self.tell(NodeStarted(received_at=self.now, node="n", epoch=1))
-        self.tell(
-            AccountOpened(
-                received_at=self.now,
-                account=ACCOUNT,
-                tells="fills",
-                statements=("balances",),
-                statement_period_ns=60 * SECOND,
-                backfill_period_ns=60 * SECOND,
-                settle_ns=SECOND,
-                silence_ns_max=0,
-                ledger=True,
-                chain="evm",
-                sources=("a", "b"),
-            )
-        )
-        self.tell(
-            TokenPublished(
-                received_at=self.now,
-                token=NAME,
-                account=ACCOUNT,
-                contract=CONTRACT,
-                signers=("s1", "s2"),
-                threshold=2,
-                admin="admin",
-                block_number=100,
-                block_hash=hashed("h0"),
-                timestamp=START,
-            )
-        )
+        self.tell(chain_account(self.now, tells="fills"))
+        self.tell(published(self.now, hashed("h0")))
         self.policy(1)
 
     @property
@@ -102,17 +80,7 @@ class Chain:
             self.perform(effect)
 
     def policy(self, version: int) -> None:
-        self.tell(
-            PolicyPublished(
-                received_at=self.now,
-                token=NAME,
-                version=version,
-                content_hash=f"policy{version}",
-                window_s=120,
-                skew_s=12,
-                head_age_s_max=60,
-            )
-        )
+        self.tell(policy(self.now, version))
 
     def perform(self, effect: Effect) -> None:
         match effect:
@@ -200,27 +168,8 @@ class Chain:
     def finalize(self, name: str) -> None:
         number = 100 + self.blocks.index(name)
         self.node.state.accounts[ACCOUNT].backfill.started_at = 0
-        for source in ("a", "b"):
-            self.tell(
-                HeadReported(
-                    received_at=self.now,
-                    account=ACCOUNT,
-                    source=source,
-                    number=number + 64,
-                    block_hash="top",
-                    finalized=number,
-                    finalized_hash=hashed(name),
-                )
-            )
-        self.tell(
-            BlockReported(
-                received_at=self.now,
-                account=ACCOUNT,
-                source="b",
-                number=number,
-                block_hash=hashed(name),
-            )
-        )
+        for event in final_heads(self.now, number, hashed(name)):
+            self.tell(event)
 
 
 def logs_of(wanted: Authorization, decision: str = "") -> list[dict[str, Any]]:

@@ -1,5 +1,5 @@
-"""The document of tokens: an authorization's life from its table, the control plane's promises from
-its modules, roles and reasons, and what is private where.
+"""The document of tokens: an authorization's life from its table, what the control plane and the
+signers promise from their modules, roles and reasons, and what is private where.
 
 `tieout.docs` writes it into docs/tokens.md.
 """
@@ -102,6 +102,12 @@ def tokens() -> str:
         "`own` are a caller's own requests, `all` everybody's, `register` is who holds what,"
         f" `reasons` which fact about a person refused: {', '.join(ABOUT_PEOPLE)}. To others each"
         f" of these is `{NOT_ELIGIBLE}`.\n",
+        "## Signers, and what each asks of its own node\n",
+        rules(source("tokens/signers", "verifying")),
+        rules(source("tokens/signers", "live")),
+        "One suite runs register, signers and holders on the simulated chain and on anvil, a real"
+        " node: `tests/test_token_conformance.py`. Where anvil is not as geth is stands in"
+        " `DEVIATES` of `tests/nodes.py`, and a test holds it to each line of that table.\n",
         "## What is private where\n",
         "| what | where it stands | who can read it there |",
         "|---|---|---|",

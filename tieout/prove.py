@@ -26,13 +26,15 @@ MARKET = "../shared/data/market/binance_xrp_eth_trades.json.gz"
 # Stands for a folder of its own, which is gone when the line is over.
 OUT = "DIR"
 COMPILED = ".venv-compiled/bin/"
+SLITHER = ".venv-slither/bin/python"
 
 
 class Proof(NamedTuple):
     """One line: which part it belongs to, what must hold, and the command that shows it.
 
     Where the path that it `needs` is not there, it is not run: `python tests/pythons.py` makes the
-    other Pythons, `make compiled` the compiled build. Tests may skip for the reasons `but_for`.
+    other Pythons, `make compiled` the compiled build; docs/slither.md says how Slither comes. Tests
+    may skip for the reasons `but_for`.
     """
 
     part: int
@@ -183,9 +185,55 @@ PROVEN = (
     ),
     Proof(
         4,
+        "500 seeds of storm_tokens: nothing against the policy in force, the register is the"
+        " chain's, each fault and each refusal fired 50 times",
+        tieout("campaign", "storm_tokens", "--seeds", "0:500", "--jobs", "2", "--at-least", "50"),
+    ),
+    Proof(
+        4,
+        "for up to eight outstanding, decisions equal brute force both ways",
+        pytest("tests/test_reservations.py"),
+    ),
+    Proof(
+        4,
+        "every scenario of tokens holds its claims, the code of the contract unchanged in all",
+        pytest("tests/test_token_scenarios.py"),
+    ),
+    Proof(
+        4,
+        "planted bugs of tokens each fail a named claim",
+        pytest("tests/test_planted_tokens.py"),
+    ),
+    Proof(
+        4,
+        "with every authorizer's key stolen nothing leaves a holder who did not act",
+        pytest("tests/test_token.py", "-k", "all_authorizers_together or takes_what_names_it"),
+    ),
+    Proof(
+        4,
+        "stolen keys and a holder who acts: the orphan is found, signing closes, a pause is asked",
+        tieout("campaign", "signer_stolen", "--seeds", "0:50", "--jobs", "2"),
+    ),
+    Proof(
+        4,
+        "nothing private is in calldata, logs or storage, plain or hashed",
+        pytest("tests/test_token_privacy.py"),
+    ),
+    Proof(
+        4,
         "the token refuses replay, tampering, malleated signatures, closed windows, wrong lanes,"
         " reentrancy and self-transfer, on the embedded EVM and on a real node",
         pytest("tests/test_token.py"),
+    ),
+    Proof(
+        4,
+        "register, signers and holders on the simulated chain and on a real node: stuck, replaced,"
+        " dropped, expired, cancelled, forked; after each block the register is the contract's",
+        pytest(
+            "tests/test_token_conformance.py",
+            "tests/test_evm_conformance.py",
+            "tests/test_live_node.py",
+        ),
     ),
     Proof(
         4,
@@ -199,13 +247,25 @@ PROVEN = (
     ),
     Proof(
         4,
-        "nothing private is in calldata, logs or storage, plain or hashed",
-        pytest("tests/test_token_privacy.py"),
+        "Slither's findings are each answered in docs/slither.md",
+        (SLITHER, "-m", "tests.slither"),
+        needs=SLITHER,
     ),
     Proof(
         4,
-        "EIP-712 digests are those of the official example and of eth-account",
-        pytest("tests/test_typed.py", "tests/test_calls.py"),
+        "EIP-712 digests are the official example's, Wycheproof gives no wrong accept, keystores"
+        " open",
+        pytest(
+            "tests/test_typed.py",
+            "tests/test_calls.py",
+            "tests/test_token_signatures.py",
+            "tests/test_signing.py",
+        ),
+    ),
+    Proof(
+        4,
+        "keys in a keystore, in softhsm2, in a KMS: low s, and the backend's own address",
+        pytest("tests/test_token_backends.py", "tests/test_verifying_signer.py"),
     ),
     Proof(
         4,
@@ -214,8 +274,23 @@ PROVEN = (
     ),
     Proof(
         4,
+        "4,000 authorizations per CPU-second with 1,000 outstanding",
+        (sys.executable, "-m", "bench", "--only", "tokens", "--must-hold"),
+    ),
+    Proof(
+        4,
         "the committed bytecode is built anew, byte for byte",
         pytest("tests/test_artifacts.py"),
+    ),
+    Proof(
+        4,
+        "the README's two commands do everything without Node",
+        (sys.executable, "tests/without_node.py"),
+    ),
+    Proof(
+        4,
+        "bad input to the control plane: a 4xx with its reason, journaled, and nothing is signed",
+        pytest("tests/test_token_api.py"),
     ),
 )
 

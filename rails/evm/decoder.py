@@ -65,6 +65,7 @@ REJECTIONS: Sequence[tuple[str, str]] = (
     ("rlp:", "invalid"),
     ("transaction already imported", "already_known"),
     ("failed to decode transaction", "invalid"),
+    ("max fee per gas less than block base fee", "underpriced"),
 )
 
 
