@@ -117,13 +117,14 @@ class Policy(Struct, frozen=True, gc=False):
 
 
 class TokenBlock(Struct, frozen=True, gc=False):
-    """A block as the register has it."""
+    """A block as the register has it, and which node told it."""
 
     number: int
     block_hash: str
     parent_hash: str
     timestamp: int
     logs: tuple[TokenLog, ...] = ()
+    source: str = ""
 
 
 class Token(Struct):
@@ -131,10 +132,12 @@ class Token(Struct):
 
     `blocks` are the register's: the last final one, and those above it, each the next one's parent.
     `walk` are blocks on the way from a new head down to one of these, the newest first, and
-    `wanted` is the hash of the next, which was asked for again `retried` times. `requests` and
-    `decisions` name authorizations. A token that is `closed` permits nothing more, for the reason
-    given; `epoch_due` is the epoch that is to be in force, `epoch` the final one, to which a
-    holder's `recoveries` add. Lanes are a holder's, or the contract's own: what its admin signs.
+    `wanted` is the hash of the next, which was asked for again `retried` times. `checking` is the
+    hash of the block that is to be final next, while another node is asked for it, and `vouched`
+    are those that told it the same. `requests` and `decisions` name authorizations. A token that is
+    `closed` permits nothing more, for the reason given; `epoch_due` is the epoch that is to be in
+    force, `epoch` the final one, to which a holder's `recoveries` add. Lanes are a holder's, or the
+    contract's own: what its admin signs.
     """
 
     name: str
@@ -154,6 +157,9 @@ class Token(Struct):
     wanted: str = ""
     walked_at: int = 0
     retried: int = 0
+    checking: str = ""
+    checked_at: int = 0
+    vouched: dict[str, None] = field(default_factory=dict)
     asked: int = 0
     authorizations: dict[str, Authorization] = field(default_factory=dict)
     over: list[str] = field(default_factory=list)

@@ -189,6 +189,9 @@ class TokenOracle:
             self.differences.append(f"at {now}: block {told.blocks[0][0]} is not final")
         if dict(told.final) != self.balances(*known[0]):
             self.differences.append(f"at {now}: final, block {told.blocks[0][0]}")
+        # A node that lies of what is not final yet is found out when it is to be.
+        if any(block_hash in self.chain.misquoted for _, block_hash in told.blocks[1:]):
+            return
         # What a node that was split off tells of its own blocks moves nothing.
         if dict(told.provisional) != self.balances(*known[-1]):
             self.differences.append(f"at {now}: provisional, block {told.blocks[-1][0]}")

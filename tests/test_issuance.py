@@ -53,8 +53,10 @@ class Books:
     now: int = START * SECOND
     blocks: list[tuple[str, str, int, int]] = field(default_factory=list)
     logs: dict[str, tuple[TokenLog, ...]] = field(default_factory=dict)
+    lies: dict[tuple[str, str], tuple[TokenLog, ...]] = field(default_factory=dict)
     asked: int = 0
     window_s: int = 120
+    silent: bool = False
 
     def __post_init__(self) -> None:
         self.tell(NodeStarted(received_at=self.now, node="n", epoch=1))
@@ -206,6 +208,7 @@ class Books:
 
     def answer(self, fetch: FetchTokenBlock) -> list[Effect]:
         block = next(b for b in self.blocks if b[0] == fetch.block_hash)
+        logs = self.logs.get(block[0], ())
         return self.tell(
             TokenBlockReported(
                 received_at=self.now,
@@ -216,7 +219,7 @@ class Books:
                 block_hash=block[0],
                 parent_hash=block[1],
                 timestamp=block[3],
-                logs=self.logs.get(block[0], ()),
+                logs=self.lies.get((fetch.source, block[0]), logs),
             )
         )
 
@@ -236,7 +239,7 @@ class Books:
                     finalized_hash=name,
                 )
             )
-        return effects + self.tell(
+        asked = self.tell(
             BlockReported(
                 received_at=self.now,
                 account="chain/hot",
@@ -245,6 +248,13 @@ class Books:
                 block_hash=name,
             )
         )
+        effects += asked
+        while fetch := next((e for e in asked if isinstance(e, FetchTokenBlock)), None):
+            if self.silent:
+                break
+            asked = self.answer(fetch)
+            effects += asked
+        return effects
 
 
 def moved(wanted: Authorization, index: int = 0, **changed: object) -> TokenLog:
@@ -367,6 +377,61 @@ def test_a_head_that_does_not_stand_on_what_is_final_is_none(books: Books) -> No
     assert [each.block_hash for each in books.token.blocks] == ["h1"]
     assert books.state.counts["heads_refused/ESTATE"] == 1
     assert not books.token.wanted
+
+
+def test_a_log_that_one_node_leaves_out_ends_nothing(books: Books) -> None:
+    """It moved, and "a" tells a block in which nothing did: nothing is expired on its word."""
+    wanted = books.permit("transfer", ALICE, BOB, 30)
+    books.add("h2", moved(wanted))
+    books.lies["a", "h2"] = ()
+    books.show("h2")
+    books.block("h3", seconds=books.window_s)
+    books.finalize("h3")
+    assert wanted.status == "signed"
+    assert ALICE in books.token.reserved.outgoing
+    (item,) = books.state.settlement.items.values()
+    assert (item.cause, item.subject) == ("sources_disagree", "ESTATE block 102")
+    assert [each.block_hash for each in books.token.blocks] == ["h1"]
+    books.lies.clear()  # it was a passing lie: what is read anew is told the same by both
+    books.show("h3", "b")
+    books.finalize("h3")
+    assert wanted.status == "final"
+    assert books.token.reserved.balances == {ALICE: 70, BOB: 30}
+    assert not books.state.settlement.items
+
+
+def test_a_movement_that_one_node_invents_is_gone_when_the_other_is_asked(books: Books) -> None:
+    wanted = books.permit("transfer", ALICE, BOB, 30)
+    books.add("h2")
+    books.lies["a", "h2"] = (moved(wanted, decision_hash="forged"),)
+    books.show("h2")
+    assert books.token.closed
+    books.finalize("h2")
+    assert not books.token.closed
+    assert ALICE in books.token.reserved.balances
+
+
+def test_a_first_word_said_twice_is_no_second_word(books: Books) -> None:
+    books.silent = True
+    books.block("h2")
+    books.finalize("h2")
+    for source in "ab":
+        fetch = FetchTokenBlock(account="chain/hot", source=source, token=NAME, block_hash="h2")
+        books.answer(fetch)
+        assert books.token.blocks[0].block_hash == {"a": "h1", "b": "h2"}[source]
+
+
+def test_what_is_to_be_final_is_asked_for_again_where_no_answer_came(books: Books) -> None:
+    books.silent = True
+    books.block("h2")
+    books.finalize("h2")
+    assert books.token.blocks[0].block_hash == "h1"
+    books.now += 4 * SECOND
+    asked = books.tell(AlarmRang(received_at=books.now, alarm=f"token/{NAME}"))
+    (again,) = [each for each in asked if isinstance(each, FetchTokenBlock)]
+    assert (again.source, again.block_hash) == ("b", "h2")
+    books.answer(again)
+    assert books.token.blocks[0].block_hash == "h2"
 
 
 def test_a_block_that_nobody_asked_for_is_none(books: Books) -> None:

@@ -54,6 +54,7 @@ class Chain:
     node: Node = field(init=False)
     now: int = START * SECOND
     blocks: list[str] = field(default_factory=lambda: ["h0"])
+    answers: dict[str, list[Any]] = field(default_factory=dict)
     asked: int = 0
 
     def __post_init__(self) -> None:
@@ -140,6 +141,8 @@ class Chain:
                         signature=f"0x{effect.signer} of {effect.authorization_id}",
                     )
                 )
+            case FetchTokenBlock(source="b"):  # what is to be final, at the other node
+                self.frame(effect, self.answers[effect.block_hash])
             case _:
                 pass
 
@@ -177,6 +180,7 @@ class Chain:
         head = FetchTokenHead(account=ACCOUNT, source="a", token=NAME)
         self.frame(head, [told])
         block_hash = hashed(name)
+        self.answers[block_hash] = [told, placed]
         self.frame(
             FetchTokenBlock(account=ACCOUNT, source="a", token=NAME, block_hash=block_hash),
             [told, placed],
