@@ -275,12 +275,20 @@ def on_declined(state: State, token: Token, event: AuthorizationDeclined) -> lis
         wanted.reason = event.reason
         become(wanted, "declined")
         return [_told(token, wanted)]
+    if wanted.void_wanted:
+        return []
     return [_have_signed(token, wanted, others[needed - 1])]
 
 
 def on_revocation(state: State, token: Token, event: RevocationRequested) -> list[Effect]:
-    """Have it voided: it is void when a final block says so, and may still happen before."""
+    """Have it voided: it is void when a final block says so, and may still happen before.
+
+    What nobody was asked to sign yet is refused at once, and nobody is asked.
+    """
     wanted = token.authorizations.get(event.authorization_id)
+    if wanted is not None and wanted.status == "requested":
+        wanted.void_wanted = True
+        return refuse(state, token, wanted, "withdrawn")
     if wanted is None or wanted.status not in OPEN:
         count(state, f"revoked_in_vain/{token.name}")
         return []
@@ -405,7 +413,7 @@ def after_restart(token: Token) -> list[Effect]:
     for wanted in token.authorizations.values():
         if wanted.status == "requested":
             effects.append(_have_judged(token, wanted))
-        if wanted.status == "reserved":
+        if wanted.status == "reserved" and not wanted.void_wanted:
             signers, needed = asked_signers(token, wanted)
             able = [each for each in signers if each not in wanted.declined]
             lacking = [s for s in able[:needed] if s not in wanted.signatures]

@@ -564,6 +564,42 @@ def test_a_revocation_is_final_when_the_chain_says_so(books: Books) -> None:
     assert follows.nonce == wanted.nonce + 1
 
 
+def revoke(books: Books, name: str) -> list[Effect]:
+    return books.tell(
+        RevocationRequested(received_at=books.now, token=NAME, authorization_id=name, person="ann")
+    )
+
+
+def test_what_is_revoked_while_it_is_judged_is_never_signed(books: Books) -> None:
+    (judge,) = books.ask("transfer", ALICE, BOB, 30)
+    wanted = books.token.authorizations["ESTATE/2"]
+    (told,) = revoke(books, wanted.name)
+    assert isinstance(told, TellCaller)
+    assert (told.status, told.reason) == ("refused", "withdrawn")
+    assert books.judge(judge) == []
+    assert not books.token.reserved.open
+
+
+def test_nobody_more_is_asked_to_sign_what_is_to_be_void(books: Books) -> None:
+    signs = books.judge(books.ask("transfer", ALICE, BOB, 30)[0])
+    wanted = books.token.authorizations["ESTATE/2"]
+    (void,) = revoke(books, wanted.name)
+    assert isinstance(void, VoidAuthorization)
+    declined = AuthorizationDeclined(
+        received_at=books.now,
+        token=NAME,
+        authorization_id=wanted.name,
+        signer="s1",
+        reason="the key is locked",
+    )
+    assert books.tell(declined) == []
+    again = books.tell(NodeStarted(received_at=books.now, node="n", epoch=2))
+    assert void in again
+    assert not [each for each in again if isinstance(each, SignAuthorization)]
+    books.sign(signs[1:])
+    assert wanted.name in books.token.reserved.open  # s2 signed: it counts until it is over
+
+
 def test_a_revocation_that_comes_after_the_end_uses_up_the_nonce_all_the_same(
     books: Books,
 ) -> None:

@@ -532,6 +532,7 @@ def test_a_revocation_is_reported_when_it_is_final(desk: Desk) -> None:
     reply = post(desk, b"", "north", path=where + "/revocation")
     assert reply.status_code == 202
     assert (reply.json()["status"], reply.json()["revocation_asked"]) == ("signed", True)
+    assert (reply.json()["message"], reply.json()["signatures"]) == (None, [])
     told = desk.told[-1]
     assert isinstance(told, RevocationRequested)
     assert told.person == "north"
@@ -540,6 +541,14 @@ def test_a_revocation_is_reported_when_it_is_final(desk: Desk) -> None:
     assert get(desk, where, "north").json()["status"] == "signed"
     desk.books.finalize("h2")
     assert get(desk, where, "north").json()["status"] == "revoked"
+
+
+def test_what_is_revoked_while_it_is_judged_is_refused(desk: Desk) -> None:
+    desk.silent = True
+    where = post(desk, transfer(), "north").headers["location"]
+    reply = post(desk, b"", "north", path=where + "/revocation")
+    assert reply.status_code == 202
+    assert (reply.json()["status"], reply.json()["reason"]) == ("refused", "withdrawn")
 
 
 def test_what_is_not_open_cannot_be_revoked(desk: Desk) -> None:

@@ -56,7 +56,8 @@ class Message(View):
 
 
 class AuthorizationView(View):
-    """One authorization. `message` and `signatures` are there once enough have signed.
+    """One authorization. `message` and `signatures` are there once enough have signed, unless it was
+    to be void by then: what is to be void is not handed out.
 
     `revocation_asked` says that it is to be void; it is when `status` is `revoked`, and not before.
     """
@@ -157,6 +158,8 @@ def shown(reason: str, *, reasons: bool) -> str:
 
 def authorization(token: Token, wanted: Authorization, *, reasons: bool) -> AuthorizationView:
     is_signed = wanted.status in SIGNED
+    if wanted.status == "signed" and wanted.void_wanted:
+        is_signed = False
     return AuthorizationView(
         authorization=wanted.name,
         token=token.name,
