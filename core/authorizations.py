@@ -101,7 +101,8 @@ def _objection(state: State, token: Token, wanted: Authorization) -> str:
     if wanted.sender and wanted.value > token.reserved.supply + token.reserved.minting:
         return "above_supply"
     head = token.blocks[-1].timestamp
-    if not head or state.now - head * SECOND > token.policy.head_age_s_max * SECOND:
+    # One that is ahead of our clock is a node's lie: windows would begin when nobody is there.
+    if not head or abs(state.now - head * SECOND) > token.policy.head_age_s_max * SECOND:
         return "stale_head"
     if wanted.asked_before and wanted.asked_before <= head + 1:  # no later block is earlier
         return "window_past"
@@ -198,6 +199,9 @@ def _unfit(state: State, token: Token, wanted: Authorization, event: Authorizati
     """What came between asking and the answer, or what the answer lacks."""
     if not event.decision_hash or event.decision_hash in token.decisions or event.lane < 0:
         return "bad_judgement"
+    head = token.blocks[-1].timestamp
+    if not wanted.valid_after <= head < wanted.valid_before - 1:  # no later block is earlier
+        return "judged_too_late"
     if wanted.kind == "recovery" and _is_less_than_all(token, wanted):
         return "not_all"
     if any(each.sender == wanted.receiver for each in _recoveries(token)):
@@ -366,8 +370,12 @@ def use_up(token: Token, whose: str, next_nonce: int) -> None:
 def expire(state: State, token: Token, timestamp: int) -> list[Effect]:
     """A final block is as late as this: windows that ended by then are over."""
     effects: list[Effect] = []
-    for wanted in [each for each in token.authorizations.values() if each.status in OPEN]:
-        if wanted.status != "mined" and wanted.valid_before <= timestamp:
+    for wanted in list(token.authorizations.values()):
+        if wanted.valid_before > timestamp:
+            continue
+        if wanted.status == "requested":  # the vault never answered, and it would be too late
+            effects += refuse(state, token, wanted, "judged_too_late")
+        elif wanted.status in OPEN and wanted.status != "mined":
             effects += _end(state, token, wanted, "expired", wanted.reason)
     return effects
 

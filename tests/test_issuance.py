@@ -346,6 +346,37 @@ def test_an_old_head_permits_nothing(books: Books) -> None:
     assert told.reason == "stale_head"
 
 
+@pytest.mark.parametrize(("seconds", "reason"), [(80, ""), (81, "stale_head")])
+def test_a_head_from_the_future_permits_nothing(books: Books, seconds: int, reason: str) -> None:
+    """A window that begins in ten years would hold its value for as long."""
+    now = books.now + 20 * SECOND
+    books.block("h2", seconds=seconds)
+    books.state.now = books.now = now
+    books.ask("transfer", ALICE, BOB, 30)
+    assert books.token.authorizations["ESTATE/2"].reason == reason
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(118, "reserved"), (119, "refused")])
+def test_what_is_judged_when_its_window_is_over_is_refused(
+    books: Books, seconds: int, status: str
+) -> None:
+    (judge,) = books.ask("transfer", ALICE, BOB, 30)
+    books.block("h2", seconds=seconds)
+    books.judge(judge)
+    wanted = books.token.authorizations["ESTATE/2"]
+    assert wanted.status == status
+    assert wanted.reason == ("judged_too_late" if status == "refused" else "")
+
+
+def test_what_is_never_judged_does_not_stay_for_ever(books: Books) -> None:
+    (judge,) = books.ask("transfer", ALICE, BOB, 30)
+    books.block("h2", seconds=books.window_s)
+    (told,) = [each for each in books.finalize("h2") if isinstance(each, TellCaller)]
+    assert (told.status, told.reason) == ("refused", "judged_too_late")
+    assert not books.token.lanes[ALICE][0].user
+    assert books.judge(judge) == []
+
+
 def test_a_block_that_gives_way_takes_it_back(books: Books) -> None:
     wanted = books.permit("transfer", ALICE, BOB, 30)
     books.block("h2", moved(wanted))
