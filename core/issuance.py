@@ -88,7 +88,7 @@ def on_alarm(state: State, name: str) -> list[Effect]:
     token = state.tokens[name]
     effects = register.look(state, token)
     if token.asked % REMIND_LOOKS == 0:
-        effects += _remind(token)
+        effects += _remind(state, token)
     return effects
 
 
@@ -97,16 +97,17 @@ def after_restart(state: State) -> list[Effect]:
     effects: list[Effect] = []
     for token in state.tokens.values():
         register.leave_way(token)
-        effects += [*authorizations.after_restart(token), *_remind(token)]
+        effects += [*authorizations.after_restart(token), *_remind(state, token)]
         effects += register.look(state, token)
     return effects
 
 
-def _remind(token: Token) -> list[Effect]:
-    """Ask again for an epoch that is due and not final."""
+def _remind(state: State, token: Token) -> list[Effect]:
+    """Ask again for an epoch that is due and not final, and for a pause that is."""
+    effects = register.remind_of_pause(state, token)
     if token.epoch_due > token.epoch:
-        return [BumpEpoch(token=token.name, epoch=token.epoch_due)]
-    return []
+        effects.append(BumpEpoch(token=token.name, epoch=token.epoch_due))
+    return effects
 
 
 def on_published(state: State, event: TokenPublished) -> list[Effect]:
@@ -156,7 +157,7 @@ def _on_policy(state: State, token: Token, event: PolicyPublished) -> list[Effec
     effects = breaches(state, token)
     if event.tightens:
         token.epoch_due += 1
-        effects += _remind(token)
+        effects += _remind(state, token)
     return effects
 
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from core import authorizations, reservations
 from core.effects import Effect, RaiseAlert, SetAlarm
 from core.items import close_item, open_item
-from core.settlement_state import Chain
+from core.settlement_state import Chain, Item
 from core.state import State, count
 from core.token_effects import AskPause, FetchHoldings, FetchTokenBlock, FetchTokenHead
 from core.token_events import HoldingsReported, TokenBlockReported, TokenHeadReported, TokenLog
@@ -185,10 +185,25 @@ def _orphan_gone(state: State, token: Token, log: TokenLog) -> list[Effect]:
     close_item(state, subject, "its block gave way", 0, "orphan")
     if token.closed != subject:
         return []
-    others = [each for each in state.settlement.items.values() if each.cause == "orphan"]
-    token.closed = next((o.subject for o in others if o.subject.startswith(token.name + " ")), "")
+    token.closed = next((each.subject for each in orphans(state, token)), "")
     text = "a movement that nobody decided is undone: authorizations are permitted again"
     return [RaiseAlert(severity="critical", subject=token.name, text=text)]
+
+
+def orphans(state: State, token: Token) -> list[Item]:
+    """What moved and nobody decided, as far as it is open."""
+    every = state.settlement.items.values()
+    head = f"{token.name} "
+    return [each for each in every if each.cause == "orphan" and each.subject.startswith(head)]
+
+
+def remind_of_pause(state: State, token: Token) -> list[Effect]:
+    """Ask for it again until it is final, as long as there is an orphan."""
+    found = [] if token.paused else orphans(state, token)
+    return [
+        AskPause(token=token.name, reason=f"{each.detail}, and nobody decided it")
+        for each in found[:1]
+    ]
 
 
 # --- finality -------------------------------------------------------------------------------------

@@ -706,6 +706,33 @@ def test_the_contract_says_otherwise(books: Books) -> None:
     assert not books.state.settlement.items
 
 
+def test_a_pause_is_asked_for_until_it_is_final(books: Books) -> None:
+    """A crash may have lost the asking, or a reorganisation the pause."""
+
+    def asked(effects: list[Effect]) -> int:
+        return sum(isinstance(each, AskPause) for each in effects)
+
+    def restart() -> list[Effect]:
+        return books.tell(NodeStarted(received_at=books.now, node="n", epoch=2))
+
+    def looks(count: int) -> list[Effect]:
+        effects: list[Effect] = []
+        for _ in range(count):
+            books.now += 4 * SECOND
+            effects += books.tell(AlarmRang(received_at=books.now, alarm=f"token/{NAME}"))
+        return effects
+
+    forged = TokenLog("moved", 0, "tx", sender=ALICE, receiver=BOB, value=5, decision_hash="x")
+    assert asked(restart()) == 0
+    books.block("h2", forged)
+    assert asked(restart()) == 1
+    assert asked(looks(issuance.REMIND_LOOKS)) == 1
+    books.block("h3", TokenLog("paused", 0, "tx"))
+    books.finalize("h3")
+    assert books.token.paused
+    assert asked([*restart(), *looks(issuance.REMIND_LOOKS)]) == 0
+
+
 def test_a_restart_asks_again_for_what_may_be_lost(books: Books) -> None:
     (judge,) = books.ask("transfer", ALICE, BOB, 10)
     signs = books.judge(books.ask("transfer", ALICE, BOB, 20)[0])
