@@ -28,6 +28,8 @@ from core.token_state import NOBODY, Authorization, AuthorizationStatus, Lane, M
 OVER_KEPT = 64
 SECOND = 1_000_000_000
 VALUE_MAX = (1 << 256) - 1
+# No signer signs a longer window (`tokens.signers.verifying`).
+WINDOW_S_MAX = 300
 # status: what it may become next. What is not here is over.
 NEXT: dict[AuthorizationStatus, tuple[AuthorizationStatus, ...]] = {
     "requested": ("refused", "reserved"),
@@ -88,6 +90,8 @@ def _objection(state: State, token: Token, wanted: Authorization) -> str:
     """Why it is refused at sight."""
     if token.closed:
         return "closed"
+    if token.blocks[0].timestamp < token.silent_until:
+        return "journal_cut"
     if token.paused and wanted.kind != "recovery":
         return "paused"
     if not token.policy.version:
@@ -413,6 +417,12 @@ def _leave(token: Token, wanted: Authorization) -> None:
     if len(token.over) > OVER_KEPT:
         gone = token.authorizations.pop(token.over.pop(0))
         token.decisions.pop(gone.decision_hash, None)
+
+
+def after_cut(state: State, token: Token) -> None:
+    """What was permitted and is lost may still be used, until a final block is later than any
+    window that was signed: nothing is reserved for it, so nothing is permitted beside it."""
+    token.silent_until = max(token.silent_until, state.now // SECOND + WINDOW_S_MAX)
 
 
 def after_restart(token: Token) -> list[Effect]:

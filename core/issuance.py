@@ -92,10 +92,12 @@ def on_alarm(state: State, name: str) -> list[Effect]:
     return effects
 
 
-def after_restart(state: State) -> list[Effect]:
+def after_restart(state: State, records_lost: int) -> list[Effect]:
     """What was asked of others and may have been lost is asked again."""
     effects: list[Effect] = []
     for token in state.tokens.values():
+        if records_lost:
+            authorizations.after_cut(state, token)
         register.leave_way(token)
         effects += [*authorizations.after_restart(token), *_remind(state, token)]
         effects += register.look(state, token)

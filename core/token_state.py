@@ -135,8 +135,9 @@ class Token(Struct):
     `wanted` is the hash of the next, which was asked for again `retried` times. `checking` is the
     hash of the block that is to be final next, while another node is asked for it, and `vouched`
     are those that told it the same. `requests` and `decisions` name authorizations. A token that is
-    `closed` permits nothing more, for the reason given; `epoch_due` is the epoch that is to be in
-    force, `epoch` the final one, to which a holder's `recoveries` add. Lanes are a holder's, or the
+    `closed` permits nothing more, for the reason given; one whose journal was cut permits nothing
+    before a final block is of `silent_until`. `epoch_due` is the epoch that is to be in force,
+    `epoch` the final one, to which a holder's `recoveries` add. Lanes are a holder's, or the
     contract's own: what its admin signs.
     """
 
@@ -169,5 +170,6 @@ class Token(Struct):
     made: int = 0
     closed: str = ""
     paused: bool = False
+    silent_until: int = 0
     stated: dict[str, str] = field(default_factory=dict)
     unproven: dict[str, None] = field(default_factory=dict)

@@ -706,6 +706,23 @@ def test_the_contract_says_otherwise(books: Books) -> None:
     assert not books.state.settlement.items
 
 
+def test_after_a_cut_journal_nothing_is_permitted_beside_what_may_be_lost(books: Books) -> None:
+    """A permission that the journal lost can be used to the end of its window, 300 s at most."""
+
+    def refusal() -> str:
+        books.ask("transfer", ALICE, BOB, 30)
+        return books.token.authorizations[f"ESTATE/{books.token.made}"].reason
+
+    books.tell(NodeStarted(received_at=books.now, node="n", epoch=2, records_lost=1))
+    assert refusal() == "journal_cut"
+    books.block("h2", seconds=299)
+    books.block("h3", seconds=1)
+    books.finalize("h2")
+    assert refusal() == "journal_cut"
+    books.finalize("h3")
+    assert refusal() == ""
+
+
 def test_a_pause_is_asked_for_until_it_is_final(books: Books) -> None:
     """A crash may have lost the asking, or a reorganisation the pause."""
 
