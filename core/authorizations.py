@@ -120,9 +120,12 @@ def _fits(wanted: Authorization) -> bool:
 
 
 def _take_lane(token: Token, wanted: Authorization) -> int:
-    """The first lane of the nonce's owner that nothing is open in."""
+    """The first lane of the nonce's owner that nothing is open in, and no window that was void
+    before its end."""
     lanes = token.lanes.setdefault(owner(token, wanted), [])
-    place = next((n for n, lane in enumerate(lanes) if not lane.user), len(lanes))
+    final = token.blocks[0].timestamp
+    free = [n for n, lane in enumerate(lanes) if not lane.user and lane.bound_until <= final]
+    place = free[0] if free else len(lanes)
     if place == len(lanes):
         lanes.append(Lane())
     lanes[place].user = wanted.name
@@ -413,6 +416,8 @@ def _leave(token: Token, wanted: Authorization) -> None:
     for lane in token.lanes.get(owner(token, wanted), ()):
         if lane.user == wanted.name:
             lane.user = ""
+            if lane.next_nonce == wanted.nonce >= 0:
+                lane.bound_until = wanted.valid_before
     token.over.append(wanted.name)
     if len(token.over) > OVER_KEPT:
         gone = token.authorizations.pop(token.over.pop(0))

@@ -99,10 +99,12 @@ class Authorization(Struct, gc=False):
 
 
 class Lane(Struct, gc=False):
-    """One of a sender's lanes: the nonce that is next, and the authorization that has it."""
+    """One of a sender's lanes: the nonce that is next, and the authorization that has it. Until a
+    final block is as late as `bound_until` signers hold that nonce for what they signed."""
 
     next_nonce: int = -1
     user: str = ""
+    bound_until: int = 0
 
 
 class Policy(Struct, frozen=True, gc=False):

@@ -769,6 +769,20 @@ def test_each_open_one_has_a_lane_for_itself(books: Books) -> None:
     assert third.nonce == second.nonce + 1
 
 
+def test_a_nonce_that_an_epoch_voided_is_given_again_after_its_window_only(books: Books) -> None:
+    """Signers remember what they signed under it, and refuse other content until that is over."""
+    first = books.permit("transfer", ALICE, BOB, 1)
+    books.policy(2, tightens=True)
+    books.block("h2", TokenLog("epoch", 0, "tx", epoch=1))
+    books.finalize("h2")
+    assert first.status == "revoked"
+    meanwhile = books.permit("transfer", ALICE, BOB, 1)
+    assert meanwhile.nonce >> 64 != first.nonce >> 64
+    books.block("h3", seconds=books.window_s)
+    books.finalize("h3")
+    assert books.permit("transfer", ALICE, BOB, 1).nonce == first.nonce
+
+
 def test_a_recovery_voids_what_the_old_holder_was_permitted(books: Books) -> None:
     wanted = books.permit("transfer", ALICE, BOB, 30)
     recovery = books.permit("recovery", ALICE, CAROL, 100)
