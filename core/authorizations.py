@@ -202,8 +202,17 @@ def on_judged(state: State, token: Token, event: AuthorizationJudged) -> list[Ef
     return [_have_signed(token, wanted, signer) for signer in signers[:needed]]
 
 
+def _stated(token: Token, wanted: Authorization) -> list[str]:
+    """The commitments to the facts by which limits count its parties: others were judged where
+    they differ, or nobody has said yet what limits count somebody as."""
+    parties = (wanted.sender, wanted.receiver)
+    return [told for each in parties if (told := token.stated.get(each, ""))]
+
+
 def _unfit(state: State, token: Token, wanted: Authorization, event: AuthorizationJudged) -> str:
     """What came between asking and the answer, or what the answer lacks."""
+    if list(event.commitments) != _stated(token, wanted):
+        return "facts_changed"
     if not event.decision_hash or event.decision_hash in token.decisions or event.lane < 0:
         return "bad_judgement"
     head = token.blocks[-1].timestamp

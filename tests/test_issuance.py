@@ -27,6 +27,7 @@ from core.token_events import (
     AuthorizationJudged,
     AuthorizationRequested,
     AuthorizationSigned,
+    HolderStated,
     HoldingsReported,
     PolicyPublished,
     RequestRefused,
@@ -141,7 +142,7 @@ class Books:
             )
         )
 
-    def judge(self, asked: Effect, refusal: str = "") -> list[Effect]:
+    def judge(self, asked: Effect, refusal: str = "", *commitments: str) -> list[Effect]:
         assert isinstance(asked, JudgeAuthorization), asked
         return self.tell(
             AuthorizationJudged(
@@ -152,6 +153,7 @@ class Books:
                 refusal=refusal,
                 decision_hash=f"decision of {asked.authorization_id}",
                 lane=1000 + asked.place,
+                commitments=commitments,
             )
         )
 
@@ -574,6 +576,36 @@ def test_what_was_judged_by_an_older_policy_is_judged_anew(books: Books) -> None
     (again,) = books.judge(judge)
     assert isinstance(again, JudgeAuthorization)
     assert again.policy_version == 2
+
+
+@pytest.mark.parametrize(
+    ("stated", "judged", "status"),
+    [
+        (("a1", "b1"), ("a1", "b1"), "reserved"),
+        (("a1", "b2"), ("a1", "b1"), "refused"),  # judged before the facts changed
+        (("a1",), ("a1", "b1"), "refused"),  # nobody said what limits count bob as
+        (("a1", "b1"), ("a1",), "refused"),  # the vault knows him no more
+    ],
+)
+def test_what_was_judged_by_other_facts_than_limits_count_is_refused(
+    books: Books, stated: tuple[str, ...], judged: tuple[str, ...], status: str
+) -> None:
+    for address, commitment in zip((ALICE, BOB), stated, strict=False):
+        books.tell(
+            HolderStated(
+                received_at=books.now,
+                token=NAME,
+                address=address,
+                group="g",
+                locked=0,
+                commitment=commitment,
+            )
+        )
+    (judge,) = books.ask("transfer", ALICE, BOB, 30)
+    books.judge(judge, "", *judged)
+    wanted = books.token.authorizations["ESTATE/2"]
+    assert wanted.status == status
+    assert wanted.reason == ("facts_changed" if status == "refused" else "")
 
 
 def test_a_revocation_is_final_when_the_chain_says_so(books: Books) -> None:

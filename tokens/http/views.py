@@ -56,8 +56,8 @@ class Message(View):
 
 
 class AuthorizationView(View):
-    """One authorization. `message` and `signatures` are there once enough have signed; what is to be
-    void is not handed out.
+    """One authorization. `message` and `signatures` are there once enough have signed; what is to
+    be void is not handed out.
 
     `revocation_asked` says that it is to be void; it is when `status` is `revoked`, and not before.
     """
