@@ -110,7 +110,7 @@ def _join(state: State, token: Token, source: str) -> list[Effect]:
     leave_way(token)
     if place < 0 or not _is_sound(token.blocks[place], way):
         count(state, f"heads_refused/{token.name}")
-        return []
+        return _if_final(state, token, way) if place < 0 else []
     effects: list[Effect] = []
     while len(token.blocks) > place + 1:
         effects += _undo(state, token, token.blocks.pop())
@@ -212,7 +212,7 @@ def remind_of_pause(state: State, token: Token) -> list[Effect]:
 def follow(state: State, token: Token, chain: Chain) -> list[Effect]:
     """Every node calls a block final: what we have up to it is for good."""
     if chain.agreed <= token.blocks[0].number or not chain.agreed_hash:
-        return []
+        return _stands(state, token, chain)
     place = _place(token, chain.agreed_hash)
     if place < 0:
         if chain.agreed > token.blocks[-1].number or token.wanted:
@@ -232,6 +232,32 @@ def follow(state: State, token: Token, chain: Chain) -> list[Effect]:
         effects += _finalize(state, token, token.blocks[0])
         moved_on = True
     return effects + (_prove(state, token) if moved_on else [])
+
+
+def _stands(state: State, token: Token, chain: Chain) -> list[Effect]:
+    """What every node calls final now was final to us as well, or we had another block there."""
+    final = token.blocks[0]
+    if chain.agreed != final.number or chain.agreed_hash in ("", final.block_hash):
+        return []
+    return _finality_broken(state, token)
+
+
+def _if_final(state: State, token: Token, way: list[TokenBlock]) -> list[Effect]:
+    """A way that does not stand on what is final is nobody's, unless every node calls it final."""
+    agreed = state.settlement.chains[token.account].agreed_hash
+    reaches = way[0].number <= token.blocks[0].number + 1
+    if reaches and any(each.block_hash == agreed for each in way):
+        return _finality_broken(state, token)
+    return []
+
+
+def _finality_broken(state: State, token: Token) -> list[Effect]:
+    """What was final is not: nothing here can mend it, and nothing is permitted on it."""
+    final = token.blocks[0]
+    subject = f"{token.name} block {final.number}"
+    token.closed = token.closed or subject
+    detail = "every node calls another block final than those that we took in"
+    return open_item(state, "register", subject, token.account, token.name, 0, 0, detail)
 
 
 def _lacking(state: State, token: Token) -> list[str]:

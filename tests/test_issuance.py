@@ -467,6 +467,21 @@ def test_what_is_to_be_final_is_asked_for_again_where_no_answer_came(books: Book
     assert books.token.blocks[0].block_hash == "h2"
 
 
+@pytest.mark.parametrize("above", [0, 2])
+def test_what_was_final_and_is_not_closes_the_token(books: Books, above: int) -> None:
+    """Every node calls final what does not stand on it: as high as ours, or higher."""
+    books.add("z1", on="h0")
+    for number in range(above):
+        books.add(f"z{number + 2}", on=f"z{number + 1}")
+    newest = books.blocks[-1][0]
+    books.finalize(newest)
+    books.show(newest)
+    (item,) = books.state.settlement.items.values()
+    assert (item.cause, item.subject) == ("register", "ESTATE block 101")
+    assert books.token.closed == "ESTATE block 101"
+    assert [each.block_hash for each in books.token.blocks] == ["h1"]
+
+
 def test_a_block_that_nobody_asked_for_is_none(books: Books) -> None:
     books.add("y2")
     fetch = FetchTokenBlock(account="chain/hot", source="b", token=NAME, block_hash="y2")
