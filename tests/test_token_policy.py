@@ -10,7 +10,16 @@ from core.token_effects import JudgeAuthorization
 from core.token_events import TokenKind
 from tokens.facts import Facts, LockUp
 from tokens.judging import Judge
-from tokens.policy import RULES, BadPolicy, Policy, objection, read_policy, tightens
+from tokens.policy import (
+    RULES,
+    WINDOW_S_MAX,
+    BadPolicy,
+    Policy,
+    objection,
+    read_policy,
+    tightens,
+)
+from tokens.signers import verifying
 from tokens.vault import BrokenChain, Erased, Record, Vault
 
 ESTATE = Path(__file__).parent.parent / "tokens" / "policies" / "estate.yaml"
@@ -99,6 +108,12 @@ def test_what_tightens_is_called_out(policy: Policy) -> None:
     assert tightens(policy, Policy.model_validate(looser)) == []
 
 
+def test_the_longest_window_of_a_policy_is_one_that_signers_sign(policy: Policy) -> None:
+    longest = policy.model_dump()["window"] | {"lasts_s": 300 - policy.window.skew_s}
+    Policy.model_validate(policy.model_dump() | {"window": longest})
+    assert WINDOW_S_MAX == verifying.WINDOW_SECONDS_MAX
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -106,6 +121,7 @@ def test_what_tightens_is_called_out(policy: Policy) -> None:
         ("lot_min: 100", "lot_mni: 100", "unknown field lot_mni"),
         ("receives_from: [US]", "receives_from: [XX]", "of which nothing is said"),
         ("lasts_s: 120", "lasts_s: 86400", "less than or equal to 300"),
+        ("lasts_s: 120", "lasts_s: 289", "300 s together would do"),
         ("version: 1", "version: 0", "version: found 0"),
         ("token: ESTATE", "token: [", "expected"),
     ],
