@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -199,6 +200,29 @@ def test_a_record_that_was_changed_is_found(what: str) -> None:
         vault.verify()
 
 
+@pytest.mark.parametrize("what", ["cut", "changed"])
+def test_what_became_of_the_last_record_is_known_by_a_noted_head(what: str) -> None:
+    vault = Vault(counted())
+    early = vault.head()
+    vault.put(ANN)
+    noted = vault.head()
+    vault.put(BEA)
+    assert vault.verify(early, noted, vault.head()) == 2
+    late = vault.head()
+    last = vault.records.pop()
+    if what == "changed":
+        vault.records.append(msgspec.structs.replace(last, commitment="0" * 64))
+    vault.verify(early, noted)
+    with pytest.raises(BrokenChain, match="noted head"):
+        vault.verify(late)
+
+
+def test_nobody_is_named_where_vault_and_judge_are_printed(policy: Policy) -> None:
+    told = repr(judge_of(policy, b"secret"))
+    assert "ann" not in told
+    assert "secret" not in told
+
+
 # --- the judge ------------------------------------------------------------------------------------
 
 
@@ -262,3 +286,14 @@ def test_what_of_a_policy_bounds_the_whole(policy: Policy) -> None:
     told = judge.publish(policy, 5, tightens=False)
     assert (told.holder_max, told.holders_max, told.supply_max) == (100_000, 99, 1_000_000)
     assert told.groups == ((judge.group("ESTATE", "US"), 400_000),)
+
+
+@pytest.mark.parametrize(
+    "change", [{"value": 101}, {"kind": "mint"}, {"sender": "0xb"}, {"receiver": "0xc"}]
+)
+def test_a_decision_is_about_one_movement(policy: Policy, change: dict[str, Any]) -> None:
+    """An id that a cut journal gives twice is no other movement's decision."""
+    judge = judge_of(policy)
+    judge.people["0xc"] = judge.people["0xb"]
+    other = msgspec.structs.replace(ASKED, **change)
+    assert judge.judge(ASKED, 0).decision_hash != judge.judge(other, 0).decision_hash

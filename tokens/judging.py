@@ -27,7 +27,7 @@ class Judge:
     vault: Vault
     secret: bytes = field(repr=False)
     policies: dict[str, Policy] = field(default_factory=dict)
-    people: dict[str, str] = field(default_factory=dict)
+    people: dict[str, str] = field(default_factory=dict, repr=False)
 
     def judge(self, asked: JudgeAuthorization, now: int) -> AuthorizationJudged:
         """The verdict. One about another version than ours says so, and the core asks again."""
@@ -65,8 +65,9 @@ class Judge:
     def _decision(
         self, asked: JudgeAuthorization, policy: Policy, commitments: tuple[str, ...]
     ) -> str:
+        moved = f"{asked.kind} {asked.sender} {asked.receiver} {asked.value}"
         window = f"{asked.valid_after} {asked.valid_before}"
-        parts = (asked.authorization_id, window, policy.content_hash(), *commitments)
+        parts = (asked.authorization_id, moved, window, policy.content_hash(), *commitments)
         return "0x" + self._keyed("decision", asked.token, *parts).hex()
 
     def group(self, token: str, jurisdiction: str) -> str:
