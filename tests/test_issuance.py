@@ -144,6 +144,7 @@ class Books:
 
     def judge(self, asked: Effect, refusal: str = "", *commitments: str) -> list[Effect]:
         assert isinstance(asked, JudgeAuthorization), asked
+        known = [self.token.stated.get(each, "") for each in (asked.sender, asked.receiver)]
         return self.tell(
             AuthorizationJudged(
                 received_at=self.now,
@@ -153,7 +154,7 @@ class Books:
                 refusal=refusal,
                 decision_hash=f"decision of {asked.authorization_id}",
                 lane=1000 + asked.place,
-                commitments=commitments,
+                commitments=commitments or tuple(each for each in known if each),
             )
         )
 

@@ -480,6 +480,15 @@ def test_which_fact_about_a_person_refused_is_for_few(desk: Desk) -> None:
         assert get(desk, where, who).json()["reason"] == reason
 
 
+def test_what_a_signer_says_in_its_own_words_is_for_few(desk: Desk) -> None:
+    """It may name files and keys of the signer's."""
+    where = post(desk, transfer(), "north").headers["location"]
+    wanted = desk.books.token.authorizations["ESTATE/2"]
+    wanted.reason = "nothing can be remembered: /srv/keys/first.db: disk I/O error"
+    for who, reason in (("north", "not_signed"), ("eye", "not_signed"), ("issuer", wanted.reason)):
+        assert get(desk, where, who).json()["reason"] == reason
+
+
 # --- how often ------------------------------------------------------------------------------------
 
 

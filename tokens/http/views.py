@@ -4,9 +4,11 @@ Rule 1. *Final* is the state of the last final block, which is named; *provision
 to if no block above that one gives way.
 Rule 2. Amounts are text, whole base units, with their unit. Addresses bear their checksum.
 Rule 3. Which fact about a person refused a movement is for issuer and compliance only: to others it
-is `not_eligible`, whichever it was.
+is `not_eligible`, whichever it was. What a signer says in its own words is theirs as well (it may
+name files and keys): to others it is `not_signed`.
 """
 
+import re
 from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
@@ -20,7 +22,8 @@ from tokens.policy import ACCREDITATION, JURISDICTION, KYC, KYC_ENDS, PAIR, SANC
 
 PPM = 1_000_000
 ABOUT_PEOPLE = (SANCTIONED, KYC, KYC_ENDS, JURISDICTION, PAIR, ACCREDITATION)
-NOT_ELIGIBLE = "not_eligible"
+NOT_ELIGIBLE, NOT_SIGNED = "not_eligible", "not_signed"
+WORD = re.compile(r"[a-z_]*")
 SIGNED = ("signed", "mined", "final")
 
 
@@ -153,7 +156,11 @@ class CapTableView(View):
 
 def shown(reason: str, *, reasons: bool) -> str:
     """A reason as a caller may know it."""
-    return reason if reasons or reason not in ABOUT_PEOPLE else NOT_ELIGIBLE
+    if reasons:
+        return reason
+    if reason in ABOUT_PEOPLE:
+        return NOT_ELIGIBLE
+    return reason if WORD.fullmatch(reason) else NOT_SIGNED
 
 
 def authorization(token: Token, wanted: Authorization, *, reasons: bool) -> AuthorizationView:
