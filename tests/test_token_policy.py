@@ -271,7 +271,12 @@ def test_what_limits_count_a_holder_as(policy: Policy) -> None:
     judge = judge_of(policy)
     told = judge.state("ESTATE", "0xb", 1_900_000_000 * 10**9)
     assert (told.locked, told.group) == (700, judge.group("ESTATE", "DE"))
-    assert judge.state("ESTATE", "0xb", UNTIL * 10**9).locked == 0
+    over = UNTIL + policy.window.head_age_s_max + policy.window.skew_s
+    assert judge.state("ESTATE", "0xb", (over - 1) * 10**9).locked == 700
+    assert judge.state("ESTATE", "0xb", over * 10**9).locked == 0
+    assert judge.changes_at("ESTATE", "0xb", 1_900_000_000 * 10**9 + 5) == over * 10**9 + 5
+    assert judge.changes_at("ESTATE", "0xb", over * 10**9) == 0
+    assert judge.changes_at("ESTATE", "0xa", 0) == judge.changes_at("ESTATE", "0xc", 0) == 0
     assert judge.state("ESTATE", "0xc", 0).group == ""
 
 
