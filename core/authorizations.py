@@ -181,12 +181,16 @@ def on_judged(state: State, token: Token, event: AuthorizationJudged) -> list[Ef
         count(state, f"judged_again/{token.name}")
         return []
     if event.policy_version != token.policy.version:
+        if wanted.policy_version == event.policy_version:  # it goes by another, and will again
+            return refuse(state, token, wanted, "policy_changed")
+        wanted.policy_version = event.policy_version
         return [_have_judged(token, wanted)]
     wanted.policy_version, wanted.commitments = event.policy_version, event.commitments
     reason = event.refusal or _unfit(state, token, wanted, event)
     if reason:
         return refuse(state, token, wanted, reason)
-    moved = Movement(wanted.sender, wanted.receiver, wanted.value)
+    forced = wanted.kind == "recovery"
+    moved = Movement(wanted.sender, wanted.receiver, wanted.value, forced)
     reason = reservations.reserve(token.reserved, token.policy.limits, wanted.name, moved)
     if reason:
         return refuse(state, token, wanted, reason)

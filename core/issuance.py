@@ -148,6 +148,10 @@ def _on_policy(state: State, token: Token, event: PolicyPublished) -> list[Effec
     """A policy that tightens voids what was permitted under the one before it."""
     if event.content_hash == token.policy.content_hash:
         return []
+    if event.version <= token.policy.version:
+        count(state, f"policies_refused/{token.name}")
+        text = f"policy {event.version} after {token.policy.version}: it is not put in force"
+        return [RaiseAlert(severity="critical", subject=token.name, text=text)]
     token.policy = Policy(
         version=event.version,
         content_hash=event.content_hash,

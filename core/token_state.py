@@ -28,11 +28,12 @@ AuthorizationStatus = Literal[
 
 
 class Movement(Struct, frozen=True, gc=False):
-    """Value that may move, once, as one step."""
+    """Value that may move, once, as one step. One that is `forced`, by order, asks no lock-up."""
 
     sender: str
     receiver: str
     value: int
+    forced: bool = False
 
 
 class Limits(Struct, frozen=True):

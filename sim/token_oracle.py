@@ -267,7 +267,7 @@ class TokenOracle:
         if not _as_decided(moved, wanted):
             return "it moved otherwise than decided"
         beyond = [
-            breaks(force, held, moved, max(force.at, wanted.at))
+            breaks(force, held, moved, max(force.at, wanted.at), wanted.kind)
             for force in self._in_force(wanted.at, moved.at)
         ]
         return beyond[0] if all(beyond) else ""
@@ -361,15 +361,20 @@ def forbids(rules: Rules, people: Mapping[str, Person], wanted: Decided) -> str:
     return ""
 
 
-def breaks(force: InForce, held: Mapping[str, int], moved: Movement, at: int) -> str:
-    """Which limit this step leaves beyond it, and further than before; "" where none."""
+def breaks(
+    force: InForce, held: Mapping[str, int], moved: Movement, at: int, kind: Kind = "transfer"
+) -> str:
+    """Which limit this step leaves beyond it, and further than before; "" where none.
+
+    What is recovered by order asks no lock-up.
+    """
     rules, people, value = force.rules, force.people, moved.value
     sender, receiver = people.get(moved.sender), people.get(moved.receiver)
-    if moved.sender:
+    if moved.sender and kind != "recovery":
         locked = sender.locked(at // SECOND) if sender is not None else 0
         if held.get(moved.sender, 0) - value < locked:
             return "what is locked left"
-    elif 0 <= rules.supply_max < sum(held.values()) + value:
+    elif not moved.sender and 0 <= rules.supply_max < sum(held.values()) + value:
         return "more than there may be"
     if not moved.receiver:
         return ""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace
 
 from core import authorizations, issuance, register
 from core.effects import Effect, RaiseAlert
@@ -175,7 +176,7 @@ class Books:
 
     def permit(self, kind: str, sender: str, receiver: str, value: int) -> Authorization:
         asked = self.judge(self.ask(kind, sender, receiver, value)[0])
-        self.sign(asked)
+        self.sign([each for each in asked if not isinstance(each, TellCaller)])
         return self.token.authorizations[f"ESTATE/{self.token.made}"]
 
     def block(self, name: str, *logs: TokenLog, on: str = "", seconds: int = 12) -> list[Effect]:
@@ -594,6 +595,19 @@ def test_what_was_judged_by_an_older_policy_is_judged_anew(books: Books) -> None
     assert again.policy_version == 2
 
 
+def state_facts(books: Books, address: str, commitment: str, locked: int = 0) -> None:
+    books.tell(
+        HolderStated(
+            received_at=books.now,
+            token=NAME,
+            address=address,
+            group="g",
+            locked=locked,
+            commitment=commitment,
+        )
+    )
+
+
 @pytest.mark.parametrize(
     ("stated", "judged", "status"),
     [
@@ -607,21 +621,47 @@ def test_what_was_judged_by_other_facts_than_limits_count_is_refused(
     books: Books, stated: tuple[str, ...], judged: tuple[str, ...], status: str
 ) -> None:
     for address, commitment in zip((ALICE, BOB), stated, strict=False):
-        books.tell(
-            HolderStated(
-                received_at=books.now,
-                token=NAME,
-                address=address,
-                group="g",
-                locked=0,
-                commitment=commitment,
-            )
-        )
+        state_facts(books, address, commitment)
     (judge,) = books.ask("transfer", ALICE, BOB, 30)
     books.judge(judge, "", *judged)
     wanted = books.token.authorizations["ESTATE/2"]
     assert wanted.status == status
     assert wanted.reason == ("facts_changed" if status == "refused" else "")
+
+
+def test_a_vault_that_goes_by_another_policy_is_not_asked_for_ever(books: Books) -> None:
+    (judge,) = books.ask("transfer", ALICE, BOB, 30)
+    books.policy(2)
+    (again,) = books.judge(judge)
+    assert isinstance(again, JudgeAuthorization)
+    (told,) = books.judge(replace(again, policy_version=1))
+    assert isinstance(told, TellCaller)
+    assert (told.status, told.reason) == ("refused", "policy_changed")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_policy_that_is_no_later_one_is_not_put_in_force(books: Books, version: int) -> None:
+    books.policy(2, holder_max=50)
+    told = PolicyPublished(
+        received_at=books.now,
+        token=NAME,
+        version=version,
+        content_hash="another",
+        window_s=120,
+        skew_s=12,
+        head_age_s_max=60,
+    )
+    (alert,) = books.tell(told)
+    assert isinstance(alert, RaiseAlert)
+    assert (books.token.policy.version, books.token.policy.limits.holder_max) == (2, 50)
+
+
+def test_what_is_locked_up_is_recovered_all_the_same(books: Books) -> None:
+    """A lock-up binds its holder, not the order by which a lost key is made good."""
+    state_facts(books, ALICE, "a1", locked=60)
+    taken = books.permit("transfer", ALICE, BOB, 50)
+    assert (taken.status, taken.reason) == ("refused", "locked")
+    assert books.permit("recovery", ALICE, CAROL, 100).status == "signed"
 
 
 def test_a_revocation_is_final_when_the_chain_says_so(books: Books) -> None:

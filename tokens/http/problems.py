@@ -31,7 +31,7 @@ TITLES: Mapping[str, tuple[int, str]] = {
 # Refusals that are of the moment, and of no fault of the request's.
 OF_THE_MOMENT = (
     *("closed", "paused", "no_policy", "stale_head"),
-    *("judged_too_late", "journal_cut", "facts_changed"),
+    *("judged_too_late", "journal_cut", "facts_changed", "policy_changed"),
 )
 
 
