@@ -226,6 +226,8 @@ def _unfit(state: State, token: Token, wanted: Authorization, event: Authorizati
         return "not_all"
     if any(each.sender == wanted.receiver for each in _recoveries(token)):
         return "being_recovered"
+    if wanted.kind != "recovery" and _holds_elsewhere(token, wanted.receiver):
+        return "other_wallet"
     return _objection(state, token, wanted)
 
 
@@ -235,6 +237,16 @@ def _is_less_than_all(token: Token, wanted: Authorization) -> bool:
     book = token.reserved
     held = book.balances.get(wanted.sender, 0)
     return wanted.value != held or wanted.sender in book.incoming
+
+
+def _holds_elsewhere(token: Token, receiver: str) -> bool:
+    """Whether the same person holds something at another address, or may come to: limits bound what
+    an address holds, so a person has one that does."""
+    theirs = token.wallets.get(token.holders.get(receiver, ""), ())
+    book = token.reserved
+    return any(
+        each != receiver and (each in book.balances or each in book.incoming) for each in theirs
+    )
 
 
 def _recoveries(token: Token) -> list[Authorization]:

@@ -169,12 +169,24 @@ def _on_policy(state: State, token: Token, event: PolicyPublished) -> list[Effec
 
 def _on_holder(state: State, token: Token, event: HolderStated) -> list[Effect]:
     token.stated[event.address] = event.commitment
+    _belongs(token, event.address, event.holder)
     reservations.regroup(token.reserved, event.address, event.group)
     if event.locked:
         token.reserved.locked[event.address] = event.locked
     else:
         token.reserved.locked.pop(event.address, None)
     return breaches(state, token)
+
+
+def _belongs(token: Token, address: str, holder: str) -> None:
+    was = token.holders.get(address, "")
+    if was == holder:
+        return
+    if was:
+        token.wallets[was].remove(address)
+    token.holders[address] = holder
+    if holder:
+        token.wallets.setdefault(holder, []).append(address)
 
 
 def breaches(state: State, token: Token) -> list[Effect]:

@@ -141,7 +141,8 @@ class Token(Struct):
     `closed` permits nothing more, for the reason given; one whose journal was cut permits nothing
     before a final block is of `silent_until`. `epoch_due` is the epoch that is to be in force,
     `epoch` the final one, to which a holder's `recoveries` add. Lanes are a holder's, or the
-    contract's own: what its admin signs.
+    contract's own: what its admin signs. `holders` are whose an address is, by a mark, and
+    `wallets` the addresses of each.
     """
 
     name: str
@@ -175,4 +176,6 @@ class Token(Struct):
     paused: bool = False
     silent_until: int = 0
     stated: dict[str, str] = field(default_factory=dict)
+    holders: dict[str, str] = field(default_factory=dict)
+    wallets: dict[str, list[str]] = field(default_factory=dict)
     unproven: dict[str, None] = field(default_factory=dict)

@@ -41,6 +41,7 @@ class Person:
     accredited_until: int
     sanctioned: bool
     locks: tuple[tuple[int, int], ...] = ()
+    name: str = ""
 
     def locked(self, at: int) -> int:
         return sum(value for value, until in self.locks if until > at)
@@ -330,6 +331,9 @@ class TokenOracle:
         leaving = sum(each.value for each in others if each.sender == wanted.sender)
         if wanted.sender and held.get(wanted.sender, 0) < leaving + wanted.value:
             return False
+        own = held.get(wanted.receiver, 0)
+        if theirs(force.people, held, wanted.receiver) > own:
+            return False  # who holds it elsewhere may be told to hold it there
         given = dict(held)
         for each in others:
             if each.receiver:
@@ -379,8 +383,9 @@ def breaks(
     if not moved.receiver:
         return ""
     before = held.get(moved.receiver, 0)
-    if 0 <= rules.holder_max < before + value:
-        return "more than one may hold"
+    if 0 <= rules.holder_max < theirs(people, held, moved.receiver) + value:
+        if sender is None or receiver is None or sender.name != receiver.name:
+            return "more than one may hold"
     joins = int(not before) - int(bool(moved.sender) and held.get(moved.sender, 0) == value)
     holders = len([each for each in held.values() if each])
     if joins > 0 and 0 <= rules.holders_max < holders + joins:
@@ -393,6 +398,14 @@ def breaks(
         return ""
     there = sum(n for who, n in held.items() if who in people and people[who].jurisdiction == place)
     return "more than all there may hold" if there + value > home.holds_max else ""
+
+
+def theirs(people: Mapping[str, Person], held: Mapping[str, int], who: str) -> int:
+    """What the person has whose address it is, at whatever address."""
+    name = people[who].name if who in people else ""
+    if not name:
+        return held.get(who, 0)
+    return sum(n for each, n in held.items() if each in people and people[each].name == name)
 
 
 def _as_decided(moved: Movement, wanted: Decided) -> bool:

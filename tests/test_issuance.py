@@ -595,7 +595,9 @@ def test_what_was_judged_by_an_older_policy_is_judged_anew(books: Books) -> None
     assert again.policy_version == 2
 
 
-def state_facts(books: Books, address: str, commitment: str, locked: int = 0) -> None:
+def state_facts(
+    books: Books, address: str, commitment: str, locked: int = 0, holder: str = ""
+) -> None:
     books.tell(
         HolderStated(
             received_at=books.now,
@@ -604,6 +606,7 @@ def state_facts(books: Books, address: str, commitment: str, locked: int = 0) ->
             group="g",
             locked=locked,
             commitment=commitment,
+            holder=holder,
         )
     )
 
@@ -654,6 +657,27 @@ def test_a_policy_that_is_no_later_one_is_not_put_in_force(books: Books, version
     (alert,) = books.tell(told)
     assert isinstance(alert, RaiseAlert)
     assert (books.token.policy.version, books.token.policy.limits.holder_max) == (2, 50)
+
+
+def test_a_person_holds_at_one_address_only(books: Books) -> None:
+    """Limits bound what an address holds: two of one person would come to twice as much."""
+    for address, whose in ((ALICE, "ann"), (BOB, "bea"), (CAROL, "bea")):
+        state_facts(books, address, f"facts of {whose}", holder=whose)
+    first = books.permit("transfer", ALICE, BOB, 10)
+    assert books.permit("transfer", ALICE, CAROL, 10).reason == "other_wallet"
+    assert books.permit("mint", "", CAROL, 10).reason == "other_wallet"
+    books.block("h2", moved(first))
+    books.finalize("h2")
+    assert books.permit("transfer", ALICE, CAROL, 10).reason == "other_wallet"
+    assert books.permit("transfer", BOB, CAROL, 10).reason == "other_wallet"
+    back = books.permit("recovery", BOB, CAROL, 10)
+    assert back.status == "signed"
+    books.block("h3", TokenLog("epoch", 0, "tx", holder=BOB, epoch=1), moved(back, index=1))
+    books.finalize("h3")
+    assert books.permit("transfer", ALICE, CAROL, 10).status == "signed"
+    assert books.permit("transfer", ALICE, BOB, 10).reason == "other_wallet"
+    state_facts(books, CAROL, "facts of cid", holder="cid")  # it is another's: nothing is elsewhere
+    assert books.permit("transfer", ALICE, BOB, 10).status == "signed"
 
 
 def test_what_is_locked_up_is_recovered_all_the_same(books: Books) -> None:

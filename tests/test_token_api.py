@@ -480,6 +480,15 @@ def test_which_fact_about_a_person_refused_is_for_few(desk: Desk) -> None:
         assert get(desk, where, who).json()["reason"] == reason
 
 
+def test_that_a_person_has_another_address_is_for_few(desk: Desk) -> None:
+    desk.judge.people[CAROL] = "bea"
+    desk.books.tell(desk.judge.state(NAME, CAROL, desk.books.now))
+    assert post(desk, transfer(), "north").status_code == 201
+    other = transfer(receiver=checksummed(CAROL))
+    assert problem(post(desk, other, "north", "other")) == (422, "not_eligible")
+    assert problem(post(desk, other, "issuer", "other")) == (422, "other_wallet")
+
+
 def test_what_a_signer_says_in_its_own_words_is_for_few(desk: Desk) -> None:
     """It may name files and keys of the signer's."""
     where = post(desk, transfer(), "north").headers["location"]

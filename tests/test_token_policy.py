@@ -277,7 +277,11 @@ def test_what_limits_count_a_holder_as(policy: Policy) -> None:
     assert judge.changes_at("ESTATE", "0xb", 1_900_000_000 * 10**9 + 5) == over * 10**9 + 5
     assert judge.changes_at("ESTATE", "0xb", over * 10**9) == 0
     assert judge.changes_at("ESTATE", "0xa", 0) == judge.changes_at("ESTATE", "0xc", 0) == 0
-    assert judge.state("ESTATE", "0xc", 0).group == ""
+    stranger = judge.state("ESTATE", "0xc", 0)
+    assert (stranger.group, stranger.holder) == ("", "")
+    judge.people["0xc"] = "bea"
+    one, two, other = (judge.state("ESTATE", each, 0).holder for each in ("0xb", "0xc", "0xa"))
+    assert one == two != other
 
 
 def test_who_is_erased_is_unknown(policy: Policy) -> None:

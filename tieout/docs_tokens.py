@@ -46,6 +46,11 @@ PRIVATE: tuple[tuple[str, str, str], ...] = (
         " policy has that bound for one jurisdiction alone",
     ),
     (
+        "that two addresses are one person's",
+        "the journal: an opaque mark, keyed",
+        "whoever reads the journal sees that they are, and not whose",
+    ),
+    (
         "which fact about a person refused a movement",
         "the journal: the rule's name",
         "issuer and compliance; to all others the API says `not_eligible`",

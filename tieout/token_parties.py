@@ -198,6 +198,7 @@ def person_of(facts: Facts) -> Person:
         facts.accredited_until,
         facts.sanctioned,
         tuple((each.value, each.until) for each in facts.lock_ups),
+        facts.person,
     )
 
 

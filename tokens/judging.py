@@ -2,7 +2,7 @@
 
 Deterministic: the same question of the same facts is answered the same, so that one whose answer
 was lost is simply asked again. Groups, lanes and decisions are keyed hashes: nobody without the
-secret can tell whose jurisdiction, or which two wallets, they belong to.
+secret can tell whose jurisdiction they are of, or who it is that has two wallets.
 """
 
 import hashlib
@@ -91,7 +91,12 @@ class Judge:
             group=self.group(token, known[0].jurisdiction) if known else "",
             locked=known[0].locked(self._since(token, now)) if known else 0,
             commitment=known[1] if known else "",
+            holder=self._holder(token, address),
         )
+
+    def _holder(self, token: str, address: str) -> str:
+        person = self.people.get(address)
+        return self._keyed("holder", token, person)[:GROUP_BYTES].hex() if person else ""
 
     def changes_at(self, token: str, address: str, now: int) -> int:
         """When the next lock-up of the holder is over for whatever is permitted then; 0: none is

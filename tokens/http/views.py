@@ -21,7 +21,8 @@ from tokens.http.bodies import checksummed
 from tokens.policy import ACCREDITATION, JURISDICTION, KYC, KYC_ENDS, PAIR, SANCTIONED
 
 PPM = 1_000_000
-ABOUT_PEOPLE = (SANCTIONED, KYC, KYC_ENDS, JURISDICTION, PAIR, ACCREDITATION)
+OTHER_WALLET = "other_wallet"  # of `core.authorizations`: the person holds at another address
+ABOUT_PEOPLE = (SANCTIONED, KYC, KYC_ENDS, JURISDICTION, PAIR, ACCREDITATION, OTHER_WALLET)
 NOT_ELIGIBLE, NOT_SIGNED = "not_eligible", "not_signed"
 WORD = re.compile(r"[a-z_]*")
 SIGNED = ("signed", "mined", "final")
