@@ -181,7 +181,7 @@ def policy() -> Policy:
             "version": 1,
             "owner": "compliance",
             "rationale": "what a bench is measured under",
-            "window": {"lasts_s": 300, "skew_s": 12, "head_age_s_max": 60},
+            "window": {"lasts_s": 288, "skew_s": 12, "head_age_s_max": 60},
             "jurisdictions": {"US": place, "DE": place},
             "holder_max": 10**9,
             "holders_max": 10**6,

@@ -28,6 +28,8 @@ from core.token_state import NOBODY, Authorization, AuthorizationStatus, Lane, M
 OVER_KEPT = 64
 SECOND = 1_000_000_000
 VALUE_MAX = (1 << 256) - 1
+# No signer signs a longer window (`tokens.signers.verifying`).
+WINDOW_S_MAX = 300
 # status: what it may become next. What is not here is over.
 NEXT: dict[AuthorizationStatus, tuple[AuthorizationStatus, ...]] = {
     "requested": ("refused", "reserved"),
@@ -88,6 +90,8 @@ def _objection(state: State, token: Token, wanted: Authorization) -> str:
     """Why it is refused at sight."""
     if token.closed:
         return "closed"
+    if token.blocks[0].timestamp < token.silent_until:
+        return "journal_cut"
     if token.paused and wanted.kind != "recovery":
         return "paused"
     if not token.policy.version:
@@ -101,7 +105,8 @@ def _objection(state: State, token: Token, wanted: Authorization) -> str:
     if wanted.sender and wanted.value > token.reserved.supply + token.reserved.minting:
         return "above_supply"
     head = token.blocks[-1].timestamp
-    if not head or state.now - head * SECOND > token.policy.head_age_s_max * SECOND:
+    # One that is ahead of our clock is a node's lie: windows would begin when nobody is there.
+    if not head or abs(state.now - head * SECOND) > token.policy.head_age_s_max * SECOND:
         return "stale_head"
     if wanted.asked_before and wanted.asked_before <= head + 1:  # no later block is earlier
         return "window_past"
@@ -115,9 +120,12 @@ def _fits(wanted: Authorization) -> bool:
 
 
 def _take_lane(token: Token, wanted: Authorization) -> int:
-    """The first lane of the nonce's owner that nothing is open in."""
+    """The first lane of the nonce's owner that nothing is open in, and no window that was void
+    before its end."""
     lanes = token.lanes.setdefault(owner(token, wanted), [])
-    place = next((n for n, lane in enumerate(lanes) if not lane.user), len(lanes))
+    final = token.blocks[0].timestamp
+    free = [n for n, lane in enumerate(lanes) if not lane.user and lane.bound_until <= final]
+    place = free[0] if free else len(lanes)
     if place == len(lanes):
         lanes.append(Lane())
     lanes[place].user = wanted.name
@@ -173,12 +181,16 @@ def on_judged(state: State, token: Token, event: AuthorizationJudged) -> list[Ef
         count(state, f"judged_again/{token.name}")
         return []
     if event.policy_version != token.policy.version:
+        if wanted.policy_version == event.policy_version:  # it goes by another, and will again
+            return refuse(state, token, wanted, "policy_changed")
+        wanted.policy_version = event.policy_version
         return [_have_judged(token, wanted)]
     wanted.policy_version, wanted.commitments = event.policy_version, event.commitments
     reason = event.refusal or _unfit(state, token, wanted, event)
     if reason:
         return refuse(state, token, wanted, reason)
-    moved = Movement(wanted.sender, wanted.receiver, wanted.value)
+    forced = wanted.kind == "recovery"
+    moved = Movement(wanted.sender, wanted.receiver, wanted.value, forced)
     reason = reservations.reserve(token.reserved, token.policy.limits, wanted.name, moved)
     if reason:
         return refuse(state, token, wanted, reason)
@@ -194,14 +206,28 @@ def on_judged(state: State, token: Token, event: AuthorizationJudged) -> list[Ef
     return [_have_signed(token, wanted, signer) for signer in signers[:needed]]
 
 
+def _stated(token: Token, wanted: Authorization) -> list[str]:
+    """The commitments to the facts by which limits count its parties: others were judged where
+    they differ, or nobody has said yet what limits count somebody as."""
+    parties = (wanted.sender, wanted.receiver)
+    return [told for each in parties if (told := token.stated.get(each, ""))]
+
+
 def _unfit(state: State, token: Token, wanted: Authorization, event: AuthorizationJudged) -> str:
     """What came between asking and the answer, or what the answer lacks."""
+    if list(event.commitments) != _stated(token, wanted):
+        return "facts_changed"
     if not event.decision_hash or event.decision_hash in token.decisions or event.lane < 0:
         return "bad_judgement"
+    head = token.blocks[-1].timestamp
+    if not wanted.valid_after <= head < wanted.valid_before - 1:  # no later block is earlier
+        return "judged_too_late"
     if wanted.kind == "recovery" and _is_less_than_all(token, wanted):
         return "not_all"
     if any(each.sender == wanted.receiver for each in _recoveries(token)):
         return "being_recovered"
+    if wanted.kind != "recovery" and _holds_elsewhere(token, wanted.receiver):
+        return "other_wallet"
     return _objection(state, token, wanted)
 
 
@@ -211,6 +237,16 @@ def _is_less_than_all(token: Token, wanted: Authorization) -> bool:
     book = token.reserved
     held = book.balances.get(wanted.sender, 0)
     return wanted.value != held or wanted.sender in book.incoming
+
+
+def _holds_elsewhere(token: Token, receiver: str) -> bool:
+    """Whether the same person holds something at another address, or may come to: limits bound what
+    an address holds, so a person has one that does."""
+    theirs = token.wallets.get(token.holders.get(receiver, ""), ())
+    book = token.reserved
+    return any(
+        each != receiver and (each in book.balances or each in book.incoming) for each in theirs
+    )
 
 
 def _recoveries(token: Token) -> list[Authorization]:
@@ -275,12 +311,20 @@ def on_declined(state: State, token: Token, event: AuthorizationDeclined) -> lis
         wanted.reason = event.reason
         become(wanted, "declined")
         return [_told(token, wanted)]
+    if wanted.void_wanted:
+        return []
     return [_have_signed(token, wanted, others[needed - 1])]
 
 
 def on_revocation(state: State, token: Token, event: RevocationRequested) -> list[Effect]:
-    """Have it voided: it is void when a final block says so, and may still happen before."""
+    """Have it voided: it is void when a final block says so, and may still happen before.
+
+    What nobody was asked to sign yet is refused at once, and nobody is asked.
+    """
     wanted = token.authorizations.get(event.authorization_id)
+    if wanted is not None and wanted.status == "requested":
+        wanted.void_wanted = True
+        return refuse(state, token, wanted, "withdrawn")
     if wanted is None or wanted.status not in OPEN:
         count(state, f"revoked_in_vain/{token.name}")
         return []
@@ -358,8 +402,12 @@ def use_up(token: Token, whose: str, next_nonce: int) -> None:
 def expire(state: State, token: Token, timestamp: int) -> list[Effect]:
     """A final block is as late as this: windows that ended by then are over."""
     effects: list[Effect] = []
-    for wanted in [each for each in token.authorizations.values() if each.status in OPEN]:
-        if wanted.status != "mined" and wanted.valid_before <= timestamp:
+    for wanted in list(token.authorizations.values()):
+        if wanted.valid_before > timestamp:
+            continue
+        if wanted.status == "requested":  # the vault never answered, and it would be too late
+            effects += refuse(state, token, wanted, "judged_too_late")
+        elif wanted.status in OPEN and wanted.status != "mined":
             effects += _end(state, token, wanted, "expired", wanted.reason)
     return effects
 
@@ -393,10 +441,18 @@ def _leave(token: Token, wanted: Authorization) -> None:
     for lane in token.lanes.get(owner(token, wanted), ()):
         if lane.user == wanted.name:
             lane.user = ""
+            if lane.next_nonce == wanted.nonce >= 0:
+                lane.bound_until = wanted.valid_before
     token.over.append(wanted.name)
     if len(token.over) > OVER_KEPT:
         gone = token.authorizations.pop(token.over.pop(0))
         token.decisions.pop(gone.decision_hash, None)
+
+
+def after_cut(state: State, token: Token) -> None:
+    """What was permitted and is lost may still be used, until a final block is later than any
+    window that was signed: nothing is reserved for it, so nothing is permitted beside it."""
+    token.silent_until = max(token.silent_until, state.now // SECOND + WINDOW_S_MAX)
 
 
 def after_restart(token: Token) -> list[Effect]:
@@ -405,7 +461,7 @@ def after_restart(token: Token) -> list[Effect]:
     for wanted in token.authorizations.values():
         if wanted.status == "requested":
             effects.append(_have_judged(token, wanted))
-        if wanted.status == "reserved":
+        if wanted.status == "reserved" and not wanted.void_wanted:
             signers, needed = asked_signers(token, wanted)
             able = [each for each in signers if each not in wanted.declined]
             lacking = [s for s in able[:needed] if s not in wanted.signatures]

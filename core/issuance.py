@@ -88,25 +88,28 @@ def on_alarm(state: State, name: str) -> list[Effect]:
     token = state.tokens[name]
     effects = register.look(state, token)
     if token.asked % REMIND_LOOKS == 0:
-        effects += _remind(token)
+        effects += _remind(state, token)
     return effects
 
 
-def after_restart(state: State) -> list[Effect]:
+def after_restart(state: State, records_lost: int) -> list[Effect]:
     """What was asked of others and may have been lost is asked again."""
     effects: list[Effect] = []
     for token in state.tokens.values():
+        if records_lost:
+            authorizations.after_cut(state, token)
         register.leave_way(token)
-        effects += [*authorizations.after_restart(token), *_remind(token)]
+        effects += [*authorizations.after_restart(token), *_remind(state, token)]
         effects += register.look(state, token)
     return effects
 
 
-def _remind(token: Token) -> list[Effect]:
-    """Ask again for an epoch that is due and not final."""
+def _remind(state: State, token: Token) -> list[Effect]:
+    """Ask again for an epoch that is due and not final, and for a pause that is."""
+    effects = register.remind_of_pause(state, token)
     if token.epoch_due > token.epoch:
-        return [BumpEpoch(token=token.name, epoch=token.epoch_due)]
-    return []
+        effects.append(BumpEpoch(token=token.name, epoch=token.epoch_due))
+    return effects
 
 
 def on_published(state: State, event: TokenPublished) -> list[Effect]:
@@ -145,6 +148,10 @@ def _on_policy(state: State, token: Token, event: PolicyPublished) -> list[Effec
     """A policy that tightens voids what was permitted under the one before it."""
     if event.content_hash == token.policy.content_hash:
         return []
+    if event.version <= token.policy.version:
+        count(state, f"policies_refused/{token.name}")
+        text = f"policy {event.version} after {token.policy.version}: it is not put in force"
+        return [RaiseAlert(severity="critical", subject=token.name, text=text)]
     token.policy = Policy(
         version=event.version,
         content_hash=event.content_hash,
@@ -156,18 +163,30 @@ def _on_policy(state: State, token: Token, event: PolicyPublished) -> list[Effec
     effects = breaches(state, token)
     if event.tightens:
         token.epoch_due += 1
-        effects += _remind(token)
+        effects += _remind(state, token)
     return effects
 
 
 def _on_holder(state: State, token: Token, event: HolderStated) -> list[Effect]:
     token.stated[event.address] = event.commitment
+    _belongs(token, event.address, event.holder)
     reservations.regroup(token.reserved, event.address, event.group)
     if event.locked:
         token.reserved.locked[event.address] = event.locked
     else:
         token.reserved.locked.pop(event.address, None)
     return breaches(state, token)
+
+
+def _belongs(token: Token, address: str, holder: str) -> None:
+    was = token.holders.get(address, "")
+    if was == holder:
+        return
+    if was:
+        token.wallets[was].remove(address)
+    token.holders[address] = holder
+    if holder:
+        token.wallets.setdefault(holder, []).append(address)
 
 
 def breaches(state: State, token: Token) -> list[Effect]:

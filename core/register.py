@@ -3,17 +3,20 @@
 Rule 1. A block is taken in only as the child of one that we have, with the logs of this very block:
 from a new head the way down to a known block is walked by parents' hashes, then what gave way is
 undone and the way applied, in one step.
-Rule 2. Final is what every node calls final (`core.chain`). Nothing below it is ever undone: a head
-that does not stand on it is no head.
+Rule 2. Final is what every node calls final (`core.chain`), once every node tells the same of it: a
+log that one node leaves out or invents ends nothing. Nothing below it is ever undone: a head that
+does not stand on it is no head.
 Rule 3. Each movement belongs to an authorization of ours and moves what was decided. One that does
 not closes the token the moment it is seen, and a pause is asked for; it stays closed until people
 open it, unless its block gave way.
 """
 
+from msgspec.structs import replace
+
 from core import authorizations, reservations
 from core.effects import Effect, RaiseAlert, SetAlarm
 from core.items import close_item, open_item
-from core.settlement_state import Chain
+from core.settlement_state import Chain, Item
 from core.state import State, count
 from core.token_effects import AskPause, FetchHoldings, FetchTokenBlock, FetchTokenHead
 from core.token_events import HoldingsReported, TokenBlockReported, TokenHeadReported, TokenLog
@@ -78,12 +81,20 @@ def on_head(state: State, token: Token, event: TokenHeadReported) -> list[Effect
 
 
 def on_block(state: State, token: Token, event: TokenBlockReported) -> list[Effect]:
-    """The block that was asked for: the head, or a parent on the way down from it."""
-    if event.block_hash != token.wanted:
-        return []
+    """The block that was asked for: the head, a parent on the way down from it, or the one that is
+    to be final next, as another node has it."""
     told = TokenBlock(
-        event.number, event.block_hash, event.parent_hash, event.timestamp, event.logs
+        event.number,
+        event.block_hash,
+        event.parent_hash,
+        event.timestamp,
+        event.logs,
+        event.source,
     )
+    if told.block_hash == token.checking:
+        return _compare(state, token, told, event.frame)
+    if told.block_hash != token.wanted:
+        return []
     token.walk.append(told)
     token.retried = 0
     return _join(state, token, event.source)
@@ -99,7 +110,7 @@ def _join(state: State, token: Token, source: str) -> list[Effect]:
     leave_way(token)
     if place < 0 or not _is_sound(token.blocks[place], way):
         count(state, f"heads_refused/{token.name}")
-        return []
+        return _if_final(state, token, way) if place < 0 else []
     effects: list[Effect] = []
     while len(token.blocks) > place + 1:
         effects += _undo(state, token, token.blocks.pop())
@@ -139,6 +150,7 @@ def _apply(state: State, token: Token, block: TokenBlock) -> list[Effect]:
 
 
 def _undo(state: State, token: Token, block: TokenBlock) -> list[Effect]:
+    token.vouched.clear()
     count(state, f"blocks_undone/{token.name}")
     effects: list[Effect] = []
     for log in reversed(block.logs):
@@ -173,10 +185,25 @@ def _orphan_gone(state: State, token: Token, log: TokenLog) -> list[Effect]:
     close_item(state, subject, "its block gave way", 0, "orphan")
     if token.closed != subject:
         return []
-    others = [each for each in state.settlement.items.values() if each.cause == "orphan"]
-    token.closed = next((o.subject for o in others if o.subject.startswith(token.name + " ")), "")
+    token.closed = next((each.subject for each in orphans(state, token)), "")
     text = "a movement that nobody decided is undone: authorizations are permitted again"
     return [RaiseAlert(severity="critical", subject=token.name, text=text)]
+
+
+def orphans(state: State, token: Token) -> list[Item]:
+    """What moved and nobody decided, as far as it is open."""
+    every = state.settlement.items.values()
+    head = f"{token.name} "
+    return [each for each in every if each.cause == "orphan" and each.subject.startswith(head)]
+
+
+def remind_of_pause(state: State, token: Token) -> list[Effect]:
+    """Ask for it again until it is final, as long as there is an orphan."""
+    found = [] if token.paused else orphans(state, token)
+    return [
+        AskPause(token=token.name, reason=f"{each.detail}, and nobody decided it")
+        for each in found[:1]
+    ]
 
 
 # --- finality -------------------------------------------------------------------------------------
@@ -185,7 +212,7 @@ def _orphan_gone(state: State, token: Token, log: TokenLog) -> list[Effect]:
 def follow(state: State, token: Token, chain: Chain) -> list[Effect]:
     """Every node calls a block final: what we have up to it is for good."""
     if chain.agreed <= token.blocks[0].number or not chain.agreed_hash:
-        return []
+        return _stands(state, token, chain)
     place = _place(token, chain.agreed_hash)
     if place < 0:
         if chain.agreed > token.blocks[-1].number or token.wanted:
@@ -193,10 +220,81 @@ def follow(state: State, token: Token, chain: Chain) -> list[Effect]:
         count(state, f"final_elsewhere/{token.name}")
         return _fetch(state, token, state.accounts[token.account].sources[0], chain.agreed_hash)
     effects: list[Effect] = []
-    for _ in range(place):
+    moved_on = False
+    final = token.blocks[place]
+    while token.blocks[0] is not final:
+        lacking = _lacking(state, token)
+        if lacking:
+            effects += _check(state, token, lacking)
+            break
         token.blocks.pop(0)
+        token.vouched.clear()
         effects += _finalize(state, token, token.blocks[0])
-    return effects + _prove(state, token)
+        moved_on = True
+    return effects + (_prove(state, token) if moved_on else [])
+
+
+def _stands(state: State, token: Token, chain: Chain) -> list[Effect]:
+    """What every node calls final now was final to us as well, or we had another block there."""
+    final = token.blocks[0]
+    if chain.agreed != final.number or chain.agreed_hash in ("", final.block_hash):
+        return []
+    return _finality_broken(state, token)
+
+
+def _if_final(state: State, token: Token, way: list[TokenBlock]) -> list[Effect]:
+    """A way that does not stand on what is final is nobody's, unless every node calls it final."""
+    agreed = state.settlement.chains[token.account].agreed_hash
+    reaches = way[0].number <= token.blocks[0].number + 1
+    if reaches and any(each.block_hash == agreed for each in way):
+        return _finality_broken(state, token)
+    return []
+
+
+def _finality_broken(state: State, token: Token) -> list[Effect]:
+    """What was final is not: nothing here can mend it, and nothing is permitted on it."""
+    final = token.blocks[0]
+    subject = f"{token.name} block {final.number}"
+    token.closed = token.closed or subject
+    detail = "every node calls another block final than those that we took in"
+    return open_item(state, "register", subject, token.account, token.name, 0, 0, detail)
+
+
+def _lacking(state: State, token: Token) -> list[str]:
+    """The nodes that have not told the block that is to be final next."""
+    told = (token.blocks[1].source, *token.vouched)
+    return [each for each in state.accounts[token.account].sources if each not in told]
+
+
+def _check(state: State, token: Token, lacking: list[str]) -> list[Effect]:
+    """Ask another node for it, and again where no answer came for a while."""
+    due, block_hash = token.checked_at + token.poll_ns, token.blocks[1].block_hash
+    if token.checking == block_hash and state.now < due:
+        return []
+    token.checking, token.checked_at = block_hash, state.now
+    account, name = token.account, token.name
+    return [FetchTokenBlock(account=account, source=lacking[0], token=name, block_hash=block_hash)]
+
+
+def _compare(state: State, token: Token, told: TokenBlock, frame: int) -> list[Effect]:
+    """Another node tells the same of it; where it does not, neither is believed, and whatever is
+    not final is read anew."""
+    ours = token.blocks[1] if len(token.blocks) > 1 else None
+    if ours is None or ours.block_hash != told.block_hash:
+        return []  # it gave way meanwhile
+    if ours.source == told.source:
+        return []  # that is its first word once more
+    token.checking = ""
+    subject = f"{token.name} block {ours.number}"
+    if replace(told, source=ours.source) == ours:
+        token.vouched[told.source] = None
+        close_item(state, subject, "the nodes tell the same of it", frame, "sources_disagree")
+        return []
+    count(state, f"blocks_disputed/{token.name}")
+    effects = open_item(state, "sources_disagree", subject, token.account, token.name, 0, frame)
+    while len(token.blocks) > 1:
+        effects += _undo(state, token, token.blocks.pop())
+    return effects
 
 
 def _finalize(state: State, token: Token, block: TokenBlock) -> list[Effect]:

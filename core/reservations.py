@@ -108,7 +108,9 @@ def by_sums(book: Reserved, limits: Limits, wanted: Movement) -> str:
     sender, receiver, value = wanted.sender, wanted.receiver, wanted.value
     if sender != NOBODY:
         left = book.balances.get(sender, 0) - book.outgoing.get(sender, 0) - value
-        if left < book.locked.get(sender, 0):
+        # What is forced may leave others that are open with too little.
+        least = 0 if sender not in book.outgoing else book.locked.get(sender, 0)
+        if left < max(least, _locked(book, wanted)):
             return LOCKED
         # Whoever leaves and may come back joins anew: it matters where there are too many already.
         if left == 0 and sender in book.incoming and _is_full(book, limits, sender):
@@ -129,6 +131,11 @@ def by_sums(book: Reserved, limits: Limits, wanted: Movement) -> str:
     if held <= book.outgoing.get(receiver, 0) and _is_full(book, limits, receiver):
         return HOLDERS_CAP
     return ""
+
+
+def _locked(book: Reserved, moved: Movement) -> int:
+    """How much must stay with its sender."""
+    return 0 if moved.forced else book.locked.get(moved.sender, 0)
 
 
 def crosses(book: Reserved, moved: Movement) -> bool:
@@ -332,7 +339,7 @@ def breaks(before: Reach, book: Reserved, limits: Limits, moved: Movement) -> li
     """The limits that this step breaks."""
     sender, receiver, value = moved.sender, moved.receiver, moved.value
     found = []
-    if sender != NOBODY and before.held[sender] - value < book.locked.get(sender, 0):
+    if sender != NOBODY and before.held[sender] - value < _locked(book, moved):
         found.append(LOCKED)
     if sender == NOBODY and 0 <= limits.supply_max < before.supply + value:
         found.append(SUPPLY_CAP)

@@ -495,7 +495,7 @@ def _on_started(state: State, event: NodeStarted) -> list[Effect]:
     effects += trading.after_restart(state, event.received_at)
     effects += settlement.after_restart(state, event.received_at)
     effects += risks.after_restart(state, event.records_lost)
-    effects += issuance.after_restart(state)
+    effects += issuance.after_restart(state, event.records_lost)
     fresh = {effect.alarm: None for effect in effects if isinstance(effect, SetAlarm)}
     for alarm, due in state.alarms.items():
         if alarm not in fresh:

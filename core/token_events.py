@@ -57,13 +57,17 @@ class PolicyPublished(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class HolderStated(Fact, frozen=True, kw_only=True, gc=False):
-    """The vault says anew what limits count a holder as; `commitment` is to the facts behind it."""
+    """The vault says anew what limits count a holder as; `commitment` is to the facts behind it.
+
+    `holder` is an opaque mark: addresses of one person have the same.
+    """
 
     token: str
     address: str
     group: str
     locked: int
     commitment: str
+    holder: str = ""
 
 
 class AuthorizationRequested(Fact, frozen=True, kw_only=True, gc=False):

@@ -28,11 +28,12 @@ AuthorizationStatus = Literal[
 
 
 class Movement(Struct, frozen=True, gc=False):
-    """Value that may move, once, as one step."""
+    """Value that may move, once, as one step. One that is `forced`, by order, asks no lock-up."""
 
     sender: str
     receiver: str
     value: int
+    forced: bool = False
 
 
 class Limits(Struct, frozen=True):
@@ -99,10 +100,12 @@ class Authorization(Struct, gc=False):
 
 
 class Lane(Struct, gc=False):
-    """One of a sender's lanes: the nonce that is next, and the authorization that has it."""
+    """One of a sender's lanes: the nonce that is next, and the authorization that has it. Until a
+    final block is as late as `bound_until` signers hold that nonce for what they signed."""
 
     next_nonce: int = -1
     user: str = ""
+    bound_until: int = 0
 
 
 class Policy(Struct, frozen=True, gc=False):
@@ -117,13 +120,14 @@ class Policy(Struct, frozen=True, gc=False):
 
 
 class TokenBlock(Struct, frozen=True, gc=False):
-    """A block as the register has it."""
+    """A block as the register has it, and which node told it."""
 
     number: int
     block_hash: str
     parent_hash: str
     timestamp: int
     logs: tuple[TokenLog, ...] = ()
+    source: str = ""
 
 
 class Token(Struct):
@@ -131,10 +135,14 @@ class Token(Struct):
 
     `blocks` are the register's: the last final one, and those above it, each the next one's parent.
     `walk` are blocks on the way from a new head down to one of these, the newest first, and
-    `wanted` is the hash of the next, which was asked for again `retried` times. `requests` and
-    `decisions` name authorizations. A token that is `closed` permits nothing more, for the reason
-    given; `epoch_due` is the epoch that is to be in force, `epoch` the final one, to which a
-    holder's `recoveries` add. Lanes are a holder's, or the contract's own: what its admin signs.
+    `wanted` is the hash of the next, which was asked for again `retried` times. `checking` is the
+    hash of the block that is to be final next, while another node is asked for it, and `vouched`
+    are those that told it the same. `requests` and `decisions` name authorizations. A token that is
+    `closed` permits nothing more, for the reason given; one whose journal was cut permits nothing
+    before a final block is of `silent_until`. `epoch_due` is the epoch that is to be in force,
+    `epoch` the final one, to which a holder's `recoveries` add. Lanes are a holder's, or the
+    contract's own: what its admin signs. `holders` are whose an address is, by a mark, and
+    `wallets` the addresses of each.
     """
 
     name: str
@@ -154,6 +162,9 @@ class Token(Struct):
     wanted: str = ""
     walked_at: int = 0
     retried: int = 0
+    checking: str = ""
+    checked_at: int = 0
+    vouched: dict[str, None] = field(default_factory=dict)
     asked: int = 0
     authorizations: dict[str, Authorization] = field(default_factory=dict)
     over: list[str] = field(default_factory=list)
@@ -163,5 +174,8 @@ class Token(Struct):
     made: int = 0
     closed: str = ""
     paused: bool = False
+    silent_until: int = 0
     stated: dict[str, str] = field(default_factory=dict)
+    holders: dict[str, str] = field(default_factory=dict)
+    wallets: dict[str, list[str]] = field(default_factory=dict)
     unproven: dict[str, None] = field(default_factory=dict)

@@ -80,7 +80,8 @@ class Chain:
         machine: Machine | None = None,
         slot_ns: int = 12 * SECOND,
     ) -> None:
-        """Block 0 is there now; `tokens` are contracts that tell their transfers."""
+        """Block 0 is there now; `tokens` are contracts that tell their transfers. `misquoted` are
+        blocks that a node told otherwise than they are."""
         self.name, self.chain_id, self.tokens = name, chain_id, tokens
         self.world = world
         slots = Slots(world.now, slot_ns)
@@ -90,6 +91,7 @@ class Chain:
         self.ledger = Ledger(Versions(self.timeline))
         self.machine: Machine = machine if machine is not None else Plain(tokens)
         self.issued: dict[str, int] = {}
+        self.misquoted: dict[str, None] = {}
         self.known: dict[str, Known] = {}
         self.blocks: dict[tuple[int, int], list[Mined]] = {}
         self.reverts: Callable[[Transaction], bool] = lambda transaction: False

@@ -110,7 +110,11 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "deposit_strange": ("chain", "units", "dust, another asset, or value without a log"),
     "nonce_taken": ("chain", "units", "somebody else signs with our key, under our nonce"),
     "node_lags": ("chain", "ms", "a node answers as of some time ago"),
-    "node_lies": ("chain", "", "a node tells of a head, a final block or an end that is not"),
+    "node_lies": (
+        "chain",
+        "",
+        "a node tells of a head, a final block, an end or logs that are not",
+    ),
     "nodes_split": ("chain", "ms", "a node follows another chain, and calls its blocks final"),
     "answer_outlived": ("chain", "ms", "a block gives way while an answer tells of it as final"),
     "crash": ("node", "ms until it is up again", "the node is killed between two steps"),

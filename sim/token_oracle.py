@@ -41,6 +41,7 @@ class Person:
     accredited_until: int
     sanctioned: bool
     locks: tuple[tuple[int, int], ...] = ()
+    name: str = ""
 
     def locked(self, at: int) -> int:
         return sum(value for value, until in self.locks if until > at)
@@ -189,6 +190,9 @@ class TokenOracle:
             self.differences.append(f"at {now}: block {told.blocks[0][0]} is not final")
         if dict(told.final) != self.balances(*known[0]):
             self.differences.append(f"at {now}: final, block {told.blocks[0][0]}")
+        # A node that lies of what is not final yet is found out when it is to be.
+        if any(block_hash in self.chain.misquoted for _, block_hash in told.blocks[1:]):
+            return
         # What a node that was split off tells of its own blocks moves nothing.
         if dict(told.provisional) != self.balances(*known[-1]):
             self.differences.append(f"at {now}: provisional, block {told.blocks[-1][0]}")
@@ -264,7 +268,7 @@ class TokenOracle:
         if not _as_decided(moved, wanted):
             return "it moved otherwise than decided"
         beyond = [
-            breaks(force, held, moved, max(force.at, wanted.at))
+            breaks(force, held, moved, max(force.at, wanted.at), wanted.kind)
             for force in self._in_force(wanted.at, moved.at)
         ]
         return beyond[0] if all(beyond) else ""
@@ -327,6 +331,9 @@ class TokenOracle:
         leaving = sum(each.value for each in others if each.sender == wanted.sender)
         if wanted.sender and held.get(wanted.sender, 0) < leaving + wanted.value:
             return False
+        own = held.get(wanted.receiver, 0)
+        if theirs(force.people, held, wanted.receiver) > own:
+            return False  # who holds it elsewhere may be told to hold it there
         given = dict(held)
         for each in others:
             if each.receiver:
@@ -358,21 +365,27 @@ def forbids(rules: Rules, people: Mapping[str, Person], wanted: Decided) -> str:
     return ""
 
 
-def breaks(force: InForce, held: Mapping[str, int], moved: Movement, at: int) -> str:
-    """Which limit this step leaves beyond it, and further than before; "" where none."""
+def breaks(
+    force: InForce, held: Mapping[str, int], moved: Movement, at: int, kind: Kind = "transfer"
+) -> str:
+    """Which limit this step leaves beyond it, and further than before; "" where none.
+
+    What is recovered by order asks no lock-up.
+    """
     rules, people, value = force.rules, force.people, moved.value
     sender, receiver = people.get(moved.sender), people.get(moved.receiver)
-    if moved.sender:
+    if moved.sender and kind != "recovery":
         locked = sender.locked(at // SECOND) if sender is not None else 0
         if held.get(moved.sender, 0) - value < locked:
             return "what is locked left"
-    elif 0 <= rules.supply_max < sum(held.values()) + value:
+    elif not moved.sender and 0 <= rules.supply_max < sum(held.values()) + value:
         return "more than there may be"
     if not moved.receiver:
         return ""
     before = held.get(moved.receiver, 0)
-    if 0 <= rules.holder_max < before + value:
-        return "more than one may hold"
+    if 0 <= rules.holder_max < theirs(people, held, moved.receiver) + value:
+        if sender is None or receiver is None or sender.name != receiver.name:
+            return "more than one may hold"
     joins = int(not before) - int(bool(moved.sender) and held.get(moved.sender, 0) == value)
     holders = len([each for each in held.values() if each])
     if joins > 0 and 0 <= rules.holders_max < holders + joins:
@@ -385,6 +398,14 @@ def breaks(force: InForce, held: Mapping[str, int], moved: Movement, at: int) ->
         return ""
     there = sum(n for who, n in held.items() if who in people and people[who].jurisdiction == place)
     return "more than all there may hold" if there + value > home.holds_max else ""
+
+
+def theirs(people: Mapping[str, Person], held: Mapping[str, int], who: str) -> int:
+    """What the person has whose address it is, at whatever address."""
+    name = people[who].name if who in people else ""
+    if not name:
+        return held.get(who, 0)
+    return sum(n for each, n in held.items() if each in people and people[each].name == name)
 
 
 def _as_decided(moved: Movement, wanted: Decided) -> bool:

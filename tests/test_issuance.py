@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace
 
 from core import authorizations, issuance, register
 from core.effects import Effect, RaiseAlert
@@ -26,7 +27,9 @@ from core.token_events import (
     AuthorizationJudged,
     AuthorizationRequested,
     AuthorizationSigned,
+    HolderStated,
     HoldingsReported,
+    PolicyPublished,
     RequestRefused,
     RevocationRequested,
     TokenBlockReported,
@@ -49,8 +52,10 @@ class Books:
     now: int = START * SECOND
     blocks: list[tuple[str, str, int, int]] = field(default_factory=list)
     logs: dict[str, tuple[TokenLog, ...]] = field(default_factory=dict)
+    lies: dict[tuple[str, str], tuple[TokenLog, ...]] = field(default_factory=dict)
     asked: int = 0
     window_s: int = 120
+    silent: bool = False
 
     def __post_init__(self) -> None:
         self.tell(NodeStarted(received_at=self.now, node="n", epoch=1))
@@ -97,8 +102,9 @@ class Books:
             )
         )
 
-    def judge(self, asked: Effect, refusal: str = "") -> list[Effect]:
+    def judge(self, asked: Effect, refusal: str = "", *commitments: str) -> list[Effect]:
         assert isinstance(asked, JudgeAuthorization), asked
+        known = [self.token.stated.get(each, "") for each in (asked.sender, asked.receiver)]
         return self.tell(
             AuthorizationJudged(
                 received_at=self.now,
@@ -108,6 +114,7 @@ class Books:
                 refusal=refusal,
                 decision_hash=f"decision of {asked.authorization_id}",
                 lane=1000 + asked.place,
+                commitments=commitments or tuple(each for each in known if each),
             )
         )
 
@@ -128,7 +135,7 @@ class Books:
 
     def permit(self, kind: str, sender: str, receiver: str, value: int) -> Authorization:
         asked = self.judge(self.ask(kind, sender, receiver, value)[0])
-        self.sign(asked)
+        self.sign([each for each in asked if not isinstance(each, TellCaller)])
         return self.token.authorizations[f"ESTATE/{self.token.made}"]
 
     def block(self, name: str, *logs: TokenLog, on: str = "", seconds: int = 12) -> list[Effect]:
@@ -164,6 +171,7 @@ class Books:
 
     def answer(self, fetch: FetchTokenBlock) -> list[Effect]:
         block = next(b for b in self.blocks if b[0] == fetch.block_hash)
+        logs = self.logs.get(block[0], ())
         return self.tell(
             TokenBlockReported(
                 received_at=self.now,
@@ -174,7 +182,7 @@ class Books:
                 block_hash=block[0],
                 parent_hash=block[1],
                 timestamp=block[3],
-                logs=self.logs.get(block[0], ()),
+                logs=self.lies.get((fetch.source, block[0]), logs),
             )
         )
 
@@ -182,8 +190,15 @@ class Books:
         block = next(b for b in self.blocks if b[0] == name)
         self.state.accounts["chain/hot"].backfill.started_at = 0
         effects: list[Effect] = []
+        asked: list[Effect] = []
         for event in final_heads(self.now, block[2], name):
-            effects += self.tell(event)
+            asked = self.tell(event)
+            effects += asked
+        while fetch := next((e for e in asked if isinstance(e, FetchTokenBlock)), None):
+            if self.silent:
+                break
+            asked = self.answer(fetch)
+            effects += asked
         return effects
 
 
@@ -276,6 +291,37 @@ def test_an_old_head_permits_nothing(books: Books) -> None:
     assert told.reason == "stale_head"
 
 
+@pytest.mark.parametrize(("seconds", "reason"), [(80, ""), (81, "stale_head")])
+def test_a_head_from_the_future_permits_nothing(books: Books, seconds: int, reason: str) -> None:
+    """A window that begins in ten years would hold its value for as long."""
+    now = books.now + 20 * SECOND
+    books.block("h2", seconds=seconds)
+    books.state.now = books.now = now
+    books.ask("transfer", ALICE, BOB, 30)
+    assert books.token.authorizations["ESTATE/2"].reason == reason
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(118, "reserved"), (119, "refused")])
+def test_what_is_judged_when_its_window_is_over_is_refused(
+    books: Books, seconds: int, status: str
+) -> None:
+    (judge,) = books.ask("transfer", ALICE, BOB, 30)
+    books.block("h2", seconds=seconds)
+    books.judge(judge)
+    wanted = books.token.authorizations["ESTATE/2"]
+    assert wanted.status == status
+    assert wanted.reason == ("judged_too_late" if status == "refused" else "")
+
+
+def test_what_is_never_judged_does_not_stay_for_ever(books: Books) -> None:
+    (judge,) = books.ask("transfer", ALICE, BOB, 30)
+    books.block("h2", seconds=books.window_s)
+    (told,) = [each for each in books.finalize("h2") if isinstance(each, TellCaller)]
+    assert (told.status, told.reason) == ("refused", "judged_too_late")
+    assert not books.token.lanes[ALICE][0].user
+    assert books.judge(judge) == []
+
+
 def test_a_block_that_gives_way_takes_it_back(books: Books) -> None:
     wanted = books.permit("transfer", ALICE, BOB, 30)
     books.block("h2", moved(wanted))
@@ -307,6 +353,76 @@ def test_a_head_that_does_not_stand_on_what_is_final_is_none(books: Books) -> No
     assert [each.block_hash for each in books.token.blocks] == ["h1"]
     assert books.state.counts["heads_refused/ESTATE"] == 1
     assert not books.token.wanted
+
+
+def test_a_log_that_one_node_leaves_out_ends_nothing(books: Books) -> None:
+    """It moved, and "a" tells a block in which nothing did: nothing is expired on its word."""
+    wanted = books.permit("transfer", ALICE, BOB, 30)
+    books.add("h2", moved(wanted))
+    books.lies["a", "h2"] = ()
+    books.show("h2")
+    books.block("h3", seconds=books.window_s)
+    books.finalize("h3")
+    assert wanted.status == "signed"
+    assert ALICE in books.token.reserved.outgoing
+    (item,) = books.state.settlement.items.values()
+    assert (item.cause, item.subject) == ("sources_disagree", "ESTATE block 102")
+    assert [each.block_hash for each in books.token.blocks] == ["h1"]
+    books.lies.clear()  # it was a passing lie: what is read anew is told the same by both
+    books.show("h3", "b")
+    books.finalize("h3")
+    assert wanted.status == "final"
+    assert books.token.reserved.balances == {ALICE: 70, BOB: 30}
+    assert not books.state.settlement.items
+
+
+def test_a_movement_that_one_node_invents_is_gone_when_the_other_is_asked(books: Books) -> None:
+    wanted = books.permit("transfer", ALICE, BOB, 30)
+    books.add("h2")
+    books.lies["a", "h2"] = (moved(wanted, decision_hash="forged"),)
+    books.show("h2")
+    assert books.token.closed
+    books.finalize("h2")
+    assert not books.token.closed
+    assert ALICE in books.token.reserved.balances
+
+
+def test_a_first_word_said_twice_is_no_second_word(books: Books) -> None:
+    books.silent = True
+    books.block("h2")
+    books.finalize("h2")
+    for source in "ab":
+        fetch = FetchTokenBlock(account="chain/hot", source=source, token=NAME, block_hash="h2")
+        books.answer(fetch)
+        assert books.token.blocks[0].block_hash == {"a": "h1", "b": "h2"}[source]
+
+
+def test_what_is_to_be_final_is_asked_for_again_where_no_answer_came(books: Books) -> None:
+    books.silent = True
+    books.block("h2")
+    books.finalize("h2")
+    assert books.token.blocks[0].block_hash == "h1"
+    books.now += 4 * SECOND
+    asked = books.tell(AlarmRang(received_at=books.now, alarm=f"token/{NAME}"))
+    (again,) = [each for each in asked if isinstance(each, FetchTokenBlock)]
+    assert (again.source, again.block_hash) == ("b", "h2")
+    books.answer(again)
+    assert books.token.blocks[0].block_hash == "h2"
+
+
+@pytest.mark.parametrize("above", [0, 2])
+def test_what_was_final_and_is_not_closes_the_token(books: Books, above: int) -> None:
+    """Every node calls final what does not stand on it: as high as ours, or higher."""
+    books.add("z1", on="h0")
+    for number in range(above):
+        books.add(f"z{number + 2}", on=f"z{number + 1}")
+    newest = books.blocks[-1][0]
+    books.finalize(newest)
+    books.show(newest)
+    (item,) = books.state.settlement.items.values()
+    assert (item.cause, item.subject) == ("register", "ESTATE block 101")
+    assert books.token.closed == "ESTATE block 101"
+    assert [each.block_hash for each in books.token.blocks] == ["h1"]
 
 
 def test_a_block_that_nobody_asked_for_is_none(books: Books) -> None:
@@ -420,6 +536,99 @@ def test_what_was_judged_by_an_older_policy_is_judged_anew(books: Books) -> None
     assert again.policy_version == 2
 
 
+def state_facts(
+    books: Books, address: str, commitment: str, locked: int = 0, holder: str = ""
+) -> None:
+    books.tell(
+        HolderStated(
+            received_at=books.now,
+            token=NAME,
+            address=address,
+            group="g",
+            locked=locked,
+            commitment=commitment,
+            holder=holder,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("stated", "judged", "status"),
+    [
+        (("a1", "b1"), ("a1", "b1"), "reserved"),
+        (("a1", "b2"), ("a1", "b1"), "refused"),  # judged before the facts changed
+        (("a1",), ("a1", "b1"), "refused"),  # nobody said what limits count bob as
+        (("a1", "b1"), ("a1",), "refused"),  # the vault knows him no more
+    ],
+)
+def test_what_was_judged_by_other_facts_than_limits_count_is_refused(
+    books: Books, stated: tuple[str, ...], judged: tuple[str, ...], status: str
+) -> None:
+    for address, commitment in zip((ALICE, BOB), stated, strict=False):
+        state_facts(books, address, commitment)
+    (judge,) = books.ask("transfer", ALICE, BOB, 30)
+    books.judge(judge, "", *judged)
+    wanted = books.token.authorizations["ESTATE/2"]
+    assert wanted.status == status
+    assert wanted.reason == ("facts_changed" if status == "refused" else "")
+
+
+def test_a_vault_that_goes_by_another_policy_is_not_asked_for_ever(books: Books) -> None:
+    (judge,) = books.ask("transfer", ALICE, BOB, 30)
+    books.policy(2)
+    (again,) = books.judge(judge)
+    assert isinstance(again, JudgeAuthorization)
+    (told,) = books.judge(replace(again, policy_version=1))
+    assert isinstance(told, TellCaller)
+    assert (told.status, told.reason) == ("refused", "policy_changed")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_policy_that_is_no_later_one_is_not_put_in_force(books: Books, version: int) -> None:
+    books.policy(2, holder_max=50)
+    told = PolicyPublished(
+        received_at=books.now,
+        token=NAME,
+        version=version,
+        content_hash="another",
+        window_s=120,
+        skew_s=12,
+        head_age_s_max=60,
+    )
+    (alert,) = books.tell(told)
+    assert isinstance(alert, RaiseAlert)
+    assert (books.token.policy.version, books.token.policy.limits.holder_max) == (2, 50)
+
+
+def test_a_person_holds_at_one_address_only(books: Books) -> None:
+    """Limits bound what an address holds: two of one person would come to twice as much."""
+    for address, whose in ((ALICE, "ann"), (BOB, "bea"), (CAROL, "bea")):
+        state_facts(books, address, f"facts of {whose}", holder=whose)
+    first = books.permit("transfer", ALICE, BOB, 10)
+    assert books.permit("transfer", ALICE, CAROL, 10).reason == "other_wallet"
+    assert books.permit("mint", "", CAROL, 10).reason == "other_wallet"
+    books.block("h2", moved(first))
+    books.finalize("h2")
+    assert books.permit("transfer", ALICE, CAROL, 10).reason == "other_wallet"
+    assert books.permit("transfer", BOB, CAROL, 10).reason == "other_wallet"
+    back = books.permit("recovery", BOB, CAROL, 10)
+    assert back.status == "signed"
+    books.block("h3", TokenLog("epoch", 0, "tx", holder=BOB, epoch=1), moved(back, index=1))
+    books.finalize("h3")
+    assert books.permit("transfer", ALICE, CAROL, 10).status == "signed"
+    assert books.permit("transfer", ALICE, BOB, 10).reason == "other_wallet"
+    state_facts(books, CAROL, "facts of cid", holder="cid")  # it is another's: nothing is elsewhere
+    assert books.permit("transfer", ALICE, BOB, 10).status == "signed"
+
+
+def test_what_is_locked_up_is_recovered_all_the_same(books: Books) -> None:
+    """A lock-up binds its holder, not the order by which a lost key is made good."""
+    state_facts(books, ALICE, "a1", locked=60)
+    taken = books.permit("transfer", ALICE, BOB, 50)
+    assert (taken.status, taken.reason) == ("refused", "locked")
+    assert books.permit("recovery", ALICE, CAROL, 100).status == "signed"
+
+
 def test_a_revocation_is_final_when_the_chain_says_so(books: Books) -> None:
     wanted = books.permit("transfer", ALICE, BOB, 30)
     effects = books.tell(
@@ -437,6 +646,42 @@ def test_a_revocation_is_final_when_the_chain_says_so(books: Books) -> None:
     assert wanted.status == "revoked"
     follows = books.permit("transfer", ALICE, BOB, 30)
     assert follows.nonce == wanted.nonce + 1
+
+
+def revoke(books: Books, name: str) -> list[Effect]:
+    return books.tell(
+        RevocationRequested(received_at=books.now, token=NAME, authorization_id=name, person="ann")
+    )
+
+
+def test_what_is_revoked_while_it_is_judged_is_never_signed(books: Books) -> None:
+    (judge,) = books.ask("transfer", ALICE, BOB, 30)
+    wanted = books.token.authorizations["ESTATE/2"]
+    (told,) = revoke(books, wanted.name)
+    assert isinstance(told, TellCaller)
+    assert (told.status, told.reason) == ("refused", "withdrawn")
+    assert books.judge(judge) == []
+    assert not books.token.reserved.open
+
+
+def test_nobody_more_is_asked_to_sign_what_is_to_be_void(books: Books) -> None:
+    signs = books.judge(books.ask("transfer", ALICE, BOB, 30)[0])
+    wanted = books.token.authorizations["ESTATE/2"]
+    (void,) = revoke(books, wanted.name)
+    assert isinstance(void, VoidAuthorization)
+    declined = AuthorizationDeclined(
+        received_at=books.now,
+        token=NAME,
+        authorization_id=wanted.name,
+        signer="s1",
+        reason="the key is locked",
+    )
+    assert books.tell(declined) == []
+    again = books.tell(NodeStarted(received_at=books.now, node="n", epoch=2))
+    assert void in again
+    assert not [each for each in again if isinstance(each, SignAuthorization)]
+    books.sign(signs[1:])
+    assert wanted.name in books.token.reserved.open  # s2 signed: it counts until it is over
 
 
 def test_a_revocation_that_comes_after_the_end_uses_up_the_nonce_all_the_same(
@@ -514,6 +759,50 @@ def test_the_contract_says_otherwise(books: Books) -> None:
     assert not books.state.settlement.items
 
 
+def test_after_a_cut_journal_nothing_is_permitted_beside_what_may_be_lost(books: Books) -> None:
+    """A permission that the journal lost can be used to the end of its window, 300 s at most."""
+
+    def refusal() -> str:
+        books.ask("transfer", ALICE, BOB, 30)
+        return books.token.authorizations[f"ESTATE/{books.token.made}"].reason
+
+    books.tell(NodeStarted(received_at=books.now, node="n", epoch=2, records_lost=1))
+    assert refusal() == "journal_cut"
+    books.block("h2", seconds=299)
+    books.block("h3", seconds=1)
+    books.finalize("h2")
+    assert refusal() == "journal_cut"
+    books.finalize("h3")
+    assert refusal() == ""
+
+
+def test_a_pause_is_asked_for_until_it_is_final(books: Books) -> None:
+    """A crash may have lost the asking, or a reorganisation the pause."""
+
+    def asked(effects: list[Effect]) -> int:
+        return sum(isinstance(each, AskPause) for each in effects)
+
+    def restart() -> list[Effect]:
+        return books.tell(NodeStarted(received_at=books.now, node="n", epoch=2))
+
+    def looks(count: int) -> list[Effect]:
+        effects: list[Effect] = []
+        for _ in range(count):
+            books.now += 4 * SECOND
+            effects += books.tell(AlarmRang(received_at=books.now, alarm=f"token/{NAME}"))
+        return effects
+
+    forged = TokenLog("moved", 0, "tx", sender=ALICE, receiver=BOB, value=5, decision_hash="x")
+    assert asked(restart()) == 0
+    books.block("h2", forged)
+    assert asked(restart()) == 1
+    assert asked(looks(issuance.REMIND_LOOKS)) == 1
+    books.block("h3", TokenLog("paused", 0, "tx"))
+    books.finalize("h3")
+    assert books.token.paused
+    assert asked([*restart(), *looks(issuance.REMIND_LOOKS)]) == 0
+
+
 def test_a_restart_asks_again_for_what_may_be_lost(books: Books) -> None:
     (judge,) = books.ask("transfer", ALICE, BOB, 10)
     signs = books.judge(books.ask("transfer", ALICE, BOB, 20)[0])
@@ -531,6 +820,20 @@ def test_each_open_one_has_a_lane_for_itself(books: Books) -> None:
     books.finalize("h2")
     third = books.permit("transfer", ALICE, BOB, 1)
     assert third.nonce == second.nonce + 1
+
+
+def test_a_nonce_that_an_epoch_voided_is_given_again_after_its_window_only(books: Books) -> None:
+    """Signers remember what they signed under it, and refuse other content until that is over."""
+    first = books.permit("transfer", ALICE, BOB, 1)
+    books.policy(2, tightens=True)
+    books.block("h2", TokenLog("epoch", 0, "tx", epoch=1))
+    books.finalize("h2")
+    assert first.status == "revoked"
+    meanwhile = books.permit("transfer", ALICE, BOB, 1)
+    assert meanwhile.nonce >> 64 != first.nonce >> 64
+    books.block("h3", seconds=books.window_s)
+    books.finalize("h3")
+    assert books.permit("transfer", ALICE, BOB, 1).nonce == first.nonce
 
 
 def test_a_recovery_voids_what_the_old_holder_was_permitted(books: Books) -> None:

@@ -47,10 +47,19 @@ BUGS = (
         "what is seen is final",
         "core.register:follow",
         "if chain.agreed <= token.blocks[0].number or not chain.agreed_hash:\n"
-        "        return []\n"
+        "        return _stands(state, token, chain)\n"
         "    place = _place(token, chain.agreed_hash)",
         "place = len(token.blocks) - 1",
         "reorg_after_transfer",
+        range(1),
+        REGISTER,
+    ),
+    Bug(
+        "what is final is told by one node",
+        "core.register:_lacking",
+        "return [each for each in state.accounts[token.account].sources if each not in told]",
+        "return []",
+        "lying_chain_nodes",
         range(1),
         REGISTER,
     ),

@@ -42,14 +42,16 @@ def bounds(limits: Limits) -> dict[Any, int]:
     return {what: bound for what, bound in found.items() if bound >= 0}
 
 
-def broken(before: World, after: World, limits: Limits, locked: World) -> set[Any]:
-    """What this step takes beyond a limit, or further beyond."""
+def broken(moved: Movement, before: World, after: World, limits: Limits, locked: World) -> set[Any]:
+    """What this step takes beyond a limit, or further beyond; what is forced asks no lock-up."""
     was, now = measures(before), measures(after)
     found = {
         what
         for what, bound in bounds(limits).items()
         if now.get(what, 0) > bound and now.get(what, 0) > was.get(what, 0)
     }
+    if moved.forced:
+        return found
     return found | {("locked", w) for w in PEOPLE if after[w] < min(locked[w], before[w])}
 
 
@@ -80,7 +82,7 @@ def is_grantable(
     """It can happen and breaks nothing, and nothing open may break by it what it could not else."""
     happens, anyway, thereby = False, set(), set()
     for moved, before, after, gone in steps(world, [*moves, wanted], wanted, gone=False):
-        bad = {(id(moved), what) for what in broken(before, after, limits, locked)}
+        bad = {(id(moved), what) for what in broken(moved, before, after, limits, locked)}
         happens |= moved is wanted
         if bad and moved is wanted:
             return False
@@ -95,7 +97,7 @@ def drawn(dice: random.Random, kinds: int) -> Movement:
         return Movement("", receiver, dice.randint(1, 6))
     if kind == 1:
         return Movement(sender, "", dice.randint(1, 6))
-    return Movement(sender, receiver, dice.randint(1, 6))
+    return Movement(sender, receiver, dice.randint(1, 6), forced=dice.randrange(6) == 0)
 
 
 def limits_of(dice: random.Random) -> Limits:

@@ -480,6 +480,24 @@ def test_which_fact_about_a_person_refused_is_for_few(desk: Desk) -> None:
         assert get(desk, where, who).json()["reason"] == reason
 
 
+def test_that_a_person_has_another_address_is_for_few(desk: Desk) -> None:
+    desk.judge.people[CAROL] = "bea"
+    desk.books.tell(desk.judge.state(NAME, CAROL, desk.books.now))
+    assert post(desk, transfer(), "north").status_code == 201
+    other = transfer(receiver=checksummed(CAROL))
+    assert problem(post(desk, other, "north", "other")) == (422, "not_eligible")
+    assert problem(post(desk, other, "issuer", "other")) == (422, "other_wallet")
+
+
+def test_what_a_signer_says_in_its_own_words_is_for_few(desk: Desk) -> None:
+    """It may name files and keys of the signer's."""
+    where = post(desk, transfer(), "north").headers["location"]
+    wanted = desk.books.token.authorizations["ESTATE/2"]
+    wanted.reason = "nothing can be remembered: /srv/keys/first.db: disk I/O error"
+    for who, reason in (("north", "not_signed"), ("eye", "not_signed"), ("issuer", wanted.reason)):
+        assert get(desk, where, who).json()["reason"] == reason
+
+
 # --- how often ------------------------------------------------------------------------------------
 
 
@@ -532,6 +550,7 @@ def test_a_revocation_is_reported_when_it_is_final(desk: Desk) -> None:
     reply = post(desk, b"", "north", path=where + "/revocation")
     assert reply.status_code == 202
     assert (reply.json()["status"], reply.json()["revocation_asked"]) == ("signed", True)
+    assert (reply.json()["message"], reply.json()["signatures"]) == (None, [])
     told = desk.told[-1]
     assert isinstance(told, RevocationRequested)
     assert told.person == "north"
@@ -540,6 +559,14 @@ def test_a_revocation_is_reported_when_it_is_final(desk: Desk) -> None:
     assert get(desk, where, "north").json()["status"] == "signed"
     desk.books.finalize("h2")
     assert get(desk, where, "north").json()["status"] == "revoked"
+
+
+def test_what_is_revoked_while_it_is_judged_is_refused(desk: Desk) -> None:
+    desk.silent = True
+    where = post(desk, transfer(), "north").headers["location"]
+    reply = post(desk, b"", "north", path=where + "/revocation")
+    assert reply.status_code == 202
+    assert (reply.json()["status"], reply.json()["reason"]) == ("refused", "withdrawn")
 
 
 def test_what_is_not_open_cannot_be_revoked(desk: Desk) -> None:

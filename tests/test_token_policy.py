@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,7 +11,16 @@ from core.token_effects import JudgeAuthorization
 from core.token_events import TokenKind
 from tokens.facts import Facts, LockUp
 from tokens.judging import Judge
-from tokens.policy import RULES, BadPolicy, Policy, objection, read_policy, tightens
+from tokens.policy import (
+    RULES,
+    WINDOW_S_MAX,
+    BadPolicy,
+    Policy,
+    objection,
+    read_policy,
+    tightens,
+)
+from tokens.signers import verifying
 from tokens.vault import BrokenChain, Erased, Record, Vault
 
 ESTATE = Path(__file__).parent.parent / "tokens" / "policies" / "estate.yaml"
@@ -99,6 +109,12 @@ def test_what_tightens_is_called_out(policy: Policy) -> None:
     assert tightens(policy, Policy.model_validate(looser)) == []
 
 
+def test_the_longest_window_of_a_policy_is_one_that_signers_sign(policy: Policy) -> None:
+    longest = policy.model_dump()["window"] | {"lasts_s": 300 - policy.window.skew_s}
+    Policy.model_validate(policy.model_dump() | {"window": longest})
+    assert WINDOW_S_MAX == verifying.WINDOW_SECONDS_MAX
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -106,6 +122,7 @@ def test_what_tightens_is_called_out(policy: Policy) -> None:
         ("lot_min: 100", "lot_mni: 100", "unknown field lot_mni"),
         ("receives_from: [US]", "receives_from: [XX]", "of which nothing is said"),
         ("lasts_s: 120", "lasts_s: 86400", "less than or equal to 300"),
+        ("lasts_s: 120", "lasts_s: 289", "300 s together would do"),
         ("version: 1", "version: 0", "version: found 0"),
         ("token: ESTATE", "token: [", "expected"),
     ],
@@ -183,6 +200,29 @@ def test_a_record_that_was_changed_is_found(what: str) -> None:
         vault.verify()
 
 
+@pytest.mark.parametrize("what", ["cut", "changed"])
+def test_what_became_of_the_last_record_is_known_by_a_noted_head(what: str) -> None:
+    vault = Vault(counted())
+    early = vault.head()
+    vault.put(ANN)
+    noted = vault.head()
+    vault.put(BEA)
+    assert vault.verify(early, noted, vault.head()) == 2
+    late = vault.head()
+    last = vault.records.pop()
+    if what == "changed":
+        vault.records.append(msgspec.structs.replace(last, commitment="0" * 64))
+    vault.verify(early, noted)
+    with pytest.raises(BrokenChain, match="noted head"):
+        vault.verify(late)
+
+
+def test_nobody_is_named_where_vault_and_judge_are_printed(policy: Policy) -> None:
+    told = repr(judge_of(policy, b"secret"))
+    assert "ann" not in told
+    assert "secret" not in told
+
+
 # --- the judge ------------------------------------------------------------------------------------
 
 
@@ -231,8 +271,17 @@ def test_what_limits_count_a_holder_as(policy: Policy) -> None:
     judge = judge_of(policy)
     told = judge.state("ESTATE", "0xb", 1_900_000_000 * 10**9)
     assert (told.locked, told.group) == (700, judge.group("ESTATE", "DE"))
-    assert judge.state("ESTATE", "0xb", UNTIL * 10**9).locked == 0
-    assert judge.state("ESTATE", "0xc", 0).group == ""
+    over = UNTIL + policy.window.head_age_s_max + policy.window.skew_s
+    assert judge.state("ESTATE", "0xb", (over - 1) * 10**9).locked == 700
+    assert judge.state("ESTATE", "0xb", over * 10**9).locked == 0
+    assert judge.changes_at("ESTATE", "0xb", 1_900_000_000 * 10**9 + 5) == over * 10**9 + 5
+    assert judge.changes_at("ESTATE", "0xb", over * 10**9) == 0
+    assert judge.changes_at("ESTATE", "0xa", 0) == judge.changes_at("ESTATE", "0xc", 0) == 0
+    stranger = judge.state("ESTATE", "0xc", 0)
+    assert (stranger.group, stranger.holder) == ("", "")
+    judge.people["0xc"] = "bea"
+    one, two, other = (judge.state("ESTATE", each, 0).holder for each in ("0xb", "0xc", "0xa"))
+    assert one == two != other
 
 
 def test_who_is_erased_is_unknown(policy: Policy) -> None:
@@ -246,3 +295,14 @@ def test_what_of_a_policy_bounds_the_whole(policy: Policy) -> None:
     told = judge.publish(policy, 5, tightens=False)
     assert (told.holder_max, told.holders_max, told.supply_max) == (100_000, 99, 1_000_000)
     assert told.groups == ((judge.group("ESTATE", "US"), 400_000),)
+
+
+@pytest.mark.parametrize(
+    "change", [{"value": 101}, {"kind": "mint"}, {"sender": "0xb"}, {"receiver": "0xc"}]
+)
+def test_a_decision_is_about_one_movement(policy: Policy, change: dict[str, Any]) -> None:
+    """An id that a cut journal gives twice is no other movement's decision."""
+    judge = judge_of(policy)
+    judge.people["0xc"] = judge.people["0xb"]
+    other = msgspec.structs.replace(ASKED, **change)
+    assert judge.judge(ASKED, 0).decision_hash != judge.judge(other, 0).decision_hash

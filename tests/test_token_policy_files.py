@@ -51,8 +51,8 @@ DE = TOLD["jurisdictions"]["DE"]
         ({"lot_min": 1}, ("loosened", "lot_min", "100", "1", False)),
         ({"owner": "board"}, ("reworded", "owner", "compliance", "board", False)),
         (
-            {"window": TOLD["window"] | {"lasts_s": 300}},
-            ("loosened", "window.lasts_s", "120", "300", False),
+            {"window": TOLD["window"] | {"lasts_s": 288}},
+            ("loosened", "window.lasts_s", "120", "288", False),
         ),
         (
             {"window": TOLD["window"] | {"head_age_s_max": 30}},

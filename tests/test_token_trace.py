@@ -23,6 +23,7 @@ from core.token_events import (
     AuthorizationJudged,
     AuthorizationRequested,
     AuthorizationSigned,
+    HolderStated,
 )
 from core.token_state import Authorization, Token
 from sim.memory_store import MemoryStore
@@ -59,6 +60,7 @@ class Chain:
     node: Node = field(init=False)
     now: int = START * SECOND
     blocks: list[str] = field(default_factory=lambda: ["h0"])
+    answers: dict[str, list[Any]] = field(default_factory=dict)
     asked: int = 0
 
     def __post_init__(self) -> None:
@@ -68,6 +70,17 @@ class Chain:
         self.tell(chain_account(self.now, tells="fills"))
         self.tell(published(self.now, hashed("h0")))
         self.policy(1)
+        for address in (ALICE, BOB, CAROL):
+            self.tell(
+                HolderStated(
+                    received_at=self.now,
+                    token=NAME,
+                    address=address,
+                    group="",
+                    locked=0,
+                    commitment=f"facts of {address}",
+                )
+            )
 
     @property
     def token(self) -> Token:
@@ -95,7 +108,9 @@ class Chain:
                         refusal=refusal,
                         decision_hash=hashed(f"d{effect.authorization_id}"),
                         lane=7,
-                        commitments=(f"c1 {effect.authorization_id}", "c2"),
+                        commitments=tuple(
+                            f"facts of {each}" for each in (effect.sender, effect.receiver) if each
+                        ),
                     )
                 )
             case SignAuthorization():
@@ -108,6 +123,8 @@ class Chain:
                         signature=f"0x{effect.signer} of {effect.authorization_id}",
                     )
                 )
+            case FetchTokenBlock(source="b"):  # what is to be final, at the other node
+                self.frame(effect, self.answers[effect.block_hash])
             case _:
                 pass
 
@@ -145,6 +162,7 @@ class Chain:
         head = FetchTokenHead(account=ACCOUNT, source="a", token=NAME)
         self.frame(head, [told])
         block_hash = hashed(name)
+        self.answers[block_hash] = [told, placed]
         self.frame(
             FetchTokenBlock(account=ACCOUNT, source="a", token=NAME, block_hash=block_hash),
             [told, placed],
@@ -228,7 +246,7 @@ def test_each_movement_leads_to_what_permitted_it(chain: Chain) -> None:
     wanted = step.permission.authorization
     assert (wanted.name, wanted.policy_version) == ("ESTATE/2", 2)
     assert step.permission.policy_hash == "policy2"
-    assert wanted.commitments == ("c1 ESTATE/2", "c2")
+    assert wanted.commitments == (f"facts of {ALICE}", f"facts of {BOB}")
     assert dict(wanted.signatures) == {s: f"0x{s} of ESTATE/2" for s in ("s1", "s2")}
     names = [each.name for each in step.permission.heard]
     assert names == ["AuthorizationRequested", "AuthorizationJudged", *["AuthorizationSigned"] * 2]
@@ -316,7 +334,7 @@ def test_the_command_prints_it_and_json(chain: Chain, tmp_path: Path) -> None:
         "657 with what is mined above it and may give way",
         "authorization ESTATE/2: transfer of 250, asked for by desk (r2)",
         "no rule of policy 2 (policy2) refused it",
-        "facts looked at: c1 ESTATE/2, c2",
+        f"facts looked at: facts of {ALICE}, facts of {BOB}",
         "signed by s1: 0xs1 of ESTATE/2",
         "2 movements; their sum is the figure.",
     ):

@@ -42,7 +42,13 @@ PRIVATE: tuple[tuple[str, str, str], ...] = (
     (
         "that some holders are bound together (a jurisdiction)",
         "the journal: an opaque mark, keyed",
-        "tells nothing without the judge's secret",
+        "tells nothing without the judge's secret, but where its bound stands beside it and the"
+        " policy has that bound for one jurisdiction alone",
+    ),
+    (
+        "that two addresses are one person's",
+        "the journal: an opaque mark, keyed",
+        "whoever reads the journal sees that they are, and not whose",
     ),
     (
         "which fact about a person refused a movement",
@@ -52,7 +58,8 @@ PRIVATE: tuple[tuple[str, str, str], ...] = (
     (
         "how much of a holding is locked up",
         "the journal: a number of units",
-        "whoever reads the journal; the API tells it to nobody",
+        "whoever reads the journal; the API says no number, but refuses (`locked`) whoever asks for"
+        " too much, so that who may ask for a holder's transfers can find it out",
     ),
     (
         "who asked for what, and holds how much",

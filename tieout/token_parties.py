@@ -152,7 +152,15 @@ class Parties:
         self.state_facts(facts)
         self.tell_oracle()
         for address in self.addresses(facts.person):
-            tell(self.judge.state(self.spec.token, address, self.chain.world.now))
+            self.tell_state(address, tell)
+
+    def tell_state(self, address: str, tell: Callable[[Event], None]) -> None:
+        """What limits count somebody as: now, and whenever a lock-up of theirs is over."""
+        world, token = self.chain.world, self.spec.token
+        tell(self.judge.state(token, address, world.now))
+        again = self.judge.changes_at(token, address, world.now)
+        if again:
+            world.call_at(again, self.tell_state, address, tell)
 
     def change_policy(self, policy: Policy, known: str, tell: Callable[[Event], None]) -> None:
         """Another version is in force; `known` is the content hash of the one that books have."""
@@ -171,7 +179,7 @@ class Parties:
         """As a deployment tells it: at its beginning, and after each restart."""
         self.publish_policy(known, tell)
         for address in self.judge.people:
-            tell(self.judge.state(self.spec.token, address, self.chain.world.now))
+            self.tell_state(address, tell)
 
     def holding(self, name: str) -> int:
         """What a holder has in the newest block."""
@@ -190,6 +198,7 @@ def person_of(facts: Facts) -> Person:
         facts.accredited_until,
         facts.sanctioned,
         tuple((each.value, each.until) for each in facts.lock_ups),
+        facts.person,
     )
 
 

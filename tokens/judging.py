@@ -2,7 +2,7 @@
 
 Deterministic: the same question of the same facts is answered the same, so that one whose answer
 was lost is simply asked again. Groups, lanes and decisions are keyed hashes: nobody without the
-secret can tell whose jurisdiction, or which two wallets, they belong to.
+secret can tell whose jurisdiction they are of, or who it is that has two wallets.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from tokens.vault import Vault
 
 LANE_BYTES = 24
 GROUP_BYTES = 8
+SECOND = 1_000_000_000
 
 
 @dataclass(slots=True)
@@ -27,7 +28,7 @@ class Judge:
     vault: Vault
     secret: bytes = field(repr=False)
     policies: dict[str, Policy] = field(default_factory=dict)
-    people: dict[str, str] = field(default_factory=dict)
+    people: dict[str, str] = field(default_factory=dict, repr=False)
 
     def judge(self, asked: JudgeAuthorization, now: int) -> AuthorizationJudged:
         """The verdict. One about another version than ours says so, and the core asks again."""
@@ -65,8 +66,9 @@ class Judge:
     def _decision(
         self, asked: JudgeAuthorization, policy: Policy, commitments: tuple[str, ...]
     ) -> str:
+        moved = f"{asked.kind} {asked.sender} {asked.receiver} {asked.value}"
         window = f"{asked.valid_after} {asked.valid_before}"
-        parts = (asked.authorization_id, window, policy.content_hash(), *commitments)
+        parts = (asked.authorization_id, moved, window, policy.content_hash(), *commitments)
         return "0x" + self._keyed("decision", asked.token, *parts).hex()
 
     def group(self, token: str, jurisdiction: str) -> str:
@@ -79,16 +81,36 @@ class Judge:
     # --- what is told to the core ----------------------------------------------------------------
 
     def state(self, token: str, address: str, now: int) -> HolderStated:
-        """What limits count the holder of an address as, from now on."""
+        """What limits count the holder of an address as, from now on; to be told again when time
+        alone changes it (`changes_at`)."""
         known = self._facts(address)
         return HolderStated(
             received_at=now,
             token=token,
             address=address,
             group=self.group(token, known[0].jurisdiction) if known else "",
-            locked=known[0].locked(now // 1_000_000_000) if known else 0,
+            locked=known[0].locked(self._since(token, now)) if known else 0,
             commitment=known[1] if known else "",
+            holder=self._holder(token, address),
         )
+
+    def _holder(self, token: str, address: str) -> str:
+        person = self.people.get(address)
+        return self._keyed("holder", token, person)[:GROUP_BYTES].hex() if person else ""
+
+    def changes_at(self, token: str, address: str, now: int) -> int:
+        """When the next lock-up of the holder is over for whatever is permitted then; 0: none is
+        running."""
+        known = self._facts(address)
+        since = self._since(token, now)
+        ends = [each.until for each in known[0].lock_ups] if known else []
+        later = [until for until in ends if until > since]
+        return now + (min(later) - since) * SECOND if later else 0
+
+    def _since(self, token: str, now: int) -> int:
+        """The earliest second at which what is permitted now may happen: an old head's window."""
+        window = self.policies[token].window
+        return now // SECOND - window.head_age_s_max - window.skew_s
 
     def publish(self, policy: Policy, now: int, *, tightens: bool) -> PolicyPublished:
         """Put a policy in force, and say what of it bounds the whole."""

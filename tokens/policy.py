@@ -22,6 +22,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@-]+$", strict=True)]
 Words = Annotated[str, Field(min_length=10, strict=True)]
 Units = Annotated[int, Field(strict=True, ge=1)]
 Seconds = Annotated[int, Field(strict=True, ge=1)]
+WINDOW_S_MAX = 300
 
 
 class BadPolicy(ValueError):
@@ -42,6 +43,14 @@ class Window(Part):
     lasts_s: Annotated[int, Field(strict=True, ge=30, le=300)]
     skew_s: Annotated[int, Field(strict=True, ge=1, le=60)]
     head_age_s_max: Annotated[int, Field(strict=True, ge=1, le=300)]
+
+    @model_validator(mode="after")
+    def _signed_at_all(self) -> "Window":
+        """Signers sign no longer one (`tokens.signers.verifying`), back-dating included."""
+        if self.lasts_s + self.skew_s > WINDOW_S_MAX:
+            found = f"found {self.lasts_s} s and {self.skew_s} s before them"
+            raise ValueError(f"{found}; {WINDOW_S_MAX} s together would do")
+        return self
 
 
 class Policy(Part):

@@ -5,7 +5,8 @@ has erased the person: no record of theirs can be opened again, here or in any c
 Rule 2. A record's *commitment* is a hash of its facts under a salt of 128 bits, which is sealed
 with them. Commitments may be journaled: without the key they tell nothing.
 Rule 3. Records are chained by hash over what is sealed, so that the chain verifies after any
-erasure, and a record that was changed, left out or put elsewhere is found.
+erasure, and a record that was changed, left out or put elsewhere is found: of the last ones only
+by whoever noted the `head`.
 """
 
 import hashlib
@@ -64,7 +65,7 @@ class Vault:
     records: list[Record] = field(default_factory=list)
     keys: dict[str, bytes] = field(default_factory=dict, repr=False)
     _newest: dict[str, int] = field(default_factory=dict)
-    _people: dict[str, str] = field(default_factory=dict)
+    _people: dict[str, str] = field(default_factory=dict, repr=False)
 
     def put(self, facts: Facts) -> Record:
         """State a person's facts anew."""
@@ -72,7 +73,7 @@ class Vault:
         committed = commitment(inside)
         subject = self._people.setdefault(facts.person, committed)
         key = self.keys.setdefault(subject, self.dice(KEY_BYTES))
-        before = self.records[-1].chained() if self.records else GENESIS
+        before = self.head()
         number = len(self.records)
         sealed = _seal(key, self.dice(NONCE_BYTES), msgspec.msgpack.encode(inside), number)
         record = Record(number, subject, committed, sealed, before)
@@ -106,13 +107,23 @@ class Vault:
         del self.keys[subject], self._newest[subject]
         return sum(record.subject == subject for record in self.records)
 
-    def verify(self) -> int:
-        """How many records follow on one another as they should; raises `BrokenChain`."""
-        before = GENESIS
+    def head(self) -> str:
+        """The hash of all records: what is noted elsewhere to know later that none is missing."""
+        return self.records[-1].chained() if self.records else GENESIS
+
+    def verify(self, *heads: str) -> int:
+        """How many records follow on one another as they should; raises `BrokenChain`.
+
+        `heads` are those that were noted: each must be that of the records up to some place.
+        """
+        before, passed = GENESIS, [GENESIS]
         for number, record in enumerate(self.records):
             if record.number != number or record.before != before:
                 raise BrokenChain(f"record {number}: it does not follow on the one before it")
             before = record.chained()
+            passed.append(before)
+        if not set(heads).issubset(passed):
+            raise BrokenChain("records that a noted head was of are missing or were changed")
         return len(self.records)
 
 

@@ -2,11 +2,11 @@
 
 Node "a" and node "b" are the same chain. A node that lags answers as of some time ago; one that
 lies invents a final block that never was, or (only ever one of the two, for two independent nodes
-do not tell the same lie) calls final what is not, or failed what succeeded, or the reverse; one
-that was split off follows another chain for a while, in which nothing is of anybody, and calls that
-final. A block that was told of is answered by its hash for ever, as the chain was when it came, by
-every node that has it by then. What moves on our account is true, for the oracle, once its block is
-final. The chain's own faults strike here.
+do not tell the same lie) calls final what is not, or failed what succeeded, or the reverse, or
+leaves out what a contract told in a block; one that was split off follows another chain for a
+while, in which nothing is of anybody, and calls that final. A block that was told of is answered by
+its hash for ever, as the chain was when it came, by every node that has it by then. What moves on
+our account is true, for the oracle, once its block is final. The chain's own faults strike here.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,6 +30,7 @@ from sim.wire import Wire
 MS = 1_000_000
 SECOND = 1_000_000_000
 OF_A_TRANSACTION = ["eth_getTransactionByHash", "eth_getTransactionReceipt"]
+OF_A_BLOCK = ["eth_getBlockByHash", "eth_getLogs"]
 GET_BLOCK = "eth_getBlockByNumber"
 TOTAL_SUPPLY = "0x18160ddd"
 BALANCE_OF = "0x70a08231"
@@ -209,13 +210,25 @@ class SimulatedNodes:
     def _twist(
         self, source: str, calls: list[dict[str, Any]], answers: list[dict[str, Any]]
     ) -> bool:
-        """The node that lies of more than its head calls failed what succeeded, or the reverse."""
-        if source != self.lying_node or [call["method"] for call in calls] != OF_A_TRANSACTION:
+        """The node that lies of more than its head calls failed what succeeded, or the reverse; or
+        tells a block without its last log."""
+        methods = [call["method"] for call in calls]
+        if source == self.lying_node and methods == OF_A_BLOCK:
+            return self._leave_out(calls, answers)
+        if source != self.lying_node or methods != OF_A_TRANSACTION:
             return False
         receipt = answers[1].get("result")
         if receipt is None or self.faults.strikes("node_lies", self.name) is None:
             return False
         answers[1]["result"] = receipt | {"status": "0x0" if receipt["status"] == "0x1" else "0x1"}
+        return True
+
+    def _leave_out(self, calls: list[dict[str, Any]], answers: list[dict[str, Any]]) -> bool:
+        logs = answers[1].get("result")
+        if not logs or self.faults.strikes("node_lies", self.name) is None:
+            return False
+        answers[1]["result"] = logs[:-2]  # a movement's own log, and the one behind it
+        self.chain.misquoted[calls[0]["params"][0]] = None
         return True
 
     def _split_off(self, source: str, now: int) -> Split | None:

@@ -29,7 +29,10 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "broken": (500, "this is a bug of ours"),
 }
 # Refusals that are of the moment, and of no fault of the request's.
-OF_THE_MOMENT = ("closed", "paused", "no_policy", "stale_head")
+OF_THE_MOMENT = (
+    *("closed", "paused", "no_policy", "stale_head"),
+    *("judged_too_late", "journal_cut", "facts_changed", "policy_changed"),
+)
 
 
 class FlawView(BaseModel):

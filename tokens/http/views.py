@@ -4,9 +4,11 @@ Rule 1. *Final* is the state of the last final block, which is named; *provision
 to if no block above that one gives way.
 Rule 2. Amounts are text, whole base units, with their unit. Addresses bear their checksum.
 Rule 3. Which fact about a person refused a movement is for issuer and compliance only: to others it
-is `not_eligible`, whichever it was.
+is `not_eligible`, whichever it was. What a signer says in its own words is theirs as well (it may
+name files and keys): to others it is `not_signed`.
 """
 
+import re
 from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
@@ -19,8 +21,10 @@ from tokens.http.bodies import checksummed
 from tokens.policy import ACCREDITATION, JURISDICTION, KYC, KYC_ENDS, PAIR, SANCTIONED
 
 PPM = 1_000_000
-ABOUT_PEOPLE = (SANCTIONED, KYC, KYC_ENDS, JURISDICTION, PAIR, ACCREDITATION)
-NOT_ELIGIBLE = "not_eligible"
+OTHER_WALLET = "other_wallet"  # of `core.authorizations`: the person holds at another address
+ABOUT_PEOPLE = (SANCTIONED, KYC, KYC_ENDS, JURISDICTION, PAIR, ACCREDITATION, OTHER_WALLET)
+NOT_ELIGIBLE, NOT_SIGNED = "not_eligible", "not_signed"
+WORD = re.compile(r"[a-z_]*")
 SIGNED = ("signed", "mined", "final")
 
 
@@ -56,7 +60,8 @@ class Message(View):
 
 
 class AuthorizationView(View):
-    """One authorization. `message` and `signatures` are there once enough have signed.
+    """One authorization. `message` and `signatures` are there once enough have signed; what is to
+    be void is not handed out.
 
     `revocation_asked` says that it is to be void; it is when `status` is `revoked`, and not before.
     """
@@ -152,11 +157,17 @@ class CapTableView(View):
 
 def shown(reason: str, *, reasons: bool) -> str:
     """A reason as a caller may know it."""
-    return reason if reasons or reason not in ABOUT_PEOPLE else NOT_ELIGIBLE
+    if reasons:
+        return reason
+    if reason in ABOUT_PEOPLE:
+        return NOT_ELIGIBLE
+    return reason if WORD.fullmatch(reason) else NOT_SIGNED
 
 
 def authorization(token: Token, wanted: Authorization, *, reasons: bool) -> AuthorizationView:
     is_signed = wanted.status in SIGNED
+    if wanted.status == "signed" and wanted.void_wanted:
+        is_signed = False
     return AuthorizationView(
         authorization=wanted.name,
         token=token.name,
