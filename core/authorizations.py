@@ -175,7 +175,7 @@ def on_judged(state: State, token: Token, event: AuthorizationJudged) -> list[Ef
     if event.policy_version != token.policy.version:
         return [_have_judged(token, wanted)]
     wanted.policy_version, wanted.commitments = event.policy_version, event.commitments
-    reason = event.refusal or _unfit(state, token, wanted, event)
+    reason = event.refusal or unfit(state, token, wanted, event)
     if reason:
         return refuse(state, token, wanted, reason)
     moved = Movement(wanted.sender, wanted.receiver, wanted.value)
@@ -194,7 +194,7 @@ def on_judged(state: State, token: Token, event: AuthorizationJudged) -> list[Ef
     return [_have_signed(token, wanted, signer) for signer in signers[:needed]]
 
 
-def _unfit(state: State, token: Token, wanted: Authorization, event: AuthorizationJudged) -> str:
+def unfit(state: State, token: Token, wanted: Authorization, event: AuthorizationJudged) -> str:
     """What came between asking and the answer, or what the answer lacks."""
     if not event.decision_hash or event.decision_hash in token.decisions or event.lane < 0:
         return "bad_judgement"

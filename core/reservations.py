@@ -27,8 +27,8 @@ CROWDED = "crowded"
 
 
 def objection(book: Reserved, limits: Limits, wanted: Movement) -> str:
-    """The limit that it might break, `UNFUNDED` if it can never happen, or "" if nothing can go
-    wrong."""
+    """The limit that it might break, `UNFUNDED` if it can never happen (or might not be paid for,
+    where sums decide), or "" if nothing can go wrong."""
     doubt = by_sums(book, limits, wanted)
     if not doubt and not book.short:
         return ""
@@ -109,7 +109,7 @@ def by_sums(book: Reserved, limits: Limits, wanted: Movement) -> str:
     if sender != NOBODY:
         left = book.balances.get(sender, 0) - book.outgoing.get(sender, 0) - value
         if left < book.locked.get(sender, 0):
-            return LOCKED
+            return LOCKED if left >= 0 else UNFUNDED
         # Whoever leaves and may come back joins anew: it matters where there are too many already.
         if left == 0 and sender in book.incoming and _is_full(book, limits, sender):
             return HOLDERS_CAP

@@ -206,6 +206,15 @@ def test_beyond_eight_sums_decide_and_err_to_the_safe_side() -> None:
     assert reservations.objection(book, limits, Movement("a", "c", 5)) == ""
 
 
+def test_beyond_eight_a_want_of_value_is_no_lock_up() -> None:
+    """Officers look for a lock-up where that is the word: there must be one."""
+    book = book_of({"a": 50}, {"a": 3})
+    for number in range(9):
+        assert not reservations.reserve(book, Limits(), str(number), Movement("a", "b", 5))
+    told = [reservations.objection(book, Limits(), Movement("a", "c", n)) for n in (2, 4, 6)]
+    assert told == ["", "locked", "unfunded"]
+
+
 def test_two_permissions_that_break_a_cap_together() -> None:
     book = book_of({"a": 60, "b": 60})
     limits = Limits(holder_max=100)

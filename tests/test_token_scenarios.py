@@ -4,6 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from scenarios.model import BadScenario, check, find, names
+from scenarios.tokens import AskSpec, HolderSpec
 from sim import machine
 from tieout.campaign import campaign, runs_here
 from tieout.cli import main
@@ -47,6 +48,35 @@ def test_the_report_tells_what_was_lost_and_how_soon_it_was_found() -> None:
     assert "Tokens: what is not as it should be" not in page
     outcome.summary["tokens"]["detail"].append("balanceOf 0xabc is not the register's")
     assert "balanceOf 0xabc is not the register" in report(outcome)
+
+
+@executed
+def test_a_lock_up_binds_until_it_is_over_and_no_longer() -> None:
+    """Books have no calendar of lock-ups: that one is over they are told."""
+    scenario = find("two_authorizations_one_cap")
+    alice = HolderSpec.model_validate(
+        {
+            "name": "alice",
+            "opening": 800,
+            "facts": {"jurisdiction": "DE", "locked": 700, "locked_s": 2400},
+        }
+    )
+    gives = {"sender": "alice", "receiver": "bob"}
+    asks = [
+        AskSpec.model_validate({"at_s": at, "value": value, **gives})
+        for at, value in ((1500, 101), (1700, 100), (3300, 101))
+    ]
+    token = scenario.tokens[0]
+    told = {"holders": (alice, *token.holders[1:]), "asks": tuple(asks)}
+    changed = {"tokens": (token.model_copy(update=told),), "claims": ()}
+    outcome = run(scenario.model_copy(update=changed), 0, sampled=False)
+    assert [claim.figure for claim in outcome.claims if not claim.held] == []
+    asked = outcome.authorizations.query("kind == 'transfer'")
+    assert asked[["status", "reason"]].values.tolist() == [
+        ["refused", "locked"],
+        ["final", ""],
+        ["final", ""],
+    ]
 
 
 def test_without_an_evm_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,6 +134,8 @@ class Issue:
         """As a deployment tells it before it begins."""
         self._tell_terms()
         self.published = True
+        for facts in list(self.parties.facts.values()):
+            self.parties.watch_lock_ups(facts, self.host.tell)
         self.callers.begin()
         for deed in self.spec.deeds:
             at = self.epoch_ns + int(deed.at_s * SECOND)

@@ -54,7 +54,6 @@ class Parties:
     judge: Judge = field(init=False)
     oracle: TokenOracle = field(init=False)
     policy: Policy = field(init=False)
-    policies: dict[str, Policy] = field(default_factory=dict)
     _heirs: int = 0
 
     def __post_init__(self) -> None:
@@ -79,7 +78,6 @@ class Parties:
         """The contract stands: everybody gets a wallet, and what is true of them is known."""
         self.oracle = TokenOracle(self.chain, contract)
         self.policy = self.spec.policy
-        self.policies[self.policy.content_hash()] = self.policy
         self.judge.policies[self.spec.token] = self.policy
         for each in self.spec.holders:
             self.join(each.name, self.facts_of(each.name, each.facts) if each.facts else None)
@@ -127,9 +125,17 @@ class Parties:
         places = list(self.spec.policy.jurisdictions)
         facts = self.facts_of(name, FactsSpec(jurisdiction=dice.pick(places)))
         flaw = dice.pick(UNFIT)
+        if self.spec.locked_one_in and dice.chance(1, self.spec.locked_one_in):
+            facts = msgspec.structs.replace(facts, lock_ups=(self._lock_up(dice),))
         if self.spec.unfit_one_in and dice.chance(1, self.spec.unfit_one_in):
             return msgspec.structs.replace(facts, **flaw)
         return facts
+
+    def _lock_up(self, dice: Stream) -> LockUp:
+        """A part of what is there at first, up to some moment before faults end."""
+        lasts = self.until - self.epoch_ns
+        until = self.epoch_ns + dice.between(lasts // 4, lasts)
+        return LockUp(dice.between(1, max(1, self.spec.drawn_opening)), until // SECOND)
 
     # --- what is so is told ----------------------------------------------------------------------
 
@@ -149,21 +155,22 @@ class Parties:
 
     def change_facts(self, facts: Facts, tell: Callable[[Event], None]) -> None:
         """They are others now, and the books hear what limits count the person as."""
+        known = self.facts.get(facts.person)
         self.state_facts(facts)
         self.tell_oracle()
-        for address in self.addresses(facts.person):
-            tell(self.judge.state(self.spec.token, address, self.chain.world.now))
+        self._tell_holder(facts.person, tell)
+        if known is None or facts.lock_ups != known.lock_ups:
+            self.watch_lock_ups(facts, tell)
 
     def change_policy(self, policy: Policy, known: str, tell: Callable[[Event], None]) -> None:
         """Another version is in force; `known` is the content hash of the one that books have."""
         self.policy = policy
-        self.policies[policy.content_hash()] = policy
         self.tell_oracle()
         self.publish_policy(known, tell)
 
     def publish_policy(self, known: str, tell: Callable[[Event], None]) -> None:
         """What is in force is told; it tightens if it does so beside the one that books have."""
-        before, now = self.policies.get(known), self.chain.world.now
+        before, now = self.judge.published.get(known), self.chain.world.now
         narrower = before is not None and bool(tightens(before, self.policy))
         tell(self.judge.publish(self.policy, now, tightens=narrower))
 
@@ -172,6 +179,17 @@ class Parties:
         self.publish_policy(known, tell)
         for address in self.judge.people:
             tell(self.judge.state(self.spec.token, address, self.chain.world.now))
+
+    def _tell_holder(self, person: str, tell: Callable[[Event], None]) -> None:
+        for address in self.addresses(person):
+            tell(self.judge.state(self.spec.token, address, self.chain.world.now))
+
+    def watch_lock_ups(self, facts: Facts, tell: Callable[[Event], None]) -> None:
+        """When one is over, what is locked is told anew: books have no calendar of it."""
+        world = self.chain.world
+        for each in facts.lock_ups:
+            if each.until * SECOND > world.now:
+                world.call_at(each.until * SECOND, self._tell_holder, facts.person, tell)
 
     def holding(self, name: str) -> int:
         """What a holder has in the newest block."""
