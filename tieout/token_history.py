@@ -50,7 +50,8 @@ class Issued:
     """All that a journal tells of tokens.
 
     `about` is by authorization, and so is `signed_at`, when the last signature needed was here;
-    `policies` are the content hashes by token and version. `blocks` are each token's final ones,
+    `policies` are the content hashes by token and version, `published` when each was first heard
+    of. `blocks` are each token's final ones,
     without a gap, from the one that its register begins with; `seen_at` is when, by its block, a
     movement was (by the subject that an item about it has).
     """
@@ -60,6 +61,7 @@ class Issued:
     about: dict[str, list[Heard]] = field(default_factory=dict)
     movements: list[MovedFinally] = field(default_factory=list)
     policies: dict[tuple[str, int], str] = field(default_factory=dict)
+    published: dict[tuple[str, int], int] = field(default_factory=dict)
     signed_at: dict[str, int] = field(default_factory=dict)
     blocks: dict[str, list[TokenBlock]] = field(default_factory=dict)
     seen_at: dict[str, int] = field(default_factory=dict)
@@ -98,6 +100,7 @@ class TokenReader:
                 self._asked(event, _heard(record, event, frame))
             case PolicyPublished():
                 self.issued.policies[event.token, event.version] = event.content_hash
+                self.issued.published.setdefault((event.token, event.version), event.received_at)
             case _ if isinstance(event, OF_ONE):
                 self._about(event.authorization_id, _heard(record, event, frame))
             case _:
