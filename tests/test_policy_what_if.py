@@ -45,6 +45,17 @@ def test_the_same_policy_says_of_each_request_what_was_said(outcome: Outcome) ->
     assert said == {reason: times for reason, times in refused.items() if reason in said}
 
 
+def test_what_is_refused_for_another_cause_is_by_every_policy() -> None:
+    """A recovery of less than all: no policy could let it pass."""
+    outcome = run("storm_tokens", 1, short=True, sampled=False)
+    changes = {"same": lambda policy: policy, "none": with_fields(holder_max=None)}
+    found = asked(outcome, **changes)
+    assert [each for each in found if each.said != each.would_say["same"]] == []
+    other = [each for each in found if each.said == "not_all"]
+    assert other
+    assert {each.would_say["none"] for each in other} == {"not_all"}
+
+
 def test_a_tighter_limit_refuses_more(outcome: Outcome) -> None:
     caps = (2500, 1500, 900, 500)
     changes = {f"cap {cap}": with_fields(holder_max=cap) for cap in caps}
