@@ -186,7 +186,7 @@ def on_judged(state: State, token: Token, event: AuthorizationJudged) -> list[Ef
         wanted.policy_version = event.policy_version
         return [_have_judged(token, wanted)]
     wanted.policy_version, wanted.commitments = event.policy_version, event.commitments
-    reason = event.refusal or _unfit(state, token, wanted, event)
+    reason = event.refusal or unfit(state, token, wanted, event)
     if reason:
         return refuse(state, token, wanted, reason)
     forced = wanted.kind == "recovery"
@@ -213,7 +213,7 @@ def _stated(token: Token, wanted: Authorization) -> list[str]:
     return [told for each in parties if (told := token.stated.get(each, ""))]
 
 
-def _unfit(state: State, token: Token, wanted: Authorization, event: AuthorizationJudged) -> str:
+def unfit(state: State, token: Token, wanted: Authorization, event: AuthorizationJudged) -> str:
     """What came between asking and the answer, or what the answer lacks."""
     if list(event.commitments) != _stated(token, wanted):
         return "facts_changed"

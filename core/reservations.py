@@ -1,7 +1,9 @@
 """Whether one more movement can break a limit, whatever becomes of those that are open.
 
 Base state is the finalized block. A movement that is open may happen or not, at any time and in any
-order with the others; it happens only if its sender has the value then.
+order with the others; it happens only if its sender has the value then. What is forced moves all
+that its sender has then: it is asked for with all that is there, while nothing is on its way there,
+and nothing is let in after (core/authorizations.py), so that it can only be less.
 
 Rule 1. A step breaks a limit where it leaves what the limit bounds beyond it and further beyond
 than before: what was over already may shrink. What is open and could break a limit anyway (for the
@@ -27,8 +29,8 @@ CROWDED = "crowded"
 
 
 def objection(book: Reserved, limits: Limits, wanted: Movement) -> str:
-    """The limit that it might break, `UNFUNDED` if it can never happen, or "" if nothing can go
-    wrong."""
+    """The limit that it might break, `UNFUNDED` if it can never happen (or might not be paid for,
+    where sums decide), or "" if nothing can go wrong."""
     doubt = by_sums(book, limits, wanted)
     if not doubt and not book.short:
         return ""
@@ -111,7 +113,7 @@ def by_sums(book: Reserved, limits: Limits, wanted: Movement) -> str:
         # What is forced may leave others that are open with too little.
         least = 0 if sender not in book.outgoing else book.locked.get(sender, 0)
         if left < max(least, _locked(book, wanted)):
-            return LOCKED
+            return LOCKED if left >= 0 else UNFUNDED
         # Whoever leaves and may come back joins anew: it matters where there are too many already.
         if left == 0 and sender in book.incoming and _is_full(book, limits, sender):
             return HOLDERS_CAP
@@ -313,13 +315,17 @@ def _states(book: Reserved, moves: list[Movement]) -> dict[int, Reach]:
 
 
 def _can_pay(before: Reach, moved: Movement) -> bool:
-    return moved.sender == NOBODY or before.held[moved.sender] >= moved.value
+    return moved.sender == NOBODY or before.held[moved.sender] >= max(1, _value(before, moved))
+
+
+def _value(before: Reach, moved: Movement) -> int:
+    return before.held[moved.sender] if moved.forced else moved.value
 
 
 def _after(before: Reach, book: Reserved, moved: Movement) -> Reach:
     held, totals = dict(before.held), dict(before.totals)
-    supply = before.supply
-    for address, change in ((moved.sender, -moved.value), (moved.receiver, moved.value)):
+    supply, value = before.supply, _value(before, moved)
+    for address, change in ((moved.sender, -value), (moved.receiver, value)):
         if address == NOBODY:
             supply -= change
         else:
@@ -331,13 +337,13 @@ def _after(before: Reach, book: Reserved, moved: Movement) -> Reach:
 def _joins(before: Reach, moved: Movement) -> int:
     """By how many the holders become more: one that comes less one that leaves."""
     comes = moved.receiver != NOBODY and before.held[moved.receiver] == 0
-    leaves = moved.sender != NOBODY and before.held[moved.sender] == moved.value
+    leaves = moved.sender != NOBODY and before.held[moved.sender] == _value(before, moved)
     return int(comes) - int(leaves)
 
 
 def breaks(before: Reach, book: Reserved, limits: Limits, moved: Movement) -> list[str]:
     """The limits that this step breaks."""
-    sender, receiver, value = moved.sender, moved.receiver, moved.value
+    sender, receiver, value = moved.sender, moved.receiver, _value(before, moved)
     found = []
     if sender != NOBODY and before.held[sender] - value < _locked(book, moved):
         found.append(LOCKED)

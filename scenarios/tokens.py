@@ -80,6 +80,8 @@ class DeedSpec(Part):
 class TokenSpec(Part):
     """One token, whose contract stands on the chain of `rail`, and all who want something of it.
 
+    Of those `drawn`, one in `unfit_one_in` may not hold it, and one in `locked_one_in` may not give
+    up some of what all of them have at first, up to a moment of the run.
     Requests are drawn every `every_s` on average (0: none but the `asks`), of at most `value_max`;
     one in `bad_one_in` names what must be refused. At the end, `probe_s` after faults have ended,
     every holder asks for one thing more, which must be permitted if it may.
@@ -93,6 +95,7 @@ class TokenSpec(Part):
     drawn: Times = Field(default=0, ge=0, le=40)
     drawn_opening: Times = Field(default=0, ge=0)
     unfit_one_in: Times = Field(default=0, ge=0)
+    locked_one_in: Times = Field(default=0, ge=0)
     every_s: Every = Decimal(0)
     value_max: Times = Field(default=1000, ge=1)
     bad_one_in: Times = Field(default=0, ge=0)

@@ -57,12 +57,13 @@ def broken(moved: Movement, before: World, after: World, limits: Limits, locked:
 
 def played(world: World, moved: Movement) -> World | None:
     after = dict(world)
+    value = world[moved.sender] if moved.forced else moved.value
     if moved.sender:
-        after[moved.sender] -= moved.value
-        if after[moved.sender] < 0:
+        after[moved.sender] -= value
+        if after[moved.sender] < 0 or not value:
             return None
     if moved.receiver:
-        after[moved.receiver] += moved.value
+        after[moved.receiver] += value
     return after
 
 
@@ -144,7 +145,9 @@ class Life:
         assert self.book.supply == sum(self.world.values())
 
     def ask(self) -> None:
-        wanted = drawn(self.dice, 6)
+        wanted = self.fitting(drawn(self.dice, 6))
+        if any(each.forced and each.sender == wanted.receiver for each in self.book.open.values()):
+            return
         before = list(self.book.open.values())
         right = is_grantable(self.world, before, wanted, self.limits, self.locked)
         self.asked += 1
@@ -154,15 +157,23 @@ class Life:
         self.told[refusal or "granted"] = self.told.get(refusal or "granted", 0) + 1
         self.told["short"] += bool(self.book.short)
 
+    def fitting(self, wanted: Movement) -> Movement:
+        """What is forced is all that is there, and nothing is on its way there."""
+        held = self.world.get(wanted.sender, 0)
+        forced = wanted.forced and held > 0 and wanted.sender not in self.book.incoming
+        value = held if forced else wanted.value
+        return Movement(wanted.sender, wanted.receiver, value, forced)
+
     def end(self, name: str) -> None:
         after = played(self.world, self.book.open[name])
         if after is None or self.dice.random() < 0.3:
             reservations.release(self.book, name)
             return
-        self.world = after
+        before, self.world = self.world, after
         moved = self.book.open[name]
+        value = before[moved.sender] if moved.forced else moved.value
         reservations.release(self.book, name)
-        reservations.apply(self.book, moved)
+        reservations.apply(self.book, Movement(moved.sender, moved.receiver, value))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -206,6 +217,15 @@ def test_beyond_eight_sums_decide_and_err_to_the_safe_side() -> None:
     # What a has left suffices for one, and b has room for none: 5 + 9 * 5 + 5 is beyond 50.
     assert reservations.objection(book, limits, Movement("a", "b", 5)) == "holder_cap"
     assert reservations.objection(book, limits, Movement("a", "c", 5)) == ""
+
+
+def test_beyond_eight_a_want_of_value_is_no_lock_up() -> None:
+    """Officers look for a lock-up where that is the word: there must be one."""
+    book = book_of({"a": 50}, {"a": 3})
+    for number in range(9):
+        assert not reservations.reserve(book, Limits(), str(number), Movement("a", "b", 5))
+    told = [reservations.objection(book, Limits(), Movement("a", "c", n)) for n in (2, 4, 6)]
+    assert told == ["", "locked", "unfunded"]
 
 
 def test_two_permissions_that_break_a_cap_together() -> None:

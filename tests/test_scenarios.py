@@ -181,7 +181,7 @@ def test_every_refusal_of_a_token_is_a_figure_and_no_other_is() -> None:
     said = {
         answer.value.value
         for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef) and function.name in ("_objection", "_unfit")
+        if isinstance(function, ast.FunctionDef) and function.name in ("_objection", "unfit")
         for answer in ast.walk(function)
         if isinstance(answer, ast.Return) and isinstance(answer.value, ast.Constant)
     }

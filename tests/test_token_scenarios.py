@@ -1,15 +1,22 @@
 """Scenarios of tokens: each holds, says why it cannot run where there is no EVM, and means it."""
 
+import re
+
 import pytest
 from click.testing import CliRunner
 
+from scenarios.figures import TOKEN_REFUSALS
 from scenarios.model import BadScenario, check, find, names
+from scenarios.tokens import AskSpec, HolderSpec
 from sim import machine
 from tieout.campaign import campaign, runs_here
 from tieout.cli import main
 from tieout.exits import LACKING
 from tieout.report import report
 from tieout.runs import run
+from tieout.token_refusals import CHAIN, LIMITS, REQUEST, refused_by
+from tieout.words import duration
+from tokens.policy import RULES
 
 OF_TOKENS = [name for name in names() if find(name).tokens and name != "storm_tokens"]
 executed = pytest.mark.skipif(not machine.there(), reason="no embedded EVM for this Python")
@@ -44,9 +51,73 @@ def test_the_report_tells_what_was_lost_and_how_soon_it_was_found() -> None:
     page = report(outcome)
     assert "Issued tokens" in page
     assert "1 orphan: value of 250 moved that nobody decided" in page
+    assert "What moved that nobody decided" in page
     assert "Tokens: what is not as it should be" not in page
     outcome.summary["tokens"]["detail"].append("balanceOf 0xabc is not the register's")
     assert "balanceOf 0xabc is not the register" in report(outcome)
+
+
+@executed
+def test_the_report_has_the_cap_table_and_says_how_soon_it_was_final() -> None:
+    outcome = run("storm_tokens", 1, short=True, sampled=False)
+    page = report(outcome)
+    assert report(outcome) == page
+    token = outcome.state.tokens["ESTATE"]
+    for holder, units in token.reserved.balances.items():
+        assert re.search(f"{holder}</td><td[^>]*>[^<]*</td><td[^>]*>{units:,}<", page), holder
+    assert f"as of block {token.blocks[0].number} (" in page
+    figures = outcome.summary["tokens"]
+    refused = figures["requests"]["refused"]
+    assert f"{refused:,} of {sum(figures['requests'].values()):,}" in page
+    assert "From signed to final" in page
+    slow = outcome.authorizations
+    slowest = (slow.final_at - slow.signed_at).max().total_seconds()
+    assert f"the slowest after {duration(slowest)}." in page
+    orphans = re.findall(
+        r'<td class="s">ESTATE 0x[^<]*</td><td class="n">[\d,]+</td>.*?</td>', page
+    )
+    assert [each.rsplit('"n">')[-1] for each in orphans] == [
+        f"{duration(figures['orphan_seconds_max'])}</td>"
+    ]
+
+
+def test_every_refusal_has_one_who_refuses() -> None:
+    """A new reason is not taken for a flaw of the request in silence."""
+    named = (*RULES, *LIMITS, *CHAIN, *REQUEST)
+    assert len(set(named)) == len(named)
+    assert set(named) == set(TOKEN_REFUSALS)
+    assert [refused_by(each) for each in ("kyc", "locked", "paused", "not_all")] == [
+        *("people", "limits", "chain", "request")
+    ]
+
+
+@executed
+def test_a_lock_up_binds_until_it_is_over_and_no_longer() -> None:
+    """Books have no calendar of lock-ups: that one is over they are told."""
+    scenario = find("two_authorizations_one_cap")
+    alice = HolderSpec.model_validate(
+        {
+            "name": "alice",
+            "opening": 800,
+            "facts": {"jurisdiction": "DE", "locked": 700, "locked_s": 2400},
+        }
+    )
+    gives = {"sender": "alice", "receiver": "bob"}
+    asks = [
+        AskSpec.model_validate({"at_s": at, "value": value, **gives})
+        for at, value in ((1500, 101), (1700, 100), (3300, 101))
+    ]
+    token = scenario.tokens[0]
+    told = {"holders": (alice, *token.holders[1:]), "asks": tuple(asks)}
+    changed = {"tokens": (token.model_copy(update=told),), "claims": ()}
+    outcome = run(scenario.model_copy(update=changed), 0, sampled=False)
+    assert [claim.figure for claim in outcome.claims if not claim.held] == []
+    asked = outcome.authorizations.query("kind == 'transfer'")
+    assert asked[["status", "reason"]].values.tolist() == [
+        ["refused", "locked"],
+        ["final", ""],
+        ["final", ""],
+    ]
 
 
 def test_without_an_evm_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

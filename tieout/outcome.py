@@ -20,6 +20,8 @@ from tieout.market import Market
 if TYPE_CHECKING:  # pandas takes half a second to import; a run without tables needs none
     import pandas as pd
 
+    from tokens.judging import Judge
+
 
 @dataclass(slots=True)
 class Claim:
@@ -57,7 +59,11 @@ class Found:
 
 @dataclass(slots=True)
 class Outcome:
-    """One run, over."""
+    """One run, over.
+
+    `judges` are, by token, what an issuer keeps and no journal has: vault, policies, and whose an
+    address is. They are here for whoever may ask them, and in no file.
+    """
 
     scenario: Scenario
     seed: int
@@ -71,6 +77,7 @@ class Outcome:
     found: list[Found] = field(default_factory=list)
     short: bool = False
     market: Market | None = None
+    judges: Mapping[str, "Judge"] = field(default_factory=dict)
 
     @property
     def held(self) -> bool:

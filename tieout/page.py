@@ -68,6 +68,7 @@ th:last-child,td:last-child { padding-right:2px }
 .n { text-align:right; font-variant-numeric:tabular-nums; white-space:nowrap }
 .w { white-space:nowrap }
 .p { min-width:15em }
+.s { min-width:11em; overflow-wrap:anywhere }
 td.yes { color:var(--good); font-weight:650; white-space:nowrap }
 td.no { color:var(--bad); font-weight:700; white-space:nowrap }
 tr.bad td { background:#fdf1ee } tr.hit td { background:#fdf6e6 }

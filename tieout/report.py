@@ -58,8 +58,8 @@ class Reporter:
             self._open_ends(),
             self._tiles(),
             self._claims(),
-            self._settlement(),
             self._tokens(),
+            self._settlement(),
             self._risk(),
             self._injected(),
             self._found(),
@@ -120,7 +120,14 @@ class Reporter:
             more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
             return f"{len(failed)} of {len(claims)} claims did not hold: {first}{more}."
         told = f"All {len(claims)} claims held."
-        settling = self.summary["settlement"]
+        settling, issued = self.summary["settlement"], self.summary["tokens"]
+        if issued is not None and not drift["injected"]:
+            moved, orphans = count(issued["moved"], "movement"), count(issued["orphans"], "orphan")
+            decided = f"all but {orphans} by a decision" if issued["orphans"] else "each decided"
+            return (
+                f"{told} {moved} of issued tokens {be(issued['moved'])} final, {decided};"
+                " none broke what policy and facts allowed."
+            )
         if settling is not None and not drift["injected"]:
             payments = count(settling["payments"], "payment")
             return (
@@ -185,7 +192,7 @@ class Reporter:
         if summary["settlement"] is not None:
             parts += SettlingSections(self.outcome, self.past, self._figure).open_ends()
         if summary["tokens"] is not None:
-            parts += TokenSection(self.outcome).open_ends()
+            parts += TokenSection(self.outcome, self.past, self._figure).open_ends()
         if not parts:
             return Html("")
         return tag("section", join(tag("h2", text("Open ends")), *parts), "alarm")
@@ -228,9 +235,20 @@ class Reporter:
         return Html(f'<div class="tiles">{cells}</div>')
 
     def _drift_tiles(self) -> tuple[tuple[str, str], ...]:
-        """How soon drift was found; of a run that settled and had none, what it settled."""
+        """How soon drift was found; of a run that had none, what it settled or issued."""
         drift, settling = self.summary["drift"], self.summary["settlement"]
-        found = drift["seconds_to_find"]
+        issued, found = self.summary["tokens"], drift["seconds_to_find"]
+        if issued is not None and not drift["injected"]:
+            asked, refused = sum(issued["requests"].values()), issued["requests"].get("refused", 0)
+            late = f", the slowest after {issued['orphan_seconds_max']:.1f} s"
+            return (
+                (f"{issued['moved']:,}", "movements of tokens final"),
+                (f"{refused:,} of {asked:,}", "requests refused"),
+                (
+                    f"{issued['orphans'] - issued['orphans_missed']:,} of {issued['orphans']:,}",
+                    f"orphans found{late if issued['orphans'] else ''}",
+                ),
+            )
         if settling is not None and not drift["injected"]:
             opened, wrong = sum(settling["items"].values()), self.summary["wrongly_settled"]
             return (
@@ -262,7 +280,9 @@ class Reporter:
 
     def _tokens(self) -> Html:
         """Empty where none is issued."""
-        return Html("") if self.summary["tokens"] is None else TokenSection(self.outcome).html()
+        if self.summary["tokens"] is None:
+            return Html("")
+        return TokenSection(self.outcome, self.past, self._figure).html()
 
     def _risk(self) -> Html:
         """Empty where there are no limits."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
@@ -43,6 +43,9 @@ from tieout.truths import (
     self_trades,
 )
 from venues.exchange import Exchange
+
+if TYPE_CHECKING:  # what executes contracts, only where there are
+    from tokens.judging import Judge
 
 SAMPLES_MAX = 400
 # An answer may be asked for and lost once more within this time of healing.
@@ -338,6 +341,7 @@ def conclude(
         started_at=EPOCH_NS,
         samples=samples,
         found=found,
+        judges=judges_of(simulation),
     )
 
 
@@ -441,6 +445,12 @@ def tokens_of(simulation: Simulation, state: State) -> dict[str, Any] | None:
     from tieout.token_figures import token_figures  # what executes contracts, only where there are
 
     return token_figures(simulation.issuing, state, simulation.world.now)
+
+
+def judges_of(simulation: Simulation) -> dict[str, "Judge"]:
+    """By token, who judged its requests."""
+    issues = simulation.issuing.issues if simulation.issuing is not None else ()
+    return {issue.spec.token: issue.parties.judge for issue in issues}
 
 
 def _unplaced(simulation: Simulation, exchanges: Sequence[Exchange], state: State) -> list[str]:

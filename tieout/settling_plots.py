@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from tieout.plots import (
     ACCENT,
@@ -43,6 +44,7 @@ DURATIONS: Mapping[float, str] = {
     10.0: "10 s",
     60.0: "1 min",
     600.0: "10 min",
+    1800.0: "30 min",
     3600.0: "1 h",
     21_600.0: "6 h",
     DAY: "1 d",
@@ -71,6 +73,7 @@ def seen_over_time(at: Sequence[float], counts: Mapping[str, Sequence[int]], sec
             base = top
         axes.set(xlim=(0, seconds), ylim=(0, max([1, *base]) * 1.03))
         axes.set_ylabel("transfers")
+        axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
         _common(axes)
         time_axis(axes, seconds)
         figure.legend(loc="outside upper left", ncols=len(SEEN), borderpad=0)
@@ -127,7 +130,10 @@ def reversal_risk(
         return svg(figure, "What settled and may still come back, over time")
 
 
-def seconds_to_settle(by_rail: Mapping[str, Sequence[float]]) -> str:
+def seconds_to_settle(
+    by_rail: Mapping[str, Sequence[float]],
+    label: str = "How long each payment took to settle, by rail",
+) -> str:
     """Each payment a dot, on a scale of its own kind: seconds for some rails, days for others."""
     with mpl.rc_context(STYLE):
         height = 0.7 + 0.3 * len(by_rail)
@@ -151,7 +157,7 @@ def seconds_to_settle(by_rail: Mapping[str, Sequence[float]]) -> str:
         axes.grid(axis="x", color=LINE, linewidth=0.6)
         axes.set_axisbelow(True)
         axes.spines["left"].set_visible(False)
-        return svg(figure, "How long each payment took to settle, by rail")
+        return svg(figure, label)
 
 
 def _common(axes: Axes) -> None:

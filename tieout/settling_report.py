@@ -34,6 +34,7 @@ class SettlingSections:
         self.state: State = outcome.state
         self.whole: State = past.whole()
         self.settled = past.settled
+        self.seen_at = past.issued.seen_at
         self.seconds = float(outcome.summary["simulated_seconds"])
         self.draw = draw
         self.summary: dict[str, Any] = outcome.summary["settlement"]
@@ -396,7 +397,10 @@ class SettlingSections:
 
     def _found_after(self, item: Item | ClosedItem) -> float:
         """Seconds from when it happened, or was due, to when it was named."""
-        born = self._booked().get(item.evidence[0]) if item.evidence else None
+        if item.cause == "orphan":
+            born = self.seen_at.get(item.subject)
+        else:
+            born = self._booked().get(item.evidence[0]) if item.evidence else None
         leg = self.whole.settlement.legs.get(item.subject)
         if born is None and leg is not None:
             born = leg.due_at if item.cause == "late" else leg.settles_at
@@ -421,7 +425,7 @@ class SettlingSections:
             cells: list[tuple[object, str]] = [
                 (item.number, "n"),
                 (item.cause.replace("_", " "), "w"),
-                (item.subject, ""),
+                (item.subject, "s"),
                 (f"{self._amount(item.size, asset)} {asset}", "n"),
                 (duration(self._found_after(item)), "n"),
                 (span(item.opened_at, over), "n"),

@@ -223,7 +223,7 @@ class Callers:
             return
         new = self.parties.heir(name)
         address = self._address(new)
-        self.parties.tell_state(address, self.host.tell)
+        self.parties.tell_states(self.parties.judge.people[address], self.host.tell)
         self._ask("recovery", self._address(name), address, value)
 
     # --- the end: what may be permitted is -------------------------------------------------------

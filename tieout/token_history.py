@@ -9,6 +9,7 @@ Rule 2. Every authorization that was ever asked for is kept, as it stood last: t
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from core.authorizations import SECOND
 from core.events import Event
 from core.frames import Frame
 from core.journal import Record
@@ -34,25 +35,36 @@ OF_ONE = (
 
 
 class MovedFinally(NamedTuple):
-    """One movement in a final block, and where that block was told."""
+    """One movement in a final block, where that block was told, and when it was final."""
 
     token: str
     block: TokenBlock
     log: TokenLog
     told: Heard
+    final_at: int
     authorization: Authorization | None
 
 
 @dataclass(slots=True)
 class Issued:
-    """All that a journal tells of tokens. `about` is by authorization, `policies` are the content
-    hashes by token and version."""
+    """All that a journal tells of tokens.
+
+    `about` is by authorization, and so is `signed_at`, when the last signature needed was here;
+    `policies` are the content hashes by token and version, `published` when each was first heard
+    of. `blocks` are each token's final ones,
+    without a gap, from the one that its register begins with; `seen_at` is when, by its block, a
+    movement was (by the subject that an item about it has).
+    """
 
     authorizations: dict[str, Authorization] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     about: dict[str, list[Heard]] = field(default_factory=dict)
     movements: list[MovedFinally] = field(default_factory=list)
     policies: dict[tuple[str, int], str] = field(default_factory=dict)
+    published: dict[tuple[str, int], int] = field(default_factory=dict)
+    signed_at: dict[str, int] = field(default_factory=dict)
+    blocks: dict[str, list[TokenBlock]] = field(default_factory=dict)
+    seen_at: dict[str, int] = field(default_factory=dict)
 
 
 class Before(NamedTuple):
@@ -88,20 +100,25 @@ class TokenReader:
                 self._asked(event, _heard(record, event, frame))
             case PolicyPublished():
                 self.issued.policies[event.token, event.version] = event.content_hash
+                self.issued.published.setdefault((event.token, event.version), event.received_at)
             case _ if isinstance(event, OF_ONE):
                 self._about(event.authorization_id, _heard(record, event, frame))
             case _:
                 pass
         for name, token in self._state.tokens.items():
+            self.issued.blocks.setdefault(name, [token.blocks[0]])
             was = before.final.get(name)
             if was is not None and was != token.blocks[0].block_hash:
-                self._became_final(name, was, token.blocks[0].block_hash)
+                self._became_final(name, was, token.blocks[0].block_hash, record.at)
 
     def _took_block(self, event: TokenBlockReported, heard: Heard) -> None:
         block = TokenBlock(
             event.number, event.block_hash, event.parent_hash, event.timestamp, event.logs
         )
         self._blocks[event.token, event.block_hash] = block, heard
+        for log in event.logs:
+            subject = f"{event.token} {log.tx_hash}/{log.index}"
+            self.issued.seen_at.setdefault(subject, event.timestamp * SECOND)
 
     def _asked(self, event: AuthorizationRequested, heard: Heard) -> None:
         token = self._state.tokens.get(event.token)
@@ -118,21 +135,24 @@ class TokenReader:
         if wanted is None:
             return
         self.issued.about.setdefault(name, []).append(heard)
+        if heard.name == "AuthorizationSigned" and wanted.status == "signed":
+            self.issued.signed_at.setdefault(name, heard.at)
         if wanted.decision_hash:
             self._decisions[wanted.decision_hash] = name
 
-    def _became_final(self, token: str, was: str, now: str) -> None:
+    def _became_final(self, token: str, was: str, now: str, at: int) -> None:
         """From the new final block down to the old one, by parents' hashes."""
         way: list[tuple[TokenBlock, Heard]] = []
         while now != was:
             way.append(self._blocks[token, now])
             now = way[-1][0].parent_hash
         for block, heard in reversed(way):
+            self.issued.blocks[token].append(block)
             used = set[str]()
             for log in block.logs:
                 if log.kind == "moved":
                     wanted = self._permitted(block, log, used)
-                    self.issued.movements.append(MovedFinally(token, block, log, heard, wanted))
+                    self.issued.movements.append(MovedFinally(token, block, log, heard, at, wanted))
 
     def _permitted(self, block: TokenBlock, log: TokenLog, used: set[str]) -> Authorization | None:
         """The authorization that the books have as moved by this log; each moves once."""

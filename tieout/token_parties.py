@@ -54,7 +54,6 @@ class Parties:
     judge: Judge = field(init=False)
     oracle: TokenOracle = field(init=False)
     policy: Policy = field(init=False)
-    policies: dict[str, Policy] = field(default_factory=dict)
     _heirs: int = 0
 
     def __post_init__(self) -> None:
@@ -79,7 +78,6 @@ class Parties:
         """The contract stands: everybody gets a wallet, and what is true of them is known."""
         self.oracle = TokenOracle(self.chain, contract)
         self.policy = self.spec.policy
-        self.policies[self.policy.content_hash()] = self.policy
         self.judge.policies[self.spec.token] = self.policy
         for each in self.spec.holders:
             self.join(each.name, self.facts_of(each.name, each.facts) if each.facts else None)
@@ -127,9 +125,17 @@ class Parties:
         places = list(self.spec.policy.jurisdictions)
         facts = self.facts_of(name, FactsSpec(jurisdiction=dice.pick(places)))
         flaw = dice.pick(UNFIT)
+        if self.spec.locked_one_in and dice.chance(1, self.spec.locked_one_in):
+            facts = msgspec.structs.replace(facts, lock_ups=(self._lock_up(dice),))
         if self.spec.unfit_one_in and dice.chance(1, self.spec.unfit_one_in):
             return msgspec.structs.replace(facts, **flaw)
         return facts
+
+    def _lock_up(self, dice: Stream) -> LockUp:
+        """A part of what is there at first, up to some moment before faults end."""
+        lasts = self.until - self.epoch_ns
+        until = self.epoch_ns + dice.between(lasts // 4, lasts)
+        return LockUp(dice.between(1, max(1, self.spec.drawn_opening)), until // SECOND)
 
     # --- what is so is told ----------------------------------------------------------------------
 
@@ -151,7 +157,11 @@ class Parties:
         """They are others now, and the books hear what limits count the person as."""
         self.state_facts(facts)
         self.tell_oracle()
-        for address in self.addresses(facts.person):
+        self.tell_states(facts.person, tell)
+
+    def tell_states(self, person: str, tell: Callable[[Event], None]) -> None:
+        """Of each address: whatever stood there of the person before stands nowhere any more."""
+        for address in self.addresses(person):
             self.tell_state(address, tell)
 
     def tell_state(self, address: str, tell: Callable[[Event], None]) -> None:
@@ -165,13 +175,12 @@ class Parties:
     def change_policy(self, policy: Policy, known: str, tell: Callable[[Event], None]) -> None:
         """Another version is in force; `known` is the content hash of the one that books have."""
         self.policy = policy
-        self.policies[policy.content_hash()] = policy
         self.tell_oracle()
         self.publish_policy(known, tell)
 
     def publish_policy(self, known: str, tell: Callable[[Event], None]) -> None:
         """What is in force is told; it tightens if it does so beside the one that books have."""
-        before, now = self.policies.get(known), self.chain.world.now
+        before, now = self.judge.published.get(known), self.chain.world.now
         narrower = before is not None and bool(tightens(before, self.policy))
         tell(self.judge.publish(self.policy, now, tightens=narrower))
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from core.token_effects import JudgeAuthorization
 from core.token_events import AuthorizationJudged, HolderStated, PolicyPublished
+from core.token_state import Limits
 from tokens.facts import Facts
 from tokens.policy import Policy, objection
 from tokens.vault import Vault
@@ -23,12 +24,17 @@ SECOND = 1_000_000_000
 
 @dataclass(slots=True)
 class Judge:
-    """Judges by a policy for each token, the facts of the vault, and who has which address."""
+    """Judges by a policy for each token, the facts of the vault, and who has which address.
+
+    `published` are all policies that ever were in force, by their content hashes: with the vault
+    they reproduce every decision of a journal.
+    """
 
     vault: Vault
     secret: bytes = field(repr=False)
     policies: dict[str, Policy] = field(default_factory=dict)
     people: dict[str, str] = field(default_factory=dict, repr=False)
+    published: dict[str, Policy] = field(default_factory=dict)
 
     def judge(self, asked: JudgeAuthorization, now: int) -> AuthorizationJudged:
         """The verdict. One about another version than ours says so, and the core asks again."""
@@ -114,7 +120,8 @@ class Judge:
 
     def publish(self, policy: Policy, now: int, *, tightens: bool) -> PolicyPublished:
         """Put a policy in force, and say what of it bounds the whole."""
-        self.policies[policy.token] = policy
+        self.policies[policy.token] = self.published[policy.content_hash()] = policy
+        limits = self.limits(policy)
         return PolicyPublished(
             received_at=now,
             token=policy.token,
@@ -123,19 +130,25 @@ class Judge:
             window_s=policy.window.lasts_s,
             skew_s=policy.window.skew_s,
             head_age_s_max=policy.window.head_age_s_max,
-            holder_max=_bound(policy.holder_max),
-            holders_max=_bound(policy.holders_max),
-            supply_max=_bound(policy.supply_max),
-            groups=self._groups(policy),
+            holder_max=limits.holder_max,
+            holders_max=limits.holders_max,
+            supply_max=limits.supply_max,
+            groups=tuple(limits.groups.items()),
             tightens=tightens,
         )
 
-    def _groups(self, policy: Policy) -> tuple[tuple[str, int], ...]:
+    def limits(self, policy: Policy) -> Limits:
+        """What the policy bounds of the whole, jurisdictions by their marks."""
         bounds: Mapping[str, int | None] = {
             name: home.holds_max for name, home in policy.jurisdictions.items()
         }
         marks = {self.group(policy.token, name): bound for name, bound in bounds.items()}
-        return tuple((mark, bound) for mark, bound in sorted(marks.items()) if bound is not None)
+        return Limits(
+            _bound(policy.holder_max),
+            _bound(policy.holders_max),
+            _bound(policy.supply_max),
+            {mark: bound for mark, bound in sorted(marks.items()) if bound is not None},
+        )
 
 
 def _bound(told: int | None) -> int:
