@@ -219,7 +219,7 @@ class Simulation:
             gates.refused = self.host.hear
             self.host.gates = self.dared.gates = gates
         if self.host.cold is not None:
-            self.host.cold.on_word = self.dared.oracle.spoke
+            self.host.cold.on_word = self._spoke
         self.host.tell(event)
         for strategy in self.scenario.strategies:
             if strategy.name not in spec.disabled:
@@ -235,6 +235,11 @@ class Simulation:
 
         for moment in spec.moments():
             self.world.call_at(EPOCH_NS + int(moment * SECOND), self.load_limits_again)
+
+    def _spoke(self) -> None:
+        """The engine's word was told: to nobody, while our node is down."""
+        if self.dared is not None and self.host.node is not None:
+            self.dared.spoke(self.host.node.state)
 
     def _limits_now(self, spec: LimitsSpec) -> LimitsLoaded:
         now = self.world.now
