@@ -647,13 +647,12 @@ class Host:
         if sim.issuing is not None:
             sim.issuing.node_died()
         sim.store.crash()
-        if groups:
-            self._cut(groups)
+        cut_since = self._cut(groups) if groups else None
         sim.truth.dropped()
         if sim.dared is not None:
             sim.dared.died()
         self._rebuilt = self._rebuild()
-        sim.oracle.node_down(View(self._rebuilt[1], sim.store))
+        sim.oracle.node_down(View(self._rebuilt[1], sim.store), cut_since)
         self._world.call_in(max(1, down_ns), self.start)
 
     def _fall(self) -> None:
@@ -702,7 +701,8 @@ class Host:
         self.crash(CUT_DOWN_NS, max(1, fault.strength))
         return True
 
-    def _cut(self, groups: int) -> None:
+    def _cut(self, groups: int) -> int | None:
+        """So many groups are gone: since when their records were, None where there are none."""
         lost = self._sim.store.cut(groups, self._floor)
         self.cuts_unshown += bool(lost)
         if lost:
@@ -714,6 +714,7 @@ class Host:
                 self.placed_lost[order.client_order_id] = None
         if self._sim.dared is not None:
             self._sim.dared.oracle.orphaned(self.placed_lost)
+        return lost[0].at if lost else None
 
     # --- in --------------------------------------------------------------------------------------
 
