@@ -90,6 +90,7 @@ class Dared:
         self._limits = limits
         self._seen_made = (0, 0)
         self._unsent: dict[str, None] = {}
+        self._newest = ""
         ages = [each.amount for each in loaded.bounds if each.control == "REFERENCE_AGE"]
         self.oracle = RiskOracle(
             truth,
@@ -126,10 +127,16 @@ class Dared:
         if made != self._seen_made:
             self._seen_made = made
             order = next(reversed(state.orders.values())) if state.orders else None
-            if order is not None and order.requested_at == state.now:
+            if order is not None and self._is_new(order, state.now):
                 if order.status == "in_flight" and order.strategy != KILL:
                     self._decide(state, order)
         self.oracle.look()
+
+    def _is_new(self, order: Order, now: int) -> bool:
+        """Not one of before that is still the last, as another was refused in the same instant."""
+        new = order.requested_at == now and order.client_order_id != self._newest
+        self._newest = order.client_order_id
+        return new
 
     def spoke(self, state: State) -> None:
         """A word of the engine reached the node: a new one, if it answers what was asked later."""

@@ -879,7 +879,7 @@ class Host:
             return
         spec = next(s for s in self._sim.scenario.strategies if s.name == name)
         word = self._sim.dice.stream(f"strategy/{name}").word()
-        tick = Tick(self._world.now, word, self._quotes(spec.accounts))
+        tick = Tick(self._world.now, word, self.quotes(spec.accounts))
         self._wish(self._strategies[name].on_tick(tick))
         self._world.call_in(spec.tick_ms * MS, self._tick, life, name)
 
@@ -951,7 +951,8 @@ class Host:
                 if ticket.client_id not in ours:
                     site.venue.exchange.cancel(ticket)
 
-    def _quotes(self, accounts: tuple[str, ...]) -> tuple[Quote, ...]:
+    def quotes(self, accounts: tuple[str, ...]) -> tuple[Quote, ...]:
+        """What the markets of these accounts show, or of all."""
         quotes = []
         for site in self._sim.sites:
             if accounts and site.spec.account not in accounts:
