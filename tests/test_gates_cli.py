@@ -69,6 +69,7 @@ def test_strategies_in_processes_of_their_own_trade_up_to_one_limit(
     assert told.returncode == HELD, told.stderr
     found = json.loads(told.stdout)
     assert all(found["asked"].values()), found
+    assert found["orders"] + sum(found["refused"].values()) == sum(found["asked"].values())
     assert 0 < found["peak"]["account_position"] <= 1
     assert found["limit_breaches"] == 0
     assert set(found["not_taken_in"]) <= {"told nobody"}
