@@ -15,7 +15,8 @@ What our books declare provisional is believed only where, and as far as, the ve
 the average price of an order, cut to a step, until the exact value was told.
 
 While our node is down its books are what its journal holds: what was booked and not yet durable is
-unbooked again, and what was found by it is found no longer.
+unbooked again, and what was found by it is found no longer. What an old copy of the journal lacks
+is unbooked as well, and no older than the crash: until then our books had it.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -136,6 +137,7 @@ class Oracle:
         self._moved_at: dict[str, int] = {}
         self._named: dict[str, tuple[Decimal, Decimal]] = {}
         self._booked_since: list[Fact] = []
+        self._booked_at: list[tuple[int, Fact]] = []
         self._found_since: list[Drifted] = []
         self.books: Books | None = None
         self.silent: list[Silence] = []
@@ -179,20 +181,17 @@ class Oracle:
         self.books = books
         self._turn_all(node_up=True)
 
-    def node_down(self, books: Books) -> None:
-        """Our node went down: `books` are those that its journal holds; nobody reads statements."""
+    def node_down(self, books: Books, cut_since: int | None = None) -> None:
+        """Our node went down: `books` are those that its journal holds; nobody reads statements.
+
+        Of what was durable, what was taken in from `cut_since` on may be lost to them too.
+        """
         self.books = books
         for fact in self._booked_since:
-            self._pending[fact.number] = fact
-            born = self._born_usable[fact.number]
-            if fact.kind == "restated":
-                for name in self._counted_in(fact):
-                    self._recounted.pop(name, None)
-            for name in fact.deltas:
-                waiting = self._unbooked[name]
-                waiting[fact.number] = (fact, born[shown_by(name)])
-                self._unbooked[name] = dict(sorted(waiting.items()))
-                self._watched[name] = self._moved[name] = None
+            self._unbook(fact, self._born_usable[fact.number])
+        if cut_since is not None:
+            for fact in self._cut(cut_since, books):
+                self._unbook(fact, self._read(fact.account, STATEMENTS))
         for drift in self._found_since:
             drift.found_ns, drift.found_at, drift.how = -1, -1, ""
             self._open_drift[drift.fact.number] = drift
@@ -200,8 +199,25 @@ class Oracle:
         self.node_durable()
         self._turn_all(node_up=False)
 
+    def _cut(self, since: int, books: Books) -> list[Fact]:
+        late = [fact for at, fact in self._booked_at if at >= since]
+        had = [fact for fact in late if fact.number not in self._pending]
+        return [fact for fact in had if not books.booked(fact)]
+
+    def _unbook(self, fact: Fact, born: Mapping[str, int]) -> None:
+        """Our books do not have it any more; `born` has its clock's beginning by statement."""
+        self._pending[fact.number] = fact
+        if fact.kind == "restated":
+            for name in self._counted_in(fact):
+                self._recounted.pop(name, None)
+        for name in fact.deltas:
+            waiting = self._unbooked[name]
+            waiting[fact.number] = (fact, born[shown_by(name)])
+            self._unbooked[name] = dict(sorted(waiting.items()))
+            self._watched[name] = self._moved[name] = None
+
     def node_durable(self) -> None:
-        """All that our node took in is durable: no crash takes it back."""
+        """All that our node took in is durable: only a cut takes it back."""
         self._booked_since.clear()
         self._found_since.clear()
 
@@ -258,6 +274,7 @@ class Oracle:
 
     def _booked(self, fact: Fact) -> None:
         self._booked_since.append(fact)
+        self._booked_at.append((self._truth.now(), fact))
         self._recount(fact)
         for name in fact.deltas:
             self._unbooked[name].pop(fact.number, None)

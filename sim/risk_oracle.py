@@ -8,11 +8,14 @@ still do: working there, on their way, of unknown outcome; told to us or not. It
 - at every other look: over a limit by price, by others, by a venue that takes its word back, is a
   *passive breach*, timed until it is cured.
 
+What was spent under the engine's word is what lines grew by since, at one price for both. A trade
+or an end that our node had not been told of when the word came had left nothing more unspent.
+
 A value limit is held against the lowest price (of what offsets: the highest) of the last while, for
 so old may a price be that is acted on. Nothing here is shared with what is judged.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple, Protocol
@@ -72,8 +75,8 @@ class Venue(Protocol):
     def legs(self, symbol: str) -> tuple[str, ...]:
         """The legs that a position has there."""
 
-    def price(self, symbol: str) -> Decimal:
-        """The middle of its book."""
+    def price(self, symbol: str) -> Decimal | None:
+        """The middle of its book; None where nobody quotes."""
 
     def size(self, symbol: str) -> Decimal:
         """Coins of a contract; of an inverse one, units of its quote asset."""
@@ -104,19 +107,19 @@ class Prices:
 
     seen: list[tuple[int, Decimal]] = field(default_factory=list)
 
-    def note(self, now: int, price: Decimal, window_ns: int) -> None:
-        if not self.seen or self.seen[-1][1] != price:
+    def note(self, now: int, price: Decimal | None, window_ns: int) -> None:
+        if price is not None and (not self.seen or self.seen[-1][1] != price):
             self.seen.append((now, price))
         while len(self.seen) > 1 and self.seen[1][0] < now - window_ns:
             del self.seen[0]
 
     @property
     def low(self) -> Decimal:
-        return min(price for _, price in self.seen)
+        return min((price for _, price in self.seen), default=ZERO)
 
     @property
     def high(self) -> Decimal:
-        return max(price for _, price in self.seen)
+        return max((price for _, price in self.seen), default=ZERO)
 
 
 Key = tuple[str, str, str, str]  # strategy, account, symbol, leg
@@ -149,7 +152,7 @@ class RiskOracle:
         self._facts_seen = -1
         self._own: dict[Key, Decimal] = {}
         self._ours: dict[tuple[str, str, str], Decimal] = {}
-        self._own_keys: dict[tuple[str, tuple[str, ...]], None] = {}
+        self._own_keys: dict[tuple[str, tuple[str, ...]], Traded] = {}
         self._over: dict[Line, int] = {}
         self._values: Values = {}
         self._looked_at: tuple[dict[Key, Cell], Values] | None = None
@@ -157,7 +160,8 @@ class RiskOracle:
         self.passive: list[Breach] = []
         self.passive_ns = 0
         self.peaks: dict[str, Decimal] = {}
-        self._at_word: dict[Line, Decimal] = {}
+        self._at_word: dict[Key, Cell] = {}
+        self._filled: dict[str, Decimal] = {}
         self.spent_when_old = ZERO
         self.reductions = 0
         self.flips: list[str] = []
@@ -168,10 +172,27 @@ class RiskOracle:
         """From now on these hold; what is over them by that is a passive breach."""
         self._limits, self._looked_at = limits, None
 
-    def spoke(self) -> None:
-        """The cold engine's word reached our node."""
-        self._note_prices()
-        self._at_word = self._lines(self._cells(), {})
+    def spoke(self, open_to_us: Iterable[str] = ()) -> None:
+        """The cold engine's word reached our node, to which these orders were not over yet."""
+        cells = self._cells()
+        for key, trade in self._untold():
+            sent = self._sent[trade.client_id]
+            _open(cells, sent, trade.quantity)
+            cells[key].position -= trade.quantity if sent.side == "buy" else -trade.quantity
+        for client_id in open_to_us:
+            ended = self._sent.get(client_id) if client_id not in self._open else None
+            if ended is not None:
+                _open(cells, ended, ended.quantity - self._filled.get(client_id, ZERO))
+        self._at_word = cells
+
+    def _untold(self) -> Iterator[tuple[Key, Traded]]:
+        """Trades of ours that our books lack: to us they are open as before."""
+        for key in self._own:
+            for fact in self._unbooked(self._holding(*key[1:])):
+                trade = self._own_keys.get((key[1], fact.key))
+                if trade is not None and fact.kind == "fill":
+                    if _key(self._sent[trade.client_id]) == key:
+                        yield key, trade
 
     def decided(self, client_id: str, sent: Sent, *, old: bool = False) -> None:
         """Our gate let an order pass; it may have left. `old`: by an old word."""
@@ -180,6 +201,7 @@ class RiskOracle:
         self._note_prices()
         cells = self._cells()
         lines = self._lines(cells, self._allowances())
+        at_word = self._lines(self._at_word, {}) if old else {}
         for line in self._added_to(sent, cells):
             limit = self._limits.get(line[:2])
             exposure = lines.get(line, ZERO)
@@ -187,13 +209,12 @@ class RiskOracle:
                 name, now = "/".join(line), self._truth.now()
                 self.breaches.append(Breach(name, now, exposure, limit, client_id))
             if old and limit is not None:
-                self._spend(line, exposure, limit)
+                self._spend(line, exposure, at_word.get(line, ZERO), limit)
         if sent.reduce_only:
             self._look_at_exit(client_id, sent, cells)
 
-    def _spend(self, line: Line, exposure: Decimal, limit: Decimal) -> None:
-        """What was spent under an old word, of what it left unspent."""
-        before = self._at_word.get(line, ZERO)
+    def _spend(self, line: Line, exposure: Decimal, before: Decimal, limit: Decimal) -> None:
+        """What was spent under an old word, of what it left unspent: at the prices of now."""
         if before < limit and exposure > before:
             share = (exposure - before) / (limit - before)
             self.spent_when_old = max(self.spent_when_old, share)
@@ -272,6 +293,7 @@ class RiskOracle:
         self._own.clear()
         self._ours.clear()
         self._own_keys.clear()
+        self._filled.clear()
         for account, venue in self._venues.items():
             for trade in venue.traded():
                 sent = self._sent.get(trade.client_id)
@@ -279,8 +301,10 @@ class RiskOracle:
                     continue
                 ended = self._ended.get(trade.client_id)
                 if ended is None or trade.at <= ended + WORD_NS:
-                    self._own_keys[account, trade.key] = None
-                key = (sent.strategy, account, sent.symbol, sent.leg)
+                    self._own_keys[account, trade.key] = trade
+                key = _key(sent)
+                before = self._filled.get(trade.client_id, ZERO)
+                self._filled[trade.client_id] = before + trade.quantity
                 change = trade.quantity if sent.side == "buy" else -trade.quantity
                 self._own[key] = self._own.get(key, ZERO) + change
                 self._ours[key[1:]] = self._ours.get(key[1:], ZERO) + change
@@ -316,22 +340,14 @@ class RiskOracle:
             del self._open[client_id]
             self._ended[client_id] = self._truth.now()
             return
-        key = (sent.strategy, sent.account, sent.symbol, sent.leg)
-        cell = cells.setdefault(key, Cell())
-        if sent.side == "buy":
-            cell.buys += left
-        else:
-            cell.sells += left
+        _open(cells, sent, left)
 
     def _allowances(self) -> dict[tuple[str, str, str], tuple[Decimal, Decimal]]:
         """By how much others made a leg longer, and shorter, without our books having it yet."""
         found: dict[tuple[str, str, str], tuple[Decimal, Decimal]] = {}
-        for (account, symbol), contract in self._contracts.items():
+        for account, symbol in self._contracts:
             for leg in self._legs_of(account, symbol):
-                subject = f"{symbol}/{leg}"
-                if contract.kind == "spot":
-                    subject = f"{contract.asset}/cash"
-                name = f"{account}/{subject}"
+                name = self._holding(account, symbol, leg)
                 longer = shorter = ZERO
                 for fact in self._unbooked(name):
                     if (account, fact.key) in self._own_keys and fact.kind in ("fill", "progress"):
@@ -340,6 +356,12 @@ class RiskOracle:
                     shorter += max(ZERO, -fact.deltas[name])
                 found[account, symbol, leg] = (longer, shorter)
         return found
+
+    def _holding(self, account: str, symbol: str, leg: str) -> str:
+        """Where our books have it: what was bought on the spot lies in the wallet."""
+        contract = self._contracts[account, symbol]
+        subject = f"{contract.asset}/cash" if contract.kind == "spot" else f"{symbol}/{leg}"
+        return f"{account}/{subject}"
 
     # --- lines ------------------------------------------------------------------------------------
 
@@ -422,6 +444,19 @@ class RiskOracle:
             lines.append(("ACCOUNT_GROSS", sent.account, "gross"))
             lines += [("CONCENTRATION", asset, "gross"), ("FIRM_GROSS", "", "gross")]
         return lines
+
+
+def _key(sent: Sent) -> Key:
+    return sent.strategy, sent.account, sent.symbol, sent.leg
+
+
+def _open(cells: dict[Key, Cell], sent: Sent, left: Decimal) -> None:
+    """So much of an order may still fill."""
+    cell = cells.setdefault(_key(sent), Cell())
+    if sent.side == "buy":
+        cell.buys += left
+    else:
+        cell.sells += left
 
 
 def _is_worse(cells: Iterable[Cell], side: str) -> bool:

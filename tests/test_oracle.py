@@ -124,6 +124,40 @@ def test_what_was_durable_stays_booked() -> None:
     assert story.oracle.in_flight == 0
 
 
+def test_what_was_durable_and_is_cut_off_is_unbooked_and_as_old_as_the_cut() -> None:
+    story = Story()
+    story.step(story.fact(cash=5))
+    story.wait(10)
+    story.step(story.fact(cash=7))
+    story.oracle.node_durable()
+    story.wait(60)
+    story.books = Said(figures={CASH: Decimal(5)})  # whose identity they need not remember
+    story.oracle.node_down(story.books, cut_since=5 * SECOND)
+    assert [fact.deltas[CASH] for fact in story.oracle.unbooked(CASH)] == [7]
+    story.oracle.node_up(story.books)
+    story.wait(2.9)
+    story.look()
+    assert story.silent() == []
+    story.wait(0.2)
+    story.look()
+    assert story.silent() == [CASH]
+
+
+def test_what_undoes_a_fill_that_a_cut_took_shows_in_nothing_and_is_no_older_for_it() -> None:
+    story = Story()
+    story.step(story.fact(cash=5))
+    story.oracle.node_durable()
+    undone = story.fact(cash=-5, lost=True)
+    story.books = Said()
+    story.oracle.node_down(story.books, cut_since=0)
+    story.oracle.node_up(story.books)
+    story.wait(60)
+    story.look()
+    story.step(undone)
+    (drift,) = story.oracle.drifted.values()
+    assert (drift.how, drift.found_ns) == ("evidence booked", 0)
+
+
 def test_a_frame_that_died_with_us_was_told_to_nobody() -> None:
     """Its fact is drift from then on, and found when its evidence is booked in the next life."""
     story = Story()

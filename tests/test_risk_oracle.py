@@ -22,7 +22,7 @@ class AVenue:
     left: dict[str, Decimal] = field(default_factory=dict)
     trades: list[Traded] = field(default_factory=list)
     held: Decimal = Decimal(0)
-    cost: Decimal = Decimal(100)
+    cost: Decimal | None = Decimal(100)
 
     def leaves(self, client_id: str) -> Decimal | None:
         return self.left.get(client_id)
@@ -36,7 +36,7 @@ class AVenue:
     def legs(self, symbol: str) -> tuple[str, ...]:
         return ("net",)
 
-    def price(self, symbol: str) -> Decimal:
+    def price(self, symbol: str) -> Decimal | None:
         return self.cost
 
     def size(self, symbol: str) -> Decimal:
@@ -167,3 +167,64 @@ def test_what_is_spent_on_an_old_word_is_a_share_of_what_was_left(spent: int, sh
     sent = Sent("s", A, "BTC", "net", "buy", Decimal(spent), 100)
     story.oracle.decided("b", sent, old=True)
     assert story.oracle.spent_when_old == Decimal(share)
+
+
+def old(story: Story, name: str, quantity: int) -> None:
+    sent = Sent("s", A, "BTC", "net", "buy", Decimal(quantity), story.now + 100)
+    story.oracle.decided(name, sent, old=True)
+
+
+def test_an_order_that_we_were_not_told_is_over_was_not_left_unspent() -> None:
+    story = Story()
+    story.send("a", 6)
+    story.venue.left["a"] = Decimal(6)
+    story.trade("a", 2)
+    story.venue.left["a"] = Decimal(0)
+    story.oracle.look()
+    story.oracle.spoke(["a"])
+    old(story, "b", 4)
+    assert story.oracle.spent_when_old == 0
+    story.oracle.spoke()
+    old(story, "c", 2)
+    assert story.oracle.spent_when_old == Decimal("0.5")
+
+
+def test_a_fill_that_our_books_lacked_had_freed_nothing_yet() -> None:
+    story = Story()
+    for name, side, sign in (("a", "buy", 1), ("b", "sell", -1)):
+        story.send(name, 6 if sign > 0 else 2, side)
+        story.venue.left[name] = Decimal(6 if sign > 0 else 2)
+        fact = story.trade(name, int(story.venue.left[name]), sign)
+    story.lacking.append(fact)
+    story.oracle.look()
+    story.oracle.spoke()
+    story.lacking.clear()
+    old(story, "c", 2)
+    assert story.oracle.spent_when_old == 0
+    old(story, "d", 1)
+    assert story.oracle.spent_when_old == Decimal("0.25")
+
+
+def test_a_price_that_moves_is_not_spent() -> None:
+    story = Story(position=10**6, value=1000)
+    story.venue.cost = Decimal(1)
+    story.send("a", 5)
+    story.venue.left["a"] = Decimal(5)
+    story.oracle.spoke()
+    story.venue.cost = Decimal(100)
+    for story.now in (2000, 4000):  # the price of before is older than any that is acted on
+        story.oracle.look()
+    old(story, "b", 1)
+    assert story.oracle.spent_when_old == Decimal("0.2")
+
+
+def test_where_nobody_quotes_the_last_price_holds() -> None:
+    story = Story(value=1000)
+    story.venue.cost = None
+    story.oracle.look()
+    story.venue.cost = Decimal(100)
+    story.oracle.look()
+    story.venue.cost = None
+    story.now = 5000
+    story.send("a", 11)
+    assert "FIRM_NET//long" in story.lines

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 import click
 
 from tieout.exits import BAD_INPUT, FAILED, HELD, INTERRUPTED, LACKING, breaking, end, fail
+from tieout.gates_cli import gates
 from tieout.kill_cli import kill
 from tieout.limits_cli import limits
 from tieout.tokens_cli import tokens
@@ -42,6 +43,7 @@ def main(debug: bool) -> None:  # noqa: FBT001  # `_command` reads it
 
 main.add_command(limits)
 main.add_command(kill)
+main.add_command(gates)
 main.add_command(tokens)
 
 

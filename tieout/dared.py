@@ -64,7 +64,10 @@ class Seen:
             return ("net",)
         return tuple(leg for name, leg in self.exchange.positions if name == symbol)
 
-    def price(self, symbol: str) -> Decimal:
+    def price(self, symbol: str) -> Decimal | None:
+        book = self.exchange.books[symbol]
+        if book.best_bid is None and book.best_ask is None:
+            return None
         return self.exchange.last_price(self.exchange.terms[symbol])
 
     def size(self, symbol: str) -> Decimal:
@@ -87,6 +90,7 @@ class Dared:
         self._limits = limits
         self._seen_made = (0, 0)
         self._unsent: dict[str, None] = {}
+        self._newest = ""
         ages = [each.amount for each in loaded.bounds if each.control == "REFERENCE_AGE"]
         self.oracle = RiskOracle(
             truth,
@@ -105,6 +109,7 @@ class Dared:
         self._window_ns = max(flows, default=0)
         self.decided = 0
         self.word_age_ns_max = 0
+        self._word_of = 0
         self.engine: ColdEngine | None = None
         self.gates: SimulatedGates | None = None
 
@@ -122,10 +127,25 @@ class Dared:
         if made != self._seen_made:
             self._seen_made = made
             order = next(reversed(state.orders.values())) if state.orders else None
-            if order is not None and order.requested_at == state.now:
+            if order is not None and self._is_new(order, state.now):
                 if order.status == "in_flight" and order.strategy != KILL:
                     self._decide(state, order)
         self.oracle.look()
+
+    def _is_new(self, order: Order, now: int) -> bool:
+        """Not one of before that is still the last, as another was refused in the same instant."""
+        new = order.requested_at == now and order.client_order_id != self._newest
+        self._newest = order.client_order_id
+        return new
+
+    def spoke(self, state: State) -> None:
+        """A word of the engine reached the node: a new one, if it answers what was asked later."""
+        assert self.engine is not None
+        asked = max((at for _, at in self.engine.words), default=0)
+        if asked > self._word_of:
+            self._word_of = asked
+            accounts = state.accounts.values()
+            self.oracle.spoke(name for account in accounts for name in account.working)
 
     def _decide(self, state: State, order: Order) -> None:
         account = state.accounts[order.account]

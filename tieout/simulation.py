@@ -219,7 +219,7 @@ class Simulation:
             gates.refused = self.host.hear
             self.host.gates = self.dared.gates = gates
         if self.host.cold is not None:
-            self.host.cold.on_word = self.dared.oracle.spoke
+            self.host.cold.on_word = self._spoke
         self.host.tell(event)
         for strategy in self.scenario.strategies:
             if strategy.name not in spec.disabled:
@@ -235,6 +235,11 @@ class Simulation:
 
         for moment in spec.moments():
             self.world.call_at(EPOCH_NS + int(moment * SECOND), self.load_limits_again)
+
+    def _spoke(self) -> None:
+        """The engine's word was told: to nobody, while our node is down."""
+        if self.dared is not None and self.host.node is not None:
+            self.dared.spoke(self.host.node.state)
 
     def _limits_now(self, spec: LimitsSpec) -> LimitsLoaded:
         now = self.world.now
@@ -642,13 +647,12 @@ class Host:
         if sim.issuing is not None:
             sim.issuing.node_died()
         sim.store.crash()
-        if groups:
-            self._cut(groups)
+        cut_since = self._cut(groups) if groups else None
         sim.truth.dropped()
         if sim.dared is not None:
             sim.dared.died()
         self._rebuilt = self._rebuild()
-        sim.oracle.node_down(View(self._rebuilt[1], sim.store))
+        sim.oracle.node_down(View(self._rebuilt[1], sim.store), cut_since)
         self._world.call_in(max(1, down_ns), self.start)
 
     def _fall(self) -> None:
@@ -697,7 +701,8 @@ class Host:
         self.crash(CUT_DOWN_NS, max(1, fault.strength))
         return True
 
-    def _cut(self, groups: int) -> None:
+    def _cut(self, groups: int) -> int | None:
+        """So many groups are gone: since when their records were, None where there are none."""
         lost = self._sim.store.cut(groups, self._floor)
         self.cuts_unshown += bool(lost)
         if lost:
@@ -709,6 +714,7 @@ class Host:
                 self.placed_lost[order.client_order_id] = None
         if self._sim.dared is not None:
             self._sim.dared.oracle.orphaned(self.placed_lost)
+        return lost[0].at if lost else None
 
     # --- in --------------------------------------------------------------------------------------
 
@@ -873,7 +879,7 @@ class Host:
             return
         spec = next(s for s in self._sim.scenario.strategies if s.name == name)
         word = self._sim.dice.stream(f"strategy/{name}").word()
-        tick = Tick(self._world.now, word, self._quotes(spec.accounts))
+        tick = Tick(self._world.now, word, self.quotes(spec.accounts))
         self._wish(self._strategies[name].on_tick(tick))
         self._world.call_in(spec.tick_ms * MS, self._tick, life, name)
 
@@ -945,7 +951,8 @@ class Host:
                 if ticket.client_id not in ours:
                     site.venue.exchange.cancel(ticket)
 
-    def _quotes(self, accounts: tuple[str, ...]) -> tuple[Quote, ...]:
+    def quotes(self, accounts: tuple[str, ...]) -> tuple[Quote, ...]:
+        """What the markets of these accounts show, or of all."""
         quotes = []
         for site in self._sim.sites:
             if accounts and site.spec.account not in accounts:
