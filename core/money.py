@@ -39,9 +39,9 @@ def parse(text: str, decimals: int) -> int:
     """`text` (a decimal, exponent allowed) in units of `10 ** -decimals`, exactly."""
     # Nearly all that venues write is plain digits with a dot: three times as fast as a Decimal.
     whole, _, part = text.partition(".")
-    plain = whole.isdigit() and (part.isdigit() or not part) and text.isascii()
-    if plain and len(part) <= decimals and len(text) < DIGITS_MAX:
-        return int(whole + part) * TEN_TO[decimals - len(part)]
+    digits, places = whole + part, decimals - len(part)
+    if digits.isdecimal() and places >= 0 and len(text) < DIGITS_MAX:
+        return int(digits) * TEN_TO[places]
     try:
         scaled = _EXACT.scaleb(_EXACT.create_decimal(text), decimals)
         units = int(scaled)
