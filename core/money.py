@@ -28,7 +28,8 @@ PRICE_ONE = 10**PRICE_DECIMALS
 # int ** int is typed as Any, for the exponent might be negative; a table is typed, and faster.
 TEN_TO: tuple[int, ...] = tuple(int("1" + "0" * n) for n in range(80))
 
-_EXACT = Context(prec=60, traps=[Inexact])
+# No amount is near 1e200; the million digits of a text like 9e999999 would hold the node up.
+_EXACT = Context(prec=60, Emax=200, traps=[Inexact])
 
 
 class InexactAmount(ValueError):
