@@ -28,7 +28,8 @@ PRICE_ONE = 10**PRICE_DECIMALS
 # int ** int is typed as Any, for the exponent might be negative; a table is typed, and faster.
 TEN_TO: tuple[int, ...] = tuple(int("1" + "0" * n) for n in range(80))
 
-_EXACT = Context(prec=60, traps=[Inexact])
+# No amount is near 1e200; the million digits of a text like 9e999999 would hold the node up.
+_EXACT = Context(prec=60, Emax=200, traps=[Inexact])
 
 
 class InexactAmount(ValueError):
@@ -39,9 +40,9 @@ def parse(text: str, decimals: int) -> int:
     """`text` (a decimal, exponent allowed) in units of `10 ** -decimals`, exactly."""
     # Nearly all that venues write is plain digits with a dot: three times as fast as a Decimal.
     whole, _, part = text.partition(".")
-    plain = whole.isdigit() and (part.isdigit() or not part) and text.isascii()
-    if plain and len(part) <= decimals and len(text) < DIGITS_MAX:
-        return int(whole + part) * TEN_TO[decimals - len(part)]
+    digits, places = whole + part, decimals - len(part)
+    if digits.isdecimal() and places >= 0 and len(text) < DIGITS_MAX:
+        return int(digits) * TEN_TO[places]
     try:
         scaled = _EXACT.scaleb(_EXACT.create_decimal(text), decimals)
         units = int(scaled)

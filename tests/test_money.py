@@ -43,6 +43,7 @@ def test_a_decimal_text_is_so_many_units(text: str, decimals: int, units: int) -
         ("1,000", 8),
         ("NaN", 8),
         ("Infinity", 8),
+        ("9e999990", 8),
         ("1" * 61, 8),
     ],
 )

@@ -1,11 +1,13 @@
 """Nothing that the world sends raises beyond its reader, however deep it is nested."""
 
+import msgspec
 import pytest
 
 from core.effects import Effect, FetchStatement
-from core.events import Event, FrameQuarantined, RequestFailed
+from core.events import Event, FrameQuarantined, OrderReported, RequestFailed
 from core.frames import Channel, Frame
 from core.rail_effects import FetchHead
+from core.reading import Unreadable, sound
 from rails.bitcoin.decoder import decode as decode_bitcoin
 from rails.evm.decoder import decode as decode_evm
 from tests import chains, test_bitcoin_rail
@@ -49,3 +51,21 @@ def head_of(account: str) -> list[Event]:
     if account == "chain/hot":
         return decode_evm(asked, chains.WALLETS)
     return decode_bitcoin(asked, test_bitcoin_rail.WALLETS)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"order_id": 7}, "order_id is 7"),
+        ({"quantity": True}, "quantity is True"),
+        ({"side": ["buy"]}, r"side is \['buy'\]"),
+    ],
+)
+def test_a_field_of_another_type_is_named_however_often_its_like_was_told(
+    wrong: dict[str, object], reason: str
+) -> None:
+    told = OrderReported(received_at=1, account="a/b", client_order_id="c", status="filled")
+    assert sound([told, told]) == [told, told]
+    for _ in range(2):
+        with pytest.raises(Unreadable, match=f"^{reason}$"):
+            sound([told, msgspec.structs.replace(told, **wrong)])
