@@ -126,6 +126,22 @@ class TokenBlock(Struct, frozen=True, gc=False):
     logs: tuple[TokenLog, ...] = ()
 
 
+class Offering(Struct):
+    """The cash that a token is issued for, and taken back for: `price` of `asset` for each unit.
+
+    `wallets` says whose an address is. `waiting` are the mints whose cash others may yet take back,
+    `stands_on` what each that was asked for stands on of such cash, by what brought it. `unpaid` is
+    how much of the final supply no cash of ours was paid for.
+    """
+
+    asset: str
+    price: int
+    unpaid: int = 0
+    wallets: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, None] = field(default_factory=dict)
+    stands_on: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
 class Token(Struct):
     """One token.
 
@@ -135,6 +151,8 @@ class Token(Struct):
     `decisions` name authorizations. A token that is `closed` permits nothing more, for the reason
     given; `epoch_due` is the epoch that is to be in force, `epoch` the final one, to which a
     holder's `recoveries` add. Lanes are a holder's, or the contract's own: what its admin signs.
+    One with an `offering` is issued and taken back for cash only; `ended` has what became of such
+    permissions in this step.
     """
 
     name: str
@@ -165,3 +183,5 @@ class Token(Struct):
     paused: bool = False
     stated: dict[str, str] = field(default_factory=dict)
     unproven: dict[str, None] = field(default_factory=dict)
+    offering: Offering | None = None
+    ended: list[Authorization] = field(default_factory=list)
