@@ -58,7 +58,7 @@ def numbers(told: Mapping[str, Any], before: str = "") -> dict[str, float]:
 def test_every_number_of_a_summary_is_a_figure_and_every_figure_is_there() -> None:
     """What is named in FIGURES is what a run tells: nothing more but the counts, nothing less."""
     told: dict[str, float] = {}
-    issued = ["issued_and_moved"] if machine.there() else []
+    issued = ["issued_and_moved", "subscribed_and_redeemed"] if machine.there() else []
     for name in ("storm_venues", "webhook_twice", "cold_path_stalls", *issued):
         scenario = find(name)
         figures = numbers(run(scenario, 1, short=True, sampled=False).summary)
