@@ -470,7 +470,11 @@ class Scenario(Part):
         accounts = [venue.account for venue in self.venues]
         subjects: dict[str, Sequence[str]] = {
             "account": [*accounts, *(rail.account for rail in kept)],
-            "scheme": [scheme for rail in kept for scheme in rail.schemes],
+            # What moves over no scheme counts by its kind.
+            "scheme": [
+                *(scheme for rail in kept for scheme in rail.schemes),
+                *(["exchange", "mint", "burn"] if kept else []),
+            ],
             "strategy": [strategy.name for strategy in self.strategies],
             "token": [token.token for token in self.tokens],
         }

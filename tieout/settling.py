@@ -739,7 +739,8 @@ def settlement_figures(
     """What `summary.json` says of settlement."""
     settlement = state.settlement
     differences = rails.oracle.differences(now)
-    statuses = Counter(f"{leg.scheme}/{leg.status}" for leg in settlement.legs.values())
+    moved_by = [(leg.scheme or leg.kind, leg.status) for leg in settlement.legs.values()]
+    statuses = Counter(f"{how}/{status}" for how, status in moved_by)
     opened = [(n, times) for n, times in sorted(state.counts.items()) if n.startswith("items/")]
     rails.look_at_losses()
     astray, off = rails.judge.astray(crashed=crashed), rails.judge.balances_off()
