@@ -7,6 +7,8 @@ Rule 2. The window is timed by the chain's head; where that is old nothing is pe
 Rule 3. Each has a lane of its sender for itself until it is over, so that none waits for another;
 a nonce that was not used is given again, to an authorization whose window comes after.
 Rule 4. A block that gives way takes what it mined back to `signed`: only finality ends anything.
+Rule 5. What is issued for cash is minted and burned by `core.subscriptions` alone: any other wish
+to is refused as unpaid.
 """
 
 from collections.abc import Callable
@@ -26,6 +28,8 @@ from core.token_events import (
 from core.token_state import NOBODY, Authorization, AuthorizationStatus, Lane, Movement, Token
 
 OVER_KEPT = 64
+# The caller that is no caller: settlement, for what customers subscribe to and redeem.
+OURS = ""
 SECOND = 1_000_000_000
 VALUE_MAX = (1 << 256) - 1
 # No signer signs a longer window (`tokens.signers.verifying`).
@@ -96,6 +100,8 @@ def _objection(state: State, token: Token, wanted: Authorization) -> str:
         return "paused"
     if not token.policy.version:
         return "no_policy"
+    if token.offering is not None and wanted.kind in ("mint", "burn") and wanted.caller != OURS:
+        return "unpaid"
     if not 0 < wanted.value <= VALUE_MAX:
         return "bad_value"
     if not _fits(wanted):
@@ -443,6 +449,8 @@ def _leave(token: Token, wanted: Authorization) -> None:
             lane.user = ""
             if lane.next_nonce == wanted.nonce >= 0:
                 lane.bound_until = wanted.valid_before
+    if wanted.caller == OURS:
+        token.ended.append(wanted)
     token.over.append(wanted.name)
     if len(token.over) > OVER_KEPT:
         gone = token.authorizations.pop(token.over.pop(0))

@@ -8,7 +8,7 @@ Rule 1. What others push is a customer's at once, and may be taken back for a wh
 of it, paid out or exchanged, is let go by us: it counts as ours where its credit counts (the rail
 that brought it, the customer, the asset), for as long as the credit may be taken back or is owed.
 Rule 2. An exchange moves nothing out: it counts for what it draws, and in what it sells, for that
-is what would be owed.
+is what would be owed. So does a mint, which `core.subscriptions` has a limit of its own for.
 Rule 3. What nothing that we do could have kept within a limit is passive: it takes room, and is
 named and timed for as long as it stands above.
 """
@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from core import ledger
 from core.effects import Effect, RaiseAlert
+from core.rail_events import OVER_A_RAIL
 from core.settlement_state import Credited, Leg, Limit
 from core.state import State
 
@@ -98,7 +99,7 @@ def over(state: State, legs: list[Leg], drawn: Sequence[Draw] = ()) -> tuple[Lim
     """
     wanted: dict[str, int] = {}
     for leg in legs:
-        for key in keys(leg) if leg.kind != "exchange" else ():
+        for key in keys(leg) if leg.kind in OVER_A_RAIL else ():
             wanted[key] = wanted.get(key, 0) + leg.amount
     for key, amount in wanted.items():
         found = _exceeds(state, key, amount, state.settlement.exposure.get(key, 0))

@@ -7,7 +7,7 @@ a break of its own: nothing moved, and something must.
 
 from typing import assert_never
 
-from core import authorizations, register, reservations
+from core import authorizations, register, reservations, subscriptions
 from core.effects import Effect, RaiseAlert
 from core.items import close_item, has, open_item
 from core.state import State, count
@@ -20,12 +20,14 @@ from core.token_events import (
     AuthorizationSigned,
     HolderStated,
     HoldingsReported,
+    OfferingPublished,
     PolicyPublished,
     RequestRefused,
     RevocationRequested,
     TokenBlockReported,
     TokenHeadReported,
     TokenPublished,
+    WalletAdmitted,
 )
 from core.token_state import Limits, Policy, Token, TokenBlock
 
@@ -61,6 +63,10 @@ def step(state: State, event: AboutToken) -> list[Effect]:
             return _on_policy(state, token, event)
         case HolderStated():
             return _on_holder(state, token, event)
+        case OfferingPublished():
+            return subscriptions.on_offered(state, token, event)
+        case WalletAdmitted():
+            return subscriptions.on_admitted(token, event)
         case _:
             assert_never(event)
 

@@ -11,6 +11,7 @@ Rule 3. The intent of a customer lowers what is available, never what is posted.
 from core import books
 from core.settlement_state import Credited, LedgerEntry, Leg
 from core.state import Posting, State
+from core.token_state import Token
 
 NOSTRO = "nostro/"
 OF_LEGS = ("transit/", "held/", "contingent/", "exchange/")
@@ -77,7 +78,13 @@ def unsettled(name: str, asset: str) -> str:
 
 
 def transit(leg: Leg) -> str:
-    return f"transit/{leg.scheme}/{leg.asset}"
+    """What a leg has under way: over a scheme, or to and from the issuer of a token."""
+    return f"transit/{leg.scheme or f'{leg.kind}:{leg.buys}'}/{leg.asset}"
+
+
+def issuer(token: str, asset: str) -> str:
+    """What was paid for a token that exists, and is owed to whoever gives it back."""
+    return f"issuer/{token}/{asset}"
 
 
 def fees(leg: Leg) -> str:
@@ -119,7 +126,7 @@ def hold(state: State, leg: Leg, amount: int) -> None:
     leg.held += amount
     lines = (
         (f"held/{leg.customer}/{leg.asset}", amount),
-        (f"intended/{leg.scheme or 'exchange'}/{leg.asset}", -amount),
+        (f"intended/{leg.scheme or leg.kind}/{leg.asset}", -amount),
     )
     book(state, "hold", leg.payment_id, 0, lines)
 
@@ -142,7 +149,8 @@ def faults(state: State) -> list[str]:
 
     Every asset sums to zero; each clearing account is the sum of what its legs have outstanding;
     what is held and contingent is the sum over legs, and over credits that may be taken back; each
-    position account is the sum of its open lots; each nostro is its holding.
+    position account is the sum of its open lots; each nostro is its holding. What the issuer of a
+    token has is what its final supply was paid with.
     """
     settlement = state.settlement
     sums: dict[str, int] = {}
@@ -173,6 +181,8 @@ def faults(state: State) -> list[str]:
         credit = settlement.credits[subject]
         name = f"contingent/{credit.scheme}/{credit.asset}"
         rests[name] = rests.get(name, 0) - credit.contingent
+    for token in state.tokens.values():
+        found += _unpaid(state, token)
     found += [f"{asset}: the ledger sums to {total}" for asset, total in sums.items() if total]
     found += [
         f"{name} is off the sum of its legs or lots by {rest}"
@@ -180,3 +190,13 @@ def faults(state: State) -> list[str]:
         if rest
     ]
     return found
+
+
+def _unpaid(state: State, token: Token) -> list[str]:
+    """A token that is issued for cash, and whose issuer has more or less than its supply cost."""
+    offering = token.offering
+    if offering is None:
+        return []
+    has = -state.settlement.ledger.get(issuer(token.name, offering.asset), 0)
+    cost = offering.price * (token.reserved.supply - offering.unpaid)
+    return [] if has == cost else [f"{token.name}: its issuer has {has}, what exists cost {cost}"]

@@ -29,6 +29,7 @@ from core.leg_moves import MOVING, OVER, move
 from core.listening import arm, request_backfill
 from core.rail_effects import QueryPayment, SendPayment
 from core.rail_events import (
+    BRINGS,
     PaymentMissing,
     PaymentReported,
     ReturnReported,
@@ -70,18 +71,23 @@ def post_sent(state: State, leg: Leg, now: int) -> list[Effect]:
         beyond = draw_rest(state, leg)
         if beyond:
             return end(state, leg, "failed", "OVER_LIMIT", beyond, 0)
-    hold(state, leg, -leg.held)
-    book(state, "send", leg.payment_id, 0, _sent_lines(leg))
+    leave(state, leg, now)
     effects = suspense.leave(state, leg, leg.amount, 0) if leg.source else []
-    leg.due += _signed(leg)
-    moved = move(leg, "in_flight")
-    assert moved, leg
-    leg.sent_at = now
     leg.file, leg.instructed_at = filing.next_file(state, scheme, leg.account, now)
     _set_times(leg, times)
     leg.instructed_for = leg.settles_at
     touch(state, leg)
     return effects
+
+
+def leave(state: State, leg: Leg, now: int) -> None:
+    """What it takes leaves the customer, and is under way."""
+    hold(state, leg, -leg.held)
+    book(state, "send", leg.payment_id, 0, _sent_lines(leg))
+    leg.due += _signed(leg)
+    moved = move(leg, "in_flight")
+    assert moved, leg
+    leg.sent_at = now
 
 
 def _short(state: State, leg: Leg) -> int:
@@ -113,14 +119,14 @@ def instruct(state: State, leg: Leg, now: int) -> list[Effect]:
 def _sent_lines(leg: Leg) -> tuple[tuple[str, int], ...]:
     """In flight: what is paid leaves the customer; what is pulled is the customer's, unsettled."""
     theirs = ledger.theirs(leg)
-    if leg.kind == "in":
+    if leg.kind in BRINGS:
         theirs = ledger.unsettled(leg.customer, leg.asset)
     return ((theirs, -_signed(leg)), (ledger.transit(leg), _signed(leg)))
 
 
 def _signed(leg: Leg) -> int:
     """The leg's amount as a line on our nostro would show it."""
-    return leg.amount if leg.kind == "in" else -leg.amount
+    return leg.amount if leg.kind in BRINGS else -leg.amount
 
 
 def instruction(leg: Leg) -> SendPayment:
@@ -317,10 +323,7 @@ def settle(state: State, leg: Leg, frame: int, at: int) -> list[Effect]:
     if frame:
         leg.evidence.append(frame)
     if leg.kind == "in":
-        theirs = ledger.customer(leg.customer, leg.asset)
-        waiting = ledger.unsettled(leg.customer, leg.asset)
-        lines = ((waiting, leg.amount), (theirs, -leg.amount))
-        book(state, "settle", leg.payment_id, frame, lines)
+        book(state, "settle", leg.payment_id, frame, brought_lines(leg))
     if leg.source:
         suspense.settled(state, leg, frame)
     close_item(state, leg.payment_id, "settled", frame, *OF_ITS_COURSE)
@@ -332,6 +335,12 @@ def settle(state: State, leg: Leg, frame: int, at: int) -> list[Effect]:
     else:
         leg.revocable_until = 0
     return await_line(state, leg)
+
+
+def brought_lines(leg: Leg) -> tuple[tuple[str, int], ...]:
+    """What was the customer's, unsettled, is the customer's."""
+    theirs = ledger.customer(leg.customer, leg.asset)
+    return ((ledger.unsettled(leg.customer, leg.asset), leg.amount), (theirs, -leg.amount))
 
 
 def await_line(state: State, leg: Leg) -> list[Effect]:

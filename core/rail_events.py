@@ -1,7 +1,8 @@
 """Facts of settlement: what customers ask, what rails are like, and what their keepers tell.
 
 The rules of `core.events` hold here too. A *transfer* is what a customer asked for, under an id of
-the customer's; its *legs* each move one asset over one scheme, or exchange one asset for another.
+the customer's; its *legs* each move one asset over one scheme, exchange one asset for another, or
+have a token minted for cash or burned for it.
 A leg that moves value over a rail is a *payment*, under one id of ours for ever. An *account* is
 our own account with a bank, a custodian or on a chain ("bank_us/ops"): our nostro. Amounts are
 whole units of the asset, positive where value comes to us, unless said otherwise. This module is
@@ -14,13 +15,16 @@ from msgspec import Struct
 
 from core.fact import Fact
 
-LegKind = Literal["out", "in", "exchange"]
+LegKind = Literal["out", "in", "exchange", "mint", "burn"]
+# Of the kinds of legs: those that move value over a rail, and those that bring a customer some.
+OVER_A_RAIL: tuple[LegKind, ...] = ("out", "in")
+BRINGS: tuple[LegKind, ...] = ("in", "burn")
 SettledBy = Literal["message", "silence", "finality"]
 Resend = Literal["never", "one_denial", "two_denials"]
 DayUnit = Literal["banking_days", "calendar_days", "months"]
 BeneficiaryKind = Literal["", "iban", "routing", "sort_code", "bic", "evm", "bitcoin"]
 LineKind = Literal["payment", "return", "fee", "interest", "reversal", "unknown"]
-LimitScope = Literal["rail", "customer", "asset", "release", "position"]
+LimitScope = Literal["rail", "customer", "asset", "release", "position", "mint"]
 ResolvableCause = Literal[
     "nonce_taken", "statement_gap", "statement_untied", "unmatched_return", "unreadable", "denied"
 ]
@@ -130,10 +134,11 @@ class SchemePublished(Fact, frozen=True, kw_only=True, gc=False):
 
 class LimitSet(Fact, frozen=True, kw_only=True, gc=False):
     """A bound on what may be in flight or contingent at once; of `release`, on one transfer alone;
-    of `position`, on what exchanges may leave open of an asset, either way.
+    of `position`, on what exchanges may leave open of an asset, either way; of `mint`, on the cash
+    that may be taken back and that a token was minted on.
 
-    `subject` is a scheme, a customer ("*": each) or "" by scope. Above a `release` bound a second
-    person and a clear screening are needed before anything is sent.
+    `subject` is a scheme, a customer ("*": each), a token or "" by scope. Above a `release` bound a
+    second person and a clear screening are needed before anything is sent.
     """
 
     limit: str
@@ -176,6 +181,8 @@ class LegWanted(Struct, frozen=True, gc=False, omit_defaults=True):
     `beneficiary` is whom we pay or from whom we pull: an IBAN, "routing/account", an address. An
     exchange gives `amount` of `asset` for `buys_amount` of `buys` by a `quote` of the desk, while
     that holds, and no later than `expires_at` where that is told.
+    A mint gives `amount` of `asset` for `buys_amount` of the token `buys`, which the wallet
+    `beneficiary` gets; a burn gives that much of the token out of it, and brings the cash.
     The next leg waits until this one is settled, or until it can no longer be returned. Where a
     later leg fails before it was sent, what this one brought is sent back over `undo_scheme`, or
     stays with the customer.

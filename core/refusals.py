@@ -6,9 +6,9 @@ would do. Nothing is posted for a refused transfer, and the refusal is remembere
 
 from collections.abc import Callable
 
-from core import corrections, quotes, schedule
+from core import corrections, quotes, schedule, subscriptions
 from core.beneficiaries import dust, fault
-from core.rail_events import LegWanted, TransferRequested
+from core.rail_events import OVER_A_RAIL, LegWanted, TransferRequested
 from core.state import State
 
 Found = tuple[str, str]
@@ -25,6 +25,10 @@ def refusal(state: State, event: TransferRequested) -> Found | None:
         if found:
             return found[0], f"leg {number}: {found[1]}"
         if leg.kind == "exchange" and (found := _of_quote(state, leg, event.customer)):
+            return found[0], f"leg {number}: {found[1]}"
+        if leg.kind in ("mint", "burn") and (
+            found := subscriptions.refusal(state, leg, event.customer)
+        ):
             return found[0], f"leg {number}: {found[1]}"
     used = quotes.used_up(state, event)
     return ("QUOTE_USED", used) if used else None
@@ -74,7 +78,7 @@ def _bad_exchange(state: State, leg: LegWanted) -> str:
 
 
 def _unknown_scheme(state: State, leg: LegWanted) -> str:
-    if leg.kind == "exchange" or leg.scheme in state.settlement.schemes:
+    if leg.kind not in OVER_A_RAIL or leg.scheme in state.settlement.schemes:
         return ""
     known = ", ".join(sorted(state.settlement.schemes))
     return f"no scheme {leg.scheme!r}; there are {known}"
@@ -82,7 +86,7 @@ def _unknown_scheme(state: State, leg: LegWanted) -> str:
 
 def _wrong_scheme(state: State, leg: LegWanted) -> str:
     scheme = state.settlement.schemes.get(leg.scheme)
-    if leg.kind == "exchange" or scheme is None:
+    if leg.kind not in OVER_A_RAIL or scheme is None:
         return ""
     if scheme.pushed:
         return f"{leg.scheme} is what others push to us: nobody of ours asks for it"
@@ -93,7 +97,7 @@ def _wrong_scheme(state: State, leg: LegWanted) -> str:
 
 def _over_maximum(state: State, leg: LegWanted) -> str:
     scheme = state.settlement.schemes.get(leg.scheme)
-    if leg.kind == "exchange" or scheme is None or not scheme.amount_max:
+    if leg.kind not in OVER_A_RAIL or scheme is None or not scheme.amount_max:
         return ""
     if leg.amount <= scheme.amount_max:
         return ""
@@ -102,14 +106,14 @@ def _over_maximum(state: State, leg: LegWanted) -> str:
 
 def _bad_beneficiary(state: State, leg: LegWanted) -> str:
     scheme = state.settlement.schemes.get(leg.scheme)
-    if leg.kind == "exchange" or scheme is None:
+    if leg.kind not in OVER_A_RAIL or scheme is None:
         return ""
     return fault(scheme.beneficiaries, leg.beneficiary)
 
 
 def _dust(state: State, leg: LegWanted) -> str:
     scheme = state.settlement.schemes.get(leg.scheme)
-    if leg.kind == "exchange" or scheme is None or scheme.beneficiaries != "bitcoin":
+    if leg.kind not in OVER_A_RAIL or scheme is None or scheme.beneficiaries != "bitcoin":
         return ""
     least = dust(leg.beneficiary)
     return "" if leg.amount >= least else f"{leg.amount} is dust there; {least} or more would do"
@@ -131,7 +135,7 @@ def _bad_undo(state: State, leg: LegWanted) -> str:
 
 def _no_calendar(state: State, leg: LegWanted) -> str:
     scheme = state.settlement.schemes.get(leg.scheme)
-    if leg.kind == "exchange" or scheme is None:
+    if leg.kind not in OVER_A_RAIL or scheme is None:
         return ""
     if schedule.times(state, scheme, state.now) is not None:
         return ""

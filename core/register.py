@@ -310,6 +310,7 @@ def _settle(state: State, token: Token, log: TokenLog) -> list[Effect]:
         case "moved":
             wanted = authorizations.of_log(token, log)
             effects = authorizations.on_final(state, token, wanted) if wanted else []
+            _count_unpaid(token, wanted, log)
             for whose in (log.sender, token.contract):
                 authorizations.use_up(token, whose, log.nonce + 1)
             reservations.apply(token.reserved, Movement(log.sender, log.receiver, log.value))
@@ -324,6 +325,14 @@ def _settle(state: State, token: Token, log: TokenLog) -> list[Effect]:
         case "paused" | "unpaused":
             token.paused = log.kind == "paused"
     return []
+
+
+def _count_unpaid(token: Token, wanted: Authorization | None, log: TokenLog) -> None:
+    """What came into being, or went, and no cash of ours with it: orphans, and of before."""
+    paid = wanted is not None and wanted.caller == authorizations.OURS
+    if token.offering is not None and not paid:
+        born = log.value if not log.sender else 0
+        token.offering.unpaid += born - (log.value if not log.receiver else 0)
 
 
 def _raise_epoch(state: State, token: Token, log: TokenLog) -> list[Effect]:

@@ -21,6 +21,7 @@ from core import (
     recalls,
     resolutions,
     statements,
+    subscriptions,
     transfers,
 )
 from core.effects import Effect, RaiseAlert
@@ -28,6 +29,7 @@ from core.identity import opened_key
 from core.ledger import book, customer, nostro
 from core.leg_moves import MOVING
 from core.rail_events import (
+    OVER_A_RAIL,
     AddressAssigned,
     BalanceOpened,
     BlockReported,
@@ -190,6 +192,15 @@ def _open_balance(state: State, event: BalanceOpened) -> None:
     book(state, "opening", event.account, event.frame, lines_, event.occurred_at)
 
 
+def follow_tokens(state: State, frame: int) -> list[Effect]:
+    """What became of mints and burns moves their cash in the same step; `frame` showed it."""
+    subscriptions.look_again(state)
+    effects = subscriptions.follow(state, frame)
+    while state.settlement.touched:
+        effects += [*transfers.follow(state), *subscriptions.follow(state, frame)]
+    return effects
+
+
 # --- what time, a read to the end and a restart bring --------------------------------------------
 
 
@@ -225,11 +236,12 @@ def after_restart(state: State, now: int) -> list[Effect]:
         effects += nonces.begin(state, account, now)
     for payment_id in list(state.settlement.open_legs):
         leg = state.settlement.legs[payment_id]
-        if leg.status not in MOVING:
+        if leg.status not in MOVING or leg.kind not in OVER_A_RAIL:
             continue
         if state.accounts[leg.account].chain:
             effects += chain.after_restart(state, leg)
         else:
             effects += payments.after_restart(state, leg)
+    effects += subscriptions.after_restart(state)
     effects += recalls.after_restart(state, now)
     return effects + transfers.follow(state)

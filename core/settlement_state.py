@@ -6,6 +6,8 @@ The *ledger* is one double-entry book. An account of it is a name that ends in i
     customer/alice/USD           what we owe a customer (a credit, so negative)
     unsettled/alice/USD          what a customer pulled in, and that is not settled yet
     transit/fedwire/USD          the clearing account of a scheme: sent, and not yet on the nostro
+    transit/mint:ESTATE/USD      paid for a token, and its mint not yet final; as with burn:ESTATE
+    issuer/ESTATE/USD            what was paid for all of a token that exists (a credit)
     suspense/bank_us/ops/USD     lines of which nobody knows what they are
     receivable/alice/USD         what came back after a customer had it
     exchange/BTC-USD/USD         the open position of a pair, one account for each of its assets

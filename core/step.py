@@ -90,12 +90,14 @@ from core.token_events import (
     AuthorizationSigned,
     HolderStated,
     HoldingsReported,
+    OfferingPublished,
     PolicyPublished,
     RequestRefused,
     RevocationRequested,
     TokenBlockReported,
     TokenHeadReported,
     TokenPublished,
+    WalletAdmitted,
 )
 
 T = TypeVar("T")
@@ -125,6 +127,7 @@ def step(state: State, event: Event, gate: Gate) -> list[Effect]:
         effects += risks.follow(state, gate, event)
     if state.tokens:
         effects += issuance.follow(state)
+        effects += settlement.follow_tokens(state, event.frame)
     return effects
 
 
@@ -209,6 +212,8 @@ def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
         case PolicyPublished() | HolderStated() | HoldingsReported():
             return issuance.step(state, event)
         case TokenHeadReported() | TokenBlockReported():
+            return issuance.step(state, event)
+        case OfferingPublished() | WalletAdmitted():
             return issuance.step(state, event)
         case AuthorizationRequested() | RequestRefused() | AuthorizationJudged():
             return issuance.step(state, event)

@@ -6,9 +6,9 @@ Made from the state alone, so that operations see what the books decide by, and 
 
 from typing import NamedTuple
 
-from core import chain, ledger
+from core import chain, ledger, subscriptions
 from core.leg_moves import MOVING
-from core.rail_events import SchemePublished
+from core.rail_events import OVER_A_RAIL, SchemePublished
 from core.settlement_state import Credited, Leg, Transfer
 from core.state import State
 
@@ -76,7 +76,7 @@ def _row(state: State, leg: Leg) -> Stuck:
         transfer_id=leg.transfer_id,
         payment_id=leg.payment_id,
         customer=leg.customer,
-        scheme=leg.scheme or "exchange",
+        scheme=leg.scheme or leg.kind,
         account=leg.account,
         asset=leg.asset,
         amount=leg.amount,
@@ -94,6 +94,8 @@ def _waits(state: State, transfer: Transfer, leg: Leg) -> tuple[str, int, str]:
     """For which evidence, until when, and what may be done meanwhile."""
     if leg.status == "validated":
         return _before_sending(state, transfer, leg)
+    if leg.status in MOVING and leg.kind not in OVER_A_RAIL:
+        return subscriptions.waits_for(state, leg)
     if leg.status in MOVING:
         if state.accounts[leg.account].chain:
             return _on_chain(state, leg)
@@ -109,6 +111,9 @@ def _before_sending(state: State, transfer: Transfer, leg: Leg) -> tuple[str, in
         return "a second person's release", 0, "cancel it, or release it"
     if transfer.needs_release and transfer.screened != "clear":
         return "sanctions screening", 0, "cancel it"
+    if subscriptions.is_waiting(state, leg):
+        cash = "its cash to be nobody's to take back, or room in the limit on such cash"
+        return cash, 0, "wait"
     before = state.settlement.legs[transfer.legs[leg.number - 1]]
     if before.status == "settled":
         return f"leg {before.number} to be irrevocable", before.revocable_until, "cancel it"

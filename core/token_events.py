@@ -70,6 +70,23 @@ class HolderStated(Fact, frozen=True, kw_only=True, gc=False):
     holder: str = ""
 
 
+class OfferingPublished(Fact, frozen=True, kw_only=True, gc=False):
+    """From now on the token comes into being, and goes out of it, for cash only: `price` units of
+    `asset` for each of its own, always."""
+
+    token: str
+    asset: str
+    price: int
+
+
+class WalletAdmitted(Fact, frozen=True, kw_only=True, gc=False):
+    """What is minted for this customer may go to this wallet, and what is burned come out of it."""
+
+    token: str
+    customer: str
+    address: str
+
+
 class AuthorizationRequested(Fact, frozen=True, kw_only=True, gc=False):
     """A caller wants a movement permitted, under an id of the caller's.
 
@@ -198,6 +215,8 @@ class HoldingsReported(Fact, frozen=True, kw_only=True, gc=False):
 AboutToken = (
     PolicyPublished
     | HolderStated
+    | OfferingPublished
+    | WalletAdmitted
     | AuthorizationRequested
     | RequestRefused
     | AuthorizationJudged

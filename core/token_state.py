@@ -130,6 +130,22 @@ class TokenBlock(Struct, frozen=True, gc=False):
     source: str = ""
 
 
+class Offering(Struct):
+    """The cash that a token is issued for, and taken back for: `price` of `asset` for each unit.
+
+    `wallets` says whose an address is. `waiting` are the mints whose cash others may yet take back,
+    `stands_on` what each that was asked for stands on of such cash, by what brought it. `unpaid` is
+    how much of the final supply no cash of ours was paid for.
+    """
+
+    asset: str
+    price: int
+    unpaid: int = 0
+    wallets: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, None] = field(default_factory=dict)
+    stands_on: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
 class Token(Struct):
     """One token.
 
@@ -143,6 +159,8 @@ class Token(Struct):
     `epoch` the final one, to which a holder's `recoveries` add. Lanes are a holder's, or the
     contract's own: what its admin signs. `holders` are whose an address is, by a mark, and
     `wallets` the addresses of each.
+    One with an `offering` is issued and taken back for cash only; `ended` has what became of such
+    permissions in this step.
     """
 
     name: str
@@ -179,3 +197,5 @@ class Token(Struct):
     holders: dict[str, str] = field(default_factory=dict)
     wallets: dict[str, list[str]] = field(default_factory=dict)
     unproven: dict[str, None] = field(default_factory=dict)
+    offering: Offering | None = None
+    ended: list[Authorization] = field(default_factory=list)

@@ -16,7 +16,17 @@ from hashlib import sha256
 
 import msgspec
 
-from core import chain, corrections, deposits, exchanges, ids, ledger, payments, quotes
+from core import (
+    chain,
+    corrections,
+    deposits,
+    exchanges,
+    ids,
+    ledger,
+    payments,
+    quotes,
+    subscriptions,
+)
 from core.effects import Effect, RaiseAlert
 from core.exposure import Draw, draws, expose, over, release_bound, take
 from core.items import close_item, open_item
@@ -26,6 +36,8 @@ from core.leg_moves import move
 from core.people import is_one_of, person
 from core.rail_effects import ScreenTransfer, TellCustomer
 from core.rail_events import (
+    BRINGS,
+    OVER_A_RAIL,
     LegWanted,
     SuspenseResolved,
     TransferCancelled,
@@ -76,7 +88,7 @@ def on_requested(state: State, event: TransferRequested) -> list[Effect]:
         settlement.open_legs[leg.payment_id] = None
         transfer.legs.append(leg.payment_id)
         leg.status = "validated"
-        if leg.kind != "exchange":
+        if leg.kind in OVER_A_RAIL:
             expose(state, leg, leg.amount)
         quotes.take(state, leg)
     take(state, drawn)
@@ -171,7 +183,7 @@ def _unfunded(state: State, event: TransferRequested) -> tuple[str, str] | None:
     have: dict[str, int] = {}
     for leg in event.legs:
         there = have.setdefault(leg.asset, ledger.available(state, event.customer, leg.asset))
-        if leg.kind == "in":
+        if leg.kind in BRINGS:
             have[leg.asset] = there + leg.amount
             continue
         if leg.amount > there:
@@ -201,7 +213,7 @@ def _needs(legs: list[Leg]) -> list[tuple[Leg, int]]:
     brought: dict[str, int] = {}
     needs = []
     for leg in legs:
-        if leg.kind == "in":
+        if leg.kind in BRINGS:
             brought[leg.asset] = brought.get(leg.asset, 0) + leg.amount
             continue
         used = min(leg.amount, brought.get(leg.asset, 0))
@@ -388,6 +400,8 @@ def _may_go(transfer: Transfer) -> bool:
 def _start(state: State, leg: Leg) -> list[Effect]:
     if leg.kind == "exchange":
         return _exchange(state, leg)
+    if leg.kind not in OVER_A_RAIL:
+        return subscriptions.start(state, leg)
     wrong = "" if leg.undo_of or leg.source else corrections.outdated(state, leg)
     if wrong:
         return payments.end(state, leg, "failed", "DETAILS_CORRECTED", wrong, 0)

@@ -56,6 +56,8 @@ class Customers:
     wrong: dict[str, str] = field(default_factory=dict)
     dealt: list[LegWanted] = field(default_factory=list)
     corrected: dict[tuple[str, str], str] = field(default_factory=dict)
+    prices: dict[str, int] = field(default_factory=dict)
+    wallets: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -91,6 +93,8 @@ class Customers:
         """One such request of this customer."""
         number = len(self.asked) + 1
         base = self.dice.between(int(flow.amount_min * 100), int(flow.amount_max * 100))
+        if any(leg.token for leg in flow.legs):
+            base -= base % 100
         legs = tuple(self._leg(leg, Decimal(base) / 100, customer, now) for leg in flow.legs)
         return TransferRequested(
             received_at=now,
@@ -101,6 +105,8 @@ class Customers:
         )
 
     def _leg(self, leg: LegSpec, base: Decimal, customer: str, now: int) -> LegWanted:
+        if leg.token:
+            return self._of_token(leg, int(base), customer)
         scheme = self.schemes.get(leg.scheme)
         kind: BeneficiaryKind = scheme.beneficiaries if scheme is not None else ""
         to = venue_address(leg.to_venue) if leg.to_venue else leg.beneficiary
@@ -121,6 +127,17 @@ class Customers:
             memo=f"invoice {self.dice.below(10_000)}",
             waits_for=leg.waits_for,
             undo_scheme=leg.undo_scheme,
+        )
+
+    def _of_token(self, leg: LegSpec, units: int, customer: str) -> LegWanted:
+        """So many of a token at its price, in or out of the customer's wallet."""
+        return LegWanted(
+            kind=leg.kind,
+            asset=leg.asset,
+            amount=units * self.prices[leg.token],
+            beneficiary=self.wallets.get((leg.token, customer), ""),
+            buys=leg.token,
+            buys_amount=units,
         )
 
     def _rate(self, sells: str, buys: str, rate: Decimal) -> Fraction:
@@ -182,7 +199,9 @@ class Customers:
         """A request that must be refused; `wrong` remembers which, and why."""
         self.wrong[request.transfer_id] = how
         customer, legs = request.customer, request.legs
-        place = next(n for n, leg in enumerate(legs) if leg.kind != "exchange")
+        place = next((n for n, leg in enumerate(legs) if leg.kind in ("out", "in")), 0)
+        if legs[place].buys:
+            how = self.wrong[request.transfer_id] = "unknown_customer"
         if how in OF_EXCHANGES:
             wrong = self._wrong_exchange(request, legs[place].asset, how)
             return self._instead(request, customer, (*legs[:place], *wrong, *legs[place + 1 :]))
@@ -286,7 +305,7 @@ class Customers:
 
 def _otherwise(leg: LegWanted) -> LegWanted:
     """Another body, and as sound: it may be the first of its id that is heard."""
-    if leg.kind == "exchange":
+    if leg.buys:
         return _with(leg, memo="asked for again")
     return _with_amount(leg, leg.amount + 1)
 

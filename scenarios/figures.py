@@ -38,6 +38,7 @@ REFUSALS = (
     *("NOT_A_STRATEGY", "KILLED", "STRATEGY_DISABLED", "STALE_REFERENCE", "REDUCE_ONLY"),
     *("NOT_AN_EXIT", "GATE_FENCED", "BAD_TICKET", "LEASE_OVERSPENT", "NO_LIMIT"),
     *("UNKNOWN_CUSTOMER", "NO_LEGS", "NO_FUNDS", "OVER_LIMIT", "ID_REUSED"),
+    *("NOT_OFFERED", "OFF_PRICE", "NOT_ADMITTED"),
     *("UNKNOWN_QUOTE", "QUOTE_EXPIRED", "QUOTE_AMOUNT", "QUOTE_USED", "OVER_POSITION"),
     *("SELF_APPROVED", "SCREENING_HIT", "CANCEL_TOO_LATE"),
     *(code for code, _ in RULES),
@@ -86,7 +87,16 @@ COUNTS_OF_NOTHING = (
 
 # Of a token: why a request is refused, and what else core counts.
 TOKEN_REFUSALS = (
-    *("closed", "paused", "no_policy", "bad_value", "bad_parties", "to_itself", "stale_head"),
+    *(
+        "closed",
+        "paused",
+        "no_policy",
+        "unpaid",
+        "bad_value",
+        "bad_parties",
+        "to_itself",
+        "stale_head",
+    ),
     *(
         "bad_judgement",
         "window_past",
@@ -107,6 +117,7 @@ COUNTS_OF_TOKENS = (
     *("requests_of_old", "judged_again", "reserved", "signed_in_vain", "declined"),
     *("revoked_in_vain", "final", "expired", "revoked", "heads_refused", "blocks_undone"),
     *("orphans", "final_elsewhere", "inconclusive", "proven"),
+    *("offerings_refused", "mints_asked", "burns_asked", "mints_failed", "burns_failed"),
 )
 
 FIGURES = (
@@ -163,7 +174,8 @@ FIGURES = (
             *("contract_differences", "code_changes", "orphans", "orphans_missed", "orphans_false"),
             *("value_lost", "orphan_seconds_max", "moved_unasked", "refused_wrongly", "probes"),
             *("outstanding", "epochs_due", "moved", "policy_changes", "forged", "thefts"),
-            *("replays", "replays_moved", "pauses", "used"),
+            *("replays", "replays_moved", "pauses", "used", "cash_differences", "cash_compared"),
+            *("minted_early", "minted_revocable_max", "paid_early"),
         )
     ),
     *(f"kill.{what}" for what in ("ordered", "unfinished", "looked_at", "left_open")),

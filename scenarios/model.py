@@ -470,7 +470,11 @@ class Scenario(Part):
         accounts = [venue.account for venue in self.venues]
         subjects: dict[str, Sequence[str]] = {
             "account": [*accounts, *(rail.account for rail in kept)],
-            "scheme": [scheme for rail in kept for scheme in rail.schemes],
+            # What moves over no scheme counts by its kind.
+            "scheme": [
+                *(scheme for rail in kept for scheme in rail.schemes),
+                *(["exchange", "mint", "burn"] if kept else []),
+            ],
             "strategy": [strategy.name for strategy in self.strategies],
             "token": [token.token for token in self.tokens],
         }
@@ -501,11 +505,21 @@ class Scenario(Part):
         for token in self.tokens:
             if token.rail not in chains:
                 raise ValueError(f"token {token.token}: no chain {token.rail!r} among {chains}")
+        self._know_offerings()
         if twice := _twice(token.token for token in self.tokens):
             raise ValueError(f"two tokens are named {twice!r}; a name of its own each would do")
         for fault in self.faults:
             if FAULTS[fault.kind][0] == "token" and not self.tokens:
                 raise ValueError(f"fault {fault.kind}: there is no token; one would do")
+
+    def _know_offerings(self) -> None:
+        """What customers have minted or burned is offered for the asset that they pay with."""
+        offered = {each.token: each.offering.asset for each in self.tokens if each.offering}
+        flows = self.settling.customers.flows if self.settling is not None else ()
+        for leg in [leg for flow in flows for leg in flow.legs if leg.token]:
+            if offered.get(leg.token) != leg.asset:
+                found = f"{leg.kind} of {leg.token} for {leg.asset}"
+                raise ValueError(f"{found}: a token with an offering for that would do ({offered})")
 
     def _know_places(self, strategy: StrategySpec) -> None:
         """Strategies trade at venues; the lines of a script where its strategy may."""

@@ -70,10 +70,11 @@ class LegSpec(Part):
     """A leg of what customers ask for.
 
     Its amount is the flow's, times `rate` where it is told; what an exchange buys is the flow's,
-    times `buys_rate`. `to_venue` pays to our own address at a venue, which credits it.
+    times `buys_rate`. `to_venue` pays to our own address at a venue, which credits it. A mint or a
+    burn is of as many of a `token` as the flow's amount has whole ones, at the token's price.
     """
 
-    kind: Literal["out", "in", "exchange"]
+    kind: Literal["out", "in", "exchange", "mint", "burn"]
     asset: Name
     scheme: str = ""
     buys: Name | Literal[""] = ""
@@ -84,12 +85,15 @@ class LegSpec(Part):
     undo_scheme: str = ""
     beneficiary: str = ""
     to_venue: str = ""
+    token: Name | Literal[""] = ""
 
     @model_validator(mode="after")
     def _whole(self) -> "LegSpec":
         if self.kind == "exchange" and not self.buys:
             raise ValueError("an exchange says what it buys")
-        if self.kind != "exchange" and not self.scheme:
+        if self.kind in ("mint", "burn") and not self.token:
+            raise ValueError("a mint or a burn says of which token")
+        if self.kind in ("out", "in") and not self.scheme:
             raise ValueError("value moves over a scheme: say which")
         return self
 
@@ -131,10 +135,11 @@ class CustomersSpec(Part):
 
 class LimitSpec(Part):
     """A bound on what is in flight or contingent; of scope `release`, on one transfer alone; of
-    scope `position`, on what exchanges leave open of an asset."""
+    scope `position`, on what exchanges leave open of an asset; of scope `mint`, on the cash that
+    may be taken back and that a token is minted on."""
 
     limit: str = Field(min_length=1)
-    scope: Literal["rail", "customer", "asset", "release", "position"]
+    scope: Literal["rail", "customer", "asset", "release", "position", "mint"]
     subject: str = ""
     asset: Name
     amount: Amount = Field(ge=0)

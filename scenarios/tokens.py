@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from core.token_events import TokenKind
 from risk.written import Part
-from scenarios.part import Every, Name, Seconds, Times
+from scenarios.part import Every, Name, Price, Seconds, Times
 from tokens.facts import KycState
 from tokens.policy import BadPolicy, Policy, read_policy
 
@@ -77,6 +77,14 @@ class DeedSpec(Part):
     value: Times = Field(default=0, ge=0)
 
 
+class OfferingSpec(Part):
+    """A token is issued and taken back for so much of an asset, in its whole currency, and not
+    otherwise. Holders who bear a customer's name have that customer's wallet."""
+
+    asset: Name
+    price: Price = Decimal(1)
+
+
 class TokenSpec(Part):
     """One token, whose contract stands on the chain of `rail`, and all who want something of it.
 
@@ -104,6 +112,7 @@ class TokenSpec(Part):
     deeds: tuple[DeedSpec, ...] = ()
     poll_s: Every = Field(default=Decimal(12), gt=0)
     probe_s: Seconds = Decimal(0)
+    offering: OfferingSpec | None = None
 
     @field_validator("policy", mode="before")
     @classmethod
@@ -120,6 +129,8 @@ class TokenSpec(Part):
     def _whole(self) -> "TokenSpec":
         if self.threshold > self.signers:
             raise ValueError(f"threshold: found {self.threshold}; {self.signers} or less would do")
+        if self.offering and (self.drawn_opening or any(each.opening for each in self.holders)):
+            raise ValueError("opening: nobody pays for it; 0 would do where there is an offering")
         known = ["", *(each.name for each in self.holders)]
         for number, ask in enumerate(self.asks):
             for who in (ask.sender, ask.receiver):

@@ -6,7 +6,7 @@ that a refusal for want of funds or room can be contradicted. What is in flight 
 world's payments, and a balance is what its owner began with and what really moved.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -28,6 +28,9 @@ NEXT: Mapping[str, tuple[str, ...]] = {
 }
 # Who owns a payment that we make with what is no customer's.
 OURS = "-"
+# Legs that move value over a rail, and those that bring their customer some.
+OVER_A_RAIL = ("out", "in")
+BRINGS = ("in", "burn")
 OVER = ("completed", "failed", "returned", "cancelled", "refused")
 FAULTS_MAX = 20
 # What others push can be taken back no longer: ten banking days, and the holidays in them.
@@ -62,7 +65,7 @@ class WantedLeg(Protocol):
     """A leg as it was asked for."""
 
     @property
-    def kind(self) -> Literal["out", "in", "exchange"]: ...
+    def kind(self) -> Literal["out", "in", "exchange", "mint", "burn"]: ...
     @property
     def asset(self) -> str: ...
     @property
@@ -143,13 +146,14 @@ class Credit:
 @dataclass(slots=True, eq=False)
 class CustomerOracle:
     """Watches the customers of one run. `pushed` says by which scheme others pay to an account, by
-    the account and the asset."""
+    the account and the asset; `issued` which of our mints and burns are final on their chain."""
 
     world: Payments
     limits: Sequence[Bound]
     opening: Mapping[tuple[str, str], int]
     desk: Desk
     pushed: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    issued: Callable[[str, str], bool] = field(default=lambda token, payment_id: False)
     asked: dict[str, Asked] = field(default_factory=dict)
     credited: dict[tuple[str, str, str], "Credit"] = field(default_factory=dict)
     told_of_deposits: dict[str, str] = field(default_factory=dict)
@@ -228,7 +232,7 @@ class CustomerOracle:
         have: dict[str, int] = {}
         for leg in legs:
             there = have.setdefault(leg.asset, self._sure(customer, leg.asset))
-            if leg.kind == "in":
+            if leg.kind in BRINGS:
                 have[leg.asset] = there + leg.amount
                 continue
             if leg.amount > there:
@@ -249,9 +253,9 @@ class CustomerOracle:
             back = asked.status in ("failed", "cancelled", "returned") and alone
             whole = asked.status.startswith("completed")
             for leg in asked.legs:
-                if leg.asset == asset and leg.kind != "in" and not back:
+                if leg.asset == asset and leg.kind not in BRINGS and not back:
                     sure -= leg.amount
-                if leg.asset == asset and leg.kind == "in" and whole:
+                if leg.asset == asset and leg.kind in BRINGS and whole:
                     sure += leg.amount
                 if leg.kind == "exchange" and leg.buys == asset and whole:
                     sure += leg.buys_amount
@@ -313,7 +317,7 @@ class CustomerOracle:
             and (
                 any(_counts(bound, customer, leg) for leg in legs)
                 or (
-                    any(leg.kind != "in" and leg.asset == bound.asset for leg in legs)
+                    any(leg.kind not in BRINGS and leg.asset == bound.asset for leg in legs)
                     and self._pushed(bound, customer, now) > 0
                 )
             )
@@ -394,6 +398,8 @@ class CustomerOracle:
             for payment in self._carried(asked):
                 if payment is None or not 0 <= payment.settled_at <= now:
                     self._wrong(f"{transfer_id}: told {status} with {word_of(payment)}")
+            if not all(word for word in self._issues(asked)):
+                self._wrong(f"{transfer_id}: told {status}, and its token is not final")
 
     def _judge_refusal(self, asked: Asked) -> None:
         code = asked.reason.partition(":")[0]
@@ -415,15 +421,24 @@ class CustomerOracle:
         return any(leg.beneficiary in self.world.corrected for leg in asked.legs)
 
     def _may_fail(self, asked: Asked) -> bool:
-        """Whether it could fail though no keeper took it on: its details are wrong, or people
-        found that it never left."""
+        """Whether it could fail though no keeper took it on: its details are wrong, people found
+        that it never left, or a token's policy had a word in it."""
+        if any(leg.kind in ("mint", "burn") for leg in asked.legs):
+            return True
         return self._is_outdated(asked) or asked.transfer_id in self.never_left
 
     def _carried(self, asked: Asked) -> list[Payment | None]:
         """The world's payments of the legs that move value over a rail."""
         names = self.books.payments(asked.transfer_id) if self.books is not None else None
         pairs = zip(names or (), asked.legs, strict=False)
-        return [self.world.all.get(name) for name, leg in pairs if leg.kind != "exchange"]
+        return [self.world.all.get(name) for name, leg in pairs if leg.kind in OVER_A_RAIL]
+
+    def _issues(self, asked: Asked) -> list[str]:
+        """Of each leg that mints or burns: "settled" where the chain did it for good, else ""."""
+        names = self.books.payments(asked.transfer_id) if self.books is not None else None
+        pairs = zip(names or (), asked.legs, strict=False)
+        of_tokens = [(name, leg) for name, leg in pairs if leg.kind in ("mint", "burn")]
+        return ["settled" if self.issued(leg.buys, name) else "" for name, leg in of_tokens]
 
     def _wrong(self, text: str) -> None:
         if len(self.told_wrongly) < FAULTS_MAX:
@@ -479,7 +494,7 @@ class CustomerOracle:
 
     def _astray(self, asked: Asked, names: list[str]) -> list[str]:
         carried = self._carried(asked)
-        words = [word_of(payment) for payment in carried]
+        words = [word_of(payment) for payment in carried] + self._issues(asked)
         moved = [payment for payment in carried if payment is not None]
         found = [*self._unreleased(asked, moved), *self._out_of_turn(asked)]
         if asked.status == "refused":
@@ -513,7 +528,7 @@ class CustomerOracle:
 
     def _out_of_turn(self, asked: Asked) -> list[str]:
         """A leg starts when the one before it has what it waits for."""
-        legs = [leg for leg in asked.legs if leg.kind != "exchange"]
+        legs = [leg for leg in asked.legs if leg.kind in OVER_A_RAIL]
         carried = self._carried(asked)
         pairs = zip(legs, carried, carried[1:], strict=False)
         for leg, before, after in pairs:
@@ -555,7 +570,7 @@ class CustomerOracle:
         """What came back of what a customer had pulled and had, by the scheme."""
         sums: dict[str, int] = {}
         for asked in self.asked.values():
-            legs = [leg for leg in asked.legs if leg.kind != "exchange"]
+            legs = [leg for leg in asked.legs if leg.kind in OVER_A_RAIL]
             for leg, payment in zip(legs, self._carried(asked), strict=False):
                 if asked.customer != customer or leg.asset != asset or leg.kind != "in":
                     continue
@@ -578,7 +593,10 @@ class CustomerOracle:
         names = names or []
         moved = []
         for name, leg in zip(names, asked.legs, strict=False):
-            if leg.kind != "exchange":
+            if leg.kind in ("mint", "burn"):
+                sign = 1 if leg.kind == "burn" else -1
+                moved.append((leg.asset, sign * leg.amount * self.issued(leg.buys, name)))
+            elif leg.kind != "exchange":
                 sign = 1 if leg.kind == "in" else -1
                 moved.append((leg.asset, sign * _kept(self.world.all.get(name))))
             elif self.books is not None and self.books.settled_at(name):
@@ -613,7 +631,7 @@ def is_under_way(payment: Payment, now: int) -> bool:
 
 
 def _counts(bound: Bound, customer: str, leg: WantedLeg) -> bool:
-    if leg.kind == "exchange" or leg.asset != bound.asset:
+    if leg.kind not in OVER_A_RAIL or leg.asset != bound.asset:
         return False
     subject = {"rail": leg.scheme, "customer": customer, "asset": ""}.get(bound.scope)
     return subject is not None and (bound.scope == "asset" or bound.subject in ("*", subject))

@@ -177,7 +177,7 @@ class TokenOracle:
     def _compare(self, told: Register, now: int) -> None:
         """Final and provisional, each as of its own block; and final is what is."""
         self.compared += 1
-        places = [self._branch(number, block_hash, now) for number, block_hash in told.blocks]
+        places = [self.branch(number, block_hash, now) for number, block_hash in told.blocks]
         known = [
             (number, branch)
             for (number, _), branch in zip(told.blocks, places, strict=True)
@@ -197,7 +197,7 @@ class TokenOracle:
         if dict(told.provisional) != self.balances(*known[-1]):
             self.differences.append(f"at {now}: provisional, block {told.blocks[-1][0]}")
 
-    def _branch(self, number: int, block_hash: str, now: int) -> int | None:
+    def branch(self, number: int, block_hash: str, now: int) -> int | None:
         """Which fork made the block; None where it is no block of the chain's."""
         if block_hash in self._branches:
             return self._branches[block_hash]

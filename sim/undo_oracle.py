@@ -9,7 +9,7 @@ and with room to spare, so that nothing is called due that could rightly be refu
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sim.customer_oracle import Asked, Bound, CustomerOracle, WantedLeg
+from sim.customer_oracle import OVER_A_RAIL, Asked, Bound, CustomerOracle, WantedLeg
 from sim.payments import Payment
 from sim.settlement_oracle import told as word_of
 
@@ -74,6 +74,8 @@ class UndoOracle:
             payment = self.judge.world.all.get(name)
             if leg.kind == "exchange":
                 total += self._exchanged(name, leg, asset, ended=ended)
+            elif leg.kind in ("mint", "burn"):
+                total += self._issued(name, leg, asset)
             elif leg.asset == asset and leg.kind == "in":
                 there = payment is not None and word_of(payment) == "settled"
                 total += leg.amount if there and ended else 0
@@ -81,6 +83,12 @@ class UndoOracle:
                 gone = payment is not None and word_of(payment) in ("settled", "open")
                 total -= leg.amount if gone or not ended else 0
         return total - sum(back.amount for back in self._backs(asked) if back.asset == asset)
+
+    def _issued(self, name: str, leg: WantedLeg, asset: str) -> int:
+        """A mint may have taken its cash; what a burn brings is there once it is final."""
+        if leg.asset != asset or leg.kind == "mint":
+            return -leg.amount if leg.asset == asset else 0
+        return leg.amount if self.judge.issued(leg.buys, name) else 0
 
     def _exchanged(self, name: str, leg: WantedLeg, asset: str, *, ended: bool) -> int:
         assert self.judge.books is not None
@@ -110,7 +118,7 @@ class UndoOracle:
         for name, leg in zip(self._names(asked), asked.legs, strict=False):
             payment = self.judge.world.all.get(name)
             over = asked.status in ENDED and (payment is None or _is_over(payment, now))
-            if not over and leg.kind != "exchange" and _is_of(bound, asked, leg.asset, leg.scheme):
+            if not over and leg.kind in OVER_A_RAIL and _is_of(bound, asked, leg.asset, leg.scheme):
                 total += leg.amount
         for back in self._backs(asked):
             if not _is_over(back, now) and _is_of(bound, asked, back.asset, back.scheme):

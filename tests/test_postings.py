@@ -15,6 +15,7 @@ from core.rail_events import (
     SuspenseResolved,
 )
 from tests.settling import BANK, DAY, HOUR, WIRE, Books, change, pay, pull
+from tests.subscribing import Issuer, redeem
 from tests.test_stolen_nonce import acknowledge, stolen
 
 PAGE = Path(__file__).parent.parent / "docs" / "postings.md"
@@ -49,6 +50,10 @@ class Watched(Books):
             lines = tuple(sorted(_shape(name, amount) for name, amount in booking.lines))
             self.entries.add((booking.purpose, lines))
         return effects
+
+
+class WatchedIssuer(Watched, Issuer):
+    """With a token beside it."""
 
 
 def _shape(name: str, amount: int) -> str:
@@ -285,6 +290,19 @@ STORIES: tuple[Callable[[Books], None], ...] = (
 )
 
 
+def issued() -> set[Entry]:
+    """A token that is paid for and then redeemed; once it is refused."""
+    books = WatchedIssuer(alice=1000)
+    books.subscribed(30)
+    for name, refusal in (("r1", "kyc"), ("r2", "")):
+        (burn,) = books.request(name, redeem(20))
+        books.judge(refusal)
+    books.permit()
+    books.block("h2", burn)
+    books.finalize("h2")
+    return books.entries
+
+
 def spent() -> Entry:
     """What took a nonce of ours, acknowledged as our own spending: on a chain."""
     node, leg = stolen()
@@ -300,6 +318,7 @@ def test_the_page_lists_every_entry_and_no_other() -> None:
         story(books)
         booked |= books.entries
     page = of_page()
+    booked |= issued()
     booked.add(spent())
     assert not booked - page.keys(), "booked, and not on the page"
     assert not page.keys() - booked, "on the page, and booked by no story"

@@ -58,7 +58,7 @@ def numbers(told: Mapping[str, Any], before: str = "") -> dict[str, float]:
 def test_every_number_of_a_summary_is_a_figure_and_every_figure_is_there() -> None:
     """What is named in FIGURES is what a run tells: nothing more but the counts, nothing less."""
     told: dict[str, float] = {}
-    issued = ["issued_and_moved"] if machine.there() else []
+    issued = ["issued_and_moved", "subscribed_and_redeemed"] if machine.there() else []
     for name in ("storm_venues", "webhook_twice", "cold_path_stalls", *issued):
         scenario = find(name)
         figures = numbers(run(scenario, 1, short=True, sampled=False).summary)
@@ -159,7 +159,7 @@ def test_every_count_of_core_is_a_figure_and_no_other_is() -> None:
 
 def test_every_refusal_of_core_is_a_figure_and_no_other_is() -> None:
     """Whoever refuses says a code in capitals."""
-    names = "gate kill leases refusals strategies trading transfers".split()
+    names = "gate kill leases refusals strategies subscriptions trading transfers".split()
     said = set()
     for name in names:
         tree = ast.parse((ROOT / "core" / f"{name}.py").read_text())
@@ -170,7 +170,7 @@ def test_every_refusal_of_core_is_a_figure_and_no_other_is() -> None:
             and isinstance(node.value, str)
             and re.fullmatch(r"(refused/)?[A-Z]+(_[A-Z]+)+|KILLED", node.value)
         }
-    of_legs = {"EARLIER_LEG"}
+    of_legs = {"EARLIER_LEG", "NOT_PERMITTED"}
     assert said - of_legs <= set(REFUSALS)
     assert set(REFUSALS) - said == {code.name for code in TABLE} - said
 

@@ -153,6 +153,14 @@ def test_without_an_evm_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             {
                 "policy": "estate",
+                "offering": {"asset": "ETH"},
+                "holders": [{"name": "c1", "opening": 5}],
+            },
+            "opening: nobody pays for it",
+        ),
+        (
+            {
+                "policy": "estate",
                 "deeds": [{"at_s": 1, "deed": "tighten", "policy": {"lot_min": 0}}],
             },
             "deeds.0.policy",
@@ -165,6 +173,13 @@ def test_what_cannot_be_is_refused_with_its_place(token: dict[str, object], word
     with pytest.raises(BadScenario) as refused:
         check({**fields, "tokens": [token]}, "x")
     assert words in str(refused.value)
+
+
+def test_what_customers_have_minted_is_offered_for_what_they_pay_with() -> None:
+    told = find("subscribed_and_redeemed").model_dump(mode="json", exclude={"claims"})
+    told["tokens"][0]["offering"]["asset"] = "EUR"
+    with pytest.raises(BadScenario, match="mint of FUND for USD: a token with an offering"):
+        check(told, "x")
 
 
 def test_a_fault_of_a_token_needs_one() -> None:

@@ -29,12 +29,13 @@ from sim.faults import Fault, Faults
 from sim.machine import Embedded
 from sim.token_oracle import Decided, Register
 from sim.world import World
-from tieout.settling import RailSite
+from tieout.settling import Rails, RailSite
 from tieout.token_callers import Callers
 from tieout.token_desk import IssuerDesk
 from tieout.token_host import TokenHost
 from tieout.token_parties import Parties
 from tieout.token_signers import Signers
+from tieout.token_subscribers import CashView, Subscribers
 from tieout.token_troubles import Troubles
 from tokens import calls
 from tokens.calls import Parameters
@@ -110,6 +111,13 @@ class Issue:
         self.epoch_ns = epoch_ns
         self._out: dict[str, int] = {}
         self.code_first = self.code_hash()
+        self.subscribers: Subscribers | None = None
+
+    def subscribe(self, rails: Rails) -> None:
+        """Customers of the rails pay for it, where it is offered to them."""
+        if self.spec.offering is not None:
+            self.subscribers = Subscribers(self.spec, self.spec.offering, self.parties, rails)
+            self.callers.on_permitted = self.subscribers.oracle.on_permitted
 
     def code_hash(self) -> bytes:
         """Of the code that stands at the contract's address."""
@@ -163,6 +171,8 @@ class Issue:
             )
         )
         self.parties.tell_all(self.troubles.known_policy(), self.host.tell)
+        if self.subscribers is not None:
+            self.subscribers.tell_terms(self.host.tell)
 
     # --- those who answer ------------------------------------------------------------------------
 
@@ -272,7 +282,7 @@ class Issuing:
     def __init__(
         self,
         specs: Sequence[TokenSpec],
-        sites: Sequence[RailSite],
+        rails: Rails,
         world: World,
         dice: Dice,
         faults: Faults,
@@ -281,11 +291,13 @@ class Issuing:
         host: TokenHost,
     ) -> None:
         """Each contract is deployed; the chains' connectors ask and read of it as well."""
-        by_rail = {site.spec.name: site for site in sites}
+        by_rail = {site.spec.name: site for site in rails.sites}
         self.issues = [
             Issue(spec, by_rail[spec.rail], world, dice, faults, epoch_ns, until, host)
             for spec in specs
         ]
+        for issue in self.issues:
+            issue.subscribe(rails)
         self._by_name = {issue.spec.token: issue for issue in self.issues}
         contracts = {issue.spec.token: issue.contract for issue in self.issues}
         for name in dict.fromkeys(spec.rail for spec in specs):
@@ -300,6 +312,8 @@ class Issuing:
         """The oracles see its books."""
         for issue in self.issues:
             issue.oracle.books = RegisterView(state, issue.spec.token)
+            if issue.subscribers is not None:
+                issue.subscribers.oracle.books = CashView(state, issue.spec.token)
 
     def tell_again(self) -> None:
         for issue in self.issues:
@@ -308,6 +322,8 @@ class Issuing:
     def node_died(self) -> None:
         for issue in self.issues:
             issue.oracle.books = None
+            if issue.subscribers is not None:
+                issue.subscribers.oracle.books = None
 
     def perform(self, effect: Effect) -> bool:
         """Do what the effect asks, if it is a token's and not a node's to answer."""
@@ -318,6 +334,8 @@ class Issuing:
         """A step was taken: each register beside its chain."""
         for issue in self.issues:
             issue.oracle.observe(now)
+            if issue.subscribers is not None:
+                issue.subscribers.oracle.observe(now)
 
 
 def with_tokens(rail: Dialect, contracts: Mapping[str, str]) -> Dialect:

@@ -181,6 +181,22 @@ OF_TOKENS = tuple(
     )
 )
 
+# Where a token is issued for cash, all of these too.
+OF_OFFERINGS = tuple(
+    ClaimSpec(claim=claim, figure=figure, equals=Decimal(0))
+    for claim, figure in (
+        (
+            "what exists of a token is what was paid for it, and what is under way is in transit",
+            "tokens.cash_differences",
+        ),
+        (
+            "nothing is minted on cash that is pending, or beyond its limit on what may go back",
+            "tokens.minted_early",
+        ),
+        ("no redemption is paid before its burn is final", "tokens.paid_early"),
+    )
+)
+
 
 def run(
     name: str | Scenario,
@@ -321,7 +337,8 @@ def conclude(
     settling = OF_SETTLEMENT if simulation.rails is not None else ()
     limited = OF_RISK if simulation.dared is not None else ()
     issued = OF_TOKENS if simulation.issuing is not None else ()
-    specs = [*STANDARD, *settling, *limited, *issued, *simulation.scenario.claims]
+    offered = OF_OFFERINGS if any(each.offering for each in simulation.scenario.tokens) else ()
+    specs = [*STANDARD, *settling, *limited, *issued, *offered, *simulation.scenario.claims]
     if simulation.duration_ns < int(simulation.scenario.duration_s * SECOND):
         specs = [less for spec in specs if (less := spec.in_short()) is not None]
     claims = [judge(spec, summary) for spec in specs]

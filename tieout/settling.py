@@ -57,6 +57,7 @@ from sim.operators import Decision, OpenItem
 from sim.payments import Payments
 from sim.reversal_oracle import ReversalOracle
 from sim.settlement_oracle import SettlementOracle
+from sim.subscription_oracle import SubscriptionOracle
 from sim.suspense_oracle import SuspenseOracle
 from sim.truth import Truth
 from sim.undo_oracle import UndoOracle
@@ -129,6 +130,7 @@ class Rails:
     excesses: dict[str, int] = field(default_factory=dict)
     exposed_max: dict[str, int] = field(default_factory=dict)
     asked_back: dict[str, int] = field(default_factory=dict)
+    issued: dict[str, SubscriptionOracle] = field(default_factory=dict)
     _connectors: dict[str, Connector[Request]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -143,6 +145,7 @@ class Rails:
             self._customers_opening(),
             self.desk,
             {(s.account, s.asset): s.scheme for s in self.schemes.values() if s.pushed},
+            self._is_issued,
         )
         self.reversals = ReversalOracle(self.payments, self.judge)
         self.undoing = UndoOracle(self.judge)
@@ -180,6 +183,10 @@ class Rails:
             made = KEEPERS[spec.keeper](spec, wire, places, self._opening(spec), customers.names)
             self.sites.append(RailSite(spec, made, wire))
 
+    def _is_issued(self, token: str, payment_id: str) -> bool:
+        """Whether the token's chain did for good what a leg asked for."""
+        return self.issued[token].is_final(payment_id, self.world.now)
+
     def _schemes(self) -> dict[str, SchemePublished]:
         table = schemes.load()
         told = {
@@ -197,6 +204,7 @@ class Rails:
         return [
             Bound(each.scope, each.subject, each.asset, units(each.amount, each.asset), each.limit)
             for each in self.spec.limits
+            if each.scope != "mint"
         ]
 
     def _customers_opening(self) -> dict[tuple[str, str], int]:
@@ -731,7 +739,8 @@ def settlement_figures(
     """What `summary.json` says of settlement."""
     settlement = state.settlement
     differences = rails.oracle.differences(now)
-    statuses = Counter(f"{leg.scheme}/{leg.status}" for leg in settlement.legs.values())
+    moved_by = [(leg.scheme or leg.kind, leg.status) for leg in settlement.legs.values()]
+    statuses = Counter(f"{how}/{status}" for how, status in moved_by)
     opened = [(n, times) for n, times in sorted(state.counts.items()) if n.startswith("items/")]
     rails.look_at_losses()
     astray, off = rails.judge.astray(crashed=crashed), rails.judge.balances_off()

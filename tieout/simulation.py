@@ -281,7 +281,7 @@ class Simulation:
         until = EPOCH_NS + self.duration_ns
         return Issuing(
             self.scenario.tokens,
-            self.rails.sites,
+            self.rails,
             self.world,
             self.dice,
             self.faults,

@@ -37,6 +37,8 @@ MIX: tuple[tuple[TokenKind, int], ...] = (
     ("burn", 10),
     ("recovery", 1),
 )
+# What is offered for cash nobody asks for in another way.
+PAID_FOR = ("mint", "burn")
 VALUE_WILD = 10**12
 PROBE_S = 900
 OTHER = "other_request"
@@ -75,9 +77,11 @@ class Callers:
     host: TokenHost
     until: int
     asked: dict[str, Asked] = field(default_factory=dict)
+    subscribed: dict[str, Asked] = field(default_factory=dict)
     probes: list[tuple[Asked, bool]] = field(default_factory=list)
     data_mined: list[tuple[ChainWallet, bytes]] = field(default_factory=list)
     on_signed: Callable[[Authorization], None] = field(default=lambda wanted: None)
+    on_permitted: Callable[[str, str, int], None] = field(default=lambda name, decision, now: None)
 
     def begin(self) -> None:
         """The desk mints what everybody holds at first; then requests come."""
@@ -183,8 +187,9 @@ class Callers:
         self._ask(kind, sender, receiver, value, use, valid_before=past)
 
     def _kind(self) -> TokenKind:
-        place = self.dice.below(sum(weight for _, weight in MIX))
-        for kind, weight in MIX:
+        mix = [each for each in MIX if not self.spec.offering or each[0] not in PAID_FOR]
+        place = self.dice.below(sum(weight for _, weight in mix))
+        for kind, weight in mix:
             place -= weight
             if place < 0:
                 return kind
@@ -268,8 +273,10 @@ class Callers:
         self.world.call_in(self.dice.between(*HEAR_MS) * MS, self._heard, told)
 
     def _heard(self, told: TellCaller) -> None:
-        asked = self.asked[told.request_id]
-        if told.reason == OTHER:
+        if not told.caller:
+            self._note_subscribed(told)
+        asked = (self.asked if told.caller else self.subscribed).get(told.request_id)
+        if asked is None or told.reason == OTHER:
             return
         if asked.status in WAITING or told.status not in WAITING:
             asked.status, asked.reason = told.status, told.reason
@@ -282,8 +289,20 @@ class Callers:
                 asked.status = ""  # nobody is at home to say what was signed: it is asked again
                 return
             asked.used = 1
+            if not told.caller:
+                self.on_permitted(told.request_id, wanted.decision_hash, self.world.now)
             self._plan(asked, wanted)
             self.on_signed(wanted)
+
+    def _note_subscribed(self, told: TellCaller) -> None:
+        """What settlement asked for: the desk uses its mints, and holders their burns."""
+        state = self.host.state
+        token = state.tokens.get(told.token) if state is not None else None
+        wanted = token.authorizations.get(told.authorization_id) if token is not None else None
+        if wanted is not None:
+            parties = (wanted.sender, wanted.receiver, wanted.value)
+            asked = Asked(told.request_id, wanted.kind, *parties, "soon", 0, self.world.now)
+            self.subscribed.setdefault(told.request_id, asked)
 
     # --- using -----------------------------------------------------------------------------------
 

@@ -15,8 +15,8 @@ def token_figures(issuing: Issuing, state: State, now: int) -> dict[str, Any]:
     """All tokens together; what has a name of its own is in `detail`."""
     each = [_figures(issue, state, now) for issue in issuing.issues]
     summed: dict[str, Any] = {
-        name: sum(told[name] for told in each)
-        for name, value in each[0].items()
+        name: sum(told.get(name, 0) for told in each)
+        for name, value in {name: value for told in each for name, value in told.items()}.items()
         if isinstance(value, int)
     }
     seconds = [second for told in each for second in told["seconds"]]
@@ -34,6 +34,8 @@ def _figures(issue: Issue, state: State, now: int) -> dict[str, Any]:
     violations, refused = oracle.violations(now), callers.refused_wrongly()
     orphans, missed, false = oracle.orphans(now), oracle.missed(now), oracle.false_orphans()
     unasked, contract = oracle.moved_unasked(now), contract_differences(issue, state)
+    cash = issue.subscribers.figures(now) if issue.subscribers is not None else {}
+    cash_detail = cash.pop("cash_detail", ())
     return {
         "policy_violations": len(violations),
         "signed_wrongly": len(oracle.signed_wrongly),
@@ -52,6 +54,7 @@ def _figures(issue: Issue, state: State, now: int) -> dict[str, Any]:
         "outstanding": outstanding(issue, state),
         "epochs_due": epochs_due(issue, state),
         "moved": len(oracle.final(now)),
+        **cash,
         "policy_changes": troubles.changes,
         "forged": troubles.forged,
         "thefts": troubles.thefts,
@@ -69,6 +72,7 @@ def _figures(issue: Issue, state: State, now: int) -> dict[str, Any]:
             *(f"{subject}: no orphan" for subject in false),
             *(f"{moved.subject}: its holder did not act" for moved in unasked),
             *refused,
+            *cash_detail,
         ],
     }
 
