@@ -19,14 +19,15 @@ typedef struct { Slot **slots; num size, room; } Ladder;
 typedef struct {
     Account *account; Scope *asset; Ladder ladders[2]; Tier tiers[3];
     num restricted, position_max, low, high, unit, fee_unit, borrow_unit, reference_at, age_max;
-    num position, disputed, buys, sells, need;
+    num disputed, lng, sht, need;
 } Holding;
 typedef struct {
     Strategy *strategy; Holding *holding;
     num quantity_max, notional_max, position_max, duplicate_ns, executions_max, executions_ns;
-    num position, buys, sells, last_side, last_quantity, last_price, last_at, executions, executions_at;
+    num lng, sht, last_side, last_quantity, last_price, last_at, executions, executions_at;
 } Route;
 typedef struct { num open, total, children_max, children, filled, working; } Parent;
+typedef struct { num lots, value, alone, together, need; } Change;
 
 static Scope firm; static num firm_state, firm_open_until;
 static Account *accounts; static Scope *assets; static Strategy *strategies; static Holding *holdings;
@@ -83,16 +84,16 @@ static void take(Ladder *l, Slot *s)
 
 /* --- the controls --- */
 
-static num room_of(Route *w, num side)
+static int only_reduces(Route *w, num side, num lots)
 {
     Holding *h = w->holding;
-    if (side) return min2(w->position - w->sells, min2(h->position, h->position + h->disputed) - h->sells);
-    return min2(-w->position - w->buys, -max2(h->position, h->position + h->disputed) - h->buys);
+    if (side) return w->sht + lots <= 0 && h->sht + lots <= min2(0, h->disputed);
+    return w->lng + lots <= 0 && h->lng + lots <= min2(0, -h->disputed);
 }
 static int own(Route *w, num side, num size, num extra, num worst, num flag, num now)
 {
     Holding *h = w->holding; Strategy *s = w->strategy; num value;
-    int reduces = extra <= room_of(w, side);
+    int reduces = only_reduces(w, side, extra);
     if (firm_state != 2) { if (firm_state != 1) return 7; if (!reduces) return 8; }
     if (now > firm_open_until) return 9;
     if (s->state != 2) { if (s->state != 1) return 10; if (!reduces) return 11; }
@@ -105,11 +106,11 @@ static int own(Route *w, num side, num size, num extra, num worst, num flag, num
     if (times(size, h->unit, &value)) return 1;
     if (value > w->notional_max) return 18;
     if (side == 0) {
-        if (w->position + w->buys + extra > w->position_max) return 23;
-        if (h->position + h->buys + extra > h->position_max) return 24;
+        if (w->lng + extra > w->position_max) return 23;
+        if (h->lng + extra > h->position_max) return 24;
     } else {
-        if (w->sells + extra - w->position > w->position_max) return 23;
-        if (h->sells + extra - h->position > h->position_max) return 24;
+        if (w->sht + extra > w->position_max) return 23;
+        if (h->sht + extra > h->position_max) return 24;
     }
     if (flag && !reduces) return 25;
     if (w->executions >= w->executions_max && now - w->executions_at < w->executions_ns) return 22;
@@ -125,44 +126,42 @@ static int over(Scope *s, num side, num value, num grows, int reduces, int net)
     if (grows > 0 && s->gross + grows > s->gross_max) return net + 1;
     return 0;
 }
-static num grows_of(num position, num buys, num sells, num side, num lots, num unit)
+static int margin(Holding *h, num lng, num sht, num *need)
 {
-    num l = position + buys, s = sells - position, before = max2(l, s), delta;
-    num after = side == 0 ? max2(l + lots, s) : max2(l, s + lots);
-    if (times(after - before, unit, &delta)) return INT64_MAX / 4;
-    return delta;
-}
-static num margin(Holding *h, num position, num buys, num sells)
-{
-    num sht = sells - position, lots = max2(position + buys, sht), a, b, c;
+    num lots = max2(lng, sht), a, b, c = 0;
+    *need = lots ? (num)1 << 60 : 0;
     if (lots == 0) return 0;
     for (int i = 0; i < 3; i++)
         if (lots <= h->tiers[i].lots_max) {
-            if (times(lots, h->tiers[i].rate_unit, &a) || times(buys + sells, h->fee_unit, &b)) return (num)1 << 60;
-            a += b - h->tiers[i].deduction;
-            if (sht <= 0) return a;
-            if (times(sht, h->borrow_unit, &c)) return (num)1 << 60;
-            return a + c;
+            if (times(lots, h->tiers[i].rate_unit, &a) || times(lng + sht, h->fee_unit, &b)) return 1;
+            if (sht > 0 && times(sht, h->borrow_unit, &c)) return 1;
+            *need = a - h->tiers[i].deduction + b + c;
+            return 0;
         }
-    return (num)1 << 60;
+    return 0;
 }
-static int shared(Route *w, num side, num extra, num worst, Parent *f)
+static int weigh(Change *c, Route *w, num side, num lots)
 {
-    Holding *h = w->holding; Account *a = h->account; num value; int code;
-    if (f->filled + f->working + extra > f->total) return 27;
+    Holding *h = w->holding; num lng = h->lng, sht = h->sht, alone, before = max2(lng, sht);
+    if (side == 0) { lng += lots; alone = max2(w->lng + lots, w->sht); }
+    else { sht += lots; alone = max2(w->lng, w->sht + lots); }
+    c->lots = lots;
+    return times(lots, h->unit, &c->value) || times(alone - max2(w->lng, w->sht), h->unit, &c->alone)
+        || times(max2(lng, sht) - before, h->unit, &c->together) || margin(h, lng, sht, &c->need);
+}
+static int shared(Route *w, num side, num worst, Parent *f, Change *c)
+{
+    Holding *h = w->holding; Account *a = h->account; int code;
+    if (f->filled + f->working + c->lots > f->total) return 27;
     Ladder *l = &h->ladders[!side];
     if (l->size && (side == 0 ? l->slots[0]->rank <= worst : -l->slots[0]->rank >= worst)) return 29;
-    int reduces = extra <= room_of(w, side);
-    if (times(extra, h->unit, &value)) return 1;
-    num grows = grows_of(w->position, w->buys, w->sells, side, extra, h->unit);
-    if ((code = over(&w->strategy->scope, side, value, grows, reduces, 31))) return code;
-    grows = grows_of(h->position, h->buys, h->sells, side, extra, h->unit);
-    if ((code = over(&a->scope, side, value, grows, reduces, 33))) return code;
-    if ((code = over(h->asset, side, value, grows, reduces, 35))) return code;
-    if ((code = over(&firm, side, value, grows, reduces, 37))) return code;
-    num need = margin(h, h->position, h->buys + (side ? 0 : extra), h->sells + (side ? extra : 0));
-    if (!reduces && a->margin - h->need + need + a->charged > a->collateral) return 39;
-    if (a->credit_open + a->unsettled + value > a->credit_max) return 40;
+    int reduces = only_reduces(w, side, c->lots);
+    if ((code = over(&w->strategy->scope, side, c->value, c->alone, reduces, 31))) return code;
+    if ((code = over(&a->scope, side, c->value, c->together, reduces, 33))) return code;
+    if ((code = over(h->asset, side, c->value, c->together, reduces, 35))) return code;
+    if ((code = over(&firm, side, c->value, c->together, reduces, 37))) return code;
+    if (!reduces && a->margin - h->need + c->need + a->charged > a->collateral) return 39;
+    if (a->credit_open + a->unsettled + c->value > a->credit_max) return 40;
     return 0;
 }
 
@@ -173,16 +172,13 @@ static void add(Scope *s, num side, num value, num grows)
     if (side == 0) s->lng += value; else s->sht += value;
     s->gross += grows;
 }
-static void work(Route *w, num side, num lots)
+static void count(Route *w, num side, const Change *c)
 {
-    Holding *h = w->holding; Account *a = h->account; num value;
-    if (times(lots, h->unit, &value)) return;
-    add(&w->strategy->scope, side, value, grows_of(w->position, w->buys, w->sells, side, lots, h->unit));
-    num grows = grows_of(h->position, h->buys, h->sells, side, lots, h->unit);
-    add(&a->scope, side, value, grows); add(h->asset, side, value, grows); add(&firm, side, value, grows);
-    if (side == 0) { w->buys += lots; h->buys += lots; } else { w->sells += lots; h->sells += lots; }
-    num need = margin(h, h->position, h->buys, h->sells);
-    a->margin += need - h->need; h->need = need;
+    Holding *h = w->holding; Account *a = h->account;
+    add(&w->strategy->scope, side, c->value, c->alone);
+    add(&a->scope, side, c->value, c->together); add(h->asset, side, c->value, c->together); add(&firm, side, c->value, c->together);
+    if (side == 0) { w->lng += c->lots; h->lng += c->lots; } else { w->sht += c->lots; h->sht += c->lots; }
+    a->margin += c->need - h->need; h->need = c->need;
 }
 
 /* --- the calls --- */
@@ -203,11 +199,11 @@ static int formed(num *t)
     if ((t[1] != 0 && t[1] != 1) || (t[4] != 0 && t[4] != 1) || (t[5] != 0 && t[5] != 1)) return 3;
     if (t[2] <= 0 || t[2] > (num)1 << 40) return 4;
     if (t[3] < 0 || t[3] > (num)1 << 61 || (t[3] == 0) != (t[4] == 1)) return 5;
-    if (t[7] <= 0 || t[7] > (num)1 << 62) return 6;
+    if (t[7] <= 0 || t[7] >= (num)1 << 62) return 6;
     if (t[6] < -1 || t[6] >= parents_n) return 26;
     return 0;
 }
-static int judged(num *t, num worst)
+static int judged(num *t, num worst, Change *c)
 {
     Route *w = &routes[t[0]];
     int code = own(w, t[1], t[2], t[2], worst, t[5], t[7]);
@@ -216,14 +212,15 @@ static int judged(num *t, num worst)
     Parent *f = &parents[t[6] < 0 ? parents_n : t[6]];
     if (!f->open || (t[6] < 0 && w->strategy->needs_parent)) return 26;
     if (f->children >= f->children_max) return 28;
-    if ((code = shared(w, t[1], t[2], worst, f))) return code;
+    if (weigh(c, w, t[1], t[2])) return 1;
+    if ((code = shared(w, t[1], worst, f, c))) return code;
     return free_slot < 0 && fresh == slots_n ? 41 : 0;
 }
 static PyObject *py_noop(PyObject *m, PyObject *const *args, Py_ssize_t n) { return PyLong_FromLong(0); }
 static PyObject *py_own(PyObject *m, PyObject *const *args, Py_ssize_t n)
 {
     num t[8]; int code = words(args, n, t, 8);
-    if (!code) code = formed(t);
+    if (!code && (t[0] < 0 || t[0] >= routes_n)) code = 2;
     if (!code) {
         Holding *h = routes[t[0]].holding;
         code = own(&routes[t[0]], t[1], t[2], t[2], t[3] ? t[3] : t[1] ? h->low : h->high, t[5], t[7]);
@@ -237,14 +234,15 @@ static PyObject *py_order(PyObject *m, PyObject *const *args, Py_ssize_t n)
     if (code) return PyLong_FromLong(code);
     Route *w = &routes[t[0]]; Holding *h = w->holding; Account *a = h->account; Strategy *st = w->strategy;
     num worst = t[3] ? t[3] : t[1] ? h->low : h->high;
-    if ((code = judged(t, worst))) return PyLong_FromLong(code);
+    Change c;
+    if ((code = judged(t, worst, &c))) return PyLong_FromLong(code);
     Slot *s = &slots[free_slot >= 0 ? free_slot : fresh];
     s->route = t[0]; s->side = t[1]; s->parent = t[6]; s->flag = t[5]; s->total = t[2]; s->asked = 0; s->filled = 0;
-    s->price = worst; s->asked_price = 0; s->credit = t[2] * h->unit;
+    s->price = worst; s->asked_price = 0; s->credit = c.value;
     if (put(&h->ladders[t[1]], s, worst)) return PyLong_FromLong(1);
     Parent *f = &parents[t[6] < 0 ? parents_n : t[6]];
     f->working += t[2]; a->credit_open += s->credit;
-    work(w, t[1], t[2]);
+    count(w, t[1], &c);
     if (free_slot >= 0) free_slot = s->next_free; else fresh++;
     s->open = 1; taken = s->handle; f->children++;
     w->last_side = t[1]; w->last_quantity = t[2]; w->last_price = worst; w->last_at = t[7];
@@ -260,10 +258,12 @@ static PyObject *py_release(PyObject *m, PyObject *arg)
     if (!s->open || s->handle != handle) return PyLong_FromLong(42);
     Route *w = &routes[s->route];
     num left = max2(0, max2(s->total, s->asked) - s->filled);
+    Change c;
+    if (weigh(&c, w, s->side, -left)) return PyLong_FromLong(1);
     take(&w->holding->ladders[s->side], s);
     parents[s->parent < 0 ? parents_n : s->parent].working -= left;
     w->holding->account->credit_open -= s->credit;
-    work(w, s->side, -left);
+    count(w, s->side, &c);
     s->open = 0; s->next_free = free_slot; free_slot = handle % slots_n; s->handle += slots_n;
     return PyLong_FromLong(0);
 }

@@ -15,6 +15,7 @@ from risk.counters import (
     MARKET,
     REDUCING,
     SELL,
+    Change,
     Firm,
     Holding,
     Parent,
@@ -22,10 +23,11 @@ from risk.counters import (
     Scope,
 )
 
-# Far above any order, and low enough that sums of products stay within fast integers.
+# Far above any order; and fast integers, as mypyc has them (62 bits): a bound that is none would
+# make an object of whatever is compared with it.
 QUANTITY_MAX: Final = 1 << 40
 PRICE_MAX: Final = 1 << 61
-TIME_MAX: Final = 1 << 62
+TIME_MAX: Final = (1 << 62) - 1
 
 
 def is_whole(told: Any) -> bool:
@@ -34,9 +36,18 @@ def is_whole(told: Any) -> bool:
 
 
 def are_whole(
-    side: Any, quantity: Any, price: Any, kind: Any, reduce_only: Any, parent: Any, now: Any
+    route: Any,
+    side: Any,
+    quantity: Any,
+    price: Any,
+    kind: Any,
+    reduce_only: Any,
+    parent: Any,
+    now: Any,
 ) -> int:
     """Whether every word of an order is a number, whatever it was handed as."""
+    if not is_whole(route):
+        return codes.UNKNOWN_ROUTE
     if not (is_whole(side) and is_whole(kind) and isinstance(reduce_only, int)):
         return codes.BAD_SIDE
     if not is_whole(quantity):
@@ -74,7 +85,7 @@ def own(
     """Permission, price, size, position and pace."""
     holding = way.holding
     strategy = way.strategy
-    reduces = extra <= room(way, side)
+    reduces = only_reduces(way, side, extra)
     if firm.state != ENABLED:
         if firm.state != REDUCING:
             return codes.KILLED
@@ -102,14 +113,14 @@ def own(
     if size * holding.unit > way.notional_max:
         return codes.ORDER_NOTIONAL
     if side == BUY:
-        if way.position + way.buys + extra > way.position_max:
+        if way.long + extra > way.position_max:
             return codes.STRATEGY_POSITION
-        if holding.position + holding.buys + extra > holding.position_max:
+        if holding.long + extra > holding.position_max:
             return codes.ACCOUNT_POSITION
     else:
-        if way.sells + extra - way.position > way.position_max:
+        if way.short + extra > way.position_max:
             return codes.STRATEGY_POSITION
-        if holding.sells + extra - holding.position > holding.position_max:
+        if holding.short + extra > holding.position_max:
             return codes.ACCOUNT_POSITION
     if reduce_only != 0 and not reduces:
         return codes.WOULD_FLIP
@@ -129,36 +140,33 @@ def repeats(way: Route, side: int, quantity: int, worst: int, now: int) -> bool:
     return now - way.last_at < way.duplicate_ns
 
 
-def room(way: Route, side: int) -> int:
-    """How much on this side only reduces: for the strategy, for the account, and as the venue says.
+def only_reduces(way: Route, side: int, lots: int) -> bool:
+    """Whether so much more does: for the strategy, for the account, and as the venue says.
 
     Net of all that is open on this side, for all of it may fill first.
     """
     holding = way.holding
     if side == SELL:
-        held = min(holding.position, holding.position + holding.disputed)
-        return min(way.position - way.sells, held - holding.sells)
-    held = max(holding.position, holding.position + holding.disputed)
-    return min(-way.position - way.buys, -held - holding.buys)
+        return way.short + lots <= 0 and holding.short + lots <= min(0, holding.disputed)
+    return way.long + lots <= 0 and holding.long + lots <= min(0, -holding.disputed)
 
 
 # --- shared with other orders ---------------------------------------------------------------------
 
 
-def shared(firm: Firm, way: Route, side: int, extra: int, worst: int, parent: Parent) -> int:
+def shared(firm: Firm, way: Route, side: int, worst: int, parent: Parent, change: Change) -> int:
     """Parent, own orders on the other side, the four sums, margin and credit."""
     holding = way.holding
     account = holding.account
-    if parent.filled + parent.working + extra > parent.total:
+    if parent.filled + parent.working + change.lots > parent.total:
         return codes.PARENT_QUANTITY
     if meets_ours(holding, side, worst):
         return codes.SELF_MATCH
-    reduces = extra <= room(way, side)
-    value = extra * holding.unit
-    code = over(way.strategy.scope, side, value, route_grows(way, side, extra), reduces)
+    reduces = only_reduces(way, side, change.lots)
+    value, grows = change.value, change.together
+    code = over(way.strategy.scope, side, value, change.alone, reduces)
     if code != codes.PASSED:
         return code
-    grows = holding_grows(holding, side, extra)
     code = over(account.scope, side, value, grows, reduces)
     if code != codes.PASSED:
         return code
@@ -168,7 +176,7 @@ def shared(firm: Firm, way: Route, side: int, extra: int, worst: int, parent: Pa
     code = over(firm.scope, side, value, grows, reduces)
     if code != codes.PASSED:
         return code
-    if not reduces and margin_after(holding, side, extra) > account.collateral:
+    if not reduces and margin_after(holding, change) > account.collateral:
         return codes.MARGIN
     if account.credit_open + account.unsettled + value > account.credit_max:
         return codes.CREDIT
@@ -189,7 +197,11 @@ def over(scope: Scope, side: int, value: int, grows: int, reduces: bool) -> int:
 
     A reduction that makes the sum of its own side worse is refused too: there it is no reduction.
     """
-    if not reduces and scope.is_over():
+    if not reduces and (
+        scope.long > scope.long_max
+        or scope.short > scope.short_max
+        or scope.gross > scope.gross_max
+    ):
         return codes.PASSIVE_BREACH
     if side == BUY:
         if value > 0 and scope.long + value > scope.long_max:
@@ -201,28 +213,7 @@ def over(scope: Scope, side: int, value: int, grows: int, reduces: bool) -> int:
     return codes.PASSED
 
 
-def route_grows(way: Route, side: int, lots: int) -> int:
-    """By how much the worse of both sides changes in value, of the strategy's position alone."""
-    long = way.position + way.buys
-    short = way.sells - way.position
-    before = max(long, short)
-    after = max(long + lots, short) if side == BUY else max(long, short + lots)
-    return after * way.holding.unit - before * way.holding.unit
-
-
-def holding_grows(holding: Holding, side: int, lots: int) -> int:
-    """The same, of what all strategies hold together: the venue nets them."""
-    long = holding.position + holding.buys
-    short = holding.sells - holding.position
-    before = max(long, short)
-    after = max(long + lots, short) if side == BUY else max(long, short + lots)
-    return after * holding.unit - before * holding.unit
-
-
-def margin_after(holding: Holding, side: int, lots: int) -> int:
-    """What the account would need if so much more were open."""
+def margin_after(holding: Holding, change: Change) -> int:
+    """What the account would need with the change."""
     account = holding.account
-    buys = holding.buys + lots if side == BUY else holding.buys
-    sells = holding.sells + lots if side == SELL else holding.sells
-    need = holding.margin(holding.position, buys, sells)
-    return account.margin - holding.need + need + account.charged
+    return account.margin - holding.need + change.need + account.charged

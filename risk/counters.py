@@ -43,12 +43,6 @@ class Scope:
         self.short = 0
         self.gross = 0
 
-    def is_over(self) -> bool:
-        """In breach already: by price, by somebody else, by a lowered limit."""
-        return (
-            self.long > self.long_max or self.short > self.short_max or self.gross > self.gross_max
-        )
-
 
 class Firm:
     """What holds for every order: the kill switch, the lease, and the firm's own sums."""
@@ -130,8 +124,9 @@ class Reservation:
     reserved is the larger, less `filled`. `credit` is what its account's sum holds of it.
     """
 
-    def __init__(self, handle: int) -> None:
-        self.handle = handle
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.handle = number
         self.open = 0
         self.route = -1
         self.side = 0
@@ -242,36 +237,38 @@ class Holding:
 
     A lot is worth `unit` at the worst price of the collar: `high` × value_num / value_den +
     value_flat, rounded up (an inverse contract is worth value_flat whatever the price). `disputed`
-    is what the venue says less what we say, where a break is open. `buys`, `sells` and `need` (its
+    is what the venue says less what we say, where a break is open. `long` is what the position
+    would be if every open buy filled and no sell did, `short` the reverse; they and `need` (its
     share of the account's margin) are derived.
     """
 
     def __init__(self, account: Account, asset: Scope, book: Book) -> None:
+        # What every order reads comes first: it lies together in memory.
         self.account = account
         self.asset = asset
         self.book = book
         self.tiers: list[Tier] = []
         self.restricted = 0
-        self.position_max = 0
-        self.collar_bp = 0
+        self.unit = 0
+        self.reference_at = 0
         self.reference_age_max = 0
+        self.low = 0
+        self.high = 0
+        self.position_max = 0
+        self.long = 0
+        self.short = 0
+        self.disputed = 0
+        self.need = 0
+        self.fee_unit = 0
+        self.borrow_unit = 0
+        self.position = 0
+        self.collar_bp = 0
         self.value_num = 0
         self.value_den = 1
         self.value_flat = 0
         self.fee_ppm = 0
         self.borrow_ppm = 0
         self.reference = 0
-        self.reference_at = 0
-        self.low = 0
-        self.high = 0
-        self.unit = 0
-        self.fee_unit = 0
-        self.borrow_unit = 0
-        self.position = 0
-        self.disputed = 0
-        self.buys = 0
-        self.sells = 0
-        self.need = 0
         self.routes: list[Route] = []
 
     def price_anew(self) -> None:
@@ -291,21 +288,23 @@ class Holding:
             tier.lots_max = tier.value_max // self.unit if self.unit > 0 else 0
             tier.rate_unit = -(-self.unit * tier.rate_bp // 10_000)
 
-    def margin(self, position: int, buys: int, sells: int) -> int:
-        """The worst side by its tier, the fees of all that is open, and what a short borrows."""
-        short = sells - position
-        lots = max(position + buys, short)
+    def margin(self, long: int, short: int) -> int:
+        """The worse side by its tier, the fees of all that is open, and what a short borrows.
+
+        The position cancels out of the two sides' sum: that is all that is open.
+        """
+        lots = max(long, short)
         if lots == 0:
             return 0
         for tier in self.tiers:
             if lots <= tier.lots_max:
-                need = lots * tier.rate_unit - tier.deduction + (buys + sells) * self.fee_unit
+                need = lots * tier.rate_unit - tier.deduction + (long + short) * self.fee_unit
                 return need + short * self.borrow_unit if short > 0 else need
         return NO_COLLATERAL_SUFFICES
 
 
 class Route:
-    """A strategy in a holding. `buys` and `sells` are derived.
+    """A strategy in a holding. `long` and `short`, of its position alone, are derived.
 
     `last_…` is the order that was reserved last. `executions` counts fills since the window that
     began at `executions_at`.
@@ -321,15 +320,54 @@ class Route:
         self.duplicate_ns = 0
         self.executions_max = 0
         self.executions_ns = 0
-        self.position = 0
-        self.buys = 0
-        self.sells = 0
+        self.long = 0
+        self.short = 0
+        self.executions = 0
+        self.executions_at = 0
         self.last_side = -1
         self.last_quantity = 0
         self.last_price = 0
         self.last_at = 0
-        self.executions = 0
-        self.executions_at = 0
+        self.position = 0
+
+
+class Change:
+    """What so many lots more, or less, open on a side of a route would make of every sum.
+
+    `value` is what they add on their side; `alone` and `together` by how much the worse of both
+    sides grows, of the strategy's position and of what all strategies hold: the venue nets them.
+    `need` is the holding's margin with them.
+    """
+
+    def __init__(self) -> None:
+        self.lots = 0
+        self.value = 0
+        self.alone = 0
+        self.together = 0
+        self.need = 0
+
+    def weigh(self, way: Route, side: int, lots: int) -> None:
+        """Count anew what these lots would change."""
+        holding = way.holding
+        unit = holding.unit
+        long, short = holding.long, holding.short
+        if side == BUY:
+            long += lots
+            alone = max(way.long + lots, way.short)
+        else:
+            short += lots
+            alone = max(way.long, way.short + lots)
+        self.lots = lots
+        self.value = times(lots, unit)
+        self.alone = self._worth(alone - max(way.long, way.short), unit)
+        self.together = self._worth(max(long, short) - max(holding.long, holding.short), unit)
+        self.need = holding.margin(long, short)
+
+    def _worth(self, grown: int, unit: int) -> int:
+        """Mostly the worse side grows by all of the lots, or by none."""
+        if grown == 0:
+            return 0
+        return self.value if grown == self.lots else times(grown, unit)
 
 
 class Parent:

@@ -22,6 +22,7 @@ from risk.counters import (
     NO_PARENT,
     Account,
     Book,
+    Change,
     Firm,
     Holding,
     Ladder,
@@ -30,7 +31,6 @@ from risk.counters import (
     Route,
     Scope,
     Strategy,
-    times,
 )
 
 NO_BOUND: Final = 1 << 60
@@ -53,6 +53,7 @@ class Gate:
         self.free = -1
         self.taken = -1
         self.touched = 0
+        self.change = Change()
         # The last one stands for no parent (its number is NO_PARENT): it bounds nothing.
         nobody = self.parents[NO_PARENT]
         nobody.open, nobody.total, nobody.children_max = 1, NO_BOUND, NO_BOUND
@@ -72,9 +73,9 @@ class Gate:
     ) -> int:
         """0 and a reservation, whose handle is `taken`; or the code of a refusal. Never raises."""
         try:
-            code = self.vet(route, side, quantity, price, kind, reduce_only, parent, now)
+            code = controls.are_whole(route, side, quantity, price, kind, reduce_only, parent, now)
             if code == codes.PASSED:
-                self._reserve(self.routes[route], side, quantity, price, reduce_only, parent, now)
+                code = self._order(route, side, quantity, price, kind, reduce_only, parent, now)
             return code
         except Exception:  # noqa: BLE001  # an exception is a refusal, never a pass
             self._undo()
@@ -103,12 +104,26 @@ class Gate:
         now: Any,
     ) -> int:
         """What `order` would answer. Changes nothing; may raise."""
-        if not controls.is_whole(route):
-            return codes.UNKNOWN_ROUTE
-        code = controls.are_whole(side, quantity, price, kind, reduce_only, parent, now)
+        code = controls.are_whole(route, side, quantity, price, kind, reduce_only, parent, now)
         if code != codes.PASSED:
             return code
         return self._judge(route, side, quantity, price, kind, reduce_only, parent, now)
+
+    def _order(
+        self,
+        route: int,
+        side: int,
+        quantity: int,
+        price: int,
+        kind: int,
+        reduce_only: int,
+        parent: int,
+        now: int,
+    ) -> int:
+        code = self._judge(route, side, quantity, price, kind, reduce_only, parent, now)
+        if code == codes.PASSED:
+            self._reserve(self.routes[route], side, price, reduce_only, parent, now)
+        return code
 
     def _judge(
         self,
@@ -121,6 +136,7 @@ class Gate:
         parent: int,
         now: int,
     ) -> int:
+        """The code; where it passes, `change` is what the order would change."""
         if route < 0 or route >= len(self.routes):
             return codes.UNKNOWN_ROUTE
         code = controls.malformed(side, quantity, price, kind, reduce_only, now)
@@ -140,7 +156,8 @@ class Gate:
             return codes.PARENT_MISSING
         if family.children >= family.children_max:
             return codes.PARENT_CHILDREN
-        code = controls.shared(self.firm, way, side, quantity, worst, family)
+        self.change.weigh(way, side, quantity)
+        code = controls.shared(self.firm, way, side, worst, family, self.change)
         if code != codes.PASSED:
             return code
         if self.free < 0 and self.fresh == len(self.slots):
@@ -151,7 +168,7 @@ class Gate:
         """What `amend` would answer. Changes nothing; may raise."""
         if not controls.is_whole(handle) or not self.is_open(handle):
             return codes.UNKNOWN_ORDER
-        code = controls.are_whole(BUY, total, price, LIMIT, 0, NO_PARENT, now)
+        code = controls.are_whole(handle, BUY, total, price, LIMIT, 0, NO_PARENT, now)
         if code != codes.PASSED:
             return code
         slot = self._slot(handle)
@@ -171,22 +188,18 @@ class Gate:
         code = controls.own(self.firm, way, slot.side, size, extra, price, slot.reduce_only, now)
         if code != codes.PASSED:
             return code
+        self.change.weigh(way, slot.side, extra)
         family = self.parents[slot.parent]
-        return controls.shared(self.firm, way, slot.side, extra, price, family)
+        return controls.shared(self.firm, way, slot.side, price, family, self.change)
 
     # --- reservations: sums first, then the facts in one statement --------------------------------
 
     def _reserve(
-        self,
-        way: Route,
-        side: int,
-        quantity: int,
-        price: int,
-        reduce_only: int,
-        parent: int,
-        now: int,
+        self, way: Route, side: int, price: int, reduce_only: int, parent: int, now: int
     ) -> None:
+        """The order whose `change` was weighed last."""
         self.touched = 1
+        quantity, credit = self.change.lots, self.change.value
         holding = way.holding
         paid, asked = holding.account.rate, way.strategy.rate
         family = self.parents[parent]
@@ -195,8 +208,8 @@ class Gate:
         worst = price if price > 0 else worst_price(holding, side)
         slot.route, slot.side, slot.parent, slot.reduce_only = way.number, side, parent, reduce_only
         slot.total, slot.asked, slot.filled = quantity, 0, 0
-        slot.price, slot.asked_price, slot.credit = worst, 0, quantity * holding.unit
-        self._hold(slot, way, quantity, slot.credit, worst)
+        slot.price, slot.asked_price, slot.credit = worst, 0, credit
+        self._count_in(slot, way, credit, worst)
         free, fresh = (slot.next_free, self.fresh) if self.free >= 0 else (-1, self.fresh + 1)
         # fmt: off
         (
@@ -231,39 +244,49 @@ class Gate:
 
     def _hold(self, slot: Reservation, way: Route, lots: int, credit: int, price: int) -> None:
         """Count an order in, with so much left."""
-        if lots > 0:
+        self.change.weigh(way, slot.side, lots)
+        self._count_in(slot, way, credit, price)
+
+    def _count_in(self, slot: Reservation, way: Route, credit: int, price: int) -> None:
+        """The same, of the change that was weighed last."""
+        if self.change.lots > 0:
             ladder(way.holding.book, slot.side).put(slot, price)
-        self.parents[slot.parent].working += lots
-        way.holding.account.credit_open += credit
-        self._work(way, slot.side, lots)
+        self._count(slot, way, credit)
 
     def _let_go(self, slot: Reservation, way: Route) -> None:
         """Count an order out, with what it has left."""
-        left = slot.left()
+        self.change.weigh(way, slot.side, -slot.left())
         ladder(way.holding.book, slot.side).take(slot)
-        self.parents[slot.parent].working -= left
-        way.holding.account.credit_open -= slot.credit
-        self._work(way, slot.side, -left)
+        self._count(slot, way, -slot.credit)
 
-    def _work(self, way: Route, side: int, lots: int) -> None:
-        """So many lots more (or less) are open on a side: in every sum."""
+    def _count(self, slot: Reservation, way: Route, credit: int) -> None:
+        """The change into every sum."""
+        change = self.change
+        lots, value, grows = change.lots, change.value, change.together
         holding = way.holding
         account = holding.account
-        value = times(lots, holding.unit)
-        add(way.strategy.scope, side, value, controls.route_grows(way, side, lots))
-        grows = controls.holding_grows(holding, side, lots)
-        add(account.scope, side, value, grows)
-        add(holding.asset, side, value, grows)
-        add(self.firm.scope, side, value, grows)
-        if side == BUY:
-            way.buys += lots
-            holding.buys += lots
+        if slot.side == BUY:
+            way.long += lots
+            holding.long += lots
+            way.strategy.scope.long += value
+            account.scope.long += value
+            holding.asset.long += value
+            self.firm.scope.long += value
         else:
-            way.sells += lots
-            holding.sells += lots
-        need = holding.margin(holding.position, holding.buys, holding.sells)
-        account.margin += need - holding.need
-        holding.need = need
+            way.short += lots
+            holding.short += lots
+            way.strategy.scope.short += value
+            account.scope.short += value
+            holding.asset.short += value
+            self.firm.scope.short += value
+        way.strategy.scope.gross += change.alone
+        account.scope.gross += grows
+        holding.asset.gross += grows
+        self.firm.scope.gross += grows
+        account.margin += change.need - holding.need
+        holding.need = change.need
+        account.credit_open += credit
+        self.parents[slot.parent].working += lots
 
     def _undo(self) -> None:
         """Whatever was half done: the sums as the facts say. If that fails too, nothing passes."""
@@ -279,7 +302,7 @@ class Gate:
         if handle < 0:
             return False
         slot = self._slot(handle)
-        return slot.open != 0 and slot.handle == handle
+        return slot.handle == handle and slot.open != 0
 
     def _slot(self, handle: int) -> Reservation:
         return self.slots[handle % len(self.slots)]
@@ -296,12 +319,11 @@ class Gate:
 
     def _release(self, slot: Reservation) -> None:
         self._let_go(slot, self.routes[slot.route])
-        slots = len(self.slots)
         (slot.open, slot.next_free, self.free, slot.handle) = (
             0,
             self.free,
-            slot.handle % slots,
-            slot.handle + slots,
+            slot.number,
+            slot.handle + len(self.slots),
         )
 
     def fill(self, handle: int, lots: int, now: int) -> int:
@@ -342,6 +364,7 @@ class Gate:
             1 if new_window else way.executions + 1, now if new_window else way.executions_at,
         )
         # fmt: on
+        shift(way, change)
         self._weigh(way, 1)
         self._hold(slot, way, slot.left(), credit, slot.most_aggressive())
 
@@ -373,7 +396,9 @@ class Gate:
     def adopt(self, route: int, side: int, lots: int, price: int, parent: int, now: int) -> int:
         """An order that works whatever we think of it: found, or alive again after it was over."""
         try:
-            self._reserve(self.routes[route], side, lots, price, 0, parent, now)
+            way = self.routes[route]
+            self.change.weigh(way, side, lots)
+            self._reserve(way, side, price, 0, parent, now)
             return codes.PASSED
         except Exception:  # noqa: BLE001  # what cannot be counted must not be added to
             return self._shut()
@@ -400,6 +425,7 @@ class Gate:
         holding = way.holding
         self._weigh(way, -1)
         way.position, holding.position = way.position + lots, holding.position + lots
+        shift(way, lots)
         self._weigh(way, 1)
 
     def priced(self, number: int, price: int, at: int) -> None:
@@ -449,10 +475,10 @@ class Gate:
         for book in self.books:
             book.buys.size = book.sells.size = 0
         for holding in self.holdings:
-            holding.buys = holding.sells = holding.need = 0
+            holding.long, holding.short, holding.need = holding.position, -holding.position, 0
             holding.price_anew()
         for way in self.routes:
-            way.buys = way.sells = 0
+            way.long, way.short = way.position, -way.position
         for holding in self.holdings:
             self._weigh_all(holding, 1)
         for number in range(self.fresh):
@@ -473,25 +499,24 @@ class Gate:
 
     def _weigh(self, way: Route, sign: int) -> None:
         """Count a route and its holding into the sums of values, or out of them."""
-        unit = way.holding.unit * sign
-        weigh(way.strategy.scope, way.position + way.buys, way.sells - way.position, unit)
+        weigh(way.strategy.scope, way.long, way.short, way.holding.unit * sign)
         self._weigh_holding(way.holding, sign)
 
     def _weigh_all(self, holding: Holding, sign: int) -> None:
         """A holding with all its routes."""
         unit = holding.unit * sign
         for way in holding.routes:
-            weigh(way.strategy.scope, way.position + way.buys, way.sells - way.position, unit)
+            weigh(way.strategy.scope, way.long, way.short, unit)
         self._weigh_holding(holding, sign)
 
     def _weigh_holding(self, holding: Holding, sign: int) -> None:
         account = holding.account
         unit = holding.unit * sign
-        long, short = holding.position + holding.buys, holding.sells - holding.position
+        long, short = holding.long, holding.short
         weigh(account.scope, long, short, unit)
         weigh(holding.asset, long, short, unit)
         weigh(self.firm.scope, long, short, unit)
-        need = holding.margin(holding.position, holding.buys, holding.sells) if sign > 0 else 0
+        need = holding.margin(long, short) if sign > 0 else 0
         account.margin += need - holding.need
         holding.need = need
 
@@ -543,13 +568,13 @@ def ladder(book: Book, side: int) -> Ladder:
     return book.buys if side == BUY else book.sells
 
 
-def add(scope: Scope, side: int, value: int, grows: int) -> None:
-    """So much more (or less) on one side of a sum."""
-    if side == BUY:
-        scope.long += value
-    else:
-        scope.short += value
-    scope.gross += grows
+def shift(way: Route, lots: int) -> None:
+    """The position moved: so does all that it may come to."""
+    holding = way.holding
+    way.long += lots
+    way.short -= lots
+    holding.long += lots
+    holding.short -= lots
 
 
 def weigh(scope: Scope, long: int, short: int, unit: int) -> None:

@@ -7,7 +7,7 @@ so it is right by construction: every limit is one of the gate's, not only the o
 from typing import Any, NamedTuple
 
 from risk import codes, controls
-from risk.counters import BUY, LIMIT, Holding, Parent, Rate, Reservation, Route, Scope
+from risk.counters import BUY, LIMIT, Change, Holding, Parent, Rate, Reservation, Route, Scope
 from risk.gate import Gate, worst_price
 
 
@@ -134,7 +134,7 @@ def measure(gate: Gate, code: int, asked: Asked) -> tuple[int, int, int] | None:
         case codes.ACCOUNT_POSITION:
             return _position(holding, asked, holding.position_max)
         case codes.WOULD_FLIP | codes.KILL_REDUCES | codes.STRATEGY_REDUCES | codes.PASSIVE_BREACH:
-            return 0, extra, max(0, controls.room(way, asked.side))
+            return 0, extra, max(0, _room(way, asked.side))
         case codes.REPEATED:
             return way.executions, way.executions, way.executions_max
         case codes.ACCOUNT_RATE:
@@ -148,7 +148,7 @@ def measure(gate: Gate, code: int, asked: Asked) -> tuple[int, int, int] | None:
             return asked.parent.children, asked.parent.children + 1, asked.parent.children_max
         case codes.MARGIN:
             before = account.margin + account.charged
-            return before, controls.margin_after(holding, asked.side, extra), account.collateral
+            return before, controls.margin_after(holding, _change(asked)), account.collateral
         case codes.CREDIT:
             used = account.credit_open + account.unsettled
             return used, used + extra * unit, account.credit_max
@@ -160,10 +160,18 @@ def measure(gate: Gate, code: int, asked: Asked) -> tuple[int, int, int] | None:
 
 def _position(held: Route | Holding, asked: Asked, limit: int) -> tuple[int, int, int]:
     if asked.side == BUY:
-        before = held.position + held.buys
+        before = held.long
     else:
-        before = held.sells - held.position
+        before = held.short
     return before, before + asked.extra, limit
+
+
+def _room(way: Route, side: int) -> int:
+    """How much on this side only reduces (`controls.only_reduces`)."""
+    holding = way.holding
+    if side == BUY:
+        return min(-way.long, min(0, -holding.disputed) - holding.long)
+    return min(-way.short, min(0, holding.disputed) - holding.short)
 
 
 def _queue(rate: Rate, now: int) -> tuple[int, int, int]:
@@ -172,13 +180,12 @@ def _queue(rate: Rate, now: int) -> tuple[int, int, int]:
 
 def _sum(gate: Gate, code: int, asked: Asked) -> tuple[int, int, int] | None:
     way, holding = asked.way, asked.way.holding
-    alone = controls.route_grows(way, asked.side, asked.extra)
-    together = controls.holding_grows(holding, asked.side, asked.extra)
+    change = _change(asked)
     scopes: tuple[tuple[Scope, int], ...] = (
-        (way.strategy.scope, alone),
-        (holding.account.scope, together),
-        (holding.asset, together),
-        (gate.firm.scope, together),
+        (way.strategy.scope, change.alone),
+        (holding.account.scope, change.together),
+        (holding.asset, change.together),
+        (gate.firm.scope, change.together),
     )
     for scope, grows in scopes:
         if code == scope.gross_code:
@@ -186,5 +193,11 @@ def _sum(gate: Gate, code: int, asked: Asked) -> tuple[int, int, int] | None:
         if code == scope.net_code:
             before = scope.long if asked.side == BUY else scope.short
             limit = scope.long_max if asked.side == BUY else scope.short_max
-            return before, before + asked.extra * holding.unit, limit
+            return before, before + change.value, limit
     return None
+
+
+def _change(asked: Asked) -> Change:
+    change = Change()
+    change.weigh(asked.way, asked.side, asked.extra)
+    return change

@@ -148,7 +148,7 @@ def _reached(each: Bounded) -> list[int]:
     """What it has come to: of a position, on its worse side."""
     if isinstance(each, Scope):
         return [each.long, each.short, each.gross]
-    return [max(each.position + each.buys, each.sells - each.position, 0)]
+    return [max(each.long, each.short, 0)]
 
 
 def _set(each: Bounded, most: list[int]) -> None:

@@ -150,7 +150,7 @@ class Model:
             return "BAD_QUANTITY"
         if not 0 <= price <= 2**61 or (kind == 1) != (price == 0):
             return "BAD_PRICE"
-        if not 1 <= now <= 2**62:
+        if not 1 <= now < 2**62:
             return "BAD_TIME"
         if not -1 <= parent < len(self.world["parents"]):
             return "PARENT_MISSING"

@@ -127,8 +127,8 @@ def sums(gate: Gate) -> list[tuple[int, ...]]:
     """Every derived counter."""
     told = [(scope.long, scope.short, scope.gross) for scope in gate.scopes()]
     told += [(account.margin, account.credit_open) for account in gate.accounts]
-    told += [(each.buys, each.sells, each.need) for each in gate.holdings]
-    told += [(way.buys, way.sells) for way in gate.routes]
+    told += [(each.long, each.short, each.need) for each in gate.holdings]
+    told += [(way.long, way.short) for way in gate.routes]
     told += [(parent.working,) for parent in gate.parents]
     for book in gate.books:
         for ladder in (book.buys, book.sells):
@@ -442,10 +442,10 @@ def test_a_partial_fill_moves_its_part_from_the_reservation_into_the_position() 
     before = gate.firm.scope.long, gate.firm.scope.gross
     assert gate.fill(handle, 2, START) == codes.PASSED
     way = gate.routes[0]
-    assert (way.position, way.buys) == (2, 3)
+    assert (way.position, way.long) == (2, 5)
     assert (gate.firm.scope.long, gate.firm.scope.gross) == before
     gate.release(handle)
-    assert (way.position, way.buys, gate.firm.scope.long) == (2, 0, 2 * way.holding.unit)
+    assert (way.position, way.long, gate.firm.scope.long) == (2, 2, 2 * way.holding.unit)
 
 
 def test_an_amendment_reserves_the_larger_until_it_is_answered() -> None:
@@ -453,14 +453,14 @@ def test_an_amendment_reserves_the_larger_until_it_is_answered() -> None:
     assert buy(gate, 5) == codes.PASSED
     handle, way = gate.taken, gate.routes[0]
     assert gate.amend(handle, 3, 1000, START) == codes.PASSED
-    assert way.buys == 5
+    assert way.long == 5
     gate.amended(handle, 3, 1000)
-    assert way.buys == 3
+    assert way.long == 3
     assert gate.amend(handle, 8, 1001, START) == codes.PASSED
-    assert way.buys == 8
+    assert way.long == 8
     assert gate.amend(handle, 9, 1001, START) == codes.AMENDMENT_PENDING
     gate.amended(handle, 3, 1000)
-    assert way.buys == 3
+    assert way.long == 3
 
 
 def test_the_most_aggressive_of_our_orders_is_always_at_hand() -> None:
@@ -568,6 +568,6 @@ def test_every_code_is_in_the_table_once_under_its_own_name() -> None:
 
 def test_bounds_are_within_fast_integers() -> None:
     """What may be handed in, times what a lot may be worth, stays exact in any case; the words
-    themselves stay within a machine's integer."""
-    assert controls.QUANTITY_MAX < controls.PRICE_MAX < controls.TIME_MAX < 1 << 63
+    themselves, and what they are compared with, are fast integers of mypyc (62 bits)."""
+    assert controls.QUANTITY_MAX < controls.PRICE_MAX < controls.TIME_MAX < 1 << 62
     assert gate_module.NO_BOUND > controls.QUANTITY_MAX

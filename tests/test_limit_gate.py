@@ -175,7 +175,7 @@ class Limited(Books):
 
     def sums(self) -> tuple[int, int, int]:
         way = self.desk.gate.routes[self.desk.ways["mm", PERP, "BTC-PERP", "net"].route]
-        return way.position, way.buys, way.sells
+        return way.position, way.long - way.position, way.short + way.position
 
 
 # --- orders --------------------------------------------------------------------------------------
@@ -306,7 +306,8 @@ def test_the_exit_of_a_kill_passes_whatever_the_limits_are_and_is_counted() -> N
     order, _ = trading.place(books.state, GATE, type(exit_)(**told))
     assert order is not None
     books.told(order.client_order_id, "acknowledged", 110)
-    assert books.desk.gate.holdings[0].sells == 6
+    kept = books.desk.gate.holdings[0]
+    assert kept.short + kept.position == 6
 
 
 # Two lots at 110, the top of the collar, are worth 2.2 units of the reporting asset.

@@ -49,7 +49,7 @@ BUGS = (
     Bug(
         "a position is what is held, without what is open",
         "risk.controls:own",
-        "way.position + way.buys + extra > way.position_max",
+        "way.long + extra > way.position_max",
         "way.position + extra > way.position_max",
         "unknown_order_holds_limit",
         range(2),
@@ -84,9 +84,9 @@ BUGS = (
     ),
     Bug(
         "exits do not count one another",
-        "risk.controls:room",
-        "min(way.position - way.sells, held - holding.sells)",
-        "min(way.position, held)",
+        "risk.controls:only_reduces",
+        "return way.short + lots <= 0 and holding.short + lots",
+        "return way.position >= lots and lots - holding.position",
         "flip_through_reduce_only",
         range(2),
         FLIPS,
