@@ -115,7 +115,8 @@ class Bound:
 
 @dataclass(slots=True, eq=False)
 class Asked:
-    """A request, and what was heard of it. `bodies` counts the bodies told under its id."""
+    """A request, and what was heard of it. `bodies` counts the bodies told under its id;
+    `may_be_owed` says that it was taken back from a customer who had it already."""
 
     transfer_id: str
     customer: str
@@ -132,6 +133,7 @@ class Asked:
     cleared_at: int = -1
     released_at: int = -1
     told_at: int = -1
+    may_be_owed: bool = False
 
 
 @dataclass(slots=True, frozen=True)
@@ -369,8 +371,11 @@ class CustomerOracle:
     def _is_through(self, asked: Asked, now: int) -> bool:
         """Nothing of it is under way or comes back; of several legs one may, whatever is told.
 
-        What was told as completed counts until its line has come, too.
+        What was told as completed counts until its line has come, too; what was taken back from a
+        customer who had it, for as long as that may be owed: until people set it off.
         """
+        if asked.may_be_owed:
+            return False
         if len(asked.legs) == 1:
             lately = asked.status == "completed" and now - asked.told_at < LINE_NS_MAX
             return asked.status in OVER and not lately
@@ -389,6 +394,8 @@ class CustomerOracle:
             return
         if status != asked.status and status not in NEXT[asked.status]:
             self._wrong(f"{transfer_id}: told {status} after {asked.status}")
+        had = asked.status.startswith("completed") and asked.legs[0].kind in BRINGS
+        asked.may_be_owed |= had and status == "returned"
         asked.status, asked.reason, asked.told_at = status, reason, now
         if status == "refused":
             self._judge_refusal(asked)

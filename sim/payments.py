@@ -90,10 +90,10 @@ class Payments:
     should have. `strays` is what moved beside them, and `unnamed` which payment came back by a line
     or a message that does not say so. `raised_too_little` has the payments of which a replacement
     that paid more was rejected, for it paid too little more than ours before it. `undone` are the
-    lines, each as "account reference", that their bank took back, and since when; `undoing` is
-    which of the strays a line of theirs takes back, each as "account reference". `corrected` has
-    details of beneficiaries that a keeper told to be wrong and what is right, `corrected_at` since
-    when.
+    lines, each as "account reference", that their bank took back, and since when; `mended_by` is
+    when all is put right that a keeper knows to have done wrong; `undoing` is which of the strays a
+    line of theirs takes back, each as "account reference". `corrected` has details of beneficiaries
+    that a keeper told to be wrong and what is right, `corrected_at` since when.
     """
 
     def __init__(self) -> None:
@@ -103,6 +103,7 @@ class Payments:
         self.charges: dict[tuple[str, str], int] = {}
         self.overcharges: list[Overcharge] = []
         self.misstated: set[str] = set()
+        self.mended_by = 0
         self.strays: list[Stray] = []
         self.unnamed: dict[str, str] = {}
         self.raised_too_little: list[str] = []

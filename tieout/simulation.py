@@ -81,6 +81,8 @@ SNAPSHOT_EVERY = 5000
 # or was read in the record.
 HALT_NS = 12 * SECOND
 RESTART_NS = 500 * MS
+# What a keeper put right is told and read by then.
+MENDED_NS = 6 * 3600 * SECOND
 # How often operators look while a break grows as old as they want it to be.
 LOOKS = 8
 CUT_DOWN_NS = 500 * MS
@@ -174,8 +176,14 @@ class Simulation:
         if self.duration_ns < int(self.scenario.duration_s * SECOND):
             heal = min(heal, int(self.scenario.short_heal_s * SECOND))
         self.world.run(end + heal)
+        self._let_keepers_mend()
         self.host.commit_now()
         self.oracle.look_around()
+
+    def _let_keepers_mend(self) -> None:
+        """What came back as late as this may have been booked wrongly, too, and is put right."""
+        while self.rails is not None and self.rails.payments.mended_by > self.world.now:
+            self.world.run(self.rails.payments.mended_by + MENDED_NS)
 
     # --- building --------------------------------------------------------------------------------
 

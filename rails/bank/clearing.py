@@ -177,7 +177,7 @@ class Clearing:
             ends = rules.silence_ends(self.office.hours, self.office.world.now)
             order.mute_until = min(order.mute_until, ends)
         line = self.office.book(order.signed, "payment", order.rule.family, (self._part(order),))
-        self.office.world.call_at(self.office.next_morning(2), self.office.undo, line)
+        self.office.mend(2, self.office.undo, line)
 
     def _release(self, order: Order) -> None:
         if order.told.direction == "out":
@@ -277,7 +277,7 @@ class Clearing:
         for order in orders:
             self._booked(order, line)
         if wrong:
-            office.world.call_at(office.next_morning(1), self._put_right, orders, line)
+            office.mend(1, self._put_right, orders, line)
 
     def _batch_line(self, orders: list[Order], batch: str, wrong: int = 0) -> Line:
         """A wrong one has somebody else's amount in it, and details none."""
@@ -339,7 +339,7 @@ class Clearing:
         self._may_come_back(order)
         if over:
             self.office.payments.misstated.add(order.told.payment_id)
-            self.office.world.call_at(self.office.next_morning(1), self._lower, order, bound)
+            self.office.mend(1, self._lower, order, bound)
 
     def _lower(self, order: Order, fee: int) -> None:
         """A bank between took more than it may, and gave that back."""
@@ -357,7 +357,7 @@ class Clearing:
             return self.tell(order, status)
         wrong = replace(status, amount=status.amount + self.office.exact(off))
         self.office.payments.misstated.add(order.told.payment_id)
-        self.office.world.call_at(self.office.next_morning(1), self._tell_now, order)
+        self.office.mend(1, self._tell_now, order)
         return self.tell(order, wrong)
 
     def _silence_ended(self, order: Order) -> None:

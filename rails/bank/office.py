@@ -125,7 +125,7 @@ class Office:
         line = self.book(amount + wrong, "payment", family, (replace(part, amount=amount + wrong),))
         if not deducts:
             self.payments.wrong.add((self.account, line.reference))
-        self.world.call_at(self.next_morning(1), self._put_right, line, amount)
+        self.mend(1, self._put_right, line, amount)
         return line
 
     def book_less(
@@ -143,7 +143,7 @@ class Office:
         back = replace(part, amount=charge)
         of_others = kind == "payment" and bool(part.address)
         again: Kind = "payment" if of_others else "reversal"
-        self.world.call_at(self.next_morning(1), self.book, charge, again, family, (back,))
+        self.mend(1, self.book, charge, again, family, (back,))
         about = f"{self.account} {line.reference}" if of_others else part.end_to_end_id
         self.payments.overcharges.append(Overcharge(about, self.units(charge)))
         return line
@@ -167,6 +167,12 @@ class Office:
         self.payments.undone[name] = self.world.now
         undone = replace(wrong.parts[0], amount=-wrong.amount)
         self.book(-wrong.amount, "reversal", wrong.family, (undone,))
+
+    def mend(self, days: int, act: Callable[..., object], *what: object) -> None:
+        """Put right what was done wrong, so many banking days on."""
+        at = self.next_morning(days)
+        self.payments.mended_by = max(self.payments.mended_by, at)
+        self.world.call_at(at, act, *what)
 
     def next_morning(self, days: int) -> int:
         """Ten o'clock of the banking day so many days on."""
