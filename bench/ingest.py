@@ -17,7 +17,7 @@ import apsw
 import msgspec
 
 from bench.lanes import GATE
-from bench.measure import Chunk, chunks_of, race
+from bench.measure import Chunk, race
 from bench.rows import Row as Result
 from bench.stream import recorded
 from core.events import Event
@@ -27,8 +27,7 @@ from core.node import Node
 from tieout.sqlite_store import TABLES, WAL_PAGES_MAX, SqliteStore
 from tieout.twins import READERS
 
-# A log of 1,000 pages is full, and written back, after some 350 single commits.
-SINGLES = 400
+SINGLES = 200
 
 Row = tuple[object, ...]
 
@@ -42,22 +41,19 @@ class Told(NamedTuple):
 
 def rows(*, quick: bool = False) -> list[Result]:
     """Measure on the file system of the temporary folder (TMPDIR)."""
-    told, rounds = _told(quick=quick), 3 if quick else 20
+    told, rounds = _told(quick=quick), 3 if quick else 8
     found = []
     for group in (100, 1000):
         took = _race(told, group, rounds)
         rate, ratio = len(told.frames) / took["node"] * 1e9, took["bare"] / took["node"]
         name = f"durable ingest, {group} frames a commit"
         found.append(Result(name, rate, "frames/s", ratio, "a bare insert of the rows", ">= 0.5"))
-    half = min(SINGLES, len(told.frames) // 2)
-    took = _race_singles(Told(told.setup, told.frames[: 2 * half]), half, rounds)
-    name, yardstick = "a single durable commit", "append + fdatasync"
-    each, ratio = took["commit"] / half / 1e3, took["commit"] / took["append"]
-    young, slower = took["young"] / half / 1e3, took["young"] / took["append"]
+    few = Told(told.setup, told.frames[:SINGLES])
+    took = _race(few, 1, rounds)
+    each, ratio = took["commit"] / SINGLES / 1e3, took["commit"] / took["append"]
     return [
         *found,
-        Result(name, each, "µs", ratio, yardstick, "<= 1.5"),
-        Result(f"{name}, its log still growing", young, "µs", slower, yardstick),
+        Result("a single durable commit", each, "µs", ratio, "append + fdatasync", "<= 1.5"),
     ]
 
 
@@ -65,26 +61,16 @@ def _race(told: Told, group: int, rounds: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="tieout-bench-") as name:
         folder = Path(name)
         written = groups_of(_ingest(folder / "once.db", told, group))
-        contestants = {
-            "node": lambda: _ingesting(folder, told, group),
-            "bare": lambda: inserting(folder, written),
-        }
-        return race(contestants, rounds)
-
-
-def _race_singles(told: Told, half: int, rounds: int) -> dict[str, float]:
-    """Commits of one frame: the second half of them, when the log has been full once and is
-    written anew from its start, as it is for most of a node's life; and apart the first half.
-    """
-    with tempfile.TemporaryDirectory(prefix="tieout-bench-") as name:
-        folder = Path(name)
-        written = groups_of(_ingest(folder / "once.db", told, 1))
-        young = Told(told.setup, told.frames[:half])
-        contestants = {
-            "commit": lambda: _committing(fresh(folder, "commit"), told, half),
-            "young": lambda: _committing(fresh(folder, "young"), young),
-            "append": lambda: _appending(folder, written[half:]),
-        }
+        if group == 1:
+            contestants = {
+                "commit": lambda: _committing(folder, told),
+                "append": lambda: _appending(folder, written),
+            }
+        else:
+            contestants = {
+                "node": lambda: _ingesting(folder, told, group),
+                "bare": lambda: inserting(folder, written),
+            }
         return race(contestants, rounds)
 
 
@@ -130,24 +116,28 @@ def _ingest(path: Path, told: Told, group: int) -> Path:
 
 
 def _ingesting(folder: Path, told: Told, group: int) -> Iterator[Chunk]:
-    """A group: its frames delivered, a few hundred in a chunk, and in one more committed."""
+    """A chunk is a group: its frames delivered, and committed."""
     node, store = _booted(fresh(folder, "node"), told)
+
+    def chunk(frames: Sequence[Frame]) -> Chunk:
+        def run() -> None:
+            for frame in frames:
+                _deliver(node, frame)
+            node.commit()
+
+        return run
+
     for begin in range(0, len(told.frames), group):
-        frames = told.frames[begin : begin + group]
-        yield from chunks_of(lambda frame: _deliver(node, frame), frames)
-        yield node.commit
+        yield chunk(told.frames[begin : begin + group])
     store.close()
 
 
-def _committing(path: Path, told: Told, before: int = 0) -> Iterator[Chunk]:
-    """A chunk is one commit; the frame was delivered before it, and so many were committed."""
-    node, store = _booted(path, told)
-    for number, frame in enumerate(told.frames):
+def _committing(folder: Path, told: Told) -> Iterator[Chunk]:
+    """A chunk is one commit; the frame was delivered before it."""
+    node, store = _booted(fresh(folder, "commit"), told)
+    for frame in told.frames:
         _deliver(node, frame)
-        if number < before:
-            node.commit()
-        else:
-            yield node.commit
+        yield node.commit
     store.close()
 
 
