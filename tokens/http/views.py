@@ -56,7 +56,8 @@ class Message(View):
 
 
 class AuthorizationView(View):
-    """One authorization. `message` and `signatures` are there once enough have signed.
+    """One authorization. `message` and `signatures`, in the contract's order, are there once enough
+    have signed.
 
     `revocation_asked` says that it is to be void; it is when `status` is `revoked`, and not before.
     """
@@ -189,7 +190,7 @@ def _message(token: Token, wanted: Authorization) -> Message:
 
 
 def _signatures(wanted: Authorization) -> tuple[Signature, ...]:
-    told = wanted.signatures.items()
+    told = sorted(wanted.signatures.items())
     return tuple(Signature(signer=signer, signature=each) for signer, each in told)
 
 
