@@ -96,6 +96,7 @@ from core.token_events import (
     TokenBlockReported,
     TokenHeadReported,
     TokenPublished,
+    TokenReopened,
 )
 
 T = TypeVar("T")
@@ -213,6 +214,8 @@ def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
         case AuthorizationRequested() | RequestRefused() | AuthorizationJudged():
             return issuance.step(state, event)
         case AuthorizationSigned() | AuthorizationDeclined() | RevocationRequested():
+            return issuance.step(state, event)
+        case TokenReopened():
             return issuance.step(state, event)
         case _:
             return settlement.step(state, event)

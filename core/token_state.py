@@ -116,6 +116,15 @@ class Policy(Struct, frozen=True, gc=False):
     limits: Limits = Limits()
 
 
+class Closure(Struct, frozen=True, gc=False):
+    """For what a token was closed, from when to when, and why it permits again."""
+
+    subject: str
+    closed_at: int
+    opened_at: int
+    why: str
+
+
 class TokenBlock(Struct, frozen=True, gc=False):
     """A block as the register has it."""
 
@@ -129,12 +138,13 @@ class TokenBlock(Struct, frozen=True, gc=False):
 class Token(Struct):
     """One token.
 
-    `blocks` are the register's: the last final one, and those above it, each the next one's parent.
-    `walk` are blocks on the way from a new head down to one of these, the newest first, and
-    `wanted` is the hash of the next, which was asked for again `retried` times. `requests` and
+    `blocks` are the register's: the last final one, and those above it, each the next one's
+    parent. `walk` are blocks on the way from a new head down to one of these, the newest first,
+    and `wanted` is the hash of the next, which was asked for again `retried` times. `requests` and
     `decisions` name authorizations. A token that is `closed` permits nothing more, for the reason
-    given; `epoch_due` is the epoch that is to be in force, `epoch` the final one, to which a
-    holder's `recoveries` add. Lanes are a holder's, or the contract's own: what its admin signs.
+    given since `closed_at`, and `closures` are the last ones that are over; `epoch_due` is the
+    epoch that is to be in force, `epoch` the final one, to which a holder's `recoveries` add.
+    Lanes are a holder's, or the contract's own: what its admin signs.
     """
 
     name: str
@@ -162,6 +172,8 @@ class Token(Struct):
     lanes: dict[str, list[Lane]] = field(default_factory=dict)
     made: int = 0
     closed: str = ""
+    closed_at: int = 0
+    closures: list[Closure] = field(default_factory=list)
     paused: bool = False
     stated: dict[str, str] = field(default_factory=dict)
     unproven: dict[str, None] = field(default_factory=dict)

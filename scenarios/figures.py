@@ -106,7 +106,7 @@ TOKEN_REFUSALS = (
 COUNTS_OF_TOKENS = (
     *("requests_of_old", "judged_again", "reserved", "signed_in_vain", "declined"),
     *("revoked_in_vain", "final", "expired", "revoked", "heads_refused", "blocks_undone"),
-    *("orphans", "final_elsewhere", "inconclusive", "proven"),
+    *("orphans", "closures", "final_elsewhere", "inconclusive", "proven"),
 )
 
 FIGURES = (
