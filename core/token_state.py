@@ -141,10 +141,11 @@ class Token(Struct):
     `blocks` are the register's: the last final one, and those above it, each the next one's
     parent. `walk` are blocks on the way from a new head down to one of these, the newest first,
     and `wanted` is the hash of the next, which was asked for again `retried` times. `requests` and
-    `decisions` name authorizations. A token that is `closed` permits nothing more, for the reason
-    given since `closed_at`, and `closures` are the last ones that are over; `epoch_due` is the
-    epoch that is to be in force, `epoch` the final one, to which a holder's `recoveries` add.
-    Lanes are a holder's, or the contract's own: what its admin signs.
+    `decisions` name authorizations; `recalled` are requests of some that left. A token that is
+    `closed` permits nothing more, for the reason given since `closed_at`, and `closures` are the
+    last ones that are over; `epoch_due` is the epoch that is to be in force, `epoch` the final
+    one, to which a holder's `recoveries` add. Lanes are a holder's, or the contract's own: what
+    its admin signs.
     """
 
     name: str
@@ -168,6 +169,7 @@ class Token(Struct):
     authorizations: dict[str, Authorization] = field(default_factory=dict)
     over: list[str] = field(default_factory=list)
     requests: dict[str, str] = field(default_factory=dict)
+    recalled: list[str] = field(default_factory=list)
     decisions: dict[str, str] = field(default_factory=dict)
     lanes: dict[str, list[Lane]] = field(default_factory=dict)
     made: int = 0

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from core import authorizations, issuance, register
-from core.effects import Effect, RaiseAlert
-from core.events import AccountOpened, AlarmRang, Event, NodeStarted
+from core import authorizations, issuance, memory, register
+from core.effects import Effect, RaiseAlert, Remember
+from core.events import AccountOpened, AlarmRang, Event, NodeStarted, Recalled
 from core.gate import BreakGate
 from core.rail_events import BlockReported, HeadReported
 from core.state import State
@@ -97,9 +97,26 @@ class Books:
 
     def tell(self, event: Event) -> list[Effect]:
         self.now = max(self.now, event.received_at)
+        if isinstance(event, AuthorizationRequested):
+            self._recall(event)
         effects = step(self.state, event, BreakGate())
         self.done += effects
         return effects
+
+    def _recall(self, event: Event) -> None:
+        """As a node asks its journal."""
+        for account, key in memory.wanted(self.state, event):
+            for kept in (each for each in self.done if isinstance(each, Remember)):
+                if (kept.account, kept.key) == (account, key):
+                    told = Recalled(
+                        received_at=self.now,
+                        account=account,
+                        kind=kept.kind,
+                        key=key,
+                        content=kept.content,
+                        record=0,
+                    )
+                    step(self.state, told, BreakGate())
 
     def policy(self, version: int, *, tightens: bool = False, holder_max: int = -1) -> list[Effect]:
         return self.tell(
