@@ -13,7 +13,7 @@ to is refused as unpaid.
 
 from collections.abc import Callable
 
-from core import reservations
+from core import request_memory, reservations
 from core.effects import Effect
 from core.state import State, count
 from core.token_effects import JudgeAuthorization, SignAuthorization, TellCaller, VoidAuthorization
@@ -266,8 +266,7 @@ def refuse(state: State, token: Token, wanted: Authorization, reason: str) -> li
     wanted.reason = reason
     become(wanted, "refused")
     count(state, f"refused/{reason}/{token.name}")
-    _leave(token, wanted)
-    return [_told(token, wanted)]
+    return [_told(token, wanted), *_leave(state, token, wanted)]
 
 
 def _have_signed(token: Token, wanted: Authorization, signer: str) -> SignAuthorization:
@@ -379,8 +378,7 @@ def on_final(state: State, token: Token, wanted: Authorization) -> list[Effect]:
     become(wanted, "final")
     _lane(token, wanted).next_nonce = wanted.nonce + 1
     count(state, f"final/{token.name}")
-    _leave(token, wanted)
-    return [_told(token, wanted)]
+    return [_told(token, wanted), *_leave(state, token, wanted)]
 
 
 def void_where(
@@ -425,8 +423,7 @@ def _end(
     wanted.reason = reason
     become(wanted, status)
     count(state, f"{status}/{token.name}")
-    _leave(token, wanted)
-    return [_told(token, wanted)]
+    return [_told(token, wanted), *_leave(state, token, wanted)]
 
 
 # --- for all --------------------------------------------------------------------------------------
@@ -442,8 +439,8 @@ def _lane(token: Token, wanted: Authorization) -> Lane:
     return token.lanes[owner(token, wanted)][wanted.place]
 
 
-def _leave(token: Token, wanted: Authorization) -> None:
-    """It is over: its lane is another's, and only the last ones stay at hand."""
+def _leave(state: State, token: Token, wanted: Authorization) -> list[Effect]:
+    """It is over: its lane is another's, and only the last ones stay at hand, with their ids."""
     for lane in token.lanes.get(owner(token, wanted), ()):
         if lane.user == wanted.name:
             lane.user = ""
@@ -452,9 +449,11 @@ def _leave(token: Token, wanted: Authorization) -> None:
     if wanted.caller == OURS:
         token.ended.append(wanted)
     token.over.append(wanted.name)
-    if len(token.over) > OVER_KEPT:
-        gone = token.authorizations.pop(token.over.pop(0))
-        token.decisions.pop(gone.decision_hash, None)
+    if len(token.over) <= OVER_KEPT:
+        return []
+    gone = token.authorizations.pop(token.over.pop(0))
+    token.decisions.pop(gone.decision_hash, None)
+    return [request_memory.put_away(state, token, gone)]
 
 
 def after_cut(state: State, token: Token) -> None:

@@ -114,8 +114,8 @@ class Remember(Wish, frozen=True, kw_only=True, gc=False):
 
     An id's content is what must be the same in each telling; an order, a progress and a transfer
     with its legs are kept whole, as JSON; of the venue's id of an order, our own; of a payment, its
-    transfer's; of a name that a counterparty has for payments, their ids. What is of no one account
-    (a transfer, a payment) has none ("").
+    transfer's; of a name that a counterparty has for payments, their ids; of a caller's request,
+    the authorization's name. What is of no one account (a transfer, a payment) has none ("").
     """
 
     account: str

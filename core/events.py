@@ -47,7 +47,7 @@ Cause = Literal[
     "conflict",
     "adjustment",
 ]
-Memory = Literal["id", "order", "placed", "progress", "transfer", "payment", "named"]
+Memory = Literal["id", "order", "placed", "progress", "transfer", "payment", "named", "request"]
 
 
 # --- ourselves -----------------------------------------------------------------------------------

@@ -92,6 +92,11 @@ def named_key(reference: str) -> str:
     return f"named {reference}"
 
 
+def request_key(token: str, caller: str, request_id: str) -> str:
+    """Which authorization of a token a caller's request was."""
+    return f"request {token} {caller} {request_id}"
+
+
 def natural_key(event: Event, listing: int) -> str:
     """The key of what an event tells; "" where it has none, or its instrument is not listed (0)."""
     match event:

@@ -7,7 +7,7 @@ a break of its own: nothing moved, and something must.
 
 from typing import assert_never
 
-from core import authorizations, register, reservations, subscriptions
+from core import authorizations, register, reservations, resolutions, subscriptions
 from core.effects import Effect, RaiseAlert
 from core.items import close_item, has, open_item
 from core.state import State, count
@@ -27,6 +27,7 @@ from core.token_events import (
     TokenBlockReported,
     TokenHeadReported,
     TokenPublished,
+    TokenReopened,
     WalletAdmitted,
 )
 from core.token_state import Limits, Policy, Token, TokenBlock
@@ -59,6 +60,8 @@ def step(state: State, event: AboutToken) -> list[Effect]:
             return register.on_block(state, token, event)
         case HoldingsReported():
             return register.on_holdings(state, token, event)
+        case TokenReopened():
+            return resolutions.on_reopened(state, token, event)
         case PolicyPublished():
             return _on_policy(state, token, event)
         case HolderStated():

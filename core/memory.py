@@ -15,7 +15,7 @@ from itertools import islice
 
 import msgspec
 
-from core import identity, settlement_memory
+from core import identity, request_memory, settlement_memory
 from core.effects import Effect, Remember
 from core.events import (
     CashMoved,
@@ -34,6 +34,7 @@ from core.journal import Record, Store, decode_effect
 from core.orders import fills_alarm
 from core.rail_events import BalanceOpened, LineBooked, ReturnReported
 from core.state import Account, Order, Progress, State, count
+from core.token_events import AuthorizationRequested
 
 # Of these a key is written beside the record that tells them.
 _NATURAL = dict.fromkeys(
@@ -142,6 +143,8 @@ def wanted(state: State, event: Event) -> list[tuple[str, str]]:
     that may be put away."""
     name = getattr(event, "account", None)
     if name is None:
+        if isinstance(event, AuthorizationRequested):
+            return request_memory.wanted(state, event)
         return settlement_memory.wanted(state, event)
     account = state.accounts.get(name)
     if account is None:
@@ -258,6 +261,8 @@ def on_recalled(state: State, event: Recalled) -> None:
     match event.kind:
         case "id":
             account.seen[event.key] = event.content
+        case "request":
+            request_memory.on_recalled(state, event)
         case "order":
             order = order_of(event.content)
             state.orders[order.client_order_id] = order

@@ -7,8 +7,8 @@ Rule 2. Final is what every node calls final (`core.chain`), once every node tel
 log that one node leaves out or invents ends nothing. Nothing below it is ever undone: a head that
 does not stand on it is no head.
 Rule 3. Each movement belongs to an authorization of ours and moves what was decided. One that does
-not closes the token the moment it is seen, and a pause is asked for; it stays closed until people
-open it, unless its block gave way.
+not closes the token the moment it is seen, and a pause is asked for; it stays closed until two
+people open it (`core.resolutions`), unless its block gave way.
 """
 
 from msgspec.structs import replace
@@ -16,15 +16,17 @@ from msgspec.structs import replace
 from core import authorizations, reservations
 from core.effects import Effect, RaiseAlert, SetAlarm
 from core.items import close_item, open_item
-from core.settlement_state import Chain, Item
+from core.settlement_state import Chain, Item, ItemCause
 from core.state import State, count
 from core.token_effects import AskPause, FetchHoldings, FetchTokenBlock, FetchTokenHead
 from core.token_events import HoldingsReported, TokenBlockReported, TokenHeadReported, TokenLog
-from core.token_state import Authorization, Movement, Token, TokenBlock
+from core.token_state import Authorization, Closure, Movement, Token, TokenBlock
 
 WALK_MAX = 512
 RETRIES_MAX = 4
 HOLDINGS_MAX = 200
+CLOSURES_KEPT = 64
+CLOSING: tuple[ItemCause, ...] = ("orphan", "register")
 
 
 def look(state: State, token: Token) -> list[Effect]:
@@ -174,7 +176,7 @@ def _orphan(state: State, token: Token, log: TokenLog) -> list[Effect]:
     """Nothing more is permitted, and the pauser is asked to stop what is outstanding."""
     reason = f"{log.value} moved from {log.sender or 'nobody'} to {log.receiver or 'nobody'}"
     subject = _subject(token, log)
-    token.closed = token.closed or subject
+    _close(state, token, subject)
     count(state, f"orphans/{token.name}")
     opened = open_item(state, "orphan", subject, token.account, token.name, log.value, 0, reason)
     return [*opened, AskPause(token=token.name, reason=f"{reason}, and nobody decided it")]
@@ -185,8 +187,31 @@ def _orphan_gone(state: State, token: Token, log: TokenLog) -> list[Effect]:
     close_item(state, subject, "its block gave way", 0, "orphan")
     if token.closed != subject:
         return []
-    token.closed = next((each.subject for each in orphans(state, token)), "")
-    text = "a movement that nobody decided is undone: authorizations are permitted again"
+    return open_again(state, token, "a movement that nobody decided is undone")
+
+
+# --- closed, and open again -----------------------------------------------------------------------
+
+
+def _close(state: State, token: Token, subject: str) -> None:
+    """Nothing more is permitted; what it is closed for first is what it is closed for."""
+    if not token.closed:
+        token.closed, token.closed_at = subject, state.now
+
+
+def open_again(state: State, token: Token, why: str) -> list[Effect]:
+    """What it was closed for is over, and is history; it permits unless it is closed for more."""
+    if len(token.closures) >= CLOSURES_KEPT:
+        del token.closures[0]
+    token.closures.append(Closure(token.closed, token.closed_at, state.now, why))
+    token.closed, token.closed_at = "", 0
+    count(state, f"closures/{token.name}")
+    for item in state.settlement.items.values():
+        if item.cause in CLOSING and item.subject.startswith(token.name + " "):
+            _close(state, token, item.subject)
+    text = f"{why}: " + (
+        f"it stays closed for {token.closed}" if token.closed else "it permits again"
+    )
     return [RaiseAlert(severity="critical", subject=token.name, text=text)]
 
 
@@ -255,7 +280,7 @@ def _finality_broken(state: State, token: Token) -> list[Effect]:
     """What was final is not: nothing here can mend it, and nothing is permitted on it."""
     final = token.blocks[0]
     subject = f"{token.name} block {final.number}"
-    token.closed = token.closed or subject
+    _close(state, token, subject)
     detail = "every node calls another block final than those that we took in"
     return open_item(state, "register", subject, token.account, token.name, 0, 0, detail)
 
@@ -395,19 +420,25 @@ def _prove(state: State, token: Token) -> list[Effect]:
 
 
 def on_holdings(state: State, token: Token, event: HoldingsReported) -> list[Effect]:
-    """Supply and balances must be the register's, of the same block."""
+    """Supply and balances must be the register's, of the same block.
+
+    Where any of them is not, all are asked for again at the next final block: what is different
+    stays an open break until the contract says the same.
+    """
     if event.block_hash != token.blocks[0].block_hash:
         count(state, f"inconclusive/{token.name}")
         return []
     told: list[tuple[str, int, int]] = [("", event.supply, token.reserved.supply)]
     for address, balance in event.balances:
-        token.unproven.pop(address, None)
         told.append((address, balance, token.reserved.balances.get(address, 0)))
     effects: list[Effect] = []
+    if all(theirs == ours for _, theirs, ours in told):
+        for address, _ in event.balances:
+            token.unproven.pop(address, None)
     for address, theirs, ours in told:
         subject = f"{token.name} {address or 'supply'}"
         if theirs != ours:
-            token.closed = token.closed or subject
+            _close(state, token, subject)
             size = theirs - ours
             effects += open_item(
                 state, "register", subject, token.account, token.name, size, event.frame

@@ -1,13 +1,24 @@
-"""What two people decide: whose value in suspense is, why a break may close without evidence, and
-what becomes of what a customer owes us.
+"""What two people decide: whose value in suspense is, why a break may close without evidence, what
+becomes of what a customer owes us, and that a token which closed itself permits again.
 
 Rule. A decision has an author, another person's approval and an id of its own, and is taken whole
 or refused with what would do; nothing of a refused one is booked, and its id stays free.
 """
 
-from core import chain, deposits, exposure, ledger, lines, payments, statements, suspense, transfers
+from core import (
+    chain,
+    deposits,
+    exposure,
+    ledger,
+    lines,
+    payments,
+    register,
+    statements,
+    suspense,
+    transfers,
+)
 from core.effects import Effect, RaiseAlert
-from core.items import close_item, key_of
+from core.items import close_item, has, key_of
 from core.ledger import book
 from core.listening import request_backfill
 from core.people import are_two
@@ -15,8 +26,10 @@ from core.rail_events import DebtResolved, ItemResolved, SuspenseResolved
 from core.settlement_state import Credited, Item, Leg
 from core.state import State, count
 from core.suspense import Lying
+from core.token_events import TokenReopened
+from core.token_state import Token
 
-Decision = SuspenseResolved | ItemResolved | DebtResolved
+Decision = SuspenseResolved | ItemResolved | DebtResolved | TokenReopened
 
 
 def _unfit(state: State, event: Decision) -> str:
@@ -272,3 +285,30 @@ def _accept_record(state: State, event: ItemResolved, item: Item) -> list[Effect
     else:
         del settlement.unread[event.subject]
     return effects + request_backfill(state, account, event.received_at)
+
+
+# --- a token that closed itself ------------------------------------------------------------------
+
+
+def on_reopened(state: State, token: Token, event: TokenReopened) -> list[Effect]:
+    """What it is closed for is explained: it permits again, unless it is closed for more."""
+    fault = _unfit(state, event) or _stays_closed(state, token, event)
+    if fault:
+        return _refused(state, event, token.name, fault)
+    state.settlement.resolutions[event.resolution_id] = event.subject
+    why = f"{_by(event)}; evidence: {event.evidence}"
+    close_item(state, event.subject, why, event.frame, "orphan")
+    return register.open_again(state, token, why)
+
+
+def _stays_closed(state: State, token: Token, event: TokenReopened) -> str:
+    """Why it cannot be opened so; "" where it can."""
+    if not token.closed:
+        return "it is not closed"
+    if event.subject != token.closed:
+        return f"it is closed for {token.closed}: that would do"
+    if not event.evidence:
+        return "it needs evidence: say where it is kept"
+    if has(state, event.subject, "register"):
+        return "the contract still says otherwise: wait until it says the same"
+    return ""

@@ -97,6 +97,7 @@ from core.token_events import (
     TokenBlockReported,
     TokenHeadReported,
     TokenPublished,
+    TokenReopened,
     WalletAdmitted,
 )
 
@@ -218,6 +219,8 @@ def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
         case AuthorizationRequested() | RequestRefused() | AuthorizationJudged():
             return issuance.step(state, event)
         case AuthorizationSigned() | AuthorizationDeclined() | RevocationRequested():
+            return issuance.step(state, event)
+        case TokenReopened():
             return issuance.step(state, event)
         case _:
             return settlement.step(state, event)

@@ -212,6 +212,22 @@ class HoldingsReported(Fact, frozen=True, kw_only=True, gc=False):
     balances: tuple[tuple[str, int], ...]
 
 
+class TokenReopened(Fact, frozen=True, kw_only=True, gc=False):
+    """People let a token that closed itself permit again. Two people; one id.
+
+    `subject` is what it is closed for, as they saw it: the movement that nobody decided, or whose
+    holding the contract told otherwise. `evidence` says where that is kept by which they know.
+    """
+
+    resolution_id: str
+    token: str
+    subject: str
+    author: str
+    approver: str
+    reason: str
+    evidence: str
+
+
 AboutToken = (
     PolicyPublished
     | HolderStated
@@ -226,5 +242,6 @@ AboutToken = (
     | TokenHeadReported
     | TokenBlockReported
     | HoldingsReported
+    | TokenReopened
 )
 TokenEvent = TokenPublished | AboutToken

@@ -119,6 +119,15 @@ class Policy(Struct, frozen=True, gc=False):
     limits: Limits = Limits()
 
 
+class Closure(Struct, frozen=True, gc=False):
+    """For what a token was closed, from when to when, and why it permits again."""
+
+    subject: str
+    closed_at: int
+    opened_at: int
+    why: str
+
+
 class TokenBlock(Struct, frozen=True, gc=False):
     """A block as the register has it, and which node told it."""
 
@@ -153,14 +162,14 @@ class Token(Struct):
     `walk` are blocks on the way from a new head down to one of these, the newest first, and
     `wanted` is the hash of the next, which was asked for again `retried` times. `checking` is the
     hash of the block that is to be final next, while another node is asked for it, and `vouched`
-    are those that told it the same. `requests` and `decisions` name authorizations. A token that is
-    `closed` permits nothing more, for the reason given; one whose journal was cut permits nothing
-    before a final block is of `silent_until`. `epoch_due` is the epoch that is to be in force,
-    `epoch` the final one, to which a holder's `recoveries` add. Lanes are a holder's, or the
-    contract's own: what its admin signs. `holders` are whose an address is, by a mark, and
-    `wallets` the addresses of each.
-    One with an `offering` is issued and taken back for cash only; `ended` has what became of such
-    permissions in this step.
+    are those that told it the same. `requests` and `decisions` name authorizations; `recalled` are
+    requests of some that left. A token that is `closed` permits nothing more, for the reason given
+    since `closed_at`, and `closures` are the last ones that are over; one whose journal was cut
+    permits nothing before a final block is of `silent_until`. `epoch_due` is the epoch that is to
+    be in force, `epoch` the final one, to which a holder's `recoveries` add. Lanes are a holder's,
+    or the contract's own: what its admin signs. `holders` are whose an address is, by a mark, and
+    `wallets` the addresses of each. One with an `offering` is issued and taken back for cash only;
+    `ended` has what became of such permissions in this step.
     """
 
     name: str
@@ -187,10 +196,13 @@ class Token(Struct):
     authorizations: dict[str, Authorization] = field(default_factory=dict)
     over: list[str] = field(default_factory=list)
     requests: dict[str, str] = field(default_factory=dict)
+    recalled: list[str] = field(default_factory=list)
     decisions: dict[str, str] = field(default_factory=dict)
     lanes: dict[str, list[Lane]] = field(default_factory=dict)
     made: int = 0
     closed: str = ""
+    closed_at: int = 0
+    closures: list[Closure] = field(default_factory=list)
     paused: bool = False
     silent_until: int = 0
     stated: dict[str, str] = field(default_factory=dict)

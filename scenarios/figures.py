@@ -111,12 +111,13 @@ TOKEN_REFUSALS = (
         SUPPLY_CAP,
         CROWDED,
     ),
-    *("other_request", *TOKEN_RULES),
+    *("journal_cut", "judged_too_late", "facts_changed", "policy_changed", "other_wallet"),
+    *("withdrawn", "other_request", *TOKEN_RULES),
 )
 COUNTS_OF_TOKENS = (
     *("requests_of_old", "judged_again", "reserved", "signed_in_vain", "declined"),
     *("revoked_in_vain", "final", "expired", "revoked", "heads_refused", "blocks_undone"),
-    *("orphans", "final_elsewhere", "inconclusive", "proven"),
+    *("orphans", "closures", "final_elsewhere", "inconclusive", "proven"),
     *("offerings_refused", "mints_asked", "burns_asked", "mints_failed", "burns_failed"),
 )
 

@@ -23,7 +23,7 @@ POLICIES = Path(__file__).parent.parent / "tokens/policies"
 # after its window, twice, held back for a while, or not at all.
 Use = Literal["soon", "relayed", "late", "twice", "held", "never"]
 # What happens at a moment.
-Deed = Literal["tighten", "loosen", "facts", "revoke", "raise_epoch", "forge", "replay"]
+Deed = Literal["tighten", "loosen", "facts", "revoke", "raise_epoch", "forge", "replay", "reopen"]
 
 
 class FactsSpec(Part):
@@ -64,6 +64,7 @@ class DeedSpec(Part):
     `policy` replaces fields of the policy; `facts` those of `holder`. What is revoked is the newest
     permission that `holder` has; who forges has so many authorizers' keys, and `holder` acts with
     them unless it is told not to. A replay sends what was mined last once more, and on a fork.
+    A token that closed itself is opened `by` an author and who approves: not if these are one.
     """
 
     at_s: Seconds
@@ -75,6 +76,7 @@ class DeedSpec(Part):
     acts: bool = True
     receiver: str = ""
     value: Times = Field(default=0, ge=0)
+    by: tuple[Name, Name] = ("ann", "bob")
 
 
 class OfferingSpec(Part):

@@ -25,6 +25,10 @@ NOBODY = "0x" + "00" * 20
 RICH = 1 << 120
 GAS_CALL = 30_000_000
 SPEC = "CANCUN"  # what the contracts are compiled for
+NONE = (
+    "no embedded EVM: pyrevm has wheels for Python 3.11 and 3.12; "
+    "with one of these, install requirements/tokens.txt"
+)
 
 
 class NoEvm(RuntimeError):
@@ -182,10 +186,7 @@ def load() -> Any:
     try:
         import pyrevm
     except ImportError as error:
-        raise NoEvm(
-            "no embedded EVM: pyrevm has wheels for Python 3.11 and 3.12; "
-            "with one of these, install requirements/tokens.txt"
-        ) from error
+        raise NoEvm(NONE) from error
     return pyrevm
 
 

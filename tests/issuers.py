@@ -15,6 +15,7 @@ from core.events import Event
 from core.state import State
 from core.token_effects import JudgeAuthorization, SignAuthorization, TellCaller
 from core.token_events import AuthorizationSigned, RequestRefused, TokenEvent
+from core.token_state import Policy
 from tests.test_issuance import ALICE, BOB, NAME, START, Books, moved
 from tests.test_token_policy import ANN, BEA, ESTATE, counted
 from tokens.http.app import ControlPlane, application
@@ -71,6 +72,7 @@ class Desk:
             vault.put(each)
         people = {ALICE: "ann", BOB: "bea"}
         self.judge = Judge(vault, b"secret", people=people)
+        self.books.token.policy = Policy()  # that of the books stands in no vault's way
         self.books.tell(self.judge.publish(read_policy(ESTATE), self.books.now, tightens=False))
         for address in people:
             self.books.tell(self.judge.state(NAME, address, self.books.now))

@@ -9,7 +9,12 @@ from core.events import AccountOpened, Event
 from core.rail_events import BlockReported, HeadReported, LegWanted
 from core.settlement_state import Leg
 from core.state import State
-from core.token_effects import JudgeAuthorization, SignAuthorization, TellCaller
+from core.token_effects import (
+    FetchTokenBlock,
+    JudgeAuthorization,
+    SignAuthorization,
+    TellCaller,
+)
 from core.token_events import (
     AuthorizationJudged,
     AuthorizationSigned,
@@ -164,12 +169,12 @@ class Issuer(Books):
         number = next(each[2] for each in self.blocks if each[0] == name)
         self.tell(fact, account=CHAIN, source="a", token=FUND, number=number, block_hash=name)
 
-    def _block(self, name: str) -> None:
+    def _block(self, name: str, source: str = "a") -> None:
         block = next(each for each in self.blocks if each[0] == name)
         self.tell(
             TokenBlockReported,
             account=CHAIN,
-            source="a",
+            source=source,
             token=FUND,
             number=block[2],
             block_hash=name,
@@ -191,6 +196,10 @@ class Issuer(Books):
                 finalized_hash=name,
             )
         self.tell(BlockReported, account=CHAIN, source="b", number=number, block_hash=name)
+        for each in iter(lambda: self.of(FetchTokenBlock), []):
+            for fetch in each:
+                if any(fetch.block_hash == known[0] for known in self.blocks):
+                    self._block(fetch.block_hash, fetch.source)
 
     def subscribed(self, shares: int, customer: str = "alice", wallet: str = ALICE) -> Leg:
         """A subscription from what the customer has, final."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import pytest
 from msgspec.structs import replace
 
-from core import authorizations, issuance, register
-from core.effects import Effect, RaiseAlert
-from core.events import AlarmRang, Event, NodeStarted
+from core import authorizations, issuance, memory, register
+from core.effects import Effect, RaiseAlert, Remember
+from core.events import AlarmRang, Event, NodeStarted, Recalled
 from core.gate import BreakGate
 from core.state import State
 from core.step import step
@@ -35,6 +35,7 @@ from core.token_events import (
     TokenBlockReported,
     TokenHeadReported,
     TokenLog,
+    TokenReopened,
 )
 from core.token_state import Authorization, Token
 from tests.openings import NAME, SECOND, chain_account, final_heads, policy, published
@@ -70,9 +71,26 @@ class Books:
 
     def tell(self, event: Event) -> list[Effect]:
         self.now = max(self.now, event.received_at)
+        if isinstance(event, AuthorizationRequested):
+            self._recall(event)
         effects = step(self.state, event, BreakGate())
         self.done += effects
         return effects
+
+    def _recall(self, event: Event) -> None:
+        """As a node asks its journal."""
+        for account, key in memory.wanted(self.state, event):
+            for kept in (each for each in self.done if isinstance(each, Remember)):
+                if (kept.account, kept.key) == (account, key):
+                    told = Recalled(
+                        received_at=self.now,
+                        account=account,
+                        kind=kept.kind,
+                        key=key,
+                        content=kept.content,
+                        record=0,
+                    )
+                    step(self.state, told, BreakGate())
 
     def policy(self, version: int, *, tightens: bool = False, holder_max: int = -1) -> list[Effect]:
         told = {"window_s": self.window_s, "holder_max": holder_max, "tightens": tightens}
@@ -989,3 +1007,148 @@ def test_a_recovery_is_of_all_that_there_is_and_nothing_comes_in_meanwhile(books
     assert refused("mint", "", ALICE, 1) == "being_recovered"
     assert refused("mint", "", CAROL, 16) == "holder_cap"
     assert refused("transfer", ALICE, BOB, 50) == ""
+
+
+# --- closed, and opened by two people -------------------------------------------------------------
+
+
+def reopen(books: Books, subject: str = "", **changed: str) -> list[Effect]:
+    told = {
+        "resolution_id": "o1",
+        "author": "ann",
+        "approver": "bob",
+        "reason": "keys rotated",
+        "evidence": "minutes 7",
+    }
+    return books.tell(
+        TokenReopened(
+            received_at=books.now,
+            token=NAME,
+            subject=subject or books.token.closed,
+            **(told | changed),
+        )
+    )
+
+
+def closed_by_an_orphan() -> Books:
+    books = Books()
+    minted = books.permit("mint", "", ALICE, 100)
+    books.block("h1", moved(minted))
+    books.block("h2", TokenLog("moved", 0, "tx9", sender=ALICE, receiver=BOB, value=5, nonce=9))
+    assert books.token.closed == "ESTATE tx9/0"
+    return books
+
+
+def test_two_people_open_what_closed_itself_and_why_it_did_is_history() -> None:
+    books = closed_by_an_orphan()
+    closed_at = books.token.closed_at
+    books.now += 60 * SECOND
+    effects = reopen(books)
+    token = books.token
+    assert (token.closed, token.closed_at) == ("", 0)
+    (closure,) = token.closures
+    assert (closure.subject, closure.closed_at, closure.opened_at) == (
+        "ESTATE tx9/0",
+        closed_at,
+        books.now,
+    )
+    why = "keys rotated (ann, approved by bob); evidence: minutes 7"
+    assert closure.why == why
+    assert not books.state.settlement.items
+    assert books.state.settlement.closed[-1].resolution == why
+    assert [each.text for each in effects if isinstance(each, RaiseAlert)] == [
+        why + ": it permits again"
+    ]
+    books.block("h3")
+    assert books.permit("transfer", ALICE, BOB, 10).status == "signed"
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"approver": "Ann "}, "another person's approval"),
+        ({"author": ""}, "another person's approval"),
+        ({"evidence": ""}, "it needs evidence"),
+        ({"subject": "ESTATE tx8/0"}, "it is closed for ESTATE tx9/0"),
+    ],
+)
+def test_what_is_no_decision_of_two_opens_nothing(changed: dict[str, str], words: str) -> None:
+    """It is refused with what would do, and its id stays free."""
+    books = closed_by_an_orphan()
+    (alert,) = reopen(books, **changed)
+    assert isinstance(alert, RaiseAlert)
+    assert words in alert.text
+    assert books.token.closed == "ESTATE tx9/0"
+    assert books.token.closures == []
+    assert "o1" not in books.state.settlement.resolutions
+    reopen(books)
+    assert books.token.closed == ""
+
+
+def test_a_token_that_is_open_is_not_opened_and_no_id_serves_twice() -> None:
+    books = Books()
+    (alert,) = reopen(books, subject="x")
+    assert isinstance(alert, RaiseAlert)
+    assert "it is not closed" in alert.text
+    books = closed_by_an_orphan()
+    reopen(books)
+    books.block("h3", TokenLog("moved", 0, "tx10", sender=ALICE, receiver=BOB, value=5, nonce=10))
+    (alert,) = reopen(books)
+    assert isinstance(alert, RaiseAlert)
+    assert "its id was used before" in alert.text
+    assert books.token.closed == "ESTATE tx10/0"
+
+
+def test_it_stays_closed_for_the_next_thing_until_that_is_explained_too() -> None:
+    books = closed_by_an_orphan()
+    books.block("h3", TokenLog("moved", 0, "tx10", sender=ALICE, receiver=BOB, value=5, nonce=10))
+    (alert,) = reopen(books)
+    assert isinstance(alert, RaiseAlert)
+    assert "it stays closed for ESTATE tx10/0" in alert.text
+    assert books.token.closed == "ESTATE tx10/0"
+    reopen(books, resolution_id="o2")
+    assert [each.subject for each in books.token.closures] == ["ESTATE tx9/0", "ESTATE tx10/0"]
+
+
+def test_an_orphan_that_gives_way_leaves_it_closed_for_the_contracts_other_word() -> None:
+    """Whatever else it is closed for counts, of whichever cause."""
+    books = closed_by_an_orphan()
+    books.finalize("h1")
+    holdings(books, 0)
+    assert books.token.closed == "ESTATE tx9/0"
+    books.block("g2", on="h1")
+    books.block("g3")
+    assert books.token.closed == f"ESTATE {ALICE}"
+
+
+def holdings(books: Books, alices: int) -> list[Effect]:
+    return books.tell(
+        HoldingsReported(
+            received_at=books.now,
+            account="chain/hot",
+            token=NAME,
+            block_hash=books.token.blocks[0].block_hash,
+            supply=100,
+            balances=((ALICE, alices),),
+        )
+    )
+
+
+def test_what_the_contract_tells_otherwise_is_asked_again_and_opens_only_once_it_agrees() -> None:
+    books = Books()
+    minted = books.permit("mint", "", ALICE, 100)
+    books.block("h1", moved(minted))
+    books.finalize("h1")
+    holdings(books, 99)
+    subject = f"ESTATE {ALICE}"
+    assert books.token.closed == subject
+    (alert,) = reopen(books)
+    assert isinstance(alert, RaiseAlert)
+    assert "the contract still says otherwise" in alert.text
+    books.block("h2")
+    asked = [each for each in books.finalize("h2") if isinstance(each, FetchHoldings)]
+    assert [each.addresses for each in asked] == [(ALICE,)]
+    holdings(books, 100)
+    assert (books.token.closed, books.token.unproven) == (subject, {})
+    reopen(books)
+    assert books.token.closed == ""

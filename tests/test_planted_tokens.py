@@ -83,6 +83,15 @@ BUGS = (
         MISSED,
     ),
     Bug(
+        "one person is enough to open a token that closed itself",
+        "core.resolutions:_unfit",
+        "if not are_two(event.author, event.approver):",
+        "if False:",
+        "reopened_by_two",
+        range(1),
+        "one person alone opens nothing",
+    ),
+    Bug(
         "an epoch is in force once it is asked for, not once it is final",
         "core.issuance:_on_policy",
         "token.epoch_due += 1",

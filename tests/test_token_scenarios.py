@@ -1,5 +1,6 @@
 """Scenarios of tokens: each holds, says why it cannot run where there is no EVM, and means it."""
 
+import json
 import re
 
 import pytest
@@ -11,7 +12,7 @@ from scenarios.tokens import AskSpec, HolderSpec
 from sim import machine
 from tieout.campaign import campaign, runs_here
 from tieout.cli import main
-from tieout.exits import LACKING
+from tieout.exits import HELD, LACKING
 from tieout.report import report
 from tieout.runs import run
 from tieout.token_refusals import CHAIN, LIMITS, REQUEST, refused_by
@@ -138,6 +139,24 @@ def test_without_an_evm_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [name for name in names() if not runs_here(name)] == sorted([*OF_TOKENS, "storm_tokens"])
     with pytest.raises(machine.NoEvm):
         campaign("storm_tokens", [0])
+
+
+def test_a_campaign_of_all_says_what_it_left_out_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On stderr for people, and in the one object for programs."""
+    some = ["lost_frame", "issued_and_moved", "signer_stolen"]
+    monkeypatch.setattr("tieout.campaign.names", lambda: some)
+    words = ["campaign", "all", "--seeds", "0:1", "--short", "--json"]
+    if machine.there():
+        result = campaign("all", [])
+        assert result.left_out == {}
+    monkeypatch.setattr(machine, "there", lambda: False)
+    told = CliRunner().invoke(main, words)
+    assert told.exit_code == HELD, told.output
+    summary = json.loads(told.stdout)
+    assert summary["runs"] == 1
+    assert summary["left_out"] == dict.fromkeys(["issued_and_moved", "signer_stolen"], machine.NONE)
+    assert f"left out, and not run: issued_and_moved, signer_stolen: {machine.NONE}" in told.stderr
+    assert "no embedded EVM: pyrevm has wheels for Python 3.11 and 3.12" in told.stderr
 
 
 @pytest.mark.parametrize(

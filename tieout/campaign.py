@@ -50,11 +50,12 @@ class SeedResult:
 class Campaign:
     """All of them. `at_least` is how often each kind of fault and each refusal must have fired in
     each scenario; None: as often as the scenario itself says, and of fewer seeds than it names
-    nothing is expected."""
+    nothing is expected. `left_out` are scenarios of `all` that did not run, and why."""
 
     results: list[SeedResult]
     wall_seconds: float
     at_least: int | None = None
+    left_out: dict[str, str] = field(default_factory=dict)
 
     @property
     def held(self) -> bool:
@@ -146,6 +147,7 @@ class Campaign:
             "fired": self.fired(),
             "rarest": self.rarest(),
             "unfired": self.unfired(),
+            "left_out": self.left_out,
         }
 
     def save(self, folder: Path) -> None:
@@ -171,13 +173,15 @@ def campaign(
 ) -> Campaign:
     """Run every seed of a scenario, or of `all`; with `out`, each is on disk once it is done.
 
+    Of `all`, what this Python cannot run is left out and said (`left_out`); alone it is `NoEvm`.
     With `at_least`, it does not hold where a fault or a refusal of the plan fired less often. An
     interrupt ends it at once: what was done by then is in seeds.jsonl, and no campaign.json is.
     """
-    chosen = [name for name in names() if runs_here(name)] if scenario == "all" else [scenario]
-    for name in chosen:
-        if not runs_here(name):
-            machine.load()
+    chosen = names() if scenario == "all" else [scenario]
+    left_out = {name: machine.NONE for name in chosen if not runs_here(name)}
+    if left_out and scenario != "all":
+        machine.load()
+    chosen = [name for name in chosen if name not in left_out]
     work = [(name, seed, short) for name in chosen for seed in seeds]
     started = time.perf_counter()
     found: dict[int, SeedResult] = {}
@@ -194,7 +198,7 @@ def campaign(
         else:
             _spread(work, jobs, keep)
     results = [found[number] for number in sorted(found)]
-    done = Campaign(results, time.perf_counter() - started, at_least)
+    done = Campaign(results, time.perf_counter() - started, at_least, left_out)
     if out is not None:
         done.save(out)
     return done

@@ -417,6 +417,9 @@ def campaign(
         except KeyboardInterrupt:
             kept = f"what had ended by then is in {out / SEEDS}" if out else "nothing was kept"
             give_up(f"interrupted; {kept}")
+    for why in dict.fromkeys(result.left_out.values()):
+        names = ", ".join(name for name, each in result.left_out.items() if each == why)
+        click.echo(f"tieout: left out, and not run: {names}: {why}", err=True)
     if as_json:
         click.echo(json.dumps(result.summary(), indent=2))
     else:

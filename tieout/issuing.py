@@ -5,12 +5,10 @@ settlement from block 0 on, and is asked by way of that chain's connector; whoev
 enters by the node's one door.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from core.effects import Effect
-from core.events import Event
 from core.state import State
 from core.token_effects import JudgeAuthorization, SignAuthorization, TellCaller
 from core.token_events import (
@@ -20,7 +18,6 @@ from core.token_events import (
     TokenPublished,
 )
 from core.token_state import Authorization, Token
-from rails.dialect import Dialect
 from rails.evm.simulated import SimulatedNodes
 from rails.keys import keccak256
 from scenarios.tokens import TokenSpec
@@ -32,6 +29,7 @@ from sim.world import World
 from tieout.settling import Rails, RailSite
 from tieout.token_callers import Callers
 from tieout.token_desk import IssuerDesk
+from tieout.token_dialect import with_tokens
 from tieout.token_host import TokenHost
 from tieout.token_parties import Parties
 from tieout.token_signers import Signers
@@ -39,8 +37,6 @@ from tieout.token_subscribers import CashView, Subscribers
 from tieout.token_troubles import Troubles
 from tokens import calls
 from tokens.calls import Parameters
-from tokens.decoder import decode
-from tokens.requests import request
 from tokens.signers.verifying import Refused
 from tokens.typed import Domain
 
@@ -336,19 +332,6 @@ class Issuing:
             issue.oracle.observe(now)
             if issue.subscribers is not None:
                 issue.subscribers.oracle.observe(now)
-
-
-def with_tokens(rail: Dialect, contracts: Mapping[str, str]) -> Dialect:
-    """The rail's dialect, which says and reads what tokens want of the chain as well."""
-
-    def asks(effect: Effect) -> Any:
-        return request(effect, contracts) or rail.request(effect)
-
-    def reads(frame: Any, decimals: Any) -> list[Event]:
-        told = decode(frame, contracts)
-        return told if told is not None else list(rail.decode(frame, decimals))
-
-    return replace(rail, request=asks, decode=reads)
 
 
 @dataclass(slots=True, frozen=True)

@@ -20,7 +20,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -29,13 +28,14 @@ from nats.aio.msg import Msg
 
 from core import positions
 from core.effects import Effect, SetAlarm, TellPosition, TellStrategy
-from core.events import AlarmRang, CancelRequested, Event, OrderRequested
+from core.events import CancelRequested, Event, OrderRequested
 from core.frames import Frame
 from core.node import Node
 from core.risk_effects import AcknowledgeReturn, GrantLease, TellGate, TellStanding
 from core.risk_events import GateFenced
 from risk.decisions import Decisions
 from tieout import order_socket
+from tieout.alarms import Alarms
 from tieout.lease_stream import FAILED, LeaseStream, read_from_gate, to_gate, to_node
 from tieout.order_socket import FromGate, GateConnected, NotAMessage, Told
 
@@ -63,7 +63,7 @@ class NodeProcess:
         self._decisions = Decisions(node.state.risk.epochs)
         self._of = {strategy: gate for gate, mine in gates.items() for strategy in mine}
         self._writers: dict[str, asyncio.StreamWriter] = {}
-        self._alarms: dict[str, asyncio.TimerHandle] = {}
+        self._alarms = Alarms(clock, self.deliver)
         self._uncommitted: list[Msg] = []
         self._newcomers: list[str] = []
         self._some = asyncio.Event()
@@ -85,8 +85,7 @@ class NodeProcess:
             server.close()
             for writer in self._writers.values():
                 writer.transport.abort()
-            for timer in self._alarms.values():
-                timer.cancel()
+            self._alarms.stop()
 
     # --- the one door -----------------------------------------------------------------------------
 
@@ -140,26 +139,9 @@ class NodeProcess:
             case TellStrategy() | TellPosition() | TellStanding():
                 self._tell(effect)
             case SetAlarm():
-                self._arm(effect)
+                self._alarms.arm(effect)
             case _:
                 self._perform_rest(effect)
-
-    def _arm(self, effect: SetAlarm) -> None:
-        """Ring at its time; an alarm that is set anew rings once."""
-        before = self._alarms.pop(effect.alarm, None)
-        if before is not None:
-            before.cancel()
-        wait_s = max(0, effect.at - self._clock()) / 1e9
-        ring = partial(self._ring, effect)
-        self._alarms[effect.alarm] = asyncio.get_running_loop().call_later(wait_s, ring)
-
-    def _ring(self, effect: SetAlarm) -> None:
-        """The loop's clock is another than ours: it may ring before the time has come by ours."""
-        self._alarms.pop(effect.alarm, None)
-        if self._clock() < effect.at:
-            self._arm(effect)
-        else:
-            self.deliver(AlarmRang(received_at=0, alarm=effect.alarm))
 
     # --- the stream -------------------------------------------------------------------------------
 

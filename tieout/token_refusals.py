@@ -14,12 +14,15 @@ RefusedBy = Literal["people", "limits", "chain", "request"]
 
 LIMITS = (
     *(reservations.UNFUNDED, reservations.LOCKED, reservations.HOLDER_CAP, reservations.GROUP_CAP),
-    *(reservations.HOLDERS_CAP, reservations.SUPPLY_CAP, reservations.CROWDED),
+    *(reservations.HOLDERS_CAP, reservations.SUPPLY_CAP, reservations.CROWDED, "other_wallet"),
 )
-CHAIN = ("closed", "paused", "no_policy", "stale_head", "being_recovered", "bad_judgement")
+CHAIN = (
+    *("closed", "paused", "no_policy", "stale_head", "being_recovered", "bad_judgement"),
+    *("journal_cut", "judged_too_late", "facts_changed", "policy_changed"),
+)
 REQUEST = (
     *("bad_value", "bad_parties", "to_itself", "above_supply", "window_past", "not_all"),
-    "other_request",
+    *("other_request", "unpaid", "withdrawn"),
 )
 
 

@@ -13,6 +13,7 @@ from rails.keys import PrivateKey
 from sim.chain import Chain
 from sim.machine import Embedded
 from tieout.token_messages import message
+from tieout.token_reading import Reading
 from tokens import calls
 from tokens.signers.keystore import KeystoreBackend
 from tokens.signers.memory import Claim
@@ -20,13 +21,12 @@ from tokens.signers.node import View
 from tokens.signers.verifying import (
     ADMIN,
     AUTHORIZER,
-    Permit,
     Refused,
     Signed,
     Terms,
     VerifyingSigner,
 )
-from tokens.typed import Domain, Recovery
+from tokens.typed import Domain
 
 SECOND = 1_000_000_000
 EPOCH_OF = "epochOf(address)"
@@ -74,42 +74,6 @@ class KeptMemory:
                 return f"nonce {claim.nonce} of {claim.owner} was signed for other content"
         known.append(claim)
         return ""
-
-
-@dataclass(slots=True, eq=False)
-class Reading:
-    """A signer's own reading of policy and facts: the decision must be the one of this moment."""
-
-    judged: Callable[[JudgeAuthorization], AuthorizationJudged]
-    asked: dict[str, SignAuthorization] = field(default_factory=dict)
-
-    def objection(self, permit: Permit) -> str:
-        named = permit.reason_hash if isinstance(permit, Recovery) else permit.policy_hash
-        asked = self.asked.get("0x" + named.hex())
-        if asked is None:
-            return "its decision cannot be found"
-        again = self.judged(_question(asked))
-        if again.refusal:
-            return again.refusal
-        same = again.decision_hash == asked.decision_hash
-        return "" if same else "it is decided otherwise meanwhile"
-
-
-def _question(asked: SignAuthorization) -> JudgeAuthorization:
-    """What was judged, asked anew; of lanes nothing is asked."""
-    return JudgeAuthorization(
-        token=asked.token,
-        authorization_id=asked.authorization_id,
-        kind=asked.kind,
-        owner="",
-        sender=asked.sender,
-        receiver=asked.receiver,
-        value=asked.value,
-        valid_after=asked.valid_after,
-        valid_before=asked.valid_before,
-        policy_version=0,
-        place=0,
-    )
 
 
 class Signers:

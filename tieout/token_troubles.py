@@ -11,7 +11,7 @@ import msgspec
 
 from core.events import Event
 from core.state import State
-from core.token_events import RevocationRequested
+from core.token_events import RevocationRequested, TokenReopened
 from scenarios.tokens import DeedSpec, changed
 from sim.dice import Stream
 from sim.execution import Plain
@@ -73,6 +73,8 @@ class Troubles:
                 self._forge(deed.holder, deed.receiver, deed.value, deed.keys, acts=deed.acts)
             case "replay":
                 self._replay()
+            case "reopen":
+                self._reopen(*deed.by)
 
     def known_policy(self) -> str:
         """The content hash of the policy that the books have."""
@@ -104,6 +106,26 @@ class Troubles:
                 token=self.parties.spec.token,
                 authorization_id=name,
                 person="ann",
+            )
+        )
+
+    def _reopen(self, author: str, approver: str) -> None:
+        """They found out what it is closed for, and let it permit again."""
+        state = self.state()
+        token = state.tokens.get(self.parties.spec.token) if state is not None else None
+        if token is None or not token.closed:
+            return
+        now = self.parties.chain.world.now
+        self.tell(
+            TokenReopened(
+                received_at=now,
+                resolution_id=f"{token.name}/{author}/{approver}/{now}",
+                token=token.name,
+                subject=token.closed,
+                author=author,
+                approver=approver,
+                reason="the stolen keys are out of use",
+                evidence="minutes of that night",
             )
         )
 

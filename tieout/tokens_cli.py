@@ -1,11 +1,13 @@
-"""The commands of `tieout tokens`: policies as reviewed files, checked and compared.
+"""The commands of `tieout tokens`: the control plane, and policies as reviewed files.
 
-0 all held; 1 a loosening is not approved; 2 bad input; 3 no `ssh-keygen` where an approval must be
-proven.
+0 all held, or it was ended by SIGTERM; 1 a loosening is not approved, or the journal is damaged;
+2 bad input; 3 the environment lacks something, as `ssh-keygen` where an approval must be proven.
 """
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +25,85 @@ SIGNERS = click.option("--signers", type=FILE, help="By default allowed_signers 
 
 @click.group()
 def tokens() -> None:
-    """Issued tokens: their policies."""
+    """Issued tokens: their control plane, their policies."""
+
+
+@tokens.command()
+@click.argument("deployment", type=FILE)
+@click.option("--journal", type=FILE, required=True, help="Made if it is not there.")
+def serve(deployment: Path, journal: Path) -> None:
+    """Serve the control plane of DEPLOYMENT over HTTP, on loopback, until SIGTERM.
+
+    Requests become events of a node that journals them; answers are what its books say. Killed and
+    started again it goes on from there. DEPLOYMENT is a file; its paths are from its own folder:
+
+    \b
+        node: plane-1
+        listen: 127.0.0.1:8080
+        callers: callers.yaml        # who may ask what; hashes of keys
+        people: people.yaml          # what is known of whom, and whose address is whose
+        vault: vault                 # made by `tieout tokens init`
+        chain:
+          chain_id: 1
+          nodes: ["http://127.0.0.1:8545", "http://127.0.0.1:8546"]
+        tokens:
+        - token: ESTATE
+          contract: "0x..."
+          policy: estate.yaml
+          first_block: {number: 100, hash: "0x...", timestamp: 1700000000}
+          threshold: 1
+          signers:
+          - {address: "0x...", keystore: s1.json, password_file: s1.txt, memory: s1.db,
+             node: "http://127.0.0.1:8547"}
+          admin: {address: "0x...", keystore: a.json, password_file: a.txt, memory: a.db,
+             node: "http://127.0.0.1:8548"}
+    """
+    with _refusals():
+        from tieout.token_deployment import read_deployment
+        from tieout.token_serving import run
+
+        run(read_deployment(deployment), journal, _say)
+    sys.exit(HELD)
+
+
+@tokens.command()
+@click.argument("deployment", type=FILE)
+def init(deployment: Path) -> None:
+    """Make the vault and the signers' memories of DEPLOYMENT, where there are none yet.
+
+    What is there is left as it is: a memory that was lost must not be replaced by an empty one
+    before a final block is 300 s later than the last signature.
+    """
+    with _refusals():
+        from tieout.token_deployment import read_deployment
+        from tieout.token_serving import make_missing
+
+        made = make_missing(read_deployment(deployment))
+    for path in made:
+        click.echo(path)
+    sys.exit(HELD)
+
+
+def _say(text: str) -> None:
+    click.echo(f"tieout: {text}", err=True)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What a user got wrong is a message and a status, never a traceback."""
+    from tieout.sqlite_store import JournalDamaged, JournalError
+    from tieout.token_deployment import BadDeployment
+
+    try:
+        yield
+    except BadDeployment as error:
+        fail(BAD_INPUT, str(error))
+    except JournalDamaged as error:
+        fail(FAILED, str(error))
+    except JournalError as error:
+        fail(BAD_INPUT, str(error))
+    except ModuleNotFoundError as error:
+        fail(LACKING, f"{error.name} is not installed; `tieout doctor` says what is")
 
 
 @tokens.group()

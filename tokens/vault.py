@@ -127,6 +127,29 @@ class Vault:
         return len(self.records)
 
 
+class People(Struct, frozen=True):
+    """What must never stand beside the records: whose they are, and the keys that open them."""
+
+    subjects: dict[str, str] = {}
+    keys: dict[str, bytes] = {}
+
+
+def people_of(vault: Vault) -> People:
+    """All that opens its records."""
+    return People(dict(vault._people), dict(vault.keys))
+
+
+def vault_of(dice: Callable[[int], bytes], records: list[Record], people: People) -> Vault:
+    """The vault that has these records and these keys; raises `BrokenChain`."""
+    vault = Vault(dice, list(records), dict(people.keys))
+    vault.verify()
+    vault._newest |= {each.subject: each.number for each in records if each.subject in vault.keys}
+    vault._people |= {
+        person: subject for person, subject in people.subjects.items() if subject in vault._newest
+    }
+    return vault
+
+
 def commitment(inside: Sealed) -> str:
     """The hash of salt and facts, in an order of fields that is always the same."""
     return hashlib.sha256(inside.salt + msgspec.msgpack.encode(inside.facts)).hexdigest()

@@ -103,7 +103,10 @@ class ControlPlane:
 
     async def token(self, caller: Caller, name: str) -> Token:
         """A token that the caller may see."""
-        token = (await self.host.state()).tokens.get(name)
+        try:
+            token = (await self.host.state()).tokens.get(name)
+        except NotTaken:
+            raise Problem("unknown_outcome") from None
         if token is None or name not in caller.tokens:
             raise Problem("not_found")
         return token

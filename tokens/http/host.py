@@ -24,4 +24,7 @@ class Host(Protocol):
         """
 
     async def state(self) -> State:
-        """The books as they stand: all that they hold is durable. They are only looked at."""
+        """The books as they stand: all that they hold is durable. They are only looked at.
+
+        Raises `NotTaken` where that is not known.
+        """

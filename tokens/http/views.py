@@ -60,8 +60,8 @@ class Message(View):
 
 
 class AuthorizationView(View):
-    """One authorization. `message` and `signatures` are there once enough have signed; what is to
-    be void is not handed out.
+    """One authorization. `message` and `signatures`, in the contract's order, are there once enough
+    have signed; what is to be void is not handed out.
 
     `revocation_asked` says that it is to be void; it is when `status` is `revoked`, and not before.
     """
@@ -200,7 +200,7 @@ def _message(token: Token, wanted: Authorization) -> Message:
 
 
 def _signatures(wanted: Authorization) -> tuple[Signature, ...]:
-    told = wanted.signatures.items()
+    told = sorted(wanted.signatures.items())
     return tuple(Signature(signer=signer, signature=each) for signer, each in told)
 
 
