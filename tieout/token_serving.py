@@ -21,7 +21,6 @@ from core.node import Node, boot_epoch, recover
 from core.state import State
 from core.token_effects import JudgeAuthorization
 from core.token_events import AuthorizationJudged
-from tieout.rpc_nodes import post
 from tieout.sqlite_store import SqliteStore
 from tieout.token_deployment import Deployment, Signer
 from tieout.token_process import TokenProcess
@@ -35,8 +34,8 @@ from tokens.judging import Judge
 from tokens.signers import memory
 from tokens.signers.backend import NotSigned
 from tokens.signers.keystore import KeystoreBackend, opened
+from tokens.signers.live import Http, LiveNode
 from tokens.signers.memory import FileMemory, NoMemory
-from tokens.signers.rpc import RpcNode
 from tokens.signers.verifying import ADMIN, AUTHORIZER, Terms, VerifyingSigner
 from tokens.typed import Domain
 from tokens.vault_files import NoVault
@@ -92,7 +91,7 @@ def desks(deployment: Deployment, judge: Judge) -> Iterator[dict[tuple[str, str]
             backend, kept = _key(deployment, field, told), _memory(deployment, field, told)
             memories.append(kept)
             reading = Reading(partial(_judged_now, judge))
-            node = RpcNode(partial(post, told.node))
+            node = _node(deployment, field, told)
             signer = VerifyingSigner(Terms(domain, signs), backend, node, reading, kept)
             found[part.token, signer.address] = Desk(signer, reading)
         yield found
@@ -103,6 +102,13 @@ def desks(deployment: Deployment, judge: Judge) -> Iterator[dict[tuple[str, str]
 
 def _judged_now(judge: Judge, asked: JudgeAuthorization) -> AuthorizationJudged:
     return judge.judge(asked, time.time_ns())
+
+
+def _node(deployment: Deployment, field: str, told: Signer) -> LiveNode:
+    try:
+        return LiveNode(Http(told.node))
+    except ValueError as error:
+        raise deployment.wrong(f"{field}.node", str(error)) from error
 
 
 def _key(deployment: Deployment, field: str, told: Signer) -> KeystoreBackend:
