@@ -256,7 +256,8 @@ def follow(state: State, token: Token, chain: Chain) -> list[Effect]:
         token.vouched.clear()
         effects += _finalize(state, token, token.blocks[0])
         moved_on = True
-    return effects + (_prove(state, token) if moved_on else [])
+    stands = moved_on and token.blocks[0] is final
+    return effects + (_prove(state, token) if stands else [])
 
 
 def _stands(state: State, token: Token, chain: Chain) -> list[Effect]:
@@ -426,7 +427,7 @@ def on_holdings(state: State, token: Token, event: HoldingsReported) -> list[Eff
     stays an open break until the contract says the same.
     """
     if event.block_hash != token.blocks[0].block_hash:
-        count(state, f"inconclusive/{token.name}")
+        count(state, f"holdings_outdated/{token.name}")
         return []
     told: list[tuple[str, int, int]] = [("", event.supply, token.reserved.supply)]
     for address, balance in event.balances:

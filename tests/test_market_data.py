@@ -389,14 +389,14 @@ class Watched(Simulation):
         self.tops: dict[str, list[tuple[int, int, int]]] = {}
         for site in self.sites:
             self._watch(site.venue.exchange)
-        quotes = self.host._quotes
+        quotes = self.host.quotes
 
         def shown(accounts: tuple[str, ...]) -> tuple[Quote, ...]:
             told = quotes(accounts)
             self.quotes += [(self.world.now, each) for each in told]
             return told
 
-        self.host._quotes = shown  # type: ignore[method-assign]
+        self.host.quotes = shown  # type: ignore[method-assign]
 
     def _watch(self, exchange: Exchange) -> None:
         tell = exchange.on_book

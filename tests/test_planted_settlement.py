@@ -448,9 +448,9 @@ BUGS = (
     Bug(
         "a hold counts against no limit",
         "core.transfers:on_requested",
-        'if leg.kind != "exchange":\n            expose(state, leg, leg.amount)',
+        "if leg.kind in OVER_A_RAIL:\n            expose(state, leg, leg.amount)",
         (
-            'if leg.kind != "exchange" and not leg.kind == "out":\n'
+            'if leg.kind in OVER_A_RAIL and not leg.kind == "out":\n'
             "            expose(state, leg, leg.amount)"
         ),
         "limits",
@@ -460,9 +460,9 @@ BUGS = (
     Bug(
         "what waits for release counts against no limit",
         "core.transfers:on_requested",
-        'if leg.kind != "exchange":\n            expose(state, leg, leg.amount)',
+        "if leg.kind in OVER_A_RAIL:\n            expose(state, leg, leg.amount)",
         (
-            'if leg.kind != "exchange" and leg.amount <= 10000:\n'
+            "if leg.kind in OVER_A_RAIL and leg.amount <= 10000:\n"
             "            expose(state, leg, leg.amount)"
         ),
         "limits_held",

@@ -161,7 +161,7 @@ BUGS = (
         "_count(book, book.open.pop(name), -1)",
         "pass",
         "storm_tokens",
-        range(3),
+        range(5),
         REFUSED,
     ),
     Bug(

@@ -185,6 +185,13 @@ def test_every_refusal_of_a_token_is_a_figure_and_no_other_is() -> None:
         for answer in ast.walk(function)
         if isinstance(answer, ast.Return) and isinstance(answer.value, ast.Constant)
     }
+    refusals = (
+        call.args[3]
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
+        if call.func.id == "refuse"
+    )
+    said |= {each.value for each in refusals if isinstance(each, ast.Constant)}
     named = vars(reservations).items()
     said |= {value for name, value in named if name.isupper() and isinstance(value, str)}
     assert {*said, *RULES, "other_request"} - {""} == set(TOKEN_REFUSALS)

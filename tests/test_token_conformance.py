@@ -101,7 +101,7 @@ def test_what_is_final_is_proven_while_newer_blocks_move_more(books: TokenBooks)
         books.mine(12)
         assert final(books)[ALICE] >= 64
     assert counts[f"proven/{NAME}"] > opening
-    assert counts.get(f"inconclusive/{NAME}", 0) == 0
+    assert counts.get(f"holdings_outdated/{NAME}", 0) == 0
     assert books.token.reserved.balances != books.held_at(books.token.blocks[-1].block_hash)
 
 
