@@ -47,7 +47,8 @@ def test_the_same_policy_says_of_each_request_what_was_said(outcome: Outcome) ->
 
 def test_what_is_refused_for_another_cause_is_by_every_policy() -> None:
     """A recovery of less than all: no policy could let it pass."""
-    outcome = run("storm_tokens", 1, short=True, sampled=False)
+    runs = (run("storm_tokens", seed, short=True, sampled=False) for seed in range(2, 20))
+    outcome = next(each for each in runs if "not_all" in set(each.authorizations.reason))
     changes = {"same": lambda policy: policy, "none": with_fields(holder_max=None)}
     found = asked(outcome, **changes)
     assert [each for each in found if each.said != each.would_say["same"]] == []
