@@ -195,8 +195,7 @@ def on_judged(state: State, token: Token, event: AuthorizationJudged) -> list[Ef
     reason = event.refusal or unfit(state, token, wanted, event)
     if reason:
         return refuse(state, token, wanted, reason)
-    forced = wanted.kind == "recovery"
-    moved = Movement(wanted.sender, wanted.receiver, wanted.value, forced)
+    moved = movement(wanted)
     reason = reservations.reserve(token.reserved, token.policy.limits, wanted.name, moved)
     if reason:
         return refuse(state, token, wanted, reason)
@@ -210,6 +209,12 @@ def on_judged(state: State, token: Token, event: AuthorizationJudged) -> list[Ef
     count(state, f"reserved/{token.name}")
     signers, needed = asked_signers(token, wanted)
     return [_have_signed(token, wanted, signer) for signer in signers[:needed]]
+
+
+def movement(wanted: Authorization) -> Movement:
+    """What it moves, as limits look at it: a recovery is forced."""
+    forced = wanted.kind == "recovery"
+    return Movement(wanted.sender, wanted.receiver, wanted.value, forced)
 
 
 def _stated(token: Token, wanted: Authorization) -> list[str]:

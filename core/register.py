@@ -11,6 +11,8 @@ not closes the token the moment it is seen, and a pause is asked for; it stays c
 people open it (`core.resolutions`), unless its block gave way.
 """
 
+from collections.abc import Container
+
 from msgspec.structs import replace
 
 from core import authorizations, reservations
@@ -206,25 +208,24 @@ def open_again(state: State, token: Token, why: str) -> list[Effect]:
     token.closures.append(Closure(token.closed, token.closed_at, state.now, why))
     token.closed, token.closed_at = "", 0
     count(state, f"closures/{token.name}")
-    for item in state.settlement.items.values():
-        if item.cause in CLOSING and item.subject.startswith(token.name + " "):
-            _close(state, token, item.subject)
+    for item in _open_items(state, token, CLOSING):
+        _close(state, token, item.subject)
     text = f"{why}: " + (
         f"it stays closed for {token.closed}" if token.closed else "it permits again"
     )
     return [RaiseAlert(severity="critical", subject=token.name, text=text)]
 
 
-def orphans(state: State, token: Token) -> list[Item]:
-    """What moved and nobody decided, as far as it is open."""
+def _open_items(state: State, token: Token, causes: Container[ItemCause]) -> list[Item]:
+    """The token's own that are open, for these causes."""
     every = state.settlement.items.values()
     head = f"{token.name} "
-    return [each for each in every if each.cause == "orphan" and each.subject.startswith(head)]
+    return [each for each in every if each.cause in causes and each.subject.startswith(head)]
 
 
 def remind_of_pause(state: State, token: Token) -> list[Effect]:
     """Ask for it again until it is final, as long as there is an orphan."""
-    found = [] if token.paused else orphans(state, token)
+    found = [] if token.paused else _open_items(state, token, ("orphan",))
     return [
         AskPause(token=token.name, reason=f"{each.detail}, and nobody decided it")
         for each in found[:1]

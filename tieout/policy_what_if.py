@@ -17,7 +17,7 @@ from core.journal import Store, decode_event
 from core.state import State
 from core.step import step
 from core.token_events import AuthorizationJudged
-from core.token_state import Authorization, Movement, Token
+from core.token_state import Authorization, Token
 from risk.adapter import LimitGate
 from tokens.facts import Facts
 from tokens.judging import Judge
@@ -128,6 +128,5 @@ class _Bench(NamedTuple):
         return objection(policy, kind, sender, receiver, value, until)
 
     def _limit(self, policy: Policy, token: Token, wanted: Authorization) -> str:
-        forced = wanted.kind == "recovery"
-        moved = Movement(wanted.sender, wanted.receiver, wanted.value, forced)
+        moved = authorizations.movement(wanted)
         return reservations.objection(token.reserved, self.judge.limits(policy), moved)
