@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from core.effects import Effect, PlaceOrder, SetAlarm, TellPosition, TellStrategy
 from core.events import (
-    AccountOpened,
     AdjustmentBooked,
     AlarmRang,
     AssetListed,
     Event,
-    InstrumentListed,
     NodeStarted,
     OpeningSet,
     OrderRequested,
@@ -27,7 +25,7 @@ from core.frames import Decode, Frame
 from core.identity import progress_key
 from core.journal import Journal, Record, Store, decode_effect
 from core.memory import find, progress_of
-from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, parse, price, quantity
+from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, parse, quantity
 from core.node import Keep, Node, boot_epoch, recover
 from core.risk_effects import AcknowledgeReturn, AskEngine, GrantLease, TellGate, TellKill
 from core.risk_events import LimitsLoaded, StrategyStateSet
@@ -54,12 +52,14 @@ from tieout.dared import Dared
 from tieout.drill import Drill
 from tieout.gates import SimulatedGates
 from tieout.loading import loaded
+from tieout.opening import SILENCE_NS, account_opened, instrument_listed
+from tieout.quotes import quote
 from tieout.rail_twins import DECIMALS
 from tieout.settling import PaymentView, Rails, RailSite
 from tieout.truths import cancels_wanted
 from tieout.twins import READERS, TWINS
 from tieout.watch import Watch
-from venues.dialect import Request, Top
+from venues.dialect import Request
 from venues.exchange import Habits, Terms
 from venues.public import LOOK_NS, Heard, MarketData
 from venues.simulated import Asked, SimulatedVenue
@@ -73,8 +73,6 @@ ZERO = Decimal(0)
 EXACT = Context(prec=60, traps=[Inexact])
 EPOCH_NS = 1_700_000_000 * SECOND
 NODE = "tie"
-SETTLE_NS = 400 * MS
-SILENCE_NS = 12 * SECOND
 STATEMENT_PERIODS_MAX = 3
 SNAPSHOT_EVERY = 5000
 # For how long a symbol does not trade before it is listed anew: by then what was under way has come
@@ -361,29 +359,9 @@ class Simulation:
     def _open(self, site: Site) -> None:
         """Our books and the venue begin with the same wallets, each told in its own way."""
         spec, now = site.spec, self.world.now
-        twin = TWINS[spec.dialect]
         for asset, amount in spec.wallets.items():
             site.venue.exchange.fund(asset, amount)
-        self.host.tell(
-            AccountOpened(
-                received_at=now,
-                account=spec.account,
-                tells=twin.dialect.tells,
-                statements=twin.dialect.statements,
-                statement_period_ns=spec.statement_period_ms * MS,
-                backfill_period_ns=spec.backfill_period_ms * MS,
-                settle_ns=SETTLE_NS,
-                silence_ns_max=SILENCE_NS,
-                clock_error_ns=(abs(spec.skew_ms) + 2) * MS,
-                bracketed=twin.dialect.bracketed,
-                hedged=twin.dialect.hedged,
-                ledger=twin.dialect.ledger,
-                instruments=twin.dialect.instruments,
-                request_validity_ns=spec.request_validity_ms * MS,
-                latency_ns_max=2 * spec.latency_ms_p99 * MS,
-                page_rows=spec.page_rows,
-            )
-        )
+        self.host.tell(account_opened(spec, now))
         for instrument in spec.instruments:
             self._tell_listing(site, instrument)
         for asset, amount in spec.wallets.items():
@@ -399,20 +377,8 @@ class Simulation:
             )
 
     def _tell_listing(self, site: Site, instrument: InstrumentSpec) -> None:
-        terms = _terms(site.spec, instrument)
-        self.host.tell(
-            InstrumentListed(
-                received_at=self.world.now,
-                account=site.spec.account,
-                instrument=terms.symbol,
-                kind=terms.model,
-                base=terms.base,
-                quote=terms.quote,
-                settle=terms.settle,
-                multiplier=quantity(str(terms.multiplier)),
-                listing=site.venue.exchange.listing_of(terms.symbol),
-            )
-        )
+        listing = site.venue.exchange.listing_of(instrument.symbol)
+        self.host.tell(instrument_listed(site.spec, instrument, listing, self.world.now))
 
     def _let_list_again(self, site: Site) -> None:
         """A symbol is halted, and after a while it is listed anew."""
@@ -968,7 +934,7 @@ class Host:
             for instrument in site.spec.instruments:
                 shown = self._market[site.spec.account].show(instrument.symbol)
                 if shown is not None:
-                    quotes.append(_quote(site.spec.account, instrument, *shown))
+                    quotes.append(quote(site.spec.account, instrument, *shown))
         return tuple(quotes)
 
 
@@ -1188,16 +1154,4 @@ def _derived(trade: Trade, instrument: InstrumentSpec) -> Trade:
     return trade._replace(
         price=trade.price * instrument.price_factor,
         quantity=trade.quantity * instrument.quantity_factor,
-    )
-
-
-def _quote(account: str, instrument: InstrumentSpec, top: Top, heard_at: int) -> Quote:
-    return Quote(
-        account=account,
-        instrument=instrument.symbol,
-        bid=top.bid,
-        ask=top.ask,
-        tick=price(str(instrument.tick)),
-        lot=quantity(str(instrument.lot)),
-        as_of=heard_at,
     )

@@ -1,0 +1,187 @@
+"""The live driver: the same node as in simulation, around it an event loop, sockets and strategies.
+
+    sockets ─┐                                        ┌─→ venues, by each account's live twin
+    alarms  ─┼→ NodeLoop: deliver → step → [commit] ──┼─→ strategies, in this process
+    wishes  ─┘                                        └─→ alarms
+
+True here: it builds connectors and moves the clock, and decides nothing. Whatever the node asks for
+leaves after it is durable; what a transport has no answer to is told to the node as such.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from core.effects import Effect, TellPosition, TellStrategy
+from core.events import NodeStarted, OpeningSet, OrderRequested
+from core.journal import Journal, Store
+from core.money import ASSET_DECIMALS, parse
+from core.node import Keep, Node, boot_epoch, recover
+from core.strategy import Quote, Strategy, Tick, Wish
+from risk.adapter import LimitGate
+from scenarios import strategies
+from scenarios.model import StrategySpec, VenueSpec
+from tieout.connector import Connector, Transport
+from tieout.node_loop import NodeLoop
+from tieout.opening import openings
+from tieout.quotes import quote
+from tieout.twins import READERS, TWINS
+from venues.dialect import Request
+from venues.public import LOOK_NS, Dial, Heard, MarketData
+
+SECOND = 1_000_000_000
+SNAPSHOT_EVERY = 5000
+
+
+@dataclass(slots=True, frozen=True)
+class Way:
+    """How one account is reached: its requests and stream, and its market data."""
+
+    spec: VenueSpec
+    transport: Transport[Request]
+    public: Dial
+
+
+@dataclass(slots=True, frozen=True)
+class Door:
+    """The one door, as connectors need it."""
+
+    loop: NodeLoop
+
+    def next_frame(self) -> int:
+        return self.loop.node.journal.next_number
+
+    @property
+    def tell(self) -> Callable[..., None]:
+        return self.loop.deliver
+
+
+class LiveNode:
+    """One node over some accounts, with strategies in this process."""
+
+    def __init__(
+        self,
+        name: str,
+        store: Store,
+        ways: Sequence[Way],
+        trading: Sequence[StrategySpec] = (),
+        *,
+        clock: Callable[[], int],
+        keep: Keep = Keep(),  # noqa: B008  # a value that nobody can change
+    ) -> None:
+        """What the journal in `store` holds is taken up; an empty one is a first start."""
+        self.name, self.store = name, store
+        journal, gate = Journal(store), LimitGate()
+        state = recover(journal, gate)
+        node = Node(journal, READERS, gate, state, snapshot_every=SNAPSHOT_EVERY, keep=keep)
+        self.loop = NodeLoop(node, self._perform, clock=clock)
+        self.heard = Heard()
+        self._ways = {way.spec.account: way for way in ways}
+        self._connectors = {account: self._connector(way) for account, way in self._ways.items()}
+        self._markets = {account: self._market(way) for account, way in self._ways.items()}
+        self._specs = trading
+        self._strategies: dict[str, Strategy] = {
+            each.name: strategies.make(each.kind, each.name, each.options) for each in trading
+        }
+
+    @property
+    def node(self) -> Node:
+        return self.loop.node
+
+    async def run(self) -> None:
+        """Live until cancelled: nothing has to be done at the end, for a crash is the same."""
+        self.begin()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.loop.run())
+            group.create_task(self._look())
+            for spec in self._specs:
+                group.create_task(self._tick(spec))
+
+    def begin(self) -> None:
+        """Tell the node that it lives, and of the accounts that it does not know yet."""
+        state, now = self.node.state, self.loop.now()
+        known = dict.fromkeys(state.accounts)
+        epoch = boot_epoch(state, self.store)
+        self.loop.deliver(NodeStarted(received_at=now, node=self.name, epoch=epoch))
+        for account, way in self._ways.items():
+            if account not in known:
+                self._open(way.spec)
+        for market in self._markets.values():
+            market.open()
+
+    def _open(self, spec: VenueSpec) -> None:
+        for event in openings(spec, self.loop.now()):
+            self.loop.deliver(event)
+        for asset, amount in spec.wallets.items():
+            decimals = self.node.state.decimals.get(asset, ASSET_DECIMALS)
+            self.loop.deliver(
+                OpeningSet(
+                    received_at=0,
+                    account=spec.account,
+                    subject=asset,
+                    leg="cash",
+                    amount=parse(str(amount), decimals),
+                    occurred_at=self.loop.now(),
+                )
+            )
+
+    # --- out --------------------------------------------------------------------------------------
+
+    def _connector(self, way: Way) -> Connector[Request]:
+        dialect = TWINS[way.spec.dialect].dialect
+        door, clock = Door(self.loop), self.loop.now
+        return Connector(
+            way.spec.account, dialect.request, way.transport, door, clock, dialect.headers
+        )
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case TellStrategy():
+                if effect.strategy in self._strategies:
+                    self._wish(self._strategies[effect.strategy].on_order(effect, self.loop.now()))
+            case TellPosition():
+                if effect.strategy in self._strategies:
+                    told = self._strategies[effect.strategy].on_position(effect, self.loop.now())
+                    self._wish(told)
+            case _:
+                account = getattr(effect, "account", None)
+                if account in self._connectors:
+                    self._connectors[account].perform(effect)
+
+    # --- market data and strategies ---------------------------------------------------------------
+
+    def _market(self, way: Way) -> MarketData:
+        tops = TWINS[way.spec.dialect].dialect.tops
+        return MarketData(way.spec.account, tops, way.public, self.loop.now, self.heard)
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_NS / SECOND)
+            for market in self._markets.values():
+                for reference in market.look():
+                    self.loop.deliver(reference)
+
+    async def _tick(self, spec: StrategySpec) -> None:
+        while True:
+            await asyncio.sleep(spec.tick_ms / 1000)
+            word = int.from_bytes(os.urandom(8))
+            tick = Tick(self.loop.now(), word, self.quotes(spec.accounts))
+            self._wish(self._strategies[spec.name].on_tick(tick))
+
+    def quotes(self, accounts: tuple[str, ...]) -> tuple[Quote, ...]:
+        """What the markets of these accounts show, or of all."""
+        shown = []
+        for account, way in self._ways.items():
+            for each in way.spec.instruments if not accounts or account in accounts else ():
+                top = self._markets[account].show(each.symbol)
+                if top is not None:
+                    shown.append(quote(account, each, *top))
+        return tuple(shown)
+
+    def _wish(self, wishes: Sequence[Wish]) -> None:
+        for wish in wishes:
+            self.loop.deliver(wish)
+            if not isinstance(wish, OrderRequested):
+                self.loop.cancels_now()
+

@@ -1,0 +1,82 @@
+"""The world behind `tieout wire`: a simulated venue with its crowd and faults, by the machine's clock.
+
+True here: nobody of ours lives in it. Whoever connects is the client, and the venue's clock is the
+machine's, so that signatures and windows are those of now. A world that cannot keep up falls behind.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from decimal import Decimal
+
+from core.events import Event
+from core.frames import Frame
+from scenarios.model import Scenario, check
+from sim.faults import Fault
+from sim.memory_store import MemoryStore
+from tieout.simulation import EPOCH_NS, SECOND, Host, Simulation, Site
+
+PACE_S = 0.001
+# So much of the world's time at once: a machine that slept is not followed in one step.
+STEP_NS_MAX = SECOND // 4
+LONG_NS = 10_000_000 * SECOND
+
+
+class Unmanned(Host):
+    """A house without a node: the client is elsewhere."""
+
+    def start(self) -> None:
+        """Nobody comes up."""
+
+    def tell(self, told: Frame | Event) -> None:
+        """Nobody is told."""
+
+    def open_for_business(self) -> None:
+        """There is nothing to make durable."""
+
+
+class WireWorld:
+    """Venues that trade by the machine's clock."""
+
+    def __init__(self, scenario: Scenario, seed: int = 0, plan: Sequence[Fault] = ()) -> None:
+        self._began_ns, self._since_ns = 0, 0
+        self.simulation = Simulation(
+            scenario, seed, MemoryStore(), plan, duration_ns=LONG_NS, host=Unmanned
+        )
+        self.sites: dict[str, Site] = {site.spec.dialect: site for site in self.simulation.sites}
+
+    def begin(self) -> None:
+        """The venues open; their clocks are the machine's from now on."""
+        self._began_ns, self._since_ns = time.monotonic_ns(), time.time_ns() - EPOCH_NS
+        for site in self.sites.values():
+            site.venue.skew_ns += self._since_ns
+            site.venue.exchange.clock.skew_ns += self._since_ns  # type: ignore[attr-defined]  # a VenueClock
+        self.simulation.begin()
+
+    async def pace(self) -> None:
+        """Let time pass there as it does here, until cancelled."""
+        while True:
+            self.catch_up()
+            await asyncio.sleep(PACE_S)
+
+    def catch_up(self) -> None:
+        """All that is due by now happens."""
+        world = self.simulation.world
+        due = EPOCH_NS + time.monotonic_ns() - self._began_ns
+        if due > world.now:
+            world.run(min(due, world.now + STEP_NS_MAX))
+
+    def truth(self) -> dict[str, Decimal]:
+        """What every holding truly is, by its name in our books."""
+        return dict(self.simulation.truth.totals)
+
+
+def scenario_of(venue: str) -> Scenario:
+    """One venue of the table, its crowd, and nothing of ours."""
+    told = {
+        "name": f"wire_{venue}",
+        "claim": "a venue over real sockets",
+        "duration_s": LONG_NS // SECOND,
+        "venues": [venue],
+    }
+    return check(told, f"tieout wire {venue}")

@@ -1,0 +1,237 @@
+"""A venue's live twin: ccxt signs, authenticates and subscribes; what comes back stays raw bytes.
+
+Rule 1. ccxt is a transport. What a socket or an answer said is handed on as it came; no result of
+ccxt's parsers is used, and one that trips over a message ends no listening.
+Rule 2. A request is sent once. Whatever is no complete HTTP answer is status 0: done or not, only
+the venue can say. Neither ccxt nor aiohttp sends anything again by itself.
+Rule 3. A new stream is a new socket: the last one is dropped before, and what still comes of it is
+told to nobody.
+Rule 4. No text that leaves here names a URL or a header: both bear signatures.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, WSMsgType
+from ccxt import BaseError
+
+from venues.dialect import Request
+
+Headers = tuple[tuple[str, str], ...]
+TIMEOUT_S = 10.0
+DIAL_S_MAX = 10.0
+PING_MS = 3_000
+
+
+class OnAnswer(Protocol):
+    """Hears the answer: its status (0: none came), its body, and its headers."""
+
+    def __call__(self, status: int, body: bytes, headers: Headers = ()) -> None: ...
+
+
+@dataclass(slots=True, frozen=True)
+class Ways:
+    """How one venue is reached through ccxt.
+
+    `call` names ccxt's API and the path within it, and what is added to the parameters; `listen`
+    and `watch` open the private and the public stream and return the URL of its socket, `watch`
+    given the venue's own symbols; `is_reply` tells what ccxt asked for from what the venue tells.
+    """
+
+    exchange: str
+    options: Mapping[str, Any]
+    call: Callable[[Request, int], tuple[str, str, dict[str, object]]]
+    url: Callable[[Any], str]
+    listen: Callable[[Any], Awaitable[None]]
+    public_url: Callable[[Any], str]
+    watch: Callable[[Any, tuple[str, ...]], Awaitable[None]]
+    is_reply: Callable[[bytes], bool]
+
+
+@dataclass(slots=True)
+class Line:
+    """One stream's socket, and who hears it; `epoch` 0 before the first."""
+
+    epoch: int = 0
+    client: Any = None
+    dialing: asyncio.Task[None] | None = None
+
+
+@dataclass(slots=True)
+class Live:
+    """One account's way to its venue and back."""
+
+    exchange: Any
+    ways: Ways
+    session: ClientSession
+    clock: Callable[[], int]
+    counts: dict[str, int] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _private: Line = field(default_factory=Line)
+    _public: Line = field(default_factory=Line)
+
+    # --- requests ---------------------------------------------------------------------------------
+
+    def send(self, request: Request, on_answer: OnAnswer) -> None:
+        """Sign and send, once; the answer comes later, whatever becomes of it."""
+        self._spawn(self._send(request, on_answer))
+
+    async def _send(self, request: Request, on_answer: OnAnswer) -> None:
+        try:
+            signed = self._signed(request)
+        except (BaseError, ValueError) as error:
+            on_answer(0, f"not sent: {type(error).__name__}".encode())
+            return
+        status, body, headers = 0, b"", ()
+        try:
+            async with self.session.request(
+                signed["method"],
+                signed["url"],
+                data=signed["body"],
+                headers=signed["headers"],
+                timeout=ClientTimeout(total=TIMEOUT_S),
+            ) as response:
+                body = await response.read()
+                status, headers = response.status, tuple(response.headers.items())
+        except (ClientError, OSError, TimeoutError) as error:
+            body = f"no answer: {type(error).__name__}".encode()
+        on_answer(status, body, headers)
+
+    def _signed(self, request: Request) -> dict[str, Any]:
+        now = self.clock()
+        if 0 < request.expires_at <= now:
+            raise ValueError("it was void before it was sent")
+        api, path, params = self.ways.call(request, now)
+        signed: dict[str, Any] = self.exchange.sign(path, [api], request.method, params)
+        return signed
+
+    # --- streams ----------------------------------------------------------------------------------
+
+    def open_stream(
+        self,
+        epoch: int,
+        on_open: Callable[[], None],
+        on_frame: Callable[[bytes], None],
+        on_close: Callable[[str], None],
+        on_beat: Callable[[], None],
+    ) -> None:
+        """Open the account's stream; an older one is dropped."""
+        ears = Ears(self, self._private, epoch, on_open, on_frame, on_close, on_beat)
+        self._dial(self._private, epoch, ears.dial(self.ways.url, self.ways.listen))
+
+    def open_public(self, symbols: tuple[str, ...]) -> Callable[..., None]:
+        """Opens the stream of market data of these symbols; a `venues.public.Dial`."""
+
+        async def watch(exchange: Any) -> None:
+            await self.ways.watch(exchange, symbols)
+
+        def dial(
+            epoch: int,
+            on_open: Callable[[], None],
+            on_frame: Callable[[bytes], None],
+            on_close: Callable[[str], None],
+            on_beat: Callable[[], None],
+        ) -> None:
+            ears = Ears(self, self._public, epoch, on_open, on_frame, on_close, on_beat)
+            self._dial(self._public, epoch, ears.dial(self.ways.public_url, watch))
+
+        return dial
+
+    def _dial(self, line: Line, epoch: int, dialing: Awaitable[None]) -> None:
+        line.epoch = epoch
+        if line.dialing is not None:
+            line.dialing.cancel()
+        line.dialing = self._spawn(dialing)
+
+    async def drop(self, line: Line) -> None:
+        """The socket is closed, and ccxt forgets it."""
+        client, line.client = line.client, None
+        if client is not None:
+            self.exchange.clients.pop(client.url, None)
+            with suppress(ClientError, OSError):
+                await client.close()
+
+    def count(self, what: str) -> None:
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def close(self) -> None:
+        """Nothing of it is left running."""
+        for task in list(self._tasks):
+            task.cancel()
+        for line in (self._private, self._public):
+            line.epoch = 0
+            await self.drop(line)
+        await self.exchange.close()
+
+
+@dataclass(slots=True)
+class Ears:
+    """What is heard of one socket, for as long as its epoch is the newest."""
+
+    live: Live
+    line: Line
+    epoch: int
+    on_open: Callable[[], None]
+    on_frame: Callable[[bytes], None]
+    on_close: Callable[[str], None]
+    on_beat: Callable[[], None]
+    closed: bool = False
+
+    async def dial(
+        self, url: Callable[[Any], str], open_up: Callable[[Any], Awaitable[None]]
+    ) -> None:
+        """Drop the last socket, open this one; what fails is told as a close."""
+        live = self.live
+        await live.drop(self.line)
+        client = self.line.client = live.exchange.client(url(live.exchange))
+        client.keepAlive = PING_MS
+        self._tap(client)
+        try:
+            await asyncio.wait_for(open_up(live.exchange), DIAL_S_MAX)
+        except (BaseError, ClientError, OSError, TimeoutError) as error:
+            self._end(type(error).__name__)
+            return
+        if self._is_newest():
+            self.on_open()
+
+    def _tap(self, client: Any) -> None:
+        """Hear each message before ccxt does, and guard ccxt's own receiving."""
+        parse, handle = client.handle_text_or_binary_message, client.handle_message
+
+        def told(data: str | bytes) -> None:
+            body = data.encode() if isinstance(data, str) else data
+            if not self.live.ways.is_reply(body):
+                if self._is_newest():
+                    self.on_frame(body)
+                return
+            try:
+                parse(data)
+            except Exception:  # noqa: BLE001  # Rule 1
+                self.live.count("replies that ccxt could not read")
+
+        def handled(message: Any) -> None:
+            if message.type in (WSMsgType.PING, WSMsgType.PONG) and self._is_newest():
+                self.on_beat()
+            handle(message)
+
+        client.handle_text_or_binary_message = told
+        client.handle_message = handled
+        client.on_close_callback = lambda client, code: self._end(f"closed: {code}")
+        client.on_error_callback = lambda client, error: self._end(type(error).__name__)
+
+    def _is_newest(self) -> bool:
+        return self.line.epoch == self.epoch and not self.closed
+
+    def _end(self, reason: str) -> None:
+        if self._is_newest():
+            self.closed = True
+            self.on_close(reason)

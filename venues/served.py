@@ -1,0 +1,70 @@
+"""A simulated venue over real sockets: what a call is, who may make it, and how a socket talks.
+
+A gateway is the venue's front door and nothing behind it: it checks keys, signatures and clocks as
+the venue documents them, and hands on what the simulated venue understands. It shares nothing with
+our own signing. Whether a frame is lost, late or cut is the wire's to say, not the gateway's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from venues.exchange import Exchange
+from venues.simulated import Answer, Asked
+
+Channel = Literal["", "private", "public"]
+
+
+@dataclass(slots=True, frozen=True)
+class Key:
+    """An API key that the venue issued; `passphrase` where the venue has one."""
+
+    name: str
+    secret: str
+    passphrase: str = ""
+
+
+@dataclass(slots=True, frozen=True)
+class Call:
+    """One HTTP request as it came off the socket; header names are in small letters."""
+
+    method: str
+    host: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class Heard:
+    """What the venue does about a message on a socket: replies, and a stream that begins.
+
+    Where a stream begins, the replies are sent when it is open, and none if it is refused.
+    """
+
+    replies: list[bytes] = field(default_factory=list)
+    opens: Channel = ""
+
+
+class Conversation(Protocol):
+    """One socket's talk, from the handshake on."""
+
+    def hear(self, text: bytes) -> Heard:
+        """The client said something."""
+
+    def wrap(self, body: bytes) -> bytes | None:
+        """What the venue tells, as this socket carries it; None where it was not asked for."""
+
+
+class Gateway(Protocol):
+    """A venue's front door, at its real host names."""
+
+    @property
+    def hosts(self) -> tuple[str, ...]: ...
+
+    def admit(self, call: Call, exchange: Exchange) -> Asked | Answer:
+        """The request that the venue is to handle, or at once its answer."""
+
+    def converse(self, host: str, path: str, query: str, exchange: Exchange) -> Conversation | None:
+        """The talk of a socket at that place; None where the venue has no socket there."""
