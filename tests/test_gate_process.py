@@ -224,12 +224,12 @@ def test_what_was_told_is_acknowledged_after_its_commit_and_not_before(
         told = await jetstream.consumer_info(f"{world.deployment}_leases", DURABLE)
         return told.num_ack_pending or 0
 
-    world.process._group_wait_s = 0.5
+    world.process.loop.group_wait_s = 0.5
     world.commit()
     world.until(lambda: bool(world.process._uncommitted))
     asked = world.do(unacknowledged())
     assert asked > 0
-    world.process._group_wait_s = 0.0
+    world.process.loop.group_wait_s = 0.0
     for name in GATES:
         world.children[name].ask("mute")
     world.run_for(600 * MS)
@@ -529,7 +529,7 @@ def test_an_order_waits_for_its_commit_and_a_cancel_does_not(world: ProcessWorld
     (name,) = world.venue
     world.heartbeat("b", 2)
     world.exchange()
-    world.process._group_wait_s = 1.0
+    world.process.loop.group_wait_s = 1.0
     world.commit()
     assert world.order("b", "buy", 1)
     assert world.children["a"].ask(f"cancel {name}") == "True"
@@ -680,7 +680,7 @@ BUGS = (
         test_a_gate_that_lets_pass_what_its_lease_does_not_is_fenced_before_the_order_is_taken,
     ),
     Bug(
-        "tieout.node_process:NodeProcess._take",
+        "tieout.node_loop:NodeLoop.cancels_now",
         "for effect in self.node.cancels():",
         "for effect in ():",
         test_an_order_waits_for_its_commit_and_a_cancel_does_not,

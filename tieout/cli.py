@@ -20,6 +20,7 @@ from tieout.gates_cli import gates
 from tieout.kill_cli import kill
 from tieout.limits_cli import limits
 from tieout.tokens_cli import tokens
+from tieout.wire_cli import wire
 
 # Commands import what they need when they run: the program starts at once.
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ main.add_command(limits)
 main.add_command(kill)
 main.add_command(gates)
 main.add_command(tokens)
+main.add_command(wire)
 
 
 def run() -> NoReturn:

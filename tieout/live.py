@@ -80,6 +80,7 @@ class LiveNode:
         self._ways = {way.spec.account: way for way in ways}
         self._connectors = {account: self._connector(way) for account, way in self._ways.items()}
         self._markets = {account: self._market(way) for account, way in self._ways.items()}
+        self._resting = False
         self._specs = trading
         self._strategies: dict[str, Strategy] = {
             each.name: strategies.make(each.kind, each.name, each.options) for each in trading
@@ -97,6 +98,10 @@ class LiveNode:
             group.create_task(self._look())
             for spec in self._specs:
                 group.create_task(self._tick(spec))
+
+    def rest(self) -> None:
+        """Strategies are asked for nothing more; books, orders and reconciliation go on."""
+        self._resting = True
 
     def begin(self) -> None:
         """Tell the node that it lives, and of the accounts that it does not know yet."""
@@ -180,8 +185,7 @@ class LiveNode:
         return tuple(shown)
 
     def _wish(self, wishes: Sequence[Wish]) -> None:
-        for wish in wishes:
+        for wish in wishes if not self._resting else ():
             self.loop.deliver(wish)
             if not isinstance(wish, OrderRequested):
                 self.loop.cancels_now()
-

@@ -42,7 +42,7 @@ class NodeLoop:
         """`perform` does what an effect asks, alarms apart; `committed` is awaited after each
         group, when its effects were performed."""
         self.node = node
-        self._perform, self._clock, self._group_wait_s = perform, clock, group_wait_s
+        self._perform, self._clock, self.group_wait_s = perform, clock, group_wait_s
         self._committed = committed
         self._alarms = Alarms(clock, self.deliver)
         self._some = asyncio.Event()
@@ -83,7 +83,7 @@ class NodeLoop:
         try:
             while True:
                 await self._some.wait()
-                await asyncio.sleep(self._group_wait_s)
+                await asyncio.sleep(self.group_wait_s)
                 await self.commit()
         finally:
             self._alarms.stop()

@@ -22,12 +22,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from msgspec.structs import replace
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from core import positions
-from core.effects import Effect, SetAlarm, TellPosition, TellStrategy
+from core.effects import Effect, TellPosition, TellStrategy
 from core.events import CancelRequested, Event, OrderRequested
 from core.frames import Frame
 from core.node import Node
@@ -35,11 +34,10 @@ from core.risk_effects import AcknowledgeReturn, GrantLease, TellGate, TellStand
 from core.risk_events import GateFenced
 from risk.decisions import Decisions
 from tieout import order_socket
-from tieout.alarms import Alarms
 from tieout.lease_stream import FAILED, LeaseStream, read_from_gate, to_gate, to_node
+from tieout.node_loop import GROUP_WAIT_S, NodeLoop
 from tieout.order_socket import FromGate, GateConnected, NotAMessage, Told
 
-GROUP_WAIT_S = 0.001
 DURABLE = "node"
 
 
@@ -59,15 +57,18 @@ class NodeProcess:
         self.node = node
         self.counts: Counter[str] = Counter()
         self._perform_rest, self._gates = perform, gates
-        self._clock, self._group_wait_s = clock, group_wait_s
+        self.loop = NodeLoop(
+            node,
+            self._perform,
+            clock=clock,
+            group_wait_s=group_wait_s,
+            committed=self._committed,
+        )
         self._decisions = Decisions(node.state.risk.epochs)
         self._of = {strategy: gate for gate, mine in gates.items() for strategy in mine}
         self._writers: dict[str, asyncio.StreamWriter] = {}
-        self._alarms = Alarms(clock, self.deliver)
         self._uncommitted: list[Msg] = []
         self._newcomers: list[str] = []
-        self._some = asyncio.Event()
-        self._broken: Exception | None = None
         self._leases: LeaseStream | None = None
         self._deployment = ""
 
@@ -80,55 +81,34 @@ class NodeProcess:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._leases.say())
                 group.create_task(self._leases.hear(self._hear))
-                group.create_task(self._commits())
+                group.create_task(self.loop.run())
         finally:
             server.close()
             for writer in self._writers.values():
                 writer.transport.abort()
-            self._alarms.stop()
 
     # --- the one door -----------------------------------------------------------------------------
 
     def deliver(self, told: Event | Frame) -> None:
-        """Take in what was told; stamped by our clock, which never goes back here.
-
-        Where the node itself breaks, the loop ends with it: not every caller is heard.
-        """
-        now = max(self._clock(), self.node.state.now)
-        try:
-            if isinstance(told, Frame):
-                self.node.deliver(told)
-            else:
-                self._decided_again(told, now)
-                self.node.deliver(replace(told, received_at=now))
-        except Exception as error:
-            self._broken = error
-            raise
-        finally:
-            self._some.set()
+        """Take in what was told; an order on a ticket is decided again before."""
+        if not isinstance(told, Frame):
+            self._decided_again(told, self.loop.now())
+        self.loop.deliver(told)
 
     def _decided_again(self, told: Event, now: int) -> None:
         wrong = self._decisions.told(told)
         if wrong and isinstance(told, OrderRequested) and told.ticket is not None:
             gate = told.ticket.gate
             self.counts["decided otherwise"] += 1
-            self.node.deliver(GateFenced(received_at=now, gate=gate, by="node", reason=wrong))
+            self.loop.deliver(GateFenced(received_at=now, gate=gate, by="node", reason=wrong))
 
-    async def _commits(self) -> None:
-        """One group after another, each as soon as something is told and it had time to fill."""
-        while True:
-            await self._some.wait()
-            await asyncio.sleep(self._group_wait_s)
-            if self._broken is not None:
-                raise self._broken
-            self._some.clear()
-            held, self._uncommitted = self._uncommitted, []
-            for effect in self.node.commit():
-                self._perform(effect)
-            self._tell_newcomers()
-            for message in held:
-                with suppress(*FAILED):  # it comes again, and says the same
-                    await message.ack()
+    async def _committed(self) -> None:
+        """What was told is durable: its senders may forget it."""
+        held, self._uncommitted = self._uncommitted, []
+        self._tell_newcomers()
+        for message in held:
+            with suppress(*FAILED):  # it comes again, and says the same
+                await message.ack()
 
     def _perform(self, effect: Effect) -> None:
         match effect:
@@ -138,8 +118,6 @@ class NodeProcess:
                     self._leases.tell(to_gate(self._deployment, effect.gate), effect)
             case TellStrategy() | TellPosition() | TellStanding():
                 self._tell(effect)
-            case SetAlarm():
-                self._alarms.arm(effect)
             case _:
                 self._perform_rest(effect)
 
@@ -164,7 +142,7 @@ class NodeProcess:
             gate = await self._greeted(reader)
             self._writers[gate] = writer
             self._newcomers.append(gate)
-            self._some.set()
+            self.loop.wake()
             while (told := await order_socket.from_gate(reader)) is not None:
                 self._take(gate, told)
         except NotAMessage as error:
@@ -188,8 +166,7 @@ class NodeProcess:
                 self.deliver(told)
             case CancelRequested() if told.strategy in self._gates[gate]:
                 self.deliver(told)
-                for effect in self.node.cancels():
-                    self._perform(effect)
+                self.loop.cancels_now()
             case _:
                 raise NotAMessage("not for this process to say")
 

@@ -9,8 +9,10 @@ one says nothing any more, not even to a ping. Neither end knows of it.
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
 from aiohttp import WSMessage, WSMsgType, web
 
@@ -50,6 +52,17 @@ class WireServer:
         self.port = self._runner.addresses[0][1]
         self._world.begin()
         self._pacing = asyncio.create_task(self._world.pace())
+
+    async def unless_broken(self, what: Coroutine[Any, Any, object]) -> None:
+        """Wait for it; an error of the world ends the wait, and is raised."""
+        assert self._pacing is not None, "it was started"
+        waiting = asyncio.create_task(what)
+        try:
+            await asyncio.wait((waiting, self._pacing), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        if self._pacing.done():
+            self._pacing.result()
 
     async def stop(self) -> None:
         """No socket and no task outlives it; an error of the world is raised here."""
@@ -168,18 +181,21 @@ class Line:
         text = message.data.encode() if isinstance(message.data, str) else message.data
         heard = self._talk.hear(text)
         if not heard.opens:
-            for reply in heard.replies:
-                self._waiting.put_nowait(reply)
+            self._reply(heard.replies)
             return
         self._wire = self._site.wire if heard.opens == "private" else self._site.public
         self._epoch = self._server.next_epoch()
         self._wire.open_stream(
             self._epoch,
-            lambda: [self._waiting.put_nowait(reply) for reply in heard.replies] and None,
+            partial(self._reply, heard.replies),
             self._tell,
             lambda reason: self._waiting.put_nowait(CLOSED),
             lambda: self._waiting.put_nowait(b""),
         )
+
+    def _reply(self, replies: list[bytes]) -> None:
+        for reply in replies:
+            self._waiting.put_nowait(reply)
 
     def _tell(self, body: bytes) -> None:
         wrapped = self._talk.wrap(body)

@@ -1,4 +1,4 @@
-"""Real host names on loopback: a certificate authority of our own, and a way for clients to get there.
+"""Real host names on loopback: an authority of our own, and how clients get there.
 
 A venue's client picks error tables and paths by the venue's host name, so that the name is kept and
 only where it leads is changed: each name goes to loopback, and a name that nobody serves goes

@@ -1,7 +1,8 @@
-"""The world behind `tieout wire`: a simulated venue with its crowd and faults, by the machine's clock.
+"""The world behind `tieout wire`: simulated venues by the machine's clock.
 
-True here: nobody of ours lives in it. Whoever connects is the client, and the venue's clock is the
-machine's, so that signatures and windows are those of now. A world that cannot keep up falls behind.
+True here: nobody of ours lives in it. Whoever connects is the client; crowd and faults are those of
+a simulated run. The venue's clock is the machine's, so that signatures and windows are those of
+now; a world that cannot keep up falls behind it.
 """
 
 import asyncio
@@ -11,14 +12,19 @@ from decimal import Decimal
 
 from core.events import Event
 from core.frames import Frame
+from scenarios.draw import STRENGTHS
 from scenarios.model import Scenario, check
-from sim.faults import Fault
+from sim.faults import KINDS, Fault
+from sim.faults import Site as FaultSite
 from sim.memory_store import MemoryStore
 from tieout.simulation import EPOCH_NS, SECOND, Host, Simulation, Site
 
 PACE_S = 0.001
 # So much of the world's time at once: a machine that slept is not followed in one step.
 STEP_NS_MAX = SECOND // 4
+# Faults that sockets can carry out, and those that end a connection.
+SOCKETS: tuple[FaultSite, ...] = ("stream", "request", "statement", "public")
+CUTS = {"disconnect": 4, "disconnect_replay": 4, "half_open": 6, "public_disconnect": 4}
 LONG_NS = 10_000_000 * SECOND
 
 
@@ -66,9 +72,36 @@ class WireWorld:
         if due > world.now:
             world.run(min(due, world.now + STEP_NS_MAX))
 
+    def heal(self) -> None:
+        """No fault strikes any more, the crowd goes home, and what rests is taken off."""
+        self.simulation.faults.heal()
+        for site in self.sites.values():
+            for crowd in site.crowds:
+                crowd.stopped = True
+            site.wire.closed_until = site.public.closed_until = 0
+            for ticket in site.venue.exchange.open_tickets():
+                site.venue.exchange.cancel(ticket)
+
+    def struck(self) -> dict[str, int]:
+        """How often each kind of fault struck."""
+        return dict(sorted(self.simulation.faults.counts.items()))
+
     def truth(self) -> dict[str, Decimal]:
         """What every holding truly is, by its name in our books."""
         return dict(self.simulation.truth.totals)
+
+
+def rough(one_in: int) -> tuple[Fault, ...]:
+    """Every fault of streams and requests, at one opportunity in so many; cuts are rarer."""
+    strengths = {**STRENGTHS, "half_open": (2000, 15_000)}
+    kinds = [kind for kind, (site, _, _) in KINDS.items() if site in SOCKETS]
+    return tuple(
+        Fault(
+            kind, one_in=one_in * CUTS.get(kind, 1), strength=sum(strengths.get(kind, (0, 0))) // 2
+        )
+        for kind in kinds
+        if kind != "key_expired"
+    )
 
 
 def scenario_of(venue: str) -> Scenario:

@@ -85,7 +85,8 @@ class Live:
         except (BaseError, ValueError) as error:
             on_answer(0, f"not sent: {type(error).__name__}".encode())
             return
-        status, body, headers = 0, b"", ()
+        status, body = 0, b""
+        headers: Headers = ()
         try:
             async with self.session.request(
                 signed["method"],

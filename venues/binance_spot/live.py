@@ -63,7 +63,7 @@ def is_reply(body: bytes) -> bool:
 
 WAYS = Ways(
     "binance",
-    {"defaultType": "spot", "warnOnFetchOpenOrdersWithoutSymbol": False},
+    {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}},
     call,
     url,
     listen,

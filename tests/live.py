@@ -1,0 +1,133 @@
+"""A live node against a served venue: real sockets, real TLS, ccxt unmodified; one process.
+
+The venue's truth is beside it, so that a test can hold our books against it to the unit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+import ccxt.pro
+from aiohttp import ClientSession
+
+from scenarios.model import StrategySpec
+from sim.faults import Fault
+from tieout.fronts import FRONTS, WAYS
+from tieout.live import LiveNode, Way
+from tieout.simulation import View
+from tieout.sqlite_store import SqliteStore
+from tieout.wire_server import WireServer
+from tieout.wire_tls import Authority, session
+from tieout.wire_world import WireWorld, scenario_of
+from venues.live import Live
+from venues.served import Gateway, Key
+
+KEY = Key("a-key-for-tests", "a-secret-for-tests", "a-passphrase-for-tests")
+TRADING = (
+    StrategySpec(kind="taker", name="tk", tick_ms=100),
+    StrategySpec(kind="maker", name="mm", tick_ms=300),
+)
+CONVERGED_S_MAX = 60.0
+
+
+@dataclass
+class Served:
+    """A venue that is served, and how a client gets there."""
+
+    venue: str
+    world: WireWorld
+    server: WireServer
+    door: Gateway
+    authority: Authority
+
+    @classmethod
+    async def start(cls, venue: str, seed: int, plan: Sequence[Fault] = ()) -> Served:
+        world, door = WireWorld(scenario_of(venue), seed, plan), FRONTS[venue](KEY)
+        authority, server = Authority(door.hosts), WireServer(world, {venue: door})
+        await server.start(0, authority.server())
+        return cls(venue, world, server, door, authority)
+
+    def session(self) -> ClientSession:
+        return session(self.door.hosts, self.server.port, self.authority.client())
+
+    def exchange(self, client: ClientSession, key: Key = KEY) -> ccxt.pro.Exchange:
+        """ccxt's client of the venue, as anybody would make it."""
+        ways = WAYS[self.venue]
+        told = {"apiKey": key.name, "secret": key.secret, "password": key.passphrase}
+        made = getattr(ccxt.pro, ways.exchange)
+        return made({**told, "session": client, "options": dict(ways.options)})
+
+
+@dataclass
+class Running:
+    """One life of a node of ours."""
+
+    served: Served
+    store: SqliteStore
+    node: LiveNode
+    live: Live
+    client: ClientSession
+    task: asyncio.Task[None] = field(init=False)
+
+    @classmethod
+    def begin(
+        cls, served: Served, journal: Path, trading: Sequence[StrategySpec] = TRADING
+    ) -> Running:
+        client, spec = served.session(), served.world.sites[served.venue].spec
+        live = Live(served.exchange(client), WAYS[served.venue], client, time.time_ns)
+        symbols = tuple(each.symbol for each in spec.instruments)
+        store = SqliteStore(journal)
+        ways = [Way(spec, live, live.open_public(symbols))]
+        running = cls(
+            served,
+            store,
+            LiveNode("tie", store, ways, trading, clock=time.time_ns),
+            live,
+            client,
+        )
+        running.task = asyncio.create_task(running.node.run())
+        return running
+
+    async def last(self, seconds: float) -> None:
+        """Let it live; it must not end by itself."""
+        done, _ = await asyncio.wait([self.task], timeout=seconds)
+        for ended in done:
+            ended.result()
+
+    async def die(self) -> None:
+        """Between two steps, with nothing written that was not: as a kill would have it."""
+        self.task.cancel()
+        await asyncio.wait([self.task])
+        await self.live.close()
+        await self.client.close()
+        self.store.close()
+
+    def differences(self) -> dict[str, tuple[Decimal, Decimal]]:
+        """Each holding whose truth is not what our books say, with both."""
+        view = View(self.node.node.state, self.store)
+        truth = self.served.world.truth()
+        return {
+            name: (true, view.figure(name))
+            for name, true in truth.items()
+            if true != view.figure(name)
+        }
+
+    def unnamed(self) -> dict[str, tuple[Decimal, Decimal]]:
+        """Of these, what is neither suspected nor an open break."""
+        view = View(self.node.node.state, self.store)
+        return {name: each for name, each in self.differences().items() if view.named(name) is None}
+
+    async def converge(self) -> None:
+        """Until books are the truth and nothing is open; it has to come to that."""
+        state, until = self.node.node.state, time.monotonic() + CONVERGED_S_MAX
+        while time.monotonic() < until:
+            await self.last(0.5)
+            open_orders = [each for each in state.orders.values() if each.status == "unknown"]
+            if not (self.differences() or state.suspects or state.breaks or open_orders):
+                return
+        raise AssertionError((self.differences(), state.suspects, state.breaks, open_orders))
