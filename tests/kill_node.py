@@ -22,9 +22,9 @@ from core.node import Node, boot_epoch, recover
 from core.state import State
 from sim.truth import Fact, FactKind
 from tests.planting import locate, planted
+from tieout.dialects import READERS
 from tieout.simulation import SNAPSHOT_EVERY, View
 from tieout.sqlite_store import SqliteStore
-from tieout.twins import READERS
 
 COMMITTING = b"committing"
 

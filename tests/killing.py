@@ -34,9 +34,9 @@ from sim.market import MS
 from sim.memory_store import MemoryStore
 from sim.truth import Fact
 from tests.kill_node import COMMITTING, Asked, Bug, Notice, Told, live
+from tieout.dialects import READERS
 from tieout.simulation import EPOCH_NS, Host, Simulation
 from tieout.sqlite_store import open_for_reading, read_records
-from tieout.twins import READERS
 
 ZERO = Decimal(0)
 PATIENCE_S = 60

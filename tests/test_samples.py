@@ -44,7 +44,7 @@ from core.events import (
 from core.frames import Frame
 from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS, show
 from core.reading import sound
-from tieout.twins import READERS
+from tieout.dialects import READERS
 
 HERE = Path(__file__).parent
 NAMES = sorted(path.stem for path in HERE.glob("samples_*.py"))

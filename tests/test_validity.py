@@ -13,8 +13,9 @@ from core.money import price, quantity
 from scenarios.model import DIALECTS, check
 from sim.memory_store import MemoryStore
 from tests.facts import only, spot_books, wish
+from tieout.dialects import READERS
 from tieout.simulation import EPOCH_NS, Simulation
-from tieout.twins import READERS, TWINS
+from tieout.twins import TWINS
 from venues.simulated import Asked
 
 LATE, IN_TIME = EPOCH_NS - 1, EPOCH_NS

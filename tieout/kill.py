@@ -43,7 +43,7 @@ from core.node import Node
 from core.risk_effects import TellKill
 from core.risk_events import Flatten, KillOrdered
 from risk.written import NotYaml, Part, content, document
-from tieout.twins import READERS, TWINS
+from tieout.dialects import DIALECTS, MODELS, READERS
 from venues.dialect import Request
 
 MS = 1_000_000
@@ -123,8 +123,8 @@ def load(path: Path) -> Deployment:
         found = f"found {first['input']!r}: {first['msg']}"
         raise BadDeployment(f"{path}: {where}: {found}; {would_do}") from error
     for each in deployment.accounts:
-        if each.account.partition("/")[0] not in TWINS:
-            known = ", ".join(TWINS)
+        if each.account.partition("/")[0] not in DIALECTS:
+            known = ", ".join(DIALECTS)
             raise BadDeployment(f"{path}: found {each.account!r}; a venue among {known} would do")
     names = [each.account for each in deployment.accounts]
     for number, name in enumerate(names):
@@ -219,7 +219,7 @@ class _Kill:
     def _ask(self, account: str, effect: Effect) -> None:
         asked_at = self._transport.now()
         try:
-            request = TWINS[account.partition("/")[0]].dialect.request(effect)
+            request = DIALECTS[account.partition("/")[0]].request(effect)
             status, body = self._transport.send(account, request)
         except (OSError, ValueError) as error:
             status, body = 0, f"not sent: {error}".encode()
@@ -246,20 +246,21 @@ class _Kill:
 
 def _opened(account: VenueAccount, now: int) -> list[Event]:
     """What a node is told of an account."""
-    twin = TWINS[account.account.partition("/")[0]]
-    kind: Literal["linear", "inverse"] = "inverse" if twin.model == "inverse" else "linear"
+    venue = account.account.partition("/")[0]
+    dialect = DIALECTS[venue]
+    kind: Literal["linear", "inverse"] = "inverse" if MODELS[venue] == "inverse" else "linear"
     events: list[Event] = [
         AccountOpened(
             received_at=now,
             account=account.account,
-            tells=twin.dialect.tells,
-            statements=twin.dialect.statements,
+            tells=dialect.tells,
+            statements=dialect.statements,
             statement_period_ns=3600 * SECOND,
             backfill_period_ns=3600 * SECOND,
             settle_ns=SECOND,
             silence_ns_max=3600 * SECOND,
-            hedged=twin.dialect.hedged,
-            bracketed=twin.dialect.bracketed,
+            hedged=dialect.hedged,
+            bracketed=dialect.bracketed,
             request_validity_ns=account.request_validity_ms * MS,
             latency_ns_max=account.latency_ms_max * MS,
         )

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from scenarios.model import InstrumentSpec, Scenario, VenueSpec, check
 from sim.memory_store import MemoryStore
+from tieout.dialects import DIALECTS
 from tieout.kill import BadDeployment, Deployment, VenueAccount
 from tieout.simulation import EPOCH_NS, Simulation
-from tieout.twins import TWINS
 from venues.dialect import Request
 from venues.simulated import Asked
 
@@ -110,7 +110,7 @@ def _venue(account: VenueAccount) -> dict[str, object]:
 
 def _strategies(accounts: list[str]) -> list[dict[str, object]]:
     """Who left orders and positions behind: a maker everywhere, takers as each venue keeps legs."""
-    hedged = [name for name in accounts if TWINS[name.partition("/")[0]].dialect.hedged]
+    hedged = [name for name in accounts if DIALECTS[name.partition("/")[0]].hedged]
     netted = [name for name in accounts if name not in hedged]
     found: list[dict[str, object]] = [{"kind": "maker", "name": "mm"}]
     if netted:

@@ -23,10 +23,10 @@ from risk.adapter import LimitGate
 from scenarios import strategies
 from scenarios.model import StrategySpec, VenueSpec
 from tieout.connector import Connector, Transport
+from tieout.dialects import DIALECTS, READERS
 from tieout.node_loop import NodeLoop
 from tieout.opening import openings
 from tieout.quotes import quote
-from tieout.twins import READERS, TWINS
 from venues.dialect import Request
 from venues.public import LOOK_NS, Dial, Heard, MarketData
 
@@ -134,7 +134,7 @@ class LiveNode:
     # --- out --------------------------------------------------------------------------------------
 
     def _connector(self, way: Way) -> Connector[Request]:
-        dialect = TWINS[way.spec.dialect].dialect
+        dialect = DIALECTS[way.spec.dialect]
         door, clock = Door(self.loop), self.loop.now
         return Connector(
             way.spec.account, dialect.request, way.transport, door, clock, dialect.headers
@@ -157,7 +157,7 @@ class LiveNode:
     # --- market data and strategies ---------------------------------------------------------------
 
     def _market(self, way: Way) -> MarketData:
-        tops = TWINS[way.spec.dialect].dialect.tops
+        tops = DIALECTS[way.spec.dialect].tops
         return MarketData(way.spec.account, tops, way.public, self.loop.now, self.heard)
 
     async def _look(self) -> None:

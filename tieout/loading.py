@@ -23,7 +23,7 @@ from risk.limit_files import DECIMALS, Limit, LimitFile, applying
 from risk.weights import REPORTING_DECIMALS
 from scenarios.bounds import LimitsSpec, TermsSpec, TierSpec, read
 from scenarios.model import InstrumentSpec, Scenario, VenueSpec
-from tieout.twins import TWINS
+from tieout.dialects import MODELS
 
 MS = 1_000_000
 
@@ -159,7 +159,7 @@ def _of_base(scenario: Scenario, place: Mapping[str, str], coins: int) -> int:
     How many coins an inverse contract is depends on the price: no number of them is any limit.
     """
     venue, each = _listed(scenario, place)
-    if TWINS[venue.dialect].model == "inverse":
+    if MODELS[venue.dialect] == "inverse":
         return 0
     return coins * TEN_TO[QUANTITY_DECIMALS] // _units(each.multiplier, QUANTITY_DECIMALS)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from core.events import AccountOpened, InstrumentListed
 from core.money import quantity
 from scenarios.model import InstrumentSpec, VenueSpec
-from tieout.twins import TWINS
+from tieout.dialects import DIALECTS, MODELS
 
 MS = 1_000_000
 SETTLE_NS = 400 * MS
@@ -17,7 +17,7 @@ SILENCE_NS = 12_000 * MS
 
 def account_opened(spec: VenueSpec, now: int) -> AccountOpened:
     """How the account of that venue tells, and how often it is asked."""
-    dialect = TWINS[spec.dialect].dialect
+    dialect = DIALECTS[spec.dialect]
     return AccountOpened(
         received_at=now,
         account=spec.account,
@@ -46,7 +46,7 @@ def instrument_listed(
         received_at=now,
         account=spec.account,
         instrument=each.symbol,
-        kind=TWINS[spec.dialect].model,
+        kind=MODELS[spec.dialect],
         base=each.base,
         quote=each.quote,
         settle=each.settle or each.quote,

@@ -49,6 +49,7 @@ from sim.world import World
 from tieout.bridges import Bridge
 from tieout.connector import Connector, OnAnswer
 from tieout.dared import Dared
+from tieout.dialects import READERS
 from tieout.drill import Drill
 from tieout.gates import SimulatedGates
 from tieout.loading import loaded
@@ -57,7 +58,7 @@ from tieout.quotes import quote
 from tieout.rail_twins import DECIMALS
 from tieout.settling import PaymentView, Rails, RailSite
 from tieout.truths import cancels_wanted
-from tieout.twins import READERS, TWINS
+from tieout.twins import TWINS
 from tieout.watch import Watch
 from venues.dialect import Request
 from venues.exchange import Habits, Terms

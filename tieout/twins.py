@@ -1,11 +1,10 @@
-"""Which venues there are: for each its dialect, its own words, and its habits. A flat table."""
+"""Venues and their simulated side: for each its own words, and its habits. A flat table."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
 
-from venues import binance_spot, binance_usdm, bybit_inverse, coinbase, okx_swap
+from tieout.dialects import DIALECTS, MODELS, Model
 from venues.binance_spot import simulated as binance_spot_simulated
 from venues.binance_usdm import simulated as binance_usdm_simulated
 from venues.bybit_inverse import simulated as bybit_inverse_simulated
@@ -23,12 +22,12 @@ class Twin:
     dialect: Dialect
     words: Callable[[], Words]
     habits: Callable[[], Habits]
-    model: Literal["spot", "linear", "inverse"]
+    model: Model
 
 
 TWINS: Mapping[str, Twin] = {
     "binance_spot": Twin(
-        binance_spot.DIALECT,
+        DIALECTS["binance_spot"],
         binance_spot_simulated.Words,
         lambda: Habits(
             fee_asset="BNB",
@@ -37,16 +36,16 @@ TWINS: Mapping[str, Twin] = {
             page_rows_max=1000,
             movement_key=binance_spot_simulated.movement_key,
         ),
-        "spot",
+        MODELS["binance_spot"],
     ),
     "binance_usdm": Twin(
-        binance_usdm.DIALECT,
+        DIALECTS["binance_usdm"],
         binance_usdm_simulated.Words,
         lambda: Habits(page_rows_max=1000, movement_key=binance_usdm_simulated.movement_key),
-        "linear",
+        MODELS["binance_usdm"],
     ),
     "coinbase": Twin(
-        coinbase.DIALECT,
+        DIALECTS["coinbase"],
         coinbase_simulated.Words,
         lambda: Habits(
             tells_progress=True,
@@ -54,10 +53,10 @@ TWINS: Mapping[str, Twin] = {
             page_rows_max=1000,
             name_order=coinbase_simulated.name_order,
         ),
-        "spot",
+        MODELS["coinbase"],
     ),
     "bybit_inverse": Twin(
-        bybit_inverse.DIALECT,
+        DIALECTS["bybit_inverse"],
         bybit_inverse_simulated.Words,
         lambda: Habits(
             realised_apart=True,
@@ -67,10 +66,10 @@ TWINS: Mapping[str, Twin] = {
             name_order=bybit_inverse_simulated.name_order,
             movement_key=bybit_inverse_simulated.movement_key,
         ),
-        "inverse",
+        MODELS["bybit_inverse"],
     ),
     "okx_swap": Twin(
-        okx_swap.DIALECT,
+        DIALECTS["okx_swap"],
         okx_swap_simulated.Words,
         lambda: Habits(
             hedged=True,
@@ -79,8 +78,6 @@ TWINS: Mapping[str, Twin] = {
             tells_terms=okx_swap_simulated.terms_told,
             movement_key=okx_swap_simulated.movement_key,
         ),
-        "linear",
+        MODELS["okx_swap"],
     ),
 }
-
-READERS = {name: twin.dialect.decode for name, twin in TWINS.items()}
