@@ -17,6 +17,7 @@ from aiohttp import ClientSession
 
 from scenarios.model import StrategySpec
 from sim.faults import Fault
+from tieout.dialects import DIALECTS
 from tieout.fronts import FRONTS, WAYS
 from tieout.live import LiveNode, Way
 from tieout.simulation import View
@@ -28,10 +29,17 @@ from venues.live import Live
 from venues.served import Gateway, Key
 
 KEY = Key("a-key-for-tests", "a-secret-for-tests", "a-passphrase-for-tests")
-TRADING = (
-    StrategySpec(kind="taker", name="tk", tick_ms=100),
-    StrategySpec(kind="maker", name="mm", tick_ms=300),
-)
+
+
+def trading(venue: str) -> tuple[StrategySpec, ...]:
+    """A taker and a maker, who know how the account keeps its positions."""
+    options = {"hedged": True} if DIALECTS[venue].hedged else {}
+    return (
+        StrategySpec(kind="taker", name="tk", tick_ms=100, options=options),
+        StrategySpec(kind="maker", name="mm", tick_ms=300, options=options),
+    )
+
+
 CONVERGED_S_MAX = 60.0
 
 
@@ -75,9 +83,7 @@ class Running:
     task: asyncio.Task[None] = field(init=False)
 
     @classmethod
-    def begin(
-        cls, served: Served, journal: Path, trading: Sequence[StrategySpec] = TRADING
-    ) -> Running:
+    def begin(cls, served: Served, journal: Path) -> Running:
         client, spec = served.session(), served.world.sites[served.venue].spec
         live = Live(served.exchange(client), WAYS[served.venue], client, time.time_ns)
         symbols = tuple(each.symbol for each in spec.instruments)
@@ -86,7 +92,7 @@ class Running:
         running = cls(
             served,
             store,
-            LiveNode("tie", store, ways, trading, clock=time.time_ns),
+            LiveNode("tie", store, ways, trading(served.venue), clock=time.time_ns),
             live,
             client,
         )
@@ -95,7 +101,8 @@ class Running:
 
     async def last(self, seconds: float) -> None:
         """Let it live; it must not end by itself."""
-        done, _ = await asyncio.wait([self.task], timeout=seconds)
+        both = [self.task, self.served.server.pacing]
+        done, _ = await asyncio.wait(both, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for ended in done:
             ended.result()
 
@@ -130,4 +137,5 @@ class Running:
             open_orders = [each for each in state.orders.values() if each.status == "unknown"]
             if not (self.differences() or state.suspects or state.breaks or open_orders):
                 return
-        raise AssertionError((self.differences(), state.suspects, state.breaks, open_orders))
+        unknown = [each.client_order_id for each in open_orders]
+        raise AssertionError((self.differences(), state.suspects, state.breaks, unknown[:5]))

@@ -7,6 +7,7 @@ machine: any other host is nowhere.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,22 @@ import pytest
 pytest.importorskip("ccxt.pro", reason="the extra `live` is not installed")
 pytest.importorskip("trustme", reason="the extra `live` is not installed")
 
-import ccxt
 from aiohttp import ClientConnectorError
 
 from core.effects import PlaceOrder
+from core.events import OpeningSet
 from core.journal import decode_effect
+from scenarios.model import VenueSpec
 from tests.live import KEY, Running, Served
+from tieout import adopting
+from tieout.adopting import NotAdopted, openings_of
+from tieout.fronts import WAYS
 from tieout.replay import replay
 from tieout.wire_world import rough
+from venues.live import Live
 from venues.served import Key
 
-VENUES = ("binance_spot",)
+VENUES = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse")
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
@@ -36,13 +42,18 @@ def run(test: Coroutine[Any, Any, None]) -> None:
 # --- the served venue, and ccxt as anybody uses it ------------------------------------------------
 
 
+async def standing(spec: VenueSpec, live: Live) -> list[OpeningSet]:
+    return await openings_of(spec, live, time.time_ns, lambda: 1, lambda frame: None)
+
+
 async def checks_signatures(venue: str) -> None:
     served = await Served.start(venue, 1)
     async with served.session() as client:
         right, wrong = served.exchange(client), served.exchange(client, Key(KEY.name, "another"))
-        assert (await right.fetch_balance())["info"]
-        with pytest.raises(ccxt.AuthenticationError):
-            await wrong.fetch_balance()
+        spec = served.world.sites[venue].spec
+        assert await standing(spec, Live(right, WAYS[venue], client, time.time_ns))
+        with pytest.raises(NotAdopted):
+            await standing(spec, Live(wrong, WAYS[venue], client, time.time_ns))
         with pytest.raises(ClientConnectorError):
             await client.get("https://example.org/")
         await right.close()
@@ -51,7 +62,10 @@ async def checks_signatures(venue: str) -> None:
 
 
 @pytest.mark.parametrize("venue", VENUES)
-def test_who_signs_wrongly_is_refused_and_nothing_leaves_the_machine(venue: str) -> None:
+def test_who_signs_wrongly_is_refused_and_nothing_leaves_the_machine(
+    venue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adopting, "READS_MAX", 2)
     run(checks_signatures(venue))
 
 

@@ -14,18 +14,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.effects import Effect, TellPosition, TellStrategy
-from core.events import NodeStarted, OpeningSet, OrderRequested
+from core.events import NodeStarted, OrderRequested
 from core.journal import Journal, Store
-from core.money import ASSET_DECIMALS, parse
 from core.node import Keep, Node, boot_epoch, recover
 from core.strategy import Quote, Strategy, Tick, Wish
 from risk.adapter import LimitGate
 from scenarios import strategies
 from scenarios.model import StrategySpec, VenueSpec
+from tieout.adopting import openings_of
 from tieout.connector import Connector, Transport
 from tieout.dialects import DIALECTS, READERS
 from tieout.node_loop import NodeLoop
-from tieout.opening import openings
+from tieout.opening import opened
 from tieout.quotes import quote
 from venues.dialect import Request
 from venues.public import LOOK_NS, Dial, Heard, MarketData
@@ -92,7 +92,7 @@ class LiveNode:
 
     async def run(self) -> None:
         """Live until cancelled: nothing has to be done at the end, for a crash is the same."""
-        self.begin()
+        await self.begin()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.loop.run())
             group.create_task(self._look())
@@ -103,33 +103,33 @@ class LiveNode:
         """Strategies are asked for nothing more; books, orders and reconciliation go on."""
         self._resting = True
 
-    def begin(self) -> None:
-        """Tell the node that it lives, and of the accounts that it does not know yet."""
+    async def begin(self) -> None:
+        """Tell the node that it lives, and of the accounts that it does not know yet.
+
+        Raises `NotAdopted` where a venue does not say what stands there.
+        """
         state, now = self.node.state, self.loop.now()
         known = dict.fromkeys(state.accounts)
         epoch = boot_epoch(state, self.store)
         self.loop.deliver(NodeStarted(received_at=now, node=self.name, epoch=epoch))
         for account, way in self._ways.items():
             if account not in known:
-                self._open(way.spec)
+                await self._open(way)
         for market in self._markets.values():
             market.open()
 
-    def _open(self, spec: VenueSpec) -> None:
-        for event in openings(spec, self.loop.now()):
+    async def _open(self, way: Way) -> None:
+        """What stands there is adopted; only then is the account listened to."""
+        journal = self.node.journal
+        openings = await openings_of(
+            way.spec,
+            way.transport,
+            self.loop.now,
+            lambda: journal.next_number,
+            journal.frame,
+        )
+        for event in (*opened(way.spec, self.loop.now()), *openings):
             self.loop.deliver(event)
-        for asset, amount in spec.wallets.items():
-            decimals = self.node.state.decimals.get(asset, ASSET_DECIMALS)
-            self.loop.deliver(
-                OpeningSet(
-                    received_at=0,
-                    account=spec.account,
-                    subject=asset,
-                    leg="cash",
-                    amount=parse(str(amount), decimals),
-                    occurred_at=self.loop.now(),
-                )
-            )
 
     # --- out --------------------------------------------------------------------------------------
 

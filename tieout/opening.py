@@ -55,7 +55,7 @@ def instrument_listed(
     )
 
 
-def openings(spec: VenueSpec, now: int) -> Iterator[AccountOpened | InstrumentListed]:
+def opened(spec: VenueSpec, now: int) -> Iterator[AccountOpened | InstrumentListed]:
     """The account, then all that is listed there, as of a first start."""
     yield account_opened(spec, now)
     for each in spec.instruments:

@@ -14,12 +14,13 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+import msgspec
 from aiohttp import WSMessage, WSMsgType, web
 
 from sim.wire import Headers
 from tieout.simulation import Site
 from tieout.wire_world import WireWorld
-from venues.served import Call, Conversation, Gateway
+from venues.served import Call, Conversation, Gateway, Heard
 from venues.simulated import Asked
 
 CLOSED = None
@@ -39,7 +40,7 @@ class WireServer:
         self._epoch = 0
         self.port = 0
         self._runner: web.AppRunner | None = None
-        self._pacing: asyncio.Task[None] | None = None
+        self.pacing: asyncio.Task[None]
 
     async def start(self, port: int, tls: ssl.SSLContext | None) -> None:
         """Listen on loopback; port 0 takes a free one. OSError where it is taken."""
@@ -51,28 +52,26 @@ class WireServer:
         await site.start()
         self.port = self._runner.addresses[0][1]
         self._world.begin()
-        self._pacing = asyncio.create_task(self._world.pace())
+        self.pacing = asyncio.create_task(self._world.pace())
 
     async def unless_broken(self, what: Coroutine[Any, Any, object]) -> None:
         """Wait for it; an error of the world ends the wait, and is raised."""
-        assert self._pacing is not None, "it was started"
         waiting = asyncio.create_task(what)
         try:
-            await asyncio.wait((waiting, self._pacing), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((waiting, self.pacing), return_when=asyncio.FIRST_COMPLETED)
         finally:
             waiting.cancel()
-        if self._pacing.done():
-            self._pacing.result()
+        if self.pacing.done():
+            self.pacing.result()
 
     async def stop(self) -> None:
         """No socket and no task outlives it; an error of the world is raised here."""
-        if self._pacing is not None:
-            self._pacing.cancel()
-            await asyncio.wait([self._pacing])
+        self.pacing.cancel()
+        await asyncio.wait([self.pacing])
         if self._runner is not None:
             await self._runner.cleanup()
-        if self._pacing is not None and not self._pacing.cancelled():
-            self._pacing.result()
+        if not self.pacing.cancelled():
+            self.pacing.result()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         host = request.host.partition(":")[0]
@@ -137,8 +136,9 @@ class WireServer:
             return web.Response(status=404)
         socket = web.WebSocketResponse(autoping=False)
         await socket.prepare(request)
-        line = Line(request, socket, talk, site, self)
+        line = Line(request, socket, talk, site, self, door)
         writing = asyncio.create_task(line.write())
+        line.answer(talk.begin())
         try:
             async for message in socket:
                 line.hear(message)
@@ -162,9 +162,10 @@ class Line:
         talk: Conversation,
         site: Site,
         server: WireServer,
+        door: Gateway,
     ) -> None:
         self._request, self._socket, self._talk, self._site = request, socket, talk, site
-        self._server = server
+        self._server, self._pings_itself = server, door.pings
         self._waiting: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._pings: list[bytes] = []
         self._epoch = 0
@@ -179,7 +180,11 @@ class Line:
         if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
             return
         text = message.data.encode() if isinstance(message.data, str) else message.data
-        heard = self._talk.hear(text)
+        if not self._is_mute():
+            self.answer(self._talk.hear(text))
+
+    def answer(self, heard: Heard) -> None:
+        """Reply, at once or when the stream that begins is open."""
         if not heard.opens:
             self._reply(heard.replies)
             return
@@ -190,15 +195,22 @@ class Line:
             partial(self._reply, heard.replies),
             self._tell,
             lambda reason: self._waiting.put_nowait(CLOSED),
-            lambda: self._waiting.put_nowait(b""),
+            self._beat,
         )
+
+    def _beat(self) -> None:
+        if self._pings_itself:
+            self._waiting.put_nowait(b"")
 
     def _reply(self, replies: list[bytes]) -> None:
         for reply in replies:
             self._waiting.put_nowait(reply)
 
     def _tell(self, body: bytes) -> None:
-        wrapped = self._talk.wrap(body)
+        try:
+            wrapped = self._talk.wrap(body)
+        except msgspec.DecodeError:
+            wrapped = body  # garbage asks for no subscription
         if wrapped is not None:
             self._waiting.put_nowait(wrapped)
 
@@ -219,10 +231,10 @@ class Line:
                 if self._pings:
                     await self._socket.pong(self._pings.pop(0))
                 elif body:
-                    await self._socket.send_str(body.decode("utf-8", "surrogateescape"))
+                    await self._socket.send_str(body.decode(errors="replace"))
                 else:
                     await self._socket.ping()
-            except (ConnectionError, UnicodeError):
+            except ConnectionError:
                 return
 
     def hang_up(self) -> None:

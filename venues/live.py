@@ -32,23 +32,35 @@ class OnAnswer(Protocol):
     def __call__(self, status: int, body: bytes, headers: Headers = ()) -> None: ...
 
 
+class Socket(Protocol):
+    """A stream's socket, as who opens it sees it."""
+
+    async def connect(self) -> None:
+        """Dial; returns when the handshake is done."""
+
+    async def ask(self, message: object, replies: int = 1) -> None:
+        """Send, and wait for so many replies that confirm it."""
+
+
 @dataclass(slots=True, frozen=True)
 class Ways:
     """How one venue is reached through ccxt.
 
-    `call` names ccxt's API and the path within it, and what is added to the parameters; `listen`
-    and `watch` open the private and the public stream and return the URL of its socket, `watch`
-    given the venue's own symbols; `is_reply` tells what ccxt asked for from what the venue tells.
+    `sign` makes of a request, at a time, what is sent: url, method, headers, body. `place` says
+    where the account's socket is, and `listen` opens the account's stream on it, as `public_place`
+    and `watch` do for market data of the venue's own symbols. Of what a socket says `is_reply` is
+    an answer to us and no event, and `confirms` one to a subscription.
     """
 
     exchange: str
     options: Mapping[str, Any]
-    call: Callable[[Request, int], tuple[str, str, dict[str, object]]]
-    url: Callable[[Any], str]
-    listen: Callable[[Any], Awaitable[None]]
-    public_url: Callable[[Any], str]
-    watch: Callable[[Any, tuple[str, ...]], Awaitable[None]]
+    sign: Callable[[Any, Request, int], dict[str, Any]]
+    place: Callable[[Any], Awaitable[str]]
+    listen: Callable[[Any, Socket], Awaitable[None]]
+    public_place: Callable[[Any], Awaitable[str]]
+    watch: Callable[[Any, Socket, tuple[str, ...]], Awaitable[None]]
     is_reply: Callable[[bytes], bool]
+    confirms: Callable[[bytes], bool]
 
 
 @dataclass(slots=True)
@@ -105,9 +117,7 @@ class Live:
         now = self.clock()
         if 0 < request.expires_at <= now:
             raise ValueError("it was void before it was sent")
-        api, path, params = self.ways.call(request, now)
-        signed: dict[str, Any] = self.exchange.sign(path, [api], request.method, params)
-        return signed
+        return self.ways.sign(self.exchange, request, now)
 
     # --- streams ----------------------------------------------------------------------------------
 
@@ -121,13 +131,13 @@ class Live:
     ) -> None:
         """Open the account's stream; an older one is dropped."""
         ears = Ears(self, self._private, epoch, on_open, on_frame, on_close, on_beat)
-        self._dial(self._private, epoch, ears.dial(self.ways.url, self.ways.listen))
+        self._dial(self._private, epoch, ears.dial(self.ways.place, self.ways.listen))
 
     def open_public(self, symbols: tuple[str, ...]) -> Callable[..., None]:
         """Opens the stream of market data of these symbols; a `venues.public.Dial`."""
 
-        async def watch(exchange: Any) -> None:
-            await self.ways.watch(exchange, symbols)
+        async def watch(exchange: Any, socket: Socket) -> None:
+            await self.ways.watch(exchange, socket, symbols)
 
         def dial(
             epoch: int,
@@ -137,7 +147,7 @@ class Live:
             on_beat: Callable[[], None],
         ) -> None:
             ears = Ears(self, self._public, epoch, on_open, on_frame, on_close, on_beat)
-            self._dial(self._public, epoch, ears.dial(self.ways.public_url, watch))
+            self._dial(self._public, epoch, ears.dial(self.ways.public_place, watch))
 
         return dial
 
@@ -186,23 +196,43 @@ class Ears:
     on_close: Callable[[str], None]
     on_beat: Callable[[], None]
     closed: bool = False
+    confirmed: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
 
     async def dial(
-        self, url: Callable[[Any], str], open_up: Callable[[Any], Awaitable[None]]
+        self,
+        place: Callable[[Any], Awaitable[str]],
+        open_up: Callable[[Any, Socket], Awaitable[None]],
     ) -> None:
         """Drop the last socket, open this one; what fails is told as a close."""
-        live = self.live
-        await live.drop(self.line)
-        client = self.line.client = live.exchange.client(url(live.exchange))
-        client.keepAlive = PING_MS
-        self._tap(client)
+        await self.live.drop(self.line)
         try:
-            await asyncio.wait_for(open_up(live.exchange), DIAL_S_MAX)
+            await asyncio.wait_for(self._open(place, open_up), DIAL_S_MAX)
         except (BaseError, ClientError, OSError, TimeoutError) as error:
             self._end(type(error).__name__)
             return
         if self._is_newest():
             self.on_open()
+
+    async def _open(
+        self,
+        place: Callable[[Any], Awaitable[str]],
+        open_up: Callable[[Any, Socket], Awaitable[None]],
+    ) -> None:
+        exchange = self.live.exchange
+        client = self.line.client = exchange.client(await place(exchange))
+        client.keepAlive = PING_MS
+        self._tap(client)
+        await open_up(exchange, self)
+
+    async def connect(self) -> None:
+        self.live.exchange.open()
+        await self.line.client.connect(self.live.exchange.session)
+
+    async def ask(self, message: object, replies: int = 1) -> None:
+        await self.connect()
+        await self.line.client.send(message)
+        for _ in range(replies):
+            await self.confirmed.acquire()
 
     def _tap(self, client: Any) -> None:
         """Hear each message before ccxt does, and guard ccxt's own receiving."""
@@ -214,6 +244,10 @@ class Ears:
                 if self._is_newest():
                     self.on_frame(body)
                 return
+            if self._is_newest():
+                self.on_beat()
+            if self.live.ways.confirms(body):
+                self.confirmed.release()
             try:
                 parse(data)
             except Exception:  # noqa: BLE001  # Rule 1

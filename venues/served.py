@@ -50,6 +50,9 @@ class Heard:
 class Conversation(Protocol):
     """One socket's talk, from the handshake on."""
 
+    def begin(self) -> Heard:
+        """The handshake is done."""
+
     def hear(self, text: bytes) -> Heard:
         """The client said something."""
 
@@ -62,6 +65,12 @@ class Gateway(Protocol):
 
     @property
     def hosts(self) -> tuple[str, ...]: ...
+    @property
+    def pings(self) -> bool:
+        """Whether the venue pings by the protocol of WebSocket."""
+
+    def key_ended(self) -> None:
+        """The key of the account's stream is over, where the venue has one."""
 
     def admit(self, call: Call, exchange: Exchange) -> Asked | Answer:
         """The request that the venue is to handle, or at once its answer."""

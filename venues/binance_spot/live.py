@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from venues.dialect import Request
-from venues.live import Ways
+from venues.live import Socket, Ways
 
 MS = 1_000_000
 WINDOW_MS_MAX = 60_000
@@ -16,40 +16,34 @@ WINDOW_MS_MAX = 60_000
 APIS = {"/api/v3/": "private", "/sapi/v1/": "sapi"}
 
 
-def call(request: Request, now: int) -> tuple[str, str, dict[str, object]]:
+def sign(exchange: Any, request: Request, now: int) -> dict[str, Any]:
     """ccxt adds key, timestamp and signature; how long it is valid, we say."""
     begin = next(begin for begin in APIS if request.path.startswith(begin))
     params = dict(request.params)
     if request.expires_at:
         params["recvWindow"] = min(WINDOW_MS_MAX, (request.expires_at - now) // MS)
-    return APIS[begin], request.path.removeprefix(begin), params
+    path = request.path.removeprefix(begin)
+    signed: dict[str, Any] = exchange.sign(path, [APIS[begin]], request.method, params)
+    return signed
 
 
-def url(exchange: Any) -> str:
+async def place(exchange: Any) -> str:
     where: str = exchange.urls["api"]["ws"]["ws-api"]["spot"]
     return where
 
 
-async def listen(exchange: Any) -> None:
+async def listen(exchange: Any, socket: Socket) -> None:
     await exchange.ensure_user_data_stream_ws_subscribe_signature("spot")
 
 
-def public_url(exchange: Any) -> str:
+async def public_place(exchange: Any) -> str:
     where: str = exchange.urls["api"]["ws"]["spot"]
     return where + "/tieout"
 
 
-async def watch(exchange: Any, symbols: tuple[str, ...]) -> None:
-    """One subscription to the top of each book, which the venue confirms by its id."""
-    number = exchange.request_id(public_url(exchange))
+async def watch(exchange: Any, socket: Socket, symbols: tuple[str, ...]) -> None:
     streams = [f"{symbol.lower()}@bookTicker" for symbol in symbols]
-    message = {"method": "SUBSCRIBE", "params": streams, "id": number}
-
-    def confirmed(client: Any, told: Any) -> None:
-        client.resolve(told, str(number))
-
-    subscription = {"id": str(number), "method": confirmed}
-    await exchange.watch(public_url(exchange), str(number), message, str(number), subscription)
+    await socket.ask({"method": "SUBSCRIBE", "params": streams, "id": 1})
 
 
 def is_reply(body: bytes) -> bool:
@@ -61,13 +55,19 @@ def is_reply(body: bytes) -> bool:
     return isinstance(told, dict) and "id" in told and "event" not in told
 
 
+def confirms(body: bytes) -> bool:
+    told = msgspec.json.decode(body)
+    return "result" in told
+
+
 WAYS = Ways(
     "binance",
     {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}},
-    call,
-    url,
+    sign,
+    place,
     listen,
-    public_url,
+    public_place,
     watch,
     is_reply,
+    confirms,
 )

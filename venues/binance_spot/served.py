@@ -1,85 +1,47 @@
 """Binance spot's front door: signed REST at api.binance.com, sockets at ws-api and stream.
 
-Rule 1. A signed request bears the key in X-MBX-APIKEY and, last of its parameters, the HMAC-SHA256
-of all before it in hexadecimal: of the query, then the body. (REST API, "SIGNED Endpoint security")
-Rule 2. It is void once the venue's clock is past `timestamp` + `recvWindow` (5,000 ms where nothing
-is said, 60,000 at most), and not yet valid when `timestamp` is a second or more ahead.
-Rule 3. A socket of the WebSocket API subscribes to the account by the method
-`userDataStream.subscribe.signature`, signed over its parameters in alphabetical order; events come
-as {"subscriptionId", "event"}.
+Keys, signatures and clocks are as `binance_door.py` says. A socket of the WebSocket API subscribes
+to the account by the method `userDataStream.subscribe.signature`, signed over its parameters in
+alphabetical order; events come as {"subscriptionId", "event"}.
 """
 
 import hmac
-from dataclasses import dataclass, field
-from hashlib import sha256
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 
+from venues.binance_door import NO_PATH, MarketSocket, admitted, sign
 from venues.exchange import Exchange, Terms
 from venues.served import Call, Conversation, Heard, Key
 from venues.simulated import Answer, Asked
 
 REST, SOCKETS, STREAMS = "api.binance.com", "ws-api.binance.com", "stream.binance.com"
-MS = 1_000_000
-WINDOW_MS, WINDOW_MS_MAX, AHEAD_MS_MAX = 5_000, 60_000, 1_000
-SIGNATURE = "&signature="
 # Asked with the key alone.
 KEY_ONLY = ("/api/v3/userDataStream",)
 _encode = msgspec.json.encode
 
 
-def error(status: int, code: int, text: str) -> Answer:
-    return status, _encode({"code": code, "msg": text})
-
-
-NO_KEY = error(401, -2014, "API-key format invalid.")
-WRONG_KEY = error(401, -2015, "Invalid API-key, IP, or permissions for action.")
-NOT_SIGNED = error(400, -1022, "Signature for this request is not valid.")
-NO_TIMESTAMP = error(400, -1102, "Mandatory parameter 'timestamp' was not sent.")
-AHEAD = error(400, -1021, "Timestamp for this request was 1000ms ahead of the server's time.")
-WIDE = error(400, -1131, "recvWindow must be less than 60000")
-NO_PATH = 404, b"<html><body><h2>404 Not found</h2></body></html>"
-
-
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class Gateway:
     """The front door; it knows one key."""
 
     key: Key
     hosts: tuple[str, ...] = (REST, SOCKETS, STREAMS)
+    pings: bool = True
 
     def admit(self, call: Call, exchange: Exchange) -> Asked | Answer:
         if call.host != REST:
             return NO_PATH
-        told = _public(call.path, exchange)
-        if told is not None:
-            return 200, _encode(told)
-        key = call.headers.get("x-mbx-apikey", "")
-        if key != self.key.name:
-            return WRONG_KEY if key else NO_KEY
-        sent = "&".join(filter(None, (call.query, call.body.decode())))
-        if call.path in KEY_ONLY:
-            return Asked(call.method, call.path, dict(parse_qsl(sent)))
-        payload, _, signature = sent.partition(SIGNATURE)
-        if not hmac.compare_digest(signature, sign(self.key, payload)):
-            return NOT_SIGNED
-        listed = _of_markets(call.path, exchange)
-        if listed is not None:
-            return 200, _encode(listed)
-        return self._in_time(call, dict(parse_qsl(payload)), exchange.clock.now_ms())
+        said = _public(call.path, exchange)
+        if said is not None:
+            return 200, _encode(said)
+        told = admitted(self.key, call, exchange.clock.now_ms(), KEY_ONLY)
+        listed = _of_markets(call.path, exchange) if isinstance(told, Asked) else None
+        return told if listed is None else (200, _encode(listed))
 
-    def _in_time(self, call: Call, params: dict[str, Any], now_ms: int) -> Asked | Answer:
-        if "timestamp" not in params:
-            return NO_TIMESTAMP
-        at = int(params.pop("timestamp"))
-        window = int(params.pop("recvWindow", WINDOW_MS))
-        if window > WINDOW_MS_MAX:
-            return WIDE
-        if at >= now_ms + AHEAD_MS_MAX:
-            return AHEAD
-        return Asked(call.method, call.path, params, (at + window) * MS)
+    def key_ended(self) -> None:
+        """Its streams have no key."""
 
     def converse(self, host: str, path: str, query: str, exchange: Exchange) -> Conversation | None:
         if host == SOCKETS and path == "/ws-api/v3":
@@ -89,16 +51,15 @@ class Gateway:
         return None
 
 
-def sign(key: Key, payload: str) -> str:
-    return hmac.new(key.secret.encode(), payload.encode(), sha256).hexdigest()
-
-
 @dataclass(slots=True)
 class AccountSocket:
     """The WebSocket API, as far as the account's stream goes."""
 
     key: Key
     exchange: Exchange
+
+    def begin(self) -> Heard:
+        return Heard()
 
     def hear(self, text: bytes) -> Heard:
         asked = msgspec.json.decode(text)
@@ -119,28 +80,6 @@ class AccountSocket:
 
     def _refusal(self, name: object, status: int, code: int, text: str) -> bytes:
         return _encode({"id": name, "status": status, "error": {"code": code, "msg": text}})
-
-
-@dataclass(slots=True)
-class MarketSocket:
-    """Market data: `<symbol>@bookTicker`, for who subscribed."""
-
-    symbols: dict[str, None] = field(default_factory=dict)
-
-    def hear(self, text: bytes) -> Heard:
-        asked = msgspec.json.decode(text)
-        if asked.get("method") != "SUBSCRIBE":
-            return Heard(
-                [_encode({"error": {"code": 2, "msg": "Invalid request"}, "id": asked.get("id")})]
-            )
-        began = not self.symbols
-        for stream in asked["params"]:
-            self.symbols[stream.partition("@")[0].upper()] = None
-        reply = _encode({"result": None, "id": asked.get("id")})
-        return Heard([reply], "public" if began else "")
-
-    def wrap(self, body: bytes) -> bytes | None:
-        return body if msgspec.json.decode(body)["s"] in self.symbols else None
 
 
 def _public(path: str, exchange: Exchange) -> object | None:

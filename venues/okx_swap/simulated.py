@@ -52,6 +52,11 @@ def terms_told(exchange: Exchange, symbol: str) -> list[bytes]:
     return [_push("instruments", _terms(exchange, symbol))]
 
 
+def listed(exchange: Exchange) -> list[dict[str, Any]]:
+    """All instruments, as the venue lists them."""
+    return [_terms(exchange, symbol) for symbol in exchange.terms]
+
+
 def _terms(exchange: Exchange, symbol: str) -> dict[str, Any]:
     terms, upcoming = exchange.terms[symbol], exchange.upcoming.get(symbol)
     empty = dict.fromkeys(

@@ -1,0 +1,117 @@
+"""Binance USDⓈ-M's front door: signed REST at fapi.binance.com, sockets at fstream.binance.com.
+
+Keys, signatures and clocks are as `binance_door.py` says. The account's stream stands at a listen
+key, which is asked for with the key alone; a key that was not issued, or is over, is refused at the
+handshake.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from venues.binance_door import NO_PATH, MarketSocket, admitted
+from venues.exchange import Exchange, Terms
+from venues.served import Call, Conversation, Heard, Key
+from venues.simulated import Answer, Asked
+
+REST, STREAMS = "fapi.binance.com", "fstream.binance.com"
+LISTEN_KEY = "/fapi/v1/listenKey"
+_encode = msgspec.json.encode
+
+
+@dataclass(slots=True)
+class Gateway:
+    """The front door; it knows one key, and the listen key that it issued last."""
+
+    key: Key
+    hosts: tuple[str, ...] = (REST, STREAMS)
+    listen_key: str = ""
+    issued: int = 0
+    pings: bool = True
+
+    def admit(self, call: Call, exchange: Exchange) -> Asked | Answer:
+        if call.host != REST:
+            return NO_PATH
+        said = _public(call.path, exchange)
+        if said is not None:
+            return 200, _encode(said)
+        told = admitted(self.key, call, exchange.clock.now_ms(), (LISTEN_KEY,))
+        if isinstance(told, Asked) and (told.method, told.path) == ("POST", LISTEN_KEY):
+            return 200, _encode({"listenKey": self._issue()})
+        return told
+
+    def _issue(self) -> str:
+        """Who has a valid key gets it again."""
+        if not self.listen_key:
+            self.issued += 1
+            self.listen_key = f"pqia91ma19a5s61cv6a81va65sdf19v8a65a1{self.issued:08}"
+        return self.listen_key
+
+    def key_ended(self) -> None:
+        self.listen_key = ""
+
+    def converse(self, host: str, path: str, query: str, exchange: Exchange) -> Conversation | None:
+        if host != STREAMS:
+            return None
+        if path == "/private/ws":
+            key = query.partition("listenKey=")[2]
+            return AccountSocket() if key and key == self.listen_key else None
+        return MarketSocket() if path == "/public/ws" else None
+
+
+@dataclass(slots=True)
+class AccountSocket:
+    """The account's stream: it begins with the handshake, and asks for nothing."""
+
+    def begin(self) -> Heard:
+        return Heard([], "private")
+
+    def hear(self, text: bytes) -> Heard:
+        return Heard()
+
+    def wrap(self, body: bytes) -> bytes | None:
+        return body
+
+
+def _public(path: str, exchange: Exchange) -> object | None:
+    """What anybody may ask."""
+    match path:
+        case "/fapi/v1/ping":
+            return {}
+        case "/fapi/v1/time":
+            return {"serverTime": exchange.clock.now_ms()}
+        case "/fapi/v1/exchangeInfo":
+            listed = [_listed(terms) for terms in exchange.terms.values()]
+            now = exchange.clock.now_ms()
+            return {"timezone": "UTC", "serverTime": now, "rateLimits": [], "symbols": listed}
+        case _:
+            return None
+
+
+def _listed(terms: Terms) -> dict[str, Any]:
+    tick, lot = f"{terms.tick:f}", f"{terms.lot:f}"
+    return {
+        "symbol": terms.symbol,
+        "pair": terms.symbol,
+        "contractType": "PERPETUAL",
+        "deliveryDate": 4133404800000,
+        "onboardDate": 1569398400000,
+        "status": "TRADING",
+        "baseAsset": terms.base,
+        "quoteAsset": terms.quote,
+        "marginAsset": terms.settle,
+        "pricePrecision": 2,
+        "quantityPrecision": 3,
+        "filters": [
+            {
+                "filterType": "PRICE_FILTER",
+                "minPrice": tick,
+                "maxPrice": "4529764",
+                "tickSize": tick,
+            },
+            {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": "1000", "stepSize": lot},
+        ],
+        "orderTypes": ["LIMIT", "MARKET"],
+        "timeInForce": ["GTC", "IOC", "GTX"],
+    }
