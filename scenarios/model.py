@@ -403,14 +403,7 @@ class Scenario(Part):
         """A venue named by its dialect takes from the table what it does not state itself."""
         if not isinstance(venues, list):
             return venues
-        table = _venue_table()
-        told = []
-        for venue in venues:
-            each = {"dialect": venue} if isinstance(venue, str) else venue
-            if isinstance(each, dict) and each.get("dialect") in table:
-                each = {**table[each["dialect"]], **each}
-            told.append(each)
-        return told
+        return told_by_table(venues)
 
     @field_validator("settling", mode="before")
     @classmethod
@@ -556,6 +549,18 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
+def told_by_table(venues: Iterable[object]) -> list[object]:
+    """Venues with what they do not state themselves taken from the table, by their dialects."""
+    table = _venue_table()
+    told: list[object] = []
+    for venue in venues:
+        each = {"dialect": venue} if isinstance(venue, str) else venue
+        if isinstance(each, dict) and each.get("dialect") in table:
+            each = {**table[each["dialect"]], **each}
+        told.append(each)
+    return told
+
+
 @cache
 def _venue_table() -> dict[str, dict[str, Any]]:
     table: dict[str, dict[str, Any]] = yaml.safe_load(VENUES.read_text(encoding="utf-8"))
@@ -581,7 +586,7 @@ def check(told: dict[str, Any], source: str) -> Scenario:
     try:
         return Scenario.model_validate(told)
     except ValidationError as error:
-        lines = [_line(source, each) for each in _telling(error.errors())]
+        lines = [_line(source, each) for each in telling(error.errors())]
         raise BadScenario("\n".join(lines)) from error
 
 
@@ -597,7 +602,7 @@ def _line(source: str, each: Mapping[str, Any]) -> str:
     return f"{source}{where}: found {SORTS.get(type(found), type(found).__name__)}: {said}"
 
 
-def _telling(errors: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def telling(errors: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Without those that only follow from another: the whole of a bad part, and what a venue lacks
     because nobody knows its dialect."""
     places = [each["loc"] for each in errors]

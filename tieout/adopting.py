@@ -1,7 +1,7 @@
 """What already stands at a venue when our books begin there: read from its own statements.
 
-Rule 1. Each row becomes an opening as of the statement's own as-of, so that what is told later as of
-that moment agrees. The frame that told it is the opening's evidence.
+Rule 1. Each row becomes an opening as of the statement's own as-of, so that what is told later as
+of that moment agrees. The frame that told it is the opening's evidence.
 Rule 2. One read is not believed: a lie that was adopted would be our truth. As many reads in a row
 must be alike as absurd ones make core believe a venue against its books.
 """

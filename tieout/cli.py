@@ -19,6 +19,7 @@ from tieout.exits import BAD_INPUT, FAILED, HELD, INTERRUPTED, LACKING, breaking
 from tieout.gates_cli import gates
 from tieout.kill_cli import kill
 from tieout.limits_cli import limits
+from tieout.live_cli import live
 from tieout.tokens_cli import tokens
 from tieout.wire_cli import wire
 
@@ -47,6 +48,7 @@ main.add_command(kill)
 main.add_command(gates)
 main.add_command(tokens)
 main.add_command(wire)
+main.add_command(live)
 
 
 def run() -> NoReturn:

@@ -14,9 +14,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.effects import Effect, TellPosition, TellStrategy
-from core.events import NodeStarted, OrderRequested
+from core.events import CancelRequested, NodeStarted, OrderRequested
 from core.journal import Journal, Store
 from core.node import Keep, Node, boot_epoch, recover
+from core.orders import TERMINAL
+from core.state import Order
 from core.strategy import Quote, Strategy, Tick, Wish
 from risk.adapter import LimitGate
 from scenarios import strategies
@@ -102,6 +104,36 @@ class LiveNode:
     def rest(self) -> None:
         """Strategies are asked for nothing more; books, orders and reconciliation go on."""
         self._resting = True
+
+    def cancel_all(self) -> None:
+        """Whatever of ours works is asked to be gone."""
+        for order in self._open_orders():
+            self.loop.deliver(
+                CancelRequested(
+                    received_at=0, strategy=order.strategy, client_order_id=order.client_order_id
+                )
+            )
+        self.loop.cancels_now()
+
+    def working(self) -> int:
+        """How many orders may still fill."""
+        return len(self._open_orders())
+
+    def _open_orders(self) -> list[Order]:
+        orders = self.node.state.orders.values()
+        return [each for each in orders if each.status not in TERMINAL]
+
+    def said(self) -> dict[str, int]:
+        """How it stands: what a person wants to know first."""
+        state = self.node.state
+        return {
+            "last": self.store.last()[0],
+            "orders": len(state.orders),
+            "working": self.working(),
+            "fills": sum(n for name, n in state.counts.items() if name.startswith("fills_booked/")),
+            "suspects": len(state.suspects),
+            "open_breaks": len(state.breaks),
+        }
 
     async def begin(self) -> None:
         """Tell the node that it lives, and of the accounts that it does not know yet.

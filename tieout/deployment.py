@@ -1,0 +1,153 @@
+"""A deployment's file (TOML): which accounts, strategies and journal, and where the secrets lie.
+
+    name = "desk"
+    journal = "desk.db"
+
+    [[accounts]]
+    venue = "binance_spot"
+    keys = {key = "env:BINANCE_KEY", secret = "file:binance.secret"}
+
+    [[strategies]]
+    kind = "maker"
+    name = "mm"
+
+Rule 1. A secret stands here by reference only: `env:NAME`, or `file:PATH`, readable by its owner
+alone. It is read when it is needed, shown nowhere, and no part of what was parsed.
+Rule 2. An account has the fields of a scenario's venue, each from the table where nothing is said,
+but for its wallets: what is there, the venue says.
+"""
+
+import os
+import stat
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from risk.written import Part, content
+from scenarios.model import StrategySpec, VenueSpec, telling, told_by_table
+from tieout.fronts import WAYS
+
+NAME = r"^[a-z][a-z0-9]{0,7}$"
+REFERENCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"
+Reference = Annotated[str, Field(pattern=REFERENCE)]
+
+
+class BadDeployment(ValueError):
+    """The file is no deployment; the message names file, field, what was found, what would do."""
+
+
+class NoSecret(ValueError):
+    """A secret is not where the file says; the message says where, and never what."""
+
+
+class Keys(Part):
+    """An API key, by reference."""
+
+    key: Reference
+    secret: Reference
+    passphrase: Reference | None = None
+
+    def read(self, folder: Path) -> dict[str, str]:
+        """As ccxt names them; paths are relative to the deployment's folder."""
+        told = {"apiKey": self.key, "secret": self.secret, "password": self.passphrase}
+        return {name: secret(each, folder) for name, each in told.items() if each is not None}
+
+
+class Wire(Part):
+    """`tieout wire` instead of the venues: where it listens, and whom it is vouched for by."""
+
+    port: Annotated[int, Field(ge=1, le=65535)]
+    ca: str
+
+
+class Deployment(Part):
+    """The whole file."""
+
+    name: Annotated[str, Field(pattern=NAME)]
+    journal: Annotated[str, Field(min_length=1)]
+    accounts: Annotated[tuple[VenueSpec, ...], Field(min_length=1)]
+    keys: Annotated[dict[str, Keys], Field(default_factory=dict)]
+    strategies: tuple[StrategySpec, ...] = ()
+    wire: Wire | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_apart(cls, told: object) -> object:
+        """Each account says its own keys; they are kept by its name."""
+        accounts = told.get("accounts") if isinstance(told, dict) else None
+        if not isinstance(told, dict) or not isinstance(accounts, list):
+            return told
+        keys, specs = {}, []
+        for each in accounts:
+            spec = dict(each) if isinstance(each, dict) else each
+            if isinstance(spec, dict):
+                spec["dialect"] = spec.pop("venue", None)
+                held = spec.pop("keys", None)
+                if held is not None:
+                    keys[f"{spec['dialect']}/{spec.get('name', 'main')}"] = held
+                spec["wallets"] = {}
+            specs.append(spec)
+        return {**told, "accounts": told_by_table(specs), "keys": keys}
+
+    @field_validator("accounts")
+    @classmethod
+    def _reached(cls, accounts: tuple[VenueSpec, ...]) -> tuple[VenueSpec, ...]:
+        for each in accounts:
+            if each.dialect not in WAYS:
+                known = ", ".join(WAYS)
+                raise ValueError(f"no way to {each.dialect!r} yet; a venue among {known} would do")
+        names = [each.account for each in accounts]
+        if len(set(names)) < len(names):
+            raise ValueError(f"an account stands twice in {names}; a name for each would do")
+        return accounts
+
+    @model_validator(mode="after")
+    def _all_keyed(self) -> "Deployment":
+        for each in self.accounts:
+            if each.account not in self.keys:
+                raise ValueError(f"{each.account} has no keys; key and secret would do")
+        return self
+
+
+def load(path: Path) -> Deployment:
+    """Read a deployment's file; raises `BadDeployment`."""
+    try:
+        told = tomllib.loads(content(path).decode())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadDeployment(f"{path}: {error}; a TOML file would do") from error
+    try:
+        return Deployment.model_validate(told)
+    except ValidationError as error:
+        lines = [f"{path}: {_said(each)}" for each in telling(error.errors(include_url=False))]
+        raise BadDeployment("\n".join(lines)) from None  # its own text would show what was found
+
+
+def _said(each: Mapping[str, Any]) -> str:
+    """Of a field of keys what was found is not shown: somebody may have put the secret there."""
+    where = ".".join(map(str, each["loc"])).replace("dialect", "venue") or "the whole"
+    text = each["msg"].removeprefix("Value error, ")
+    if "keys" in each["loc"]:
+        return f"{where}: {text}; env:NAME or file:PATH would do"
+    found = each["input"]
+    shown = f"found {found!r}: " if isinstance(found, (str, int, float, bool)) else ""
+    return f"{where}: {shown}{text}"
+
+
+def secret(reference: str, folder: Path) -> str:
+    """What a reference leads to; raises `NoSecret`."""
+    sort, _, place = reference.partition(":")
+    if sort == "env":
+        if not os.environ.get(place):
+            raise NoSecret(f"{reference}: the environment has no such variable, or an empty one")
+        return os.environ[place]
+    path = folder / place
+    try:
+        mode = path.stat().st_mode
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise NoSecret(f"{reference}: others may read it too; chmod 600 would do")
+        return content(path).decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise NoSecret(f"{reference}: cannot be read: {type(error).__name__}") from None

@@ -1,0 +1,49 @@
+"""The ways of a deployment: for each account a live twin, its keys read, its sockets to be closed.
+
+With a `wire`, every name leads to `tieout wire` on this machine, and nothing leaves it.
+"""
+
+import ssl
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ccxt.pro
+from aiohttp import ClientSession
+
+from tieout.deployment import Deployment, Wire
+from tieout.fronts import FRONTS, WAYS
+from tieout.live import Way
+from tieout.wire_tls import session
+from venues.live import Live
+from venues.served import Key
+
+if TYPE_CHECKING:
+    from scenarios.model import VenueSpec
+
+
+async def ways_of(deployment: Deployment, folder: Path, stack: AsyncExitStack) -> list[Way]:
+    """A way for each account; the stack closes what they hold. Raises `NoSecret`."""
+    return [await _way(deployment, spec, folder, stack) for spec in deployment.accounts]
+
+
+async def _way(
+    deployment: Deployment, spec: "VenueSpec", folder: Path, stack: AsyncExitStack
+) -> Way:
+    told = deployment.keys[spec.account].read(folder)
+    client = await stack.enter_async_context(_session(deployment.wire, spec.dialect, folder))
+    ways = WAYS[spec.dialect]
+    made = getattr(ccxt.pro, ways.exchange)
+    exchange = made({**told, "session": client, "options": dict(ways.options)})
+    live = Live(exchange, ways, client, time.time_ns)
+    stack.push_async_callback(live.close)
+    symbols = tuple(each.symbol for each in spec.instruments)
+    return Way(spec, live, live.open_public(symbols))
+
+
+def _session(wire: Wire | None, venue: str, folder: Path) -> ClientSession:
+    if wire is None:
+        return ClientSession()
+    context = ssl.create_default_context(cafile=folder / wire.ca)
+    return session(FRONTS[venue](Key("", "")).hosts, wire.port, context)
