@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import ccxt.pro
 from aiohttp import ClientSession
@@ -60,8 +61,9 @@ class Served:
         await server.start(0, authority.server())
         return cls(venue, world, server, door, authority)
 
-    def session(self) -> ClientSession:
-        return session(self.door.hosts, self.server.port, self.authority.client())
+    def session(self, **settings: Any) -> ClientSession:
+        tls = self.authority.client()
+        return session(self.door.hosts, self.server.port, tls, **settings)
 
     def exchange(self, client: ClientSession, key: Key = KEY) -> ccxt.pro.Exchange:
         """ccxt's client of the venue, as anybody would make it."""
@@ -83,8 +85,8 @@ class Running:
     task: asyncio.Task[None] = field(init=False)
 
     @classmethod
-    def begin(cls, served: Served, journal: Path) -> Running:
-        client, spec = served.session(), served.world.sites[served.venue].spec
+    def begin(cls, served: Served, journal: Path, **settings: Any) -> Running:
+        client, spec = served.session(**settings), served.world.sites[served.venue].spec
         live = Live(served.exchange(client), WAYS[served.venue], client, time.time_ns)
         symbols = tuple(each.symbol for each in spec.instruments)
         store = SqliteStore(journal)

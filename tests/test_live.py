@@ -18,18 +18,23 @@ pytest.importorskip("ccxt.pro", reason="the extra `live` is not installed")
 pytest.importorskip("trustme", reason="the extra `live` is not installed")
 
 from aiohttp import ClientConnectorError
+from ccxt import BaseError
 
-from core.effects import PlaceOrder
+from core.effects import CancelOrder, PlaceOrder
 from core.events import OpeningSet
 from core.journal import decode_effect
 from scenarios.model import VenueSpec
+from sim.faults import Fault
 from tests.live import KEY, Running, Served
 from tieout import adopting
 from tieout.adopting import NotAdopted, openings_of
+from tieout.dialects import DIALECTS
 from tieout.fronts import WAYS
 from tieout.replay import replay
+from tieout.simulation import SECOND
 from tieout.wire_world import rough
 from venues.live import Live
+from venues.read_only import Forbidden, settings
 from venues.served import Key
 
 VENUES = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse")
@@ -114,3 +119,55 @@ def test_its_books_are_the_venue_s_where_nothing_fails(tmp_path: Path) -> None:
 
 def test_its_books_are_the_venue_s_after_every_fault_and_kill(tmp_path: Path) -> None:
     run(all_trade(tmp_path, 40, 15, 3))
+
+
+# --- shadow ---------------------------------------------------------------------------------------
+
+ADOPTED_NS = 6 * SECOND
+UNIFIED = {
+    "binance_spot": "ETH/USDT",
+    "binance_usdm": "ETH/USDT:USDT",
+    "okx_swap": "ETH/USDT:USDT",
+    "bybit_inverse": "ETH/USD:ETH",
+}
+
+
+async def follows(venue: str, journal: Path) -> None:
+    """Somebody else trades on the account; our node reads, and whatever would send is stopped."""
+    by_hand = (
+        Fault("hand_trade", start_ns=ADOPTED_NS, every_ns=SECOND // 2),
+        Fault("hand_trade_untold", start_ns=ADOPTED_NS, every_ns=SECOND),
+    )
+    served = await Served.start(venue, 3, by_hand)
+    running = Running.begin(served, journal, **settings(WAYS[venue].reads))
+    running.node.rest()
+    await running.last(12)
+    exchange = running.live.exchange
+    await exchange.load_markets()
+    order = (UNIFIED[venue], "market", "buy", 1)
+    with pytest.raises(Forbidden):
+        await exchange.create_order(*order)
+    if exchange.has.get("createOrderWs"):
+        with pytest.raises((Forbidden, BaseError)):
+            await asyncio.wait_for(exchange.create_order_ws(*order), 3)
+    answers: list[tuple[int, bytes]] = []
+    effect = CancelOrder(account=f"{venue}/main", instrument="X", client_order_id="x", order_id="")
+    asked = DIALECTS[venue].request(effect)
+    running.live.send(asked, lambda status, body, headers=(): answers.append((status, body)))
+    await running.last(0.5)
+    assert answers[0][0] == 0
+    assert b"this session can only read" in answers[0][1]
+    served.world.heal()
+    await running.converge()
+    assert running.node.said()["fills"] > 3, "its books followed"
+    await running.die()
+    sent = [each for each in served.server.asked if not each.startswith(("GET ", "socket "))]
+    assert sent in ([], ["POST /fapi/v1/listenKey"]), "nothing but reads came to the socket"
+    await served.server.stop()
+
+
+def test_a_shadow_follows_the_account_and_nothing_of_it_reaches_the_venue(tmp_path: Path) -> None:
+    async def all_follow() -> None:
+        await asyncio.gather(*(follows(venue, tmp_path / f"{venue}.db") for venue in VENUES))
+
+    run(all_follow())

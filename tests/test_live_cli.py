@@ -69,7 +69,7 @@ def deployment(tmp_path: Path, wire: dict[str, str]) -> Path:
 def started(deployment: Path, wire: dict[str, str], *words: str) -> subprocess.Popen[str]:
     told = {"WIRE_KEY": wire["key"], "WIRE_PASSPHRASE": wire["passphrase"]}
     return subprocess.Popen(
-        [*PROGRAM, "live", str(deployment), *words],
+        [*PROGRAM, "live", str(deployment), "--mode", "live", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

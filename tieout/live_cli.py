@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -21,6 +21,7 @@ from tieout.exits import BAD_INPUT, FAILED, HELD, LACKING, fail
 if TYPE_CHECKING:
     from tieout.deployment import Deployment
     from tieout.live import LiveNode
+    from tieout.ways import Mode
 
 SAID_EVERY_S = 5.0
 # So long a node that is asked to end waits for its orders to be gone.
@@ -46,25 +47,34 @@ def refusals() -> Iterator[None]:
 
 @click.command()
 @click.argument("deployment", type=click.Path(path_type=Path))
+@click.option(
+    "--mode",
+    type=click.Choice(["shadow", "live"]),
+    default="shadow",
+    show_default=True,
+    help="shadow reads and reconciles, and can send nothing else; live trades.",
+)
 @click.option("--seconds", type=click.IntRange(1), help="By default until it is interrupted.")
 @click.option("--json", "as_json", is_flag=True, help="Print one object at the end, no more.")
 def live(
     deployment: Path,
+    mode: Literal["shadow", "live"],
     seconds: int | None,
     as_json: bool,  # noqa: FBT001  # click hands flags over so
 ) -> None:
     """Run the node of DEPLOYMENT, a TOML file, against its venues.
 
-    The books, the reconciler and the journal are those of every simulated run. An interrupt ends it
-    in order: strategies rest, what works is cancelled, and what is left is said. A kill needs no
-    order: the next start takes up what the journal holds.
+    In shadow mode, which nobody has to ask for, its books follow the account while its strategies
+    rest; keys that can only read are enough. Books, reconciler and journal are those of every
+    simulated run. An interrupt ends it in order: strategies rest, what works is cancelled, and what
+    is left is said. A kill needs no order: the next start takes up what the journal holds.
     """
     try:
         with refusals():
             from tieout.deployment import load
 
             found = load(deployment)
-            said = asyncio.run(_run(found, deployment.parent, seconds, quiet=as_json))
+            said = asyncio.run(_run(found, deployment.parent, mode, seconds, quiet=as_json))
     except* (OSError, ValueError) as errors:
         fail(BAD_INPUT, "; ".join(str(each) for each in errors.exceptions))
     if as_json:
@@ -73,17 +83,19 @@ def live(
 
 
 async def _run(
-    deployment: "Deployment", folder: Path, seconds: int | None, *, quiet: bool
+    deployment: "Deployment", folder: Path, mode: "Mode", seconds: int | None, *, quiet: bool
 ) -> dict[str, Any]:
     from tieout.live import LiveNode
     from tieout.sqlite_store import SqliteStore
     from tieout.ways import ways_of
 
     async with AsyncExitStack() as stack:
-        ways = await ways_of(deployment, folder, stack)
+        ways = await ways_of(deployment, folder, stack, mode)
         store = SqliteStore(folder / deployment.journal)
         stack.callback(store.close)
         node = LiveNode(deployment.name, store, ways, deployment.strategies, clock=time.time_ns)
+        if mode == "shadow":
+            node.rest()
         running = asyncio.create_task(node.run())
         ended = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,13 +1,14 @@
 """The ways of a deployment: for each account a live twin, its keys read, its sockets to be closed.
 
-With a `wire`, every name leads to `tieout wire` on this machine, and nothing leaves it.
+With a `wire`, every name leads to `tieout wire` on this machine, and nothing leaves it. In shadow
+mode a way can only read.
 """
 
 import ssl
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import ccxt.pro
 from aiohttp import ClientSession
@@ -17,23 +18,28 @@ from tieout.fronts import FRONTS, WAYS
 from tieout.live import Way
 from tieout.wire_tls import session
 from venues.live import Live
+from venues.read_only import settings
 from venues.served import Key
 
 if TYPE_CHECKING:
     from scenarios.model import VenueSpec
 
+Mode = Literal["shadow", "live"]
 
-async def ways_of(deployment: Deployment, folder: Path, stack: AsyncExitStack) -> list[Way]:
+
+async def ways_of(
+    deployment: Deployment, folder: Path, stack: AsyncExitStack, mode: Mode
+) -> list[Way]:
     """A way for each account; the stack closes what they hold. Raises `NoSecret`."""
-    return [await _way(deployment, spec, folder, stack) for spec in deployment.accounts]
+    return [await _way(deployment, spec, folder, stack, mode) for spec in deployment.accounts]
 
 
 async def _way(
-    deployment: Deployment, spec: "VenueSpec", folder: Path, stack: AsyncExitStack
+    deployment: Deployment, spec: "VenueSpec", folder: Path, stack: AsyncExitStack, mode: Mode
 ) -> Way:
-    told = deployment.keys[spec.account].read(folder)
-    client = await stack.enter_async_context(_session(deployment.wire, spec.dialect, folder))
-    ways = WAYS[spec.dialect]
+    told, ways = deployment.keys[spec.account].read(folder), WAYS[spec.dialect]
+    only = settings(ways.reads) if mode == "shadow" else {}
+    client = await stack.enter_async_context(_session(deployment.wire, spec.dialect, folder, only))
     made = getattr(ccxt.pro, ways.exchange)
     exchange = made({**told, "session": client, "options": dict(ways.options)})
     live = Live(exchange, ways, client, time.time_ns)
@@ -42,8 +48,8 @@ async def _way(
     return Way(spec, live, live.open_public(symbols))
 
 
-def _session(wire: Wire | None, venue: str, folder: Path) -> ClientSession:
+def _session(wire: Wire | None, venue: str, folder: Path, only: dict[str, Any]) -> ClientSession:
     if wire is None:
-        return ClientSession()
+        return ClientSession(**only)
     context = ssl.create_default_context(cafile=folder / wire.ca)
-    return session(FRONTS[venue](Key("", "")).hosts, wire.port, context)
+    return session(FRONTS[venue](Key("", "")).hosts, wire.port, context, **only)

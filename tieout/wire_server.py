@@ -9,6 +9,7 @@ one says nothing any more, not even to a ping. Neither end knows of it.
 
 import asyncio
 import ssl
+from collections import Counter
 from collections.abc import Coroutine, Mapping
 from decimal import Decimal
 from functools import partial
@@ -38,6 +39,7 @@ class WireServer:
             for host in door.hosts
         }
         self._epoch = 0
+        self.asked: Counter[str] = Counter()
         self.port = 0
         self._runner: web.AppRunner | None = None
         self.pacing: asyncio.Task[None]
@@ -91,6 +93,7 @@ class WireServer:
         headers = {name.lower(): value for name, value in request.headers.items()}
         path, query = request.url.raw_path, request.url.raw_query_string
         call = Call(request.method, host, path, query, headers, body)
+        self.asked[f"{request.method} {path}"] += 1
         admitted = door.admit(call, site.venue.exchange)
         if isinstance(admitted, Asked):
             status, answer, extra = await self._ask(site, admitted)
@@ -180,6 +183,7 @@ class Line:
         if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
             return
         text = message.data.encode() if isinstance(message.data, str) else message.data
+        self._server.asked[f"socket {len(text)} bytes"] += 1
         if not self._is_mute():
             self.answer(self._talk.hear(text))
 

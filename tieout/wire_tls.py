@@ -9,6 +9,7 @@ import socket
 import ssl
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import trustme
 from aiohttp import ClientSession, TCPConnector
@@ -65,6 +66,7 @@ class Loopback(AbstractResolver):
         """It holds nothing."""
 
 
-def session(hosts: Iterable[str], port: int, tls: ssl.SSLContext) -> ClientSession:
-    """For a client of these venues, `exchange.session` of ccxt for one."""
-    return ClientSession(connector=TCPConnector(resolver=Loopback(hosts, port), ssl=tls))
+def session(hosts: Iterable[str], port: int, tls: ssl.SSLContext, **settings: Any) -> ClientSession:
+    """For a client of these venues, ccxt's `session` for one; `settings` are aiohttp's."""
+    connector = TCPConnector(resolver=Loopback(hosts, port), ssl=tls)
+    return ClientSession(connector=connector, **settings)

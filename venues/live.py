@@ -19,6 +19,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, WSMsgType
 from ccxt import BaseError
 
 from venues.dialect import Request
+from venues.read_only import Forbidden, Reads
 
 Headers = tuple[tuple[str, str], ...]
 TIMEOUT_S = 10.0
@@ -61,6 +62,7 @@ class Ways:
     watch: Callable[[Any, Socket, tuple[str, ...]], Awaitable[None]]
     is_reply: Callable[[bytes], bool]
     confirms: Callable[[bytes], bool]
+    reads: Reads
 
 
 @dataclass(slots=True)
@@ -109,6 +111,8 @@ class Live:
             ) as response:
                 body = await response.read()
                 status, headers = response.status, tuple(response.headers.items())
+        except Forbidden as error:
+            body = f"not sent: {error}".encode()
         except (ClientError, OSError, TimeoutError) as error:
             body = f"no answer: {type(error).__name__}".encode()
         on_answer(status, body, headers)

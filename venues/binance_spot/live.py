@@ -9,6 +9,7 @@ import msgspec
 
 from venues.dialect import Request
 from venues.live import Socket, Ways
+from venues.read_only import Reads
 
 MS = 1_000_000
 WINDOW_MS_MAX = 60_000
@@ -70,4 +71,5 @@ WAYS = Ways(
     watch,
     is_reply,
     confirms,
+    Reads(frozenset({"SUBSCRIBE", "userDataStream.subscribe.signature"})),
 )

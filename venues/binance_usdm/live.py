@@ -10,6 +10,7 @@ import msgspec
 
 from venues.dialect import Request
 from venues.live import Socket, Ways
+from venues.read_only import Reads
 
 MS = 1_000_000
 WINDOW_MS_MAX = 60_000
@@ -72,4 +73,5 @@ WAYS = Ways(
     watch,
     is_reply,
     confirms,
+    Reads(frozenset({"SUBSCRIBE"}), frozenset({"/fapi/v1/listenKey"})),
 )

@@ -57,6 +57,8 @@ class Gateway:
             params |= msgspec.json.decode(body)
         if call.path == "/v5/asset/coin/query-info":
             return answer(0, "OK", {"rows": []}, now_ms)
+        if call.path == "/v5/user/query-api":
+            return answer(0, "OK", {"unified": 1, "uta": 1, "readOnly": 0}, now_ms)
         return Asked(call.method, call.path, params, (int(at) + int(window)) * MS)
 
     def key_ended(self) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from venues.dialect import Request
 from venues.live import Socket, Ways
+from venues.read_only import Reads
 
 MS = 1_000_000
 API = "/api/v5/"
@@ -76,4 +77,5 @@ WAYS = Ways(
     watch,
     is_reply,
     confirms,
+    Reads(frozenset({"ping", "login", "subscribe"})),
 )
