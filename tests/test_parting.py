@@ -13,6 +13,7 @@ import pytest
 from msgspec import structs
 
 from core.journal import Journal, Record
+from sim import machine
 from sim.memory_store import MemoryStore
 from tests.conftest import ROOT
 from tests.test_cli import SMALL
@@ -174,3 +175,11 @@ def test_a_build_that_must_be_there_and_is_not_is_no_pass() -> None:
     assert _verdict(told, "small", short=True, must=()) == 0
     assert _verdict(told, "small", short=True, must=("pythons",)) == 0
     assert _verdict(told, "small", short=True, must=("compiled",)) == 3
+
+
+def test_a_python_for_which_there_is_no_evm_may_be_left_out() -> None:
+    first, *_ = builds()
+    missing = Told({}, machine.NONE)
+    for name, status in (("Python 3.13", 0), ("Python 3.12", 3)):
+        told = [(first, Told({0: "a"})), (Build(name, first.python), missing)]
+        assert _verdict(told, "small", short=True, must=("pythons",)) == status
