@@ -13,8 +13,8 @@ True here, in the thread that runs under a seal and while it does:
 What two machines may differ in and is let through: their tables of time zones.
 
 What it costs is a look at each name of our modules where more was imported since, and a tenth of a
-millisecond else. Not seen: what a module took as the default of an
-argument, a method of a numpy generator, and code that mypyc compiled as it asks for `hash` or `id`.
+millisecond else. Not seen: what a module took as the default of an argument, a method of a numpy
+generator, what a finalizer does, and code that mypyc compiled as it asks for `hash` or `id`.
 """
 
 import datetime
@@ -41,7 +41,9 @@ EXEMPT = (
     "gettext",  # in which language a holiday has its name: nothing reads it
     "linecache",
 )
-IMPORTING = "importlib._bootstrap"
+# What happens below these is not of the run: a module is loaded late and asks as it would have
+# before, something is cleared away, somebody looks at the run with a debugger or prints.
+NOT_OF_THE_RUN = ("importlib._bootstrap", "weakref", "pdb", "ipykernel.iostream")
 # What is read when it is first needed, and is the same in every run: what lies beside the code,
 # what people wrote beside a scenario, and the machine's time zones.
 BESIDE = tuple(str(Path(__file__).parent.parent / name) + os.sep for name in OURS)
@@ -74,14 +76,15 @@ class Seal:
 
     def __init__(self) -> None:
         self.broken: Broken | None = None
+        self.opened = False
 
     def refuse(self, what: str, only: tuple[str, ...] = ()) -> None:
         """Raise `Broken`, unless who asks is exempt, or not one of `only`."""
+        if self.opened:
+            return
         module, place = _asker()
         root = module.partition(".")[0]
-        if module in EXEMPT or (only and root not in only):
-            return
-        if _is_importing():
+        if module in EXEMPT or (only and root not in only) or _is_of_no_run():
             return
         error = Broken(f"{what}, asked for by {place}, differs from run to run")
         self.broken = self.broken or error
@@ -91,11 +94,11 @@ class Seal:
         """The function, which may ask for anything: it reports, and nothing comes of it."""
 
         def call(share: float) -> None:
-            del _seals[get_ident()]
+            self.opened = True
             try:
                 function(share)
             finally:
-                _seals[get_ident()] = self
+                self.opened = False
 
         return call
 
@@ -228,10 +231,20 @@ def _timeless(real: type[T], nows: tuple[str, ...]) -> type[T]:
             return issubclass(kind, real)
 
     def new(cls: type[T], *args: Any, **words: Any) -> T:
-        return real(*args, **words)
+        if cls is made:
+            return real(*args, **words)
+        return real.__new__(cls, *args, **words)  # a module that was loaded meanwhile has a kind
 
-    refused = {n: staticmethod(_refusing(f"{real.__name__}.{n}", getattr(real, n))) for n in nows}
-    return cast("type[T]", Timeless(real.__name__, (real,), {"__new__": new, **refused}))
+    def refused(name: str) -> Any:
+        def asked(cls: type[T], *args: Any, **words: Any) -> Any:
+            return getattr(super(made, cls), name)(*args, **words)
+
+        return classmethod(_refusing(f"{real.__name__}.{name}", asked))
+
+    made: Any = Timeless(
+        real.__name__, (real,), {"__new__": new, **{name: refused(name) for name in nows}}
+    )
+    return cast("type[T]", made)
 
 
 PURE_STUBS = {"hash": _refusing("hash()", hash, PURE), "id": _refusing("id()", id, PURE)}
@@ -276,12 +289,14 @@ def _asker() -> tuple[str, str]:
     return asks, place or asks
 
 
-def _is_importing() -> bool:
-    """A module that is loaded late may ask as it would have before the run."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and _module(frame) != IMPORTING:
+def _is_of_no_run() -> bool:
+    """Whether somebody asks below what does not belong to the run; a finalizer need not, either."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if _module(frame) in NOT_OF_THE_RUN or frame.f_code.co_name == "__del__":
+            return True
         frame = frame.f_back
-    return _module(frame) == IMPORTING
+    return False
 
 
 def _module(frame: FrameType) -> str:

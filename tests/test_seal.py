@@ -51,6 +51,17 @@ def test_the_day_is_refused_and_a_told_day_is_not() -> None:
         datetime.date.today()  # noqa: DTZ011  # it is refused
 
 
+def test_a_class_of_days_that_was_made_under_a_seal_works_ever_after() -> None:
+    """As a library may make one that is imported while a run lasts."""
+    with seal():
+        kind = type("Stamp", (datetime.datetime,), {})
+        taken = datetime.datetime
+    assert type(kind(2026, 1, 2)) is kind
+    assert type(kind.now(datetime.UTC)) is kind
+    assert type(taken.now(datetime.UTC)) is datetime.datetime
+    assert issubclass(kind, datetime.datetime)
+
+
 def test_dice_that_somebody_seeds_are_dice() -> None:
     made = random.Random
     with seal():
@@ -96,6 +107,25 @@ def test_a_file_is_refused_and_a_table_beside_the_code_is_not(tmp_path: Path) ->
         (Path(runs.__file__).parent.parent / "rails" / "schemes.yaml").read_bytes()
     with pytest.raises(Broken, match=r"open .*mine\.yaml"), seal():
         mine.read_bytes()
+
+
+class Kept:
+    """What has a file to clear away."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __del__(self) -> None:
+        self.path.read_bytes()
+
+
+def test_what_is_cleared_away_while_a_run_lasts_need_not_be_of_it(tmp_path: Path) -> None:
+    """Garbage is collected when the interpreter likes: a run must not fail for it."""
+    mine = tmp_path / "mine"
+    mine.write_text("")
+    kept = [Kept(mine)]
+    with seal():
+        kept.clear()
 
 
 def test_a_run_is_sealed(monkeypatch: pytest.MonkeyPatch) -> None:
