@@ -255,7 +255,7 @@ PURE_STUBS = {"hash": _refusing("hash()", hash, PURE), "id": _refusing("id()", i
 
 def _audit(event: str, args: tuple[Any, ...]) -> None:
     """There is no taking it off: it looks whether there is a seal, and that is nearly all."""
-    if not _seals:
+    if not _seals or event == "builtins.id":  # which the world asks thousands of times a run
         return
     sealed = _seals.get(get_ident())
     if sealed is None:
@@ -264,8 +264,6 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
         return
     if event.startswith(AUDITED):
         sealed.refuse(f"{event} {args[0] if args else ''}".strip())
-    elif event == "builtins.id":
-        sealed.refuse("id()", PURE)
 
 
 def _may_be_read(path: object, mode: str | None, flags: int) -> bool:
