@@ -35,6 +35,7 @@ def chain_account(at: int, **other: Any) -> AccountOpened:
 def published(at: int, block_hash: str, **other: Any) -> TokenPublished:
     """The token, whose register begins with that block: number 100, of this very second."""
     given: dict[str, Any] = {
+        "token": NAME,
         "contract": CONTRACT,
         "signers": ("s1", "s2"),
         "threshold": 2,
@@ -43,19 +44,15 @@ def published(at: int, block_hash: str, **other: Any) -> TokenPublished:
         "timestamp": at // SECOND,
     }
     told = given | other
-    return TokenPublished(
-        received_at=at, token=NAME, account=ACCOUNT, block_hash=block_hash, **told
-    )
+    return TokenPublished(received_at=at, account=ACCOUNT, block_hash=block_hash, **told)
 
 
 def policy(at: int, version: int, **other: Any) -> PolicyPublished:
     """Windows of two minutes, and no bound but what is given."""
-    given: dict[str, Any] = {"window_s": 120, "skew_s": 12, "head_age_s_max": 60}
+    given: dict[str, Any] = {"token": NAME, "window_s": 120, "skew_s": 12, "head_age_s_max": 60}
     content = f"policy{version}"
     told = given | other
-    return PolicyPublished(
-        received_at=at, token=NAME, version=version, content_hash=content, **told
-    )
+    return PolicyPublished(received_at=at, version=version, content_hash=content, **told)
 
 
 def final_heads(at: int, number: int, block_hash: str) -> list[Event]:

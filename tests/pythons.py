@@ -1,8 +1,8 @@
 """Environments of other Pythons for the digest checks: `python tests/pythons.py` makes them.
 
 Each Python that is there (on PATH, or under pyenv) and that the project supports gets an
-environment `.venv-X.Y` beside `.venv`, with the locked base, and again when the lock has changed.
-One that is not there is no error.
+environment `.venv-X.Y` beside `.venv`, with the locked base and what tokens take where there is a
+wheel of it, and again when the lock has changed. One that is not there is no error.
 """
 
 import os
@@ -13,8 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 VERSIONS = ("3.11", "3.12", "3.13")
-LOCK = ROOT / "requirements" / "base.txt"
-STAMP = ".base"
+LOCK = ROOT / "requirements" / "tokens.txt"
+STAMP = ".tokens"
 
 
 def environment(version: str) -> Path:

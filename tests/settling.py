@@ -114,7 +114,11 @@ class Books:
 
     def tell(self, fact: type[Event], /, **fields: Any) -> list[Effect]:
         """One fact, now; the ledger must hold after it."""
-        effects = step(self.state, fact(received_at=self.now, **fields), BreakGate())
+        return self.take(fact(received_at=self.now, **fields))
+
+    def take(self, event: Event) -> list[Effect]:
+        """The fact as it stands."""
+        effects = step(self.state, event, BreakGate())
         assert ledger.faults(self.state) == []
         self.asked += effects
         return effects

@@ -5,8 +5,8 @@ from typing import Any
 
 from core import subscriptions
 from core.effects import Effect
-from core.events import AccountOpened, Event
-from core.rail_events import BlockReported, HeadReported, LegWanted
+from core.events import Event
+from core.rail_events import LegWanted
 from core.settlement_state import Leg
 from core.state import State
 from core.token_effects import (
@@ -19,18 +19,17 @@ from core.token_events import (
     AuthorizationJudged,
     AuthorizationSigned,
     OfferingPublished,
-    PolicyPublished,
     TokenBlockReported,
     TokenHeadReported,
     TokenLog,
-    TokenPublished,
     WalletAdmitted,
 )
 from core.token_state import Authorization, Offering, Token
+from tests import openings
+from tests.openings import ACCOUNT as CHAIN
 from tests.settling import DAY, SECOND, T0, Books
 
 FUND = "FUND"
-CHAIN = "chain/hot"
 PRICE = 10
 ALICE, BOB, EVE = ("0x" + letter * 40 for letter in "abe")
 WINDOW_S = 20 * 86_400
@@ -56,41 +55,12 @@ class Issuer(Books):
         super().__init__(**opening)
         self.blocks = [("h0", "", 100, T0 // SECOND)]
         self.logs: dict[str, tuple[TokenLog, ...]] = {}
-        self.tell(
-            AccountOpened,
-            account=CHAIN,
-            tells="lines",
-            statements=("balances",),
-            statement_period_ns=DAY,
-            backfill_period_ns=DAY,
-            settle_ns=SECOND,
-            silence_ns_max=0,
-            ledger=True,
-            chain="evm",
-            sources=("a", "b"),
-        )
-        self.tell(
-            TokenPublished,
-            token=FUND,
-            account=CHAIN,
-            contract="0x" + "f" * 40,
-            signers=("s1",),
-            threshold=1,
-            admin="admin",
-            block_number=100,
-            block_hash="h0",
-            timestamp=T0 // SECOND,
-            poll_ns=DAY,
-        )
-        self.tell(
-            PolicyPublished,
-            token=FUND,
-            version=1,
-            content_hash="p1",
-            window_s=WINDOW_S,
-            skew_s=12,
-            head_age_s_max=2 * 86_400,
-        )
+        lazy = {"statement_period_ns": DAY, "backfill_period_ns": DAY}
+        self.take(openings.chain_account(self.now, tells="lines", **lazy))
+        alone = {"signers": ("s1",), "threshold": 1}
+        self.take(openings.published(self.now, "h0", token=FUND, poll_ns=DAY, **alone))
+        long = {"window_s": WINDOW_S, "head_age_s_max": 2 * 86_400}
+        self.take(openings.policy(self.now, 1, token=FUND, **long))
         self.offer()
         for customer, wallet in (("alice", ALICE), ("bob", BOB)):
             self.tell(WalletAdmitted, token=FUND, customer=customer, address=wallet)
@@ -185,17 +155,8 @@ class Issuer(Books):
 
     def finalize(self, name: str) -> None:
         number = next(each[2] for each in self.blocks if each[0] == name)
-        for source in ("a", "b"):
-            self.tell(
-                HeadReported,
-                account=CHAIN,
-                source=source,
-                number=number + 64,
-                block_hash="top",
-                finalized=number,
-                finalized_hash=name,
-            )
-        self.tell(BlockReported, account=CHAIN, source="b", number=number, block_hash=name)
+        for head in openings.final_heads(self.now, number, name):
+            self.take(head)
         for each in iter(lambda: self.of(FetchTokenBlock), []):
             for fetch in each:
                 if any(fetch.block_hash == known[0] for known in self.blocks):

@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.test_cli import ROOT, SMALL
 from tieout import campaign as campaigns
 from tieout.campaign import Campaign, SeedResult, campaign
 from tieout.console import show_campaign
+from tieout.simulation import Simulation
 
 
 @pytest.fixture
@@ -36,6 +38,24 @@ def test_a_seed_gives_the_same_wherever_it_ran(small: str, tmp_path: Path) -> No
     lines = (tmp_path / "out" / "seeds.jsonl").read_text().splitlines()
     assert [json.loads(line)["seed"] for line in lines] == [0, 1, 2, 3, 4]
     assert json.loads((tmp_path / "out" / "campaign.json").read_text())["runs"] == 5
+
+
+def test_a_campaign_explores_the_order_of_ties(small: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three things that a run does at one instant come in all six orders, from seed to seed."""
+    orders: list[str] = []
+
+    class Tied(Simulation):
+        def run(self, progress: Callable[[float], None] = lambda share: None) -> None:
+            order = list[str]()
+            for letter in "abc":
+                self.world.call_in(1_000_000, order.append, letter)
+            super().run(progress)
+            orders.append("".join(order))
+
+    monkeypatch.setattr("tieout.runs.Simulation", Tied)
+    Path(small).write_text(SMALL.replace("duration_s: 20", "duration_s: 1"))
+    assert all(each.digest for each in campaign(small, range(60)).results)
+    assert set(orders) == {"".join(order) for order in permutations("abc")}
 
 
 def test_a_seed_is_on_disk_once_it_is_done(small: str, tmp_path: Path) -> None:

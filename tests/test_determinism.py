@@ -8,10 +8,13 @@ import subprocess
 import sys
 from functools import cache
 
+import msgspec
 import pytest
 
+from core.journal import plain
 from tests.conftest import ROOT
 from tests.pythons import VERSIONS, environment
+from tieout.runs import run
 
 RUNS = (("lost_frame", 7), ("spot_weather", 1), ("spot_weather", 2))
 
@@ -90,6 +93,30 @@ def _version(python: str) -> str:
 @cache
 def found() -> dict[str, str]:
     return interpreters()
+
+
+def _no_float(told: str) -> None:
+    raise AssertionError(f"a float: {told}")
+
+
+@pytest.mark.parametrize("name", ["spot_weather", "storm_rails", "storm_risk"])
+def test_no_event_no_effect_and_no_state_holds_a_float(name: str) -> None:
+    """What syntax does not show would show here: all that is kept is whole."""
+    outcome = run(name, 1, short=True, sampled=False)
+    decode = msgspec.json.Decoder(float_hook=_no_float).decode
+    kept = [record.body for record in outcome.store.records() if record.kind != "frame"]
+    for body in kept:
+        decode(body)
+    assert len(kept) > 1000
+    assert _floats(msgspec.to_builtins(outcome.state, str_keys=True, enc_hook=plain)) == []
+
+
+def _floats(told: object) -> list[float]:
+    if isinstance(told, dict):
+        return [found for each in told.values() for found in _floats(each)]
+    if isinstance(told, list | tuple):
+        return [found for each in told for found in _floats(each)]
+    return [told] if isinstance(told, float) else []
 
 
 def test_different_runs_have_different_digests() -> None:

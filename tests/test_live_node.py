@@ -1,5 +1,6 @@
 """What a signer hears of its own node: the simulated one, anvil, and servers that misbehave."""
 
+import asyncio
 import contextlib
 import json
 import socketserver
@@ -13,9 +14,10 @@ import pytest
 from eth_abi import encode
 
 from rails.dialect import Request
-from rails.jsonrpc import answers, batch
+from rails.jsonrpc import answers, batch, number, results
 from tests.issuing import ADMIN, ALICE, BOB, FIRST, PAUSER, SECOND
 from tests.nodes import Anvil, Node, Simulated, embedded
+from tieout.rpc_nodes import HttpNodes
 from tieout.token_signers import HonestNode
 from tokens import calls
 from tokens.calls import Parameters
@@ -266,6 +268,47 @@ def test_nobody_who_answers_is_no_view(server: Server) -> None:
     with pytest.raises(NoView) as told:
         LiveNode(Http(server.url)).view(DOMAIN.contract, [])
     assert "secret" not in str(told.value)
+
+
+def asked_at_once(server: Server, times: int) -> list[tuple[int, bytes]]:
+    """What a connector's transport tells of so many requests to one node."""
+    told: list[tuple[int, bytes]] = []
+
+    async def story() -> None:
+        nodes = HttpNodes({"a": server.url}, seconds_max=0.5)
+        for _ in range(times):
+            nodes.send(batch("a", [("eth_chainId", [])]), lambda *answer: told.append(answer))
+        while len(told) < times:
+            await asyncio.sleep(0.01)
+        await nodes.stop()
+
+    asyncio.run(asyncio.wait_for(story(), 10))
+    return told
+
+
+def test_a_connector_asks_a_node_in_the_same_way(server: Server) -> None:
+    ((status, body),) = asked_at_once(server, 1)
+    assert (status, [number(told) for told in results(body, 1)]) == (200, [1])
+    assert [path for path, _ in server.heard] == ["/v3/our-secret-key"]
+
+
+def test_a_node_that_drips_is_no_answer_in_time_and_nobody_waits_for_his_turn(
+    server: Server,
+) -> None:
+    server.manner = "drips"
+    assert asked_at_once(server, 3) == [(0, b"NotSigned: no answer within 0.5 s")] * 3
+    assert len(server.heard) == 3
+
+
+@pytest.mark.parametrize(("manner", "status"), [("redirects", 302), ("hangs up", 0)])
+def test_what_is_no_answer_is_told_with_no_more_than_its_status(
+    server: Server, manner: str, status: int
+) -> None:
+    server.manner = manner
+    ((told, body),) = asked_at_once(server, 1)
+    assert told == status
+    assert b"secret" not in body
+    assert len(server.heard) == 1
 
 
 @pytest.mark.parametrize(

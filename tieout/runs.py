@@ -26,6 +26,7 @@ from sim.faults import Fault
 from sim.market import MS, Trade
 from sim.memory_store import MemoryStore
 from sim.oracle import Drifted
+from sim.seal import seal
 from tieout import market as markets
 from tieout.drill import exits
 from tieout.market import BadMarket, Market
@@ -231,13 +232,15 @@ def run(
 
         ready(Path(out))
     store = MemoryStore()
-    simulation = Simulation(scenario, seed, store, plan, trades, duration)
+    with seal():
+        simulation = Simulation(scenario, seed, store, plan, trades, duration)
     sampler = Sampler(simulation)
     if sampled:
         simulation.on_step = sampler.look
     with _kept_if_broken(simulation, out, short=short, market=recorded):
-        simulation.run(progress)
-        sampler.end()
+        with seal() as sealed:
+            simulation.run(sealed.opened_for(progress))
+            sampler.end()
         outcome = conclude(simulation, store, sampler.samples, short=short, market=recorded)
         if out is not None:
             from tieout.files import save  # plots and tables: a run without them starts sooner

@@ -109,12 +109,14 @@ def _bytes(told: object) -> bytes:
 
 
 class Http:
-    """POSTs requests to one node, each over a connection of its own; for `LiveNode`.
+    """POSTs requests to one node, each over a connection of its own, one after another.
 
     Nothing is followed anywhere else: a redirect is an answer like any other that is not 200.
     """
 
-    def __init__(self, url: str, seconds_max: float = SECONDS_MAX) -> None:
+    def __init__(
+        self, url: str, seconds_max: float = SECONDS_MAX, bytes_max: int = ANSWER_BYTES_MAX
+    ) -> None:
         told = urlsplit(url)
         if told.scheme not in ("http", "https") or not told.hostname or told.username is not None:
             raise ValueError("a node's address is http:// or https://, a host, and no user")
@@ -123,7 +125,7 @@ class Http:
         self._connection = HTTPSConnection if told.scheme == "https" else HTTPConnection
         self._host, self._port, self._path = told.hostname, told.port, told.path or "/"
         self._path += f"?{told.query}" if told.query else ""
-        self._seconds_max = seconds_max
+        self._seconds_max, self._bytes_max = seconds_max, bytes_max
         # Its own limit on a socket's silence lets one that drips go on for ever.
         self._patience = Patience(seconds_max, threading.Lock())
 
@@ -136,9 +138,9 @@ class Http:
         try:
             connection.request("POST", self._path, asked.body, asked.headers)
             told = connection.getresponse()
-            body = told.read(ANSWER_BYTES_MAX + 1)
+            body = told.read(self._bytes_max + 1)
         finally:
             connection.close()
-        if len(body) > ANSWER_BYTES_MAX:
-            raise HTTPException(f"an answer of more than {ANSWER_BYTES_MAX} bytes")
+        if len(body) > self._bytes_max:
+            raise HTTPException(f"an answer of more than {self._bytes_max} bytes")
         return told.status, body

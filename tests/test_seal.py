@@ -1,0 +1,142 @@
+"""A sealed run asks this machine for nothing; who is not in it asks as before."""
+
+import datetime
+import os
+import random
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from scenarios.model import find
+from sim.seal import Broken, seal
+from sim.world import World
+from tieout import runs
+from tieout.simulation import Simulation
+
+
+def test_a_clock_is_refused_and_comes_back() -> None:
+    real = time.time_ns
+    with pytest.raises(Broken, match=r"time\.time_ns, asked for by "), seal():
+        time.time_ns()
+    assert time.time_ns is real
+    assert time.time_ns() > 0
+
+
+def test_whoever_swallows_the_refusal_gains_nothing() -> None:
+    with pytest.raises(Broken, match=r"os\.urandom"), seal(), suppress(Broken):
+        os.urandom(1)
+
+
+def test_a_name_that_a_module_of_ours_took_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`from time import time_ns` is no way around; nor is `from datetime import datetime`."""
+    monkeypatch.setattr("sim.world.heappush", time.time_ns)
+    monkeypatch.setitem(sys.modules, "sim.newly_imported", type(sys)("sim.newly_imported"))
+    with pytest.raises(Broken, match=r"time\.time_ns"), seal():
+        World().call_in(1, print)
+
+
+def test_the_day_is_refused_and_a_told_day_is_not() -> None:
+    made = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
+    with seal():
+        again = datetime.datetime.fromtimestamp(made.timestamp(), datetime.UTC)
+        assert type(again) is type(made)
+        assert isinstance(made, datetime.datetime)
+        assert isinstance(made.date(), datetime.date)
+        assert again == made
+    with pytest.raises(Broken, match=r"date\.today"), seal():
+        datetime.date.today()  # noqa: DTZ011  # it is refused
+
+
+def test_a_class_of_days_that_was_made_under_a_seal_works_ever_after() -> None:
+    """As a library may make one that is imported while a run lasts."""
+    with seal():
+        kind = type("Stamp", (datetime.datetime,), {})
+        taken = datetime.datetime
+    assert type(kind(2026, 1, 2)) is kind
+    assert type(kind.now(datetime.UTC)) is kind
+    assert type(taken.now(datetime.UTC)) is datetime.datetime
+    assert issubclass(kind, datetime.datetime)
+
+
+def test_dice_that_somebody_seeds_are_dice() -> None:
+    made = random.Random
+    with seal():
+        assert made(7).random() == made(7).random()
+    with pytest.raises(Broken, match=r"random\.Random"), seal():
+        made()
+
+
+def test_the_world_may_know_its_own_objects_apart() -> None:
+    """Only core and risk do without `id`: the world asks which of its own faults struck."""
+    with seal():
+        assert id(seal) == id(seal)
+
+
+def test_another_thread_is_not_sealed() -> None:
+    told: list[float] = []
+    thread = threading.Thread(target=lambda: told.append(time.time()))
+    started = threading.Event()
+    waits = threading.Thread(target=lambda: (started.wait(), told.append(time.monotonic())))
+    waits.start()
+    with seal():
+        started.set()
+        waits.join()
+    thread.start()
+    thread.join()
+    assert len(told) == 2
+
+
+def test_a_report_of_progress_may_look_at_the_clock() -> None:
+    told: list[float] = []
+    with seal() as sealed:
+        sealed.opened_for(lambda share: told.append(time.monotonic()))(0.5)
+        with pytest.raises(Broken):
+            time.monotonic()
+        sealed.broken = None
+    assert told
+
+
+def test_a_file_is_refused_and_a_table_beside_the_code_is_not(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("")
+    with seal():
+        (Path(runs.__file__).parent.parent / "rails" / "schemes.yaml").read_bytes()
+    with pytest.raises(Broken, match=r"open .*mine\.yaml"), seal():
+        mine.read_bytes()
+
+
+class Kept:
+    """What has a file to clear away."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __del__(self) -> None:
+        self.path.read_bytes()
+
+
+def test_what_is_cleared_away_while_a_run_lasts_need_not_be_of_it(tmp_path: Path) -> None:
+    """Garbage is collected when the interpreter likes: a run must not fail for it."""
+    mine = tmp_path / "mine"
+    mine.write_text("")
+    kept = [Kept(mine)]
+    with seal():
+        kept.clear()
+
+
+def test_a_run_is_sealed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever part of it asks, it ends with the place that did."""
+    begin = Simulation.begin
+
+    def begin_late(self: Simulation) -> None:
+        begin(self)
+        self.world.call_in(1_000_000, time.time)
+
+    monkeypatch.setattr(Simulation, "begin", begin_late)
+    with pytest.raises(Broken, match=r"time\.time, asked for by sim\.world"):
+        runs.run(find("lost_frame"), 7, short=True, sampled=False)
+    assert time.time() > 0
