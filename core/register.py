@@ -208,7 +208,7 @@ def open_again(state: State, token: Token, why: str) -> list[Effect]:
     token.closures.append(Closure(token.closed, token.closed_at, state.now, why))
     token.closed, token.closed_at = "", 0
     count(state, f"closures/{token.name}")
-    for item in _open_items(state, token, CLOSING):
+    for item in open_items(state, token, CLOSING):
         _close(state, token, item.subject)
     text = f"{why}: " + (
         f"it stays closed for {token.closed}" if token.closed else "it permits again"
@@ -216,7 +216,7 @@ def open_again(state: State, token: Token, why: str) -> list[Effect]:
     return [RaiseAlert(severity="critical", subject=token.name, text=text)]
 
 
-def _open_items(state: State, token: Token, causes: Container[ItemCause]) -> list[Item]:
+def open_items(state: State, token: Token, causes: Container[ItemCause]) -> list[Item]:
     """The token's own that are open, for these causes."""
     every = state.settlement.items.values()
     head = f"{token.name} "
@@ -225,7 +225,7 @@ def _open_items(state: State, token: Token, causes: Container[ItemCause]) -> lis
 
 def remind_of_pause(state: State, token: Token) -> list[Effect]:
     """Ask for it again until it is final, as long as there is an orphan."""
-    found = [] if token.paused else _open_items(state, token, ("orphan",))
+    found = [] if token.paused else open_items(state, token, ("orphan",))
     return [
         AskPause(token=token.name, reason=f"{each.detail}, and nobody decided it")
         for each in found[:1]

@@ -57,9 +57,10 @@ class Books:
     asked: int = 0
     window_s: int = 120
     silent: bool = False
+    cut: int = 0
 
     def __post_init__(self) -> None:
-        self.tell(NodeStarted(received_at=self.now, node="n", epoch=1))
+        self.tell(NodeStarted(received_at=self.now, node="n", epoch=1, records_lost=self.cut))
         self.tell(chain_account(self.now))
         self.blocks.append(("h0", "", 100, START))
         self.tell(published(self.now, "h0", signers=("s1", "s2", "s3")))
@@ -756,6 +757,49 @@ def test_changed_facts_are_a_break_of_their_own(books: Books) -> None:
     assert not books.state.settlement.items
 
 
+def test_whoever_holds_nothing_any_more_breaks_no_limit(books: Books) -> None:
+    books.policy(2, holder_max=50)
+    burned = books.permit("burn", ALICE, "", 100)
+    books.block("h2", moved(burned))
+    books.finalize("h2")
+    assert not books.state.settlement.items
+
+
+def test_a_limit_that_is_none_any_more_is_not_broken(books: Books) -> None:
+    books.policy(2, holder_max=50)
+    assert books.state.settlement.items
+    books.policy(3)
+    assert not books.state.settlement.items
+
+
+def test_two_holders_whom_facts_make_one_person_are_a_break(books: Books) -> None:
+    """Each kept the limit of an address; together they hold at two, of which one must be left."""
+    state_facts(books, ALICE, "facts of ann", holder="ann")
+    state_facts(books, BOB, "facts of bea", holder="bea")
+    given = books.permit("transfer", ALICE, BOB, 30)
+    books.block("h2", moved(given))
+    books.finalize("h2")
+    assert not books.state.settlement.items
+    state_facts(books, BOB, "facts of ann", holder="ann")
+    (item,) = books.state.settlement.items.values()
+    assert (item.cause, item.size, item.subject) == ("limit_passed", 30, "ESTATE person ann")
+    back = books.permit("burn", BOB, "", 30)
+    books.block("h3", moved(back))
+    books.finalize("h3")
+    assert not books.state.settlement.items
+
+
+def test_who_is_told_apart_again_holds_at_one_address(books: Books) -> None:
+    given = books.permit("transfer", ALICE, BOB, 30)
+    books.block("h2", moved(given))
+    books.finalize("h2")
+    for address in (ALICE, BOB):
+        state_facts(books, address, "facts of ann", holder="ann")
+    assert books.state.settlement.items
+    state_facts(books, BOB, "facts of bea", holder="bea")
+    assert not books.state.settlement.items
+
+
 def test_the_contract_says_otherwise(books: Books) -> None:
     def told(**balances: int) -> list[Effect]:
         return books.tell(
@@ -792,6 +836,17 @@ def test_after_a_cut_journal_nothing_is_permitted_beside_what_may_be_lost(books:
     assert refusal() == "journal_cut"
     books.finalize("h3")
     assert refusal() == ""
+
+
+def test_a_cut_that_loses_the_token_itself_loses_what_was_signed_for_it() -> None:
+    """It is told anew, as if for the first time: until then nobody knew that there was a token."""
+    books = Books(cut=3)
+    books.ask("transfer", ALICE, BOB, 30)
+    assert books.token.authorizations["ESTATE/1"].reason == "journal_cut"
+    books.block("h1", seconds=300)
+    books.finalize("h1")
+    books.ask("mint", "", ALICE, 100)
+    assert books.token.authorizations["ESTATE/2"].status == "requested"
 
 
 def test_a_pause_is_asked_for_until_it_is_final(books: Books) -> None:
