@@ -58,6 +58,7 @@ class Books:
     window_s: int = 120
     silent: bool = False
     cut: int = 0
+    lacking: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.tell(NodeStarted(received_at=self.now, node="n", epoch=1, records_lost=self.cut))
@@ -189,6 +190,8 @@ class Books:
         return effects
 
     def answer(self, fetch: FetchTokenBlock) -> list[Effect]:
+        if self.lacking.get(fetch.source) == fetch.block_hash:
+            return []
         block = next(b for b in self.blocks if b[0] == fetch.block_hash)
         logs = self.logs.get(block[0], ())
         return self.tell(
@@ -399,11 +402,61 @@ def test_a_movement_that_one_node_invents_is_gone_when_the_other_is_asked(books:
     wanted = books.permit("transfer", ALICE, BOB, 30)
     books.add("h2")
     books.lies["a", "h2"] = (moved(wanted, decision_hash="forged"),)
-    books.show("h2")
-    assert books.token.closed
+    effects = books.show("h2")
+    assert [each.closed_at for each in books.token.closures] == [books.now]
+    assert not books.token.closed
+    assert not [each for each in effects if isinstance(each, AskPause)]
+    assert [each.block_hash for each in books.token.blocks] == ["h1"]  # neither is believed
+    books.lies.clear()
+    books.show("h2", "b")
     books.finalize("h2")
     assert not books.token.closed
     assert ALICE in books.token.reserved.balances
+
+
+def test_a_block_that_one_node_alone_has_closes_the_token_and_stops_nothing_on_chain(
+    books: Books,
+) -> None:
+    """It may lie, or the other may lag: what is asked for again each look gives way, or stands."""
+    forged = TokenLog("moved", 0, "tx", sender=ALICE, receiver=BOB, value=5, decision_hash="x")
+    books.lacking["b"] = "h2"
+
+    def look() -> list[Effect]:
+        books.now += 4 * SECOND
+        return books.tell(AlarmRang(received_at=books.now, alarm=f"token/{NAME}"))
+
+    def asked(effects: list[Effect]) -> list[str]:
+        return [each.source for each in effects if isinstance(each, FetchTokenBlock)]
+
+    effects = books.block("h2", forged)
+    assert books.token.closed
+    assert asked(effects)[-1:] == ["b"]
+    assert asked(look()) == ["b"]
+    books.add("x2", on="h1")
+    books.show("x2", "b")
+    assert not books.token.closed
+    assert asked(look()) == []
+    books.add("h3", on="h2")
+    books.show("h3", "a")
+    for _ in range(2 * issuance.REMIND_LOOKS):
+        look()
+    assert [each.reason for each in books.done if isinstance(each, AskPause)] == [
+        f"5 moved from {ALICE} to {BOB}, and nobody decided it"
+    ] * 2
+
+
+def test_another_nodes_word_is_of_the_block_that_it_is_about(books: Books) -> None:
+    """Told the same of a later block, the earlier one is not vouched for; nor given up with it."""
+    forged = TokenLog("moved", 0, "tx", sender=ALICE, receiver=BOB, value=5, decision_hash="x")
+    books.lacking["b"] = "h2"
+    books.block("h2")
+    books.block("h3", forged)
+    books.finalize("h2")
+    assert books.token.blocks[0].block_hash == "h1"
+    books.add("h4")
+    books.lies["a", "h4"] = (forged,)
+    books.show("h4")
+    assert [each.block_hash for each in books.token.blocks] == ["h1", "h2", "h3"]
 
 
 def test_a_first_word_said_twice_is_no_second_word(books: Books) -> None:
@@ -867,7 +920,9 @@ def test_a_pause_is_asked_for_until_it_is_final(books: Books) -> None:
 
     forged = TokenLog("moved", 0, "tx", sender=ALICE, receiver=BOB, value=5, decision_hash="x")
     assert asked(restart()) == 0
-    books.block("h2", forged)
+    assert asked(books.block("h2", forged)) == 1  # both nodes tell it
+    assert asked(restart()) == 0
+    assert asked(looks(register.LOOKS_STOOD)) == 0
     assert asked(restart()) == 1
     assert asked(looks(issuance.REMIND_LOOKS)) == 1
     books.block("h3", TokenLog("paused", 0, "tx"))
@@ -1176,7 +1231,7 @@ def test_an_orphan_that_gives_way_leaves_it_closed_for_the_contracts_other_word(
     assert books.token.closed == f"ESTATE {ALICE}"
 
 
-def holdings(books: Books, alices: int) -> list[Effect]:
+def holdings(books: Books, alices: int, source: str = "") -> list[Effect]:
     return books.tell(
         HoldingsReported(
             received_at=books.now,
@@ -1185,6 +1240,7 @@ def holdings(books: Books, alices: int) -> list[Effect]:
             block_hash=books.token.blocks[0].block_hash,
             supply=100,
             balances=((ALICE, alices),),
+            source=source,
         )
     )
 
@@ -1207,3 +1263,40 @@ def test_what_the_contract_tells_otherwise_is_asked_again_and_opens_only_once_it
     assert (books.token.closed, books.token.unproven) == (subject, {})
     reopen(books)
     assert books.token.closed == ""
+
+
+def alice_has_100() -> Books:
+    books = Books()
+    minted = books.permit("mint", "", ALICE, 100)
+    books.block("h1", moved(minted))
+    books.finalize("h1")
+    return books
+
+
+def causes(books: Books) -> list[tuple[str, str]]:
+    return [(each.cause, each.subject) for each in books.state.settlement.items.values()]
+
+
+def test_one_nodes_word_about_holdings_closes_nothing_and_another_is_asked() -> None:
+    books = alice_has_100()
+    doubt = ("sources_disagree", "ESTATE holdings at a")
+    asked = [each for each in holdings(books, 99, "a") if isinstance(each, FetchHoldings)]
+    assert [(each.source, each.addresses) for each in asked] == [("b", (ALICE,))]
+    assert (books.token.closed, causes(books)) == ("", [doubt])
+    holdings(books, 100, "b")
+    assert (books.token.closed, causes(books)) == ("", [doubt])
+    books.block("h2")
+    asked = [each for each in books.finalize("h2") if isinstance(each, FetchHoldings)]
+    assert [each.addresses for each in asked] == [(ALICE,)]  # until it takes back what it said
+    holdings(books, 100, "a")
+    assert (books.token.closed, causes(books), books.token.unproven) == ("", [], {})
+
+
+def test_what_two_nodes_tell_of_holdings_closes_the_token() -> None:
+    books = alice_has_100()
+    holdings(books, 99, "a")
+    holdings(books, 99, "a")  # its first word once more
+    assert not books.token.closed
+    holdings(books, 98, "b")
+    assert books.token.closed == f"ESTATE {ALICE}"
+    assert ("register", f"ESTATE {ALICE}") in causes(books)
