@@ -67,6 +67,7 @@ def refusal(state: State, leg: LegWanted, customer: str) -> tuple[str, str] | No
 def start(state: State, leg: Leg) -> list[Effect]:
     """Take its cash and have it permitted; or wait until the cash may be taken."""
     token, offering = _issue(state, leg)
+    waited = leg.payment_id in offering.waiting
     offering.waiting.pop(leg.payment_id, None)
     if leg.kind == "mint":
         short = leg.amount - leg.held - ledger.available(state, leg.customer, leg.asset)
@@ -75,12 +76,15 @@ def start(state: State, leg: Leg) -> list[Effect]:
         stands_on = _stands_on(state, leg)
         if not _is_within(state, token, offering, stands_on):
             offering.waiting[leg.payment_id] = None
+            if not waited:
+                count(state, f"mints_waited/{token.name}")
             return []
         beyond = payments.draw_rest(state, leg)
         if beyond:
             return payments.end(state, leg, "failed", "OVER_LIMIT", beyond, 0)
         if stands_on:
             offering.stands_on[leg.payment_id] = stands_on
+            count(state, f"mints_on_revocable/{token.name}")
     payments.leave(state, leg, state.now)
     count(state, f"{leg.kind}s_asked/{token.name}")
     return _ask(state, token, leg)

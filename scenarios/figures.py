@@ -119,7 +119,8 @@ COUNTS_OF_TOKENS = (
     *("revoked_in_vain", "final", "expired", "revoked", "heads_refused", "blocks_undone"),
     *("orphans", "closures", "final_elsewhere", "holdings_outdated", "holdings_doubted"),
     *("proven", "blocks_disputed", "policies_refused"),
-    *("offerings_refused", "mints_asked", "burns_asked", "mints_failed", "burns_failed"),
+    *("offerings_refused", "mints_asked", "mints_waited", "mints_on_revocable"),
+    *("burns_asked", "mints_failed", "burns_failed"),
 )
 
 FIGURES = (

@@ -257,6 +257,8 @@ def test_within_its_limit_it_is_minted_on_cash_that_may_be_taken_back() -> None:
     assert more.status == "validated"
     wait(books, 62)
     assert (more.status, books.standing) == ("in_flight", 0)
+    counts = books.state.counts
+    assert (counts[f"mints_on_revocable/{FUND}"], counts[f"mints_waited/{FUND}"]) == (1, 1)
 
 
 def test_what_is_taken_back_after_its_mint_is_owed_and_takes_room_until_it_is_paid() -> None:
