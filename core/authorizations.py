@@ -235,7 +235,7 @@ def unfit(state: State, token: Token, wanted: Authorization, event: Authorizatio
         return "judged_too_late"
     if wanted.kind == "recovery" and _is_less_than_all(token, wanted):
         return "not_all"
-    if any(each.sender == wanted.receiver for each in _recoveries(token)):
+    if wanted.receiver in token.reserved.recovered:  # nothing more comes where all is taken
         return "being_recovered"
     if wanted.kind != "recovery" and _holds_elsewhere(token, wanted.receiver):
         return "other_wallet"
@@ -258,12 +258,6 @@ def _holds_elsewhere(token: Token, receiver: str) -> bool:
     return any(
         each != receiver and (each in book.balances or each in book.incoming) for each in theirs
     )
-
-
-def _recoveries(token: Token) -> list[Authorization]:
-    """Those that are open: nothing more is permitted to whoever is recovered from."""
-    every = token.authorizations.values()
-    return [each for each in every if each.kind == "recovery" and each.status in OPEN]
 
 
 def refuse(state: State, token: Token, wanted: Authorization, reason: str) -> list[Effect]:

@@ -207,8 +207,9 @@ def _held_apart(token: Token) -> dict[str, int]:
     held = token.reserved.balances
     found = dict[str, int]()
     for holder, addresses in token.wallets.items():
-        theirs = [held.get(each, 0) for each in addresses]
-        found[f"person {holder}"] = sum(theirs) - max(theirs, default=0)
+        if len(addresses) > 1:
+            theirs = [held.get(each, 0) for each in addresses]
+            found[f"person {holder}"] = sum(theirs) - max(theirs)
     return found
 
 
