@@ -50,8 +50,8 @@ class Reserved(Struct):
 
     `incoming`, `outgoing`, `arriving` (by group), `newcomers` (addresses that hold nothing yet,
     with the movements to them), `recovered` (from whom all is taken) and `minting` are sums over
-    `open`. Who is `short` could not pay for
-    all that is open of it: while there is one, sums do not say what can happen.
+    `open`. Who is `short` could not pay for all that is open of it: while there is one, sums do not
+    say what can happen.
     """
 
     balances: dict[str, int] = field(default_factory=dict)
