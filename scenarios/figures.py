@@ -120,7 +120,7 @@ COUNTS_OF_TOKENS = (
     *("orphans", "closures", "final_elsewhere", "holdings_outdated", "holdings_doubted"),
     *("proven", "blocks_disputed", "policies_refused"),
     *("offerings_refused", "mints_asked", "mints_waited", "mints_on_revocable"),
-    *("burns_asked", "mints_failed", "burns_failed"),
+    *("mints_beyond", "burns_asked", "mints_failed", "burns_failed"),
 )
 
 FIGURES = (

@@ -71,7 +71,8 @@ class LegSpec(Part):
 
     Its amount is the flow's, times `rate` where it is told; what an exchange buys is the flow's,
     times `buys_rate`. `to_venue` pays to our own address at a venue, which credits it. A mint or a
-    burn is of as many of a `token` as the flow's amount has whole ones, at the token's price.
+    burn is of as many of a `token` as the flow's amount has whole ones, at the token's price; for
+    cash that nobody can take back a mint waits `valid_s` from when it was asked for.
     """
 
     kind: Literal["out", "in", "exchange", "mint", "burn"]
