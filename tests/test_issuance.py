@@ -1,6 +1,7 @@
 """A token's life in the core: permissions, blocks that give way, orphans, finality, restarts."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -37,7 +38,7 @@ from core.token_events import (
     TokenLog,
     TokenReopened,
 )
-from core.token_state import Authorization, Token
+from core.token_state import Authorization, Policy, Token
 from tests.openings import NAME, SECOND, chain_account, final_heads, policy, published
 
 START = 1_700_000_000
@@ -304,6 +305,35 @@ def test_what_is_refused_at_sight(
     (told,) = books.ask(kind, sender, receiver, value)
     assert isinstance(told, TellCaller)
     assert (told.status, told.reason) == ("refused", reason)
+
+
+def test_without_a_policy_nothing_is_permitted(books: Books) -> None:
+    books.token.policy = Policy()
+    (told,) = books.ask("transfer", ALICE, BOB, 5)
+    assert isinstance(told, TellCaller)
+    assert (told.status, told.reason) == ("refused", "no_policy")
+
+
+@pytest.mark.parametrize(
+    "changed", [{"decision_hash": ""}, {"decision_hash": "decision of ESTATE/1"}, {"lane": -1}]
+)
+def test_a_judgement_that_is_none_permits_nothing(books: Books, changed: dict[str, Any]) -> None:
+    """No hash of its own to stand on chain, one that stands there for another, or no lane."""
+    (judge,) = books.ask("transfer", ALICE, BOB, 5)
+    assert isinstance(judge, JudgeAuthorization)
+    answer = AuthorizationJudged(
+        received_at=books.now,
+        token=NAME,
+        authorization_id=judge.authorization_id,
+        policy_version=judge.policy_version,
+        refusal="",
+        decision_hash="its own",
+        lane=1000,
+    )
+    (told,) = books.tell(replace(answer, **changed))
+    assert isinstance(told, TellCaller)
+    assert (told.status, told.reason) == ("refused", "bad_judgement")
+    assert not books.token.reserved.open
 
 
 def test_an_old_head_permits_nothing(books: Books) -> None:
