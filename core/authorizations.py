@@ -472,9 +472,14 @@ def after_restart(token: Token) -> list[Effect]:
             able = [each for each in signers if each not in wanted.declined]
             lacking = [s for s in able[:needed] if s not in wanted.signatures]
             effects += [_have_signed(token, wanted, signer) for signer in lacking]
-        if wanted.status in OPEN and wanted.void_wanted:
-            effects.append(_void(token, wanted))
     return effects
+
+
+def due_void(token: Token) -> list[Effect]:
+    """What is to be void and is not over yet is asked for again: who heard it first may not have
+    carried it out."""
+    every = token.authorizations.values()
+    return [_void(token, each) for each in every if each.void_wanted and each.status in OPEN]
 
 
 def _told(token: Token, wanted: Authorization) -> TellCaller:

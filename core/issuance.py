@@ -114,8 +114,8 @@ def after_restart(state: State, records_lost: int) -> list[Effect]:
 
 
 def _remind(state: State, token: Token) -> list[Effect]:
-    """Ask again for an epoch that is due and not final, and for a pause that is."""
-    effects = register.remind_of_pause(state, token)
+    """Ask again for what is due and not final: a pause, an epoch, what is to be void."""
+    effects = [*register.remind_of_pause(state, token), *authorizations.due_void(token)]
     if token.epoch_due > token.epoch:
         effects.append(BumpEpoch(token=token.name, epoch=token.epoch_due))
     return effects

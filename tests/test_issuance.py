@@ -961,6 +961,27 @@ def test_a_pause_is_asked_for_until_it_is_final(books: Books) -> None:
     assert asked([*restart(), *looks(issuance.REMIND_LOOKS)]) == 0
 
 
+def test_a_void_is_asked_for_until_it_is_final(books: Books) -> None:
+    wanted = books.permit("transfer", ALICE, BOB, 30)
+    told = RevocationRequested(
+        received_at=books.now, token=NAME, authorization_id=wanted.name, person="ann"
+    )
+    (void,) = books.tell(told)
+
+    def looks() -> list[Effect]:
+        effects: list[Effect] = []
+        for _ in range(issuance.REMIND_LOOKS):
+            books.now += 4 * SECOND
+            effects += books.tell(AlarmRang(received_at=books.now, alarm=f"token/{NAME}"))
+        return effects
+
+    assert looks().count(void) == 1
+    books.block("h2", TokenLog("lane", 0, "tx", holder=ALICE, nonce=wanted.nonce + 1))
+    books.finalize("h2")
+    assert wanted.status == "revoked"
+    assert looks().count(void) == 0
+
+
 def test_a_restart_asks_again_for_what_may_be_lost(books: Books) -> None:
     (judge,) = books.ask("transfer", ALICE, BOB, 10)
     signs = books.judge(books.ask("transfer", ALICE, BOB, 20)[0])
