@@ -235,7 +235,7 @@ def unfit(state: State, token: Token, wanted: Authorization, event: Authorizatio
         return "judged_too_late"
     if wanted.kind == "recovery" and _is_less_than_all(token, wanted):
         return "not_all"
-    if any(each.sender == wanted.receiver for each in _recoveries(token)):
+    if wanted.receiver in token.reserved.recovered:  # nothing more comes where all is taken
         return "being_recovered"
     if wanted.kind != "recovery" and _holds_elsewhere(token, wanted.receiver):
         return "other_wallet"
@@ -258,12 +258,6 @@ def _holds_elsewhere(token: Token, receiver: str) -> bool:
     return any(
         each != receiver and (each in book.balances or each in book.incoming) for each in theirs
     )
-
-
-def _recoveries(token: Token) -> list[Authorization]:
-    """Those that are open: nothing more is permitted to whoever is recovered from."""
-    every = token.authorizations.values()
-    return [each for each in every if each.kind == "recovery" and each.status in OPEN]
 
 
 def refuse(state: State, token: Token, wanted: Authorization, reason: str) -> list[Effect]:
@@ -478,9 +472,14 @@ def after_restart(token: Token) -> list[Effect]:
             able = [each for each in signers if each not in wanted.declined]
             lacking = [s for s in able[:needed] if s not in wanted.signatures]
             effects += [_have_signed(token, wanted, signer) for signer in lacking]
-        if wanted.status in OPEN and wanted.void_wanted:
-            effects.append(_void(token, wanted))
     return effects
+
+
+def due_void(token: Token) -> list[Effect]:
+    """What is to be void and is not over yet is asked for again: who heard it first may not have
+    carried it out."""
+    every = token.authorizations.values()
+    return [_void(token, each) for each in every if each.void_wanted and each.status in OPEN]
 
 
 def _told(token: Token, wanted: Authorization) -> TellCaller:

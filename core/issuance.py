@@ -9,7 +9,7 @@ from typing import assert_never
 
 from core import authorizations, register, reservations, resolutions, subscriptions
 from core.effects import Effect, RaiseAlert
-from core.items import close_item, has, open_item
+from core.items import close_item, open_item
 from core.state import State, count
 from core.token_effects import BumpEpoch
 from core.token_events import (
@@ -114,15 +114,16 @@ def after_restart(state: State, records_lost: int) -> list[Effect]:
 
 
 def _remind(state: State, token: Token) -> list[Effect]:
-    """Ask again for an epoch that is due and not final, and for a pause that is."""
-    effects = register.remind_of_pause(state, token)
+    """Ask again for what is due and not final: a pause, an epoch, what is to be void."""
+    effects = [*register.remind_of_pause(state, token), *authorizations.due_void(token)]
     if token.epoch_due > token.epoch:
         effects.append(BumpEpoch(token=token.name, epoch=token.epoch_due))
     return effects
 
 
 def on_published(state: State, event: TokenPublished) -> list[Effect]:
-    """Told again after a restart, its terms are those told last."""
+    """Told again after a restart, its terms are those told last. What is told first after the
+    journal was cut may have been told before, and what was signed then is lost with it."""
     known = state.tokens.get(event.token)
     if known is not None:
         known.admin = event.admin
@@ -144,6 +145,8 @@ def on_published(state: State, event: TokenPublished) -> list[Effect]:
         blocks=[first],
     )
     state.tokens[event.token] = token
+    if state.counts.get("journal_cuts"):
+        authorizations.after_cut(state, token)
     return register.look(state, token)
 
 
@@ -198,14 +201,31 @@ def _belongs(token: Token, address: str, holder: str) -> None:
         token.wallets.setdefault(holder, []).append(address)
 
 
+def _held_apart(token: Token) -> dict[str, int]:
+    """How much people hold beside the address at which they hold most: limits bound addresses, so
+    each has one that holds, unless facts made two holders the same person."""
+    held = token.reserved.balances
+    found = dict[str, int]()
+    for holder, addresses in token.wallets.items():
+        if len(addresses) > 1:
+            theirs = [held.get(each, 0) for each in addresses]
+            found[f"person {holder}"] = sum(theirs) - max(theirs)
+    return found
+
+
 def breaches(state: State, token: Token) -> list[Effect]:
     """What is final breaks a limit, though no permission did: facts, limits or an orphan did."""
+    limits = reservations.excesses(token.reserved, token.policy.limits)
+    passed = {
+        f"{token.name} {what}": excess
+        for what, excess in (limits | _held_apart(token)).items()
+        if excess > 0
+    }
     effects: list[Effect] = []
-    for what, excess in reservations.excesses(token.reserved, token.policy.limits).items():
-        subject = f"{token.name} {what}"
-        if excess > 0:
-            asset = token.name
-            effects += open_item(state, "limit_passed", subject, token.account, asset, excess, 0)
-        elif has(state, subject, "limit_passed"):
-            close_item(state, subject, "it is within the limit again", 0, "limit_passed")
+    for subject, excess in passed.items():
+        account, asset = token.account, token.name
+        effects += open_item(state, "limit_passed", subject, account, asset, excess, 0)
+    for item in register.open_items(state, token, ("limit_passed",)):
+        if item.subject not in passed:
+            close_item(state, item.subject, "it is within the limit again", 0, "limit_passed")
     return effects

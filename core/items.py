@@ -41,7 +41,7 @@ REMEDIES: dict[ItemCause, tuple[str, str]] = {
     ),
     "sources_disagree": (
         "chain operations",
-        "two nodes call different blocks final: trust neither",
+        "two nodes tell different things for final: trust neither",
     ),
     "overcharged": ("payments", "more was deducted than the scheme allows: claim it back"),
     "orphan": ("security", "find who moved it, with which keys; nothing is permitted until then"),

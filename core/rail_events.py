@@ -182,7 +182,8 @@ class LegWanted(Struct, frozen=True, gc=False, omit_defaults=True):
     exchange gives `amount` of `asset` for `buys_amount` of `buys` by a `quote` of the desk, while
     that holds, and no later than `expires_at` where that is told.
     A mint gives `amount` of `asset` for `buys_amount` of the token `buys`, which the wallet
-    `beneficiary` gets; a burn gives that much of the token out of it, and brings the cash.
+    `beneficiary` gets; where too much of that cash may be taken back it waits, no longer than until
+    `expires_at`. A burn gives that much of the token out of it, and brings the cash.
     The next leg waits until this one is settled, or until it can no longer be returned. Where a
     later leg fails before it was sent, what this one brought is sent back over `undo_scheme`, or
     stays with the customer.

@@ -7,8 +7,9 @@ Rule 2. Final is what every node calls final (`core.chain`), once every node tel
 log that one node leaves out or invents ends nothing. Nothing below it is ever undone: a head that
 does not stand on it is no head.
 Rule 3. Each movement belongs to an authorization of ours and moves what was decided. One that does
-not closes the token the moment it is seen, and a pause is asked for; it stays closed until two
-people open it (`core.resolutions`), unless its block gave way.
+not closes the token the moment it is seen; it stays closed until two people open it
+(`core.resolutions`), unless its block gave way. A pause, which only people can lift, is asked for
+once another node tells the same, or the movement has stood for two looks.
 """
 
 from collections.abc import Container
@@ -17,7 +18,7 @@ from msgspec.structs import replace
 
 from core import authorizations, reservations
 from core.effects import Effect, RaiseAlert, SetAlarm
-from core.items import close_item, open_item
+from core.items import close_item, has, open_item
 from core.settlement_state import Chain, Item, ItemCause
 from core.state import State, count
 from core.token_effects import AskPause, FetchHoldings, FetchTokenBlock, FetchTokenHead
@@ -28,6 +29,8 @@ WALK_MAX = 512
 RETRIES_MAX = 4
 HOLDINGS_MAX = 200
 CLOSURES_KEPT = 64
+# So many looks an orphan stands before one node's word for it is enough to ask for a pause.
+LOOKS_STOOD = 2
 CLOSING: tuple[ItemCause, ...] = ("orphan", "register")
 
 
@@ -40,6 +43,8 @@ def look(state: State, token: Token) -> list[Effect]:
     alarm = f"token/{token.name}"
     state.alarms[alarm] = state.now + token.poll_ns
     effects: list[Effect] = [SetAlarm(alarm=alarm, at=state.alarms[alarm])]
+    if token.closed:
+        effects += _ask_of_orphans(state, token)
     if token.wanted and state.now - token.walked_at < token.poll_ns:
         return effects
     source = _source(state, token)
@@ -85,8 +90,8 @@ def on_head(state: State, token: Token, event: TokenHeadReported) -> list[Effect
 
 
 def on_block(state: State, token: Token, event: TokenBlockReported) -> list[Effect]:
-    """The block that was asked for: the head, a parent on the way down from it, or the one that is
-    to be final next, as another node has it."""
+    """The block that was asked for: the head, a parent on the way down from it, or one of ours as
+    another node has it."""
     told = TokenBlock(
         event.number,
         event.block_hash,
@@ -95,8 +100,9 @@ def on_block(state: State, token: Token, event: TokenBlockReported) -> list[Effe
         event.logs,
         event.source,
     )
-    if told.block_hash == token.checking:
-        return _compare(state, token, told, event.frame)
+    place = _place(token, told.block_hash)
+    if place > 0:
+        return _compare(state, token, told, event.frame, place)
     if told.block_hash != token.wanted:
         return []
     token.walk.append(told)
@@ -147,7 +153,7 @@ def _apply(state: State, token: Token, block: TokenBlock) -> list[Effect]:
         if log.kind == "moved":
             wanted = authorizations.of_log(token, log)
             if wanted is None or wanted.status == "mined":
-                effects += _orphan(state, token, log)
+                effects += _orphan(state, token, block, log)
             else:
                 authorizations.on_mined(wanted, log, block.block_hash)
     return effects
@@ -174,14 +180,43 @@ def _subject(token: Token, log: TokenLog) -> str:
     return f"{token.name} {log.tx_hash}/{log.index}"
 
 
-def _orphan(state: State, token: Token, log: TokenLog) -> list[Effect]:
-    """Nothing more is permitted, and the pauser is asked to stop what is outstanding."""
-    reason = f"{log.value} moved from {log.sender or 'nobody'} to {log.receiver or 'nobody'}"
-    subject = _subject(token, log)
+def _orphan(state: State, token: Token, block: TokenBlock, log: TokenLog) -> list[Effect]:
+    """Nothing more is permitted, and another node is asked whether it is so."""
+    subject, reason = _subject(token, log), _moved(log)
     _close(state, token, subject)
     count(state, f"orphans/{token.name}")
     opened = open_item(state, "orphan", subject, token.account, token.name, log.value, 0, reason)
-    return [*opened, AskPause(token=token.name, reason=f"{reason}, and nobody decided it")]
+    return [*opened, *(_ask_of(state, token, block) or [_pause(token, reason)])]
+
+
+def _moved(log: TokenLog) -> str:
+    return f"{log.value} moved from {log.sender or 'nobody'} to {log.receiver or 'nobody'}"
+
+
+def _pause(token: Token, reason: str) -> AskPause:
+    return AskPause(token=token.name, reason=f"{reason}, and nobody decided it")
+
+
+def _ask_of(state: State, token: Token, block: TokenBlock) -> list[Effect]:
+    """Ask another node for a block of ours; nobody, where there is but one."""
+    account, name = state.accounts[token.account], token.name
+    others = [each for each in account.sources if each != block.source]
+    return [
+        FetchTokenBlock(account=account.name, source=each, token=name, block_hash=block.block_hash)
+        for each in others[:1]
+    ]
+
+
+def _ask_of_orphans(state: State, token: Token) -> list[Effect]:
+    """Ask again for what no other node told yet."""
+    effects: list[Effect] = []
+    for block in token.blocks[1:]:
+        effects += _ask_of(state, token, block) if _orphans_in(state, token, block) else []
+    return effects
+
+
+def _orphans_in(state: State, token: Token, block: TokenBlock) -> list[TokenLog]:
+    return [log for log in block.logs if has(state, _subject(token, log), "orphan")]
 
 
 def _orphan_gone(state: State, token: Token, log: TokenLog) -> list[Effect]:
@@ -208,7 +243,7 @@ def open_again(state: State, token: Token, why: str) -> list[Effect]:
     token.closures.append(Closure(token.closed, token.closed_at, state.now, why))
     token.closed, token.closed_at = "", 0
     count(state, f"closures/{token.name}")
-    for item in _open_items(state, token, CLOSING):
+    for item in open_items(state, token, CLOSING):
         _close(state, token, item.subject)
     text = f"{why}: " + (
         f"it stays closed for {token.closed}" if token.closed else "it permits again"
@@ -216,7 +251,7 @@ def open_again(state: State, token: Token, why: str) -> list[Effect]:
     return [RaiseAlert(severity="critical", subject=token.name, text=text)]
 
 
-def _open_items(state: State, token: Token, causes: Container[ItemCause]) -> list[Item]:
+def open_items(state: State, token: Token, causes: Container[ItemCause]) -> list[Item]:
     """The token's own that are open, for these causes."""
     every = state.settlement.items.values()
     head = f"{token.name} "
@@ -224,12 +259,10 @@ def _open_items(state: State, token: Token, causes: Container[ItemCause]) -> lis
 
 
 def remind_of_pause(state: State, token: Token) -> list[Effect]:
-    """Ask for it again until it is final, as long as there is an orphan."""
-    found = [] if token.paused else _open_items(state, token, ("orphan",))
-    return [
-        AskPause(token=token.name, reason=f"{each.detail}, and nobody decided it")
-        for each in found[:1]
-    ]
+    """Ask for it again until it is final, as long as there is an orphan that stood for a while."""
+    found = [] if token.paused else open_items(state, token, ("orphan",))
+    stood = [each for each in found if state.now - each.opened_at >= LOOKS_STOOD * token.poll_ns]
+    return [_pause(token, each.detail) for each in stood[:1]]
 
 
 # --- finality -------------------------------------------------------------------------------------
@@ -303,23 +336,24 @@ def _check(state: State, token: Token, lacking: list[str]) -> list[Effect]:
     return [FetchTokenBlock(account=account, source=lacking[0], token=name, block_hash=block_hash)]
 
 
-def _compare(state: State, token: Token, told: TokenBlock, frame: int) -> list[Effect]:
+def _compare(state: State, token: Token, told: TokenBlock, frame: int, place: int) -> list[Effect]:
     """Another node tells the same of it; where it does not, neither is believed, and whatever is
-    not final is read anew."""
-    ours = token.blocks[1] if len(token.blocks) > 1 else None
-    if ours is None or ours.block_hash != told.block_hash:
-        return []  # it gave way meanwhile
+    not final from there on is read anew."""
+    ours = token.blocks[place]
     if ours.source == told.source:
         return []  # that is its first word once more
-    token.checking = ""
     subject = f"{token.name} block {ours.number}"
     if replace(told, source=ours.source) == ours:
-        token.vouched[told.source] = None
+        if place == 1:
+            token.checking = ""
+            token.vouched[told.source] = None
         close_item(state, subject, "the nodes tell the same of it", frame, "sources_disagree")
-        return []
+        orphans = [] if token.paused else _orphans_in(state, token, ours)
+        return [_pause(token, _moved(log)) for log in orphans[:1]]
+    token.checking = ""
     count(state, f"blocks_disputed/{token.name}")
     effects = open_item(state, "sources_disagree", subject, token.account, token.name, 0, frame)
-    while len(token.blocks) > 1:
+    while len(token.blocks) > place:
         effects += _undo(state, token, token.blocks.pop())
     return effects
 
@@ -410,22 +444,25 @@ def _prove(state: State, token: Token) -> list[Effect]:
     """Ask the contract itself what changed hands up to the final block."""
     if not token.unproven:
         return []
-    return [
-        FetchHoldings(
-            account=token.account,
-            source=_source(state, token, before=1),
-            token=token.name,
-            block_hash=token.blocks[0].block_hash,
-            addresses=tuple(token.unproven)[:HOLDINGS_MAX],
-        )
-    ]
+    return [_ask_holdings(token, _source(state, token, before=1))]
+
+
+def _ask_holdings(token: Token, source: str) -> FetchHoldings:
+    return FetchHoldings(
+        account=token.account,
+        source=source,
+        token=token.name,
+        block_hash=token.blocks[0].block_hash,
+        addresses=tuple(token.unproven)[:HOLDINGS_MAX],
+    )
 
 
 def on_holdings(state: State, token: Token, event: HoldingsReported) -> list[Effect]:
     """Supply and balances must be the register's, of the same block.
 
-    Where any of them is not, all are asked for again at the next final block: what is different
-    stays an open break until the contract says the same.
+    Where any of them is not, another node is asked: one alone may lie, and closes nothing. All are
+    asked for again at the next final block: what is different stays an open break until the
+    contract says the same.
     """
     if event.block_hash != token.blocks[0].block_hash:
         count(state, f"holdings_outdated/{token.name}")
@@ -435,8 +472,9 @@ def on_holdings(state: State, token: Token, event: HoldingsReported) -> list[Eff
         told.append((address, balance, token.reserved.balances.get(address, 0)))
     effects: list[Effect] = []
     if all(theirs == ours for _, theirs, ours in told):
-        for address, _ in event.balances:
-            token.unproven.pop(address, None)
+        _trust(state, token, event)
+    elif other := _unheard(state, token, event.source):
+        return _doubt(state, token, event, other)
     for address, theirs, ours in told:
         subject = f"{token.name} {address or 'supply'}"
         if theirs != ours:
@@ -449,3 +487,39 @@ def on_holdings(state: State, token: Token, event: HoldingsReported) -> list[Eff
             close_item(state, subject, "the contract says the same", event.frame, "register")
     count(state, f"proven/{token.name}")
     return effects
+
+
+def _unheard(state: State, token: Token, source: str) -> str:
+    """A node that may yet say that this one alone is wrong; "" if another told otherwise, too."""
+    sources = state.accounts[token.account].sources
+    others = [each for each in sources if source and each != source]
+    doubters = _doubters(state, token)
+    return "" if any(each in doubters for each in others) else next(iter(others), "")
+
+
+def _doubters(state: State, token: Token) -> list[str]:
+    """The nodes whose last word of holdings was not the register's."""
+    sources = state.accounts[token.account].sources
+    return [each for each in sources if has(state, _doubted(token, each), "sources_disagree")]
+
+
+def _doubted(token: Token, source: str) -> str:
+    return f"{token.name} holdings at {source}"
+
+
+def _doubt(state: State, token: Token, event: HoldingsReported, other: str) -> list[Effect]:
+    """One node's word is a break of the nodes, and another is asked."""
+    count(state, f"holdings_doubted/{token.name}")
+    subject, account, asset = _doubted(token, event.source), token.account, token.name
+    detail = "other holdings than the register has"
+    opened = open_item(state, "sources_disagree", subject, account, asset, 0, event.frame, detail)
+    return [*opened, _ask_holdings(token, other)]
+
+
+def _trust(state: State, token: Token, event: HoldingsReported) -> None:
+    """These are proven, unless another node has yet to take back that they are not."""
+    subject = _doubted(token, event.source)
+    close_item(state, subject, "it tells the register's", event.frame, "sources_disagree")
+    if not _doubters(state, token):
+        for address, _ in event.balances:
+            token.unproven.pop(address, None)

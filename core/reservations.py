@@ -161,6 +161,8 @@ def _count(book: Reserved, moved: Movement, sign: int) -> None:
     else:
         _add(book.outgoing, moved.sender, value)
         _mark_short(book, moved.sender)
+        if moved.forced:
+            _add(book.recovered, moved.sender, sign)
     if moved.receiver != NOBODY:
         _add(book.incoming, moved.receiver, value)
         if crosses(book, moved):

@@ -7,7 +7,8 @@ Rule 1. Cash changes hands in the step in which a final block shows that the tok
 refused, expired, was voided or gave way for good gives back what it took, in such a step, too.
 Rule 2. A mint takes cash that nobody can take back, the customer's own first. Of cash that may be
 taken back it takes so much as the limit of scope `mint` lets all mints of the token stand on, until
-it cannot be taken back or what is owed of it is paid; without a limit none. Until then it waits.
+it cannot be taken back or what is owed of it is paid; without a limit none. Until then it waits,
+and fails where that is longer than its customer would.
 Rule 3. The price never changes: so what the issuer has is what all that exists was paid with, and
 every redemption is covered.
 """
@@ -67,6 +68,7 @@ def refusal(state: State, leg: LegWanted, customer: str) -> tuple[str, str] | No
 def start(state: State, leg: Leg) -> list[Effect]:
     """Take its cash and have it permitted; or wait until the cash may be taken."""
     token, offering = _issue(state, leg)
+    waited = leg.payment_id in offering.waiting
     offering.waiting.pop(leg.payment_id, None)
     if leg.kind == "mint":
         short = leg.amount - leg.held - ledger.available(state, leg.customer, leg.asset)
@@ -74,13 +76,20 @@ def start(state: State, leg: Leg) -> list[Effect]:
             return payments.end(state, leg, "failed", "NO_FUNDS", f"{short} {leg.asset} short", 0)
         stands_on = _stands_on(state, leg)
         if not _is_within(state, token, offering, stands_on):
+            if _is_over(state, leg):
+                count(state, f"mints_beyond/{token.name}")
+                why = f"{sum(stands_on.values())} {leg.asset} of it may be taken back"
+                return payments.end(state, leg, "failed", "OVER_LIMIT", why, 0)
             offering.waiting[leg.payment_id] = None
+            if not waited:
+                count(state, f"mints_waited/{token.name}")
             return []
         beyond = payments.draw_rest(state, leg)
         if beyond:
             return payments.end(state, leg, "failed", "OVER_LIMIT", beyond, 0)
         if stands_on:
             offering.stands_on[leg.payment_id] = stands_on
+            count(state, f"mints_on_revocable/{token.name}")
     payments.leave(state, leg, state.now)
     count(state, f"{leg.kind}s_asked/{token.name}")
     return _ask(state, token, leg)
@@ -185,11 +194,19 @@ def standing(state: State, offering: Offering) -> int:
 
 
 def look_again(state: State) -> None:
-    """Where anything was booked, cash may be nobody's to take back any more."""
+    """Where anything was booked, cash may be nobody's to take back any more; and who waited for
+    that may do so no longer."""
     settlement = state.settlement
-    for token in state.tokens.values() if state.booked else ():
+    for token in state.tokens.values():
         waiting = token.offering.waiting if token.offering is not None else {}
-        settlement.touched += [settlement.legs[name].transfer_id for name in waiting]
+        for leg in [settlement.legs[name] for name in waiting]:
+            if state.booked or _is_over(state, leg):
+                settlement.touched.append(leg.transfer_id)
+
+
+def _is_over(state: State, leg: Leg) -> bool:
+    """Whether its customer would wait no longer."""
+    return 0 < leg.expires_at < state.now
 
 
 # --- it ends --------------------------------------------------------------------------------------

@@ -203,13 +203,14 @@ class TokenBlockReported(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class HoldingsReported(Fact, frozen=True, kw_only=True, gc=False):
-    """What the contract itself says of supply and balances in the state of a block."""
+    """What the contract itself says, by a node, of supply and balances in the state of a block."""
 
     account: str
     token: str
     block_hash: str
     supply: int
     balances: tuple[tuple[str, int], ...]
+    source: str = ""
 
 
 class TokenReopened(Fact, frozen=True, kw_only=True, gc=False):

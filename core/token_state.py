@@ -49,8 +49,9 @@ class Reserved(Struct):
     """The final state of one token, and the movements that may still happen, by authorization.
 
     `incoming`, `outgoing`, `arriving` (by group), `newcomers` (addresses that hold nothing yet,
-    with the movements to them) and `minting` are sums over `open`. Who is `short` could not pay for
-    all that is open of it: while there is one, sums do not say what can happen.
+    with the movements to them), `recovered` (from whom all is taken) and `minting` are sums over
+    `open`. Who is `short` could not pay for all that is open of it: while there is one, sums do not
+    say what can happen.
     """
 
     balances: dict[str, int] = field(default_factory=dict)
@@ -63,6 +64,7 @@ class Reserved(Struct):
     outgoing: dict[str, int] = field(default_factory=dict)
     arriving: dict[str, int] = field(default_factory=dict)
     newcomers: dict[str, int] = field(default_factory=dict)
+    recovered: dict[str, int] = field(default_factory=dict)
     minting: int = 0
     short: dict[str, None] = field(default_factory=dict)
 

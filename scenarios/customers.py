@@ -106,7 +106,7 @@ class Customers:
 
     def _leg(self, leg: LegSpec, base: Decimal, customer: str, now: int) -> LegWanted:
         if leg.token:
-            return self._of_token(leg, int(base), customer)
+            return self._of_token(leg, int(base), customer, now)
         scheme = self.schemes.get(leg.scheme)
         kind: BeneficiaryKind = scheme.beneficiaries if scheme is not None else ""
         to = venue_address(leg.to_venue) if leg.to_venue else leg.beneficiary
@@ -129,7 +129,7 @@ class Customers:
             undo_scheme=leg.undo_scheme,
         )
 
-    def _of_token(self, leg: LegSpec, units: int, customer: str) -> LegWanted:
+    def _of_token(self, leg: LegSpec, units: int, customer: str, now: int) -> LegWanted:
         """So many of a token at its price, in or out of the customer's wallet."""
         return LegWanted(
             kind=leg.kind,
@@ -138,6 +138,7 @@ class Customers:
             beneficiary=self.wallets.get((leg.token, customer), ""),
             buys=leg.token,
             buys_amount=units,
+            expires_at=now + int(leg.valid_s * SECOND) if leg.kind == "mint" else 0,
         )
 
     def _rate(self, sells: str, buys: str, rate: Decimal) -> Fraction:

@@ -21,7 +21,7 @@ ONE_IN: dict[str, tuple[int, int, int, int]] = {
     "signer_slow": (20, 5, 1000, 90_000),
     "signer_declines": (20, 5, 0, 0),
     "signer_out": (60, 15, 20_000, 600_000),
-    "vault_slow": (20, 5, 1000, 90_000),
+    "vault_slow": (12, 3, 1000, 180_000),
     "revocation_races": (20, 5, 0, 0),
     "epoch_races": (60, 15, 0, 0),
 }

@@ -117,9 +117,10 @@ TOKEN_REFUSALS = (
 COUNTS_OF_TOKENS = (
     *("requests_of_old", "judged_again", "reserved", "signed_in_vain", "declined"),
     *("revoked_in_vain", "final", "expired", "revoked", "heads_refused", "blocks_undone"),
-    *("orphans", "closures", "final_elsewhere", "holdings_outdated", "proven"),
-    *("blocks_disputed", "policies_refused"),
-    *("offerings_refused", "mints_asked", "burns_asked", "mints_failed", "burns_failed"),
+    *("orphans", "closures", "final_elsewhere", "holdings_outdated", "holdings_doubted"),
+    *("proven", "blocks_disputed", "policies_refused"),
+    *("offerings_refused", "mints_asked", "mints_waited", "mints_on_revocable"),
+    *("mints_beyond", "burns_asked", "mints_failed", "burns_failed"),
 )
 
 FIGURES = (

@@ -397,6 +397,15 @@ class Scenario(Part):
     claims: tuple[ClaimSpec, ...] = ()
     market_gap_ms_max: Millis = Field(default=100, ge=1)
 
+    def in_short(self) -> "Scenario":
+        """The short form: without the tokens that it leaves out, and what is done with them."""
+        tokens = tuple(each for each in self.tokens if each.in_short)
+        if len(tokens) == len(self.tokens):
+            return self
+        there = [each.token for each in tokens]
+        less = {"tokens": tokens, "settling": self.settling and self.settling.with_tokens(there)}
+        return self.model_copy(update=less)
+
     @field_validator("venues", mode="before")
     @classmethod
     def _by_name(cls, venues: object) -> object:

@@ -1,6 +1,6 @@
 """What a scenario may say of settlement: rails, customers and what they ask, limits, operators."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from functools import cache
 from hashlib import sha256
@@ -71,7 +71,8 @@ class LegSpec(Part):
 
     Its amount is the flow's, times `rate` where it is told; what an exchange buys is the flow's,
     times `buys_rate`. `to_venue` pays to our own address at a venue, which credits it. A mint or a
-    burn is of as many of a `token` as the flow's amount has whole ones, at the token's price.
+    burn is of as many of a `token` as the flow's amount has whole ones, at the token's price; for
+    cash that nobody can take back a mint waits `valid_s` from when it was asked for.
     """
 
     kind: Literal["out", "in", "exchange", "mint", "burn"]
@@ -188,6 +189,16 @@ class Settling(Part):
     release: ReleaseSpec = ReleaseSpec()
     bridges: tuple[BridgeSpec, ...] = ()
     desk: DeskSpec = DeskSpec()
+
+    def with_tokens(self, tokens: Collection[str]) -> "Settling":
+        """The same, if there are these tokens and no others: nobody asks for what is not there."""
+        flows = [
+            flow
+            for flow in self.customers.flows
+            if all(not leg.token or leg.token in tokens for leg in flow.legs)
+        ]
+        customers = self.customers.model_copy(update={"flows": tuple(flows)})
+        return self.model_copy(update={"customers": customers})
 
 
 def venue_address(venue: str) -> str:

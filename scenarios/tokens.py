@@ -95,6 +95,8 @@ class TokenSpec(Part):
     Requests are drawn every `every_s` on average (0: none but the `asks`), of at most `value_max`;
     one in `bad_one_in` names what must be refused. At the end, `probe_s` after faults have ended,
     every holder asks for one thing more, which must be permitted if it may.
+    With `in_short` false the short form has no such token, nor what customers do with it: a
+    register reads each block of the time that a run takes, by two nodes.
     """
 
     policy: Policy
@@ -115,6 +117,7 @@ class TokenSpec(Part):
     poll_s: Every = Field(default=Decimal(12), gt=0)
     probe_s: Seconds = Decimal(0)
     offering: OfferingSpec | None = None
+    in_short: bool = True
 
     @field_validator("policy", mode="before")
     @classmethod

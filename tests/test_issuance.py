@@ -1,6 +1,7 @@
 """A token's life in the core: permissions, blocks that give way, orphans, finality, restarts."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -37,7 +38,7 @@ from core.token_events import (
     TokenLog,
     TokenReopened,
 )
-from core.token_state import Authorization, Token
+from core.token_state import Authorization, Policy, Token
 from tests.openings import NAME, SECOND, chain_account, final_heads, policy, published
 
 START = 1_700_000_000
@@ -57,9 +58,11 @@ class Books:
     asked: int = 0
     window_s: int = 120
     silent: bool = False
+    cut: int = 0
+    lacking: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.tell(NodeStarted(received_at=self.now, node="n", epoch=1))
+        self.tell(NodeStarted(received_at=self.now, node="n", epoch=1, records_lost=self.cut))
         self.tell(chain_account(self.now))
         self.blocks.append(("h0", "", 100, START))
         self.tell(published(self.now, "h0", signers=("s1", "s2", "s3")))
@@ -188,6 +191,8 @@ class Books:
         return effects
 
     def answer(self, fetch: FetchTokenBlock) -> list[Effect]:
+        if self.lacking.get(fetch.source) == fetch.block_hash:
+            return []
         block = next(b for b in self.blocks if b[0] == fetch.block_hash)
         logs = self.logs.get(block[0], ())
         return self.tell(
@@ -302,6 +307,35 @@ def test_what_is_refused_at_sight(
     assert (told.status, told.reason) == ("refused", reason)
 
 
+def test_without_a_policy_nothing_is_permitted(books: Books) -> None:
+    books.token.policy = Policy()
+    (told,) = books.ask("transfer", ALICE, BOB, 5)
+    assert isinstance(told, TellCaller)
+    assert (told.status, told.reason) == ("refused", "no_policy")
+
+
+@pytest.mark.parametrize(
+    "changed", [{"decision_hash": ""}, {"decision_hash": "decision of ESTATE/1"}, {"lane": -1}]
+)
+def test_a_judgement_that_is_none_permits_nothing(books: Books, changed: dict[str, Any]) -> None:
+    """No hash of its own to stand on chain, one that stands there for another, or no lane."""
+    (judge,) = books.ask("transfer", ALICE, BOB, 5)
+    assert isinstance(judge, JudgeAuthorization)
+    answer = AuthorizationJudged(
+        received_at=books.now,
+        token=NAME,
+        authorization_id=judge.authorization_id,
+        policy_version=judge.policy_version,
+        refusal="",
+        decision_hash="its own",
+        lane=1000,
+    )
+    (told,) = books.tell(replace(answer, **changed))
+    assert isinstance(told, TellCaller)
+    assert (told.status, told.reason) == ("refused", "bad_judgement")
+    assert not books.token.reserved.open
+
+
 def test_an_old_head_permits_nothing(books: Books) -> None:
     books.now += 61 * SECOND
     (told,) = books.ask("transfer", ALICE, BOB, 5)
@@ -398,11 +432,61 @@ def test_a_movement_that_one_node_invents_is_gone_when_the_other_is_asked(books:
     wanted = books.permit("transfer", ALICE, BOB, 30)
     books.add("h2")
     books.lies["a", "h2"] = (moved(wanted, decision_hash="forged"),)
-    books.show("h2")
-    assert books.token.closed
+    effects = books.show("h2")
+    assert [each.closed_at for each in books.token.closures] == [books.now]
+    assert not books.token.closed
+    assert not [each for each in effects if isinstance(each, AskPause)]
+    assert [each.block_hash for each in books.token.blocks] == ["h1"]  # neither is believed
+    books.lies.clear()
+    books.show("h2", "b")
     books.finalize("h2")
     assert not books.token.closed
     assert ALICE in books.token.reserved.balances
+
+
+def test_a_block_that_one_node_alone_has_closes_the_token_and_stops_nothing_on_chain(
+    books: Books,
+) -> None:
+    """It may lie, or the other may lag: what is asked for again each look gives way, or stands."""
+    forged = TokenLog("moved", 0, "tx", sender=ALICE, receiver=BOB, value=5, decision_hash="x")
+    books.lacking["b"] = "h2"
+
+    def look() -> list[Effect]:
+        books.now += 4 * SECOND
+        return books.tell(AlarmRang(received_at=books.now, alarm=f"token/{NAME}"))
+
+    def asked(effects: list[Effect]) -> list[str]:
+        return [each.source for each in effects if isinstance(each, FetchTokenBlock)]
+
+    effects = books.block("h2", forged)
+    assert books.token.closed
+    assert asked(effects)[-1:] == ["b"]
+    assert asked(look()) == ["b"]
+    books.add("x2", on="h1")
+    books.show("x2", "b")
+    assert not books.token.closed
+    assert asked(look()) == []
+    books.add("h3", on="h2")
+    books.show("h3", "a")
+    for _ in range(2 * issuance.REMIND_LOOKS):
+        look()
+    assert [each.reason for each in books.done if isinstance(each, AskPause)] == [
+        f"5 moved from {ALICE} to {BOB}, and nobody decided it"
+    ] * 2
+
+
+def test_another_nodes_word_is_of_the_block_that_it_is_about(books: Books) -> None:
+    """Told the same of a later block, the earlier one is not vouched for; nor given up with it."""
+    forged = TokenLog("moved", 0, "tx", sender=ALICE, receiver=BOB, value=5, decision_hash="x")
+    books.lacking["b"] = "h2"
+    books.block("h2")
+    books.block("h3", forged)
+    books.finalize("h2")
+    assert books.token.blocks[0].block_hash == "h1"
+    books.add("h4")
+    books.lies["a", "h4"] = (forged,)
+    books.show("h4")
+    assert [each.block_hash for each in books.token.blocks] == ["h1", "h2", "h3"]
 
 
 def test_a_first_word_said_twice_is_no_second_word(books: Books) -> None:
@@ -756,6 +840,49 @@ def test_changed_facts_are_a_break_of_their_own(books: Books) -> None:
     assert not books.state.settlement.items
 
 
+def test_whoever_holds_nothing_any_more_breaks_no_limit(books: Books) -> None:
+    books.policy(2, holder_max=50)
+    burned = books.permit("burn", ALICE, "", 100)
+    books.block("h2", moved(burned))
+    books.finalize("h2")
+    assert not books.state.settlement.items
+
+
+def test_a_limit_that_is_none_any_more_is_not_broken(books: Books) -> None:
+    books.policy(2, holder_max=50)
+    assert books.state.settlement.items
+    books.policy(3)
+    assert not books.state.settlement.items
+
+
+def test_two_holders_whom_facts_make_one_person_are_a_break(books: Books) -> None:
+    """Each kept the limit of an address; together they hold at two, of which one must be left."""
+    state_facts(books, ALICE, "facts of ann", holder="ann")
+    state_facts(books, BOB, "facts of bea", holder="bea")
+    given = books.permit("transfer", ALICE, BOB, 30)
+    books.block("h2", moved(given))
+    books.finalize("h2")
+    assert not books.state.settlement.items
+    state_facts(books, BOB, "facts of ann", holder="ann")
+    (item,) = books.state.settlement.items.values()
+    assert (item.cause, item.size, item.subject) == ("limit_passed", 30, "ESTATE person ann")
+    back = books.permit("burn", BOB, "", 30)
+    books.block("h3", moved(back))
+    books.finalize("h3")
+    assert not books.state.settlement.items
+
+
+def test_who_is_told_apart_again_holds_at_one_address(books: Books) -> None:
+    given = books.permit("transfer", ALICE, BOB, 30)
+    books.block("h2", moved(given))
+    books.finalize("h2")
+    for address in (ALICE, BOB):
+        state_facts(books, address, "facts of ann", holder="ann")
+    assert books.state.settlement.items
+    state_facts(books, BOB, "facts of bea", holder="bea")
+    assert not books.state.settlement.items
+
+
 def test_the_contract_says_otherwise(books: Books) -> None:
     def told(**balances: int) -> list[Effect]:
         return books.tell(
@@ -794,6 +921,17 @@ def test_after_a_cut_journal_nothing_is_permitted_beside_what_may_be_lost(books:
     assert refusal() == ""
 
 
+def test_a_cut_that_loses_the_token_itself_loses_what_was_signed_for_it() -> None:
+    """It is told anew, as if for the first time: until then nobody knew that there was a token."""
+    books = Books(cut=3)
+    books.ask("transfer", ALICE, BOB, 30)
+    assert books.token.authorizations["ESTATE/1"].reason == "journal_cut"
+    books.block("h1", seconds=300)
+    books.finalize("h1")
+    books.ask("mint", "", ALICE, 100)
+    assert books.token.authorizations["ESTATE/2"].status == "requested"
+
+
 def test_a_pause_is_asked_for_until_it_is_final(books: Books) -> None:
     """A crash may have lost the asking, or a reorganisation the pause."""
 
@@ -812,13 +950,36 @@ def test_a_pause_is_asked_for_until_it_is_final(books: Books) -> None:
 
     forged = TokenLog("moved", 0, "tx", sender=ALICE, receiver=BOB, value=5, decision_hash="x")
     assert asked(restart()) == 0
-    books.block("h2", forged)
+    assert asked(books.block("h2", forged)) == 1  # both nodes tell it
+    assert asked(restart()) == 0
+    assert asked(looks(register.LOOKS_STOOD)) == 0
     assert asked(restart()) == 1
     assert asked(looks(issuance.REMIND_LOOKS)) == 1
     books.block("h3", TokenLog("paused", 0, "tx"))
     books.finalize("h3")
     assert books.token.paused
     assert asked([*restart(), *looks(issuance.REMIND_LOOKS)]) == 0
+
+
+def test_a_void_is_asked_for_until_it_is_final(books: Books) -> None:
+    wanted = books.permit("transfer", ALICE, BOB, 30)
+    told = RevocationRequested(
+        received_at=books.now, token=NAME, authorization_id=wanted.name, person="ann"
+    )
+    (void,) = books.tell(told)
+
+    def looks() -> list[Effect]:
+        effects: list[Effect] = []
+        for _ in range(issuance.REMIND_LOOKS):
+            books.now += 4 * SECOND
+            effects += books.tell(AlarmRang(received_at=books.now, alarm=f"token/{NAME}"))
+        return effects
+
+    assert looks().count(void) == 1
+    books.block("h2", TokenLog("lane", 0, "tx", holder=ALICE, nonce=wanted.nonce + 1))
+    books.finalize("h2")
+    assert wanted.status == "revoked"
+    assert looks().count(void) == 0
 
 
 def test_a_restart_asks_again_for_what_may_be_lost(books: Books) -> None:
@@ -1121,7 +1282,7 @@ def test_an_orphan_that_gives_way_leaves_it_closed_for_the_contracts_other_word(
     assert books.token.closed == f"ESTATE {ALICE}"
 
 
-def holdings(books: Books, alices: int) -> list[Effect]:
+def holdings(books: Books, alices: int, source: str = "") -> list[Effect]:
     return books.tell(
         HoldingsReported(
             received_at=books.now,
@@ -1130,6 +1291,7 @@ def holdings(books: Books, alices: int) -> list[Effect]:
             block_hash=books.token.blocks[0].block_hash,
             supply=100,
             balances=((ALICE, alices),),
+            source=source,
         )
     )
 
@@ -1152,3 +1314,40 @@ def test_what_the_contract_tells_otherwise_is_asked_again_and_opens_only_once_it
     assert (books.token.closed, books.token.unproven) == (subject, {})
     reopen(books)
     assert books.token.closed == ""
+
+
+def alice_has_100() -> Books:
+    books = Books()
+    minted = books.permit("mint", "", ALICE, 100)
+    books.block("h1", moved(minted))
+    books.finalize("h1")
+    return books
+
+
+def causes(books: Books) -> list[tuple[str, str]]:
+    return [(each.cause, each.subject) for each in books.state.settlement.items.values()]
+
+
+def test_one_nodes_word_about_holdings_closes_nothing_and_another_is_asked() -> None:
+    books = alice_has_100()
+    doubt = ("sources_disagree", "ESTATE holdings at a")
+    asked = [each for each in holdings(books, 99, "a") if isinstance(each, FetchHoldings)]
+    assert [(each.source, each.addresses) for each in asked] == [("b", (ALICE,))]
+    assert (books.token.closed, causes(books)) == ("", [doubt])
+    holdings(books, 100, "b")
+    assert (books.token.closed, causes(books)) == ("", [doubt])
+    books.block("h2")
+    asked = [each for each in books.finalize("h2") if isinstance(each, FetchHoldings)]
+    assert [each.addresses for each in asked] == [(ALICE,)]  # until it takes back what it said
+    holdings(books, 100, "a")
+    assert (books.token.closed, causes(books), books.token.unproven) == ("", [], {})
+
+
+def test_what_two_nodes_tell_of_holdings_closes_the_token() -> None:
+    books = alice_has_100()
+    holdings(books, 99, "a")
+    holdings(books, 99, "a")  # its first word once more
+    assert not books.token.closed
+    holdings(books, 98, "b")
+    assert books.token.closed == f"ESTATE {ALICE}"
+    assert ("register", f"ESTATE {ALICE}") in causes(books)

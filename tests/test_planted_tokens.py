@@ -76,7 +76,7 @@ BUGS = (
     Bug(
         "what nobody decided is nothing to speak of",
         "core.register:_apply",
-        "effects += _orphan(state, token, log)",
+        "effects += _orphan(state, token, block, log)",
         "pass",
         "signer_stolen",
         range(1),

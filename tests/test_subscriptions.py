@@ -257,6 +257,28 @@ def test_within_its_limit_it_is_minted_on_cash_that_may_be_taken_back() -> None:
     assert more.status == "validated"
     wait(books, 62)
     assert (more.status, books.standing) == ("in_flight", 0)
+    counts = books.state.counts
+    assert (counts[f"mints_on_revocable/{FUND}"], counts[f"mints_waited/{FUND}"]) == (1, 1)
+
+
+def test_beyond_the_limit_it_waits_no_longer_than_its_customer_would() -> None:
+    """Then the customer has the cash, of which some may still be taken back."""
+    books = Issuer(alice=0)
+    books.limit("mint", FUND, 400)
+    patience = books.now + 8 * DAY
+    source, leg = pulled(books, subscribe(50, expires_at=patience))
+    assert (leg.status, list(books.offering.waiting)) == ("validated", [leg.payment_id])
+    wait(books, 2)
+    assert leg.status == "validated"
+    wait(books, 2)
+    assert books.now > patience
+    assert (leg.status, leg.code, leg.reason) == (
+        "failed",
+        "OVER_LIMIT",
+        "500 USD of it may be taken back",
+    )
+    assert (books.offering.waiting, cash(books), source.contingent) == ({}, (500, 0, 0), 500)
+    assert books.state.counts[f"mints_beyond/{FUND}"] == 1
 
 
 def test_what_is_taken_back_after_its_mint_is_owed_and_takes_room_until_it_is_paid() -> None:

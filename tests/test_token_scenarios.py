@@ -19,7 +19,8 @@ from tieout.token_refusals import CHAIN, LIMITS, REQUEST, refused_by
 from tieout.words import duration
 from tokens.policy import RULES
 
-OF_TOKENS = [name for name in names() if find(name).tokens and name != "storm_tokens"]
+STORMS = ("storm", "storm_tokens")
+OF_TOKENS = [name for name in names() if find(name).tokens and name not in STORMS]
 executed = pytest.mark.skipif(not machine.there(), reason="no embedded EVM for this Python")
 
 
@@ -44,6 +45,20 @@ def test_the_storm_of_tokens_holds_and_is_the_same_twice() -> None:
         digests.append(outcome.summary["digest"])
     assert digests[0] == digests[3]
     assert len(set(digests)) == 3
+
+
+def test_a_token_is_left_out_of_a_short_form_with_all_that_customers_do_with_it() -> None:
+    """So the short storm of everything costs what it did, and runs where there is no EVM."""
+    whole = find("storm")
+    less = whole.in_short()
+    assert [token.token for token in whole.tokens] == ["NOTE"]
+    assert less.tokens == ()
+    assert whole.settling is not None
+    assert less.settling is not None
+    kept = [flow for flow in whole.settling.customers.flows if not flow.legs[0].token]
+    assert [*less.settling.customers.flows] == kept
+    assert len(kept) < len(whole.settling.customers.flows)
+    assert find("storm_tokens").in_short() == find("storm_tokens")
 
 
 @executed
@@ -136,7 +151,7 @@ def test_without_an_evm_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         told = CliRunner().invoke(main, command)
         assert told.exit_code == LACKING, told.output
         assert "no embedded EVM" in told.output
-    assert [name for name in names() if not runs_here(name)] == sorted([*OF_TOKENS, "storm_tokens"])
+    assert [name for name in names() if not runs_here(name)] == sorted([*OF_TOKENS, *STORMS])
     with pytest.raises(machine.NoEvm):
         campaign("storm_tokens", [0])
 

@@ -8,6 +8,8 @@ enters by the node's one door.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from core.effects import Effect
 from core.state import State
 from core.token_effects import JudgeAuthorization, SignAuthorization, TellCaller
@@ -189,13 +191,23 @@ class Issue:
         return self.faults.strikes(kind, self.spec.rail)
 
     def _judge(self, asked: JudgeAuthorization) -> None:
-        wait = self.dice.between(*VAULT_MS) * MS
+        """The vault looks soon. Where its answer is slow, others act before it is there."""
         slow = self._strikes("vault_slow")
-        wait += slow.strength * MS if slow is not None else 0
-        self.world.call_in(wait, self._say_judged, asked)
+        late = slow.strength * MS if slow is not None else 0
+        self.world.call_in(self.dice.between(*VAULT_MS) * MS, self._look_in_vault, asked, late)
 
-    def _say_judged(self, asked: JudgeAuthorization) -> None:
-        self.host.tell(self._judged(asked))
+    def _look_in_vault(self, asked: JudgeAuthorization, late: int) -> None:
+        answer = self._judged(asked)
+        if not late:
+            self.host.tell(answer)
+            return
+        self.world.call_in(late, self._say_judged, answer)
+        if self._strikes("revocation_races") is not None:
+            name = asked.authorization_id
+            self.world.call_in(self.dice.below(late), self.troubles.revoke, name)
+
+    def _say_judged(self, answer: AuthorizationJudged) -> None:
+        self.host.tell(msgspec.structs.replace(answer, received_at=self.world.now))
 
     def _judged(self, asked: JudgeAuthorization) -> AuthorizationJudged:
         return self.parties.judge.judge(asked, self.world.now)

@@ -225,6 +225,7 @@ def run(
             who = f"{scenario.name} has no venue that its trades could drive"
             raise BadMarket(f"{market}: {who}; no --market, or a scenario with venues, would do")
         recorded, trades = markets.load(Path(market), scenario.market_gap_ms_max)
+    scenario = scenario.in_short() if short else scenario
     seconds = scenario.short_s if short and scenario.short_s else scenario.duration_s
     duration = trades[-1].at + SECOND if trades else int(seconds * SECOND)
     if out is not None:

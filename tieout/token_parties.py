@@ -174,9 +174,14 @@ class Parties:
 
     def change_policy(self, policy: Policy, known: str, tell: Callable[[Event], None]) -> None:
         """Another version is in force; `known` is the content hash of the one that books have."""
-        self.policy = policy
-        self.tell_oracle()
+        self.go_by(policy)
         self.publish_policy(known, tell)
+
+    def go_by(self, policy: Policy) -> None:
+        """Whoever judges goes by it from now on."""
+        self.policy = policy
+        self.judge.policies[policy.token] = self.judge.published[policy.content_hash()] = policy
+        self.tell_oracle()
 
     def publish_policy(self, known: str, tell: Callable[[Event], None]) -> None:
         """What is in force is told; it tightens if it does so beside the one that books have."""

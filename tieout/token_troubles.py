@@ -32,6 +32,8 @@ FLAWS: tuple[dict[str, Any], ...] = (
     {"accredited_until": 0},
 )
 OPEN = ("reserved", "signed", "declined", "mined")
+# So late do the books hear of a policy that the vault goes by.
+TOLD_S_MAX = 90
 
 
 @dataclass(slots=True, eq=False)
@@ -153,10 +155,17 @@ class Troubles:
                 return False
 
     def _redraw(self, fields: dict[str, Any]) -> bool:
+        """The vault goes by it at once; the books hear of it a little later."""
         if not fields:
             return False
-        self._change(changed(self.parties.policy, fields))
+        self.changes += 1
+        self.parties.go_by(changed(self.parties.policy, fields))
+        wait = self.dice.below(TOLD_S_MAX) * SECOND
+        self.parties.chain.world.call_in(wait, self._publish)
         return True
+
+    def _publish(self) -> None:
+        self.parties.publish_policy(self.known_policy(), self.tell)
 
     def _narrower(self) -> dict[str, Any]:
         """A lower cap, a larger lot, or one place fewer to receive from."""

@@ -159,6 +159,7 @@ def _holdings(frame: Frame, about: FetchHoldings) -> HoldingsReported:
         block_hash=about.block_hash,
         supply=number(supply),
         balances=tuple(zip(about.addresses, held, strict=True)),
+        source=about.source,
     )
 
 
