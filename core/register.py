@@ -19,7 +19,7 @@ from core import authorizations, reservations
 from core.effects import Effect, RaiseAlert, SetAlarm
 from core.items import close_item, open_item
 from core.settlement_state import Chain, Item, ItemCause
-from core.state import State, count
+from core.state import State, count, note_move
 from core.token_effects import AskPause, FetchHoldings, FetchTokenBlock, FetchTokenHead
 from core.token_events import HoldingsReported, TokenBlockReported, TokenHeadReported, TokenLog
 from core.token_state import Authorization, Closure, Movement, Token, TokenBlock
@@ -29,6 +29,8 @@ RETRIES_MAX = 4
 HOLDINGS_MAX = 200
 CLOSURES_KEPT = 64
 CLOSING: tuple[ItemCause, ...] = ("orphan", "register")
+# Whether a token permits anything.
+MOVES: dict[str, tuple[str, ...]] = {"open": ("closed",), "closed": ("open",)}
 
 
 def look(state: State, token: Token) -> list[Effect]:
@@ -149,7 +151,7 @@ def _apply(state: State, token: Token, block: TokenBlock) -> list[Effect]:
             if wanted is None or wanted.status == "mined":
                 effects += _orphan(state, token, log)
             else:
-                authorizations.on_mined(wanted, log, block.block_hash)
+                authorizations.on_mined(state, wanted, log, block.block_hash)
     return effects
 
 
@@ -161,7 +163,7 @@ def _undo(state: State, token: Token, block: TokenBlock) -> list[Effect]:
         if log.kind == "moved":
             wanted = authorizations.of_log(token, log)
             if wanted is not None and wanted.block_hash == block.block_hash:
-                authorizations.on_undone(wanted)
+                authorizations.on_undone(state, wanted)
             else:
                 effects += _orphan_gone(state, token, log)
     return effects
@@ -198,6 +200,7 @@ def _orphan_gone(state: State, token: Token, log: TokenLog) -> list[Effect]:
 def _close(state: State, token: Token, subject: str) -> None:
     """Nothing more is permitted; what it is closed for first is what it is closed for."""
     if not token.closed:
+        note_move(state, "token", "open", "closed")
         token.closed, token.closed_at = subject, state.now
 
 
@@ -207,6 +210,7 @@ def open_again(state: State, token: Token, why: str) -> list[Effect]:
         del token.closures[0]
     token.closures.append(Closure(token.closed, token.closed_at, state.now, why))
     token.closed, token.closed_at = "", 0
+    note_move(state, "token", "closed", "open")
     count(state, f"closures/{token.name}")
     for item in _open_items(state, token, CLOSING):
         _close(state, token, item.subject)

@@ -16,7 +16,7 @@ from core.events import Event, OrderRequested
 from core.risk_effects import AcknowledgeReturn, GrantLease, TellGate
 from core.risk_events import LimitsLoaded, Ticket
 from risk.beside import refusal, uses_of
-from risk.lease_holder import PASSED, LeaseHolder
+from risk.lease_holder import PASSED, LeaseHolder, Phase, Trigger
 from scenarios.bounds import GateSpec
 from sim.dice import Stream
 from sim.faults import Fault, Faults
@@ -39,8 +39,10 @@ class Door(Protocol):
 class GateProcess:
     """One gate, in one life after another."""
 
-    def __init__(self, spec: GateSpec, lines: Mapping[str, int], zero: int) -> None:
-        self.spec, self._lines, self._zero = spec, lines, zero
+    def __init__(
+        self, spec: GateSpec, lines: Mapping[str, int], zero: int, moves: dict[str, int]
+    ) -> None:
+        self.spec, self._lines, self._zero, self._moves = spec, lines, zero, moves
         self._boot = 0
         self._began_at = 0
         self.down_until = 0
@@ -56,9 +58,13 @@ class GateProcess:
         self._began_at = now
         self.spent_at.clear()
         self.before = self.last
-        self.holder = LeaseHolder(self.spec.name, self._boot)
+        self.holder = LeaseHolder(self.spec.name, self._boot, self._moved)
         for line, limit in self._lines.items():
             self.holder.want(line, limit)
+
+    def _moved(self, was: Phase, trigger: Trigger, to: Phase) -> None:
+        name = f"lease/{was}>{to} ({trigger})"
+        self._moves[name] = self._moves.get(name, 0) + 1
 
     def clock(self, now: int) -> int:
         """Its own time."""
@@ -85,6 +91,7 @@ class SimulatedGates:
         faults: Faults,
         dice: Stream,
         door: Door,
+        moves: dict[str, int],
     ) -> None:
         self._world, self._faults, self._dice, self._door = world, faults, dice, door
         self._beat_ns = limits.heartbeat_ns
@@ -101,7 +108,7 @@ class SimulatedGates:
                 if each.line.startswith(("account_position/", "strategy_position/"))
                 and _concerns(each.line, spec)
             }
-            gate = GateProcess(spec, lines, 7 * number * MS)
+            gate = GateProcess(spec, lines, 7 * number * MS, moves)
             self._gates[spec.name] = gate
             for strategy in spec.strategies:
                 self._of[strategy] = gate

@@ -42,6 +42,7 @@ from tieout.truths import (
     position_differences,
     self_trades,
 )
+from tieout.visited import visited
 from venues.exchange import Exchange
 
 if TYPE_CHECKING:  # what executes contracts, only where there are
@@ -442,6 +443,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
             for account in simulation.bounds
         },
         "counts": dict(sorted(state.counts.items())),
+        "visited": visited(simulation.moves),
     }
 
 

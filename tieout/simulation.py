@@ -151,6 +151,7 @@ class Simulation:
         self.host = Host(self) if host is None else host(self)
         self.issuing = self._issuing(self.host)
         self.on_step: Callable[[State], None] = lambda state: None
+        self.moves: dict[str, int] = {}
         self.healed_at = 0
         self.bridges: list[Bridge] = []
         instruments = [each for venue in scenario.venues for each in venue.instruments]
@@ -223,7 +224,8 @@ class Simulation:
         self.dared.engine = self.host.cold
         if spec.gates:
             dice = self.dice.stream("gates")
-            gates = SimulatedGates(spec.gates, event, self.world, self.faults, dice, self.host)
+            about = (self.world, self.faults, dice, self.host, self.moves)
+            gates = SimulatedGates(spec.gates, event, *about)
             gates.refused = self.host.hear
             self.host.gates = self.dared.gates = gates
         if self.host.cold is not None:
@@ -552,7 +554,7 @@ class Host:
         """Boot: rebuild the state, tell it that it lives, begin to listen."""
         sim = self._sim
         journal, state = self._rebuilt or self._rebuild()
-        self._rebuilt = None
+        self._rebuilt, state.moves = None, sim.moves
         self._begin_life()
         if sim.rails is not None:
             sim.rails.connect(self._rail_connector)
