@@ -12,6 +12,7 @@ from core.memory import all_orders
 from core.node import encode_snapshot
 from core.settlement_memory import kept_in, whole
 from core.state import State, note_move
+from scenarios import lifecycles
 from tests.planting import plant
 from tieout import visited
 from tieout.outcome import Outcome
@@ -71,13 +72,13 @@ def test_every_lifecycle_that_is_told_has_a_table_and_every_table_is_told() -> N
         for call in calls(function)
         if len(call.args) > 1 and isinstance(call.args[1], ast.Constant)
     }
-    assert told | {"lease"} == visited.tables().keys()
+    assert told | {"lease"} == lifecycles.tables().keys()
 
 
 def test_every_move_of_every_table_is_expected_and_reasons_are_of_moves() -> None:
     moves = [
         f"{name}/{was}>{to}"
-        for name, table in visited.tables().items()
+        for name, table in lifecycles.tables().items()
         for was, becomes in table.items()
         for to in becomes
     ]

@@ -55,7 +55,7 @@ DIAL_NS = SECOND
 ZERO = Decimal(0)
 # What never happened is not counted.
 NEVER_COUNTED = (
-    *("faults.", "counts.", "drift.closed_by_cause."),
+    *("faults.", "counts.", "drift.closed_by_cause.", "visited."),
     *("settlement.items.", "settlement.legs.", "settlement.told.", "tokens.requests."),
 )
 
