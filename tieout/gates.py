@@ -23,6 +23,7 @@ from sim.faults import Fault, Faults
 from sim.world import World
 
 MS = 1_000_000
+SECOND = 1_000_000_000
 WAY_NS = MS
 # After so many heartbeats an order that the node has not counted is given up.
 UNHEARD_BEATS = 4
@@ -113,6 +114,8 @@ class SimulatedGates:
             for strategy in spec.strategies:
                 self._of[strategy] = gate
             self._world.call_in(1 + number * MS, self._beat, gate)
+            if spec.gives_back_every_s:
+                self._world.call_in(int(spec.gives_back_every_s * SECOND), self._give_back, gate)
 
     def has(self, strategy: str) -> bool:
         """Whether the strategy's orders go through a gate of its own."""
@@ -144,11 +147,20 @@ class SimulatedGates:
         if holder.phase == "unborn":
             self._to_node(gate, holder.start())
             return
+        if holder.returning:
+            self._to_node(gate, holder.give_back())
+            return
         for ticket in holder.unheard():
             spent_at = gate.spent_at.get((ticket.epoch, ticket.sequence), now)
             if now - spent_at > UNHEARD_BEATS * self._beat_ns:
                 self._to_node(gate, holder.void(ticket))
         self._to_node(gate, holder.request(gate.clock(now)))
+
+    def _give_back(self, gate: GateProcess) -> None:
+        """Others may have it, once the node has counted it; until then it is told with each beat."""
+        self._world.call_in(int(gate.spec.gives_back_every_s * SECOND), self._give_back, gate)
+        if self._world.now >= gate.down_until and gate.holder.phase != "unborn":
+            self._to_node(gate, gate.holder.give_back())
 
     def _crashes(self, gate: GateProcess) -> bool:
         fault = self._faults.strikes("gate_crash", gate.spec.name)

@@ -37,7 +37,7 @@ from rails.dialect import Request as RailRequest
 from rails.evm.simulated import SimulatedNodes
 from risk.adapter import LimitGate
 from scenarios import strategies
-from scenarios.bounds import LimitsSpec
+from scenarios.bounds import LimitsSpec, StandingSpec
 from scenarios.draw import plan_of
 from scenarios.model import InstrumentSpec, Scenario, VenueSpec
 from sim.dice import Dice
@@ -243,8 +243,23 @@ class Simulation:
                     )
                 )
 
+        for each in spec.standings:
+            self.world.call_at(EPOCH_NS + int(each.at_s * SECOND), self._set_standing, each)
         for moment in spec.moments():
             self.world.call_at(EPOCH_NS + int(moment * SECOND), self.load_limits_again)
+
+    def _set_standing(self, spec: StandingSpec) -> None:
+        """A person says it, and again for as long as nobody is at home."""
+        told = StrategyStateSet(
+            received_at=self.world.now,
+            strategy=spec.strategy,
+            standing=spec.standing,
+            by=spec.by,
+            reason=spec.reason,
+        )
+        if self.host.node is None:
+            self.world.call_in(SECOND, self._set_standing, spec)
+        self.host.tell(told)
 
     def _spoke(self) -> None:
         """The engine's word was told: to nobody, while our node is down."""
