@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from core import request_memory, reservations
 from core.effects import Effect
-from core.state import State, count
+from core.state import State, count, note_move
 from core.token_effects import JudgeAuthorization, SignAuthorization, TellCaller, VoidAuthorization
 from core.token_events import (
     AuthorizationDeclined,
@@ -205,7 +205,7 @@ def on_judged(state: State, token: Token, event: AuthorizationJudged) -> list[Ef
     wanted.nonce, wanted.epoch = lane.next_nonce, epoch_of(token, wanted)
     wanted.decision_hash = event.decision_hash
     token.decisions[event.decision_hash] = wanted.name
-    become(wanted, "reserved")
+    become(state, wanted, "reserved")
     count(state, f"reserved/{token.name}")
     signers, needed = asked_signers(token, wanted)
     return [_have_signed(token, wanted, signer) for signer in signers[:needed]]
@@ -263,7 +263,7 @@ def _holds_elsewhere(token: Token, receiver: str) -> bool:
 def refuse(state: State, token: Token, wanted: Authorization, reason: str) -> list[Effect]:
     """Not permitted: nothing of it was reserved."""
     wanted.reason = reason
-    become(wanted, "refused")
+    become(state, wanted, "refused")
     count(state, f"refused/{reason}/{token.name}")
     return [_told(token, wanted), *_leave(state, token, wanted)]
 
@@ -298,7 +298,7 @@ def on_signed(state: State, token: Token, event: AuthorizationSigned) -> list[Ef
     wanted.signatures.setdefault(event.signer, event.signature)
     if wanted.status != "reserved" or len(wanted.signatures) < needed:
         return []
-    become(wanted, "signed")
+    become(state, wanted, "signed")
     return [_told(token, wanted)]
 
 
@@ -313,7 +313,7 @@ def on_declined(state: State, token: Token, event: AuthorizationDeclined) -> lis
     others = [each for each in signers if each not in wanted.declined]
     if len(others) < needed:
         wanted.reason = event.reason
-        become(wanted, "declined")
+        become(state, wanted, "declined")
         return [_told(token, wanted)]
     if wanted.void_wanted:
         return []
@@ -358,23 +358,23 @@ def of_log(token: Token, log: TokenLog) -> Authorization | None:
     return wanted if amount and decided == (log.sender, log.receiver, log.nonce) else None
 
 
-def on_mined(wanted: Authorization, log: TokenLog, block_hash: str) -> None:
+def on_mined(state: State, wanted: Authorization, log: TokenLog, block_hash: str) -> None:
     """It happened, in a block that may still give way."""
     wanted.block_hash, wanted.tx_hash = block_hash, log.tx_hash
-    become(wanted, "mined")
+    become(state, wanted, "mined")
 
 
-def on_undone(wanted: Authorization) -> None:
+def on_undone(state: State, wanted: Authorization) -> None:
     """Its block gave way: it may happen again, or not at all."""
     wanted.block_hash = wanted.tx_hash = ""
     wanted.status = "mined"  # it is where it was, whatever it had been before it was mined
-    become(wanted, "signed")
+    become(state, wanted, "signed")
 
 
 def on_final(state: State, token: Token, wanted: Authorization) -> list[Effect]:
     """It happened for good."""
     reservations.release(token.reserved, wanted.name)
-    become(wanted, "final")
+    become(state, wanted, "final")
     _lane(token, wanted).next_nonce = wanted.nonce + 1
     count(state, f"final/{token.name}")
     return [_told(token, wanted), *_leave(state, token, wanted)]
@@ -420,7 +420,7 @@ def _end(
 ) -> list[Effect]:
     reservations.release(token.reserved, wanted.name)
     wanted.reason = reason
-    become(wanted, status)
+    become(state, wanted, status)
     count(state, f"{status}/{token.name}")
     return [_told(token, wanted), *_leave(state, token, wanted)]
 
@@ -428,9 +428,10 @@ def _end(
 # --- for all --------------------------------------------------------------------------------------
 
 
-def become(wanted: Authorization, status: AuthorizationStatus) -> None:
+def become(state: State, wanted: Authorization, status: AuthorizationStatus) -> None:
     """The next status: never one that the table does not have."""
     assert status in NEXT.get(wanted.status, ()), f"{wanted.name}: {wanted.status} to {status}"
+    note_move(state, "authorization", wanted.status, status)
     wanted.status = status
 
 

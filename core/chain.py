@@ -34,7 +34,10 @@ from core.rail_events import (
     TransactionSigned,
 )
 from core.settlement_state import Attempt, Chain, Deposit, Head, Leg
-from core.state import Account, State, count
+from core.state import Account, State, count, note_move
+
+# Value for a customer in a block that is not final: a hint.
+DEPOSITS: dict[str, tuple[str, ...]] = {"none": ("seen",), "seen": ("final", "vanished")}
 
 GWEI = 10**9
 TIP = 2 * GWEI
@@ -554,10 +557,13 @@ def on_deposit(state: State, event: DepositSeen) -> list[Effect]:
     owner = settlement.addresses.get(f"{event.account} {event.address}", "")
     if event.removed:
         if settlement.deposits.pop(key, None) is not None:
+            note_move(state, "deposit", "seen", "vanished")
             count(state, f"deposits_vanished/{event.account}")
         return []
     seen = state.accounts[event.account].seen
     if owner and f"line:{event.line_id}" not in seen:
+        if key not in settlement.deposits:
+            note_move(state, "deposit", "none", "seen")
         settlement.deposits[key] = Deposit(
             event.account,
             event.asset,
@@ -576,6 +582,7 @@ def forget_vanished(state: State, account: Account) -> None:
     deposits = state.settlement.deposits
     for key, seen in list(deposits.items()):
         if seen.account == account.name and seen.block_number <= chain.agreed:
+            note_move(state, "deposit", "seen", "vanished")
             count(state, f"deposits_vanished/{account.name}")
             del deposits[key]
 

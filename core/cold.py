@@ -16,9 +16,11 @@ from core.listening import arm
 from core.risk_effects import AskEngine
 from core.risk_events import ExposureStated
 from core.risk_state import Cold
-from core.state import State, count
+from core.state import State, count, note_move
 
 ALARM = "engine"
+# The cold engine's word: whether it is acted on.
+MOVES: dict[str, tuple[str, ...]] = {"closed": ("open",), "open": ("closed",)}
 # Requests that are remembered: an answer to an older one is as good as expired.
 REQUESTS_MAX = 64
 
@@ -37,7 +39,7 @@ def after_restart(state: State) -> list[Effect]:
     if cold is UNSET:
         return []
     cold.asked.clear()
-    cold.is_open = False
+    _move(state, cold, is_open=False)
     return ask(state)
 
 
@@ -74,12 +76,18 @@ def heard(state: State, event: ExposureStated) -> bool:
     newer = place > (cold.epoch, cold.sequence)
     if newer:
         cold.epoch, cold.sequence = place
-    cold.is_open = not why
+    _move(state, cold, is_open=not why)
     if why:
         count(state, f"engine_irregular/{why}")
     else:
         cold.since = cold.asked[str(event.request)]
     return newer
+
+
+def _move(state: State, cold: Cold, *, is_open: bool) -> None:
+    if is_open != cold.is_open:
+        note_move(state, "engine", *(("closed", "open") if is_open else ("open", "closed")))
+    cold.is_open = is_open
 
 
 def _irregular(state: State, cold: Cold, event: ExposureStated) -> str:

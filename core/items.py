@@ -6,7 +6,7 @@ that explained it; a person closes what no evidence will.
 
 from core.effects import Effect, RaiseAlert
 from core.settlement_state import ClosedItem, Item, ItemCause
-from core.state import State, count
+from core.state import State, count, note_move
 
 CLOSED_KEPT = 64
 # cause: (who looks at it, what would help)
@@ -91,6 +91,7 @@ def open_item(
         evidence=[frame] if frame else [],
         detail=detail,
     )
+    note_move(state, "item", "none", cause)
     count(state, f"items/{cause}")
     what = f"{cause}, {size} {asset}" + (f" ({detail})" if detail else "")
     text = f"break {state.breaks_made}: {subject}: {what}: {proposal}"
@@ -120,6 +121,7 @@ def _close(state: State, item: Item, resolution: str, frame: int) -> None:
     settlement = state.settlement
     while len(settlement.closed) >= CLOSED_KEPT and settlement.closed[0].closed_at < state.now:
         del settlement.closed[0]
+    note_move(state, "item", item.cause, "closed")
     settlement.closed_made += 1
     settlement.closed.append(
         ClosedItem(

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 from google_crc32c import value as crc32c
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from core.effects import Effect, Remember
 from core.events import Event
@@ -231,16 +231,17 @@ class Digest:
 
 
 def encode_state(state: State) -> bytes:
-    """The state's canonical bytes: keys sorted, the last step's postings left out.
+    """The state's canonical bytes: keys sorted, what is only for watchers left out.
 
     Gates' epochs come after the rest, for their keys are numbers, which sort as texts here.
     """
-    last, epochs = (state.posted, state.booked, state.settled), state.risk.epochs
+    last, epochs = (state.posted, state.booked, state.settled, state.moves), state.risk.epochs
     state.posted, state.booked, state.settled, state.risk.epochs = [], [], [], {}
+    state.moves = UNSET
     try:
         told = _canonical.encode(state)
     finally:
-        state.posted, state.booked, state.settled = last
+        state.posted, state.booked, state.settled, state.moves = last
         state.risk.epochs = epochs
     return told + _canonical.encode(msgspec.to_builtins(epochs, str_keys=True)) if epochs else told
 

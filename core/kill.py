@@ -38,7 +38,7 @@ from core.positions import LEGS
 from core.risk_effects import CancelAllOrders, TellKill
 from core.risk_events import KillLifted, KillOrdered
 from core.risk_state import Kill, Killing, Stage
-from core.state import Account, State, holding
+from core.state import Account, State, holding, note_move
 
 
 class Row(NamedTuple):
@@ -183,6 +183,7 @@ def _enter(state: State, kill: Kill, account: Account, stage: Stage) -> list[Eff
     """Go on by the table, and tell whoever watches."""
     killing = kill.accounts[account.name]
     assert stage in PROCEDURE[killing.stage].then, (killing.stage, stage)
+    note_move(state, "kill", killing.stage, stage)
     killing.stage, killing.since, killing.asked_at = stage, state.now, state.now
     killing.none_open = killing.none_held = False
     effects: list[Effect] = [_tell(kill, account)]

@@ -31,7 +31,7 @@ from core.risk_events import (
     TicketVoided,
 )
 from core.risk_state import Epoch, EpochStatus, Line
-from core.state import Order, State, count
+from core.state import Order, State, count, note_move
 
 MOVES: dict[EpochStatus, tuple[EpochStatus, ...]] = {
     "open": ("fenced",),  # may spend, and its tickets are taken
@@ -264,6 +264,7 @@ def _fence(state: State, epoch: Epoch, why: str) -> list[Effect]:
 
 def _move(state: State, epoch: Epoch, status: EpochStatus) -> None:
     assert status in MOVES[epoch.status], (epoch.status, status)
+    note_move(state, "gate", epoch.status, status)
     epoch.status = status
     if status == "fenced" and not epoch.working:
         _move(state, epoch, "over")

@@ -9,6 +9,7 @@ new exposure and a break, never a silent revival.
 """
 
 from core.settlement_state import Leg, LegStatus
+from core.state import State, note_move
 
 MOVES: dict[LegStatus, tuple[LegStatus, ...]] = {
     "requested": ("refused", "validated"),
@@ -28,9 +29,10 @@ MOVING: tuple[LegStatus, ...] = ("in_flight", "unknown")
 CARRIED_OUT: tuple[LegStatus, ...] = ("in_flight", "unknown", "settled")
 
 
-def move(leg: Leg, to: LegStatus) -> bool:
+def move(state: State, leg: Leg, to: LegStatus) -> bool:
     """Move the leg if the table allows it; says whether it moved."""
     if to not in MOVES[leg.status]:
         return False
+    note_move(state, "leg", leg.status, to)
     leg.status = to
     return True

@@ -18,7 +18,7 @@ from core.ledger import book
 from core.leg_moves import CARRIED_OUT, MOVING
 from core.rail_events import LineBooked, LinePart, PaymentReported
 from core.settlement_state import ItemCause, Leg, Suspended
-from core.state import Account, State, count
+from core.state import Account, State, count, note_move
 from core.suspense import EXCESSIVE, UNEXPLAINED, cause_of
 
 Contra = tuple[str, int]
@@ -455,7 +455,8 @@ def _unexplained(
     """A customer's, if it came to an address that is assigned, or a debit that takes such a credit
     back; else nobody's yet."""
     settlement = state.settlement
-    settlement.deposits.pop(f"{account.name} {event.line_id}", None)
+    if settlement.deposits.pop(f"{account.name} {event.line_id}", None) is not None:
+        note_move(state, "deposit", "seen", "final")
     line = _suspended(account, event, part, references)
     owner = ""
     for reference in references:

@@ -30,13 +30,15 @@ from core.events import (
     StreamOpened,
 )
 from core.rail_effects import FetchFinal, FetchHead
-from core.state import Account, State, count
+from core.state import Account, State, count, note_move
 
 RETRY_NS = 500_000_000
 STATEMENT_RETRY_NS = 250_000_000
 RENEW_NS = 30 * 60 * 1_000_000_000
 ASK_TIMEOUT_NS = 20_000_000_000
 LEDGER = "ledger"
+# A private stream, by what we heard of its current epoch.
+MOVES: dict[str, tuple[str, ...]] = {"down": ("up",), "up": ("down",)}
 
 
 # --- alarms --------------------------------------------------------------------------------------
@@ -50,7 +52,6 @@ def arm(state: State, alarm: str, at: int) -> Effect:
 
 def begin(state: State, account: Account, now: int) -> list[Effect]:
     """Start, or after a crash start again, to listen."""
-    account.streaming = False
     account.backfill.waiting.clear()
     return [
         *open_stream(state, account, now),
@@ -74,7 +75,7 @@ def _arm_renewal(state: State, account: Account, now: int) -> list[Effect]:
 def open_stream(state: State, account: Account, now: int) -> list[Effect]:
     """Ask for a new epoch of the stream, and watch that it comes up and stays alive."""
     account.epoch += 1
-    account.streaming = False
+    _move(state, account, streaming=False)
     account.heard_at = now
     return [
         OpenStream(account=account.name, epoch=account.epoch),
@@ -86,7 +87,7 @@ def on_stream_opened(state: State, account: Account, event: StreamOpened) -> lis
     """A new epoch stands: read all that may have been told to nobody."""
     if event.epoch != account.epoch:
         return []
-    account.streaming = True
+    _move(state, account, streaming=True)
     account.refused = 0
     account.heard_at = event.received_at
     return [
@@ -102,11 +103,17 @@ def on_stream_closed(state: State, account: Account, event: StreamClosed) -> lis
     if event.epoch != account.epoch:
         return []
     count(state, f"stream_closed/{account.name}")
-    account.streaming = False
+    _move(state, account, streaming=False)
     # Who refuses us over and over is asked less and less often, and never given up.
     wait = min(RETRY_NS << min(account.refused, 20), max(RETRY_NS, account.silence_ns_max // 4))
     account.refused += 1
     return [arm(state, f"reopen/{account.name}", event.received_at + wait)]
+
+
+def _move(state: State, account: Account, *, streaming: bool) -> None:
+    if streaming != account.streaming:
+        note_move(state, "stream", *(("down", "up") if streaming else ("up", "down")))
+    account.streaming = streaming
 
 
 def on_heartbeat(account: Account, event: HeartbeatHeard) -> None:

@@ -17,6 +17,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
 from core import memory, settlement_memory
 from core.effects import CancelOrder, Effect, PlaceOrder, Remember
@@ -223,7 +224,11 @@ def encode_snapshot(state: State) -> bytes:
 
     `step` goes through its dictionaries in order, so that order decides the order of effects.
     """
-    return _make() + msgspec.json.encode(state, enc_hook=plain)
+    moves, state.moves = state.moves, UNSET
+    try:
+        return _make() + msgspec.json.encode(state, enc_hook=plain)
+    finally:
+        state.moves = moves
 
 
 def decode_snapshot(data: bytes) -> State | None:

@@ -85,7 +85,7 @@ def leave(state: State, leg: Leg, now: int) -> None:
     hold(state, leg, -leg.held)
     book(state, "send", leg.payment_id, 0, _sent_lines(leg))
     leg.due += _signed(leg)
-    moved = move(leg, "in_flight")
+    moved = move(state, leg, "in_flight")
     assert moved, leg
     leg.sent_at = now
 
@@ -191,7 +191,7 @@ def _on_status(state: State, leg: Leg, event: PaymentReported) -> list[Effect]:
         return _on_failed(state, leg, event)
     if leg.status not in MOVING:
         return []
-    if leg.status == "unknown" and move(leg, "in_flight"):
+    if leg.status == "unknown" and move(state, leg, "in_flight"):
         count(state, "unknown_answered")
     account = state.accounts[leg.account]
     if _is_silent(state, account, leg) and _was_asked(leg):
@@ -271,7 +271,7 @@ def end(
 ) -> list[Effect]:
     """The leg is over without settlement: failed, or cancelled before it was sent."""
     sent = leg.status in MOVING
-    moved = move(leg, "failed" if status == "failed" else "cancelled")
+    moved = move(state, leg, "failed" if status == "failed" else "cancelled")
     if not moved:
         return []
     leg.code, leg.reason = code or leg.code, reason or leg.reason
@@ -314,7 +314,7 @@ def settle(state: State, leg: Leg, frame: int, at: int) -> list[Effect]:
     """The rail's own rule says: settled. It may be returnable for a while."""
     if leg.status == "settled":
         return []
-    if leg.status == "returned" or not move(leg, "settled"):
+    if leg.status == "returned" or not move(state, leg, "settled"):
         count(state, "settled_too_late")
         text = f"{leg.payment_id} was {leg.status} and is told as settled"
         return [RaiseAlert(severity="critical", subject=leg.account, text=text)]
@@ -459,7 +459,7 @@ def give_back(state: State, leg: Leg, amount: int, code: str, frame: int, at: in
     """
     was: LegStatus = leg.status
     again = was == "returned" and leg.returned < leg.amount
-    if not 0 < amount <= leg.amount - leg.returned or not (again or move(leg, "returned")):
+    if not 0 < amount <= leg.amount - leg.returned or not (again or move(state, leg, "returned")):
         return open_item(
             state, "unmatched_return", leg.payment_id, leg.account, leg.asset, amount, frame
         )
@@ -508,7 +508,7 @@ def _on_dishonour(state: State, leg: Leg, frame: int) -> list[Effect]:
 def undo_return(state: State, leg: Leg, frame: int) -> list[Effect]:
     """The return was not in order: the payment stands as it stood before."""
     was: LegStatus = "settled" if leg.settled_at else "in_flight"
-    if not leg.returned or not move(leg, was):
+    if not leg.returned or not move(state, leg, was):
         count(state, "dishonoured_nothing")
         return []
     _take_up_debt(state, leg, frame)
@@ -600,7 +600,11 @@ def _chase(state: State, leg: Leg, now: int) -> list[Effect]:
     if scheme.settled_by == "silence" and leg.heard_at and now >= leg.silent_until:
         return request_backfill(state, state.accounts[leg.account], now)
     effects: list[Effect] = []
-    if not leg.heard_at and now >= leg.sent_at + scheme.answer_ns_max and move(leg, "unknown"):
+    if (
+        not leg.heard_at
+        and now >= leg.sent_at + scheme.answer_ns_max
+        and move(state, leg, "unknown")
+    ):
         count(state, f"unknown/{leg.scheme}")
     unbooked = bool(leg.due) if scheme.settled_by == "silence" else True
     late = scheme.settled_by != "finality" and now >= leg.due_at and unbooked
@@ -741,7 +745,7 @@ def after_restart(state: State, leg: Leg) -> list[Effect]:
     """Whether an instruction left before the crash is unknown: it is asked for, never repeated."""
     if leg.heard_at:
         return []
-    if move(leg, "unknown"):
+    if move(state, leg, "unknown"):
         count(state, f"unknown/{leg.scheme}")
     return [query(leg)]
 

@@ -17,7 +17,7 @@ from core.people import are_two
 from core.rail_effects import AnswerRecall, RecallPayment
 from core.rail_events import RecallAnswered, RecallReported, RecallRequested, RecallTaken
 from core.settlement_state import AskedBack, Credited, Leg, TheirRecall
-from core.state import State, count
+from core.state import State, count, note_move
 from core.suspense import UNEXPLAINED
 
 HOUR = 3_600_000_000_000
@@ -26,6 +26,17 @@ DAY = 24 * HOUR
 ASK_AGAIN_NS = 5 * DAY
 ANSWER_AGAIN_NS = HOUR // 4
 SENDINGS_MAX = 30
+# What we ask back, and what is asked back of us.
+OURS: dict[str, tuple[str, ...]] = {
+    "asked": ("taken", "accepted", "declined"),
+    "taken": ("accepted", "declined"),
+}
+THEIRS: dict[str, tuple[str, ...]] = {
+    "told": ("held", "accepted", "declined"),
+    "held": ("accepted", "declined"),
+    "accepted": ("taken",),
+    "declined": ("taken",),
+}
 
 
 # --- we ask --------------------------------------------------------------------------------------
@@ -95,6 +106,8 @@ def on_answered(state: State, event: RecallAnswered) -> list[Effect]:
     if recall is None or recall.answer:
         count(state, f"recall_answers_echo/{event.account}")
         return []
+    to = "accepted" if event.accepted else "declined"
+    note_move(state, "recall", "taken" if recall.taken else "asked", to)
     recall.answer = "yes" if event.accepted else event.code or "no"
     state.alarms.pop(f"recall/{event.payment_id}", None)
     count(state, f"recalls_{'accepted' if event.accepted else 'declined'}/{event.account}")
@@ -148,17 +161,25 @@ def decide_held(state: State) -> list[Effect]:
 
 def _decide(state: State, key: str, theirs: TheirRecall, frame: int) -> list[Effect]:
     theirs.answer = theirs.answer or _verdict(state, theirs)
+    was = "held" if key in state.settlement.recalls_held else "told"
     if theirs.answer:
+        note_move(state, "their_recall", was, _word(theirs))
         state.settlement.recalls_held.pop(key, None)
         close_item(state, key, f"answered: {theirs.answer}", frame, "asked_back")
         theirs.answered_at = state.now
         return _answer(state, key, theirs, state.now)
+    if was == "told":
+        note_move(state, "their_recall", was, "held")
     state.settlement.recalls_held[key] = None
     if not theirs.about or has(state, key, "asked_back"):
         return []
     count(state, f"recalls_held/{theirs.account}")
     asset, why = state.settlement.suspense[theirs.about].asset, f"{theirs.code}: {theirs.about}"
     return open_item(state, "asked_back", key, theirs.account, asset, theirs.amount, frame, why)
+
+
+def _word(theirs: TheirRecall) -> str:
+    return "accepted" if theirs.answer == "yes" else "declined"
 
 
 def _verdict(state: State, theirs: TheirRecall) -> str:
@@ -246,6 +267,8 @@ def on_taken(state: State, event: RecallTaken) -> list[Effect]:
     settlement = state.settlement
     theirs = settlement.recalls.get(f"{event.account} {event.recall_id}")
     if event.recall_id and theirs is not None:
+        if theirs.answer and not theirs.taken:
+            note_move(state, "their_recall", _word(theirs), "taken")
         theirs.taken = True
         state.alarms.pop(f"answer/{event.account} {event.recall_id}", None)
         return []
@@ -253,6 +276,8 @@ def on_taken(state: State, event: RecallTaken) -> list[Effect]:
     if recall is None or recall.taken:
         return []
     recall.taken = True
+    if not recall.answer:
+        note_move(state, "recall", "asked", "taken")
     if not _is_open(state, recall):
         state.alarms.pop(f"recall/{event.payment_id}", None)
         return []

@@ -28,6 +28,7 @@ from core.state import (
     Unsure,
     count,
     holding,
+    note_move,
 )
 
 Verdict = Literal["agrees", "weak", "differs", "inconclusive"]
@@ -36,6 +37,13 @@ PERIODS_MAX = 10
 UNSURE_MAX = 3
 TICK_NS_MAX = 1_000_000
 RESOLVED_KEPT = 64
+# A difference in a holding, from its first look to its end. Two tellings that contradict are a
+# break at once; a suspect may join the break that its holding has.
+MOVES: dict[str, tuple[str, ...]] = {
+    "none": ("suspect", "break"),
+    "suspect": ("break", "joined", "explained"),
+    "break": ("resolved",),
+}
 
 
 # --- a statement comes in ------------------------------------------------------------------------
@@ -214,7 +222,8 @@ def _differs(state: State, account: Account, reading: Reading, size: int, now: i
         count(state, f"stale/{account.name}")
         return []
     if broken is not None:
-        state.suspects.pop(name, None)
+        if state.suspects.pop(name, None) is not None:
+            note_move(state, "drift", "suspect", "joined")
         broken.reading = reading
         broken.reads += 1
         _resize(state, account, broken, size)
@@ -224,6 +233,7 @@ def _differs(state: State, account: Account, reading: Reading, size: int, now: i
         suspect = state.suspects[name] = Drift(reading=reading, size=size, opened_at=now)
         suspect.since, suspect.absurd = reading.hi, _implausible(state, reading)
         _classify(state, account, suspect)
+        note_move(state, "drift", "none", "suspect")
         count(state, f"suspects/{account.name}")
         terms = [] if name.endswith("/cash") else fetch_instruments(account)
         return terms + request_backfill(state, account, now)
@@ -275,7 +285,9 @@ def _break(state: State, account: Account, suspect: Drift, now: int) -> list[Eff
     if known is not None:
         known.reading, known.size, known.reads = suspect.reading, suspect.size, suspect.reads
         known.since = suspect.since
+        note_move(state, "drift", "suspect", "joined")
         return []
+    note_move(state, "drift", "suspect", "break")
     _classify(state, account, suspect)
     return _open(state, account, suspect, now)
 
@@ -336,6 +348,7 @@ def conflict(
     reading = Reading(name, told, now, now, 0, now, now, frame, now)
     drift = Drift(reading=reading, size=0, opened_at=now, survived=True, contradiction=True)
     _know(drift, cause, looks_like)
+    note_move(state, "drift", "none", "break")
     return _open(state, account, drift, now)
 
 
@@ -357,6 +370,7 @@ def _leave_suspect(state: State, ended: Drift, now: int) -> None:
     if ended.size and name not in state.suspects:
         drift = state.suspects[name] = Drift(reading=ended.reading, size=ended.size, opened_at=now)
         _classify(state, state.accounts[name.rsplit("/", 2)[0]], drift)
+        note_move(state, "drift", "none", "suspect")
 
 
 # --- evidence ------------------------------------------------------------------------------------
@@ -464,6 +478,9 @@ def _close(
             del named[name]
     if drift.cause == "unknown" and cause != "unknown":
         _know(drift, cause)
+    note_move(
+        state, "drift", *(("break", "resolved") if drift.number else ("suspect", "explained"))
+    )
     state.resolved_made += 1
     state.causes[drift.cause] = state.causes.get(drift.cause, 0) + 1
     # Those of this very step stay, however many: who watches the steps misses none.

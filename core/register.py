@@ -20,7 +20,7 @@ from core import authorizations, reservations
 from core.effects import Effect, RaiseAlert, SetAlarm
 from core.items import close_item, has, open_item
 from core.settlement_state import Chain, Item, ItemCause
-from core.state import State, count
+from core.state import State, count, note_move
 from core.token_effects import AskPause, FetchHoldings, FetchTokenBlock, FetchTokenHead
 from core.token_events import HoldingsReported, TokenBlockReported, TokenHeadReported, TokenLog
 from core.token_state import Authorization, Closure, Movement, Token, TokenBlock
@@ -32,6 +32,8 @@ CLOSURES_KEPT = 64
 # So many looks an orphan stands before one node's word for it is enough to ask for a pause.
 LOOKS_STOOD = 2
 CLOSING: tuple[ItemCause, ...] = ("orphan", "register")
+# Whether a token permits anything.
+MOVES: dict[str, tuple[str, ...]] = {"open": ("closed",), "closed": ("open",)}
 
 
 def look(state: State, token: Token) -> list[Effect]:
@@ -155,7 +157,7 @@ def _apply(state: State, token: Token, block: TokenBlock) -> list[Effect]:
             if wanted is None or wanted.status == "mined":
                 effects += _orphan(state, token, block, log)
             else:
-                authorizations.on_mined(wanted, log, block.block_hash)
+                authorizations.on_mined(state, wanted, log, block.block_hash)
     return effects
 
 
@@ -167,7 +169,7 @@ def _undo(state: State, token: Token, block: TokenBlock) -> list[Effect]:
         if log.kind == "moved":
             wanted = authorizations.of_log(token, log)
             if wanted is not None and wanted.block_hash == block.block_hash:
-                authorizations.on_undone(wanted)
+                authorizations.on_undone(state, wanted)
             else:
                 effects += _orphan_gone(state, token, log)
     return effects
@@ -233,6 +235,7 @@ def _orphan_gone(state: State, token: Token, log: TokenLog) -> list[Effect]:
 def _close(state: State, token: Token, subject: str) -> None:
     """Nothing more is permitted; what it is closed for first is what it is closed for."""
     if not token.closed:
+        note_move(state, "token", "open", "closed")
         token.closed, token.closed_at = subject, state.now
 
 
@@ -242,6 +245,7 @@ def open_again(state: State, token: Token, why: str) -> list[Effect]:
         del token.closures[0]
     token.closures.append(Closure(token.closed, token.closed_at, state.now, why))
     token.closed, token.closed_at = "", 0
+    note_move(state, "token", "closed", "open")
     count(state, f"closures/{token.name}")
     for item in open_items(state, token, CLOSING):
         _close(state, token, item.subject)

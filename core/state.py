@@ -2,7 +2,8 @@
 
 Everything here can be rebuilt by stepping through the journal, is written into snapshots, and is
 part of the digest, except `State.posted`, `booked` and `settled`: the last step's postings, its
-entries in the ledger and the payments that it settled, for whoever watches.
+entries in the ledger and the payments that it settled, for whoever watches. Nor is `State.moves`,
+which somebody who counts what lifecycles did sets to a dictionary of his.
 
 It is bounded: what grows with time (ids, orders and transfers that are over, progress) is put away
 in the journal and recalled when it is named again (`core/memory.py`, `core/settlement_memory.py`);
@@ -18,7 +19,7 @@ same amount, so that every holding is the sum of what it is attributed to.
 
 from typing import Literal
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from core.events import (
     Cause,
@@ -358,6 +359,7 @@ class State(Struct, gc=False):
     posted: list[Posting] = field(default_factory=list)
     booked: list[LedgerEntry] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
+    moves: dict[str, int] | UnsetType = UNSET
 
 
 def holding(account: str, subject: str, leg: str) -> str:
@@ -373,3 +375,11 @@ def figure(strategy: str, account: str, instrument: str, purpose: str, unit: str
 def count(state: State, what: str) -> None:
     """Count something that a reader of the summary should see."""
     state.counts[what] = state.counts.get(what, 0) + 1
+
+
+def note_move(state: State, lifecycle: str, was: str, to: str) -> None:
+    """A thing of ours moved in its lifecycle: counted where somebody counts, and nowhere else."""
+    moves = state.moves
+    if moves is not UNSET:
+        name = f"{lifecycle}/{was}>{to}"
+        moves[name] = moves.get(name, 0) + 1

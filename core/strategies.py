@@ -13,7 +13,7 @@ from core.positions import held
 from core.risk_effects import TellStanding
 from core.risk_events import LossStated, Standing, StrategyStateSet
 from core.risk_state import Strategy
-from core.state import State, count
+from core.state import State, count, note_move
 
 BY_A_PERSON: dict[Standing, tuple[Standing, ...]] = {
     "disabled": ("reduce_only", "enabled"),
@@ -101,6 +101,7 @@ def on_set(state: State, event: StrategyStateSet) -> list[Effect]:
     """A person changes it; what does not change is told again."""
     strategy = state.risk.strategies.setdefault(event.strategy, Strategy())
     if event.standing in BY_A_PERSON[strategy.standing]:
+        note_move(state, "standing", strategy.standing, event.standing)
         _change(state, event.strategy, strategy, event.standing, f"by {event.by}: {event.reason}")
     return [_tell(event.strategy, strategy)]
 
@@ -142,6 +143,7 @@ def disable(state: State, name: str, why: str) -> list[Effect]:
     strategy = state.risk.strategies.setdefault(name, Strategy())
     if "disabled" not in BY_ITSELF[strategy.standing]:
         return []
+    note_move(state, "halt", strategy.standing, "disabled")
     _change(state, name, strategy, "disabled", why)
     count(state, f"disabled/{name}")
     text = f"{name} is disabled: {why}"

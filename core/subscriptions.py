@@ -235,7 +235,7 @@ def _end(state: State, token: Token, ended: Authorization, frame: int) -> list[E
 
 def _settle(state: State, leg: Leg, frame: int) -> None:
     """It is final on chain: the issuer has the cash of a mint, and pays that of a burn."""
-    moved = move(leg, "settled")
+    moved = move(state, leg, "settled")
     assert moved, leg
     moves = ((ledger.transit(leg), -leg.due), (ledger.issuer(leg.buys, leg.asset), leg.due))
     brings = payments.brought_lines(leg) if leg.kind == "burn" else ()

@@ -26,7 +26,7 @@ from core.events import (
 from core.gate import Approved, Gate, Refused
 from core.listening import arm, request_backfill
 from core.orders import TERMINAL, claimed, fills_alarm, is_awaited
-from core.state import UNATTRIBUTED, Account, Order, OrderStatus, Orphan, State, count
+from core.state import UNATTRIBUTED, Account, Order, OrderStatus, Orphan, State, count, note_move
 
 ANSWER_NS_MAX = 5_000_000_000
 QUERY_NS = 1_000_000_000
@@ -76,6 +76,7 @@ def place(
         return None, _refuse(state, order, verdict, event.received_at)
     state.orders[name] = order
     order.status = "in_flight"
+    note_move(state, "order", "requested", "in_flight")
     _list_working(state, order)
     leases.hold(state, order)
     return order, [
@@ -87,6 +88,7 @@ def place(
 
 def _refuse(state: State, order: Order, verdict: Refused, now: int) -> list[Effect]:
     order.status = "refused"
+    note_move(state, "order", "requested", "refused")
     order.reason = verdict.code
     count(state, f"refused/{verdict.code}")
     halted = strategies.on_refused(state, order.strategy, verdict.code, now)
@@ -314,6 +316,7 @@ def _take_up(state: State, order: Order) -> list[Effect]:
     """Over by our sum only, and that is in doubt: it counts as exposure until the venue says."""
     if not orders.take_back(order):
         return []
+    note_move(state, "order", *orders.TAKEN_BACK)
     count(state, "orders_taken_up")
     _list_working(state, order)
     _touch(state, order)
@@ -432,8 +435,10 @@ def on_progressed(state: State, order: Order | None, event: ProgressReported) ->
 
 def _move(state: State, order: Order, told: OrderReport | OrderStatus) -> bool:
     """Move by the table; an account's working orders are listed apart, since they are few."""
+    was = order.status
     moved = orders.move(order, told)
     if moved:
+        note_move(state, "order", was, order.status)
         _list_working(state, order)
         _touch(state, order)
     return moved

@@ -48,10 +48,21 @@ from core.rail_events import (
 from core.refusals import refusal, refusal_of
 from core.settlement_memory import LATELY_NS, note_over
 from core.settlement_state import Leg, Transfer
-from core.state import State, count
+from core.state import State, count, note_move
 from core.suspense import Lying, reserve
 
 Told = tuple[str, int]
+# What a customer may hear after what. A return that was not in order is undone: it stands again.
+TOLD: dict[str, tuple[str, ...]] = {
+    "nothing": ("refused", "pending", "completed", "failed"),
+    "pending": ("completed", "completed_returnable", "returned", "failed", "cancelled"),
+    "completed_returnable": ("completed_returnable", "completed", "returned"),
+    "completed": ("returned",),
+    "returned": ("pending", "completed", "completed_returnable", "failed", "cancelled"),
+    # Of several legs one may have failed, or be cancelled, before the others end.
+    "failed": ("returned",),
+    "cancelled": ("failed", "returned"),
+}
 # What is kept of a leg as it was asked for.
 ASKED_OF_A_LEG = tuple(name for name in LegWanted.__struct_fields__ if name != "expires_at")
 
@@ -87,7 +98,7 @@ def on_requested(state: State, event: TransferRequested) -> list[Effect]:
         settlement.legs[leg.payment_id] = leg
         settlement.open_legs[leg.payment_id] = None
         transfer.legs.append(leg.payment_id)
-        leg.status = "validated"
+        move(state, leg, "validated")
         if leg.kind in OVER_A_RAIL:
             expose(state, leg, leg.amount)
         quotes.take(state, leg)
@@ -137,6 +148,7 @@ def _differs(state: State, known: Transfer, event: TransferRequested) -> str:
 def _refuse(state: State, transfer: Transfer, code: str, reason: str) -> list[Effect]:
     transfer.refusal, transfer.reason = code, reason
     transfer.told = "refused"
+    note_move(state, "told", "nothing", "refused")
     _note_told(state, transfer)
     note_over(state, transfer)
     count(state, f"refused/{code}")
@@ -428,7 +440,7 @@ def _exchange(state: State, leg: Leg) -> list[Effect]:
     book(state, "exchange", leg.payment_id, 0, _exchange_lines(leg))
     got, gave = (leg.asset, leg.amount), (leg.buys, leg.buys_amount)
     exchanges.deal(state, leg.payment_id, 0, got, gave)
-    move(leg, "settled")
+    move(state, leg, "settled")
     leg.sent_at = leg.settled_at = state.now
     state.settlement.touched.append(leg.transfer_id)
     return []
@@ -487,7 +499,7 @@ def _undo(state: State, transfer: Transfer, leg: Leg) -> list[Effect]:
     settlement.legs[back.payment_id] = back
     settlement.open_legs[back.payment_id] = None
     transfer.legs.append(back.payment_id)
-    back.status = "validated"
+    move(state, back, "validated")
     expose(state, back, back.amount)
     return _start(state, back)
 
@@ -548,7 +560,7 @@ def _begin_back(
     settlement.transfers[transfer.transfer_id] = transfer
     settlement.legs[back.payment_id] = back
     settlement.open_legs[back.payment_id] = None
-    back.status = "validated"
+    move(state, back, "validated")
     expose(state, back, back.amount)
     reserve(state, found, back.payment_id)
     count(state, f"sent_back/{found.account}")
@@ -567,6 +579,7 @@ def _tell(state: State, transfer: Transfer) -> list[Effect]:
     told = f"{status} {until}"
     if told == transfer.told:
         return []
+    note_move(state, "told", transfer.told.partition(" ")[0] or "nothing", status)
     transfer.told = told
     _note_told(state, transfer)
     count(state, f"told/{status}")

@@ -9,6 +9,7 @@ Times are nanoseconds of one monotonic clock of this process, handed in; it is n
 anybody else's.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 from core.risk_effects import AcknowledgeReturn, GrantLease, TellGate
@@ -65,7 +66,14 @@ NEED_TOLD_MAX = 8
 class LeaseHolder:
     """What one process of a gate holds. `boot` is greater than that of any process before it."""
 
-    def __init__(self, gate: str, boot: int) -> None:
+    def __init__(
+        self,
+        gate: str,
+        boot: int,
+        watch: Callable[[Phase, Trigger, Phase], None] = lambda was, trigger, to: None,
+    ) -> None:
+        """`watch` is shown each move of the table."""
+        self._watch = watch
         self.gate = gate
         self.boot = boot
         self.phase: Phase = "unborn"
@@ -93,7 +101,10 @@ class LeaseHolder:
         self._returned = 0
 
     def _move(self, trigger: Trigger, why: str = "") -> None:
-        self.phase = MOVES[self.phase].get(trigger, self.phase)
+        was, moves = self.phase, MOVES[self.phase]
+        if trigger in moves:
+            self.phase = moves[trigger]
+            self._watch(was, trigger, self.phase)
         if self.phase == "closed" and why:
             self.why = why
 
@@ -228,7 +239,7 @@ class LeaseHolder:
                 self._move("fenced")
                 self._forget()
         elif told.boot == self.boot and told.epoch > self.epoch:
-            self.phase = "unborn"
+            self._move("fenced")
             self._forget()
             self.epoch = told.epoch
             self._move("epoch_told")

@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from core.money import PRICE_DECIMALS
+from core.risk_events import Standing
 from risk.limit_files import Amount, BadLimits, Limit, LimitFile, content_hash, parse
 from risk.margin import Tier
 from risk.margin import check as check_tiers
@@ -42,11 +43,25 @@ class TierSpec(Part):
 
 
 class GateSpec(Part):
-    """A gate of its own beside some strategies; its clock runs so many thousandths fast."""
+    """A gate of its own beside some strategies; its clock runs so many thousandths fast.
+
+    What it has not spent it gives back so often, and asks for it again; 0: never.
+    """
 
     name: Name
     strategies: tuple[Name, ...] = Field(min_length=1)
     fast_permille: int = Field(default=0, ge=-100, le=100)
+    gives_back_every_s: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+
+
+class StandingSpec(Part):
+    """A person decides at a moment what a strategy may do from then on."""
+
+    strategy: Name
+    at_s: Annotated[Decimal, Field(gt=0)]
+    standing: Standing
+    by: Name = "anna"
+    reason: str = Field(default="a person decided so", min_length=1)
 
 
 class ChangeSpec(Part):
@@ -91,6 +106,7 @@ class LimitsSpec(Part):
     slots: int = Field(default=1024, ge=1)
     terms: dict[Name, TermsSpec] = Field(default_factory=dict)
     disabled: tuple[Name, ...] = ()
+    standings: tuple[StandingSpec, ...] = ()
     gates: tuple[GateSpec, ...] = ()
     changes: tuple[ChangeSpec, ...] = ()
 

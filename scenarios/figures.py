@@ -26,6 +26,7 @@ from core.reservations import (
 from core.settlement_state import ItemCause, LegStatus
 from core.token_state import AuthorizationStatus
 from risk.codes import TABLE
+from scenarios.lifecycles import moves
 from sim.faults import KINDS as FAULTS
 from tokens.policy import RULES as TOKEN_RULES
 
@@ -192,6 +193,7 @@ FIGURES = (
     *(f"risk.{what}" for what in ("reports", "var_max", "shortfall_max", "stress_max")),
     *(f"risk.{what}" for what in ("margin_max", "liquidation_min")),
     *(f"faults.{kind}" for kind in FAULTS),
+    *(f"visited.{move}" for move in moves()),
 )
 
 _PLACES = re.compile("(ACCOUNT|SCHEME|STRATEGY|TOKEN)")
@@ -208,7 +210,7 @@ def flaw(path: str) -> str:
         return ""
     near = get_close_matches(path, FIGURES, n=1)
     head = path.partition(".")[0] + "."
-    heads = [name for name in FIGURES if not name.startswith(("faults.", "counts."))]
+    heads = [name for name in FIGURES if not name.startswith(("faults.", "counts.", "visited."))]
     known = [name for name in FIGURES if name.startswith(head)]
     asked = f"; did you mean {near[0]}?" if near else ";"
     return f"no figure {path!r}{asked} there are {', '.join(known or heads)}"

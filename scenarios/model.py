@@ -499,6 +499,9 @@ class Scenario(Part):
             for name in gate.strategies:
                 if name not in names:
                     raise ValueError(f"gate {gate.name}: no strategy {name!r} among {names}")
+        for each in limits.standings if limits is not None else ():
+            if each.strategy not in names:
+                raise ValueError(f"standings: no strategy {each.strategy!r} among {names}")
 
     def _know_tokens(self) -> None:
         """A token's contract stands on a chain of settlement; only then can its faults happen."""

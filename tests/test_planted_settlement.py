@@ -584,7 +584,7 @@ BUGS = (
     Bug(
         "a dishonoured return stays returned",
         "core.payments:undo_return",
-        "if not leg.returned or not move(leg, was):",
+        "if not leg.returned or not move(state, leg, was):",
         "if True:",
         "dishonoured",
         range(1),

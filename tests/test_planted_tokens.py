@@ -113,7 +113,7 @@ BUGS = (
     Bug(
         "what a block mined that gave way stays mined",
         "core.register:_undo",
-        "authorizations.on_undone(wanted)",
+        "authorizations.on_undone(state, wanted)",
         "pass",
         "reorg_after_transfer",
         range(2),

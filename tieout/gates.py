@@ -16,13 +16,14 @@ from core.events import Event, OrderRequested
 from core.risk_effects import AcknowledgeReturn, GrantLease, TellGate
 from core.risk_events import LimitsLoaded, Ticket
 from risk.beside import refusal, uses_of
-from risk.lease_holder import PASSED, LeaseHolder
+from risk.lease_holder import PASSED, LeaseHolder, Phase, Trigger
 from scenarios.bounds import GateSpec
 from sim.dice import Stream
 from sim.faults import Fault, Faults
 from sim.world import World
 
 MS = 1_000_000
+SECOND = 1_000_000_000
 WAY_NS = MS
 # After so many heartbeats an order that the node has not counted is given up.
 UNHEARD_BEATS = 4
@@ -39,8 +40,10 @@ class Door(Protocol):
 class GateProcess:
     """One gate, in one life after another."""
 
-    def __init__(self, spec: GateSpec, lines: Mapping[str, int], zero: int) -> None:
-        self.spec, self._lines, self._zero = spec, lines, zero
+    def __init__(
+        self, spec: GateSpec, lines: Mapping[str, int], zero: int, moves: dict[str, int]
+    ) -> None:
+        self.spec, self._lines, self._zero, self._moves = spec, lines, zero, moves
         self._boot = 0
         self._began_at = 0
         self.down_until = 0
@@ -56,9 +59,13 @@ class GateProcess:
         self._began_at = now
         self.spent_at.clear()
         self.before = self.last
-        self.holder = LeaseHolder(self.spec.name, self._boot)
+        self.holder = LeaseHolder(self.spec.name, self._boot, self._moved)
         for line, limit in self._lines.items():
             self.holder.want(line, limit)
+
+    def _moved(self, was: Phase, trigger: Trigger, to: Phase) -> None:
+        name = f"lease/{was}>{to} ({trigger})"
+        self._moves[name] = self._moves.get(name, 0) + 1
 
     def clock(self, now: int) -> int:
         """Its own time."""
@@ -85,6 +92,7 @@ class SimulatedGates:
         faults: Faults,
         dice: Stream,
         door: Door,
+        moves: dict[str, int],
     ) -> None:
         self._world, self._faults, self._dice, self._door = world, faults, dice, door
         self._beat_ns = limits.heartbeat_ns
@@ -101,11 +109,13 @@ class SimulatedGates:
                 if each.line.startswith(("account_position/", "strategy_position/"))
                 and _concerns(each.line, spec)
             }
-            gate = GateProcess(spec, lines, 7 * number * MS)
+            gate = GateProcess(spec, lines, 7 * number * MS, moves)
             self._gates[spec.name] = gate
             for strategy in spec.strategies:
                 self._of[strategy] = gate
             self._world.call_in(1 + number * MS, self._beat, gate)
+            if spec.gives_back_every_s:
+                self._world.call_in(int(spec.gives_back_every_s * SECOND), self._give_back, gate)
 
     def has(self, strategy: str) -> bool:
         """Whether the strategy's orders go through a gate of its own."""
@@ -137,11 +147,20 @@ class SimulatedGates:
         if holder.phase == "unborn":
             self._to_node(gate, holder.start())
             return
+        if holder.returning:
+            self._to_node(gate, holder.give_back())
+            return
         for ticket in holder.unheard():
             spent_at = gate.spent_at.get((ticket.epoch, ticket.sequence), now)
             if now - spent_at > UNHEARD_BEATS * self._beat_ns:
                 self._to_node(gate, holder.void(ticket))
         self._to_node(gate, holder.request(gate.clock(now)))
+
+    def _give_back(self, gate: GateProcess) -> None:
+        """Others may have it, once the node has counted it; until then it is told with each beat."""
+        self._world.call_in(int(gate.spec.gives_back_every_s * SECOND), self._give_back, gate)
+        if self._world.now >= gate.down_until and gate.holder.phase != "unborn":
+            self._to_node(gate, gate.holder.give_back())
 
     def _crashes(self, gate: GateProcess) -> bool:
         fault = self._faults.strikes("gate_crash", gate.spec.name)

@@ -43,6 +43,7 @@ from tieout.truths import (
     position_differences,
     self_trades,
 )
+from tieout.visited import visited
 from venues.exchange import Exchange
 
 if TYPE_CHECKING:  # what executes contracts, only where there are
@@ -55,7 +56,7 @@ DIAL_NS = SECOND
 ZERO = Decimal(0)
 # What never happened is not counted.
 NEVER_COUNTED = (
-    *("faults.", "counts.", "drift.closed_by_cause."),
+    *("faults.", "counts.", "drift.closed_by_cause.", "visited."),
     *("settlement.items.", "settlement.legs.", "settlement.told.", "tokens.requests."),
 )
 
@@ -446,6 +447,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
             for account in simulation.bounds
         },
         "counts": dict(sorted(state.counts.items())),
+        "visited": visited(simulation.moves),
     }
 
 

@@ -35,7 +35,7 @@ from rails.dialect import Request as RailRequest
 from rails.evm.simulated import SimulatedNodes
 from risk.adapter import LimitGate
 from scenarios import strategies
-from scenarios.bounds import LimitsSpec
+from scenarios.bounds import LimitsSpec, StandingSpec
 from scenarios.draw import plan_of
 from scenarios.model import InstrumentSpec, Scenario, VenueSpec
 from sim.dice import Dice
@@ -150,6 +150,7 @@ class Simulation:
         self.host = Host(self) if host is None else host(self)
         self.issuing = self._issuing(self.host)
         self.on_step: Callable[[State], None] = lambda state: None
+        self.moves: dict[str, int] = {}
         self.healed_at = 0
         self.bridges: list[Bridge] = []
         instruments = [each for venue in scenario.venues for each in venue.instruments]
@@ -222,7 +223,8 @@ class Simulation:
         self.dared.engine = self.host.cold
         if spec.gates:
             dice = self.dice.stream("gates")
-            gates = SimulatedGates(spec.gates, event, self.world, self.faults, dice, self.host)
+            about = (self.world, self.faults, dice, self.host, self.moves)
+            gates = SimulatedGates(spec.gates, event, *about)
             gates.refused = self.host.hear
             self.host.gates = self.dared.gates = gates
         if self.host.cold is not None:
@@ -240,8 +242,23 @@ class Simulation:
                     )
                 )
 
+        for each in spec.standings:
+            self.world.call_at(EPOCH_NS + int(each.at_s * SECOND), self._set_standing, each)
         for moment in spec.moments():
             self.world.call_at(EPOCH_NS + int(moment * SECOND), self.load_limits_again)
+
+    def _set_standing(self, spec: StandingSpec) -> None:
+        """A person says it, and again for as long as nobody is at home."""
+        told = StrategyStateSet(
+            received_at=self.world.now,
+            strategy=spec.strategy,
+            standing=spec.standing,
+            by=spec.by,
+            reason=spec.reason,
+        )
+        if self.host.node is None:
+            self.world.call_in(SECOND, self._set_standing, spec)
+        self.host.tell(told)
 
     def _spoke(self) -> None:
         """The engine's word was told: to nobody, while our node is down."""
@@ -519,7 +536,7 @@ class Host:
         """Boot: rebuild the state, tell it that it lives, begin to listen."""
         sim = self._sim
         journal, state = self._rebuilt or self._rebuild()
-        self._rebuilt = None
+        self._rebuilt, state.moves = None, sim.moves
         self._begin_life()
         if sim.rails is not None:
             sim.rails.connect(self._rail_connector)

@@ -177,7 +177,8 @@ class Words:
             case "POST", "/v5/order/create":
                 return _named(self._place(exchange, params))
             case "POST", "/v5/order/cancel":
-                ticket = exchange.by_client.get(params["orderLinkId"])
+                ticket = exchange.by_client.get(params.get("orderLinkId", ""))
+                ticket = ticket or exchange.tickets.get(params.get("orderId", ""))
                 if ticket is None:
                     raise Refusal("unknown_order")
                 exchange.cancel(ticket)

@@ -305,7 +305,7 @@ class Words:
         return _done(ticket, now)
 
     def _cancelled(self, exchange: Exchange, params: dict[str, Any], now: str) -> object:
-        ticket = exchange.by_client.get(params["clOrdId"])
+        ticket = _asked(exchange, params)
         try:
             if ticket is None:
                 raise Refusal("unknown_order")

@@ -1,0 +1,108 @@
+"""The campaign of CI: a fixed set of runs that sees every fault kind and nearly every move of core.
+
+    python -m tieout.ci_campaign [--jobs N] [--json]
+
+prints what was visited, lifecycle by lifecycle, what was not and why, and which kinds of fault
+struck. It exits with 1 if a claim failed, or if anything was missed that has no reason to be.
+
+True here: the set is data. Storms are run with seeds that draw every fault; beside them stand the
+scenarios of the catalogue that bring about what storms bring about too seldom for a short campaign.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import NamedTuple
+
+from sim.faults import KINDS
+from tieout import runs
+from tieout.visited import expected
+
+# scenario: its seeds, all in the short form
+RUNS: dict[str, tuple[int, ...]] = {}
+# Fault kinds that no campaign is expected to see strike, and why.
+UNSTRUCK: dict[str, str] = {}
+
+
+class Seen(NamedTuple):
+    """What one run, or all of them, saw."""
+
+    moves: dict[str, int]
+    faults: dict[str, int]
+    failed: list[str]
+
+
+def see(name: str, seed: int) -> Seen:
+    """One run, in the short form; which of its claims failed."""
+    outcome = runs.run(name, seed=seed, short=True)
+    summary = outcome.summary
+    failed = [f"{name} seed {seed}: {each.claim}" for each in outcome.claims if not each.held]
+    return Seen(summary["visited"], summary["faults"], failed)
+
+
+def see_all(pairs: Sequence[tuple[str, int]], jobs: int) -> Seen:
+    """All runs together; in this process, or in so many others."""
+    if jobs == 1:
+        return together([see(name, seed) for name, seed in pairs])
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        names, seeds = zip(*pairs, strict=True)
+        return together(list(pool.map(see, names, seeds)))
+
+
+def together(seen: Sequence[Seen]) -> Seen:
+    """The sums, and every claim that failed."""
+    moves, faults = Counter[str](), Counter[str]()
+    for each in seen:
+        moves.update(each.moves)
+        faults.update(each.faults)
+    failed = [claim for each in seen for claim in each.failed]
+    return Seen(dict(moves), dict(faults), failed)
+
+
+def missed(seen: Seen) -> list[str]:
+    """What should have been seen and was not."""
+    moves = [move for move, reason in expected().items() if not reason and move not in seen.moves]
+    kinds = [kind for kind in KINDS if kind not in UNSTRUCK and not seen.faults.get(kind)]
+    return [*moves, *(f"fault {kind}" for kind in kinds)]
+
+
+def report(seen: Seen) -> Iterator[str]:
+    """A line for each lifecycle and for the faults, then what was not seen, with its reason."""
+    every = expected()
+    lifecycles = Counter(move.partition("/")[0] for move in every)
+    there = Counter(move.partition("/")[0] for move in seen.moves)
+    for name, moves in lifecycles.items():
+        yield f"{name:14} {there[name]:3} of {moves:3} moves"
+    struck = sum(1 for kind in KINDS if seen.faults.get(kind))
+    share = 100 * len(seen.moves) / len(every)
+    yield f"{'all':14} {len(seen.moves):3} of {len(every):3} moves, {share:.1f} %"
+    yield f"{'faults':14} {struck:3} of {len(KINDS):3} kinds struck"
+    reasons: Mapping[str, str] = every | {f"fault {kind}": why for kind, why in UNSTRUCK.items()}
+    for name in reasons:
+        if name not in seen.moves and reasons[name]:
+            yield f"not seen: {name}: {reasons[name]}"
+    yield from (f"MISSED: {name}" for name in missed(seen))
+    yield from (f"FAILED: {claim}" for claim in seen.failed)
+
+
+def main(arguments: list[str]) -> int:
+    """Run it; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tieout.ci_campaign")
+    parser.add_argument("--jobs", type=int, default=1, help="processes (1)")
+    parser.add_argument("--json", action="store_true", help="print one object")
+    told = parser.parse_args(arguments)
+    pairs = [(name, seed) for name, seeds in RUNS.items() for seed in seeds]
+    seen = see_all(pairs, told.jobs)
+    if told.json:
+        print(json.dumps({**seen._asdict(), "missed": missed(seen)}))
+    else:
+        print("\n".join(report(seen)))
+    return 1 if seen.failed or missed(seen) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
