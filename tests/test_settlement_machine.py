@@ -6,9 +6,8 @@ Nothing is simulated: a bank that says anything at any time is told to the core 
 from __future__ import annotations
 
 import msgspec
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import invariant, precondition
 
 from core import exposure, ledger
 from core.effects import Effect
@@ -36,6 +35,8 @@ from core.state import State
 from core.step import step
 from core.stuck import debts
 from sim.customer_oracle import NEXT
+from tests import exporting
+from tests.exporting import Machine, initialize, rule
 from tests.settling import BANK, DAY, SECOND, Books, change, pay, pull
 from tests.test_deposits import PUSHED
 
@@ -78,8 +79,11 @@ def reachable(was: LegStatus, now: LegStatus) -> bool:
     return now in seen
 
 
-class Settling(RuleBasedStateMachine):
+class Settling(Machine):
     """Two customers, one bank, limits, and a bound above which two people are needed."""
+
+    def events(self) -> list[Event]:
+        return [decode_event(body) for body in self.books.events]
 
     @initialize()
     def opened(self) -> None:
@@ -366,11 +370,4 @@ class Settling(RuleBasedStateMachine):
             self.booked_again()
 
 
-TestSettling = Settling.TestCase
-TestSettling.settings = settings(
-    max_examples=150,
-    stateful_step_count=50,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+TestSettling = exporting.case(Settling, examples=150, steps=50)
