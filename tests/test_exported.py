@@ -41,6 +41,12 @@ BUGS = {
         "event.quantity - done.quantity",
         "event.quantity",
     ),
+    "each permission is judged as if it were alone": Bug(
+        "tests.test_permission_machine:Permissions",
+        "core.reservations:reserve",
+        "objection(book, limits, wanted)",
+        "objection(Reserved(book.balances, book.groups, supply=book.supply), limits, wanted)",
+    ),
     "a late acknowledgement brings an order back": Bug(
         "tests.test_order_machine:Orders",
         "core.orders:move",
