@@ -18,7 +18,7 @@ from typing import Any
 
 from scenarios.model import Scenario, find
 from tieout.campaign import end_with_parent
-from tieout.crash_points import DOWN_MS, CrashPoint, Moment, points_of
+from tieout.crash_points import DOWN_MS, MOMENTS, CrashPoint, Moment, points_of
 from tieout.outcome import Outcome
 
 POINTS, WHOLE = "points.jsonl", "crashes.json"
@@ -52,6 +52,11 @@ class Subject:
         if not self.seconds:
             return found
         return found.model_copy(update={"duration_s": Decimal(self.seconds), "short_s": Decimal(0)})
+
+    def survives(self) -> tuple[Moment, ...]:
+        """All moments; where requests settle, a cut journal loses some (docs/not_proven.md)."""
+        settles = self.scenario().settling is not None
+        return tuple(each for each in MOMENTS if each != "cut" or not settles)
 
     def command(self, point: CrashPoint) -> str:
         """What to type to see the run die there."""
@@ -139,17 +144,24 @@ def crashes(
     subject: Subject,
     choose: Callable[[Sequence[CrashPoint]], Sequence[CrashPoint]] = lambda points: points,
     *,
+    moments: Sequence[Moment] = (),
     again: Moment | None = None,
     down_ms: int = DOWN_MS,
     jobs: int = 1,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Crashes:
-    """Kill the run at each point that `choose` takes of all; with `again`, in its next life too."""
+    """Kill the run at each point that `choose` takes of all; with `again`, in its next life too.
+
+    Where no `moments` are named it is all that the scenario is said to survive.
+    """
     started = time.perf_counter()
     # No moment is come to for the 0th time: the run is counted, and nobody dies.
     first = subject.run(CrashPoint("append", 0))
     came_to: dict[Moment, int] = first.summary["crash_at"]["came_to"]
-    points = choose(points_of(came_to, again or "", down_ms))
+    wanted = moments or subject.survives()
+    points = choose(
+        [each for each in points_of(came_to, again or "", down_ms) if each.moment in wanted]
+    )
     result = Crashes(subject, came_to, _failed(first), [])
     found: dict[int, PointResult] = {}
     for number, each in _spread(subject, points, jobs):

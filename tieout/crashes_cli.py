@@ -45,7 +45,13 @@ def a_point(context: click.Context, option: click.Parameter, text: str | None) -
 @click.option("--at", "point", callback=a_point, metavar="POINT", help="This one: effect:17.")
 @click.option("--every", "step", type=click.IntRange(1), default=1, help="Each Nth point.")
 @click.option("--sample", "size", type=click.IntRange(1), help="So many points, spread evenly.")
-@click.option("--moment", "moments", type=click.Choice(get_args(Moment)), multiple=True)
+@click.option(
+    "--moment",
+    "moments",
+    type=click.Choice(get_args(Moment)),
+    multiple=True,
+    help="Only there; by default all, but for cut where requests settle.",
+)
 @click.option("--again", type=click.Choice(get_args(Moment)), help="Killed twice: then there.")
 @click.option("--down-ms", type=click.IntRange(1), default=DOWN_MS, show_default=True)
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True)
@@ -86,12 +92,17 @@ def crashes(
             _run_one(subject, killed, out, as_json=as_json)
 
         def chosen(points: Sequence[CrashPoint]) -> Sequence[CrashPoint]:
-            points = [each for each in points if not moments or each.moment in moments]
             points = every(points, step, seed)
             return points if size is None else sample(points, size, seed)
 
         result = run_crashes(
-            subject, chosen, again=again, down_ms=down_ms, jobs=jobs, progress=tell
+            subject,
+            chosen,
+            moments=moments,
+            again=again,
+            down_ms=down_ms,
+            jobs=jobs,
+            progress=tell,
         )
         if out is not None:
             result.save(out)
