@@ -39,6 +39,7 @@ from tests import exporting
 from tests.exporting import Machine, initialize, rule
 from tests.settling import BANK, DAY, SECOND, Books, change, pay, pull
 from tests.test_deposits import PUSHED
+from tests.transfer_model import Nostro, imbalance
 
 CUSTOMERS = ("alice", "bob")
 LIMIT = 900
@@ -54,11 +55,13 @@ class Kept(Books):
 
     def __init__(self, **opening: int) -> None:
         self.events: list[bytes] = []
+        self.nostro = Nostro()
         super().__init__(**opening)
 
     def tell(self, fact: type[Event], /, **fields: object) -> list[Effect]:
         event = fact(received_at=self.now, **fields)
         self.events.append(msgspec.json.encode(event))
+        self.nostro.tell(event)
         before = {name: leg.status for name, leg in self.state.settlement.legs.items()}
         effects = step(self.state, event, BreakGate())
         self.asked += effects
@@ -263,6 +266,14 @@ class Settling(Machine):
     @invariant()
     def the_ledger_holds(self) -> None:
         assert ledger.faults(self.books.state) == []
+
+    @invariant()
+    def the_bank_s_account_is_what_its_lines_come_to(self) -> None:
+        """By a model that knows lines alone: see transfer_model.py."""
+        told = self.books.nostro.stands_at()
+        assert self.books.balance(f"nostro/{BANK}/USD") == told
+        assert self.books.state.holdings[f"{BANK}/USD/cash"] == told
+        assert imbalance(self.books.state.settlement.ledger) == {}
 
     @invariant()
     def exposure_is_the_sum_of_its_legs_and_within_limits(self) -> None:
