@@ -6,10 +6,11 @@ import random
 from typing import Any, Literal, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import invariant
 
+from tests import exporting
+from tests.exporting import Machine, initialize, rule
 from tests.leasing import GATES, Leasing
 from tests.planting import plant
 
@@ -18,7 +19,7 @@ A_SIDE: Any = st.sampled_from(["buy", "sell"])
 AN_INDEX = st.integers(0, 7)
 
 
-class LeaseMachine(RuleBasedStateMachine):
+class LeaseMachine(Machine):
     """Anything may happen in any order; the sums hold at every instant."""
 
     @initialize(skews=st.tuples(*[st.integers(-200, 200)] * 3))
@@ -141,14 +142,7 @@ def every_safe_order_passes(world: Leasing) -> None:
             world.check()
 
 
-TestLeases = LeaseMachine.TestCase
-TestLeases.settings = settings(
-    max_examples=40,
-    stateful_step_count=60,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+TestLeases = exporting.case(LeaseMachine, examples=40, steps=60)
 
 
 # --- the same world, by dice: quicker, for many steps and for bugs -------------------------------

@@ -6,9 +6,8 @@ Nothing is simulated: a bank that says anything at any time is told to the core 
 from __future__ import annotations
 
 import msgspec
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import invariant, precondition
 
 from core import exposure, ledger
 from core.effects import Effect
@@ -36,8 +35,11 @@ from core.state import State
 from core.step import step
 from core.stuck import debts
 from sim.customer_oracle import NEXT
+from tests import exporting
+from tests.exporting import Machine, initialize, rule
 from tests.settling import BANK, DAY, SECOND, Books, change, pay, pull
 from tests.test_deposits import PUSHED
+from tests.transfer_model import Nostro, imbalance
 
 CUSTOMERS = ("alice", "bob")
 LIMIT = 900
@@ -53,11 +55,13 @@ class Kept(Books):
 
     def __init__(self, **opening: int) -> None:
         self.events: list[bytes] = []
+        self.nostro = Nostro()
         super().__init__(**opening)
 
     def tell(self, fact: type[Event], /, **fields: object) -> list[Effect]:
         event = fact(received_at=self.now, **fields)
         self.events.append(msgspec.json.encode(event))
+        self.nostro.tell(event)
         before = {name: leg.status for name, leg in self.state.settlement.legs.items()}
         effects = step(self.state, event, BreakGate())
         self.asked += effects
@@ -78,8 +82,11 @@ def reachable(was: LegStatus, now: LegStatus) -> bool:
     return now in seen
 
 
-class Settling(RuleBasedStateMachine):
+class Settling(Machine):
     """Two customers, one bank, limits, and a bound above which two people are needed."""
+
+    def events(self) -> list[Event]:
+        return [decode_event(body) for body in self.books.events]
 
     @initialize()
     def opened(self) -> None:
@@ -261,6 +268,14 @@ class Settling(RuleBasedStateMachine):
         assert ledger.faults(self.books.state) == []
 
     @invariant()
+    def the_bank_s_account_is_what_its_lines_come_to(self) -> None:
+        """By a model that knows lines alone: see transfer_model.py."""
+        told = self.books.nostro.stands_at()
+        assert self.books.balance(f"nostro/{BANK}/USD") == told
+        assert self.books.state.holdings[f"{BANK}/USD/cash"] == told
+        assert imbalance(self.books.state.settlement.ledger) == {}
+
+    @invariant()
     def exposure_is_the_sum_of_its_legs_and_within_limits(self) -> None:
         state = self.books.state
         sums: dict[str, int] = {}
@@ -366,11 +381,4 @@ class Settling(RuleBasedStateMachine):
             self.booked_again()
 
 
-TestSettling = Settling.TestCase
-TestSettling.settings = settings(
-    max_examples=150,
-    stateful_step_count=50,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+TestSettling = exporting.case(Settling, examples=150, steps=50)

@@ -8,12 +8,13 @@ import sys
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import invariant
 
 from sim.forks import SECOND
+from tests import exporting
 from tests.evms import EmbeddedEvm
+from tests.exporting import Machine, rule
 from tests.issuing import ADMIN, ALICE, BOB, FIRST, PAUSER, RELAYER, STRANGER, Issue
 from tests.issuing import SECOND as OTHER
 from tokens import calls
@@ -58,7 +59,7 @@ class Signed:
     data: bytes
 
 
-class Life(RuleBasedStateMachine):
+class Life(Machine):
     """Signing, sending, revoking, pausing, waiting."""
 
     def __init__(self) -> None:
@@ -216,10 +217,4 @@ class Life(RuleBasedStateMachine):
         assert booked == self.model.balances
 
 
-TestLife = Life.TestCase
-TestLife.settings = settings(
-    max_examples=60,
-    stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+TestLife = exporting.case(Life, examples=60, steps=40)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import click
 
+from tieout.crashes_cli import crashes
 from tieout.exits import BAD_INPUT, FAILED, HELD, INTERRUPTED, LACKING, breaking, end, fail
 from tieout.gates_cli import gates
 from tieout.kill_cli import kill
@@ -43,6 +44,7 @@ def main(debug: bool) -> None:  # noqa: FBT001  # `_command` reads it
     """
 
 
+main.add_command(crashes)
 main.add_command(limits)
 main.add_command(kill)
 main.add_command(gates)

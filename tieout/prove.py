@@ -321,6 +321,48 @@ PROVEN = (
         same("storm", "compiled"),
         needs=f"{COMPILED}python",
     ),
+    Proof(
+        5,
+        "a small run holds with its node killed at every append, commit and effect, and twice;"
+        " orders, leases and payments at 200 points each",
+        ("env", "TIEOUT_FULL=1", *pytest("tests/test_crashes.py")),
+    ),
+    Proof(
+        5,
+        "lost_frame holds with its node killed at every point of six seconds",
+        tieout("crashes", "lost_frame", "--seconds", "6", "--jobs", "2"),
+    ),
+    Proof(
+        5,
+        "issued_and_moved holds with its node killed at 400 of its points",
+        tieout("crashes", "issued_and_moved", "--sample", "400", "--jobs", "2"),
+    ),
+    Proof(
+        5,
+        "storm_venues holds with its node killed once more, at 200 of its points",
+        tieout("crashes", "storm_venues", "--short", "--sample", "200", "--jobs", "2"),
+    ),
+    Proof(
+        5,
+        "two nodes over one journal, two gates over one lease: one is refused, or one is fenced",
+        pytest("tests/test_double_start.py"),
+    ),
+    Proof(
+        5,
+        "orders, transfers, leases and permissions in any order of facts, ten times as many; what"
+        " fails is exported and fails again",
+        (
+            *("env", "TIEOUT_FULL=1"),
+            *pytest(
+                "tests/test_order_machine.py",
+                "tests/test_settlement_machine.py",
+                "tests/test_leases.py",
+                "tests/test_permission_machine.py",
+                "tests/test_token_machine.py",
+                "tests/test_exported.py",
+            ),
+        ),
+    ),
 )
 
 

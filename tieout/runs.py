@@ -28,6 +28,7 @@ from sim.memory_store import MemoryStore
 from sim.oracle import Drifted
 from sim.seal import seal
 from tieout import market as markets
+from tieout.crash_points import CrashPoint
 from tieout.drill import exits
 from tieout.market import BadMarket, Market
 from tieout.outcome import Claim, Found, Outcome, Sample
@@ -210,11 +211,13 @@ def run(
     plan: Sequence[Fault] | None = None,
     progress: Callable[[float], None] = lambda share: None,
     sampled: bool = True,
+    crash_at: CrashPoint | None = None,
 ) -> Outcome:
     """Run a scenario of the catalogue, of a file or given; raises BadScenario or BadMarket.
 
     With `out`, everything is written there; of a run that raises, its plan, journal and traceback.
-    `sampled` keeps truth beside books over time.
+    `sampled` keeps truth beside books over time. With `crash_at` the node is killed there; how
+    often anything must have happened is then not claimed.
     """
     if not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed: found {seed!r}; a whole number from 0 on would do")
@@ -235,7 +238,7 @@ def run(
         ready(Path(out))
     store = MemoryStore()
     with seal():
-        simulation = Simulation(scenario, seed, store, plan, trades, duration)
+        simulation = Simulation(scenario, seed, store, plan, trades, duration, crash_at=crash_at)
     sampler = Sampler(simulation)
     if sampled:
         simulation.on_step = sampler.look
@@ -346,6 +349,13 @@ def conclude(
     specs = [*STANDARD, *settling, *limited, *issued, *offered, *simulation.scenario.claims]
     if simulation.duration_ns < int(simulation.scenario.duration_s * SECOND):
         specs = [less for spec in specs if (less := spec.in_short()) is not None]
+    if simulation.reached is not None:
+        # How often anything happens may be otherwise where the node dies once more.
+        specs = [
+            each.model_copy(update={"at_least": None})
+            for each in specs
+            if each.equals is not None or each.at_most is not None
+        ]
     claims = [judge(spec, summary) for spec in specs]
     summary["claims"] = [
         {"claim": c.claim, "held": c.held, "figure": c.figure, "bound": c.bound} for c in claims
@@ -388,6 +398,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "events": events,
         "records": len(store.committed),
         "crashes": simulation.host.crashes,
+        "crash_at": None if simulation.reached is None else simulation.reached.figures(),
         "cuts_unshown": simulation.host.cuts_unshown,
         "claims": [],
         "faults": dict(sorted(simulation.faults.counts.items())),

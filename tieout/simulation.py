@@ -48,6 +48,7 @@ from sim.wire import Latency, Wire
 from sim.world import World
 from tieout.bridges import Bridge
 from tieout.connector import Connector, OnAnswer
+from tieout.crash_points import CrashPoint, Died, Moment, MortalJournal, Reached
 from tieout.dared import Dared
 from tieout.dialects import READERS
 from tieout.drill import Drill
@@ -127,8 +128,12 @@ class Simulation:
         market: Sequence[Trade] = (),
         duration_ns: int = 0,
         host: "Callable[[Simulation], Host] | None" = None,
+        crash_at: CrashPoint | None = None,
     ) -> None:
-        """`host` makes the house of the node; without one the node lives in this process."""
+        """`host` makes the house of the node; without one the node lives in this process.
+
+        With `crash_at` it is killed there, beside what the plan does to it.
+        """
         self.scenario, self.seed, self.store = scenario, seed, store
         self.duration_ns = duration_ns or int(scenario.duration_s * SECOND)
         self.plan = list(plan) if plan is not None else plan_of(scenario, seed, self.duration_ns)
@@ -147,6 +152,7 @@ class Simulation:
         self.sites = [self._site(spec) for spec in scenario.venues]
         self.dared: Dared | None = None
         self.watch = Watch({site.spec.account: site.venue.exchange for site in self.sites})
+        self.reached = Reached(crash_at) if crash_at is not None else None
         self.host = Host(self) if host is None else host(self)
         self.issuing = self._issuing(self.host)
         self.on_step: Callable[[State], None] = lambda state: None
@@ -659,8 +665,36 @@ class Host:
 
     def _rebuild(self) -> tuple[Journal, State]:
         """What the next life will begin with; until then it is all that we say."""
-        journal = Journal(self._sim.store)
+        store = self._sim.store
+        if self._sim.reached is None:
+            journal = Journal(store)
+        else:
+            journal = MortalJournal(store, lambda: self._comes_to("append"))
         return journal, recover(journal, self._gate)
+
+    def _comes_to(self, moment: Moment) -> bool:
+        """Whether this is the point at which the node is to die."""
+        reached = self._sim.reached
+        if reached is None or not self._may_die or self._sim.faults.healed:
+            return False
+        return reached.comes_to(moment)
+
+    def _group_waits(self) -> bool:
+        """Whether anything was appended that is not durable yet."""
+        assert self.node is not None, "a node that lives"
+        return self.node.journal.next_number > self._sim.store.last()[0] + 1
+
+    def _dies_at(self, moment: Moment) -> bool:
+        """Killed here, if this is the point."""
+        dies = self._comes_to(moment)
+        if dies:
+            self._die(groups=1 if moment == "cut" else 0)
+        return dies
+
+    def _die(self, groups: int = 0) -> None:
+        """Killed at the point that was given."""
+        assert self._sim.reached is not None, "a point was given"
+        self.crash(self._sim.reached.point.down_ms * MS, groups)
 
     def _may_crash(self) -> bool:
         if not self._may_die:
@@ -715,7 +749,11 @@ class Host:
         node = self.node
         if node is None or self._may_crash():
             return
-        node.deliver(told)
+        try:
+            node.deliver(told)
+        except Died:
+            self._die()
+            return
         self._let_commit()
 
     def _let_commit(self) -> None:
@@ -785,10 +823,23 @@ class Host:
         self._commit_due = False
         if self._may_crash() or self._may_tear() or self._may_cut():
             return
-        for effect in self.make_durable():
+        group_waits = self._sim.reached is not None and self._group_waits()
+        if group_waits and (self._dies_at("commit") or self._dies_at("cut")):
+            return
+        try:
+            effects = self.make_durable()
+        except Died:  # as it put away what is too much to keep at hand
+            self._die()
+            return
+        if group_waits and self._dies_at("durable"):
+            return
+        for effect in effects:
             if self._may_crash():
                 return
             self._perform(effect)
+            # What it brought about may have killed us: the rest is not performed.
+            if life != self._life or self._dies_at("effect"):
+                return
 
     def commit_now(self) -> None:
         """The end of the run: what was delivered is made durable."""
