@@ -58,7 +58,7 @@ PROCEDURE: dict[Stage, Row] = {
     "confirming": Row(
         "read the venue's open orders, again and again",
         "none is open there, and none of ours is without an outcome",
-        ("cancelling", "flattening", "verifying"),
+        ("flattening", "verifying"),
     ),
     "flattening": Row(
         "read the venue's positions; close each by reduce-only market orders",

@@ -157,7 +157,7 @@ class SimulatedGates:
         self._to_node(gate, holder.request(gate.clock(now)))
 
     def _give_back(self, gate: GateProcess) -> None:
-        """Others may have it once the node has counted it; until then each beat tells it."""
+        """Free for others once the node has counted it; until then each beat tells it again."""
         self._world.call_in(int(gate.spec.gives_back_every_s * SECOND), self._give_back, gate)
         if self._world.now >= gate.down_until and gate.holder.phase != "unborn":
             self._to_node(gate, gate.holder.give_back())

@@ -583,8 +583,8 @@ def _done(ticket: Ticket, now: str) -> object:
 
 def _failed(error: tuple[str, str], params: dict[str, Any], now: str) -> object:
     row = {
-        "clOrdId": params["clOrdId"],
-        "ordId": "",
+        "clOrdId": params.get("clOrdId", ""),
+        "ordId": params.get("ordId", ""),
         "sCode": error[0],
         "sMsg": error[1],
         "tag": "",
