@@ -95,10 +95,10 @@ def on_block(state: State, token: Token, event: TokenBlockReported) -> list[Effe
         event.logs,
         event.source,
     )
-    if told.block_hash == token.checking:
-        return _compare(state, token, told, event.frame)
     if told.block_hash != token.wanted:
-        return []
+        # What is wanted is none of ours: if it was to be compared once, it gave way meanwhile.
+        is_checked = told.block_hash == token.checking
+        return _compare(state, token, told, event.frame) if is_checked else []
     token.walk.append(told)
     token.retried = 0
     return _join(state, token, event.source)

@@ -882,6 +882,20 @@ def test_the_alarm_looks_at_each_node_in_turn(books: Books) -> None:
     assert issuance.REMIND_LOOKS > 1
 
 
+def test_a_block_that_gave_way_as_it_was_compared_is_walked_over_all_the_same(
+    books: Books,
+) -> None:
+    """It was asked for to be compared, and no answer came; then it is wanted, for it is final."""
+    books.block("h2")
+    books.silent = True
+    books.finalize("h2")
+    assert books.token.checking == "h2"
+    books.block("g2", on="h1")
+    assert [each.block_hash for each in books.token.blocks] == ["h1", "h2"]
+    books.block("h3", on="h2")
+    assert [each.block_hash for each in books.token.blocks] == ["h1", "h2", "h3"]
+
+
 def test_a_way_whose_answer_failed_is_walked_on_at_the_other_node(books: Books) -> None:
     for number in range(2, 6):
         books.add(f"h{number}")
