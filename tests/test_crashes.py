@@ -182,7 +182,7 @@ SAMPLED = (
 
 @pytest.mark.parametrize("subject", SAMPLED, ids=lambda subject: subject.name)
 def test_orders_leases_and_payments_hold_at_sampled_points(subject: Subject) -> None:
-    result = crashes(subject, lambda points: sample(points, 200 if FULL else 4, 5))
+    result = crashes(subject, lambda points: sample(points, 200 if FULL else 2, 5))
     assert result.held, failures(result)
 
 

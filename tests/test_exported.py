@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,24 +101,17 @@ def test_without_a_bug_nothing_is_exported(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_an_export_is_a_journal_that_replays(tmp_path: Path) -> None:
-    """What the core was told, as `tieout verify`, `replay` and `trace` take it."""
-    machine = found("tests.test_order_machine:Orders")()
-    for name, words in (
-        ("open_accounts", {}),
-        ("trade", {"pick": 0, "lots": 2, "at_price": "0.001", "fee": True}),
-        ("hear_all", {}),
-        ("wait", {"ms_": 6000}),
-    ):
-        getattr(machine, name)(**words)
-    path = tmp_path / "steps.jsonl"
-    path.write_text(exporting.written(machine, AssertionError("by hand")))
-    again = exporting.rerun(path)
+    """What the core was told, as `tieout verify`, `replay` and `trace` take it; by the command."""
+    path = ROOT / "tests" / "exported" / "fill_told_again.jsonl"
     journal = tmp_path / "journal.db"
-    exporting.as_journal(again.events(), journal)
+    command = [sys.executable, "-m", "tests.exporting", str(path), "--journal", str(journal)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "every step holds\n"
+    again: Any = exporting.rerun(path)
     assert verify(journal).status == "sound"
     replayed = replay(journal)
     assert not replayed.differences
-    assert replayed.state.holdings == again.state.holdings  # type: ignore[attr-defined]  # Orders'
+    assert replayed.state.holdings == again.state.holdings
 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)

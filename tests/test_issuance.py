@@ -1043,6 +1043,42 @@ def test_the_alarm_looks_at_each_node_in_turn(books: Books) -> None:
     assert issuance.REMIND_LOOKS > 1
 
 
+def test_a_block_that_gave_way_as_it_was_compared_is_walked_over_all_the_same(
+    books: Books,
+) -> None:
+    """It was asked for to be compared, and no answer came; then it is wanted, for it is final."""
+    books.block("h2")
+    books.silent = True
+    books.finalize("h2")
+    assert books.token.checking == "h2"
+    books.block("g2", on="h1")
+    assert [each.block_hash for each in books.token.blocks] == ["h1", "h2"]
+    books.block("h3", on="h2")
+    assert [each.block_hash for each in books.token.blocks] == ["h1", "h2", "h3"]
+
+
+def test_who_was_down_for_hours_follows_again(books: Books) -> None:
+    """However many blocks there were meanwhile."""
+    for number in range(2, 1202):
+        books.add(f"h{number}")
+    books.show("h1201")
+    assert books.token.blocks[-1].block_hash == "h1201"
+    books.finalize("h1200")
+    assert len(books.token.blocks) == 2
+
+
+def test_a_way_that_no_clock_allows_is_not_walked_on(books: Books) -> None:
+    """A node that tells a parent for each block for ever is left after as many as there can be."""
+    books.add("h2")
+    for number in range(3, 803):
+        books.add(f"h{number}", seconds=0)
+    asked = [each for each in books.show("h802") if isinstance(each, FetchTokenBlock)]
+    assert 512 <= len(asked) < 600
+    assert books.token.blocks[-1].block_hash == "h1"
+    assert not books.token.walk
+    assert books.state.counts["heads_refused/ESTATE"] == 1
+
+
 def test_a_way_whose_answer_failed_is_walked_on_at_the_other_node(books: Books) -> None:
     for number in range(2, 6):
         books.add(f"h{number}")
