@@ -186,6 +186,7 @@ FIGURES = (
     *(f"risk.{what}" for what in ("orders", "passive_seconds", "still_over", "cycles", "loads")),
     *(f"risk.{what}" for what in ("word_age_seconds_max", "engine_lives", "engine_halted")),
     *(f"risk.{what}" for what in ("spent_when_old", "reductions", "flips")),
+    *(f"risk.{what}" for what in ("word_overdue_seconds", "reserved_when_over")),
     *(f"risk.{what}" for what in ("gate_orders", "gate_refusals", "gate_crashes")),
     "risk.turnover_max",
     *(f"risk.{what}" for what in ("reports", "var_max", "shortfall_max", "stress_max")),

@@ -150,7 +150,17 @@ OF_RISK = tuple(
         ),
         ("the engine's two ways of counting agree", "risk.engine_halted"),
         ("an exit closes at most what is held", "risk.flips"),
+        ("no order passes on a word of the engine that has ended", "risk.word_overdue_seconds"),
+        ("once healed, nothing is reserved for what is over", "risk.reserved_when_over"),
+        ("no gate spends more than it was lent", "counts.refused/LEASE_OVERSPENT"),
     )
+)
+OF_RISK += (
+    ClaimSpec(
+        claim="from a heartbeat on at most half of what a word left is spent",
+        figure="risk.spent_when_old",
+        at_most=Decimal("0.5"),
+    ),
 )
 
 # Where there are tokens, all of these too.
@@ -431,7 +441,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         # Not measured where there are no limits, or where nothing settles: null is not zero.
         "limit_breaches": None if dared is None else len(dared.oracle.breaches),
         "passive_breaches": None if dared is None else len(dared.oracle.passive),
-        "risk": None if dared is None else dared.figures(),
+        "risk": None if dared is None else dared.figures(state),
         "wrongly_settled": rails.oracle.wrong if rails is not None else None,
         "settlement": settled_of(simulation, state),
         "tokens": tokens_of(simulation, state),
