@@ -61,25 +61,27 @@ def main(only: str, count: int, jobs: int, seconds: float, *, afresh: bool) -> N
 
 
 class Kept:
-    """The file of results: what is known of this tree."""
+    """The file of results: each with the tree that it is of."""
 
     def __init__(self, path: Path, *, afresh: bool) -> None:
         self._path, self._lock = path, threading.Lock()
-        begun = {"commit": _commit(), "tree": tree.digest()}
-        before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        if afresh or before.get("tree") != begun["tree"]:
-            before = {"mutants": {}, "sound": {}}
-        self.found: Found = {**begun, "mutants": before["mutants"], "sound": before["sound"]}
+        self._tree, self._commit, self._afresh = tree.digest(), _commit(), afresh
+        self.found: Found = {"mutants": {}, "sound": {}}
+        if path.exists():
+            self.found = json.loads(path.read_text(encoding="utf-8"))
 
     def of(self, sort: str, name: str, text: str) -> Found:
-        """What is known; nothing where it was of another text."""
+        """What is known of it in this tree; nothing where it was of another text."""
         found: Found = self.found[sort].get(name, {})
-        return found if found.get("text") == text else {}
+        same = (found.get("tree"), found.get("text")) == (self._tree, text)
+        return found if same and not self._afresh else {}
 
     def keep(self, sort: str, name: str, found: Found) -> None:
         """On disk, whole, before anything else begins."""
+        today = datetime.now(UTC).date().isoformat()
         with self._lock:
-            self.found[sort][name] = found
+            of = {"commit": self._commit, "date": today, "tree": self._tree}
+            self.found[sort][name] = found | of
             self._write()
 
     def prune(self) -> None:
@@ -91,7 +93,6 @@ class Kept:
             self._write()
 
     def _write(self) -> None:
-        self.found["date"] = datetime.now(UTC).date().isoformat()
         beside = self._path.with_suffix(".part")
         beside.write_text(json.dumps(self.found, indent=1) + "\n", encoding="utf-8")
         beside.replace(self._path)

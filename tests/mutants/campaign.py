@@ -41,9 +41,9 @@ def hunt(
 ) -> Found:
     """Everything that is told of one bug: what was, and what these ranges say of it."""
     with tree.planted(mutant.edits):
-        calm = 0 if before else CALM
+        calm = 0 if before.get("ranges") else CALM
         seeds, stopped = watch(tree, mutant.storm, chosen, calm, seconds_max)
-    seeds = [*before.get("seeds", ()), *seeds]
+    seeds = _together(before, seeds)
     return {
         "bug": mutant.bug,
         "place": mutant.place,
@@ -67,7 +67,7 @@ def sound(tree: Tree, storm: str, chosen: list[range], seconds_max: float, befor
     """The same seeds with no bug at all: none may fail."""
     whole = [range(seed, seed + 1) for each in chosen for seed in each]
     seeds, stopped = watch(tree, storm, whole, 0, seconds_max)
-    seeds = [*before.get("seeds", ()), *seeds]
+    seeds = _together(before, seeds)
     done = before.get("ranges", 0) + (0 if stopped else len(chosen))
     return {
         "text": text_of(storm),
@@ -76,6 +76,12 @@ def sound(tree: Tree, storm: str, chosen: list[range], seconds_max: float, befor
         "stopped": stopped,
         "seeds": seeds,
     }
+
+
+def _together(before: Found, seeds: list[Found]) -> list[Found]:
+    """Each seed once: a range that was stopped in its midst is begun again."""
+    every = [*before.get("seeds", ()), *seeds]
+    return list({(each["policy"], each["seed"]): each for each in every}.values())
 
 
 def seen(seeds: Iterable[Found]) -> Found:

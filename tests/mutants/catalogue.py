@@ -193,7 +193,7 @@ MUTANTS = (
         "a timeout is a rejection",
         "core.trading:on_order_alarm",
         'if _move(state, order, "unknown"):',
-        'if _move(state, order, "rejected"):',
+        'if _move(state, order, "rejected"):\n        return [_tell(order)]\n    if False:',
         VENUES,
         "An order without an answer is called over, and lives (V23).",
     ),
@@ -225,7 +225,7 @@ MUTANTS = (
         "acknowledgement before fsync",
         "core.node:Node.commit",
         "last = self.journal.commit()",
-        "last = self.journal.commit() if len(self._waiting) % 4 else self.journal.next_number - 1",
+        "self._late = not getattr(self, '_late', True)\n        last = self.journal.next_number - 1 if self._late else self.journal.commit()",
         VENUES,
         "Effects are handed out while their group waits to be written.",
     ),
@@ -391,20 +391,22 @@ MUTANTS = (
     known("exits do not count one another", FLIPS, "Two exits turn long 1 into short 4 (V29)."),
     known("a lease does not end", RISK, "What the engine said long ago still holds."),
     known("a lease does not tighten", RISK, "A stalled engine changes nothing until the end."),
-    known("a lease's age counts from the answer", RISK, "A slow answer is a fresh one."),
+    known(
+        "a lease's age counts from the answer", "cold_path_stalls", "A slow answer is a fresh one."
+    ),
     known(
         "a price that leaps is believed at once",
         "absurd_prices",
         "One absurd quote opens the limits.",
     ),
-    known("what is lent to others is lent again", RISK, "Two gates hold the same headroom."),
+    known("what is lent to others is lent again", GATES, "Two gates hold the same headroom."),
     known("a gate forgets what it spent", RISK, "A budget that is never used up."),
     Mutant(
         "grant re-used before expiry",
         "risk.lease_holder:LeaseHolder.on_granted",
         "return  # the same once more",
         "self._spent = dict(self._at_grant)\n        return",
-        RISK,
+        GATES,
         "A grant that is told twice may be spent twice.",
     ),
     Mutant(
@@ -412,7 +414,7 @@ MUTANTS = (
         "core.cold:_irregular",
         "if event.sequence != follows:",
         "if False:",
-        RISK,
+        "cold_path_stalls",
         "An older word of the engine takes the place of a newer.",
         (
             Edit("core.cold:_irregular", "if event.epoch < cold.epoch:", "if False:"),
@@ -424,7 +426,7 @@ MUTANTS = (
         "risk.lease_holder:LeaseHolder._irregular",
         "if grant.sequence != self.sequence + 1:",
         "if False:",
-        RISK,
+        GATES,
         "Grants that overtake one another are applied as they come.",
         (
             Edit(
@@ -440,11 +442,19 @@ MUTANTS = (
         "A lease kept on a reject: headroom leaks away.",
     ),
     Mutant(
+        "the engine's word forgets what moved since it counted",
+        "core.leases:on_exposure",
+        "stated.exposure + line.moved - stated.moved",
+        "stated.exposure",
+        GATES,
+        "A slow answer overwrites what fills did meanwhile.",
+    ),
+    Mutant(
         "a fill is exposed to nothing",
         "core.leases:_hold",
         "_expose(line, _taken(use.amount, order.filled, order) - _taken(use.amount, before, order))",
         "pass",
-        RISK,
+        GATES,
         "A reservation ends with its fill, and the fill is in no line.",
     ),
     Mutant(
@@ -460,7 +470,7 @@ MUTANTS = (
         "risk.controls:own",
         "now - holding.reference_at > holding.reference_age_max",
         "False",
-        RISK,
+        "stale_prices",
         "Orders are valued by prices of long ago (V29).",
     ),
     # --- tokens: what is permitted -----------------------------------------------------------------
