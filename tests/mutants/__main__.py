@@ -112,6 +112,8 @@ def _spread(work: list[Any], jobs: int, kept: Kept) -> None:
         for number in range(jobs):
             copies.put(tree.Tree(Path(folder) / str(number)))
 
+        ended = threading.Event()
+
         def one(look: Callable[..., Found], sort: str, name: str, *words: Any) -> str:
             copy = copies.get()
             started = time.perf_counter()
@@ -119,7 +121,8 @@ def _spread(work: list[Any], jobs: int, kept: Kept) -> None:
                 found = look(copy, *words)
             finally:
                 copies.put(copy)
-            kept.keep(sort, name, found)
+            if not ended.is_set():  # else it was stopped by us, and says nothing
+                kept.keep(sort, name, found)
             return f"{name}: {_outcome(found)}, {time.perf_counter() - started:.0f} s"
 
         pool = ThreadPoolExecutor(jobs)
@@ -128,6 +131,7 @@ def _spread(work: list[Any], jobs: int, kept: Kept) -> None:
             for number, future in enumerate(done, 1):
                 print(f"{number}/{len(work)} {future.result()}", file=sys.stderr, flush=True)
         finally:
+            ended.set()
             pool.shutdown(wait=False, cancel_futures=True)
             for process in list(campaign.RUNNING.values()):
                 process.kill()

@@ -4,6 +4,7 @@ Each seed sees the bug with the same chance, whatever the others saw. The interv
 Pearson's, which is never too narrow.
 """
 
+from collections.abc import Callable
 from math import comb, inf
 
 DOUBT = 0.05
@@ -37,7 +38,7 @@ def at_least(failed: int, ran: int, chance: float) -> float:
     return 1 - fewer
 
 
-def _where(is_beyond) -> float:  # type: ignore[no-untyped-def]
+def _where(is_beyond: Callable[[float], bool]) -> float:
     """The chance from which on it is so, by halves."""
     low, high = 0.0, 1.0
     for _ in range(50):
