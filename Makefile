@@ -8,7 +8,7 @@ LOCK := .venv-lock
 UV := UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCK)/bin/uv pip compile --quiet --upgrade \
 	--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 .NOTPARALLEL: # two pips in one environment get in each other's way
-.PHONY: help demo test lint format bench prove notebooks lock compiled clean
+.PHONY: help demo test lint format bench prove mutants notebooks lock compiled clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -23,8 +23,8 @@ format: $(VENV)/.test ## let ruff lay out the code
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 bench: $(VENV)/.test $(VENV)/.bench ## the figures, as ratios measured in one run
 	$(BIN)/python -m bench
-prove: $(VENV)/.test ## every claim at full size: held, failed or not run
-	$(BIN)/python -m tieout.prove
+prove: $(VENV)/.test; $(BIN)/python -m tieout.prove ## every claim at full size: held, failed or not run
+mutants: $(VENV)/.test; $(BIN)/python -m tests.mutants ## bugs planted in a copy: what catches each, how soon
 notebooks: $(VENV)/.notebooks ## the notebooks, in jupyter lab
 	$(BIN)/jupyter lab notebooks/
 compiled: ## the same source through mypyc: a wheel in an environment of its own

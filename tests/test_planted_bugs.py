@@ -29,6 +29,7 @@ ORDERS = CLAIMS["differences.orders"]
 MISMARKED = CLAIMS["orders_mismarked"]
 DOUBT = CLAIMS["in_doubt"]
 OVER = CLAIMS["orders_given_up"]
+REVIVED = CLAIMS["orders_revived"]
 GIVEN_UP = CLAIMS["orders_given_up_taken"]
 UNPURSUED = CLAIMS["cancels_unpursued"]
 UNPLACED = CLAIMS["fills_unplaced"]
@@ -654,6 +655,15 @@ BUGS = (
         "overtaken",
         range(1),
         ORDERS,
+    ),
+    Bug(
+        "a late report moves an order backwards, for a while",
+        "core.orders:move",
+        "if told not in MOVES[order.status]:",
+        "if False:",
+        "overtaken",
+        range(1),
+        REVIVED,
     ),
     Bug(
         "a restart does not query what was in flight",

@@ -12,6 +12,10 @@ CLAIMS = {spec.figure: spec.claim for spec in OF_RISK}
 OVER = CLAIMS["limit_breaches"]
 FLIPS = CLAIMS["risk.flips"]
 AGREE = CLAIMS["risk.engine_halted"]
+OVERDUE = CLAIMS["risk.word_overdue_seconds"]
+OLD = CLAIMS["risk.spent_when_old"]
+KEPT = CLAIMS["risk.reserved_when_over"]
+OVERSPENT = CLAIMS["counts.refused/LEASE_OVERSPENT"]
 ENDED = "nothing is let through on a lease that has ended"
 HALF = "from a heartbeat on at most half of what was left is spent"
 ALONE = "it was disabled without anybody asking"
@@ -162,6 +166,43 @@ BUGS = (
         "three_gates_one_limit",
         range(2),
         LENT,
+    ),
+    # what a storm is asked, whatever else it claims
+    Bug(
+        "a lease does not end, in a storm",
+        "risk.lease:Lease.tighten",
+        "firm.open_until = cold.since + risk.ttl_ns - 1",
+        "firm.open_until = now",
+        "storm_risk",
+        range(4),
+        OVERDUE,
+    ),
+    Bug(
+        "a lease does not tighten, in a storm",
+        "risk.lease:Lease.tighten",
+        "permille(now - cold.since, risk.heartbeat_ns, risk.ttl_ns)",
+        "1000",
+        "storm_risk",
+        range(4),
+        OLD,
+    ),
+    Bug(
+        "what was rejected or cancelled keeps its reservation",
+        "core.leases:_follow",
+        "effects = _hold(state, order, min(order.reserved, left))",
+        "return _hold(state, order, left)",
+        "storm_risk",
+        range(2),
+        KEPT,
+    ),
+    Bug(
+        "a gate forgets what it spent, in a storm",
+        "risk.lease_holder:LeaseHolder.spend",
+        "self._spent[use.line] = self._spent.get(use.line, 0) + use.amount",
+        "self._spent[use.line] = 0",
+        "storm_risk",
+        range(2),
+        OVERSPENT,
     ),
 )
 

@@ -30,7 +30,7 @@ def test_the_same_limits_say_of_each_order_what_was_said(outcome: Outcome) -> No
 
 def test_a_tighter_limit_refuses_more_and_says_by_how_much(outcome: Outcome) -> None:
     passed = [sum(not each.said for each in opinions(outcome.store, {}))]
-    for amount in ("300", "150", "80"):
+    for amount in ("200", "150", "80"):
         found = opinions(outcome.store, {"FIRM_NET": Decimal(amount)})
         passed.append(sum(not each.would_say for each in found))
         fresh = [each.why for each in found if each.would_say == "FIRM_NET" and not each.said]

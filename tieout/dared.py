@@ -10,11 +10,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from core.money import QUANTITY_DECIMALS
+from core.orders import TERMINAL
 from core.risk_events import LimitsLoaded
 from core.state import Order, State
 from core.strategies import KILL
 from risk.limit_controls import CONTROLS
 from risk.measures import Measures
+from risk.restored import desk_of
 from risk.weights import REPORTING_DECIMALS
 from scenarios.bounds import LimitsSpec
 from scenarios.model import Scenario
@@ -172,6 +174,12 @@ class Dared:
         words = self.engine.words if self.engine is not None else []
         return now - max((at for _, at in words), default=0)
 
+    def _overdue_ns(self) -> int:
+        """For how long after the end of a word's lease orders still passed."""
+        if self.engine is None:
+            return 0
+        return max(0, self.word_age_ns_max - self._limits.ttl_ms * MS)
+
     def sent(self, client_order_id: str) -> None:
         """It left the node."""
         self._unsent.pop(client_order_id, None)
@@ -193,7 +201,7 @@ class Dared:
                     found.append((each.at * MS, each.quantity * size * price * contract.rate))
         return sorted(found)
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self, state: State) -> dict[str, Any]:
         """What the summary says of risk."""
         engine, oracle = self.engine, self.oracle
         peaks = {control.lower(): float(share) for control, share in oracle.peaks.items()}
@@ -203,6 +211,8 @@ class Dared:
             "still_over": len(oracle.still_over),
             "peak": dict(sorted(peaks.items())),
             "word_age_seconds_max": self.word_age_ns_max / SECOND,
+            "word_overdue_seconds": self._overdue_ns() / SECOND,
+            "reserved_when_over": len(_reserved_when_over(state)),
             "spent_when_old": float(oracle.spent_when_old),
             "reductions": oracle.reductions,
             "loads": self.loads,
@@ -220,6 +230,15 @@ class Dared:
                 for b in oracle.breaches[:20]
             ],
         }
+
+
+def _reserved_when_over(state: State) -> dict[str, None]:
+    """Orders that are over, and that lines or the desk still reserve something for."""
+    desk = desk_of(state.risk)
+    kept = desk.kept if desk is not None else {}
+    names = [name for name, order in state.orders.items() if order.reserved or name in kept]
+    over = [name for name in names if state.orders[name].status in TERMINAL]
+    return dict.fromkeys([*over, *(name for name in kept if name not in state.orders)])
 
 
 def _measured(measures: list[Measures]) -> dict[str, float]:

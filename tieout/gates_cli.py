@@ -110,7 +110,7 @@ def figures(paced: "Paced") -> dict[str, Any]:
         "epochs": process.node.state.risk.epochs_made,
         "not_taken_in": dict(process.counts),
         "limit_breaches": len(dared.oracle.breaches),
-        "peak": dared.figures()["peak"],
+        "peak": dared.figures(process.node.state)["peak"],
     }
 
 

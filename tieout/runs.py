@@ -80,6 +80,7 @@ STANDARD = tuple(
         ("once healed, nothing is suspected", "open_suspects"),
         ("once exact values are told, nothing is in doubt", "in_doubt"),
         ("no order that we call over is alive at its venue", "orders_given_up"),
+        ("an order that is over stays over", "orders_revived"),
         ("once healed, what was to be cancelled is off the book", "cancels_unpursued"),
         ("once healed, no fill waits to know whose it is", "fills_unplaced"),
         ("no break is opened before a back-fill begun after its suspect ended", "breaks_hasty"),
@@ -153,7 +154,17 @@ OF_RISK = tuple(
         ),
         ("the engine's two ways of counting agree", "risk.engine_halted"),
         ("an exit closes at most what is held", "risk.flips"),
+        ("no order passes on a word of the engine that has ended", "risk.word_overdue_seconds"),
+        ("once healed, nothing is reserved for what is over", "risk.reserved_when_over"),
+        ("no gate spends more than it was lent", "counts.refused/LEASE_OVERSPENT"),
     )
+)
+OF_RISK += (
+    ClaimSpec(
+        claim="from a heartbeat on at most half of what a word left is spent",
+        figure="risk.spent_when_old",
+        at_most=Decimal("0.5"),
+    ),
 )
 
 # Where there are tokens, all of these too.
@@ -433,6 +444,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "orders_unwished": unwished(store),
         "orders_mismarked": len(orders_mismarked(exchanges, store)),
         "orders_given_up": len(simulation.watch.given_up),
+        "orders_revived": len(simulation.watch.revived),
         "orders_given_up_taken": given_up_taken(exchanges, store),
         "cancels_unpursued": len(cancels_unpursued(exchanges, store)),
         "fills_unplaced": len(_unplaced(simulation, exchanges, state)),
@@ -447,7 +459,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         # Not measured where there are no limits, or where nothing settles: null is not zero.
         "limit_breaches": None if dared is None else len(dared.oracle.breaches),
         "passive_breaches": None if dared is None else len(dared.oracle.passive),
-        "risk": None if dared is None else dared.figures(),
+        "risk": None if dared is None else dared.figures(state),
         "wrongly_settled": rails.oracle.wrong if rails is not None else None,
         "settlement": settled_of(simulation, state),
         "tokens": tokens_of(simulation, state),

@@ -22,11 +22,14 @@ class Side:
     """One account: its books in this life of the node, its venue if it has one, what was seen.
 
     `ours` are the orders that were working in this life; our books may have put them away since.
+    `over` are those of them that ended, and how.
     """
 
     books: Account
     exchange: Exchange | None
     ours: dict[str, None] = field(default_factory=dict)
+    worked: dict[str, None] = field(default_factory=dict)
+    over: dict[str, str] = field(default_factory=dict)
     working: int = 0
     tickets: int = 0
     started_at: int = 0
@@ -43,6 +46,7 @@ class Watch:
         self._breaks = 0
         self._orders = 0
         self.given_up: dict[str, None] = {}
+        self.revived: dict[str, None] = {}
         self.hasty: list[str] = []
         self.excessive: list[str] = []
 
@@ -52,6 +56,8 @@ class Watch:
         for name, account in state.accounts.items():
             self._sides[name].books = account
             self._sides[name].ours.clear()
+            self._sides[name].worked.clear()
+            self._sides[name].over.clear()
 
     def look(self, state: State) -> None:
         """A step was taken."""
@@ -65,6 +71,7 @@ class Watch:
                 if seen != (side.working, side.tickets):
                     side.working, side.tickets = seen
                     self._look_at_orders(state, side, exchange)
+                    self._look_at_ends(state, side)
             backfill = books.backfill
             if backfill.finished_at != side.finished_at:
                 # What ended is the round seen under way: the next may begin in the same step.
@@ -87,6 +94,19 @@ class Watch:
             if name not in side.books.working and (name in state.orders or name in side.ours):
                 if not _filled_but_for_a_bust(state.orders.get(name), ticket, exchange):
                     self.given_up[name] = None
+
+    def _look_at_ends(self, state: State, side: Side) -> None:
+        """What is over stays over, but for two: a rejection that its venue lived on after, and an
+        end that was our own sum's, which is in doubt: such an order is unknown again."""
+        working = side.books.working
+        for name in side.worked:
+            if name not in working and name in state.orders:
+                side.over[name] = state.orders[name].status
+        for name in working:
+            was = side.over.pop(name, "rejected")
+            if was != "rejected" and state.orders[name].status != "unknown":
+                self.revived[name] = None
+        side.worked = dict(working)
 
     def _look_at_breaks(self, state: State) -> None:
         """A break was opened: a round that began after its suspect must have ended.

@@ -1,0 +1,197 @@
+"""Plant every bug of the catalogue in a copy of the tree, and see how soon a storm finds it.
+
+    python -m tests.mutants [--only WORD] [--ranges N] [--jobs N] [--seconds N] [--afresh]
+
+Results go to bench/mutants.json as they come. Of what is known of this very tree nothing is run
+again: with more ranges only those are looked at that are new. The status is 1 where a bug survives,
+or where a seed fails without one.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import SimpleQueue
+from statistics import median
+from typing import Any
+
+import click
+
+from tests.mutants import campaign, tree
+from tests.mutants.catalogue import MUTANTS
+
+KEPT = tree.ROOT / "bench" / "mutants.json"
+Found = dict[str, Any]
+
+
+@click.command()
+@click.option("--only", default="", help="Those with this in their name, or of this storm.")
+@click.option(
+    "--ranges", "count", default=10, help="Ranges of five seeds, each to its first failure."
+)
+@click.option("--jobs", default=2, help="Processes.")
+@click.option("--seconds", default=900.0, help="The most that one bug may take.")
+@click.option("--afresh", is_flag=True, help="Look for all of them again.")
+def main(only: str, count: int, jobs: int, seconds: float, *, afresh: bool) -> None:
+    """Hunt each bug, print the table, keep the results."""
+    kept = Kept(KEPT, afresh=afresh)
+    mutants = campaign.named(only)
+    work = []
+    for each in mutants:
+        before = kept.of("mutants", each.name, campaign.text_of(each.storm, each.edits))
+        chosen = campaign.ranges(count)[before.get("ranges", 0) :]
+        work.append((campaign.hunt, "mutants", each.name, each, chosen, seconds, before))
+    for storm in dict.fromkeys(each.storm for each in mutants):
+        before = kept.of("sound", storm, campaign.text_of(storm))
+        chosen = campaign.ranges(count)[before.get("ranges", 0) :]
+        work.append((campaign.sound, "sound", storm, storm, chosen, seconds, before))
+    _spread([each for each in work if each[4]], jobs, kept)
+    kept.prune()
+    print(table(kept.found))
+    sys.exit(0 if is_well(kept.found) else 1)
+
+
+class Kept:
+    """The file of results: each with the tree that it is of."""
+
+    def __init__(self, path: Path, *, afresh: bool) -> None:
+        self._path, self._lock = path, threading.Lock()
+        self._tree, self._commit, self._afresh = tree.digest(), _commit(), afresh
+        self.found: Found = {"mutants": {}, "sound": {}}
+        if path.exists():
+            self.found = json.loads(path.read_text(encoding="utf-8"))
+
+    def of(self, sort: str, name: str, text: str) -> Found:
+        """What is known of it in this tree; nothing where it was of another text."""
+        found: Found = self.found[sort].get(name, {})
+        same = (found.get("tree"), found.get("text")) == (self._tree, text)
+        return found if same and not self._afresh else {}
+
+    def keep(self, sort: str, name: str, found: Found) -> None:
+        """On disk, whole, before anything else begins."""
+        today = datetime.now(UTC).date().isoformat()
+        with self._lock:
+            of = {"commit": self._commit, "date": today, "tree": self._tree}
+            self.found[sort][name] = found | of
+            self._write()
+
+    def prune(self) -> None:
+        """In the catalogue's order, and nothing that is in it no more."""
+        with self._lock:
+            every = self.found["mutants"]
+            self.found["mutants"] = {m.name: every[m.name] for m in MUTANTS if m.name in every}
+            self.found["summary"] = summary(self.found)
+            self._write()
+
+    def _write(self) -> None:
+        beside = self._path.with_suffix(".part")
+        beside.write_text(json.dumps(self.found, indent=1) + "\n", encoding="utf-8")
+        beside.replace(self._path)
+
+
+def _commit() -> str:
+    asked = ["git", "-C", str(tree.ROOT), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _spread(work: list[Any], jobs: int, kept: Kept) -> None:
+    """Each worker has a copy of its own; copies go when all is done, or when it is interrupted."""
+    if not work:
+        return
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        copies: SimpleQueue[tree.Tree] = SimpleQueue()
+        for number in range(jobs):
+            copies.put(tree.Tree(Path(folder) / str(number)))
+
+        ended = threading.Event()
+
+        def one(look: Callable[..., Found], sort: str, name: str, *words: Any) -> str:
+            copy = copies.get()
+            started = time.perf_counter()
+            try:
+                found = look(copy, *words)
+            finally:
+                copies.put(copy)
+            if not ended.is_set():  # else it was stopped by us, and says nothing
+                kept.keep(sort, name, found)
+            return f"{name}: {_outcome(found)}, {time.perf_counter() - started:.0f} s"
+
+        pool = ThreadPoolExecutor(jobs)
+        try:
+            done = as_completed([pool.submit(one, *each) for each in work])
+            for number, future in enumerate(done, 1):
+                print(f"{number}/{len(work)} {future.result()}", file=sys.stderr, flush=True)
+        finally:
+            ended.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(campaign.RUNNING.values()):
+                process.kill()
+            pool.shutdown()
+
+
+def _outcome(found: Found) -> str:
+    why = f" ({found['stopped'].splitlines()[-1]})" if found["stopped"] else ""
+    how = f"{found['failed']} of {found['ran']} seeds failed{why}"
+    return f"{how}: {next(iter(found['claims']))}" if found["claims"] else how
+
+
+# --- what it comes to ----------------------------------------------------------------------------
+
+
+def is_well(found: Found) -> bool:
+    """No bug survived, and nothing failed without one."""
+    alarms = any(each["failed"] or each["stopped"] for each in found["sound"].values())
+    return not alarms and all(each["failed"] for each in found["mutants"].values())
+
+
+def summary(found: Found) -> Found:
+    """The figures of all of them."""
+    every = found["mutants"]
+    seeds = [each["expected_seeds"][0] for each in every.values() if each["failed"]]
+    return {
+        "bugs": len(every),
+        "caught": len(seeds),
+        "survived": [name for name, each in every.items() if not each["failed"]],
+        "expected_seeds_median": median(seeds) if seeds else None,
+        "expected_seeds_max": max(seeds, default=None),
+        "caught_without_faults": sum(e["without_faults"]["failed"] > 0 for e in every.values()),
+        "cpu_seconds": round(sum(each["cpu_seconds"] for each in every.values())),
+    }
+
+
+def table(found: Found) -> str:
+    """For people: a line for each bug, and what it comes to."""
+    lines = [f"{'storm':13}{'seeds':>6}  {'95 %':13}{'calm':5} bug: the claim that caught it", ""]
+    for name, each in found["mutants"].items():
+        caught = next(iter(each["claims"]), f"SURVIVED {each['ran']} seeds")
+        lines.append(f"{each['storm']:13}{_seeds(each)} {name}: {caught}")
+    for storm, each in found["sound"].items():
+        lines.append(f"{storm:13}without a bug {each['failed']} of {each['ran']} seeds failed")
+    told = found["summary"]
+    lines += [
+        "",
+        f"{told['caught']} of {told['bugs']} caught; expected seeds: median "
+        f"{told['expected_seeds_median']}, at most {told['expected_seeds_max']}; "
+        f"{told['caught_without_faults']} of them without faults, in {campaign.CALM} seeds",
+    ]
+    return "\n".join(lines)
+
+
+def _seeds(each: Found) -> str:
+    expected, least, most = ("-" if n is None else f"{n:.1f}" for n in each["expected_seeds"])
+    calm = "seen" if each["without_faults"]["failed"] else "-"
+    return f"{expected:>6}  {f'{least} to {most}':13}{calm:5}"
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # which leaves no copy behind
+    main()
