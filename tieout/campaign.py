@@ -84,7 +84,8 @@ class Campaign:
 
     @property
     def held(self) -> bool:
-        return not self.failures and not self.unfired() and not self.canary_missed()
+        seen = self.results or not self.asked
+        return bool(seen) and not (self.failures or self.unfired() or self.canary_missed())
 
     @property
     def failures(self) -> list[SeedResult]:
@@ -101,7 +102,7 @@ class Campaign:
         for seed in canary.BESIDE:
             told = [said for said in reported.get(seed, []) if said.startswith(canary.SONG)]
             if seed not in ran:
-                return f"canary seed {seed} did not run"
+                return "" if self.stopped else f"canary seed {seed} did not run"
             if canary.sings(seed) and not told:
                 return f"canary seed {seed} has to fail, and was not reported"
             if not canary.sings(seed) and seed in reported:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from distributed import Client, Future, KilledWorker, as_completed, wait
+from distributed import Client, Future, KilledWorker, as_completed
 
 from tieout.bad_input import BadCluster
 from tieout.campaign_seed import Begun, Done, Engine, Events, Run, SeedResult, Task, attempt, lost
@@ -47,7 +47,7 @@ def _all(
 ) -> Events:
     """Run them, some ahead of the workers; those that were lost with one are suspects."""
     left, handed = deque(tasks), dict[str, Task]()
-    coming = as_completed()
+    coming = as_completed(loop=client.loop)
     while left or handed:
         while left and len(handed) < ahead:
             task = left.popleft()
@@ -66,7 +66,6 @@ def _all(
 
 def _alone(client: Client, task: Task, run: Run, seconds_max: float) -> Events:
     future = _submit(client, task, run, seconds_max)
-    wait([future])
     why = f"its worker died of it, or it ran longer than {seconds_max:g} s"
     yield Done(task, _result(future) or lost(task, why))
 
@@ -130,13 +129,18 @@ def _sound_workers(client: Client, address: str) -> int:
             would_do = "workers of one thread would do: dask worker --nthreads 1 --nworkers N"
             raise BadCluster(f"--dask {address}: worker {name} has {count} threads; {would_do}")
     ours = code_version()
-    for name, theirs in client.run(code_version).items():
+    for name, theirs in client.run(_code).items():
         if theirs != ours:
             would_do = "the same code everywhere would do"
             raise BadCluster(
                 f"--dask {address}: worker {name} has {theirs}, not {ours}; {would_do}"
             )
     return len(threads)
+
+
+def _code() -> str:
+    """In a worker: its own."""
+    return code_version()
 
 
 def _workers(client: Client) -> dict[str, Any]:

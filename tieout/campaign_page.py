@@ -216,7 +216,7 @@ def _heat_map(pairs: Pairs) -> Html:
             title = "cannot" if runs is None else count(runs, "run")
             parts.append(
                 f'<rect x="{NAMES + across * CELL}" y="{y}" width="{CELL - 1}" height="{CELL - 1}"'
-                f' fill="{colour}"><title>{one} with {other}: {title}</title></rect>'
+                f' fill="{colour}"><title>{pair[0]} with {pair[1]}: {title}</title></rect>'
             )
         x = NAMES + down * CELL
         parts.append(
