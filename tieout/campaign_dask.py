@@ -20,7 +20,7 @@ from tieout.campaign_workers import SEED_SECONDS_MAX
 from tieout.code_version import code_version
 
 CONNECT_SECONDS_MAX = 20
-AHEAD = 3  # tasks handed out for each worker: it never waits for the next
+AHEAD = 8  # tasks handed out for each worker: it never waits for the next
 
 
 def cluster(address: str, seed_seconds_max: float = SEED_SECONDS_MAX) -> Engine:
