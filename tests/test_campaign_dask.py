@@ -1,5 +1,6 @@
 """A Dask cluster on this machine's loopback: the results of local workers, and no silent retry."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -8,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from tests import planted_seeds as planted
+from tieout.bad_input import BadCluster
 from tieout.campaign import Campaign, campaign
-from tieout.campaign_seed import Run, run_seed
+from tieout.campaign_seed import Done, Run, run_seed, tasks_of
 from tieout.cli import main
 
 pytest.importorskip("distributed", reason="the extra `dask` is not installed")
@@ -91,6 +93,24 @@ def test_workers_of_other_code_or_of_many_threads_are_refused(
     said = CliRunner().invoke(main, [*words, cluster.scheduler_address])
     assert said.exit_code == 2
     assert "not another; the same code everywhere would do" in said.output
+
+
+def test_a_cluster_whose_workers_are_gone_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a nanny nobody starts them anew: it says so, and the ledger goes on elsewhere."""
+    from distributed import LocalCluster
+
+    from tieout.campaign_dask import cluster as engine
+
+    monkeypatch.setattr("tieout.campaign_dask.WORKERLESS_SECONDS_MAX", 2)
+    with LocalCluster(**WORKERS, host="127.0.0.1", scheduler_port=0, silence_logs=50) as dying:
+        tasks = tasks_of([(NAME, seed) for seed in range(3000)], True, [])
+        events = engine(dying.scheduler_address)(tasks, planted.waits)
+        assert any(isinstance(each, Done) for each in events)
+        dying.scale(0)
+        with pytest.raises(BadCluster, match="no worker is left"):
+            deque(events, maxlen=0)
 
 
 def _another() -> str:

@@ -14,7 +14,8 @@ from tests import planted_seeds as planted
 from tests.planting import plant
 from tests.test_cli import SMALL
 from tieout import campaign_cover, canary
-from tieout.campaign import FAILURES, PAGE, WHOLE, Campaign, campaign
+from tieout.campaign import PAGE, WHOLE, Campaign, campaign
+from tieout.campaign_ledger import FAILURES
 from tieout.campaign_seed import SeedResult, Task
 from tieout.cli import main
 from tieout.console import show_campaign

@@ -20,7 +20,7 @@ from scenarios.model import FiresSpec, find, names
 from sim import machine
 from tieout.bad_input import BadLedger
 from tieout.campaign_cover import Pairs, pairs, summed, unvisited
-from tieout.campaign_ledger import Account, Header, Ledger, in_memory, opened, read
+from tieout.campaign_ledger import FAILURES, Account, Header, Ledger, in_memory, opened, read
 from tieout.campaign_merge import copy_to, merged
 from tieout.campaign_seed import (
     CANARY,
@@ -41,7 +41,7 @@ from tieout.code_version import code_version
 from tieout.files import naming
 from tieout.runs import quantile
 
-WHOLE, PAGE, FAILURES = "campaign.json", "campaign.html", "failures"
+WHOLE, PAGE = "campaign.json", "campaign.html"
 CANARY_RUNS_MIN = 100
 FAILURES_KEPT = 3
 

@@ -46,7 +46,7 @@ AMOUNT = click.FloatRange(0, min_open=True)
 @click.option("--shard", callback=asked.shard, default="1/1", metavar="I/N", help="A part of it.")
 @click.option("--stop-after", type=COUNT, metavar="N", help="End after N failing seeds.")
 @click.option("--budget-minutes", type=AMOUNT, metavar="M", help="End when they are over.")
-@click.option("--seed-timeout", type=AMOUNT, metavar="SECONDS", help="By default 600.")
+@click.option("--seed-timeout", type=AMOUNT, metavar="SECONDS", help="By default 1200.")
 @click.option("--failures", type=click.IntRange(0), metavar="N", help="Reports; by default 3.")
 @click.option("--dask", metavar="ADDRESS", help="Of a Dask scheduler, instead of --jobs.")
 @AT_LEAST

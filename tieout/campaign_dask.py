@@ -10,6 +10,7 @@ import faulthandler
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import Any
 
 from distributed import Client, Future, KilledWorker, as_completed
@@ -20,6 +21,8 @@ from tieout.campaign_workers import SEED_SECONDS_MAX
 from tieout.code_version import code_version
 
 CONNECT_SECONDS_MAX = 20
+WORKERLESS_SECONDS_MAX = 60
+LOOK_SECONDS = 0.002
 AHEAD = 8  # tasks handed out for each worker: it never waits for the next
 
 
@@ -55,9 +58,9 @@ def _all(
             handed[future.key] = task
             coming.add(future)
             yield Begun(task)
-        future = next(coming)
+        future = _next(client, coming)
         task = handed.pop(future.key)
-        result = _result(future)
+        result = _result(client, future)
         if result is None:
             suspects.append(task)
         else:
@@ -66,8 +69,29 @@ def _all(
 
 def _alone(client: Client, task: Task, run: Run, seconds_max: float) -> Events:
     future = _submit(client, task, run, seconds_max)
+    _next(client, as_completed([future], loop=client.loop))
     why = f"its worker died of it, or it ran longer than {seconds_max:g} s"
-    yield Done(task, _result(future) or lost(task, why))
+    yield Done(task, _result(client, future) or lost(task, why))
+
+
+def _next(client: Client, coming: as_completed) -> Future:
+    """The next that is done; a cluster without any worker would have us wait for ever."""
+    since = monotonic()
+    while not coming.has_ready():
+        sleep(LOOK_SECONDS)
+        if monotonic() - since > WORKERLESS_SECONDS_MAX:
+            _refuse_workerless(client)
+            since = monotonic()
+    return next(coming)
+
+
+def _refuse_workerless(client: Client) -> None:
+    """A nanny starts a worker that died anew within seconds."""
+    try:
+        client.wait_for_workers(1, timeout=WORKERLESS_SECONDS_MAX)
+    except TimeoutError as error:
+        would_do = "workers under a nanny are started anew; --resume goes on"
+        raise BadCluster(f"--dask: no worker is left; {would_do}") from error
 
 
 def _submit(client: Client, task: Task, run: Run, seconds_max: float) -> Future:
@@ -83,13 +107,17 @@ def _watched(run: Run, task: Task, seconds_max: float) -> SeedResult:
         faulthandler.cancel_dump_traceback_later()
 
 
-def _result(future: Future) -> SeedResult | None:
-    """What came of it; None where its worker died."""
-    try:
-        result: SeedResult = future.result()
-    except KilledWorker:
-        return None
-    return result
+def _result(client: Client, future: Future) -> SeedResult | None:
+    """What came of it; None where its worker died of it. Of a worker that left, Dask asks again."""
+    while True:
+        try:
+            result: SeedResult = future.result(timeout=WORKERLESS_SECONDS_MAX)
+        except KilledWorker:
+            return None
+        except TimeoutError:
+            _refuse_workerless(client)
+        else:
+            return result
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from tieout.bad_input import BadLedger
 from tieout.campaign_seed import Begun, Done, Key, SeedResult, Task
 from tieout.files import naming, ready
 
-SEEDS = "seeds.jsonl"
+SEEDS, FAILURES = "seeds.jsonl", "failures"
 SCHEMA = 1
 FIELDS = {
     "scenario": "scenario",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.faults import KINDS
 from tieout.campaign_cover import NEVER_SHOWN, Pairs
-from tieout.campaign_ledger import Header, read
+from tieout.campaign_ledger import FAILURES, Header, read
 from tieout.campaign_seed import SeedResult
 from tieout.page import Html, gap, grid, join, page, row, tag, text
 from tieout.words import count
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tieout.campaign import Campaign
 
 FAILURES_SHOWN = 50
+BARS_MAX = 16  # in one column
 # The heat map: a cell's side, and how much room names have.
 CELL, NAMES = 11, 148
 SHADES = ("#e3f0f2", "#b9dbe1", "#86bfca", "#4b9bab", "#1f6b7c")
@@ -35,6 +36,7 @@ STYLE = """<style>
 .bars .never { color:var(--bad) }
 .tiles { display:flex; flex-wrap:wrap }
 .tiles div { flex:1 1 180px }
+td.run,td.run code { white-space:nowrap }
 .heat svg { display:block; max-width:none }
 </style>"""
 
@@ -114,8 +116,9 @@ def _failed(failures: Sequence[SeedResult], folder: Path) -> Html:
     for each in failures[:FAILURES_SHOWN]:
         what = each.error or "; ".join(each.failed)
         name = f"{each.scenario} seed {each.seed}"
-        shown = tag("td", _linked(name, f"failures/{Path(each.scenario).stem}-{each.seed}", folder))
-        cells = join(shown, tag("td", text(what)), tag("td", tag("code", text(each.command))))
+        place = f"{FAILURES}/{Path(each.scenario).stem}-{each.seed}"
+        shown, again = _linked(name, place, folder), tag("code", text(each.command))
+        cells = join(tag("td", shown, "run"), tag("td", text(what)), tag("td", again, "run"))
         rows.append(tag("tr", cells))
     if len(failures) > FAILURES_SHOWN:
         rows.append(gap(3, f"{len(failures) - FAILURES_SHOWN} more, in campaign.json"))
@@ -151,8 +154,16 @@ def _bars(title: str, note: str, counts: Mapping[str, int]) -> Html:
     return join(
         tag("h2", text(title)),
         tag("p", text(note, " Bars are logarithmic."), "note"),
-        _drawn((name, times, _logarithmic(times, longest)) for name, times in ordered),
+        _columns([(name, times, _logarithmic(times, longest)) for name, times in ordered]),
     )
+
+
+def _columns(bars: Sequence[tuple[str, int, float]]) -> Html:
+    """Side by side, where they are many."""
+    if len(bars) <= BARS_MAX:
+        return _drawn(bars)
+    half = (len(bars) + 1) // 2
+    return tag("div", join(_drawn(bars[:half]), _drawn(bars[half:])), "pair")
 
 
 def _drawn(bars: Iterable[tuple[str, int, float]]) -> Html:
