@@ -8,8 +8,7 @@ LOCK := .venv-lock
 UV := UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCK)/bin/uv pip compile --quiet --upgrade \
 	--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 .NOTPARALLEL: # two pips in one environment get in each other's way
-.PHONY: help demo test lint format bench prove mutants notebooks lock compiled clean
-
+.PHONY: help demo test lint format bench prove night mutants notebooks lock compiled clean
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 demo: $(VENV)/.base ## one story in a minute
@@ -17,14 +16,15 @@ demo: $(VENV)/.base ## one story in a minute
 test: lint $(VENV)/.notebooks $(VENV)/.servers $(VENV)/.live ## everything that must hold before a commit lands
 	$(BIN)/pytest -n 2
 lint: $(VENV)/.test ## style, types and the direction of imports
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/mypy && $(BIN)/lint-imports
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 format: $(VENV)/.test ## let ruff lay out the code
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 bench: $(VENV)/.test $(VENV)/.bench ## the figures, as ratios measured in one run
 	$(BIN)/python -m bench
 prove: $(VENV)/.test; $(BIN)/python -m tieout.prove ## every claim at full size: held, failed or not run
 mutants: $(VENV)/.test; $(BIN)/python -m tests.mutants ## bugs planted in a copy: what catches each, how soon
+night: $(VENV)/.test ## storms for MINUTES=480; what was begun at this commit goes on
+	$(BIN)/tieout campaign storm --seeds 0:100000 --short --jobs $$(nproc) --budget-minutes $(or $(MINUTES),480) --resume --out night/$$(git rev-parse --short HEAD)
 notebooks: $(VENV)/.notebooks ## the notebooks, in jupyter lab
 	$(BIN)/jupyter lab notebooks/
 compiled: ## the same source through mypyc: a wheel in an environment of its own
@@ -36,7 +36,7 @@ lock: ## pin everything anew, each set against the union of all
 	test -x $(LOCK)/bin/uv || { $(PYTHON) -m venv $(LOCK) && $(LOCK)/bin/pip install --quiet uv; }
 	$(UV) pyproject.toml requirements/build.in --all-extras -o $(LOCK)/union.txt
 	$(UV) pyproject.toml -c $(LOCK)/union.txt -o requirements/base.txt
-	for set in api kms live nats notebooks pkcs11 test tokens; do \
+	for set in api dask kms live nats notebooks pkcs11 test tokens; do \
 	  $(UV) pyproject.toml --extra $$set -c $(LOCK)/union.txt -o requirements/$$set.txt || exit; done
 	for set in bench build node; do \
 	  $(UV) requirements/$$set.in -c $(LOCK)/union.txt -o requirements/$$set.txt || exit; done

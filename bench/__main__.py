@@ -11,6 +11,7 @@ from rich.table import Table
 
 from bench import (
     apply,
+    campaign,
     engine,
     gate,
     ingest,
@@ -34,6 +35,7 @@ SUBJECTS: dict[str, Callable[[bool], list[Row]]] = {
     "tokens": lambda quick: tokens.rows(quick=quick),
     "engine": lambda quick: engine.rows(quick=quick),
     "simulated": lambda quick: simulated.rows(quick=quick),
+    "campaign": lambda quick: campaign.rows(quick=quick),
     "gate": lambda quick: gate.rows(quick=quick),
     "order_path": lambda quick: order_path.rows(quick=quick),
 }

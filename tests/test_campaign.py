@@ -16,8 +16,8 @@ import pytest
 from core.refusals import RULES
 from scenarios.model import find
 from tests.test_cli import ROOT, SMALL
-from tieout import campaign as campaigns
 from tieout.campaign import Campaign, SeedResult, campaign
+from tieout.campaign_seed import CANARY
 from tieout.console import show_campaign
 from tieout.simulation import Simulation
 
@@ -35,8 +35,7 @@ def test_a_seed_gives_the_same_wherever_it_ran(small: str, tmp_path: Path) -> No
     there = campaign(small, range(5), jobs=2, out=tmp_path / "out")
     assert [each.digest for each in here.results] == [each.digest for each in there.results]
     assert here.held
-    lines = (tmp_path / "out" / "seeds.jsonl").read_text().splitlines()
-    assert [json.loads(line)["seed"] for line in lines] == [0, 1, 2, 3, 4]
+    assert sorted(finished(tmp_path / "out" / "seeds.jsonl")) == [0, 1, 2, 3, 4]
     assert json.loads((tmp_path / "out" / "campaign.json").read_text())["runs"] == 5
 
 
@@ -62,27 +61,19 @@ def test_a_seed_is_on_disk_once_it_is_done(small: str, tmp_path: Path) -> None:
     """Whatever ends the campaign, be it a kill."""
     seen: list[int] = []
 
-    def look(share: float) -> None:
-        seen.append(len((tmp_path / "seeds.jsonl").read_text().splitlines()))
+    def look(done: int, todo: int, failed: int) -> None:
+        assert (done, todo, failed) == (len(seen) + 1, 3, 0)
+        seen.append(len(finished(tmp_path / "seeds.jsonl")))
 
     campaign(small, range(3), out=tmp_path, progress=look)
     assert seen == [1, 2, 3]
 
 
-def test_a_few_seeds_are_shared_among_the_workers(
-    small: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each seed is handed out by itself: two of them keep two workers busy."""
-    handed: list[int] = []
-    submit = campaigns.ProcessPoolExecutor.submit
-
-    def count(pool: campaigns.ProcessPoolExecutor, *words: object) -> object:
-        handed.append(1)
-        return submit(pool, *words)  # type: ignore[arg-type]  # passed on as it came
-
-    monkeypatch.setattr(campaigns.ProcessPoolExecutor, "submit", count)
-    campaign(small, range(2), jobs=2)
-    assert len(handed) == 2
+def finished(ledger: Path) -> dict[int, dict[str, object]]:
+    """What a ledger says of each seed that had ended."""
+    lines = [line for line in ledger.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    results = [entry["finished"] for entry in map(json.loads, lines) if "finished" in entry]
+    return {result["seed"]: result for result in results if result["scenario"] != CANARY}
 
 
 @contextmanager
@@ -118,7 +109,7 @@ def test_ctrl_c_ends_it_and_what_was_done_is_kept(jobs: str, tmp_path: Path) -> 
         seeds = tmp_path / "out" / "seeds.jsonl"
         deadline = time.monotonic() + 30  # two seconds do, on a machine that has nothing else to do
         time.sleep(2)
-        while not (seeds.exists() and seeds.stat().st_size) and time.monotonic() < deadline:
+        while not (seeds.exists() and finished(seeds)) and time.monotonic() < deadline:
             time.sleep(0.1)
         os.killpg(process.pid, signal.SIGINT)
         try:
@@ -128,10 +119,11 @@ def test_ctrl_c_ends_it_and_what_was_done_is_kept(jobs: str, tmp_path: Path) -> 
             os.killpg(process.pid, signal.SIGKILL)
             raise
     assert process.returncode == 130
-    assert told == f"tieout: interrupted; what had ended by then is in {seeds}\n"
-    results = [json.loads(line) for line in seeds.read_text().splitlines()]
+    kept = f"what had ended by then is in {seeds}; --resume goes on from there"
+    assert told == f"tieout: interrupted; {kept}\n"
+    results = finished(seeds)
     assert results
-    assert all(result["held"] for result in results)
+    assert all(result["held"] for result in results.values())
     assert not (tmp_path / "out" / "campaign.json").exists()
 
 

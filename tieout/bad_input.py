@@ -7,3 +7,11 @@ class BadMoment(ValueError):
 
 class BadFile(ValueError):
     """A file that cannot be tied; the message names it, what was found, and what would do."""
+
+
+class BadLedger(ValueError):
+    """A campaign's folder that will not do; the message says what was found and what would do."""
+
+
+class BadCluster(ValueError):
+    """A cluster that cannot run seeds; the message says what was found and what would do."""

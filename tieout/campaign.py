@@ -1,77 +1,129 @@
-"""Many seeds of a scenario, over processes; a seed that raises is a finding, not an end.
+"""Many seeds of a scenario, wherever they run; what became of all of them, in figures.
 
-The result of a seed never depends on where it ran: workers get a name, a seed and nothing else.
+The result of a seed never depends on where it ran: whoever runs it gets a name, a seed, a form and
+nothing else. So a campaign that was interrupted and goes on, or that is merged from its shards, is
+the campaign that would have been in one go. Where a folder keeps it, what is reported is what was
+read back from there.
 """
 
+import hashlib
 import json
-import os
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from multiprocessing import get_context, parent_process
 from pathlib import Path
-from shlex import quote
-from threading import Thread
-from typing import Any
+from typing import Any, NamedTuple
 
 from scenarios.model import FiresSpec, find, names
 from sim import machine
+from tieout.bad_input import BadLedger
+from tieout.campaign_cover import Pairs, pairs, summed, unvisited
+from tieout.campaign_ledger import FAILURES, Account, Header, Ledger, in_memory, opened, read
+from tieout.campaign_merge import copy_to, merged
+from tieout.campaign_seed import (
+    CANARY,
+    Begun,
+    Engine,
+    Key,
+    Run,
+    SeedResult,
+    Task,
+    here,
+    run_seed,
+    seeds_of,
+    tasks_of,
+    words_of,
+)
+from tieout.campaign_workers import SEED_SECONDS_MAX, workers
+from tieout.code_version import code_version
+from tieout.files import naming
 from tieout.runs import quantile
 
-REFUSED = "refused/"
-SEEDS, WHOLE = "seeds.jsonl", "campaign.json"
+WHOLE, PAGE = "campaign.json", "campaign.html"
+CANARY_RUNS_MIN = 100
+FAILURES_KEPT = 3
+
+# Writes the report of a failing seed of a scenario, in that form, into a folder.
+Keep = Callable[[str, int, bool, Path], Path]
 
 
-@dataclass(slots=True)
-class SeedResult:
-    """One seed of one scenario."""
+class Ends(NamedTuple):
+    """When a campaign ends before all has run; None: not for that."""
 
-    scenario: str
-    seed: int
-    held: bool
-    digest: str = ""
-    failed: list[str] = field(default_factory=list)
-    error: str = ""
-    cpu_seconds: float = 0.0
-    simulated_seconds: float = 0.0
-    records: int = 0
-    drift: dict[str, Any] = field(default_factory=dict)
-    faults: dict[str, int] = field(default_factory=dict)
-    refusals: dict[str, int] = field(default_factory=dict)
-    seconds: list[float] = field(default_factory=list)
-    command: str = ""
+    failures_max: int | None = None
+    seconds_max: float | None = None
+
+    def why(self, failures: int, seconds: float) -> str:
+        """Why it ends now; "" where it goes on."""
+        if self.failures_max is not None and failures >= self.failures_max:
+            return f"stopped after {failures} failures"
+        if self.seconds_max is not None and seconds >= self.seconds_max:
+            return f"its budget of {self.seconds_max / 60:g} minutes is spent"
+        return ""
 
 
 @dataclass(slots=True)
 class Campaign:
     """All of them. `at_least` is how often each kind of fault and each refusal must have fired in
     each scenario; None: as often as the scenario itself says, and of fewer seeds than it names
-    nothing is expected. `left_out` are scenarios of `all` that did not run, and why."""
+    nothing is expected. `left_out` are scenarios of `all` that did not run, and why; `stopped` is
+    why it ended before all had run. Of canaries there are some where one was due."""
 
     results: list[SeedResult]
     wall_seconds: float
     at_least: int | None = None
     left_out: dict[str, str] = field(default_factory=dict)
+    asked: int = 0
+    twice: int = 0
+    stopped: str = ""
+    canary_due: bool = False
+    canaries: list[SeedResult] = field(default_factory=list)
+    code: str = ""
 
     @property
     def held(self) -> bool:
-        return all(result.held for result in self.results) and not self.unfired()
+        seen = self.results or not self.asked
+        return bool(seen) and not (self.failures or self.unfired() or self.canary_missed())
 
     @property
     def failures(self) -> list[SeedResult]:
-        return [result for result in self.results if not result.held]
+        return _failures(self.results)
+
+    def canary_missed(self) -> str:
+        """What a campaign that had to report a canary failed to report; "" where it did."""
+        from tieout import canary
+
+        if not self.canary_due:
+            return ""
+        reported = {each.seed: each.failed for each in _failures(self.canaries)}
+        ran = {each.seed for each in self.canaries}
+        for seed in canary.BESIDE:
+            told = [said for said in reported.get(seed, []) if said.startswith(canary.SONG)]
+            if seed not in ran:
+                return "" if self.stopped else f"canary seed {seed} did not run"
+            if canary.sings(seed) and not told:
+                return f"canary seed {seed} has to fail, and was not reported"
+            if not canary.sings(seed) and seed in reported:
+                return f"canary seed {seed} has to hold, and was reported"
+        return ""
 
     def faults(self) -> dict[str, int]:
         """How often each kind of fault struck, in all scenarios."""
-        return _summed(each["faults"] for each in self.fired().values())
+        return summed(each["faults"] for each in self.fired().values())
 
     def refusals(self) -> dict[str, int]:
         """How often each rule refused something, in all scenarios."""
-        return _summed(each["refusals"] for each in self.fired().values())
+        return summed(each["refusals"] for each in self.fired().values())
+
+    def pairs(self) -> Pairs:
+        """Kinds of fault that struck in one run."""
+        return pairs(self.results, lambda name: _planned(name)[0])
+
+    def visited(self) -> dict[str, int]:
+        """How often each transition of core's lifecycles was taken."""
+        return summed(result.visited for result in self.results)
 
     def rarest(self) -> dict[str, Any] | None:
         """What fired least of all faults and refusals; None where nothing could."""
@@ -88,8 +140,8 @@ class Campaign:
         """
         return {
             name: {
-                "faults": _summed([dict.fromkeys(kinds, 0), *(each.faults for each in ours)]),
-                "refusals": _summed([dict.fromkeys(codes, 0), *(each.refusals for each in ours)]),
+                "faults": summed([dict.fromkeys(kinds, 0), *(each.faults for each in ours)]),
+                "refusals": summed([dict.fromkeys(codes, 0), *(each.refusals for each in ours)]),
             }
             for name, ours, kinds, codes in self._expected()
         }
@@ -113,100 +165,249 @@ class Campaign:
 
     def _expected(self) -> Iterator[tuple[str, list[SeedResult], list[str], tuple[str, ...]]]:
         """Each scenario with its results, and the faults and refusals that its plan may have."""
-        for name in dict.fromkeys(result.scenario for result in self.results):
-            ours = [result for result in self.results if result.scenario == name]
+        by_name: dict[str, list[SeedResult]] = {}
+        for result in self.results:
+            by_name.setdefault(result.scenario, []).append(result)
+        for name, ours in by_name.items():
             kinds, fires = _planned(name)
             yield name, ours, kinds, fires.refusals if fires is not None else ()
 
+    def digest(self) -> str:
+        """One for all seeds: equal where every seed gave the same."""
+        lines = (f"{r.scenario} {r.seed} {r.digest} {r.held}\n" for r in self.results)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
     def summary(self) -> dict[str, Any]:
         """What `--json` prints."""
-        cpu = sum(result.cpu_seconds for result in self.results)
-        drift = [result.drift for result in self.results if result.drift]
-        seconds = sorted(each for result in self.results for each in result.seconds)
         return {
             "runs": len(self.results),
+            "asked": max(self.asked, len(self.results)),
+            "stopped": self.stopped,
             "held": len(self.results) - len(self.failures),
             "failed": [asdict(result) for result in self.failures],
-            "wall_seconds": round(self.wall_seconds, 2),
-            "cpu_seconds": round(cpu, 2),
-            "simulated_seconds": round(sum(r.simulated_seconds for r in self.results), 1),
-            "records_per_cpu_second": round(sum(r.records for r in self.results) / max(cpu, 1e-9)),
-            "drift": {
-                "injected": sum(each["injected"] for each in drift),
-                "found": sum(each["found"] for each in drift),
-                "missed": sum(each["missed"] for each in drift),
-                "false_alarms": sum(each["false_alarms"] for each in drift),
-                "seconds_to_find": {
-                    "p50": quantile(seconds, 50),
-                    "p99": quantile(seconds, 99),
-                    "max": seconds[-1] if seconds else 0.0,
-                },
-            },
+            "digest": self.digest(),
+            "code": self.code,
+            "twice": self.twice,
+            "canary": {"due": self.canary_due, "missed": self.canary_missed()},
+            **self.speed(),
+            "drift": _drift(self.results),
             "faults": self.faults(),
             "refusals": self.refusals(),
             "fired": self.fired(),
             "rarest": self.rarest(),
             "unfired": self.unfired(),
+            "pairs": self.pairs().summary(),
+            "visited": self.visited(),
+            "unvisited": unvisited(self.visited()),
             "left_out": self.left_out,
         }
 
+    def speed(self) -> dict[str, Any]:
+        """How much was run, in how much time."""
+        cpu = sum(result.cpu_seconds for result in self.results)
+        simulated = sum(result.simulated_seconds for result in self.results)
+        return {
+            "wall_seconds": round(self.wall_seconds, 2),
+            "cpu_seconds": round(cpu, 2),
+            "simulated_seconds": round(simulated, 1),
+            "simulated_per_wall_second": round(simulated / max(self.wall_seconds, 1e-9), 1),
+            "records_per_cpu_second": round(sum(r.records for r in self.results) / max(cpu, 1e-9)),
+            "inputs_per_cpu_second": round(sum(r.inputs for r in self.results) / max(cpu, 1e-9)),
+        }
+
     def save(self, folder: Path) -> None:
-        """Write campaign.json, and one line per seed in the order of the seeds."""
-        from tieout.files import naming
+        """Write campaign.json, and campaign.html for people."""
+        from tieout.campaign_page import page_of
 
         with naming(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            lines = "".join(_line(result) for result in self.results)
-            (folder / SEEDS).write_text(lines, encoding="utf-8")
             (folder / WHOLE).write_text(json.dumps(self.summary(), indent=2), encoding="utf-8")
+            (folder / PAGE).write_text(page_of(self, folder), encoding="utf-8")
 
 
 def campaign(
     scenario: str,
     seeds: Iterable[int],
     *,
-    jobs: int = 1,
+    jobs: int | None = None,
     short: bool = False,
     out: Path | None = None,
     at_least: int | None = None,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: Callable[[int, int, int], None] = lambda done, todo, failed: None,
+    told: Callable[[str], None] = lambda text: None,
+    engine: Engine | None = None,
+    seed_seconds_max: float = SEED_SECONDS_MAX,
+    resume: bool = False,
+    shard: tuple[int, int] = (1, 1),
+    stop_after: int | None = None,
+    seconds_max: float | None = None,
+    keep: Keep | None = None,
+    failures: int = FAILURES_KEPT,
+    run: Run = run_seed,
 ) -> Campaign:
     """Run every seed of a scenario, or of `all`; with `out`, each is on disk once it is done.
 
-    Of `all`, what this Python cannot run is left out and said (`left_out`); alone it is `NoEvm`.
-    With `at_least`, it does not hold where a fault or a refusal of the plan fired less often. An
-    interrupt ends it at once: what was done by then is in seeds.jsonl, and no campaign.json is.
+    In `jobs` processes, by an `engine`, or by default in this one. Of `all`, what this Python
+    cannot run is left out and said (`left_out`); alone it is `NoEvm`. With `at_least`, it does not
+    hold where a fault or a refusal of the plan fired less often. An interrupt ends it at once; what
+    was done by then is in the ledger, and `resume` goes on from there. It ends early after
+    `stop_after` failures, or once `seconds_max` are over. The first `failures` that can be run
+    again here are handed to `keep`, with a folder each.
     """
-    chosen = names() if scenario == "all" else [scenario]
-    left_out = {name: machine.NONE for name in chosen if not runs_here(name)}
-    if left_out and scenario != "all":
-        machine.load()
-    chosen = [name for name in chosen if name not in left_out]
-    work = [(name, seed, short) for name in chosen for seed in seeds]
-    started = time.perf_counter()
-    found: dict[int, SeedResult] = {}
-    with _noting(out) as note:
-
-        def keep(number: int, result: SeedResult) -> None:
-            found[number] = result
-            note(result)
-            progress(len(found) / len(work))
-
-        if jobs == 1:
-            for number, each in enumerate(work):
-                keep(number, run_seed(*each))
-        else:
-            _spread(work, jobs, keep)
-    results = [found[number] for number in sorted(found)]
-    done = Campaign(results, time.perf_counter() - started, at_least, left_out)
+    header, work = _planned_work(scenario, list(seeds), short=short, shard=shard)
+    due = _canary_due(scenario, work)
+    work = work[shard[0] - 1 :: shard[1]]
+    if engine is None:
+        engine = here if jobs is None else workers(jobs, seed_seconds_max)
+    tasks = tasks_of(work, short, _beside() if due else ())
+    with in_memory() if out is None else opened(out, header, resume=resume) as ledger:
+        if out is not None:
+            for name in (WHOLE, PAGE):
+                (out / name).unlink(missing_ok=True)  # an earlier campaign's
+        if resume and out is not None:
+            told(_resumed(ledger.account, work, out))
+        todo = [task for task in tasks if ledger.account.wants(task)]
+        stopped = _run(engine, todo, run, ledger, Ends(stop_after, seconds_max), progress)
+        if not stopped:
+            ledger.write({"ended": {}})
+        account = ledger.account if out is None else read(out)[1]
+    done = concluded(header, work, account, at_least=at_least, canary_due=due, stopped=stopped)
     if out is not None:
+        if keep is not None:
+            _keep(done, keep, failures, out, short=short)
         done.save(out)
     return done
 
 
+def concluded(
+    header: Header,
+    work: Sequence[Key],
+    account: Account,
+    *,
+    at_least: int | None,
+    canary_due: bool,
+    stopped: str = "",
+) -> Campaign:
+    """What an account says of the work, in the order of the work."""
+    return Campaign(
+        [account.result(key) for key in work if key in account.results],
+        account.wall_seconds,
+        at_least,
+        header.left_out,
+        asked=len(work),
+        twice=sum(key in account.again for key in work),
+        stopped=stopped,
+        canary_due=canary_due,
+        canaries=[account.result(key) for key in _beside() if key in account.results],
+        code=header.code,
+    )
+
+
 def runs_here(name: str) -> bool:
     """Whether this Python has all that the scenario takes: tokens take an embedded EVM."""
-    return machine.there() or not find(name).tokens
+    return name == CANARY or machine.there() or not find(name).tokens
+
+
+def merge(folders: Sequence[Path], out: Path, at_least: int | None = None) -> Campaign:
+    """One campaign of its shards, in a folder of its own, as if it had been run in one go.
+
+    Refuses a shard that is missing, there twice, unfinished, of another campaign or another code.
+    """
+    header, account = merged(folders)
+    whole, work = _planned_work(
+        header.scenario, seeds_of(header.seeds), short=header.short, shard=(1, 1)
+    )
+    if said := whole.difference(header):
+        raise BadLedger(f"{folders[0]}: begun with {said}: the code and files of then would do")
+    due = _canary_due(header.scenario, work)
+    tasks = tasks_of(work, header.short, _beside() if due else ())
+    with opened(out, header, resume=False) as ledger:
+        copy_to(ledger, account, tasks)
+    done = concluded(header, work, read(out)[1], at_least=at_least, canary_due=due)
+    done.save(out)
+    return done
+
+
+def _run(
+    engine: Engine,
+    todo: Sequence[Task],
+    run: Run,
+    ledger: Ledger,
+    ends: Ends,
+    progress: Callable[[int, int, int], None],
+) -> str:
+    """Run what is to be run; says why it ended before all was."""
+    since, done, failed = time.monotonic(), 0, dict[Key, None]()
+    beside = _beside()
+    with closing(engine(todo, run)) as events:
+        for event in events:
+            ledger.take(event)
+            if isinstance(event, Begun):
+                continue
+            done += 1
+            key = event.task.key
+            if key not in beside and not ledger.account.holds(key):
+                failed[key] = None
+            progress(done, len(todo), len(failed))
+            if why := ends.why(len(failed), time.monotonic() - since):
+                return why if done < len(todo) else ""
+    return ""
+
+
+def _resumed(account: Account, work: Sequence[Key], out: Path) -> str:
+    """What it goes on from; a seed that ends whole machines is among those that were running."""
+    ended = sum(key in account.results for key in work)
+    if not account.running and not ended:
+        return f"{out}: no campaign to resume: begun anew"
+    again = ", ".join(f"{each.scenario} seed {each.seed}" for each in account.running)
+    running = f"; was running, and is run again: {again}" if again else ""
+    return f"{out}: resumed: {ended} of {len(work)} runs had ended{running}"
+
+
+def _keep(done: Campaign, keep: Keep, most: int, out: Path, *, short: bool) -> None:
+    """The first failures, each in a folder; a seed that took its worker along is not run here."""
+    for result in [each for each in done.failures if not each.lost][:most]:
+        folder = out / FAILURES / f"{Path(result.scenario).stem}-{result.seed}"
+        keep(result.scenario, result.seed, short, folder)
+
+
+def _planned_work(
+    scenario: str, seeds: Sequence[int], *, short: bool, shard: tuple[int, int]
+) -> tuple[Header, list[Key]]:
+    """What a campaign is, and all of its seeds, whatever the shard."""
+    chosen = names() if scenario == "all" else [scenario]
+    left_out = {name: machine.NONE for name in chosen if not runs_here(name)}
+    if left_out and scenario != "all":
+        machine.load()
+    work = [(name, seed) for name in chosen if name not in left_out for seed in seeds]
+    header = Header(
+        scenario,
+        words_of(seeds),
+        short,
+        code_version(),
+        content=_content(scenario),
+        shard=shard,
+        left_out=left_out,
+    )
+    return header, work
+
+
+def _content(scenario: str) -> str:
+    """The digest of a scenario's file; those of the catalogue are part of the code."""
+    if scenario in ("all", CANARY, *names()):
+        return ""
+    find(scenario)
+    return hashlib.sha256(Path(scenario).read_bytes()).hexdigest()
+
+
+def _canary_due(scenario: str, work: Sequence[Key]) -> bool:
+    """Of few seeds a look is enough."""
+    return scenario != CANARY and len(work) >= CANARY_RUNS_MIN
+
+
+def _beside() -> list[Key]:
+    from tieout import canary
+
+    return [(CANARY, seed) for seed in canary.BESIDE]
 
 
 @cache
@@ -220,128 +421,22 @@ def _planned(name: str) -> tuple[list[str], FiresSpec | None]:
     return kinds_drawn(scenario), scenario.fires
 
 
-def _summed(counts: Iterable[dict[str, int]]) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for each in counts:
-        for name, times in each.items():
-            total[name] = total.get(name, 0) + times
-    return dict(sorted(total.items()))
+def _failures(results: Iterable[SeedResult]) -> list[SeedResult]:
+    return [result for result in results if not result.held]
 
 
-@contextmanager
-def _noting(folder: Path | None) -> Iterator[Callable[[SeedResult], None]]:
-    """Adds a line to the folder's seeds.jsonl for each result, in the order in which they come."""
-    if folder is None:
-        yield lambda result: None
-        return
-    from tieout.files import naming, ready
-
-    ready(folder)
-    with naming(folder):
-        (folder / WHOLE).unlink(missing_ok=True)  # an earlier campaign's
-        file = (folder / SEEDS).open("w", encoding="utf-8")
-
-    def note(result: SeedResult) -> None:
-        with naming(folder):
-            file.write(_line(result))
-            file.flush()
-
-    with file:
-        yield note
-
-
-def _line(result: SeedResult) -> str:
-    return json.dumps(asdict(result)) + "\n"
-
-
-def _spread(
-    work: Sequence[tuple[str, int, bool]], jobs: int, keep: Callable[[int, SeedResult], None]
-) -> None:
-    pool = ProcessPoolExecutor(
-        min(jobs, len(work)), mp_context=get_context("spawn"), initializer=end_with_parent
-    )
-    try:
-        with _interrupts_held_back():
-            futures = {pool.submit(run_seed, *each): n for n, each in enumerate(work)}
-        for future in as_completed(futures):
-            number = futures[future]
-            try:
-                result = future.result()
-            except Exception as error:  # noqa: BLE001  # a worker that died is a finding
-                result = _raised(*work[number], f"worker died: {error!r}")
-            keep(number, result)
-    except BaseException:
-        _stop(pool)
-        raise
-    pool.shutdown()
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Ctrl-C reaches the whole group: workers that start in here never hear it, we do after."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def end_with_parent() -> None:
-    """From now on this worker ends when its parent does, however that ended: no kill asks first."""
-    Thread(target=_wait_for_the_end, name="end with parent", daemon=True).start()
-
-
-def _wait_for_the_end() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)  # in the midst of a seed, which nobody wants any more
-
-
-def _stop(pool: ProcessPoolExecutor) -> None:
-    """End the workers now, not after all that is queued."""
-    workers = list(pool._processes.values())  # Python 3.14 has `terminate_workers`
-    pool.shutdown(wait=False, cancel_futures=True)
-    for worker in workers:
-        worker.terminate()
-
-
-def run_seed(name: str, seed: int, short: bool) -> SeedResult:  # noqa: FBT001  # sent to workers
-    """One seed; what it raises becomes its result."""
-    from tieout.runs import run
-
-    started = time.process_time()
-    try:
-        outcome = run(name, seed, short=short, sampled=False)
-    except Exception as error:  # noqa: BLE001  # a seed that raises is a finding
-        return _raised(name, seed, short, f"{type(error).__name__}: {error}")
-    summary = outcome.summary
-    return SeedResult(
-        scenario=outcome.scenario.name,
-        seed=seed,
-        held=outcome.held,
-        digest=summary["digest"],
-        failed=[f"{claim.claim}: {claim.figure}" for claim in outcome.claims if not claim.held],
-        cpu_seconds=time.process_time() - started,
-        simulated_seconds=summary["simulated_seconds"],
-        records=summary["records"],
-        drift=summary["drift"],
-        faults=summary["faults"],
-        refusals={
-            name.removeprefix(REFUSED): times
-            for name, times in summary["counts"].items()
-            if name.startswith(REFUSED)
+def _drift(results: Iterable[SeedResult]) -> dict[str, Any]:
+    results = list(results)
+    drift = [result.drift for result in results if result.drift]
+    seconds = sorted(each for result in results for each in result.seconds)
+    return {
+        "injected": sum(each["injected"] for each in drift),
+        "found": sum(each["found"] for each in drift),
+        "missed": sum(each["missed"] for each in drift),
+        "false_alarms": sum(each["false_alarms"] for each in drift),
+        "seconds_to_find": {
+            "p50": quantile(seconds, 50),
+            "p99": quantile(seconds, 99),
+            "max": seconds[-1] if seconds else 0.0,
         },
-        seconds=[found.seconds for found in outcome.found if found.seconds >= 0],
-        command=command_of(name, seed, short),
-    )
-
-
-def _raised(name: str, seed: int, short: bool, error: str) -> SeedResult:  # noqa: FBT001
-    command = command_of(name, seed, short)
-    return SeedResult(name, seed, held=False, error=error, command=command)
-
-
-def command_of(name: str, seed: int, short: bool) -> str:  # noqa: FBT001  # as workers get it
-    """What to type to run this seed alone."""
-    return f"tieout run {quote(name)} --seed {seed}{' --short' if short else ''}"
+    }

@@ -6,17 +6,18 @@ ours; 130 it was interrupted; 141 nobody reads what it prints any more.
 """
 
 import json
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import click
 
+from tieout.asked import SEED_DIGITS_MAX, is_seed, warn_if_idle
+from tieout.campaign_cli import campaign, merge
 from tieout.crashes_cli import crashes
-from tieout.exits import BAD_INPUT, FAILED, HELD, INTERRUPTED, LACKING, breaking, end, fail
+from tieout.exits import BAD_INPUT, FAILED, HELD, LACKING, breaking, end, fail, give_up
 from tieout.gates_cli import gates
 from tieout.kill_cli import kill
 from tieout.limits_cli import limits
@@ -25,11 +26,6 @@ from tieout.tokens_cli import tokens
 from tieout.wire_cli import wire
 
 # Commands import what they need when they run: the program starts at once.
-if TYPE_CHECKING:
-    from scenarios.model import Scenario
-
-# More digits than any seed needs; Python itself refuses to read some thousands.
-SEED_DIGITS_MAX = 18
 JOURNAL_WOULD_DO = "the journal.db of `tieout run SCENARIO --out DIR` would do"
 
 
@@ -51,6 +47,8 @@ main.add_command(gates)
 main.add_command(tokens)
 main.add_command(wire)
 main.add_command(live)
+main.add_command(campaign)
+main.add_command(merge)
 
 
 def run() -> NoReturn:
@@ -94,29 +92,13 @@ def refusals() -> Iterator[None]:
         give_up("; ".join(["interrupted", *getattr(interrupt, "__notes__", ())]))
 
 
-def give_up(text: str) -> NoReturn:
-    """End because somebody asked: asked again meanwhile, we are on our way."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    fail(INTERRUPTED, text)
-
-
 def whole(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
     """A seed."""
-    if text is not None and not _is_seed(text):
+    if text is not None and not is_seed(text):
         found = repr(text) if len(text) <= 2 * SEED_DIGITS_MAX else f"{len(text)} characters"
         most = f"of at most {SEED_DIGITS_MAX} digits" if text.isdecimal() else "from 0 on"
         raise click.BadParameter(f"found {found}; a whole number {most} would do")
     return None if text is None else int(text)
-
-
-def _is_seed(text: str) -> bool:
-    return text.isdecimal() and len(text) <= SEED_DIGITS_MAX
-
-
-def warn_if_idle(scenario: "Scenario") -> None:
-    """A world in which nobody trades or pays proves little: its claims hold by themselves."""
-    if not scenario.strategies and scenario.settling is None:
-        click.echo(f"tieout: {scenario.name}: no strategies: nothing of ours will trade", err=True)
 
 
 @contextmanager
@@ -364,75 +346,6 @@ def replay(journal: Path, until: int | None, as_json: bool) -> None:  # noqa: FB
         for each in result.differences:
             click.echo(f"different: {each}", err=True)
     sys.exit(FAILED if result.differences else HELD)
-
-
-# --- campaigns -----------------------------------------------------------------------------------
-
-
-def seed_range(context: click.Context, option: click.Parameter, text: str) -> range:
-    """`A:B`: A is in, B is not."""
-    first, colon, last = text.partition(":")
-    if not (colon and _is_seed(first) and _is_seed(last) and int(first) < int(last)):
-        raise click.BadParameter(f"found {text!r:.60}; A:B with A < B would do, as in 0:200")
-    return range(int(first), int(last))
-
-
-@main.command()
-@click.argument("scenario")
-@click.option("--seeds", callback=seed_range, required=True, metavar="A:B")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True)
-@click.option("--short", is_flag=True)
-@click.option("--out", type=click.Path(path_type=Path))
-@click.option(
-    "--at-least",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Fail unless each fault and each refusal of the plan fired N times.",
-)
-@click.option("--json", "as_json", is_flag=True)
-def campaign(
-    scenario: str,
-    seeds: range,
-    jobs: int,
-    short: bool,  # noqa: FBT001  # click hands flags over so
-    out: Path | None,
-    at_least: int | None,
-    as_json: bool,  # noqa: FBT001
-) -> None:
-    """Run a SCENARIO (or `all`) under many seeds; failed seeds are listed with their claims."""
-    with refusals(), progress(scenario, shown=not as_json) as tell:
-        from scenarios.model import find
-        from tieout.campaign import SEEDS
-        from tieout.campaign import campaign as run_campaign
-
-        if scenario != "all":
-            warn_if_idle(find(scenario))
-        # What ended by then is kept: there an interrupt is an exception, and cleans up.
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        try:
-            result = run_campaign(
-                scenario,
-                seeds,
-                jobs=jobs,
-                short=short,
-                out=out,
-                at_least=at_least,
-                progress=tell,
-            )
-        except KeyboardInterrupt:
-            kept = f"what had ended by then is in {out / SEEDS}" if out else "nothing was kept"
-            give_up(f"interrupted; {kept}")
-    for why in dict.fromkeys(result.left_out.values()):
-        names = ", ".join(name for name, each in result.left_out.items() if each == why)
-        click.echo(f"tieout: left out, and not run: {names}: {why}", err=True)
-    if as_json:
-        click.echo(json.dumps(result.summary(), indent=2))
-    else:
-        from tieout.console import show_campaign
-
-        show_campaign(result)
-    sys.exit(HELD if result.held else FAILED)
 
 
 @main.command()

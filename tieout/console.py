@@ -227,23 +227,49 @@ def _where(console: Console, out: Path | None) -> None:
         console.print(f"written: {out / 'report.html'}, summary.json, journal.db and tables")
 
 
-def show_campaign(result: Campaign) -> None:
-    """How many held, and each that did not."""
+def show_campaign(result: Campaign, out: Path | None = None) -> None:
+    """How many held, what was seen, and each that did not hold."""
     console = _console()
     summary = result.summary()
     console.print(
         f"{summary['held']} of {summary['runs']} runs held every claim;"
         f" {summary['simulated_seconds']:.0f} simulated seconds in {summary['wall_seconds']:.1f} s,"
-        f" {summary['records_per_cpu_second']} records per CPU-second"
+        f" {summary['records_per_cpu_second']} records and"
+        f" {summary['inputs_per_cpu_second']} inputs per CPU-second"
     )
     console.print(_drift_line(summary))
     console.print(_fired(summary), soft_wrap=False)
+    for line in _covered(summary):
+        console.print(line)
     for what, times in summary["unfired"].items():
         console.print(f"seen too rarely: {what}: {times} ×", highlight=False)
+    if missed := summary["canary"]["missed"]:
+        console.print(Text(f"this campaign does not report what it sees: {missed}", style="red"))
     for failure in result.failures[:20]:
         what = failure.error or "; ".join(failure.failed)
         console.print(Text(f"{failure.scenario} seed {failure.seed}: {what}", style="red"))
         console.print(f"  {failure.command}")
+    if out is not None:
+        console.print(f"written: {out / 'campaign.html'}, campaign.json and seeds.jsonl")
+
+
+def _covered(summary: Mapping[str, Any]) -> list[str]:
+    """What was seen together, which transitions were taken, and how far all this can be trusted."""
+    lines, pairs, unvisited = [], summary["pairs"], summary["unvisited"]
+    if pairs["can_be"]:
+        never = f"; never: {', '.join(pairs['never'])}" if pairs["never"] else ""
+        besides = f" and {pairs['never_besides']} more" if pairs["never_besides"] else ""
+        share = f"{pairs['seen']} of {pairs['can_be']} ({pairs['share']:.1%})"
+        lines.append(f"Pairs of faults seen in one run: {share}{never}{besides}")
+    if summary["visited"] or unvisited:
+        taken = sum(times > 0 for times in summary["visited"].values())
+        lines.append(f"Transitions of core taken: {taken} of {taken + len(unvisited)}")
+    lines += [f"  never taken: {name}{why and f': {why}'}" for name, why in unvisited.items()]
+    if summary["twice"]:
+        lines.append(f"Run twice, and compared: {count(summary['twice'], 'seed')}")
+    if summary["canary"]["due"] and not summary["canary"]["missed"]:
+        lines.append("The canary failed, and was reported")
+    return lines
 
 
 def _fired(summary: Mapping[str, Any]) -> Table:

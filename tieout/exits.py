@@ -7,6 +7,7 @@ Where the program itself broke it is one more (4): a bug of ours is no claim tha
 
 import errno
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -25,6 +26,12 @@ def fail(status: int, text: str) -> NoReturn:
     """Say what is wrong on stderr and end with that status."""
     click.echo(f"tieout: {text}", err=True)
     sys.exit(status)
+
+
+def give_up(text: str) -> NoReturn:
+    """End because somebody asked: asked again meanwhile, we are on our way."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    fail(INTERRUPTED, text)
 
 
 @contextmanager

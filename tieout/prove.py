@@ -363,6 +363,23 @@ PROVEN = (
             ),
         ),
     ),
+    ),
+    Proof(
+        5,
+        "a campaign that was killed, sharded, or run on Dask is the one in one go, and reports",
+        pytest(
+            "tests/test_campaign.py",
+            "tests/test_campaign_dask.py",
+            "tests/test_campaign_figures.py",
+            "tests/test_campaign_ledger.py",
+            "tests/test_campaign_workers.py",
+        ),
+    ),
+    Proof(
+        5,
+        "two processes run 1.8 times the seeds of one, and what an engine costs a seed",
+        (sys.executable, "-m", "bench", "--only", "campaign", "--must-hold"),
+    ),
 )
 
 

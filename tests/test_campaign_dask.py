@@ -1,0 +1,126 @@
+"""A Dask cluster on this machine's loopback: the results of local workers, and no silent retry."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from tests import planted_seeds as planted
+from tieout.bad_input import BadCluster
+from tieout.campaign import Campaign, campaign
+from tieout.campaign_seed import Done, Run, run_seed, tasks_of
+from tieout.cli import main
+
+pytest.importorskip("distributed", reason="the extra `dask` is not installed")
+
+if TYPE_CHECKING:
+    from distributed import LocalCluster
+
+NAME = "lost_frame"
+# Of a cluster that did not ask for it: an address, no page of figures, processes of one thread.
+WORKERS = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> "Iterator[LocalCluster]":
+    from distributed import LocalCluster
+
+    with LocalCluster(**WORKERS, host="127.0.0.1", scheduler_port=0, silence_logs=50) as made:
+        yield made
+
+
+def over(cluster: "LocalCluster", run: Run, seeds: int, seconds_max: float = 600) -> Campaign:
+    from tieout.campaign_dask import cluster as engine
+
+    address = cluster.scheduler_address
+    return campaign(NAME, range(seeds), short=True, run=run, engine=engine(address, seconds_max))
+
+
+def told(result: Campaign) -> list[tuple[object, ...]]:
+    """All but the times."""
+    return [tuple({**asdict(r), "cpu_seconds": 0}.values()) for r in result.results]
+
+
+def test_a_cluster_gives_what_local_workers_give(cluster: "LocalCluster") -> None:
+    """The digests of real seeds, and all else that does not tell the time."""
+    there = over(cluster, run_seed, 20)
+    here = campaign(NAME, range(20), short=True, jobs=1)
+    assert there.held
+    assert there.twice == here.twice == 1
+    assert there.digest() == here.digest()
+    assert told(there) == told(here)
+
+
+def test_a_seed_that_kills_its_worker_is_one_finding(cluster: "LocalCluster") -> None:
+    """Those that shared its worker are well; Dask itself would have tried it three times more."""
+    result = over(cluster, planted.exits, 12)
+    assert [each.seed for each in result.results] == list(range(12))
+    lost = [each for each in result.failures if each.lost]
+    assert [(each.seed, each.error) for each in lost] == [
+        (planted.BAD, "its worker died of it, or it ran longer than 600 s")
+    ]
+    assert {each.seed for each in result.failures} == {planted.BAD, 6}
+
+
+def test_a_seed_that_hangs_is_one_finding(cluster: "LocalCluster") -> None:
+    result = over(cluster, planted.hangs, 8, seconds_max=2)
+    assert [each.seed for each in result.failures if each.lost] == [planted.BAD]
+    assert len(result.results) == 8
+
+
+def test_the_scheduler_allows_what_it_did_before(cluster: "LocalCluster") -> None:
+    before = cluster.scheduler.allowed_failures
+    assert before > 0
+    over(cluster, planted.sound, 3)
+    assert cluster.scheduler.allowed_failures == before
+
+
+def test_workers_of_other_code_or_of_many_threads_are_refused(
+    cluster: "LocalCluster", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they would give is not comparable, or takes other seeds along."""
+    from distributed import LocalCluster
+
+    words = ["campaign", NAME, "--seeds", "0:2", "--short", "--dask"]
+    threaded = {**WORKERS, "n_workers": 1, "threads_per_worker": 2}
+    with LocalCluster(**threaded, host="127.0.0.1", scheduler_port=0, silence_logs=50) as other:
+        said = CliRunner().invoke(main, [*words, other.scheduler_address])
+    assert (said.exit_code, "has 2 threads; workers of one thread" in said.output) == (2, True)
+    monkeypatch.setattr("tieout.campaign_dask.code_version", _another)
+    said = CliRunner().invoke(main, [*words, cluster.scheduler_address])
+    assert said.exit_code == 2
+    assert "not another; the same code everywhere would do" in said.output
+
+
+def test_a_cluster_whose_workers_are_gone_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a nanny nobody starts them anew: it says so, and the ledger goes on elsewhere."""
+    from distributed import LocalCluster
+
+    from tieout.campaign_dask import cluster as engine
+
+    monkeypatch.setattr("tieout.campaign_dask.WORKERLESS_SECONDS_MAX", 2)
+    with LocalCluster(**WORKERS, host="127.0.0.1", scheduler_port=0, silence_logs=50) as dying:
+        tasks = tasks_of([(NAME, seed) for seed in range(3000)], True, [])
+        events = engine(dying.scheduler_address)(tasks, planted.waits)
+        assert any(isinstance(each, Done) for each in events)
+        dying.scale(0)
+        with pytest.raises(BadCluster, match="no worker is left"):
+            deque(events, maxlen=0)
+
+
+def _another() -> str:
+    return "another"
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nowhere://x"])
+def test_where_no_scheduler_is_it_says_so(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tieout.campaign_dask.CONNECT_SECONDS_MAX", 1)
+    said = CliRunner().invoke(main, ["campaign", NAME, "--seeds", "0:2", "--dask", address])
+    assert said.exit_code == 2
+    assert f"--dask {address}: " in said.output
+    assert "tcp://127.0.0.1:8786, would do" in said.output

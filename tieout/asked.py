@@ -1,0 +1,37 @@
+"""What commands are asked: seeds as people write them, and worlds in which something happens."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from scenarios.model import Scenario
+
+# More digits than any seed needs; Python itself refuses to read some thousands.
+SEED_DIGITS_MAX = 18
+
+
+def is_seed(text: str) -> bool:
+    return text.isdecimal() and len(text) <= SEED_DIGITS_MAX
+
+
+def seed_range(context: click.Context, option: click.Parameter, text: str) -> range:
+    """`A:B`: A is in, B is not."""
+    first, colon, last = text.partition(":")
+    if not (colon and is_seed(first) and is_seed(last) and int(first) < int(last)):
+        raise click.BadParameter(f"found {text!r:.60}; A:B with A < B would do, as in 0:200")
+    return range(int(first), int(last))
+
+
+def shard(context: click.Context, option: click.Parameter, text: str) -> tuple[int, int]:
+    """`I/N`: the I-th of N parts, from 1 on."""
+    number, _, of = text.partition("/")
+    if not (is_seed(number) and is_seed(of) and 1 <= int(number) <= int(of)):
+        raise click.BadParameter(f"found {text!r:.60}; I/N with I from 1 to N would do, as in 2/4")
+    return int(number), int(of)
+
+
+def warn_if_idle(scenario: "Scenario") -> None:
+    """A world in which nobody trades or pays proves little: its claims hold by themselves."""
+    if not scenario.strategies and scenario.settling is None:
+        click.echo(f"tieout: {scenario.name}: no strategies: nothing of ours will trade", err=True)
