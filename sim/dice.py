@@ -53,12 +53,13 @@ class Stream:
 
     def word(self) -> int:
         """The next 64 bits."""
-        if not self._words:
+        words = self._words
+        if not words:
             block = self._block.to_bytes(8, "little")
-            self._words.extend(_EIGHT_WORDS.unpack(blake2b(self._key + block).digest()))
-            self._words.reverse()
+            words.extend(_EIGHT_WORDS.unpack(blake2b(self._key + block).digest()))
+            words.reverse()
             self._block += 1
-        return self._words.pop()
+        return words.pop()
 
     def below(self, n: int) -> int:
         """One of 0 .. n - 1, without bias."""
@@ -83,6 +84,17 @@ class Stream:
         if not 0 <= numerator <= denominator:
             raise ValueError(f"{numerator} in {denominator} is not a chance")
         return self.below(denominator) < numerator
+
+    def one_in(self, n: int) -> bool:
+        """As `chance(1, n)`, for what is asked most often of all: whether a fault strikes."""
+        if n < 1:
+            raise ValueError(f"nothing is one in {n}")
+        product = self.word() * n
+        low = product & _MASK
+        if low < n:  # the word may have to be rejected: it is put back, and `below` looks at it
+            self._words.append(product // n)
+            return self.below(n) == 0
+        return product == low
 
     def pick(self, sequence: Sequence[T]) -> T:
         """One of them, each as likely."""

@@ -106,20 +106,19 @@ class Prices:
     """The lowest and the highest price of the last while."""
 
     seen: list[tuple[int, Decimal]] = field(default_factory=list)
+    low: Decimal = ZERO
+    high: Decimal = ZERO
 
     def note(self, now: int, price: Decimal | None, window_ns: int) -> None:
+        before = len(self.seen)
         if price is not None and (not self.seen or self.seen[-1][1] != price):
             self.seen.append((now, price))
         while len(self.seen) > 1 and self.seen[1][0] < now - window_ns:
             del self.seen[0]
-
-    @property
-    def low(self) -> Decimal:
-        return min((price for _, price in self.seen), default=ZERO)
-
-    @property
-    def high(self) -> Decimal:
-        return max((price for _, price in self.seen), default=ZERO)
+            before = -1
+        if len(self.seen) != before:
+            prices = [price for _, price in self.seen]
+            self.low, self.high = min(prices, default=ZERO), max(prices, default=ZERO)
 
 
 Key = tuple[str, str, str, str]  # strategy, account, symbol, leg

@@ -8,7 +8,7 @@ be killed between any two steps: it is then dropped, and rebuilt from what its s
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal, Inexact
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Protocol
 
 from core.effects import Effect, PlaceOrder, SetAlarm, TellPosition, TellStrategy
@@ -1052,6 +1052,8 @@ class View:
     def __init__(self, state: State, store: Store) -> None:
         self._state, self._store = state, store
         self._assets: dict[str, str] = {}
+        self._adjusting: list[str] = []
+        self._figures_seen = 0
 
     def figure(self, holding: str) -> Decimal:
         return self.scaled(holding, self._state.holdings.get(holding, 0))
@@ -1098,9 +1100,12 @@ class View:
 
     def _adjusted(self, holding: str) -> Decimal:
         """What people have booked there, in all."""
-        figures = self._state.figures.items()
-        units = [amount for name, amount in figures if name.startswith(f"adjustment/{holding}/")]
-        return self.scaled(holding, sum(units))
+        figures = self._state.figures
+        if len(figures) != self._figures_seen:  # none ever leaves
+            self._figures_seen = len(figures)
+            self._adjusting = [name for name in figures if name.startswith("adjustment/")]
+        theirs = [name for name in self._adjusting if name.startswith(f"adjustment/{holding}/")]
+        return self.scaled(holding, sum(figures[name] for name in theirs))
 
     def _known(self, account: Account, key: str) -> bool:
         """At hand, or put away: the books are both."""
@@ -1192,12 +1197,19 @@ def _derived(trade: Trade, instrument: InstrumentSpec) -> Trade:
 
 
 def _quote(account: str, instrument: InstrumentSpec, top: Top, heard_at: int) -> Quote:
+    tick, lot = _steps(instrument.tick, instrument.lot)
     return Quote(
         account=account,
         instrument=instrument.symbol,
         bid=top.bid,
         ask=top.ask,
-        tick=price(str(instrument.tick)),
-        lot=quantity(str(instrument.lot)),
+        tick=tick,
+        lot=lot,
         as_of=heard_at,
     )
+
+
+@lru_cache(maxsize=256)
+def _steps(tick: Decimal, lot: Decimal) -> tuple[int, int]:
+    """Of price and of quantity, in whole units; strategies see them at each tick."""
+    return price(str(tick)), quantity(str(lot))
