@@ -61,8 +61,8 @@ from tieout.twins import READERS, TWINS
 from tieout.watch import Watch
 from venues.dialect import Request, Top
 from venues.exchange import Habits, Terms
-from venues.public import LOOK_NS, Heard, MarketData
-from venues.simulated import Asked, SimulatedVenue
+from venues.public import Heard, MarketData
+from venues.simulated import REPEAT_NS, Asked, SimulatedVenue
 
 if TYPE_CHECKING:
     from tieout.cold import ColdEngine
@@ -75,6 +75,7 @@ EPOCH_NS = 1_700_000_000 * SECOND
 NODE = "tie"
 SETTLE_NS = 400 * MS
 SILENCE_NS = 12 * SECOND
+HEARTBEAT_NS = 3 * SECOND
 STATEMENT_PERIODS_MAX = 3
 SNAPSHOT_EVERY = 5000
 # For how long a symbol does not trade before it is listed anew: by then what was under way has come
@@ -265,7 +266,7 @@ class Simulation:
 
     def silence_excess_ns(self) -> int:
         """For how much longer than it may a stream of ours told us nothing and was not replaced."""
-        silent = [site.wire.silence_ns() - SILENCE_NS for site in self.sites]
+        silent = [s.wire.silence_ns() - SILENCE_NS * s.spec.pace for s in self.sites]
         for rail in self.rails.sites if self.rails is not None else ():
             silent.append(rail.wire.silence_ns() - int(rail.spec.silence_s * SECOND))
         return max(0, *silent)
@@ -353,6 +354,7 @@ class Simulation:
             habits=_habits(spec),
             skew_ns=spec.skew_ms * MS,
             public=public,
+            repeat_ns=REPEAT_NS * spec.pace,
         )
         for instrument in spec.instruments:
             venue.exchange.list_instrument(_terms(spec, instrument))
@@ -373,7 +375,7 @@ class Simulation:
                 statement_period_ns=spec.statement_period_ms * MS,
                 backfill_period_ns=spec.backfill_period_ms * MS,
                 settle_ns=SETTLE_NS,
-                silence_ns_max=SILENCE_NS,
+                silence_ns_max=SILENCE_NS * spec.pace,
                 clock_error_ns=(abs(spec.skew_ms) + 2) * MS,
                 bracketed=twin.dialect.bracketed,
                 hedged=twin.dialect.hedged,
@@ -868,17 +870,18 @@ class Host:
                 lambda: self._world.now,
                 self.heard,
                 first_looks=FIRST_LOOKS if self._sim.scenario.limits is not None else 1,
+                pace=site.spec.pace,
             )
             self._market[site.spec.account] = market
             market.open()
-            self._world.call_in(LOOK_NS, self._look, Door(self, self._life), market)
+            self._world.call_in(market.look_ns, self._look, Door(self, self._life), market)
 
     def _look(self, door: "Door", market: MarketData) -> None:
         if door.life != self._life:
             return
         for reference in market.look():
             door.tell(reference)
-        self._world.call_in(LOOK_NS, self._look, door, market)
+        self._world.call_in(market.look_ns, self._look, door, market)
 
     # --- strategies ------------------------------------------------------------------------------
 
@@ -1104,8 +1107,11 @@ class View:
         if len(figures) != self._figures_seen:  # none ever leaves
             self._figures_seen = len(figures)
             self._adjusting = [name for name in figures if name.startswith("adjustment/")]
-        theirs = [name for name in self._adjusting if name.startswith(f"adjustment/{holding}/")]
-        return self.scaled(holding, sum(figures[name] for name in theirs))
+        if not self._adjusting:
+            return ZERO
+        head = f"adjustment/{holding}/"
+        theirs = [figures[name] for name in self._adjusting if name.startswith(head)]
+        return self.scaled(holding, sum(theirs))
 
     def _known(self, account: Account, key: str) -> bool:
         """At hand, or put away: the books are both."""
@@ -1164,7 +1170,8 @@ def bound_ns(spec: VenueSpec) -> int:
 
 def latency_of(spec: VenueSpec) -> Latency:
     """Of one way between a venue and us."""
-    return Latency(spec.latency_ms * MS, spec.latency_ms_p99 * MS)
+    beats = HEARTBEAT_NS * spec.pace
+    return Latency(spec.latency_ms * MS, spec.latency_ms_p99 * MS, heartbeat=beats)
 
 
 def _terms(spec: VenueSpec, instrument: InstrumentSpec) -> Terms:
