@@ -18,6 +18,7 @@ from bench import (
     recovery,
     settlement,
     simulated,
+    storms,
     stream,
     tokens,
 )
@@ -34,6 +35,7 @@ SUBJECTS: dict[str, Callable[[bool], list[Row]]] = {
     "tokens": lambda quick: tokens.rows(quick=quick),
     "engine": lambda quick: engine.rows(quick=quick),
     "simulated": lambda quick: simulated.rows(quick=quick),
+    "storms": lambda quick: storms.rows(quick=quick),
     "gate": lambda quick: gate.rows(quick=quick),
     "order_path": lambda quick: order_path.rows(quick=quick),
 }

@@ -72,8 +72,8 @@ class MarketData:
 
         A stream that repeats what stands so many times more seldom is given so much more time.
         """
-        self.look_ns, self._quote_ns_max = LOOK_NS * pace, QUOTE_NS_MAX * pace
-        self._reference_ns_max = REFERENCE_NS_MAX * pace
+        self._pace = pace
+        self._quote_ns_max, self._reference_ns_max = QUOTE_NS_MAX * pace, REFERENCE_NS_MAX * pace
         self._first_looks = first_looks
         self._account, self._tops, self._dial, self._clock = account, tops, dial, clock
         self._heard = heard
@@ -109,6 +109,12 @@ class MarketData:
             return None
         self._heard.age_ns_max = max(self._heard.age_ns_max, age)
         return held
+
+    @property
+    def look_ns(self) -> int:
+        """How long until the next look: at a slow pace only once each book has a price to keep."""
+        settled = 0 < len(self._latest) == len(self._references) and not self._leapt
+        return LOOK_NS * self._pace if settled else LOOK_NS
 
     def look(self) -> list[ReferenceSet]:
         """Once in `look_ns`: dial again if need be; returns the references to be told."""
