@@ -136,8 +136,8 @@ class Simulation:
         self.plan = list(plan) if plan is not None else plan_of(scenario, seed, self.duration_ns)
         self.dice = Dice(seed)
         self.world = World(EPOCH_NS, tie_break=seed)
-        self.faults = Faults(self.plan, self.dice, lambda: self.world.now - EPOCH_NS)
-        self.truth = Truth(lambda: self.world.now)
+        self.faults = Faults(self.plan, self.dice, self.world.elapsed)
+        self.truth = Truth(self.world.clock)
         self.bounds = {venue.account: bound_ns(venue) for venue in scenario.venues}
         self.rails = self._rails()
         if self.rails is not None:
@@ -588,7 +588,7 @@ class Host:
                 TWINS[site.spec.dialect].dialect.request,
                 SimulatedTransport(site, self, self._life),
                 Door(self, self._life),
-                lambda: self._world.now,
+                self._world.clock,
                 TWINS[site.spec.dialect].dialect.headers,
             )
             for site in self._sim.sites
@@ -784,7 +784,7 @@ class Host:
             site.made.dialect.request,
             RailTransport(site),
             Door(self, self._life),
-            lambda: self._world.now,
+            self._world.clock,
             site.made.dialect.headers,
         )
 
@@ -867,7 +867,7 @@ class Host:
                 site.spec.account,
                 TWINS[site.spec.dialect].dialect.tops,
                 site.public.open_stream,
-                lambda: self._world.now,
+                self._world.clock,
                 self.heard,
                 first_looks=FIRST_LOOKS if self._sim.scenario.limits is not None else 1,
                 pace=site.spec.pace,
