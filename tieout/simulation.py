@@ -76,6 +76,7 @@ NODE = "tie"
 SETTLE_NS = 400 * MS
 SILENCE_NS = 12 * SECOND
 HEARTBEAT_NS = 3 * SECOND
+TOPS_PER_BEAT = 5
 STATEMENT_PERIODS_MAX = 3
 SNAPSHOT_EVERY = 5000
 # For how long a symbol does not trade before it is listed anew: by then what was under way has come
@@ -172,6 +173,8 @@ class Simulation:
             for crowd in site.crowds:
                 crowd.stopped = True
             site.wire.closed_until = site.public.closed_until = 0
+            site.venue.repeat_ns = REPEAT_NS * market_pace(site.spec, quiet=True)
+        self.host.slow_down()
         self.host.cancel_all()
         heal = int(self.scenario.heal_s * SECOND)
         if self.duration_ns < int(self.scenario.duration_s * SECOND):
@@ -354,7 +357,7 @@ class Simulation:
             habits=_habits(spec),
             skew_ns=spec.skew_ms * MS,
             public=public,
-            repeat_ns=REPEAT_NS * spec.pace,
+            repeat_ns=REPEAT_NS * market_pace(spec),
         )
         for instrument in spec.instruments:
             venue.exchange.list_instrument(_terms(spec, instrument))
@@ -870,11 +873,18 @@ class Host:
                 self._world.clock,
                 self.heard,
                 first_looks=FIRST_LOOKS if self._sim.scenario.limits is not None else 1,
-                pace=site.spec.pace,
+                pace=market_pace(site.spec, quiet=self.quiet),
             )
             self._market[site.spec.account] = market
             market.open()
             self._world.call_in(market.look_ns, self._look, Door(self, self._life), market)
+
+    def slow_down(self) -> None:
+        """Nobody trades any more, so that tops only repeat."""
+        for site in self._sim.sites:
+            market = self._market.get(site.spec.account)
+            if market is not None:
+                market.pace = market_pace(site.spec, quiet=True)
 
     def _look(self, door: "Door", market: MarketData) -> None:
         if door.life != self._life:
@@ -1166,6 +1176,11 @@ def bound_ns(spec: VenueSpec) -> int:
     """How old an unnamed difference may be: three statement periods and the 99.9 % latency, of one
     way. A read goes two: what they take beyond that has to fit into the periods."""
     return STATEMENT_PERIODS_MAX * spec.statement_period_ms * MS + latency_of(spec).p999
+
+
+def market_pace(spec: VenueSpec, *, quiet: bool = False) -> int:
+    """While anybody trades, tops are told more often than streams beat."""
+    return spec.pace if quiet else -(-spec.pace // TOPS_PER_BEAT)
 
 
 def latency_of(spec: VenueSpec) -> Latency:

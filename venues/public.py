@@ -72,8 +72,7 @@ class MarketData:
 
         A stream that repeats what stands so many times more seldom is given so much more time.
         """
-        self._pace = pace
-        self._quote_ns_max, self._reference_ns_max = QUOTE_NS_MAX * pace, REFERENCE_NS_MAX * pace
+        self.pace = pace
         self._first_looks = first_looks
         self._account, self._tops, self._dial, self._clock = account, tops, dial, clock
         self._heard = heard
@@ -104,7 +103,7 @@ class MarketData:
         if held is None:
             return None
         age = self._clock() - held[1]
-        if age > self._quote_ns_max:
+        if age > QUOTE_NS_MAX * self.pace:
             self._heard.stale += 1
             return None
         self._heard.age_ns_max = max(self._heard.age_ns_max, age)
@@ -112,14 +111,13 @@ class MarketData:
 
     @property
     def look_ns(self) -> int:
-        """How long until the next look: at a slow pace only once each book has a price to keep."""
-        settled = 0 < len(self._latest) == len(self._references) and not self._leapt
-        return LOOK_NS * self._pace if settled else LOOK_NS
+        """How long until the next look."""
+        return LOOK_NS * self.pace
 
     def look(self) -> list[ReferenceSet]:
         """Once in `look_ns`: dial again if need be; returns the references to be told."""
         now = self._clock()
-        if self._closed or now - self._alive_at > self._quote_ns_max:
+        if self._closed or now - self._alive_at > QUOTE_NS_MAX * self.pace:
             self.open()
         due = []
         for instrument, (top, heard_at) in self._latest.items():
@@ -146,7 +144,7 @@ class MarketData:
         elif not self._stays(instrument, middle, LEAP_LOOKS):
             return False
         moved = abs(middle - last.price) * REFERENCE_MOVE >= last.price
-        return moved or heard_at - last.as_of >= self._reference_ns_max
+        return moved or heard_at - last.as_of >= REFERENCE_NS_MAX * self.pace
 
     def _stays(self, instrument: str, middle: int, wanted: int) -> bool:
         """Whether so many looks in a row found about the same."""
