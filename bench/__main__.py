@@ -19,6 +19,7 @@ from bench import (
     recovery,
     settlement,
     simulated,
+    storms,
     stream,
     tokens,
 )
@@ -36,6 +37,7 @@ SUBJECTS: dict[str, Callable[[bool], list[Row]]] = {
     "engine": lambda quick: engine.rows(quick=quick),
     "simulated": lambda quick: simulated.rows(quick=quick),
     "campaign": lambda quick: campaign.rows(quick=quick),
+    "storms": lambda quick: storms.rows(quick=quick),
     "gate": lambda quick: gate.rows(quick=quick),
     "order_path": lambda quick: order_path.rows(quick=quick),
 }

@@ -103,6 +103,11 @@ class VenueSpec(Part):
     latency_ms_p99: Millis = Field(default=60, ge=1)
     skew_ms: Millis = Field(default=0, ge=-60_000, le=60_000)
     market_wait_ms: Millis = Field(default=500, ge=10)
+    pace: Times = Field(
+        default=1,
+        ge=1,
+        description="how many times slower than usual its streams beat and repeat, and are missed",
+    )
     self_trade: SelfTrade | Literal[""] = ""
     page_rows: Times = Field(
         default=0, ge=0, description="rows of a page of a record; 0: as many as the venue gives"

@@ -53,12 +53,13 @@ class Stream:
 
     def word(self) -> int:
         """The next 64 bits."""
-        if not self._words:
+        words = self._words
+        if not words:
             block = self._block.to_bytes(8, "little")
-            self._words.extend(_EIGHT_WORDS.unpack(blake2b(self._key + block).digest()))
-            self._words.reverse()
+            words.extend(_EIGHT_WORDS.unpack(blake2b(self._key + block).digest()))
+            words.reverse()
             self._block += 1
-        return self._words.pop()
+        return words.pop()
 
     def below(self, n: int) -> int:
         """One of 0 .. n - 1, without bias."""
@@ -83,6 +84,17 @@ class Stream:
         if not 0 <= numerator <= denominator:
             raise ValueError(f"{numerator} in {denominator} is not a chance")
         return self.below(denominator) < numerator
+
+    def one_in(self, n: int) -> bool:
+        """As `chance(1, n)`, for what is asked most often of all: whether a fault strikes."""
+        if n < 1:
+            raise ValueError(f"nothing is one in {n}")
+        product = self.word() * n
+        low = product & _MASK
+        if low < n:  # the word may have to be rejected: it is put back, and `below` looks at it
+            self._words.append(product // n)
+            return self.below(n) == 0
+        return product == low
 
     def pick(self, sequence: Sequence[T]) -> T:
         """One of them, each as likely."""
@@ -138,14 +150,19 @@ def _minus_log2(word: int) -> int:
     """-log2(word / 2**64) in units of 2**-32; a word of 0 counts as 1."""
     length = word.bit_length() or 1
     mantissa = (word or 1) << (64 - length)
+    # As `_interpolate` does it, here and below: each message's delay asks for all three.
     index = (mantissa >> 57) & 63
-    return ((64 - length) << 32) + _interpolate(_MINUS_LOG2, index, mantissa & _MASK_57, 57)
+    low = _MINUS_LOG2[index]
+    slope = (_MINUS_LOG2[index + 1] - low) * (mantissa & _MASK_57)
+    return ((64 - length) << 32) + low + (slope >> 57)
 
 
 def _times_exp2(value: int, exponent: int) -> int:
     """value * 2**exponent, rounded; the exponent comes in units of 2**-32."""
     fraction = exponent & _MASK_32
-    scaled = value * _interpolate(_EXP2, fraction >> 26, fraction & _MASK_26, 26)
+    low = _EXP2[fraction >> 26]
+    slope = (_EXP2[(fraction >> 26) + 1] - low) * (fraction & _MASK_26)
+    scaled = value * (low + (slope >> 26))
     shift = 32 - (exponent >> 32)
     return scaled << -shift if shift <= 0 else (scaled + (1 << (shift - 1))) >> shift
 

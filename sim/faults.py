@@ -322,7 +322,7 @@ class Faults:
         if stream is None:
             stream = self._dice.stream(f"fault/{fault.kind}/{where}")
             self._streams[fault.kind, where] = stream
-        return stream.chance(1, fault.one_in)
+        return stream.one_in(fault.one_in)
 
     def stands(self, fault: Fault) -> bool:
         """Whether it strikes each opportunity, now as well: an outage, not an accident."""

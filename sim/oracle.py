@@ -250,8 +250,9 @@ class Oracle:
         books = self.books
         if books is None:
             return
-        for number in [n for n, fact in self._pending.items() if books.booked(fact)]:
-            self._booked(self._pending.pop(number))
+        if self._pending:
+            for number in [n for n, fact in self._pending.items() if books.booked(fact)]:
+                self._booked(self._pending.pop(number))
         self._look(touched, books)
 
     def look_around(self) -> None:

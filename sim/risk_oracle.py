@@ -106,20 +106,19 @@ class Prices:
     """The lowest and the highest price of the last while."""
 
     seen: list[tuple[int, Decimal]] = field(default_factory=list)
+    low: Decimal = ZERO
+    high: Decimal = ZERO
 
     def note(self, now: int, price: Decimal | None, window_ns: int) -> None:
+        before = len(self.seen)
         if price is not None and (not self.seen or self.seen[-1][1] != price):
             self.seen.append((now, price))
         while len(self.seen) > 1 and self.seen[1][0] < now - window_ns:
             del self.seen[0]
-
-    @property
-    def low(self) -> Decimal:
-        return min((price for _, price in self.seen), default=ZERO)
-
-    @property
-    def high(self) -> Decimal:
-        return max((price for _, price in self.seen), default=ZERO)
+            before = -1
+        if len(self.seen) != before:
+            prices = [price for _, price in self.seen]
+            self.low, self.high = min(prices, default=ZERO), max(prices, default=ZERO)
 
 
 Key = tuple[str, str, str, str]  # strategy, account, symbol, leg
@@ -155,6 +154,7 @@ class RiskOracle:
         self._own_keys: dict[tuple[str, tuple[str, ...]], Traded] = {}
         self._over: dict[Line, int] = {}
         self._values: Values = {}
+        self._priced: list[tuple[Decimal, Decimal, Decimal]] = []
         self._looked_at: tuple[dict[Key, Cell], Values] | None = None
         self.breaches: list[Breach] = []
         self.passive: list[Breach] = []
@@ -247,6 +247,10 @@ class RiskOracle:
     def look(self) -> None:
         """Something may have changed."""
         self._note_prices()
+        if self._looked_at is not None and not self._open:
+            # Where no order is open, only facts and prices move anything.
+            if self._facts_seen == len(self._truth.facts) and self._values == self._looked_at[1]:
+                return
         now, cells = self._truth.now(), self._cells()
         if (cells, self._values) == self._looked_at:
             return
@@ -274,16 +278,15 @@ class RiskOracle:
 
     def _note_prices(self) -> None:
         now = self._truth.now()
-        values: Values = {}
+        looked_at: list[tuple[Decimal, Decimal, Decimal]] = []
         for (account, symbol), prices in self._prices.items():
-            venue, contract = self._venues[account], self._contracts[account, symbol]
+            venue = self._venues[account]
             prices.note(now, venue.price(symbol), self._window_ns)
-            each = venue.size(symbol) * contract.rate
-            inverse = contract.kind == "inverse"
-            values[account, symbol] = (
-                (each, each) if inverse else (each * prices.low, each * prices.high)
-            )
-        self._values = values
+            looked_at.append((venue.size(symbol), prices.low, prices.high))
+        if looked_at != self._priced:
+            self._priced = looked_at
+            places = zip(self._contracts.items(), looked_at, strict=True)
+            self._values = {key: _worth(contract, *each) for (key, contract), each in places}
 
     def _recount(self) -> None:
         """What each strategy traded; only where the truth changed since."""
@@ -466,6 +469,14 @@ def _is_worse(cells: Iterable[Cell], side: str) -> bool:
         long += cell.position + cell.buys
         short += cell.sells - cell.position
     return long >= short if side == "long" else short >= long
+
+
+def _worth(
+    contract: Contract, size: Decimal, low: Decimal, high: Decimal
+) -> tuple[Decimal, Decimal]:
+    """What one contract is worth, in the reporting asset, at its lowest and at its highest."""
+    each = size * contract.rate
+    return (each, each) if contract.kind == "inverse" else (each * low, each * high)
 
 
 def _worst(

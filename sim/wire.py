@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Protocol
 
-from sim.dice import Dice
+from sim.dice import Dice, Stream
 from sim.faults import Fault, Faults
 from sim.truth import Fact, Truth
 from sim.world import World
@@ -24,6 +24,14 @@ Headers = tuple[tuple[str, str], ...]
 POISON = b'{"e":"executionReport","s":"\xff\xfe'
 # How much further out on a normal distribution 99.9 % lies than 99 % does.
 SIGMAS = NormalDist().inv_cdf(0.999) / NormalDist().inv_cdf(0.99)
+# A public stream's faults by those of any stream.
+PUBLIC = {
+    kind: f"public_{kind}"
+    for kind in (
+        *("lost_frame", "poison_frame", "late_frame", "duplicate_frame", "reorder_frame"),
+        *("half_open", "disconnect", "disconnect_replay"),
+    )
+}
 PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>upstream</body></html>"
 
 
@@ -97,6 +105,7 @@ class Wire:
 
     _silence_ns: int = 0
     _standing: dict[str, Fault] = field(default_factory=dict)
+    _delays: dict[str, Stream] = field(default_factory=dict)
     _strikes: Callable[[str, str], Fault | None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,7 +113,7 @@ class Wire:
         self._strikes = self._public_strikes if self.public else self.faults.strikes
 
     def _public_strikes(self, kind: str, venue: str) -> Fault | None:
-        return self.faults.strikes(f"public_{kind}", venue)
+        return self.faults.strikes(PUBLIC[kind], venue)
 
     # --- the stream ------------------------------------------------------------------------------
 
@@ -347,6 +356,8 @@ class Wire:
 
     def _delay(self, purpose: str) -> int:
         latency = self.latency
-        name = f"{self.venue}/public" if self.public else self.venue
-        stream = self.dice.stream(f"wire/{name}/{purpose}")
+        stream = self._delays.get(purpose)
+        if stream is None:
+            name = f"{self.venue}/public" if self.public else self.venue
+            stream = self._delays[purpose] = self.dice.stream(f"wire/{name}/{purpose}")
         return stream.latency(latency.median, latency.p99)

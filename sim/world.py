@@ -15,7 +15,7 @@ Use processes for actors and `call_in` for messages: a process for each costs si
 """
 
 from collections.abc import Callable
-from heapq import heappush
+from heapq import heappop, heappush
 from itertools import count
 from typing import Any, TypeVarTuple
 
@@ -34,6 +34,7 @@ class World(simpy.Environment):
     def __init__(self, epoch_ns: int = 0, tie_break: int | None = None) -> None:
         _check_whole("epoch_ns", epoch_ns)
         super().__init__(epoch_ns)
+        self._began = epoch_ns
         # Two drawn keys are equal once in 2**64 ties; the heap would then raise, not misorder.
         self._tie: Callable[[], int] = (
             count().__next__ if tie_break is None else Dice(tie_break).stream("world/ties").word
@@ -44,6 +45,14 @@ class World(simpy.Environment):
         """Nanoseconds since the epoch."""
         return self._now  # type: ignore[return-value]  # SimPy allows floats, `schedule` does not
 
+    def clock(self) -> int:
+        """`now`, for who wants to ask again and again."""
+        return self._now  # type: ignore[return-value]  # as above
+
+    def elapsed(self) -> int:
+        """Nanoseconds since this world began."""
+        return self._now - self._began  # type: ignore[return-value]  # as above
+
     def call_in(self, delay_ns: int, function: Callable[[*Ts], object], *args: *Ts) -> "Call":
         """Call function(*args) after a delay; the handle can cancel it."""
         if type(delay_ns) is not int:
@@ -51,16 +60,19 @@ class World(simpy.Environment):
         if delay_ns < 0:
             raise ValueError(f"delay_ns is negative: {delay_ns}")
         call = Call(function, args)
-        # SimPy needs no more of an event than a Call has.
+        # `step` takes it out itself: SimPy never sees it.
         heappush(self._queue, (self._now + delay_ns, NORMAL, self._tie(), call))  # type: ignore[misc]
         return call
 
     def call_at(self, when_ns: int, function: Callable[[*Ts], object], *args: *Ts) -> "Call":
         """Call function(*args) at a time that is not in the past; the handle can cancel it."""
-        _check_whole("when_ns", when_ns)
-        if when_ns < self.now:
+        if type(when_ns) is not int:
+            _check_whole("when_ns", when_ns)
+        if when_ns < self._now:
             raise ValueError(f"when_ns is {self.now - when_ns} ns in the past")
-        return self.call_in(when_ns - self.now, function, *args)
+        call = Call(function, args)
+        heappush(self._queue, (when_ns, NORMAL, self._tie(), call))  # type: ignore[misc]
+        return call
 
     def run(self, until: SimTime | Event | None = None) -> Any:
         """Run until that time, event or, with None, until nothing is scheduled.
@@ -70,6 +82,17 @@ class World(simpy.Environment):
         if until is not None and not isinstance(until, Event):
             _check_whole("until", until)
         return super().run(until)
+
+    def step(self) -> None:
+        """Run what comes next. Nearly all are plain calls, which need nothing else of SimPy."""
+        queue = self._queue
+        first: object = queue[0][3] if queue else None
+        if type(first) is Call:
+            self._now = heappop(queue)[0]
+            if first._function is not None:
+                first._function(*first._args)
+        else:
+            super().step()
 
     def schedule(self, event: Event, priority: EventPriority = NORMAL, delay: SimTime = 0) -> None:
         """SimPy's door to the heap, for all of its own events."""
@@ -81,16 +104,13 @@ class World(simpy.Environment):
 
 
 class Call:
-    """A call to come, a handle to cancel it, and as little of a SimPy event as its heap needs."""
+    """A call to come, and a handle to cancel it."""
 
-    __slots__ = ("_args", "_function", "callbacks")
-
-    _ok = True
+    __slots__ = ("_args", "_function")
 
     def __init__(self, function: Callable[..., object], args: tuple[object, ...]) -> None:
         self._function: Callable[..., object] | None = function
         self._args = args
-        self.callbacks: tuple[Callable[[Call], None], ...] | None = _CALL
 
     def cancel(self) -> None:
         """It will not be called; harmless when it was already.
@@ -100,14 +120,6 @@ class Call:
         """
         self._function = None
         self._args = ()
-
-
-def _call(call: Call) -> None:
-    if call._function is not None:
-        call._function(*call._args)
-
-
-_CALL = (_call,)
 
 
 def _check_whole(name: str, value: object) -> None:

@@ -260,3 +260,13 @@ def unsuspicious(counts: list[int]) -> bool:
     freedom = len(counts) - 1
     chi_square = sum((count - expected) ** 2 / expected for count in counts)
     return chi_square < freedom + 4 * math.sqrt(2 * freedom)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 40, 6000, 2**62, 3 * 2**62])
+def test_one_in_n_is_a_chance_of_one_in_n_roll_by_roll(n: int) -> None:
+    one, other = Dice(7).stream("a"), Dice(7).stream("a")
+    rolls = [one.one_in(n) for _ in range(ROLLS)]
+    assert rolls == [other.chance(1, n) for _ in range(ROLLS)]
+    assert one.word() == other.word(), "as many words were taken"
+    with pytest.raises(ValueError, match="one in 0"):
+        one.one_in(0)

@@ -454,3 +454,22 @@ def test_references_are_journaled_and_the_replay_has_them(watched: Watched) -> N
         assert kept == Reference(last.price, last.as_of)
         middles = [(bid + ask) // 2 for _, bid, ask in watched.tops[f"{account}/{name}"]]
         assert last.price in middles
+
+
+def test_at_a_slow_pace_all_that_waits_for_a_repetition_waits_longer() -> None:
+    """The looks that a price needs, the age at which it is not shown, and the next reference."""
+    desk = Desk()
+    desk.data.pace = 10
+    assert desk.data.look_ns == 10 * LOOK_NS
+    desk.tell(100, 102, 7)
+    desk.now += 10 * QUOTE_NS_MAX
+    assert desk.seen() == (100, 10 * QUOTE_NS_MAX)
+    assert [each.price for each in desk.data.look()] == [101]
+    desk.now += 1
+    assert desk.seen() is None
+    desk.now += 10 * REFERENCE_NS_MAX - 10 * QUOTE_NS_MAX - 2
+    desk.tell(100, 102, 8)
+    assert [each.price for each in desk.data.look()] == []
+    desk.now += 10 * QUOTE_NS_MAX + 1
+    desk.tell(100, 102, 9)
+    assert [each.price for each in desk.data.look()] == [101]

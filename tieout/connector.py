@@ -79,8 +79,10 @@ class Connector(Generic[R]):
         sent = self._clock()
 
         def answered(status: int, body: bytes, headers: Headers = ()) -> None:
-            small = ((name.lower(), value) for name, value in headers)
-            kept = tuple(pair for pair in small if pair[0] in self._headers)
+            kept: Headers = ()
+            if headers:
+                small = ((name.lower(), value) for name, value in headers)
+                kept = tuple(pair for pair in small if pair[0] in self._headers)
             self._frame("rest", body, status=status, about=effect, asked_at=sent, headers=kept)
 
         try:

@@ -26,7 +26,7 @@ def account_opened(spec: VenueSpec, now: int) -> AccountOpened:
         statement_period_ns=spec.statement_period_ms * MS,
         backfill_period_ns=spec.backfill_period_ms * MS,
         settle_ns=SETTLE_NS,
-        silence_ns_max=SILENCE_NS,
+        silence_ns_max=SILENCE_NS * spec.pace,
         clock_error_ns=(abs(spec.skew_ms) + 2) * MS,
         bracketed=dialect.bracketed,
         hedged=dialect.hedged,

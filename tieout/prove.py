@@ -363,7 +363,6 @@ PROVEN = (
             ),
         ),
     ),
-    ),
     Proof(
         5,
         "a campaign that was killed, sharded, or run on Dask is the one in one go, and reports",

@@ -63,8 +63,8 @@ from tieout.twins import TWINS
 from tieout.watch import Watch
 from venues.dialect import Request
 from venues.exchange import Habits, Terms
-from venues.public import LOOK_NS, Heard, MarketData
-from venues.simulated import Asked, SimulatedVenue
+from venues.public import Heard, MarketData
+from venues.simulated import REPEAT_NS, Asked, SimulatedVenue
 
 if TYPE_CHECKING:
     from tieout.cold import ColdEngine
@@ -75,6 +75,8 @@ ZERO = Decimal(0)
 EXACT = Context(prec=60, traps=[Inexact])
 EPOCH_NS = 1_700_000_000 * SECOND
 NODE = "tie"
+HEARTBEAT_NS = 3 * SECOND
+TOPS_PER_BEAT = 5
 STATEMENT_PERIODS_MAX = 3
 SNAPSHOT_EVERY = 5000
 # For how long a symbol does not trade before it is listed anew: by then what was under way has come
@@ -139,8 +141,8 @@ class Simulation:
         self.plan = list(plan) if plan is not None else plan_of(scenario, seed, self.duration_ns)
         self.dice = Dice(seed)
         self.world = World(EPOCH_NS, tie_break=seed)
-        self.faults = Faults(self.plan, self.dice, lambda: self.world.now - EPOCH_NS)
-        self.truth = Truth(lambda: self.world.now)
+        self.faults = Faults(self.plan, self.dice, self.world.elapsed)
+        self.truth = Truth(self.world.clock)
         self.bounds = {venue.account: bound_ns(venue) for venue in scenario.venues}
         self.rails = self._rails()
         if self.rails is not None:
@@ -177,6 +179,8 @@ class Simulation:
             for crowd in site.crowds:
                 crowd.stopped = True
             site.wire.closed_until = site.public.closed_until = 0
+            site.venue.repeat_ns = REPEAT_NS * market_pace(site.spec, quiet=True)
+        self.host.slow_down()
         self.host.cancel_all()
         heal = int(self.scenario.heal_s * SECOND)
         if self.duration_ns < int(self.scenario.duration_s * SECOND):
@@ -287,7 +291,7 @@ class Simulation:
 
     def silence_excess_ns(self) -> int:
         """For how much longer than it may a stream of ours told us nothing and was not replaced."""
-        silent = [site.wire.silence_ns() - SILENCE_NS for site in self.sites]
+        silent = [s.wire.silence_ns() - SILENCE_NS * s.spec.pace for s in self.sites]
         for rail in self.rails.sites if self.rails is not None else ():
             silent.append(rail.wire.silence_ns() - int(rail.spec.silence_s * SECOND))
         return max(0, *silent)
@@ -375,6 +379,7 @@ class Simulation:
             habits=_habits(spec),
             skew_ns=spec.skew_ms * MS,
             public=public,
+            repeat_ns=REPEAT_NS * market_pace(spec),
         )
         for instrument in spec.instruments:
             venue.exchange.list_instrument(_terms(spec, instrument))
@@ -576,7 +581,7 @@ class Host:
                 TWINS[site.spec.dialect].dialect.request,
                 SimulatedTransport(site, self, self._life),
                 Door(self, self._life),
-                lambda: self._world.now,
+                self._world.clock,
                 TWINS[site.spec.dialect].dialect.headers,
             )
             for site in self._sim.sites
@@ -804,7 +809,7 @@ class Host:
             site.made.dialect.request,
             RailTransport(site),
             Door(self, self._life),
-            lambda: self._world.now,
+            self._world.clock,
             site.made.dialect.headers,
         )
 
@@ -900,20 +905,28 @@ class Host:
                 site.spec.account,
                 TWINS[site.spec.dialect].dialect.tops,
                 site.public.open_stream,
-                lambda: self._world.now,
+                self._world.clock,
                 self.heard,
                 first_looks=FIRST_LOOKS if self._sim.scenario.limits is not None else 1,
+                pace=market_pace(site.spec, quiet=self.quiet),
             )
             self._market[site.spec.account] = market
             market.open()
-            self._world.call_in(LOOK_NS, self._look, Door(self, self._life), market)
+            self._world.call_in(market.look_ns, self._look, Door(self, self._life), market)
+
+    def slow_down(self) -> None:
+        """Nobody trades any more, so that tops only repeat."""
+        for site in self._sim.sites:
+            market = self._market.get(site.spec.account)
+            if market is not None:
+                market.pace = market_pace(site.spec, quiet=True)
 
     def _look(self, door: "Door", market: MarketData) -> None:
         if door.life != self._life:
             return
         for reference in market.look():
             door.tell(reference)
-        self._world.call_in(LOOK_NS, self._look, door, market)
+        self._world.call_in(market.look_ns, self._look, door, market)
 
     # --- strategies ------------------------------------------------------------------------------
 
@@ -1087,6 +1100,8 @@ class View:
     def __init__(self, state: State, store: Store) -> None:
         self._state, self._store = state, store
         self._assets: dict[str, str] = {}
+        self._adjusting: list[str] = []
+        self._figures_seen = 0
 
     def figure(self, holding: str) -> Decimal:
         return self.scaled(holding, self._state.holdings.get(holding, 0))
@@ -1133,9 +1148,15 @@ class View:
 
     def _adjusted(self, holding: str) -> Decimal:
         """What people have booked there, in all."""
-        figures = self._state.figures.items()
-        units = [amount for name, amount in figures if name.startswith(f"adjustment/{holding}/")]
-        return self.scaled(holding, sum(units))
+        figures = self._state.figures
+        if len(figures) != self._figures_seen:  # none ever leaves
+            self._figures_seen = len(figures)
+            self._adjusting = [name for name in figures if name.startswith("adjustment/")]
+        if not self._adjusting:
+            return ZERO
+        head = f"adjustment/{holding}/"
+        theirs = [figures[name] for name in self._adjusting if name.startswith(head)]
+        return self.scaled(holding, sum(theirs))
 
     def _known(self, account: Account, key: str) -> bool:
         """At hand, or put away: the books are both."""
@@ -1192,9 +1213,15 @@ def bound_ns(spec: VenueSpec) -> int:
     return STATEMENT_PERIODS_MAX * spec.statement_period_ms * MS + latency_of(spec).p999
 
 
+def market_pace(spec: VenueSpec, *, quiet: bool = False) -> int:
+    """While anybody trades, tops are told more often than streams beat."""
+    return spec.pace if quiet else -(-spec.pace // TOPS_PER_BEAT)
+
+
 def latency_of(spec: VenueSpec) -> Latency:
     """Of one way between a venue and us."""
-    return Latency(spec.latency_ms * MS, spec.latency_ms_p99 * MS)
+    beats = HEARTBEAT_NS * spec.pace
+    return Latency(spec.latency_ms * MS, spec.latency_ms_p99 * MS, heartbeat=beats)
 
 
 def _terms(spec: VenueSpec, instrument: InstrumentSpec) -> Terms:

@@ -66,8 +66,13 @@ class MarketData:
         heard: Heard,
         *,
         first_looks: int = 1,
+        pace: int = 1,
     ) -> None:
-        """The first reference is told when so many looks in a row found about the same."""
+        """The first reference is told when so many looks in a row found about the same.
+
+        A stream that repeats what stands so many times more seldom is given so much more time.
+        """
+        self.pace = pace
         self._first_looks = first_looks
         self._account, self._tops, self._dial, self._clock = account, tops, dial, clock
         self._heard = heard
@@ -98,16 +103,21 @@ class MarketData:
         if held is None:
             return None
         age = self._clock() - held[1]
-        if age > QUOTE_NS_MAX:
+        if age > QUOTE_NS_MAX * self.pace:
             self._heard.stale += 1
             return None
         self._heard.age_ns_max = max(self._heard.age_ns_max, age)
         return held
 
+    @property
+    def look_ns(self) -> int:
+        """How long until the next look."""
+        return LOOK_NS * self.pace
+
     def look(self) -> list[ReferenceSet]:
-        """Once in `LOOK_NS`: dial again if need be; returns the references to be told."""
+        """Once in `look_ns`: dial again if need be; returns the references to be told."""
         now = self._clock()
-        if self._closed or now - self._alive_at > QUOTE_NS_MAX:
+        if self._closed or now - self._alive_at > QUOTE_NS_MAX * self.pace:
             self.open()
         due = []
         for instrument, (top, heard_at) in self._latest.items():
@@ -134,7 +144,7 @@ class MarketData:
         elif not self._stays(instrument, middle, LEAP_LOOKS):
             return False
         moved = abs(middle - last.price) * REFERENCE_MOVE >= last.price
-        return moved or heard_at - last.as_of >= REFERENCE_NS_MAX
+        return moved or heard_at - last.as_of >= REFERENCE_NS_MAX * self.pace
 
     def _stays(self, instrument: str, middle: int, wanted: int) -> bool:
         """Whether so many looks in a row found about the same."""

@@ -107,6 +107,7 @@ class SimulatedVenue:
     habits: Habits
     skew_ns: int = 0
     public: Wire | None = None
+    repeat_ns: int = REPEAT_NS
     exchange: Exchange = field(init=False)
     on_dropcopy: Callable[[bytes], None] = field(default=lambda body: None)
     drop_copied: list[tuple[Report, int]] = field(default_factory=list)
@@ -125,7 +126,7 @@ class SimulatedVenue:
         if self.public is not None:
             self.exchange.on_book = self._book_moved
             self.public.greet = self._tell_every_top
-            self.world.call_in(REPEAT_NS, self._tell_again)
+            self.world.call_in(self.repeat_ns, self._tell_again)
 
     # --- what happened is told -------------------------------------------------------------------
 
@@ -194,10 +195,10 @@ class SimulatedVenue:
 
     def _tell_again(self) -> None:
         for symbol, told in self._tops.items():
-            if self.world.now - told.at >= REPEAT_NS:
+            if self.world.now - told.at >= self.repeat_ns:
                 told.update += not self.habits.repeats_update
                 self._push_top(symbol, told)
-        self.world.call_in(REPEAT_NS // 3, self._tell_again)
+        self.world.call_in(self.repeat_ns // 3, self._tell_again)
 
     def _tell_every_top(self) -> None:
         """Somebody subscribed."""

@@ -235,8 +235,9 @@ class Clearing:
             self.tell(order, self.status(order))
         if held is None and late is None:
             return True
-        wait = ((held or 0) + (late or 0)) * MS
-        self._schedule(order, office.world.now + max(1, wait))
+        at = office.world.now + max(1, ((held or 0) + (late or 0)) * MS)
+        office.holds_back_until(at)
+        self._schedule(order, at)
         return False
 
     def _refuse_late(self, order: Order) -> None:
@@ -245,6 +246,7 @@ class Clearing:
         status = self._reject(order)
         if muted is not None:
             order.mute_until, order.shown = self.office.world.now + muted * MS, shown
+            self.office.holds_back_until(order.mute_until)
         self.tell(order, status)
 
     def _waiting(self, order: Order) -> tuple[str, str]:

@@ -71,6 +71,8 @@ class Words:
         self._sequence = 0
         self._told = 0
         self._orders: dict[str, tuple[object, dict[str, Any]]] = {}
+        self._lasts: dict[str, int] = {}
+        self._trades_seen: dict[str, int] = {}
 
     # --- the stream ------------------------------------------------------------------------------
 
@@ -291,11 +293,13 @@ class Words:
         }
 
     def _last_fills(self, exchange: Exchange) -> dict[str, int]:
-        return {
-            trade.ticket.order_id: trade.at
-            for trades in exchange.trades.values()
-            for trade in trades
-        }
+        """By order; only what traded since the last listing is looked at."""
+        for symbol, trades in exchange.trades.items():
+            seen = self._trades_seen.get(symbol, 0)
+            if len(trades) > seen:
+                self._lasts |= {trade.ticket.order_id: trade.at for trade in trades[seen:]}
+                self._trades_seen[symbol] = len(trades)
+        return self._lasts
 
     def _order(self, ticket: Ticket, lasts: dict[str, int]) -> dict[str, Any]:
         """An order as it stands; listings tell each over and over, most of them unchanged."""
