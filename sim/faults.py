@@ -7,7 +7,7 @@ simulated counterparties, the disk and the driver's own crash.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sim.dice import Dice, Stream
 
@@ -167,6 +167,8 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
 
 # What happens only where there are limits; elsewhere nothing of it is ever drawn.
 OF_RISK: tuple[Site, ...] = ("engine", "gate")
+# Where the cold engine is; a gate is where its name says.
+ENGINE = "engine"
 
 # What a venue or keeper has no way to do, or no channel that would ever tell of it.
 UNABLE: Mapping[str, tuple[str, ...]] = {
@@ -267,6 +269,10 @@ class Fault:
 
     Within the window it strikes one opportunity in `one_in`; faults of a venue or of the node are
     opportunities of their own, drawn every `every_ns`.
+
+    A line that is **materialised** has `strikes` instead of dice: of the opportunities of its
+    window at its place, counted from 0, just these. `line` is its number in the plan that it came
+    from, which names its dice; of -1 it is where it stands.
     """
 
     kind: str
@@ -277,6 +283,19 @@ class Fault:
     strength: int = 0
     every_ns: int = 0
     times_max: int = 2**31
+    line: int = -1
+    strikes: tuple[int, ...] | None = None
+
+
+class Strike(NamedTuple):
+    """A line of the plan struck: when since the start of the run, where, and at which of the
+    opportunities that it had there."""
+
+    at_ns: int
+    line: int
+    kind: str
+    where: str
+    ordinal: int
 
 
 class Faults:
@@ -290,7 +309,11 @@ class Faults:
         self._clock = clock
         self._by_site: dict[tuple[str, str], list[Fault]] = {}
         self._streams: dict[tuple[str, str], Stream] = {}
+        self._lines = {id(f): n if f.line < 0 else f.line for n, f in enumerate(plan)}
+        self._chosen = {id(f): frozenset(f.strikes) for f in plan if f.strikes is not None}
         self._struck: dict[int, int] = {}
+        self.struck: list[Strike] = []
+        self.asked: dict[tuple[int, str], int] = {}
         self.healed = False
 
     def strikes(self, kind: str, where: str) -> Fault | None:
@@ -306,18 +329,52 @@ class Faults:
         if not active or self.healed:
             return None
         now = self._clock()
+        struck = None
         for fault in active:
-            if fault.start_ns <= now < fault.end_ns and self._hits(fault, where):
-                self._struck[id(fault)] = self._struck.get(id(fault), 0) + 1
-                self.count(kind)
-                return fault
-        return None
+            if fault.start_ns <= now < fault.end_ns:
+                ordinal = self._ask(fault, where)
+                if struck is None and self._hits(fault, where, ordinal):
+                    struck = fault
+                    self._note(fault, where, ordinal)
+                    self.count(kind)
+        return struck
 
-    def _hits(self, fault: Fault, where: str) -> bool:
-        if self._struck.get(id(fault), 0) >= fault.times_max:
+    def awaits(self, fault: Fault, where: str) -> int:
+        """What happens by itself will come to this place: the number of its line."""
+        line = self._lines[id(fault)]
+        self.asked.setdefault((line, where), 0)
+        return line
+
+    def comes(self, fault: Fault, where: str) -> bool:
+        """The time of what happens by itself has come: whether it does. Whoever it strikes counts
+        it, if it takes effect."""
+        ordinal = self._ask(fault, where)
+        chosen = self._chosen.get(id(fault))
+        if chosen is not None and ordinal not in chosen:
             return False
-        if fault.one_in == 1:
-            return True
+        self._note(fault, where, ordinal)
+        return True
+
+    def _ask(self, fault: Fault, where: str) -> int:
+        place = self._lines[id(fault)], where
+        ordinal = self.asked.get(place, 0)
+        self.asked[place] = ordinal + 1
+        return ordinal
+
+    def _note(self, fault: Fault, where: str, ordinal: int) -> None:
+        line = self._lines[id(fault)]
+        self._struck[line] = self._struck.get(line, 0) + 1
+        self.struck.append(Strike(self._clock(), line, fault.kind, where, ordinal))
+
+    def _hits(self, fault: Fault, where: str, ordinal: int) -> bool:
+        if self._struck.get(self._lines[id(fault)], 0) >= fault.times_max:
+            return False
+        chosen = self._chosen.get(id(fault))
+        if chosen is not None:
+            return ordinal in chosen
+        return fault.one_in == 1 or self._rolls(fault, where)
+
+    def _rolls(self, fault: Fault, where: str) -> bool:
         stream = self._streams.get((fault.kind, where))
         if stream is None:
             stream = self._dice.stream(f"fault/{fault.kind}/{where}")
@@ -326,7 +383,7 @@ class Faults:
 
     def stands(self, fault: Fault) -> bool:
         """Whether it strikes each opportunity, now as well: an outage, not an accident."""
-        left = self._struck.get(id(fault), 0) < fault.times_max
+        left = self._struck.get(self._lines[id(fault)], 0) < fault.times_max
         window = fault.start_ns <= self._clock() < fault.end_ns
         return fault.one_in == 1 and left and window and not self.healed
 

@@ -65,8 +65,9 @@ def refusals() -> Iterator[None]:
     from scenarios.model import BadScenario
     from sim.machine import NoEvm
     from tieout.bad_input import BadFile, BadMoment
-    from tieout.files import BadPlan, CannotSave
+    from tieout.files import CannotSave
     from tieout.market import BadMarket
+    from tieout.plans import BadPlan
     from tieout.sqlite_store import JournalDamaged, JournalError, NotAJournal
     from tieout.trace import BadKey
 
@@ -148,26 +149,22 @@ def run_one(
     out: Path | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Run a SCENARIO: a name of the catalogue, or a file."""
+    """Run a SCENARIO: a name of the catalogue, a file, or a stored plan (PLAN.json)."""
     with refusals(), progress(scenario, shown=not as_json) as tell:
         from scenarios.model import find
-        from tieout.files import load_plan
+        from tieout.plans import chosen, replay
         from tieout.runs import run as run_scenario
 
-        found = find(scenario)
-        warn_if_idle(found)
-        stored = load_plan(plan) if plan else None
-        if seed is None:
-            seed = stored.seed if stored else 0
-        outcome = run_scenario(
-            found,
-            seed,
-            short=short,
-            market=market,
-            out=out,
-            plan=stored.faults_for(found, seed, short=short, market=market) if stored else None,
-            progress=tell,
-        )
+        stored = chosen(scenario, plan, seed, short=short, market=market)
+        if stored is not None:
+            warn_if_idle(stored.whole())
+            outcome = replay(stored, market=market, out=out, progress=tell)
+        else:
+            found = find(scenario)
+            warn_if_idle(found)
+            outcome = run_scenario(
+                found, seed or 0, short=short, market=market, out=out, progress=tell
+            )
     if as_json:
         click.echo(outcome.json())
     else:

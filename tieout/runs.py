@@ -206,13 +206,15 @@ def run(
     market: str | Path | None = None,
     out: str | Path | None = None,
     plan: Sequence[Fault] | None = None,
+    policy: str = "told",
+    tie_break: int | None = None,
     progress: Callable[[float], None] = lambda share: None,
     sampled: bool = True,
 ) -> Outcome:
     """Run a scenario of the catalogue, of a file or given; raises BadScenario or BadMarket.
 
     With `out`, everything is written there; of a run that raises, its plan, journal and traceback.
-    `sampled` keeps truth beside books over time.
+    `sampled` keeps truth beside books over time. A stored plan is run by `tieout.plans.replay`.
     """
     if not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed: found {seed!r}; a whole number from 0 on would do")
@@ -231,7 +233,9 @@ def run(
 
         ready(Path(out))
     store = MemoryStore()
-    simulation = Simulation(scenario, seed, store, plan, trades, duration)
+    simulation = Simulation(scenario, seed, store, plan, trades, duration, tie_break=tie_break)
+    if plan is not None:
+        simulation.policy = policy
     sampler = Sampler(simulation)
     if sampled:
         simulation.on_step = sampler.look
@@ -359,6 +363,10 @@ def conclude(
         samples=samples,
         found=found,
         judges=judges_of(simulation),
+        policy=simulation.policy,
+        tie_break=simulation.tie_break,
+        asked=simulation.faults.asked,
+        struck=simulation.faults.struck,
     )
 
 
