@@ -380,6 +380,7 @@ class Scenario(Part):
     name: str = Field(pattern=r"^[a-z0-9_]+$")
     claim: str = Field(min_length=1)
     covers: tuple[str, ...] = ()
+    seed: int = Field(default=0, ge=0, lt=10**18, description="the seed where nobody says one")
     duration_s: Seconds = Field(gt=0)
     short_s: Seconds = Decimal(0)
     heal_s: Seconds = Decimal(30)

@@ -19,6 +19,7 @@ from tieout.exits import BAD_INPUT, FAILED, HELD, INTERRUPTED, LACKING, breaking
 from tieout.gates_cli import gates
 from tieout.kill_cli import kill
 from tieout.limits_cli import limits
+from tieout.shrink_cli import keep, shrink
 from tieout.tokens_cli import tokens
 
 # Commands import what they need when they run: the program starts at once.
@@ -45,6 +46,8 @@ main.add_command(limits)
 main.add_command(kill)
 main.add_command(gates)
 main.add_command(tokens)
+main.add_command(shrink)
+main.add_command(keep)
 
 
 def run() -> NoReturn:
@@ -162,9 +165,7 @@ def run_one(
         else:
             found = find(scenario)
             warn_if_idle(found)
-            outcome = run_scenario(
-                found, seed or 0, short=short, market=market, out=out, progress=tell
-            )
+            outcome = run_scenario(found, seed, short=short, market=market, out=out, progress=tell)
     if as_json:
         click.echo(outcome.json())
     else:

@@ -18,13 +18,14 @@ from msgspec import Struct
 
 from risk.written import content
 from scenarios.model import BadScenario, Scenario, check, find
+from scenarios.policies import draw
 from scenarios.thinning import as_told
 from sim.faults import ENGINE, KINDS, Fault, happens_by_itself, impossible
 from sim.materialised import materialised
 from tieout import market as markets
 from tieout.market import Market
 from tieout.outcome import Outcome
-from tieout.simulation import Simulation
+from tieout.simulation import SECOND, Simulation
 
 SCHEMA, SCHEMA_OF_NAMES = 2, 1
 EVERY_NS_MIN = 1_000_000
@@ -137,6 +138,13 @@ class Plan:
 
 
 # --- of a run ------------------------------------------------------------------------------------
+
+
+def drawn(scenario: Scenario, seed: int, *, short: bool) -> Plan:
+    """What the run of a seed will be of, before it is run."""
+    seconds = scenario.short_s if short and scenario.short_s else scenario.duration_s
+    world, policy, faults = draw(scenario, seed, int(seconds * SECOND))
+    return Plan(world.name, seed, faults, world, short, None, policy, seed)
 
 
 def plan_of(outcome: Outcome) -> Plan:

@@ -200,7 +200,7 @@ OF_OFFERINGS = tuple(
 
 def run(
     name: str | Scenario,
-    seed: int = 0,
+    seed: int | None = None,
     *,
     short: bool = False,
     market: str | Path | None = None,
@@ -213,12 +213,14 @@ def run(
 ) -> Outcome:
     """Run a scenario of the catalogue, of a file or given; raises BadScenario or BadMarket.
 
+    The seed is the scenario's own where none is said, which is 0 where it says none.
     With `out`, everything is written there; of a run that raises, its plan, journal and traceback.
     `sampled` keeps truth beside books over time. A stored plan is run by `tieout.plans.replay`.
     """
-    if not isinstance(seed, int) or seed < 0:
+    if seed is not None and (not isinstance(seed, int) or seed < 0):
         raise ValueError(f"seed: found {seed!r}; a whole number from 0 on would do")
     scenario = name if isinstance(name, Scenario) else find(name)
+    seed = scenario.seed if seed is None else seed
     recorded: Market | None = None
     trades: list[Trade] = []
     if market:
