@@ -112,16 +112,18 @@ def test_it_is_kept_as_a_scenario_that_fails_until_it_is_mended(
     assert outcome.summary["digest"] == replay(plan, sampled=False).summary["digest"]
 
 
-@pytest.mark.parametrize("name", ["storm_risk", "storm_venues", "storm_rails"])
-def test_a_plan_and_its_scenario_are_one_run(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "seed"), [("storm_risk", 7), ("storm_venues", 2), ("storm_rails", 2)]
+)
+def test_a_plan_and_its_scenario_are_one_run(name: str, seed: int, tmp_path: Path) -> None:
     """Strike for strike, through the file, the short form of a storm too."""
-    outcome = run(name, 2, short=True, sampled=False)
+    outcome = run(name, seed, short=True, sampled=False)
     (tmp_path / "it.yaml").write_text(
         text_of(regression(materialised_plan(outcome), "it", "it holds"))
     )
     again = run(str(tmp_path / "it.yaml"), sampled=False)
     assert again.summary["digest"] == outcome.summary["digest"]
-    assert again.seed == 2
+    assert again.seed == seed
     if name == "storm_risk":
         assert ENGINE in {fault.where for fault in again.plan}
 

@@ -229,6 +229,7 @@ def _families(
     """The plan with no more families of faults than the claim needs; whether all were tried."""
     shrinker = Shrinker(plan, claim, seconds, market, tell)
     try:
+        shrinker.cut()
         shrinker.families()
     except TooLong:
         return shrinker, False

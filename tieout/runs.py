@@ -338,7 +338,7 @@ def conclude(
     assert node is not None, "the healed world has the node up"
     found = [_found(drift) for drift in simulation.oracle.drifted.values()]
     summary = summarise(simulation, store, node.state)
-    summary["short"] = short
+    summary["short"], summary["policy"] = short, simulation.policy
     summary["market"] = None if market is None else structs.asdict(market)
     settling = OF_SETTLEMENT if simulation.rails is not None else ()
     limited = OF_RISK if simulation.dared is not None else ()
@@ -387,6 +387,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "scenario": simulation.scenario.name,
         "seed": simulation.seed,
         "short": False,
+        "policy": "",
         "market": None,
         "digest": digest_of(store, state),
         "simulated_seconds": (world.now - EPOCH_NS) / SECOND,

@@ -1,9 +1,10 @@
 """From a plan that fails to a small one: the same claim, by fewer faults, in less world and time.
 
-In this order: whole families of faults, single lines of the plan, the length of the run, the world
-(venues and rails, strategies, customers' flows, limits), then strikes one by one; and length and
-world once more, since less of them is needed by then. World and length come before strikes, since
-a strike is named by its number among its opportunities, which another world has others of.
+In this order: what came after the claim failed, whole families of faults, single lines of the plan,
+the length of the run, the world (venues and rails, strategies, limits, customers' flows), then
+strikes one by one; and length and world once more, since less of them is needed by then. World and
+length come before strikes, since a strike is named by its number among its opportunities, of which
+another world has others.
 
 Rule 1. Each step is a run: what is left out stays out only where the same claim still fails.
 Rule 2. Time to heal is part of a claim about a healed world and stays whole; it is cut only where
@@ -122,6 +123,7 @@ class Shrinker:
 
     def shrink(self) -> None:
         """All steps; raises `TooLong` where time is up."""
+        self.cut()
         self.families()
         self._lines()
         self._length()
@@ -131,6 +133,15 @@ class Shrinker:
         self._world()
 
     # --- steps -----------------------------------------------------------------------------------
+
+    def cut(self) -> bool:
+        """Where it is known when the claim failed, the run ends right after; whether it does."""
+        moment = self.best.moment(self.claim)
+        if moment is None or self._of_least:
+            return False
+        second = Decimal(moment.at_s).quantize(Decimal("0.001"), ROUND_UP) + 1
+        ended = partial(_of_length, seconds=second, heal_s=HEAL_S_MIN)
+        return self._try("length", _scenario(self.best.plan, ended))
 
     def families(self) -> None:
         """Kinds of fault that are not needed go."""
@@ -172,18 +183,14 @@ class Shrinker:
         )
 
     def _length(self) -> None:
-        """The run ends sooner: at best right after the claim failed."""
+        """The run ends sooner: at best right after the claim failed, else after a part of it."""
         if self._of_least:
             return
         plan = self.best.plan
         if not plan.short and plan.whole().short_s:
             self._try("form", replace(plan, short=True))
-        moment = self.best.moment(self.claim)
-        if moment is not None:
-            second = Decimal(moment.at_s).quantize(Decimal("0.001"), ROUND_UP) + 1
-            cut = partial(_of_length, heal_s=HEAL_S_MIN)
-            if self._try("length", _scenario(self.best.plan, partial(cut, seconds=second))):
-                return
+        if self.cut():
+            return
         whole = _seconds(self.best.plan)
         for part in LENGTHS:
             shorter = partial(_of_length, seconds=(whole * part).quantize(Decimal("0.001")))
