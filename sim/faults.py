@@ -298,6 +298,17 @@ class Strike(NamedTuple):
     ordinal: int
 
 
+class _Place:
+    """A line of the plan at one place: how many opportunities it had there so far."""
+
+    __slots__ = ("asked", "awaited", "chosen", "fault", "line", "stream")
+
+    def __init__(self, fault: Fault, line: int, stream: Stream) -> None:
+        self.fault, self.line, self.stream = fault, line, stream
+        self.chosen = None if fault.strikes is None else frozenset(fault.strikes)
+        self.asked, self.awaited = 0, False
+
+
 class Faults:
     """A plan in force: says whether a fault strikes here and now, and counts."""
 
@@ -307,14 +318,19 @@ class Faults:
         self.counts: dict[str, int] = {}
         self._dice = dice
         self._clock = clock
-        self._by_site: dict[tuple[str, str], list[Fault]] = {}
-        self._streams: dict[tuple[str, str], Stream] = {}
+        self._by_site: dict[tuple[str, str], list[_Place]] = {}
+        self._places: dict[tuple[int, str], _Place] = {}
         self._lines = {id(f): n if f.line < 0 else f.line for n, f in enumerate(plan)}
-        self._chosen = {id(f): frozenset(f.strikes) for f in plan if f.strikes is not None}
         self._struck: dict[int, int] = {}
         self.struck: list[Strike] = []
-        self.asked: dict[tuple[int, str], int] = {}
         self.healed = False
+
+    @property
+    def asked(self) -> dict[tuple[int, str], int]:
+        """How many opportunities each line of the plan had at each place where it had, or awaits,
+        any."""
+        places = [place for place in self._places.items() if place[1].asked or place[1].awaited]
+        return {(each.line, where): each.asked for (_, where), each in places}
 
     def strikes(self, kind: str, where: str) -> Fault | None:
         """The fault that strikes this opportunity, counted; None mostly.
@@ -324,62 +340,60 @@ class Faults:
         active = self._by_site.get((kind, where))
         if active is None:
             able = kind not in UNABLE.get(where, ())
-            active = [f for f in self.plan if able and f.kind == kind and f.where in ("", where)]
-            self._by_site[kind, where] = active
+            there = [f for f in self.plan if able and f.kind == kind and f.where in ("", where)]
+            active = self._by_site[kind, where] = [self._place(fault, where) for fault in there]
         if not active or self.healed:
             return None
         now = self._clock()
         struck = None
-        for fault in active:
+        for place in active:
+            fault = place.fault
             if fault.start_ns <= now < fault.end_ns:
-                ordinal = self._ask(fault, where)
-                if struck is None and self._hits(fault, where, ordinal):
+                place.asked += 1
+                if struck is None and self._hits(place):
                     struck = fault
-                    self._note(fault, where, ordinal)
+                    self._note(place, where)
                     self.count(kind)
         return struck
 
     def awaits(self, fault: Fault, where: str) -> int:
         """What happens by itself will come to this place: the number of its line."""
-        line = self._lines[id(fault)]
-        self.asked.setdefault((line, where), 0)
-        return line
+        place = self._place(fault, where)
+        place.awaited = True
+        return place.line
 
     def comes(self, fault: Fault, where: str) -> bool:
         """The time of what happens by itself has come: whether it does. Whoever it strikes counts
         it, if it takes effect."""
-        ordinal = self._ask(fault, where)
-        chosen = self._chosen.get(id(fault))
-        if chosen is not None and ordinal not in chosen:
+        place = self._place(fault, where)
+        place.asked += 1
+        if place.chosen is not None and place.asked - 1 not in place.chosen:
             return False
-        self._note(fault, where, ordinal)
+        self._note(place, where)
         return True
 
-    def _ask(self, fault: Fault, where: str) -> int:
-        place = self._lines[id(fault)], where
-        ordinal = self.asked.get(place, 0)
-        self.asked[place] = ordinal + 1
-        return ordinal
-
-    def _note(self, fault: Fault, where: str, ordinal: int) -> None:
-        line = self._lines[id(fault)]
-        self._struck[line] = self._struck.get(line, 0) + 1
-        self.struck.append(Strike(self._clock(), line, fault.kind, where, ordinal))
-
-    def _hits(self, fault: Fault, where: str, ordinal: int) -> bool:
-        if self._struck.get(self._lines[id(fault)], 0) >= fault.times_max:
-            return False
-        chosen = self._chosen.get(id(fault))
-        if chosen is not None:
-            return ordinal in chosen
-        return fault.one_in == 1 or self._rolls(fault, where)
-
-    def _rolls(self, fault: Fault, where: str) -> bool:
-        stream = self._streams.get((fault.kind, where))
-        if stream is None:
+    def _place(self, fault: Fault, where: str) -> _Place:
+        place = self._places.get((id(fault), where))
+        if place is None:
             stream = self._dice.stream(f"fault/{fault.kind}/{where}")
-            self._streams[fault.kind, where] = stream
-        return stream.chance(1, fault.one_in)
+            place = _Place(fault, self._lines[id(fault)], stream)
+            self._places[id(fault), where] = place
+        return place
+
+    def _note(self, place: _Place, where: str) -> None:
+        self._struck[place.line] = self._struck.get(place.line, 0) + 1
+        kind, ordinal = place.fault.kind, place.asked - 1
+        self.struck.append(Strike(self._clock(), place.line, kind, where, ordinal))
+
+    def _hits(self, place: _Place) -> bool:
+        if self._struck.get(place.line, 0) >= place.fault.times_max:
+            return False
+        if place.chosen is not None:
+            return place.asked - 1 in place.chosen
+        return place.fault.one_in == 1 or self._rolls(place)
+
+    def _rolls(self, place: _Place) -> bool:
+        return place.stream.chance(1, place.fault.one_in)
 
     def stands(self, fault: Fault) -> bool:
         """Whether it strikes each opportunity, now as well: an outage, not an accident."""

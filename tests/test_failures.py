@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from scenarios.model import find
 from sim.faults import ENGINE
-from tests.failing import BREAKING_BUST, SILENT_BUST, world
+from tests.failing import BREAKING_BUST, SILENT_BUST, less_each_strike, world
 from tests.planting import plant
 from tieout.failures import failed_plan, keep, keep_plan
 from tieout.plans import BadPlan, drawn, load_plan, materialised_plan, replay
@@ -64,8 +66,8 @@ def test_truth_stands_against_books(told: dict[str, Any]) -> None:
 def test_what_explains_it_is_there(told: dict[str, Any]) -> None:
     """The postings of what differs, each with its frame; and the faults that struck there."""
     assert any(row["frame"] and row["raw"] for row in told["inputs"])
-    totals = [row["total"] for row in told["inputs"]]
-    assert len(totals) == len(set(totals))
+    for one, other in pairwise(told["inputs"]):
+        assert Decimal(other["total"]) == Decimal(one["total"]) + Decimal(other["amount"])
     assert "bust" in {strike["kind"] for strike in told["strikes"]}
     assert all(strike["at_s"] <= told["moment"]["at_s"] for strike in told["strikes"])
 
@@ -77,6 +79,10 @@ def test_it_says_which_faults_it_needs_and_what_differs_without(told: dict[str, 
     assert difference["without"] == "bust"
     assert difference["failing"]["record"] == difference["passing"]["record"]
     assert difference["failing"] != difference["passing"]
+    busts = [strike["at_s"] for strike in told["strikes"] if strike["kind"] == "bust"]
+    assert difference["failing"]["at_s"] > min(busts) - 3, (
+        "nothing differs before the first of them"
+    )
 
 
 def test_one_command_replays_it(kept: Path, told: dict[str, Any]) -> None:
@@ -116,13 +122,12 @@ def test_it_is_kept_as_a_scenario_that_fails_until_it_is_mended(
     ("name", "seed"), [("storm_risk", 7), ("storm_venues", 2), ("storm_rails", 2)]
 )
 def test_a_plan_and_its_scenario_are_one_run(name: str, seed: int, tmp_path: Path) -> None:
-    """Strike for strike, through the file, the short form of a storm too."""
-    outcome = run(name, seed, short=True, sampled=False)
-    (tmp_path / "it.yaml").write_text(
-        text_of(regression(materialised_plan(outcome), "it", "it holds"))
-    )
+    """Strike for strike, through the file, of the short form too: here one strike is left out."""
+    drawn = materialised_plan(run(name, seed, short=True, sampled=False))
+    plan = less_each_strike(drawn)[0]
+    (tmp_path / "it.yaml").write_text(text_of(regression(plan, "it", "it holds")))
     again = run(str(tmp_path / "it.yaml"), sampled=False)
-    assert again.summary["digest"] == outcome.summary["digest"]
+    assert again.summary["digest"] == replay(plan, sampled=False).summary["digest"]
     assert again.seed == seed
     if name == "storm_risk":
         assert ENGINE in {fault.where for fault in again.plan}

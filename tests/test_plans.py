@@ -18,7 +18,16 @@ from sim import machine
 from sim.faults import Fault
 from sim.materialised import strikes_in
 from tieout.outcome import Outcome
-from tieout.plans import BadPlan, Plan, load_plan, materialised_plan, plan_of, plan_text, replay
+from tieout.plans import (
+    BadPlan,
+    Plan,
+    chosen,
+    load_plan,
+    materialised_plan,
+    plan_of,
+    plan_text,
+    replay,
+)
 from tieout.runs import run
 
 executed = pytest.mark.skipif(not machine.there(), reason="no embedded EVM for this Python")
@@ -65,6 +74,32 @@ def test_a_plan_is_of_what_ran_however_seeds_are_drawn(
     monkeypatch.setattr("tieout.simulation.draw", None)
     assert digest(plan) == outcome.summary["digest"]
     assert digest(replace(plan, tie_break=1)) != outcome.summary["digest"]
+
+
+def test_a_plan_beside_the_name_of_its_scenario_brings_its_own_world(tmp_path: Path) -> None:
+    """The scenario that is named may have changed since, or the plan be of less of it."""
+    outcome = outcome_of("storm_venues", 6)
+    path = tmp_path / "plan.json"
+    path.write_text(plan_text(outcome))
+    told = chosen("storm_venues", path, None, short=True, market=None)
+    assert told is not None
+    assert told.scenario == outcome.scenario
+    assert chosen(str(path), None, 6, short=False, market=None) == load_plan(path)
+    assert chosen("storm_venues", None, 6, short=True, market=None) is None
+
+
+def test_a_plan_of_the_first_schema_still_runs(tmp_path: Path) -> None:
+    """It names its scenario, which is taken as it is now."""
+    outcome, path = outcome_of("lost_frame"), tmp_path / "plan.json"
+    (fault,) = outcome.plan
+    told = {"kind": fault.kind, "where": fault.where, "one_in": fault.one_in}
+    told |= {"start_ns": fault.start_ns, "end_ns": fault.end_ns, "strength": fault.strength}
+    whole = {"schema": 1, "scenario": "lost_frame", "seed": 3, "short": True, "faults": [told]}
+    path.write_text(json.dumps(whole))
+    assert digest(load_plan(path)) == outcome.summary["digest"]
+    path.write_text(json.dumps({**whole, "scenario": "gone"}))
+    with pytest.raises(BadPlan, match=r"plan\.json: scenario: no scenario 'gone'"):
+        replay(load_plan(path))
 
 
 # --- materialised --------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.journal import Record, decode_effect, decode_event
 from tieout.history import history, text_of
-from tieout.outcome import Claim
+from tieout.outcome import Claim, Outcome
 from tieout.rerun import Moment, Rerun, figure_of
 from tieout.simulation import EPOCH_NS, SECOND
 from tieout.trace import BadKey, of_holding, plain
@@ -84,15 +84,23 @@ def since(made: Rerun, claim: Claim, rows: Sequence[Row]) -> Moment | None:
     moment = made.moment(claim.claim)
     if moment is not None or made.outcome is None:
         return moment
-    for row in rows:
-        at = 0
-        for sample in sorted(made.outcome.samples, key=lambda each: each.at):
-            if sample.holding == row["what"]:
-                at = 0 if sample.truth == sample.books else at or sample.at
-        if at:
-            records = [r.number for r in made.store.committed if r.at <= at]
-            return Moment(_s(at), records[-1] if records else 0)
-    return None
+    found = [at for row in rows if (at := _unequal_since(made.outcome, row["what"]))]
+    if not found:
+        return None
+    records = [record.number for record in made.store.committed if record.at <= min(found)]
+    return Moment(_s(min(found)), records[-1] if records else 0)
+
+
+def _unequal_since(outcome: Outcome, holding: str) -> int:
+    """Since when a holding is not what it should be: as we named it, or as it was looked at."""
+    at = 0
+    for sample in sorted(outcome.samples, key=lambda each: each.at):
+        if sample.holding == holding:
+            at = 0 if sample.truth == sample.books else at or sample.at
+    state = outcome.state
+    drift = state.breaks.get(holding) or state.suspects.get(holding)
+    named = drift.opened_at if drift is not None else 0
+    return min(filter(None, (at, named)), default=0)
 
 
 def inputs(made: Rerun, rows: Sequence[Row], moment: Moment | None) -> list[Row]:
