@@ -5,11 +5,16 @@ A thinned world makes no claim that something happened so often at least.
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from scenarios.model import BadScenario, ClaimSpec, Scenario, check
 
 Told = dict[str, Any]
+
+CUSTOMERS = "customers"
+# What is read so often after faults have ended is still found in good time.
+READS_MIN = 12
 
 
 def as_told(scenario: Scenario) -> Told:
@@ -18,7 +23,7 @@ def as_told(scenario: Scenario) -> Told:
 
 
 def parts(scenario: Scenario) -> list[str]:
-    """What may be left out, each as a word and a name: what depends on most comes first."""
+    """What may be left out, each as a word and a name: what most depends on comes first."""
     settling = scenario.settling
     found = [f"venue {venue.dialect}" for venue in scenario.venues]
     if settling is not None:
@@ -32,8 +37,11 @@ def parts(scenario: Scenario) -> list[str]:
 
 
 def without(scenario: Scenario, part: str) -> Scenario | None:
-    """The scenario less that part; None where that is none any more, or where it has none such."""
-    if part not in parts(scenario):
+    """The scenario less that part; None where that is none any more, or where it has none such.
+
+    Of `CUSTOMERS` all but one are left out.
+    """
+    if part not in (*parts(scenario), CUSTOMERS):
         return None
     told = as_told(scenario)
     kind, _, name = part.partition(" ")
@@ -41,6 +49,22 @@ def without(scenario: Scenario, part: str) -> Scenario | None:
     told["claims"] = [each.model_dump(mode="json") for each in claims_of_less(scenario.claims)]
     try:
         return check(told, scenario.name) if left_out else None
+    except BadScenario:
+        return None
+
+
+def read_seldom(scenario: Scenario, heal_s: Decimal) -> Scenario | None:
+    """The scenario with half as many reads; None where too few would be left in time to heal."""
+    told, periods = as_told(scenario), [Decimal(0)]
+    for venue in told["venues"]:
+        venue["statement_period_ms"] *= 2
+        periods.append(Decimal(venue["statement_period_ms"]) / 1000)
+    for rail in told["settling"]["rails"] if told["settling"] is not None else ():
+        for period in ("statement_period_s", "backfill_period_s"):
+            rail[period] = str(2 * Decimal(rail[period]))
+            periods.append(Decimal(rail[period]))
+    try:
+        return check(told, scenario.name) if READS_MIN * max(periods) <= heal_s else None
     except BadScenario:
         return None
 
@@ -62,6 +86,11 @@ def _leave_out(told: Told, kind: str, name: str) -> bool:
             return _strategies(told, [name])
         case "flow":
             return _flows(told, [name])
+        case "customers":
+            many = told["settling"] is not None and told["settling"]["customers"]["count"] > 1
+            if many:
+                told["settling"]["customers"]["count"] = 1
+            return many
         case "bound":
             bounds = told["settling"]["limits"]
             told["settling"]["limits"] = [each for each in bounds if _bound(each) != name]

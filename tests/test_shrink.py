@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from scenarios.model import find
+from scenarios.thinning import CUSTOMERS, read_seldom, without
 from sim.materialised import strikes_in
 from tests.failing import BREAKING_BUST, SILENT_BUST, less_each_strike, plan, world
 from tests.planting import plant
@@ -129,3 +131,20 @@ def test_the_other_form_is_a_smaller_world_too() -> None:
     claims = [{"claim": "none", "figure": "faults.lost_frame", "equals": 0}]
     told: Plan = drawn(world(claims=claims, short_s=8, short_heal_s=15), 0, short=False)
     assert shrink(replace(told)).plan.short
+
+
+def test_a_smaller_world_is_still_read_often_enough() -> None:
+    """Half as often, as long as a dozen reads are left after faults have ended; and one customer
+    may do for all."""
+    scenario, heal = find("storm_rails"), Decimal(864_000)
+    periods = []
+    while (less := read_seldom(scenario, heal)) is not None:
+        assert less.settling is not None
+        scenario = less
+        periods.append(max(rail.statement_period_s for rail in less.settling.rails))
+    assert periods == [21_600, 43_200]
+    alone = without(scenario, CUSTOMERS)
+    assert alone is not None
+    assert alone.settling is not None
+    assert alone.settling.customers.count == 1
+    assert without(alone, CUSTOMERS) is None

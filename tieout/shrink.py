@@ -1,10 +1,10 @@
 """From a plan that fails to a small one: the same claim, by fewer faults, in less world and time.
 
 In this order: what came after the claim failed, whole families of faults, single lines of the plan,
-the length of the run, the world (venues and rails, strategies, limits, customers' flows), then
-strikes one by one; and length and world once more, since less of them is needed by then. World and
-length come before strikes, since a strike is named by its number among its opportunities, of which
-another world has others.
+the length of the run, the world (venues and rails, strategies, limits, customers' flows, and how
+often anybody is read), then strikes one by one; and length and world once more, since less of them
+is needed by then. World and length come before strikes, since a strike is named by its number among
+its opportunities, of which another world has others.
 
 Rule 1. Each step is a run: what is left out stays out only where the same claim still fails.
 Rule 2. Time to heal is part of a claim about a healed world and stays whole; it is cut only where
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from scenarios.model import BadScenario, Scenario, check
-from scenarios.thinning import as_told, parts, without
+from scenarios.thinning import CUSTOMERS, as_told, parts, read_seldom, without
 from sim.faults import Fault
 from sim.materialised import materialised
 from tieout.plans import BadPlan, Plan, places_of
@@ -191,23 +191,38 @@ class Shrinker:
             self._try("form", replace(plan, short=True))
         if self.cut():
             return
+        while self._shorter():
+            pass  # what is left may be cut by as much again
+
+    def _shorter(self) -> bool:
+        """To a part of its length; whether that was half of it or less."""
         whole = _seconds(self.best.plan)
         for part in LENGTHS:
             shorter = partial(_of_length, seconds=(whole * part).quantize(Decimal("0.001")))
             if self._try("length", _scenario(self.best.plan, shorter)):
-                return
+                return part <= LENGTHS[-2]
+        return False
 
     def _world(self) -> None:
         """What of the world is not needed goes, part by part."""
         if self._of_least:
             return
-        for part in parts(self.best.plan.whole()):
+        for part in (*parts(self.best.plan.whole()), CUSTOMERS):
             less = without(self.best.plan.whole(), part)
             if less is None:
                 continue
             places = places_of(less)
             faults = [f for f in self.best.plan.faults if f.where in places]
             self._try(part, replace(self.best.plan, scenario=less, faults=faults))
+
+        while self._seldom():
+            pass  # until the time to heal has too few reads, or the claim needs them
+
+    def _seldom(self) -> bool:
+        """Venues and keepers are read half as often: most of a healed world's events are reads."""
+        plan = self.best.plan
+        less = read_seldom(plan.whole(), _heal_s(plan))
+        return less is not None and self._try("reads", replace(plan, scenario=less))
 
     @property
     def _of_least(self) -> bool:
@@ -299,6 +314,12 @@ def _only(lines: Sequence[Fault], kept: Sequence[tuple[int, int]]) -> list[Fault
 def _seconds(plan: Plan) -> Decimal:
     scenario = plan.whole()
     return scenario.short_s if plan.short and scenario.short_s else scenario.duration_s
+
+
+def _heal_s(plan: Plan) -> Decimal:
+    scenario = plan.whole()
+    short = plan.short and scenario.short_s
+    return min(scenario.heal_s, scenario.short_heal_s) if short else scenario.heal_s
 
 
 def _of_length(
