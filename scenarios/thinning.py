@@ -69,6 +69,22 @@ def read_seldom(scenario: Scenario, heal_s: Decimal) -> Scenario | None:
         return None
 
 
+def quieter(scenario: Scenario) -> Scenario | None:
+    """The scenario with half as much going on in markets, by strategies and by customers."""
+    told = as_told(scenario)
+    for venue in told["venues"]:
+        venue["market_wait_ms"] *= 2
+    for strategy in told["strategies"]:
+        strategy["tick_ms"] *= 2
+    if told["settling"] is not None:
+        customers = told["settling"]["customers"]
+        customers["every_s"] = str(2 * Decimal(customers["every_s"]))
+    try:
+        return check(told, scenario.name)
+    except BadScenario:
+        return None
+
+
 def claims_of_less(claims: Sequence[ClaimSpec]) -> tuple[ClaimSpec, ...]:
     """What of the claims stands where there is less of everything."""
     bare = [claim.model_copy(update={"at_least_short": None}) for claim in claims]

@@ -36,7 +36,7 @@ SAMPLE = (
     ("test_planted_settlement", "a failure does not give back what was sent", "storm_rails"),
     ("test_planted_settlement", "a block that is mined settles", "storm_rails"),
     ("test_planted_settlement", "a definite no is not heard", "storm_rails"),
-    ("test_planted_risk", "an order without an outcome gives its reservation back", "storm_risk"),
+    ("test_planted_risk", "the engine forgets the short side of what it keeps up", "storm_risk"),
 )
 
 

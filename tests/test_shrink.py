@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.model import find
-from scenarios.thinning import CUSTOMERS, read_seldom, without
+from scenarios.thinning import CUSTOMERS, quieter, read_seldom, without
 from sim.materialised import strikes_in
 from tests.failing import BREAKING_BUST, SILENT_BUST, less_each_strike, plan, world
 from tests.planting import plant
@@ -143,6 +143,10 @@ def test_a_smaller_world_is_still_read_often_enough() -> None:
         scenario = less
         periods.append(max(rail.statement_period_s for rail in less.settling.rails))
     assert periods == [21_600, 43_200]
+    calm = quieter(scenario)
+    assert calm is not None
+    assert calm.settling is not None
+    assert calm.settling.customers.every_s == 2 * 1800
     alone = without(scenario, CUSTOMERS)
     assert alone is not None
     assert alone.settling is not None

@@ -1,10 +1,10 @@
 """From a plan that fails to a small one: the same claim, by fewer faults, in less world and time.
 
 In this order: what came after the claim failed, whole families of faults, single lines of the plan,
-the length of the run, the world (venues and rails, strategies, limits, customers' flows, and how
-often anybody is read), then strikes one by one; and length and world once more, since less of them
-is needed by then. World and length come before strikes, since a strike is named by its number among
-its opportunities, of which another world has others.
+the length of the run, the world (venues and rails, strategies, limits, customers' flows, how often
+anybody is read, and how much goes on), then strikes one by one; and length and world once more,
+since less of them is needed by then. World and length come before strikes, since a strike is named
+by its number among its opportunities, of which another world has others.
 
 Rule 1. Each step is a run: what is left out stays out only where the same claim still fails.
 Rule 2. Time to heal is part of a claim about a healed world and stays whole; it is cut only where
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from scenarios.model import BadScenario, Scenario, check
-from scenarios.thinning import CUSTOMERS, as_told, parts, read_seldom, without
+from scenarios.thinning import CUSTOMERS, as_told, parts, quieter, read_seldom, without
 from sim.faults import Fault
 from sim.materialised import materialised
 from tieout.plans import BadPlan, Plan, places_of
@@ -32,6 +32,7 @@ T = TypeVar("T")
 # A run that has so many times the events of the first is none that anybody wants to look at.
 EVENTS_TIMES_MAX = 2
 HEAL_S_MIN = Decimal(1)
+QUIETER_TIMES_MAX = 4
 # Which parts of the length are tried, the shortest first.
 LENGTHS = tuple(Decimal(part) / 16 for part in (1, 2, 4, 8, 12))
 
@@ -217,6 +218,10 @@ class Shrinker:
 
         while self._seldom():
             pass  # until the time to heal has too few reads, or the claim needs them
+        for _ in range(QUIETER_TIMES_MAX):
+            less = quieter(self.best.plan.whole())
+            if less is None or not self._try("bustle", replace(self.best.plan, scenario=less)):
+                break
 
     def _seldom(self) -> bool:
         """Venues and keepers are read half as often: most of a healed world's events are reads."""
