@@ -86,6 +86,8 @@ def test_a_plan_beside_the_name_of_its_scenario_brings_its_own_world(tmp_path: P
     assert told.scenario == outcome.scenario
     assert chosen(str(path), None, 6, short=False, market=None) == load_plan(path)
     assert chosen("storm_venues", None, 6, short=True, market=None) is None
+    path.write_text(json.dumps(as_told(find("lost_frame"))))
+    assert chosen(str(path), None, 6, short=True, market=None) is None, "a scenario, in JSON"
 
 
 def test_a_plan_of_the_first_schema_still_runs(tmp_path: Path) -> None:

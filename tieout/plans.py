@@ -221,8 +221,14 @@ def replay(
 
 
 def is_plan(name: str) -> bool:
-    """Whether what somebody wants to run is the file of a plan."""
-    return name.endswith(".json") and Path(name).is_file()
+    """Whether what somebody wants to run is the file of a plan; a scenario may be JSON, too."""
+    if not name.endswith(".json") or not Path(name).is_file():
+        return False
+    try:
+        told = msgspec.json.decode(content(Path(name)))
+    except (OSError, msgspec.MsgspecError):
+        return True  # of which `load_plan` says what is wrong
+    return not isinstance(told, dict) or "schema" in told
 
 
 def chosen(
