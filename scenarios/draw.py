@@ -219,4 +219,6 @@ def _as_fault(spec: FaultSpec) -> Fault:
         strength=spec.strength,
         every_ns=int(spec.every_s * SECOND),
         times_max=spec.times_max,
+        line=spec.line,
+        strikes=spec.strikes,
     )

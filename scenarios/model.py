@@ -27,8 +27,8 @@ from scenarios.part import Amount, Every, Millis, Name, Price, Seconds, Times
 from scenarios.rails import Settling, by_name
 from scenarios.strategies import KINDS as STRATEGIES
 from scenarios.tokens import TokenSpec
+from sim.faults import ENGINE, OF_RISK, UNABLE, happens_by_itself, impossible
 from sim.faults import KINDS as FAULTS
-from sim.faults import OF_RISK, UNABLE, happens_by_itself, impossible
 from venues.matching import SelfTrade
 
 DIALECTS = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse", "coinbase")
@@ -249,7 +249,10 @@ class StrategySpec(Part):
 
 
 class FaultSpec(Part):
-    """A fault: when, where, how often, how strong (see `sim/faults.py` for what strength means)."""
+    """A fault: when, where, how often, how strong (see `sim/faults.py` for what strength means).
+
+    With `strikes` it strikes just these of its opportunities: a plan that was shrunk says so.
+    """
 
     kind: str
     where: str = ""
@@ -259,6 +262,8 @@ class FaultSpec(Part):
     strength: Times = Field(default=0, ge=0)
     every_s: Every = Decimal(0)
     times_max: Times = Field(default=2**31, ge=1)
+    line: int = Field(default=-1, ge=-1)
+    strikes: tuple[Annotated[int, Field(ge=0)], ...] | None = None
 
     @field_validator("kind")
     @classmethod
@@ -380,6 +385,7 @@ class Scenario(Part):
     name: str = Field(pattern=r"^[a-z0-9_]+$")
     claim: str = Field(min_length=1)
     covers: tuple[str, ...] = ()
+    seed: int = Field(default=0, ge=0, lt=10**18, description="the seed where nobody says one")
     duration_s: Seconds = Field(gt=0)
     short_s: Seconds = Decimal(0)
     heal_s: Seconds = Decimal(30)
@@ -452,10 +458,12 @@ class Scenario(Part):
             raise ValueError(f"{twice} stands twice under venues; each dialect may stand once")
         if twice := _twice(strategy.name for strategy in self.strategies):
             raise ValueError(f"two strategies are named {twice!r}; a name of its own each would do")
+        limits = self.limits
+        daring = [ENGINE, *(gate.name for gate in limits.gates)] if limits is not None else []
         for fault in self.faults:
             if all(fault.kind in UNABLE.get(venue, ()) for venue in venues):
                 raise ValueError(f"fault {fault.kind} cannot happen at any of {venues}")
-            if fault.where not in ("", "node", *venues):
+            if fault.where not in ("", "node", *venues, *daring):
                 raise ValueError(f"fault {fault.kind}: no venue {fault.where!r} among {venues}")
             if fault.from_s >= self.duration_s:
                 raise ValueError(

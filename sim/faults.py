@@ -7,7 +7,7 @@ simulated counterparties, the disk and the driver's own crash.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sim.dice import Dice, Stream
 
@@ -167,6 +167,8 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
 
 # What happens only where there are limits; elsewhere nothing of it is ever drawn.
 OF_RISK: tuple[Site, ...] = ("engine", "gate")
+# Where the cold engine is; a gate is where its name says.
+ENGINE = "engine"
 
 # What a venue or keeper has no way to do, or no channel that would ever tell of it.
 UNABLE: Mapping[str, tuple[str, ...]] = {
@@ -267,6 +269,10 @@ class Fault:
 
     Within the window it strikes one opportunity in `one_in`; faults of a venue or of the node are
     opportunities of their own, drawn every `every_ns`.
+
+    A line that is **materialised** has `strikes` instead of dice: of the opportunities of its
+    window at its place, counted from 0, just these. `line` is its number in the plan that it came
+    from, which names its dice; of -1 it is where it stands.
     """
 
     kind: str
@@ -277,6 +283,30 @@ class Fault:
     strength: int = 0
     every_ns: int = 0
     times_max: int = 2**31
+    line: int = -1
+    strikes: tuple[int, ...] | None = None
+
+
+class Strike(NamedTuple):
+    """A line of the plan struck: when since the start of the run, where, and at which of the
+    opportunities that it had there."""
+
+    at_ns: int
+    line: int
+    kind: str
+    where: str
+    ordinal: int
+
+
+class _Place:
+    """A line of the plan at one place: how many opportunities it had there so far."""
+
+    __slots__ = ("asked", "awaited", "chosen", "fault", "line", "stream")
+
+    def __init__(self, fault: Fault, line: int, stream: Stream) -> None:
+        self.fault, self.line, self.stream = fault, line, stream
+        self.chosen = None if fault.strikes is None else frozenset(fault.strikes)
+        self.asked, self.awaited = 0, False
 
 
 class Faults:
@@ -288,10 +318,19 @@ class Faults:
         self.counts: dict[str, int] = {}
         self._dice = dice
         self._clock = clock
-        self._by_site: dict[tuple[str, str], list[Fault]] = {}
-        self._streams: dict[tuple[str, str], Stream] = {}
+        self._by_site: dict[tuple[str, str], list[_Place]] = {}
+        self._places: dict[tuple[int, str], _Place] = {}
+        self._lines = {id(f): n if f.line < 0 else f.line for n, f in enumerate(plan)}
         self._struck: dict[int, int] = {}
+        self.struck: list[Strike] = []
         self.healed = False
+
+    @property
+    def asked(self) -> dict[tuple[int, str], int]:
+        """How many opportunities each line of the plan had at each place where it had, or awaits,
+        any."""
+        places = [place for place in self._places.items() if place[1].asked or place[1].awaited]
+        return {(each.line, where): each.asked for (_, where), each in places}
 
     def strikes(self, kind: str, where: str) -> Fault | None:
         """The fault that strikes this opportunity, counted; None mostly.
@@ -301,32 +340,64 @@ class Faults:
         active = self._by_site.get((kind, where))
         if active is None:
             able = kind not in UNABLE.get(where, ())
-            active = [f for f in self.plan if able and f.kind == kind and f.where in ("", where)]
-            self._by_site[kind, where] = active
+            there = [f for f in self.plan if able and f.kind == kind and f.where in ("", where)]
+            active = self._by_site[kind, where] = [self._place(fault, where) for fault in there]
         if not active or self.healed:
             return None
         now = self._clock()
-        for fault in active:
-            if fault.start_ns <= now < fault.end_ns and self._hits(fault, where):
-                self._struck[id(fault)] = self._struck.get(id(fault), 0) + 1
-                self.count(kind)
-                return fault
-        return None
+        struck = None
+        for place in active:
+            fault = place.fault
+            if fault.start_ns <= now < fault.end_ns:
+                place.asked += 1
+                if struck is None and self._hits(place):
+                    struck = fault
+                    self._note(place, where)
+                    self.count(kind)
+        return struck
 
-    def _hits(self, fault: Fault, where: str) -> bool:
-        if self._struck.get(id(fault), 0) >= fault.times_max:
+    def awaits(self, fault: Fault, where: str) -> int:
+        """What happens by itself will come to this place: the number of its line."""
+        place = self._place(fault, where)
+        place.awaited = True
+        return place.line
+
+    def comes(self, fault: Fault, where: str) -> bool:
+        """The time of what happens by itself has come: whether it does. Whoever it strikes counts
+        it, if it takes effect."""
+        place = self._place(fault, where)
+        place.asked += 1
+        if place.chosen is not None and place.asked - 1 not in place.chosen:
             return False
-        if fault.one_in == 1:
-            return True
-        stream = self._streams.get((fault.kind, where))
-        if stream is None:
+        self._note(place, where)
+        return True
+
+    def _place(self, fault: Fault, where: str) -> _Place:
+        place = self._places.get((id(fault), where))
+        if place is None:
             stream = self._dice.stream(f"fault/{fault.kind}/{where}")
-            self._streams[fault.kind, where] = stream
-        return stream.one_in(fault.one_in)
+            place = _Place(fault, self._lines[id(fault)], stream)
+            self._places[id(fault), where] = place
+        return place
+
+    def _note(self, place: _Place, where: str) -> None:
+        self._struck[place.line] = self._struck.get(place.line, 0) + 1
+        kind, ordinal = place.fault.kind, place.asked - 1
+        self.struck.append(Strike(self._clock(), place.line, kind, where, ordinal))
+
+    def _hits(self, place: _Place) -> bool:
+        if self._struck.get(place.line, 0) >= place.fault.times_max:
+            return False
+        if place.chosen is not None:
+            return place.asked - 1 in place.chosen
+        return place.fault.one_in == 1 or self._rolls(place)
+
+    def _rolls(self, place: _Place) -> bool:
+        return place.stream.one_in(place.fault.one_in)
 
     def stands(self, fault: Fault) -> bool:
         """Whether it strikes each opportunity, now as well: an outage, not an accident."""
-        left = self._struck.get(id(fault), 0) < fault.times_max
+        left = self._struck.get(self._lines[id(fault)], 0) < fault.times_max
         window = fault.start_ns <= self._clock() < fault.end_ns
         return fault.one_in == 1 and left and window and not self.healed
 

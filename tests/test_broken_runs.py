@@ -11,7 +11,7 @@ from core import node
 from core.events import Event, FillReported
 from core.state import State
 from tieout.exits import BROKEN, INTERRUPTED
-from tieout.files import load_plan
+from tieout.plans import load_plan
 from tieout.replay import replay
 from tieout.verify import verify
 

@@ -1,20 +1,17 @@
-"""A run on disk: everything is there, the journal is the run's own, and a plan comes back."""
+"""A run on disk: everything is there, and the journal is the run's own."""
 
 import json
 import shutil
 import subprocess
 import sys
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from scenarios.model import find
-from sim.faults import Fault
 from tieout import files
-from tieout.files import BadPlan, CannotSave, load_plan, load_table, plan_text
+from tieout.files import CannotSave, load_table
 from tieout.outcome import Outcome
 from tieout.replay import replay
 from tieout.runs import run
@@ -103,133 +100,7 @@ def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
         files.save(outcome_of("lost_frame"), tmp_path / "out")
 
 
-# --- plans ---------------------------------------------------------------------------------------
-
-
-@each_run
-def test_a_saved_plan_gives_the_same_run_whatever_the_seed_would_draw(
-    name: str, folders: dict[str, Path]
-) -> None:
-    outcome = outcome_of(name)
-    plan = load_plan(folders[name] / "plan.json")
-    assert (plan.scenario, plan.seed, plan.faults) == (name, 3, outcome.plan)
-    again = run(
-        name, seed=3, short=True, plan=plan.faults_for(find(name), 3, short=True), sampled=False
-    )
-    assert again.summary["digest"] == outcome.summary["digest"]
-
-
-def test_a_plan_may_be_written_by_hand(tmp_path: Path) -> None:
-    """What is not said is always, everywhere, each time; nothing at all is a plan, too."""
-    path = tmp_path / "plan.json"
-    path.write_text('{"schema":1,"scenario":"x","seed":0,"faults":[{"kind":"crash"}]}')
-    assert load_plan(path).faults == [Fault("crash")]
-    path.write_text(plan_text(Outcome(**{**vars_of(outcome_of("lost_frame")), "plan": []})))
-    assert load_plan(path).faults == []
-
-
-def vars_of(outcome: Outcome) -> dict[str, object]:
-    return {name: getattr(outcome, name) for name in Outcome.__slots__}
-
-
-@pytest.mark.parametrize(
-    ("faults", "told"),
-    [
-        ('[{"kind":"gremlins"}]', r"faults\.0\.kind: found 'gremlins'"),
-        ('[{"kind":"crash"},{"kind":"bust","when":1}]', r"unknown field `when` .*faults\[1\]"),
-        ('[{"kind":"bust","one_in":"3"}]', r"Expected `int`, got `str` .*one_in"),
-        ('[{"kind":"bust","one_in":0}]', r"one_in: found 0; 1 or more"),
-        ('[{"kind":"bust","start_ns":5,"end_ns":5}]', r"found 5 to 5"),
-        (
-            '[{"kind":"funding","where":"binance_spot","every_ns":9000000}]',
-            r"cannot happen at binance",
-        ),
-        ('[{"kind":"crash","where":"binance_spot"}]', r"crash happens to our node"),
-        ('[{"kind":"lost_frame","where":"node"}]', r"happens at a venue, not to our node"),
-        ('[{"kind":"bust"}]', r"every_ns: found 0; bust happens by itself"),
-        ('[{"kind":"bust","every_ns":1}]', r"every_ns: found 1; .*1000000 or more would do"),
-        ("[{}]", r"missing required field `kind`"),
-        ("{}", r"Expected `array`"),
-        ('[],"seed":-1', r"seed: found -1; a whole number"),
-    ],
-)
-def test_a_wrong_plan_is_refused_with_its_place(tmp_path: Path, faults: str, told: str) -> None:
-    path = tmp_path / "plan.json"
-    path.write_text(f'{{"schema":1,"scenario":"x","seed":0,"faults":{faults}}}')
-    with pytest.raises(BadPlan, match=told) as refused:
-        load_plan(path)
-    assert str(path) in str(refused.value)
-
-
-@pytest.mark.parametrize("content", [None, "", "nonsense", "[]", '{"schema":9,"scenario":"x"}'])
-def test_what_is_no_plan_is_refused(tmp_path: Path, content: str | None) -> None:
-    path = tmp_path / "plan.json"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(BadPlan, match=r"plan\.json.* would do|cannot be read"):
-        load_plan(path)
-
-
-def test_a_plan_serves_only_what_it_was_drawn_for(tmp_path: Path) -> None:
-    """Another scenario's plan would run in silence, and so would another seed's."""
-    path = tmp_path / "plan.json"
-    path.write_text('{"schema":1,"scenario":"demo","seed":7,"faults":[]}')
-    assert load_plan(path).faults_for(find("demo"), 7) == []
-    for scenario, seed, place in (
-        ("lost_frame", 7, "scenario: found 'demo'"),
-        ("demo", 8, "seed: found 7"),
-    ):
-        with pytest.raises(BadPlan, match=place):
-            load_plan(path).faults_for(find(scenario), seed)
-    path.write_text(
-        '{"schema":1,"scenario":"demo","seed":7,"faults":[{"kind":"lost_frame","where":"nyse"}]}'
-    )
-    with pytest.raises(BadPlan, match=r"faults\.0\.where: found 'nyse'; one of '', 'node', 'binan"):
-        load_plan(path).faults_for(find("demo"), 7)
-
-
-def test_a_plan_of_rails_comes_back(tmp_path: Path) -> None:
-    """Its places are keepers of money."""
-    outcome = run("webhook_twice", seed=3, short=True, sampled=False)
-    (tmp_path / "plan.json").write_text(plan_text(outcome))
-    plan = load_plan(tmp_path / "plan.json")
-    assert plan.faults_for(find("webhook_twice"), 3, short=True) == outcome.plan
-
-
-ROW = '[{}, "{}", null, "buy", 0.00141, {}, 1.0]'
-
-
-def test_a_run_says_which_market_and_form_it_had(tmp_path: Path) -> None:
-    """Summary and plan name the file, its bytes, pace and form; another world is refused."""
-    path, other, plan = tmp_path / "m.json", tmp_path / "n.json", tmp_path / "plan.json"
-    path.write_text(f"[{ROW.format(1, 'a', 1.0)}, {ROW.format(9999, 'b', 2.0)}]")
-    other.write_text(f"[{ROW.format(1, 'a', 1.0)}, {ROW.format(9999, 'b', 3.0)}]")
-    scenario = find("lost_frame")
-    outcome = run(scenario, seed=3, market=path, sampled=False)
-    told = {
-        "file": "m.json",
-        "sha256": sha256(path.read_bytes()).hexdigest(),
-        "gap_ms_max": scenario.market_gap_ms_max,
-    }
-    assert (outcome.summary["market"], outcome.summary["short"]) == (told, False)
-    plan.write_text(plan_text(outcome))
-    stored = load_plan(plan)
-    assert stored.faults_for(scenario, 3, market=path) == outcome.plan
-    paced = scenario.model_copy(update={"market_gap_ms_max": 7})
-    for wrong, market in ((scenario, None), (scenario, other), (paced, path)):
-        with pytest.raises(BadPlan, match=r"market: it is of m\.json .* --market with that file"):
-            stored.faults_for(wrong, 3, market=market)
-    with pytest.raises(BadPlan, match="short: it is of the whole; no --short would do"):
-        stored.faults_for(scenario, 3, short=True, market=path)
-    of_our_own = run(scenario, seed=3, short=True, sampled=False)
-    assert (of_our_own.summary["market"], of_our_own.summary["short"]) == (None, True)
-    plan.write_text(plan_text(of_our_own))
-    with pytest.raises(BadPlan, match="short: it is of the short form; --short would do"):
-        load_plan(plan).faults_for(scenario, 3)
-    with pytest.raises(
-        BadPlan, match=r"market: it is of a market of our own.* no --market would do"
-    ):
-        load_plan(plan).faults_for(scenario, 3, short=True, market=path)
+# --- folders ------------------------------------------------------------------------------------
 
 
 def test_a_folder_is_made_ready_before_the_run(

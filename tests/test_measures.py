@@ -202,7 +202,7 @@ def outcome() -> Outcome:
 
 def test_what_the_engine_reported_is_what_the_journal_tells() -> None:
     """Of each word that the node took in, whatever became of the engine."""
-    simulation = Simulation(find("storm_risk"), 2, MemoryStore(), duration_ns=60 * 10**9)
+    simulation = Simulation(find("storm_risk"), 7, MemoryStore(), duration_ns=60 * 10**9)
     simulation.run()
     cold = simulation.host.cold
     assert cold is not None

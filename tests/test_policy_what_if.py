@@ -22,8 +22,8 @@ NAME = "ESTATE"
 
 @pytest.fixture(scope="module")
 def outcome() -> Outcome:
-    """Its policy is changed four times, and its facts are."""
-    return run("storm_tokens", 3, short=True, sampled=False)
+    """Its policy is changed three times."""
+    return run("storm_tokens", 7, short=True, sampled=False)
 
 
 def asked(outcome: Outcome, **changes: Change) -> list[Opinion]:

@@ -8,8 +8,9 @@ import traceback
 from pathlib import Path
 
 from sim.memory_store import MemoryStore
-from tieout.files import TRACEBACK, naming, plan_of_run, save_journal
+from tieout.files import TRACEBACK, naming, save_journal
 from tieout.market import Market
+from tieout.plans import plan_of_simulation
 from tieout.simulation import Simulation
 
 # What an earlier run in the same folder has left is not of this one.
@@ -32,8 +33,8 @@ def keep(
         for pattern in OF_WHOLE_RUNS:
             for stale in folder.glob(pattern):
                 stale.unlink()
-        plan = plan_of_run(sim.scenario.name, sim.seed, sim.plan, short=short, market=market)
-        (folder / "plan.json").write_text(plan, encoding="utf-8")
+        plan = plan_of_simulation(sim, short=short, market=market)
+        (folder / "plan.json").write_text(plan.text(), encoding="utf-8")
         save_journal(store, folder / "journal.db")
         if not isinstance(error, Exception):
             return f"its plan and its journal until then are in {folder}"

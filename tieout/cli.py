@@ -22,6 +22,7 @@ from tieout.gates_cli import gates
 from tieout.kill_cli import kill
 from tieout.limits_cli import limits
 from tieout.live_cli import live
+from tieout.shrink_cli import keep, shrink
 from tieout.tokens_cli import tokens
 from tieout.wire_cli import wire
 
@@ -49,6 +50,8 @@ main.add_command(wire)
 main.add_command(live)
 main.add_command(campaign)
 main.add_command(merge)
+main.add_command(shrink)
+main.add_command(keep)
 
 
 def run() -> NoReturn:
@@ -69,8 +72,9 @@ def refusals() -> Iterator[None]:
     from scenarios.model import BadScenario
     from sim.machine import NoEvm
     from tieout.bad_input import BadFile, BadMoment
-    from tieout.files import BadPlan, CannotSave
+    from tieout.files import CannotSave
     from tieout.market import BadMarket
+    from tieout.plans import BadPlan
     from tieout.sqlite_store import JournalDamaged, JournalError, NotAJournal
     from tieout.trace import BadKey
 
@@ -136,26 +140,20 @@ def run_one(
     out: Path | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Run a SCENARIO: a name of the catalogue, or a file."""
+    """Run a SCENARIO: a name of the catalogue, a file, or a stored plan (PLAN.json)."""
     with refusals(), progress(scenario, shown=not as_json) as tell:
         from scenarios.model import find
-        from tieout.files import load_plan
+        from tieout.plans import chosen, replay
         from tieout.runs import run as run_scenario
 
-        found = find(scenario)
-        warn_if_idle(found)
-        stored = load_plan(plan) if plan else None
-        if seed is None:
-            seed = stored.seed if stored else 0
-        outcome = run_scenario(
-            found,
-            seed,
-            short=short,
-            market=market,
-            out=out,
-            plan=stored.faults_for(found, seed, short=short, market=market) if stored else None,
-            progress=tell,
-        )
+        stored = chosen(scenario, plan, seed, short=short, market=market)
+        if stored is not None:
+            warn_if_idle(stored.whole())
+            outcome = replay(stored, market=market, out=out, progress=tell)
+        else:
+            found = find(scenario)
+            warn_if_idle(found)
+            outcome = run_scenario(found, seed, short=short, market=market, out=out, progress=tell)
     if as_json:
         click.echo(outcome.json())
     else:

@@ -17,14 +17,14 @@ from risk.cycle import Cycle, Word
 from risk.engine import Halted
 from risk.measures import Measures
 from sim.dice import Stream
-from sim.faults import Faults
+from sim.faults import ENGINE, Faults
 from sim.world import World
 
 MS = 1_000_000
 # One way between node and engine, and what a cycle takes.
 WAY_NS = 2 * MS
 CYCLE_NS = 5 * MS
-WHERE = "engine"
+WHERE = ENGINE
 
 
 class ColdEngine:

@@ -17,7 +17,7 @@ from shlex import quote
 from typing import Any
 
 from scenarios.model import Scenario, find
-from tieout.campaign import end_with_parent
+from tieout.campaign_workers import end_with_parent
 from tieout.crash_points import DOWN_MS, MOMENTS, CrashPoint, Moment, points_of
 from tieout.outcome import Outcome
 

@@ -26,7 +26,8 @@ import click
 
 from core.journal import Record
 from sim import machine
-from tieout.campaign import SeedResult, campaign, runs_here
+from tieout.campaign import campaign, runs_here
+from tieout.campaign_seed import SeedResult
 from tieout.cli import refusals
 from tieout.exits import FAILED, HELD, LACKING
 from tieout.sqlite_store import read_records

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from core.journal import Store
 from core.state import State
 from scenarios.model import Scenario
-from sim.faults import Fault
+from sim.faults import Fault, Strike
 from tieout.market import Market
 
 if TYPE_CHECKING:  # pandas takes half a second to import; a run without tables needs none
@@ -62,7 +62,8 @@ class Outcome:
     """One run, over.
 
     `judges` are, by token, what an issuer keeps and no journal has: vault, policies, and whose an
-    address is. They are here for whoever may ask them, and in no file.
+    address is. They are here for whoever may ask them, and in no file. `asked` and `struck` are how
+    many opportunities each line of the plan had at each place, and which of them it struck.
     """
 
     scenario: Scenario
@@ -78,6 +79,10 @@ class Outcome:
     short: bool = False
     market: Market | None = None
     judges: Mapping[str, "Judge"] = field(default_factory=dict)
+    policy: str = "told"
+    tie_break: int = 0
+    asked: Mapping[tuple[int, str], int] = field(default_factory=dict)
+    struck: list[Strike] = field(default_factory=list)
 
     @property
     def held(self) -> bool:

@@ -214,25 +214,29 @@ OF_OFFERINGS = tuple(
 
 def run(
     name: str | Scenario,
-    seed: int = 0,
+    seed: int | None = None,
     *,
     short: bool = False,
     market: str | Path | None = None,
     out: str | Path | None = None,
     plan: Sequence[Fault] | None = None,
+    policy: str = "told",
+    tie_break: int | None = None,
     progress: Callable[[float], None] = lambda share: None,
     sampled: bool = True,
     crash_at: CrashPoint | None = None,
 ) -> Outcome:
     """Run a scenario of the catalogue, of a file or given; raises BadScenario or BadMarket.
 
+    The seed is the scenario's own where none is said, which is 0 where it says none.
     With `out`, everything is written there; of a run that raises, its plan, journal and traceback.
-    `sampled` keeps truth beside books over time. With `crash_at` the node is killed there; how
-    often anything must have happened is then not claimed.
+    `sampled` keeps truth beside books over time. A stored plan is run by `tieout.plans.replay`.
+    With `crash_at` the node is killed there; how often what happened is then not claimed.
     """
-    if not isinstance(seed, int) or seed < 0:
+    if seed is not None and (not isinstance(seed, int) or seed < 0):
         raise ValueError(f"seed: found {seed!r}; a whole number from 0 on would do")
     scenario = name if isinstance(name, Scenario) else find(name)
+    seed = scenario.seed if seed is None else seed
     recorded: Market | None = None
     trades: list[Trade] = []
     if market:
@@ -249,7 +253,18 @@ def run(
         ready(Path(out))
     store = MemoryStore()
     with seal():
-        simulation = Simulation(scenario, seed, store, plan, trades, duration, crash_at=crash_at)
+        simulation = Simulation(
+            scenario,
+            seed,
+            store,
+            plan,
+            trades,
+            duration,
+            tie_break=tie_break,
+            crash_at=crash_at,
+        )
+    if plan is not None:
+        simulation.policy = policy
     sampler = Sampler(simulation)
     if sampled:
         simulation.on_step = sampler.look
@@ -351,7 +366,7 @@ def conclude(
     assert node is not None, "the healed world has the node up"
     found = [_found(drift) for drift in simulation.oracle.drifted.values()]
     summary = summarise(simulation, store, node.state)
-    summary["short"] = short
+    summary["short"], summary["policy"] = short, simulation.policy
     summary["market"] = None if market is None else structs.asdict(market)
     settling = OF_SETTLEMENT if simulation.rails is not None else ()
     limited = OF_RISK if simulation.dared is not None else ()
@@ -385,6 +400,10 @@ def conclude(
         samples=samples,
         found=found,
         judges=judges_of(simulation),
+        policy=simulation.policy,
+        tie_break=simulation.tie_break,
+        asked=simulation.faults.asked,
+        struck=simulation.faults.struck,
     )
 
 
@@ -403,6 +422,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "scenario": simulation.scenario.name,
         "seed": simulation.seed,
         "short": False,
+        "policy": "",
         "market": None,
         "digest": digest_of(store, state),
         "simulated_seconds": (world.now - EPOCH_NS) / SECOND,

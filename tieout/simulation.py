@@ -36,8 +36,8 @@ from rails.evm.simulated import SimulatedNodes
 from risk.adapter import LimitGate
 from scenarios import strategies
 from scenarios.bounds import LimitsSpec, StandingSpec
-from scenarios.draw import plan_of
 from scenarios.model import InstrumentSpec, Scenario, VenueSpec
+from scenarios.policies import draw
 from sim.dice import Dice
 from sim.faults import KINDS, OF_KEEPERS, UNABLE, Fault, Faults
 from sim.market import MS, Crowd, Trade
@@ -130,17 +130,23 @@ class Simulation:
         market: Sequence[Trade] = (),
         duration_ns: int = 0,
         host: "Callable[[Simulation], Host] | None" = None,
+        *,
+        tie_break: int | None = None,
         crash_at: CrashPoint | None = None,
     ) -> None:
         """`host` makes the house of the node; without one the node lives in this process.
 
-        With `crash_at` it is killed there, beside what the plan does to it.
+        Without a plan one is drawn, and with it how much of the scenario is there. With `crash_at`
+        the node is killed there, beside what the plan does to it.
         """
-        self.scenario, self.seed, self.store = scenario, seed, store
         self.duration_ns = duration_ns or int(scenario.duration_s * SECOND)
-        self.plan = list(plan) if plan is not None else plan_of(scenario, seed, self.duration_ns)
+        self.policy = "told"
+        if plan is None:
+            scenario, self.policy, plan = draw(scenario, seed, self.duration_ns)
+        self.scenario, self.seed, self.store, self.plan = scenario, seed, store, list(plan)
+        self.tie_break = seed if tie_break is None else tie_break
         self.dice = Dice(seed)
-        self.world = World(EPOCH_NS, tie_break=seed)
+        self.world = World(EPOCH_NS, tie_break=self.tie_break)
         self.faults = Faults(self.plan, self.dice, self.world.elapsed)
         self.truth = Truth(self.world.clock)
         self.bounds = {venue.account: bound_ns(venue) for venue in scenario.venues}
@@ -455,49 +461,52 @@ class Simulation:
 
     def _let_fail(self) -> None:
         """The venues' own faults happen by themselves, at drawn times within their windows."""
-        for number, fault in enumerate(self.plan):
-            if KINDS[fault.kind][0] == "venue" or fault.kind == "key_expired":
+        for fault in self.plan:
+            if not fault.every_ns:
+                continue
+            site_of = KINDS[fault.kind][0]
+            if site_of == "venue" or fault.kind == "key_expired":
                 for site in self.sites:
                     venue = site.spec.dialect
-                    if fault.kind in UNABLE.get(venue, ()):
-                        continue
-                    if fault.every_ns and fault.where in ("", venue):
-                        name = f"{number}/{fault.kind}/{site.spec.dialect}"
+                    if fault.kind not in UNABLE.get(venue, ()) and fault.where in ("", venue):
                         jumps = fault.kind == "price_jump"
                         strike = partial(self._jump, site) if jumps else site.venue.strike
-                        self._again(fault, strike, name, 0)
+                        self._await(fault, strike, venue, venue)
             for rail in self.rails.sites if self.rails is not None else ():
-                if KINDS[fault.kind][0] in OF_KEEPERS[rail.spec.keeper] and fault.every_ns:
-                    if fault.where in ("", rail.spec.name):
-                        name = f"{number}/{fault.kind}/{rail.spec.name}"
-                        self._again(fault, rail.keeper.strike, name, 0)
-
+                there = fault.where in ("", rail.spec.name)
+                if site_of in OF_KEEPERS[rail.spec.keeper] and there:
+                    self._await(fault, rail.keeper.strike, rail.spec.name, rail.spec.name)
             for issue in self.issuing.issues if self.issuing is not None else ():
-                there = fault.where in ("", issue.spec.rail)
-                if KINDS[fault.kind][0] == "token" and fault.every_ns and there:
-                    name = f"{number}/{fault.kind}/{issue.spec.token}"
-                    self._again(fault, issue.strike, name, 0)
+                if site_of == "token" and fault.where in ("", issue.spec.rail):
+                    self._await(fault, issue.strike, issue.spec.rail, issue.spec.token)
 
     def _jump(self, site: Site, fault: Fault) -> None:
         jumped = [crowd.jump(max(1, fault.strength)) for crowd in site.crowds]
         if any(jumped):
             self.faults.count(fault.kind)
 
+    def _await(
+        self, fault: Fault, strike: Callable[[Fault], object], where: str, whose: str
+    ) -> None:
+        name = f"{self.faults.awaits(fault, where)}/{fault.kind}/{whose}"
+        self._again(fault, strike, where, name, 0)
+
     def _again(
-        self, fault: Fault, strike: Callable[[Fault], object], name: str, struck: int
+        self, fault: Fault, strike: Callable[[Fault], object], where: str, name: str, came: int
     ) -> None:
         wait = 1 + self.dice.stream(f"when/{name}").exponential(fault.every_ns)
         base = max(self.world.now, EPOCH_NS + fault.start_ns)
-        self.world.call_at(base + wait, self._strike, fault, strike, name, struck)
+        self.world.call_at(base + wait, self._strike, fault, strike, where, name, came)
 
     def _strike(
-        self, fault: Fault, strike: Callable[[Fault], object], name: str, struck: int
+        self, fault: Fault, strike: Callable[[Fault], object], where: str, name: str, came: int
     ) -> None:
         if self.faults.healed or self.world.now - EPOCH_NS >= fault.end_ns:
             return
-        strike(fault)
-        if struck + 1 < fault.times_max:
-            self._again(fault, strike, name, struck + 1)
+        if self.faults.comes(fault, where):
+            strike(fault)
+        if came + 1 < fault.times_max:
+            self._again(fault, strike, where, name, came + 1)
 
 
 class Host:

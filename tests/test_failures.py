@@ -1,0 +1,198 @@
+"""The report of a failure says what failed, when, what explains it, and what to type next."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scenarios.model import find
+from sim.faults import ENGINE
+from tests.failing import BREAKING_BUST, SILENT_BUST, less_each_strike, world
+from tests.planting import plant
+from tieout.failures import failed_plan, keep, keep_plan
+from tieout.plans import BadPlan, drawn, load_plan, materialised_plan, replay
+from tieout.regression import regression, text_of
+from tieout.rerun import rerun
+from tieout.runs import STANDARD, run
+from tieout.shrink import NothingFails
+
+ROOT = Path(__file__).parent.parent
+CLAIMS = {spec.figure: spec.claim for spec in STANDARD}
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a core's failure that notes busts and does not post them."""
+    with pytest.MonkeyPatch.context() as patch:
+        plant(patch, *SILENT_BUST)
+        folder = tmp_path_factory.mktemp("failures") / "small-0"
+        return keep(world(), 0, False, folder)  # as campaigns say it
+
+
+@pytest.fixture(scope="module")
+def told(kept: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((kept / "failure.json").read_text())
+    return report
+
+
+def test_the_folder_has_the_run_and_its_report(kept: Path) -> None:
+    there = {path.name for path in kept.iterdir()}
+    assert {"plan.json", "failure.json", "journal.db", "summary.json", "report.html"} <= there
+    assert "<svg" in (kept / "report.html").read_text(), "the run's own report, with its timeline"
+
+
+def test_it_says_what_failed_and_since_when(told: dict[str, Any], kept: Path) -> None:
+    """The first claim that failed and the moment of it: no earlier than the first bust."""
+    summary = json.loads((kept / "summary.json").read_text())
+    failed = [each["claim"] for each in summary["claims"] if not each["held"]]
+    assert [told["claim"], *told["others"]] == failed
+    assert told["moment"]["at_s"] >= told["strikes"][0]["at_s"] > 0
+
+
+def test_truth_stands_against_books(told: dict[str, Any]) -> None:
+    assert told["truth_and_books"]
+    for row in told["truth_and_books"]:
+        assert "binance_spot/main/" in row["what"]
+        assert row["truth"] != row["books"]
+
+
+def test_what_explains_it_is_there(told: dict[str, Any]) -> None:
+    """The postings of what differs, each with its frame; and the faults that struck there."""
+    assert any(row["frame"] and row["raw"] for row in told["inputs"])
+    for one, other in pairwise(told["inputs"]):
+        assert Decimal(other["total"]) == Decimal(one["total"]) + Decimal(other["amount"])
+    assert "bust" in {strike["kind"] for strike in told["strikes"]}
+    assert all(strike["at_s"] <= told["moment"]["at_s"] for strike in told["strikes"])
+
+
+def test_it_says_which_faults_it_needs_and_what_differs_without(told: dict[str, Any]) -> None:
+    """The first record that a run without the last of them has otherwise."""
+    assert (told["families"], told["families_in_all"], told["searched"]) == (["bust"], 5, True)
+    difference = told["first_difference"]
+    assert difference["without"] == "bust"
+    assert difference["failing"]["record"] == difference["passing"]["record"]
+    assert difference["failing"] != difference["passing"]
+    busts = [strike["at_s"] for strike in told["strikes"] if strike["kind"] == "bust"]
+    assert difference["failing"]["at_s"] > min(busts) - 3, (
+        "nothing differs before the first of them"
+    )
+
+
+def test_one_command_replays_it(kept: Path, told: dict[str, Any]) -> None:
+    """As it stands: here without the bug, so that nothing fails. Nothing beside may contradict."""
+    assert told["commands"]["replay"] == f"tieout run {kept / 'plan.json'}"
+    done = tieout(*told["commands"]["replay"].split()[1:], "--json")
+    assert (done.returncode, json.loads(done.stdout)["seed"]) == (0, 0)
+    for words, said in (
+        (("--seed", "1"), "seed: found 0, and the run's is 1"),
+        (("--short",), "short: it is of the whole"),
+        (("--plan", "x.json"), "it is a plan, and so is x.json"),
+    ):
+        done = tieout("run", str(kept / "plan.json"), *words)
+        assert done.returncode == 2
+        assert said in done.stderr
+
+
+def test_it_is_kept_as_a_scenario_that_fails_until_it_is_mended(
+    kept: Path, told: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`tieout keep` writes a file as the catalogue has them; it runs to the plan's own digest."""
+    words = told["commands"]["keep"].replace("NAME", "busts_are_posted").split()[1:]
+    done = tieout(*words, "--into", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    path = tmp_path / "busts_are_posted.yaml"
+    scenario = find(str(path))
+    assert scenario.claim.startswith(told["claim"])
+    assert run(scenario, sampled=False).held
+    plant(monkeypatch, *SILENT_BUST)
+    outcome = run(scenario, sampled=False)
+    assert told["claim"] in [claim.claim for claim in outcome.claims if not claim.held]
+    plan = load_plan(kept / "plan.json")
+    assert outcome.summary["digest"] == replay(plan, sampled=False).summary["digest"]
+
+
+@pytest.mark.parametrize(
+    ("name", "seed"), [("storm_risk", 7), ("storm_venues", 2), ("storm_rails", 7)]
+)
+def test_a_plan_and_its_scenario_are_one_run(name: str, seed: int, tmp_path: Path) -> None:
+    """Strike for strike, through the file, of the short form too: here one strike is left out."""
+    drawn = materialised_plan(run(name, seed, short=True, sampled=False))
+    plan = less_each_strike(drawn)[0]
+    (tmp_path / "it.yaml").write_text(text_of(regression(plan, "it", "it holds")))
+    again = run(str(tmp_path / "it.yaml"), sampled=False)
+    assert again.summary["digest"] == replay(plan, sampled=False).summary["digest"]
+    assert again.seed == seed
+    if name == "storm_risk":
+        assert ENGINE in {fault.where for fault in again.plan}
+
+
+def test_what_a_run_raises_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what was delivered last, its traceback, and a page to look at."""
+    plant(monkeypatch, *BREAKING_BUST)
+    report = keep_plan(drawn(world(), 0, short=False), tmp_path / "it")
+    assert report.claim == "no run raises KeyError in core/step.py:_try"
+    assert report.families == ["bust"]
+    assert report.moment is not None
+    assert report.inputs[-1]["record"] == report.moment["record"]
+    assert "FillBusted" in report.inputs[-1]["name"]
+    assert (tmp_path / "it" / "traceback.txt").exists()
+    assert "no run raises KeyError" in (tmp_path / "it" / "report.html").read_text()
+    assert rerun(failed_plan(tmp_path / "it")).failed.keys() == {report.claim}
+
+
+def test_what_holds_has_no_report(tmp_path: Path) -> None:
+    with pytest.raises(NothingFails, match="it holds"):
+        keep(world(), 0, False, tmp_path / "it")  # as campaigns say it
+    with pytest.raises(BadPlan, match=r"plan\.json: found nothing"):
+        failed_plan(tmp_path)
+
+
+# --- from the shell ------------------------------------------------------------------------------
+
+
+def tieout(*words: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tieout", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def test_shrink_says_what_went_and_how_to_see_it(tmp_path: Path) -> None:
+    """A claim that no frame is lost fails for lost frames alone; progress is no result."""
+    scenario = world(
+        name="frames",
+        duration_s=8,
+        claims=[{"claim": "no frame is lost", "figure": "faults.lost_frame", "equals": 0}],
+    )
+    plan = drawn(scenario, 0, short=False)
+    (tmp_path / "plan.json").write_text(plan.text())
+    done = tieout("shrink", str(tmp_path / "plan.json"), "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["claim"] == "no frame is lost"
+    assert told["families"]["after"] == ["lost_frame"]
+    assert told["figure"]["after"] == "faults.lost_frame = 1"
+    assert "families: 5 -> 1" in done.stderr
+    folder = tmp_path / "shrunk"
+    done = tieout(*told["failure"]["commands"]["replay"].split()[1:], "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["faults"] == {"lost_frame": 1}
+    done = tieout("shrink", str(folder), "--out", str(tmp_path / "again"))
+    assert done.returncode == 0
+    assert "1 family of faults -> 1" in done.stdout
+    assert f"tieout run {tmp_path / 'again' / 'plan.json'}" in done.stdout
+    done = tieout("shrink", str(tmp_path / "nowhere"))
+    assert done.returncode == 2

@@ -1,0 +1,154 @@
+"""A failing plan shrinks to what its claim needs to fail, and to nothing else that fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from scenarios.model import find
+from scenarios.thinning import CUSTOMERS, quieter, read_seldom, without
+from sim.materialised import strikes_in
+from tests.failing import BREAKING_BUST, SILENT_BUST, less_each_strike, plan, world
+from tests.planting import plant
+from tieout.plans import Plan, drawn, load_plan, replay
+from tieout.rerun import rerun
+from tieout.runs import STANDARD
+from tieout.shrink import HEAL_S_MIN, NothingFails, Shrunk, shrink
+
+CLAIMS = {spec.figure: spec.claim for spec in STANDARD}
+EVERY_LINE_AGREES = ("if -doubt <= size <= doubt:", "if True:")
+HOLDINGS, SILENT = CLAIMS["differences.holdings"], CLAIMS["silent_differences"]
+
+
+@pytest.fixture(scope="module")
+def shrunk() -> Shrunk:
+    """Of a core that notes busts and does not post them, under five families of faults."""
+    with pytest.MonkeyPatch.context() as patch:
+        plant(patch, *SILENT_BUST)
+        return shrink(plan(), claim=HOLDINGS)
+
+
+def test_only_what_the_claim_needs_is_left(shrunk: Shrunk) -> None:
+    """One family, one strike of it, one venue, and a tenth of the events."""
+    assert shrunk.finished
+    assert len(shrunk.families(shrunk.first)) == 5
+    assert shrunk.families(shrunk.last) == ["bust"]
+    assert strikes_in(shrunk.plan.faults) == 1
+    scenario = shrunk.plan.whole()
+    assert [venue.dialect for venue in scenario.venues] == ["binance_spot"]
+    assert len(scenario.strategies) == 1
+    assert scenario.duration_s < 24
+    assert shrunk.share < 0.3, "most of what is left is the time to heal"
+
+
+def test_what_is_left_fails_by_the_same_claim_from_its_file(
+    shrunk: Shrunk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And each strike of it is needed; without the bug nothing fails."""
+    (tmp_path / "plan.json").write_text(shrunk.plan.text())
+    stored = load_plan(tmp_path / "plan.json")
+    assert replay(stored, sampled=False).held
+    plant(monkeypatch, *SILENT_BUST)
+    again = rerun(stored)
+    assert HOLDINGS in again.failed
+    assert again.outcome is not None
+    assert shrunk.last.outcome is not None
+    assert again.outcome.summary["digest"] == shrunk.last.outcome.summary["digest"]
+    assert [HOLDINGS in rerun(less).failed for less in less_each_strike(stored)] == [False]
+
+
+def test_a_plan_shrinks_to_the_same_plan_again(
+    shrunk: Shrunk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch, *SILENT_BUST)
+    again = shrink(plan(), claim=HOLDINGS)
+    assert (again.plan.text(), again.runs) == (shrunk.plan.text(), shrunk.runs)
+
+
+def test_time_to_heal_is_kept_for_a_claim_about_a_healed_world(
+    shrunk: Shrunk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And cut for a claim that fails before: the same bug by the law itself."""
+    assert shrunk.plan.whole().heal_s == world().heal_s
+    plant(monkeypatch, "core.reconcile:judge", *EVERY_LINE_AGREES)
+    faults = [
+        {"kind": "slow_request", "one_in": 5, "strength": 300},
+        {"kind": "hand_trade_untold", "where": "binance_spot", "every_s": 3, "strength": 2},
+    ]
+    early = shrink(plan(faults=faults), claim=SILENT)
+    assert early.plan.whole().heal_s == HEAL_S_MIN
+    moment = early.last.moment(SILENT)
+    assert moment is not None
+    assert early.plan.whole().duration_s <= Decimal(moment.at_s) + 2
+    assert early.share < 0.1
+
+
+def test_what_a_run_raises_is_shrunk_like_a_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its type and place; a planted line has no file, and its place is who called it."""
+    plant(monkeypatch, *BREAKING_BUST)
+    shrunk = shrink(plan())
+    assert shrunk.claim == "no run raises KeyError in core/step.py:_try"
+    assert shrunk.families(shrunk.last) == ["bust"]
+    assert strikes_in(shrunk.plan.faults) == 1
+    assert isinstance(shrunk.last.error, KeyError)
+    assert shrunk.share < 0.4
+
+
+def test_a_claim_of_so_much_at_least_keeps_its_world() -> None:
+    """Less of everything would fail it for no reason: only faults go."""
+    claims = [{"claim": "many", "figure": "faults.bust", "at_least": 1000}]
+    shrunk = shrink(plan(claims=claims))
+    assert shrunk.claim == "many"
+    assert not shrunk.plan.faults
+    assert shrunk.plan.whole().duration_s == 24
+    assert len(shrunk.plan.whole().venues) == 2
+
+
+def test_out_of_time_it_says_so_and_what_it_has_fails() -> None:
+    claims = [{"claim": "none", "figure": "faults.lost_frame", "equals": 0}]
+    shrunk = shrink(plan(claims=claims), seconds=0)
+    assert not shrunk.finished
+    assert "none" in shrunk.last.failed
+    shrunk = shrink(plan(claims=claims))
+    assert shrunk.finished
+    assert strikes_in(shrunk.plan.faults) == 1
+    assert shrunk.figures()[1] == "faults.lost_frame = 1"
+
+
+def test_what_holds_is_not_shrunk() -> None:
+    with pytest.raises(NothingFails, match="every claim: it holds"):
+        shrink(plan())
+    claims = [{"claim": "none", "figure": "faults.lost_frame", "equals": 0}]
+    with pytest.raises(NothingFails, match=f"{HOLDINGS}: it holds"):
+        shrink(plan(claims=claims), claim=HOLDINGS)
+
+
+def test_the_other_form_is_a_smaller_world_too() -> None:
+    """A plan of the whole form goes over to the short one, if the claim fails there."""
+    claims = [{"claim": "none", "figure": "faults.lost_frame", "equals": 0}]
+    told: Plan = drawn(world(claims=claims, short_s=8, short_heal_s=15), 0, short=False)
+    assert shrink(replace(told)).plan.short
+
+
+def test_a_smaller_world_is_still_read_often_enough() -> None:
+    """Half as often, as long as a dozen reads are left after faults have ended; and one customer
+    may do for all."""
+    scenario, heal = find("storm_rails"), Decimal(864_000)
+    periods = []
+    while (less := read_seldom(scenario, heal)) is not None:
+        assert less.settling is not None
+        scenario = less
+        periods.append(max(rail.statement_period_s for rail in less.settling.rails))
+    assert periods == [21_600, 43_200]
+    calm = quieter(scenario)
+    assert calm is not None
+    assert calm.settling is not None
+    assert calm.settling.customers.every_s == 2 * 1800
+    alone = without(scenario, CUSTOMERS)
+    assert alone is not None
+    assert alone.settling is not None
+    assert alone.settling.customers.count == 1
+    assert without(alone, CUSTOMERS) is None
