@@ -48,6 +48,7 @@ RUNS: dict[str, tuple[int, ...]] = {
     "returns_undone": (1, 2),
     "somebody_else_signs": (0,),
     "stale_prices": (0,),
+    "undone_at_the_end": (0, 2),
 }
 # Fault kinds that no campaign is expected to see strike, and why.
 UNSTRUCK: dict[str, str] = {}
