@@ -10,8 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +19,7 @@ from tieout import asked
 from tieout.exits import BAD_INPUT, FAILED, HELD, LACKING, fail, give_up
 
 if TYPE_CHECKING:
-    from tieout.campaign import Campaign, Keep
+    from tieout.campaign import Campaign
     from tieout.campaign_seed import Engine
 
 FOLDER = click.Path(path_type=Path)
@@ -80,6 +78,7 @@ def campaign(
         from tieout.campaign import campaign as run_campaign
         from tieout.campaign_ledger import SEEDS
         from tieout.campaign_seed import CANARY
+        from tieout.failures import keep
 
         if scenario not in ("all", CANARY):
             asked.warn_if_idle(find(scenario))
@@ -100,7 +99,7 @@ def campaign(
                 shard=shard,
                 stop_after=stop_after,
                 seconds_max=None if budget_minutes is None else budget_minutes * 60,
-                keep=keeper(),
+                keep=keep,
                 failures=FAILURES_KEPT if failures is None else failures,
             )
         except KeyboardInterrupt:
@@ -133,14 +132,6 @@ def engine(jobs: int, dask: str | None, seed_timeout: float | None) -> "Engine":
     from tieout.campaign_dask import cluster
 
     return cluster(dask, seconds_max)
-
-
-def keeper() -> "Keep | None":
-    """Who writes the report of a failing seed."""
-    if find_spec("tieout.failures") is None:
-        return None
-    keep: Keep = import_module("tieout.failures").keep
-    return keep
 
 
 def show(result: "Campaign", out: Path | None, *, as_json: bool) -> None:

@@ -5,12 +5,11 @@ both struck in one run.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from importlib import import_module
-from importlib.util import find_spec
 from itertools import combinations
 from typing import Any, NamedTuple
 
 from tieout.campaign_seed import SeedResult
+from tieout.visited import expected
 
 NEVER_SHOWN = 20
 
@@ -74,11 +73,3 @@ def summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 def unvisited(visited: Mapping[str, int]) -> dict[str, str]:
     """Core's transitions that no run took, each with the reason why none is expected to, or ""."""
     return {name: why for name, why in expected().items() if not visited.get(name)}
-
-
-def expected() -> dict[str, str]:
-    """Every transition of core's lifecycles."""
-    if find_spec("tieout.visited") is None:
-        return {}
-    told: dict[str, str] = import_module("tieout.visited").expected()
-    return told
