@@ -128,7 +128,7 @@ FIGURES = (
     *("simulated_seconds", "events", "records", "crashes", "cuts_unshown"),
     *("silent_differences", "open_breaks", "open_suspects", "in_flight", "in_doubt"),
     *("unjournaled_effects", "orders_sent_twice", "orders_unwished", "orders_mismarked"),
-    *("orders_given_up", "orders_given_up_taken", "orders_revived"),
+    *("orders_given_up", "orders_given_up_taken", "orders_revived", "moves_unlisted"),
     *("cancels_unpursued", "fills_unplaced", "exits_excessive", "self_trades"),
     *("breaks_hasty", "names_forgotten", "contradictions_unshown", "silence_excess_seconds_max"),
     *(f"differences.{what}" for what in ("holdings", "money", "positions", "orders")),

@@ -44,7 +44,7 @@ from tieout.truths import (
     position_differences,
     self_trades,
 )
-from tieout.visited import visited
+from tieout.visited import unlisted, visited
 from venues.exchange import Exchange
 
 if TYPE_CHECKING:  # what executes contracts, only where there are
@@ -81,6 +81,7 @@ STANDARD = tuple(
         ("once exact values are told, nothing is in doubt", "in_doubt"),
         ("no order that we call over is alive at its venue", "orders_given_up"),
         ("an order that is over stays over", "orders_revived"),
+        ("core takes no move that stands in none of its tables", "moves_unlisted"),
         ("once healed, what was to be cancelled is off the book", "cancels_unpursued"),
         ("once healed, no fill waits to know whose it is", "fills_unplaced"),
         ("no break is opened before a back-fill begun after its suspect ended", "breaks_hasty"),
@@ -491,6 +492,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         },
         "counts": dict(sorted(state.counts.items())),
         "visited": visited(simulation.moves),
+        "moves_unlisted": sum(unlisted(simulation.moves).values()),
     }
 
 
