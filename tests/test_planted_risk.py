@@ -13,7 +13,6 @@ OVER = CLAIMS["limit_breaches"]
 FLIPS = CLAIMS["risk.flips"]
 AGREE = CLAIMS["risk.engine_halted"]
 OVERDUE = CLAIMS["risk.word_overdue_seconds"]
-OLD = CLAIMS["risk.spent_when_old"]
 KEPT = CLAIMS["risk.reserved_when_over"]
 OVERSPENT = CLAIMS["counts.refused/LEASE_OVERSPENT"]
 ENDED = "nothing is let through on a lease that has ended"
@@ -176,15 +175,6 @@ BUGS = (
         "storm_risk",
         range(13, 14),
         OVERDUE,
-    ),
-    Bug(
-        "a lease does not tighten, in a storm",
-        "risk.lease:Lease.tighten",
-        "permille(now - cold.since, risk.heartbeat_ns, risk.ttl_ns)",
-        "1000",
-        "storm_risk",
-        range(4),
-        OLD,
     ),
     Bug(
         "what was rejected or cancelled keeps its reservation",

@@ -160,14 +160,6 @@ OF_RISK = tuple(
         ("no gate spends more than it was lent", "counts.refused/LEASE_OVERSPENT"),
     )
 )
-OF_RISK += (
-    ClaimSpec(
-        claim="from a heartbeat on at most half of what a word left is spent",
-        figure="risk.spent_when_old",
-        at_most=Decimal("0.5"),
-    ),
-)
-
 # Where there are tokens, all of these too.
 OF_TOKENS = tuple(
     ClaimSpec(claim=claim, figure=figure, equals=Decimal(0))
