@@ -372,11 +372,15 @@ class Faults:
         self._note(place, where)
         return True
 
+    def _line(self, fault: Fault) -> int:
+        """Its number; what joins a plan in force has the next one."""
+        return self._lines.setdefault(id(fault), len(self._lines))
+
     def _place(self, fault: Fault, where: str) -> _Place:
         place = self._places.get((id(fault), where))
         if place is None:
             stream = self._dice.stream(f"fault/{fault.kind}/{where}")
-            place = _Place(fault, self._lines[id(fault)], stream)
+            place = _Place(fault, self._line(fault), stream)
             self._places[id(fault), where] = place
         return place
 
@@ -397,7 +401,7 @@ class Faults:
 
     def stands(self, fault: Fault) -> bool:
         """Whether it strikes each opportunity, now as well: an outage, not an accident."""
-        left = self._struck.get(self._lines[id(fault)], 0) < fault.times_max
+        left = self._struck.get(self._line(fault), 0) < fault.times_max
         window = fault.start_ns <= self._clock() < fault.end_ns
         return fault.one_in == 1 and left and window and not self.healed
 

@@ -24,7 +24,7 @@ each_run = pytest.mark.parametrize("name", RUNS)
 
 @cache
 def outcome_of(name: str) -> Outcome:
-    seed = 12 if name == "storm_rails" else 0
+    seed = 27 if name == "storm_rails" else 0
     return run(name, seed=seed, short=True, sampled=False)
 
 

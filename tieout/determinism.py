@@ -144,7 +144,9 @@ def tell(name: str, first: int, end: int, jobs: int, short: bool) -> None:  # no
 
     told: dict[str, object] = {"step": core.step.__file__, "lacking": "", "digests": {}}
     if runs_here(name):
-        results = campaign(name, range(first, end), jobs=jobs, short=short).results
+        # One worker is this process: others choose their hash seeds themselves.
+        many = jobs if jobs > 1 else None
+        results = campaign(name, range(first, end), jobs=many, short=short).results
         told["digests"] = {result.seed: _result(result) for result in results}
     else:
         told["lacking"] = machine.NONE
