@@ -11,9 +11,9 @@ import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from time import monotonic
 
 from tieout.campaign_seed import Begun, Done, Engine, Events, Key, Run, Task, attempt, lost
@@ -148,6 +148,7 @@ class _Worker:
         self._process = get_context("spawn").Process(
             target=_work, args=(theirs, run), daemon=True, name=f"seeds {number}"
         )
+        resource_tracker.ensure_running()  # which unblocks interrupts when it begins
         with _interrupts_held_back(), _hash_seed(number):
             self._process.start()
         theirs.close()
@@ -231,7 +232,28 @@ def _wait_for_the_end() -> None:
 
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """Ctrl-C reaches the whole group: workers that start in here never hear it, we do after."""
+    """Ctrl-C reaches the whole group: workers that start in here never hear it, we do after.
+
+    Blocking it is not enough: another thread of ours takes it, and the main one is interrupted.
+    """
+    if current_thread() is not main_thread():
+        with _blocked():
+            yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    try:
+        with _blocked():
+            yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def _blocked() -> Iterator[None]:
+    """What starts in here inherits that it hears no interrupt."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
