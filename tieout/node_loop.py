@@ -27,6 +27,10 @@ async def _nothing() -> None:
     """Nobody waits for a commit."""
 
 
+def _nobody(told: Event) -> None:
+    """Nobody looks at it before."""
+
+
 class NodeLoop:
     """The loop around a node."""
 
@@ -37,13 +41,14 @@ class NodeLoop:
         *,
         clock: Callable[[], int] = time.time_ns,
         group_wait_s: float = GROUP_WAIT_S,
+        before: Callable[[Event], None] = _nobody,
         committed: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
-        """`perform` does what an effect asks, alarms apart; `committed` is awaited after each
-        group, when its effects were performed."""
+        """`perform` does what an effect asks, alarms apart; `before` is shown each event
+        before it is taken in; `committed` is awaited after each group, its effects performed."""
         self.node = node
         self._perform, self._clock, self.group_wait_s = perform, clock, group_wait_s
-        self._committed = committed
+        self._before, self._committed = before, committed
         self._alarms = Alarms(clock, self.deliver)
         self._some = asyncio.Event()
         self._broken: Exception | None = None
@@ -55,8 +60,11 @@ class NodeLoop:
     def deliver(self, told: Event | Frame) -> None:
         """Take in what was told."""
         try:
-            stamped = told if isinstance(told, Frame) else replace(told, received_at=self.now())
-            self.node.deliver(stamped)
+            if isinstance(told, Frame):
+                self.node.deliver(told)
+            else:
+                self._before(told)
+                self.node.deliver(replace(told, received_at=self.now()))
         except Exception as error:
             self._broken = error
             raise

@@ -62,6 +62,7 @@ class NodeProcess:
             self._perform,
             clock=clock,
             group_wait_s=group_wait_s,
+            before=self._decided_again,
             committed=self._committed,
         )
         self._decisions = Decisions(node.state.risk.epochs)
@@ -91,16 +92,15 @@ class NodeProcess:
 
     def deliver(self, told: Event | Frame) -> None:
         """Take in what was told; an order on a ticket is decided again before."""
-        if not isinstance(told, Frame):
-            self._decided_again(told, self.loop.now())
         self.loop.deliver(told)
 
-    def _decided_again(self, told: Event, now: int) -> None:
+    def _decided_again(self, told: Event) -> None:
         wrong = self._decisions.told(told)
         if wrong and isinstance(told, OrderRequested) and told.ticket is not None:
             gate = told.ticket.gate
             self.counts["decided otherwise"] += 1
-            self.loop.deliver(GateFenced(received_at=now, gate=gate, by="node", reason=wrong))
+            now = self.loop.now()
+            self.node.deliver(GateFenced(received_at=now, gate=gate, by="node", reason=wrong))
 
     async def _committed(self) -> None:
         """What was told is durable: its senders may forget it."""

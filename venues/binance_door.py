@@ -7,6 +7,7 @@ is said, 60,000 at most), and not yet valid when `timestamp` is a second or more
 """
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -14,6 +15,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from venues.exchange import Exchange, Terms
 from venues.served import Call, Heard, Key
 from venues.simulated import Answer, Asked
 
@@ -64,6 +66,23 @@ def _in_time(call: Call, params: dict[str, Any], now_ms: int) -> Asked | Answer:
     if at >= now_ms + AHEAD_MS_MAX:
         return AHEAD
     return Asked(call.method, call.path, params, (at + window) * MS)
+
+
+def public(
+    path: str, api: str, exchange: Exchange, listed: Callable[[Terms], dict[str, Any]]
+) -> object | None:
+    """What anybody may ask below `api`; None of any other path."""
+    now = exchange.clock.now_ms()
+    match path.removeprefix(api):
+        case "ping":
+            return {}
+        case "time":
+            return {"serverTime": now}
+        case "exchangeInfo":
+            symbols = [listed(terms) for terms in exchange.terms.values()]
+            return {"timezone": "UTC", "serverTime": now, "rateLimits": [], "symbols": symbols}
+        case _:
+            return None
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, WSMsgType
 from ccxt import BaseError
 
@@ -31,6 +32,15 @@ class OnAnswer(Protocol):
     """Hears the answer: its status (0: none came), its body, and its headers."""
 
     def __call__(self, status: int, body: bytes, headers: Headers = ()) -> None: ...
+
+
+def message_of(body: bytes) -> dict[str, Any]:
+    """The JSON object that a message is; an empty one of anything else."""
+    try:
+        told = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 class Socket(Protocol):

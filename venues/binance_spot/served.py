@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from venues.binance_door import NO_PATH, MarketSocket, admitted, sign
+from venues.binance_door import NO_PATH, MarketSocket, admitted, public, sign
 from venues.exchange import Exchange, Terms
 from venues.served import Call, Conversation, Heard, Key
 from venues.simulated import Answer, Asked
@@ -33,7 +33,7 @@ class Gateway:
     def admit(self, call: Call, exchange: Exchange) -> Asked | Answer:
         if call.host != REST:
             return NO_PATH
-        said = _public(call.path, exchange)
+        said = public(call.path, "/api/v3/", exchange, _listed)
         if said is not None:
             return 200, _encode(said)
         told = admitted(self.key, call, exchange.clock.now_ms(), KEY_ONLY)
@@ -80,21 +80,6 @@ class AccountSocket:
 
     def _refusal(self, name: object, status: int, code: int, text: str) -> bytes:
         return _encode({"id": name, "status": status, "error": {"code": code, "msg": text}})
-
-
-def _public(path: str, exchange: Exchange) -> object | None:
-    """What anybody may ask."""
-    match path:
-        case "/api/v3/ping":
-            return {}
-        case "/api/v3/time":
-            return {"serverTime": exchange.clock.now_ms()}
-        case "/api/v3/exchangeInfo":
-            listed = [_listed(terms) for terms in exchange.terms.values()]
-            now = exchange.clock.now_ms()
-            return {"timezone": "UTC", "serverTime": now, "rateLimits": [], "symbols": listed}
-        case _:
-            return None
 
 
 def _of_markets(path: str, exchange: Exchange) -> list[dict[str, Any]] | None:

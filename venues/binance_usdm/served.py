@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from venues.binance_door import NO_PATH, MarketSocket, admitted
+from venues.binance_door import NO_PATH, MarketSocket, admitted, public
 from venues.exchange import Exchange, Terms
 from venues.served import Call, Conversation, Heard, Key
 from venues.simulated import Answer, Asked
@@ -33,7 +33,7 @@ class Gateway:
     def admit(self, call: Call, exchange: Exchange) -> Asked | Answer:
         if call.host != REST:
             return NO_PATH
-        said = _public(call.path, exchange)
+        said = public(call.path, "/fapi/v1/", exchange, _listed)
         if said is not None:
             return 200, _encode(said)
         told = admitted(self.key, call, exchange.clock.now_ms(), (LISTEN_KEY,))
@@ -72,21 +72,6 @@ class AccountSocket:
 
     def wrap(self, body: bytes) -> bytes | None:
         return body
-
-
-def _public(path: str, exchange: Exchange) -> object | None:
-    """What anybody may ask."""
-    match path:
-        case "/fapi/v1/ping":
-            return {}
-        case "/fapi/v1/time":
-            return {"serverTime": exchange.clock.now_ms()}
-        case "/fapi/v1/exchangeInfo":
-            listed = [_listed(terms) for terms in exchange.terms.values()]
-            now = exchange.clock.now_ms()
-            return {"timezone": "UTC", "serverTime": now, "rateLimits": [], "symbols": listed}
-        case _:
-            return None
 
 
 def _listed(terms: Terms) -> dict[str, Any]:

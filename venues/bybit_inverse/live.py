@@ -5,10 +5,8 @@ How long a request is valid ccxt takes from its options: it is set there before 
 
 from typing import Any
 
-import msgspec
-
 from venues.dialect import Request
-from venues.live import Socket, Ways
+from venues.live import Socket, Ways, message_of
 from venues.read_only import Reads
 
 MS = 1_000_000
@@ -46,16 +44,13 @@ async def watch(exchange: Any, socket: Socket, symbols: tuple[str, ...]) -> None
 
 def is_reply(body: bytes) -> bool:
     """What answers an operation names it; events have a topic."""
-    try:
-        told = msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return False
-    return isinstance(told, dict) and "op" in told and "topic" not in told
+    told = message_of(body)
+    return "op" in told and "topic" not in told
 
 
 def confirms(body: bytes) -> bool:
-    told = msgspec.json.decode(body)
-    return told["op"] == "subscribe" and told.get("success") is True
+    told = message_of(body)
+    return told.get("op") == "subscribe" and told.get("success") is True
 
 
 WAYS = Ways(

@@ -6,10 +6,8 @@ the public socket, and is not subscribed to: what it would tell, the legs and th
 
 from typing import Any
 
-import msgspec
-
 from venues.dialect import Request
-from venues.live import Socket, Ways
+from venues.live import Socket, Ways, message_of
 from venues.read_only import Reads
 
 MS = 1_000_000
@@ -56,15 +54,12 @@ def is_reply(body: bytes) -> bool:
     """A pong, or an event that answers an operation; a notice is the venue's own word."""
     if body == b"pong":
         return True
-    try:
-        told = msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return False
-    return isinstance(told, dict) and told.get("event") in ("login", "subscribe", "error")
+    told = message_of(body)
+    return told.get("event") in ("login", "subscribe", "error")
 
 
 def confirms(body: bytes) -> bool:
-    return body != b"pong" and msgspec.json.decode(body)["event"] == "subscribe"
+    return message_of(body).get("event") == "subscribe"
 
 
 WAYS = Ways(
