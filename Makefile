@@ -36,7 +36,7 @@ lock: ## pin everything anew, each set against the union of all
 	test -x $(LOCK)/bin/uv || { $(PYTHON) -m venv $(LOCK) && $(LOCK)/bin/pip install --quiet uv; }
 	$(UV) pyproject.toml requirements/build.in --all-extras -o $(LOCK)/union.txt
 	$(UV) pyproject.toml -c $(LOCK)/union.txt -o requirements/base.txt
-	for set in api dask kms live nats notebooks pkcs11 test tokens; do \
+	for set in api dask kms live nats notebooks pkcs11 postgres test tokens; do \
 	  $(UV) pyproject.toml --extra $$set -c $(LOCK)/union.txt -o requirements/$$set.txt || exit; done
 	for set in bench build node; do \
 	  $(UV) requirements/$$set.in -c $(LOCK)/union.txt -o requirements/$$set.txt || exit; done
