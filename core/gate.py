@@ -54,6 +54,11 @@ class BreakGate:
             return Refused("UNKNOWN_INSTRUMENT", f"{wish.instrument!r} is not listed here")
         if wish.quantity <= 0 or wish.price < 0 or (wish.kind != "market" and wish.price == 0):
             return Refused("BAD_ORDER", "quantity and price must be positive")
+        if state.cut:
+            name = holding(wish.account, listing.base, "cash")
+            if not self._is_exit(state, wish, listing, name):
+                accounts = ", ".join(state.cut)
+                return Refused("READING_BACK", f"until {accounts} were read back only exits pass")
         for name in _touched(account, listing):
             drift = state.breaks.get(name)
             if drift is not None and not self._is_exit(state, wish, listing, name):

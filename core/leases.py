@@ -17,7 +17,7 @@ from msgspec import UNSET
 from core import cold
 from core.effects import Effect, RaiseAlert
 from core.listening import arm
-from core.orders import TERMINAL, claimed
+from core.orders import TERMINAL, claimed, is_awaited
 from core.risk_effects import AcknowledgeReturn, GrantLease, TellGate
 from core.risk_events import (
     Amount,
@@ -105,14 +105,15 @@ def _grant(state: State, epoch: Epoch) -> Effect:
 def _budget(state: State, epoch: Epoch, name: str) -> int:
     """The new ceiling: what was spent and what it is to have, within what is free now.
 
-    Nothing new where the cold engine is silent, and nothing at all once its lease has ended.
+    Nothing new where the cold engine is silent or a cut journal is being read back, and nothing at
+    all once its lease has ended.
 
     What it may hold by an older grant is not free yet: the larger of the two counts until the gate
     says that it holds the newer.
     """
     spent = _spent(epoch, name)
     line = state.risk.lines.get(name)
-    if line is None or line.limit is None or state.risk.kills:
+    if line is None or line.limit is None or state.risk.kills or state.cut:
         return spent
     age = cold.age_ns(state)
     if age >= state.risk.ttl_ns:
@@ -366,7 +367,7 @@ def _follow(state: State, order: Order, now: int) -> list[Effect]:
     # Over, but not for certain: a fill may be told after a cancel, and what was claimed will be.
     effects = _hold(state, order, min(order.reserved, left))
     alarm = f"hold/{order.client_order_id}"
-    if order.reserved > claimed(order) and alarm not in state.alarms:
+    if order.reserved > _due(state, order) and alarm not in state.alarms:
         effects.append(arm(state, alarm, now + state.risk.hold_ns))
     return effects
 
@@ -377,7 +378,12 @@ def on_hold_alarm(state: State, name: str) -> list[Effect]:
     if order is None or order.status not in TERMINAL:
         return []
     state.risk.touched[name] = None
-    return _hold(state, order, min(order.reserved, claimed(order)))
+    return _hold(state, order, min(order.reserved, _due(state, order)))
+
+
+def _due(state: State, order: Order) -> int:
+    """What may still be told of an order that is over: a claim that no record bears out is none."""
+    return claimed(order) if is_awaited(state, order) else 0
 
 
 def _hold(state: State, order: Order, reserved: int) -> list[Effect]:

@@ -278,6 +278,16 @@ class Reference(Struct, frozen=True, gc=False):
     as_of: int
 
 
+class ReadingBack(Struct, gc=False):
+    """An account whose tail was lost: how far we are in reading it back (`core/cut.py`).
+
+    A listing of open orders asked for from `since` on is complete; one was heard at `listed_at`.
+    """
+
+    since: int
+    listed_at: int = 0
+
+
 class Account(Struct, gc=False):
     """One account at one venue: how it tells, and how far we are in listening.
 
@@ -326,7 +336,8 @@ class State(Struct, gc=False):
     """The whole.
 
     `resolved` are the last suspects and breaks that are over, `resolved_made` how many there were,
-    `causes` how often each cause was found. `put_away` counts what was ever put away.
+    `causes` how often each cause was found. `put_away` counts what was ever put away. `cut` has the
+    accounts that are being read back, in a journal that ever lost its tail.
     """
 
     node: str = ""
@@ -359,6 +370,7 @@ class State(Struct, gc=False):
     posted: list[Posting] = field(default_factory=list)
     booked: list[LedgerEntry] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
+    cut: dict[str, ReadingBack] | UnsetType = UNSET
     moves: dict[str, int] | UnsetType = UNSET
 
 

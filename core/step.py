@@ -11,6 +11,7 @@ from typing import TypeVar
 from core import (
     adjustments,
     books,
+    cut,
     deposits,
     issuance,
     listening,
@@ -161,7 +162,9 @@ def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
         case CancelRejected():
             return trading.on_cancel_rejected(state, state.accounts[event.account], event)
         case OpenOrdersReported():
-            return trading.on_open_orders(state, state.accounts[event.account], event)
+            account = state.accounts[event.account]
+            known = trading.on_open_orders(state, account, event)
+            return known + cut.on_open_orders(state, account, event)
         case FillBusted():
             return _on_bust(state, event)
         case FundingPaid():
@@ -418,6 +421,7 @@ def _on_page(state: State, event: PageReported) -> list[Effect]:
     account = state.accounts[event.account]
     ended, effects = listening.on_page(state, account, event)
     if ended:
+        cut.on_backfilled(state, account)
         effects += reconcile.on_backfilled(state, account, event.received_at)
         effects += settlement.on_backfilled(state, account)
         effects += listening.next_round(state, account, event.received_at)
@@ -449,6 +453,8 @@ def _on_alarm(state: State, event: AlarmRang) -> list[Effect]:
         name, _, about = rest.rpartition("/")
         return listening.on_retry(state, state.accounts[name], about, now)
     account = state.accounts[rest]
+    if what == "cut":
+        return cut.on_alarm(state, account, now)
     if what == "nonce":
         return nonces.on_alarm(state, account, now)
     if what == "restate":
@@ -515,7 +521,8 @@ def _on_cut(state: State, event: NodeStarted) -> list[Effect]:
     """What was lost is told again by the venues' own records; that it was lost must be seen."""
     count(state, "journal_cuts")
     text = f"the journal lost {event.records_lost} records that its anchor knows of"
-    return [RaiseAlert(severity="critical", subject="journal", text=text)]
+    alert = RaiseAlert(severity="critical", subject="journal", text=text)
+    return [alert, *cut.begin(state, event.received_at)]
 
 
 def _on_account(state: State, event: AccountOpened) -> list[Effect]:
@@ -544,7 +551,8 @@ def _on_account(state: State, event: AccountOpened) -> list[Effect]:
         for name in TERMS:
             setattr(known, name, getattr(account, name))
     now = event.received_at
-    return [*listening.begin(state, known, now), *nonces.begin(state, known, now)]
+    effects = [*listening.begin(state, known, now), *nonces.begin(state, known, now)]
+    return effects + (cut.on_account(state, account, now) if known is account else [])
 
 
 def _on_asset(state: State, event: AssetListed) -> list[Effect]:

@@ -231,6 +231,7 @@ def on_fills_alarm(state: State, name: str, now: int) -> list[Effect]:
     backfill = account.backfill
     looked = backfill.started_at >= order.claimed_at + account.settle_ns
     if looked and not backfill.waiting:
+        _touch(state, order)
         return []
     effects: list[Effect] = [arm(state, fills_alarm(name), now + account.settle_ns)]
     if looked or backfill.wanted:

@@ -35,7 +35,14 @@ ANSWERS = get_args(get_type_hints(TellCustomer)["status"])
 # Why an order or a transfer is refused: by the first gate and the strategies' rules, by a kill, by
 # the hot gate, by the rules of settlement.
 REFUSALS = (
-    *("UNKNOWN_ACCOUNT", "UNKNOWN_INSTRUMENT", "BAD_ORDER", "BREAK_OPEN", "GATE_FAILED"),
+    *(
+        "UNKNOWN_ACCOUNT",
+        "UNKNOWN_INSTRUMENT",
+        "BAD_ORDER",
+        "BREAK_OPEN",
+        "READING_BACK",
+        "GATE_FAILED",
+    ),
     *("NOT_A_STRATEGY", "KILLED", "STRATEGY_DISABLED", "STALE_REFERENCE", "REDUCE_ONLY"),
     *("NOT_AN_EXIT", "GATE_FENCED", "BAD_TICKET", "LEASE_OVERSPENT", "NO_LIMIT"),
     *("UNKNOWN_CUSTOMER", "NO_LEGS", "NO_FUNDS", "OVER_LIMIT", "ID_REUSED"),
@@ -185,7 +192,10 @@ FIGURES = (
     *(f"kill.{what}" for what in ("ordered", "unfinished", "looked_at", "left_open")),
     *(f"kill.{what}" for what in ("left_held", "seconds_max", "exits", "orders_after")),
     *("limit_breaches", "passive_breaches", "risk.peak.*"),
-    *(f"risk.{what}" for what in ("orders", "passive_seconds", "still_over", "cycles", "loads")),
+    *(
+        f"risk.{what}"
+        for what in ("orders", "orders_or_over", "passive_seconds", "still_over", "cycles", "loads")
+    ),
     *(f"risk.{what}" for what in ("word_age_seconds_max", "engine_lives", "engine_halted")),
     *(f"risk.{what}" for what in ("spent_when_old", "reductions", "flips")),
     *(f"risk.{what}" for what in ("word_overdue_seconds", "reserved_when_over")),

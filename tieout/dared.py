@@ -207,6 +207,7 @@ class Dared:
         peaks = {control.lower(): float(share) for control, share in oracle.peaks.items()}
         return {
             "orders": self.decided,
+            "orders_or_over": self.decided + len(oracle.still_over),
             "passive_seconds": oracle.passive_ns / SECOND,
             "still_over": len(oracle.still_over),
             "peak": dict(sorted(peaks.items())),
