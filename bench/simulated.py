@@ -26,7 +26,8 @@ from bench.rows import Row, not_run
 from bench.stream import QUICK_S, SEED, Stream
 from scenarios.model import find
 from sim.memory_store import MemoryStore
-from tieout.simulation import SECOND, Simulation
+from sim.world import SECOND
+from tieout.simulation import Simulation
 
 SCENARIO, FULL_S = "spot_weather", 600
 SAMPLE_S = 0.001

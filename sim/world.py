@@ -26,6 +26,9 @@ from simpy.events import NORMAL, Event, EventPriority
 from sim.dice import Dice
 
 Ts = TypeVarTuple("Ts")
+SECOND = 1_000_000_000
+# When the worlds of scenarios begin: 2023-11-14 22:13:20 UTC.
+EPOCH_NS = 1_700_000_000 * SECOND
 
 
 class World(simpy.Environment):

@@ -23,8 +23,9 @@ from core.state import State
 from sim.truth import Fact, FactKind
 from tests.planting import locate, planted
 from tieout.dialects import READERS
-from tieout.simulation import SNAPSHOT_EVERY, View
+from tieout.host import SNAPSHOT_EVERY
 from tieout.sqlite_store import SqliteStore
+from tieout.view import View
 
 COMMITTING = b"committing"
 

@@ -33,9 +33,11 @@ from sim.dice import Stream
 from sim.market import MS
 from sim.memory_store import MemoryStore
 from sim.truth import Fact
+from sim.world import EPOCH_NS
 from tests.kill_node import COMMITTING, Asked, Bug, Notice, Told, live
 from tieout.dialects import READERS
-from tieout.simulation import EPOCH_NS, Host, Simulation
+from tieout.host import Host
+from tieout.simulation import Simulation
 from tieout.sqlite_store import open_for_reading, read_records
 
 ZERO = Decimal(0)

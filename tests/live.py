@@ -21,8 +21,8 @@ from sim.faults import Fault
 from tieout.dialects import DIALECTS
 from tieout.fronts import FRONTS, WAYS
 from tieout.live import LiveNode, Way
-from tieout.simulation import View
 from tieout.sqlite_store import SqliteStore
+from tieout.view import View
 from tieout.wire_server import WireServer
 from tieout.wire_tls import Authority, session
 from tieout.wire_world import WireWorld, scenario_of

@@ -25,8 +25,9 @@ from tieout.crash_points import (
     sample,
 )
 from tieout.crashes import Crashes, Subject, crashes
+from tieout.host import Host
 from tieout.runs import run
-from tieout.simulation import Host, Simulation
+from tieout.simulation import Simulation
 
 FULL = os.environ.get("TIEOUT_FULL") == "1"
 SMALL = """\

@@ -57,8 +57,8 @@ def test_the_project_stands_on_what_the_user_named(name: str) -> None:
 
 def test_there_is_a_lock_for_every_set() -> None:
     """One lock per set, and no uv.lock, which would write a registry's host into the house."""
-    named = "api base bench build dask kms live nats node notebooks pkcs11 postgres test tokens".split()
-    assert [lock.stem for lock in LOCKS] == named
+    named = "api base bench build dask kms live nats node notebooks pkcs11 postgres test tokens"
+    assert [lock.stem for lock in LOCKS] == named.split()
     assert not (ROOT / "uv.lock").exists()
 
 

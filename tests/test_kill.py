@@ -23,9 +23,10 @@ from tests.killing import ChildHost, Life, killed_run
 from tests.planting import locate
 from tieout.replay import replay
 from tieout.runs import conclude
-from tieout.simulation import Simulation, View
+from tieout.simulation import Simulation
 from tieout.sqlite_store import SqliteStore
 from tieout.verify import verify
+from tieout.view import View
 
 KILLS = 100
 SCENARIO = Scenario.model_validate(

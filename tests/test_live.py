@@ -25,13 +25,13 @@ from core.events import OpeningSet
 from core.journal import decode_effect
 from scenarios.model import VenueSpec
 from sim.faults import Fault
+from sim.world import SECOND
 from tests.live import KEY, Running, Served
 from tieout import adopting
 from tieout.adopting import NotAdopted, openings_of
 from tieout.dialects import DIALECTS
 from tieout.fronts import WAYS
 from tieout.replay import replay
-from tieout.simulation import SECOND
 from tieout.wire_world import rough
 from venues.live import Live
 from venues.read_only import Forbidden, settings

@@ -49,9 +49,9 @@ from tieout.history import history
 from tieout.outcome import Outcome
 from tieout.replay import replay
 from tieout.runs import run
-from tieout.simulation import View
 from tieout.sqlite_store import SqliteStore
 from tieout.verify import verify
+from tieout.view import View
 
 GATE = BreakGate()
 LITTLE = Keep(ids=4, orders=2, progress=2)

@@ -17,7 +17,8 @@ from scenarios.model import find
 from sim import machine
 from sim.faults import Fault
 from sim.memory_store import MemoryStore
-from tieout.simulation import EPOCH_NS, Simulation
+from sim.world import EPOCH_NS
+from tieout.simulation import Simulation
 from tokens.decoder import decode
 from tokens.requests import request
 

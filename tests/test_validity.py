@@ -12,9 +12,10 @@ from core.frames import Frame
 from core.money import price, quantity
 from scenarios.model import DIALECTS, check
 from sim.memory_store import MemoryStore
+from sim.world import EPOCH_NS
 from tests.facts import only, spot_books, wish
 from tieout.dialects import READERS
-from tieout.simulation import EPOCH_NS, Simulation
+from tieout.simulation import Simulation
 from tieout.twins import TWINS
 from venues.simulated import Asked
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from core.journal import Record, decode_effect, decode_event
+from sim.world import EPOCH_NS, SECOND
 from tieout.history import history, text_of
 from tieout.outcome import Claim, Outcome
 from tieout.rerun import Moment, Rerun, figure_of
-from tieout.simulation import EPOCH_NS, SECOND
 from tieout.trace import BadKey, of_holding, plain
 from tieout.transfer_trace import follow
 

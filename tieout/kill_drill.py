@@ -9,9 +9,10 @@ from pathlib import Path
 
 from scenarios.model import InstrumentSpec, Scenario, VenueSpec, check
 from sim.memory_store import MemoryStore
+from sim.world import EPOCH_NS
 from tieout.dialects import DIALECTS
 from tieout.kill import BadDeployment, Deployment, VenueAccount
-from tieout.simulation import EPOCH_NS, Simulation
+from tieout.simulation import Simulation
 from venues.dialect import Request
 from venues.simulated import Asked
 

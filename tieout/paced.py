@@ -25,12 +25,14 @@ from core.frames import Frame
 from core.journal import decode_event
 from scenarios.model import Scenario, StrategySpec
 from sim.memory_store import MemoryStore
+from sim.world import EPOCH_NS, SECOND
+from tieout.host import Host
 from tieout.lease_stream import connect
 from tieout.loading import loaded
 from tieout.nats_server import NoServer
 from tieout.node_process import NodeProcess
 from tieout.quote_stream import show
-from tieout.simulation import EPOCH_NS, SECOND, Host, Simulation
+from tieout.simulation import Simulation
 from tieout.strategy_main import LEAVING_S_MAX, Setting
 
 PACE_S = 0.001

@@ -22,10 +22,11 @@ from scenarios.policies import draw
 from scenarios.thinning import as_told
 from sim.faults import ENGINE, KINDS, Fault, happens_by_itself, impossible
 from sim.materialised import materialised
+from sim.world import SECOND
 from tieout import market as markets
 from tieout.market import Market
 from tieout.outcome import Outcome
-from tieout.simulation import SECOND, Simulation
+from tieout.simulation import Simulation
 
 SCHEMA, SCHEMA_OF_NAMES = 2, 1
 EVERY_NS_MIN = 1_000_000

@@ -13,8 +13,8 @@ import yaml
 from scenarios.model import BadScenario, FaultSpec, Scenario, check
 from scenarios.thinning import as_told, claims_of_less
 from sim.faults import Fault
+from sim.world import SECOND
 from tieout.plans import BadPlan, Plan
-from tieout.simulation import SECOND
 
 FOR_EVER_S = Decimal(10_000_000)
 

@@ -13,11 +13,12 @@ from typing import NamedTuple
 from core.state import State
 from sim.market import Trade
 from sim.memory_store import MemoryStore
+from sim.world import EPOCH_NS, SECOND
 from tieout import market as markets
 from tieout.outcome import Claim, Outcome
 from tieout.plans import Plan, plan_of_simulation
 from tieout.runs import Sampler, conclude
-from tieout.simulation import EPOCH_NS, SECOND, Simulation
+from tieout.simulation import Simulation
 
 # What is counted as the run goes on: the moment at which a claim about it fails can be seen.
 CONTINUOUS: dict[str, Callable[[Simulation], int]] = {

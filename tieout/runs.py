@@ -27,13 +27,14 @@ from sim.market import MS, Trade
 from sim.memory_store import MemoryStore
 from sim.oracle import Drifted
 from sim.seal import seal
+from sim.world import EPOCH_NS, SECOND
 from tieout import market as markets
 from tieout.crash_points import CrashPoint
 from tieout.drill import exits
 from tieout.market import BadMarket, Market
 from tieout.outcome import Claim, Found, Outcome, Sample
 from tieout.settling import settlement_figures
-from tieout.simulation import EPOCH_NS, SECOND, Simulation, View
+from tieout.simulation import Simulation
 from tieout.truths import (
     cancels_unpursued,
     contradictions_unshown,
@@ -44,6 +45,7 @@ from tieout.truths import (
     position_differences,
     self_trades,
 )
+from tieout.view import View
 from tieout.visited import unlisted, visited
 from venues.exchange import Exchange
 

@@ -19,7 +19,7 @@ import msgspec
 from aiohttp import WSMessage, WSMsgType, web
 
 from sim.wire import Headers
-from tieout.simulation import Site
+from tieout.sites import Site
 from tieout.wire_world import WireWorld
 from venues.served import Call, Conversation, Gateway, Heard
 from venues.simulated import Asked

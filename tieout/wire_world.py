@@ -17,7 +17,10 @@ from scenarios.model import Scenario, check
 from sim.faults import KINDS, Fault
 from sim.faults import Site as FaultSite
 from sim.memory_store import MemoryStore
-from tieout.simulation import EPOCH_NS, SECOND, Host, Simulation, Site
+from sim.world import EPOCH_NS, SECOND
+from tieout.host import Host
+from tieout.simulation import Simulation
+from tieout.sites import Site
 
 PACE_S = 0.001
 # So much of the world's time at once: a machine that slept is not followed in one step.
