@@ -33,8 +33,9 @@ from tieout.crash_points import Died, Moment, MortalJournal
 from tieout.dialects import READERS
 from tieout.drill import Drill
 from tieout.gates import SimulatedGates
+from tieout.payment_view import PaymentView
 from tieout.quotes import quote
-from tieout.settling import PaymentView, RailSite
+from tieout.settling import RailSite
 from tieout.sites import Site, market_pace
 from tieout.transports import Door, RailTransport, SimulatedTransport
 from tieout.truths import cancels_wanted

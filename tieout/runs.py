@@ -33,7 +33,7 @@ from tieout.crash_points import CrashPoint
 from tieout.drill import exits
 from tieout.market import BadMarket, Market
 from tieout.outcome import Claim, Found, Outcome, Sample
-from tieout.settling import settlement_figures
+from tieout.settlement_figures import settlement_figures
 from tieout.simulation import Simulation
 from tieout.truths import (
     cancels_unpursued,

@@ -4,23 +4,18 @@ It wires and decides nothing, as `tieout.simulation` does for venues. Whoever an
 counterparty: what it says enters by the node's one door.
 """
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Protocol, get_args
+from typing import Protocol
 
 from msgspec.structs import replace
 
-from core import exchanges, exposure, ledger, settlement_memory, suspense
+from core import exposure, ledger
 from core.effects import Effect
 from core.events import AccountOpened, Event
 from core.frames import Frame
-from core.identity import payment_key, transfer_key
-from core.journal import Store
-from core.memory import find
-from core.money import show
 from core.rail_effects import ScreenTransfer, SignTransaction, TellCustomer
 from core.rail_events import (
     AddressAssigned,
@@ -38,21 +33,19 @@ from core.rail_events import (
     TransferRequested,
     TransferScreened,
 )
-from core.settlement_memory import transfer_of
-from core.settlement_state import ClosedItem, Item, ItemCause, Leg
+from core.settlement_state import ClosedItem
 from core.state import State
-from core.transfers import view
 from rails import calendars, schemes
 from rails.dialect import Request
 from scenarios.customers import BENEFICIARIES, NOWHERE, Customers
 from scenarios.model import OperatorSpec
 from scenarios.rails import RailSpec, Settling
-from sim import exchange_oracle, fee_oracle, operators
-from sim.customer_oracle import OURS, Bound, Credit, CustomerOracle
+from sim import operators
+from sim.customer_oracle import Bound, Credit, CustomerOracle
 from sim.desk import Desk
 from sim.dice import Dice
 from sim.faults import Faults
-from sim.lines_oracle import PLACES, LinesOracle, Sum
+from sim.lines_oracle import LinesOracle
 from sim.operators import Decision, OpenItem
 from sim.payments import Payments
 from sim.reversal_oracle import ReversalOracle
@@ -64,6 +57,7 @@ from sim.undo_oracle import UndoOracle
 from sim.wire import Latency, Wire
 from sim.world import World
 from tieout.connector import Connector
+from tieout.payment_view import PaymentView
 from tieout.rail_twins import DECIMALS, KEEPERS, Keeper, Made, Places
 
 SECOND = 1_000_000_000
@@ -75,10 +69,7 @@ CALENDAR_DAYS = 540
 BOUND_PERIODS = 3
 SIGNING_MS = (5, 40)
 FAULTS_MAX = 20
-RECALL_GRACE = 6 * DAY
 FROM_LINES = ("nostro/", "suspense/")
-# Refusals that are no fault of the request: whether they are right the oracle of customers judges.
-OF_ROOM = ("NO_FUNDS", "OVER_LIMIT", "OVER_POSITION", "DETAILS_CORRECTED")
 
 
 class Host(Protocol):
@@ -731,313 +722,6 @@ def _awaits(state: State, account: str, amount: int) -> bool:
     """Whether a payment there still waits for a line on the side of this one."""
     legs = [state.settlement.legs[name] for name in state.settlement.open_legs]
     return any(leg.account == account and leg.outstanding * amount > 0 for leg in legs)
-
-
-def settlement_figures(
-    rails: Rails, state: State, store: Store, now: int, *, crashed: bool
-) -> dict[str, Any]:
-    """What `summary.json` says of settlement."""
-    settlement = state.settlement
-    differences = rails.oracle.differences(now)
-    moved_by = [(leg.scheme or leg.kind, leg.status) for leg in settlement.legs.values()]
-    statuses = Counter(f"{how}/{status}" for how, status in moved_by)
-    opened = [(n, times) for n, times in sorted(state.counts.items()) if n.startswith("items/")]
-    rails.look_at_losses()
-    astray, off = rails.judge.astray(crashed=crashed), rails.judge.balances_off()
-    books = PaymentView(state, store, rails.closed)
-    fees_off = fee_oracle.faults(rails.payments, books)
-    exchanged, bounds = rails.judge.exchanged(), rails.judge.limits
-    exchanges_off = exchange_oracle.faults(rails.desk, exchanged, bounds, books)
-    strayed, undone_wrongly = rails.suspense.off(), rails.undoing.faults()
-    accounts_off = rails.lines.differences()
-    return {
-        "payments": len(rails.payments.all),
-        "doubled": len(rails.oracle.doubled()),
-        "differences": len(differences),
-        "pending": len(pending(state)),
-        "misjudged": len(misjudged(rails, state, crashed=crashed)),
-        "told_wrongly": len(rails.judge.told_wrongly),
-        "astray": len(astray),
-        "balances_off": len(off),
-        "fees_off": len(fees_off),
-        "exchanges_off": len(exchanges_off),
-        "exchanged": len(exchanged),
-        "positions": positions(state),
-        "suspense_off": len(strayed),
-        "lines_misplaced": len(rails.lines.misplaced),
-        "undone_wrongly": len(undone_wrongly),
-        "raises_too_small": len(rails.payments.raised_too_little),
-        "accounts_off": len(accounts_off),
-        "over_limit_in_truth": len(rails.judge.over_limit),
-        "outstanding": sum(map(is_left, settlement.legs.values())),
-        "ledger_faults": len(rails.ledger_faults),
-        "limit_excess": sum(rails.excesses.values()),
-        "recalls_off": len(recalls_off(rails, books, now)),
-        "to_old_details": len(to_old_details(rails.payments)),
-        # No simulated keeper returns anything that its rail lets stand.
-        "called_illegal": state.counts.get("items/illegal_return", 0),
-        "open_items": len(settlement.items),
-        "items": {name.removeprefix("items/"): times for name, times in opened},
-        "open": {
-            cause: sum(item.cause == cause for item in settlement.items.values())
-            for cause in sorted(get_args(ItemCause))
-        },
-        "legs": dict(sorted(statuses.items())),
-        "told": dict(sorted(Counter(each.status for each in rails.told).items())),
-        "exposed_max": dict(sorted(rails.exposed_max.items())),
-        "reversal_loss": reversal_loss(state),
-        "reversal_excess": len(rails.reversals.beyond()),
-        "overdrawn": len(rails.reversals.overdrawn),
-        "reversal_most": [
-            {
-                "limit": each.limit,
-                "sum": f"{each.scope} {each.subject}".strip(),
-                "asset": each.asset,
-                "lost": show(each.amount, DECIMALS[each.asset]),
-                "bound": show(each.bound, DECIMALS[each.asset]),
-            }
-            for _, each in sorted(rails.reversals.most.items())
-        ],
-        "passive_breaches": passive_breaches(state),
-        "detail": [
-            {
-                "payment": each.payment_id,
-                "scheme": each.scheme,
-                "books": each.books,
-                "truth": each.truth,
-                "at_s": (each.at - rails.epoch_ns) / SECOND,
-            }
-            for each in [*rails.oracle.wrongly_settled, *differences][:20]
-        ]
-        + [{"ledger": text} for text in rails.ledger_faults[:5]]
-        + [
-            {"customers": text}
-            for text in [*rails.judge.told_wrongly, *astray, *off, *undone_wrongly][:20]
-        ]
-        + [{"reversals": text} for text in rails.reversals.beyond()[:20]]
-        + [{"fees": text} for text in fees_off[:20]]
-        + [{"exchanges": text} for text in exchanges_off[:20]]
-        + [{"suspense": text} for text in strayed[:5]]
-        + [{"lines": text} for text in [*rails.lines.misplaced, *accounts_off][:20]],
-    }
-
-
-def is_left(leg: Leg) -> bool:
-    """Whether something is left of a payment that should be gone: in clearing, held, or exposed."""
-    over = leg.status in ("failed", "cancelled", "returned")
-    # What came back after a customer had it counts until it is paid, and its rest may come back.
-    counts = ledger.owed(leg) + leg.contingent
-    return bool(leg.outstanding or leg.held or (over and leg.exposed > counts))
-
-
-def recalls_off(rails: Rails, books: "PaymentView", now: int) -> list[str]:
-    """What was asked back, of us or by us, and not once: twice, or not at all after days."""
-    world = rails.payments
-    found = [
-        f"{name} was asked for, or answered, by {each.messages or each.answers}"
-        for name, each in (*world.recalls.items(), *world.recalls_of_us.items())
-        if len(each.messages) > 1 or len(each.answers) > 1
-    ]
-    for payment_id, at in rails.asked_back.items():
-        truth = world.all.get(payment_id)
-        stands = truth is not None and truth.failed_at < 0 and truth.returned_at < 0
-        if books.recalled(payment_id) and stands and at < now - RECALL_GRACE:
-            found += [] if payment_id in world.recalls else [f"{payment_id} was never asked back"]
-    for name, each in world.recalls_of_us.items():
-        lies = books.lies(each.line)
-        if lies and each.answers:
-            found.append(f"{name} was answered, and nobody said whose it is")
-        waits = lies or books.decided_at(name) >= now - RECALL_GRACE
-        if not each.answers and each.asked_at < now - RECALL_GRACE and not waits:
-            found.append(f"{name} has no answer of ours")
-    return found
-
-
-def to_old_details(world: Payments) -> list[str]:
-    """Payments that went to details a day and more after these were told to be wrong."""
-    return [
-        payment.payment_id
-        for payment in world.all.values()
-        if payment.applied_at > world.corrected_at.get(payment.to, payment.applied_at) + DAY
-    ]
-
-
-def misjudged(rails: Rails, state: State, *, crashed: bool) -> list[str]:
-    """Requests that were wrong by design and taken, or sound by design and refused for a fault of
-    their own (that funds or limits do not suffice is none)."""
-    found = []
-    for transfer in state.settlement.transfers.values():
-        wrong = transfer.transfer_id in rails.customers.wrong
-        faulty = bool(transfer.refusal) and transfer.refusal not in OF_ROOM
-        if (faulty and not wrong) or (wrong and not transfer.refusal):
-            found.append(f"{transfer.transfer_id}: {transfer.refusal or 'taken'}")
-    reused = state.counts.get("refused/ID_REUSED", 0)
-    if not crashed and reused != rails.judge.reused:
-        found.append(f"{reused} ids called used before, {rails.judge.reused} were")
-    return found
-
-
-def reversal_loss(state: State) -> dict[str, str]:
-    """What came back after customers had it, and is owed to us still, by asset."""
-    owed: dict[str, int] = {}
-    for name, amount in state.settlement.ledger.items():
-        if name.startswith("receivable/") and amount:
-            asset = ledger.asset_of(name)
-            owed[asset] = owed.get(asset, 0) + amount
-    return {asset: show(amount, DECIMALS[asset]) for asset, amount in sorted(owed.items())}
-
-
-def passive_breaches(state: State) -> list[dict[str, str | float]]:
-    """The sums that others took above a limit: which, how high, and for how many seconds."""
-    found: list[dict[str, str | float]] = []
-    settlement = state.settlement
-    for key, most in sorted(settlement.over_most.items()):
-        limit, (scope, subject, asset) = exposure.limit_of(state, key), key.split("/")
-        since = settlement.over_since.get(key, state.now)
-        found.append(
-            {
-                "limit": limit.limit if limit is not None else "",
-                "sum": f"{scope} {subject}".strip(),
-                "asset": asset,
-                "most": show(most, DECIMALS[asset]),
-                "bound": show(limit.amount, DECIMALS[asset]) if limit is not None else "",
-                "seconds": (settlement.over_ns.get(key, 0) + state.now - since) / SECOND,
-            }
-        )
-    return found
-
-
-def positions(state: State) -> dict[str, dict[str, str]]:
-    """What is open of each pair, what it cost, what it would gain now, and what was realised."""
-    found = {}
-    for name, position in sorted(state.settlement.positions.items()):
-        base, against = position.base, position.against
-        now = exchanges.unrealised(state, name)
-        found[name] = {
-            "open": show(position.of(base), DECIMALS[base]),
-            "against": show(position.of(against), DECIMALS[against]),
-            "unrealised": show(now, DECIMALS[against]) if now is not None else "",
-            "realised": show(position.realised, DECIMALS[against]),
-        }
-    return found
-
-
-class PaymentView:
-    """What the oracles of settlement see of a node's books."""
-
-    def __init__(self, state: State, store: Store, closed: Sequence[ClosedItem] = ()) -> None:
-        """`closed` are all breaks that ever closed: the state has only the last of them."""
-        self.state, self._store, self._closed = state, store, closed
-
-    def completed(self) -> list[str]:
-        """The payments that the last step settled."""
-        return self.state.settled
-
-    def status(self, payment_id: str) -> str:
-        leg = self._leg(payment_id)
-        if leg is None:
-            return ""
-        return leg.status if leg.status in ("settled", "returned", "failed") else "open"
-
-    def returned(self, payment_id: str) -> int:
-        leg = self._leg(payment_id)
-        return leg.returned if leg is not None else 0
-
-    def lies(self, line: str) -> bool:
-        """Whether this line, as "account reference", lies in suspense."""
-        return line in self.state.settlement.suspense
-
-    def decided_at(self, recall: str) -> int:
-        """When we decided on what others ask back; 0 if we have not, or never heard of it."""
-        known = self.state.settlement.recalls.get(recall)
-        return known.answered_at if known is not None else 0
-
-    def recalled(self, payment_id: str) -> bool:
-        leg = self._leg(payment_id)
-        return leg is not None and bool(leg.recalled)
-
-    def payments(self, transfer_id: str) -> list[str] | None:
-        transfer = self.state.settlement.transfers.get(transfer_id)
-        if transfer is not None:
-            return transfer.legs
-        away = self._put_away(transfer_key(transfer_id))
-        return transfer_of(away)[0].legs if away else None
-
-    def settled_at(self, payment_id: str) -> int:
-        leg = self._leg(payment_id)
-        return leg.settled_at if leg is not None else 0
-
-    def owner(self, payment_id: str) -> str:
-        leg = self._leg(payment_id)
-        return (leg.customer or OURS) if leg is not None else ""
-
-    def lying(self, account: str, name: str) -> int:
-        found = suspense.lying(self.state, account, name)
-        return found.amount if found is not None else 0
-
-    def took(self, resolution_id: str) -> bool:
-        return resolution_id in self.state.settlement.resolutions
-
-    def sent_back(self, resolution_id: str) -> str:
-        return (self.payments(f"back/{resolution_id}") or [""])[0]
-
-    def open_of(self, one: str, other: str) -> tuple[str, int, str, int, int]:
-        name, base, against = exchanges.pair(one, other)
-        book = self.state.settlement.ledger
-        open_ = [-book.get(f"exchange/{name}/{asset}", 0) for asset in (base, against)]
-        return base, open_[0], against, open_[1], -book.get(f"gain/{name}/{against}", 0)
-
-    def named(self, about: str) -> list[tuple[str, int]]:
-        return [(item.cause, item.size) for item in self._items() if item.subject == about]
-
-    def questioned(self) -> list[str]:
-        causes = ("amount_told", "overcharged")
-        named = [item.subject for item in self._items() if item.cause in causes]
-        return [subject for subject in named if self._leg(subject) is not None]
-
-    def _items(self) -> list[Item | ClosedItem]:
-        return [*self.state.settlement.items.values(), *self._closed]
-
-    def has(self, customer: str, asset: str) -> int:
-        owed = self.state.settlement.ledger.get(f"receivable/{customer}/{asset}", 0)
-        return ledger.posted(self.state, customer, asset) - owed
-
-    def beside(self) -> dict[Sum, int]:
-        """Fees, income and suspense by the account of the keeper who booked them."""
-        sums: dict[Sum, int] = {}
-        schemes = self.state.settlement.schemes
-        for name, amount in self.state.settlement.ledger.items():
-            for sort, place in PLACES.items():
-                if name.startswith(f"{place}/"):
-                    subject, _, asset = name.removeprefix(f"{place}/").rpartition("/")
-                    account = schemes[subject].account if subject in schemes else subject
-                    total = account, asset, sort
-                    sums[total] = sums.get(total, 0) + amount
-        return sums
-
-    def _leg(self, payment_id: str) -> Leg | None:
-        """At hand, or put away: the books are both."""
-        leg = self.state.settlement.legs.get(payment_id)
-        transfer_id = "" if leg is not None else self._put_away(payment_key(payment_id))
-        away = self._put_away(transfer_key(transfer_id)) if transfer_id else ""
-        legs = transfer_of(away)[1] if away else []
-        return next((each for each in legs if each.payment_id == payment_id), leg)
-
-    def _put_away(self, key: str) -> str:
-        """What was put away under the key; "" where nothing was."""
-        found = None
-        if self.state.settlement.put_away:
-            found = find(self._store, settlement_memory.OURS, key)
-        return "" if found is None else found[0].content
-
-
-def pending(state: State) -> list[str]:
-    """The transfers that a customer still sees as pending."""
-    return [
-        transfer.transfer_id
-        for transfer in state.settlement.transfers.values()
-        if view(state, transfer)[0] == "pending"
-    ]
 
 
 def units(amount: Decimal, asset: str) -> int:
