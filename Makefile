@@ -8,9 +8,9 @@ LOCK := .venv-lock
 UV := UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCK)/bin/uv pip compile --quiet --upgrade \
 	--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 .NOTPARALLEL: # two pips in one environment get in each other's way
-.PHONY: help demo test lint format bench prove night mutants notebooks lock compiled clean
+.PHONY: help demo test lint format bench prove night mutants live-proof notebooks lock compiled clean
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 demo: $(VENV)/.base ## one story in a minute
 	$(BIN)/tieout demo
 test: lint $(VENV)/.notebooks $(VENV)/.servers ## everything that must hold before a commit lands
@@ -25,6 +25,7 @@ prove: $(VENV)/.test; $(BIN)/python -m tieout.prove ## every claim at full size:
 mutants: $(VENV)/.test; $(BIN)/python -m tests.mutants ## bugs planted in a copy: what catches each, how soon
 night: $(VENV)/.test ## storms for MINUTES=480; what was begun at this commit goes on
 	$(BIN)/tieout campaign storm --seeds 0:100000 --short --jobs $$(nproc) --budget-minutes $(or $(MINUTES),480) --resume --out night/$$(git rev-parse --short HEAD)
+live-proof: $(VENV)/.test $(VENV)/.live; $(BIN)/python -m tests.live_proof ## venues over real sockets under every fault: 15 minutes
 notebooks: $(VENV)/.notebooks ## the notebooks, in jupyter lab
 	$(BIN)/jupyter lab notebooks/
 compiled: ## the same source through mypyc: a wheel in an environment of its own

@@ -32,12 +32,12 @@ from venues.served import Gateway, Key
 KEY = Key("a-key-for-tests", "a-secret-for-tests", "a-passphrase-for-tests")
 
 
-def trading(venue: str) -> tuple[StrategySpec, ...]:
+def trading(venue: str, tick_ms: int = 100) -> tuple[StrategySpec, ...]:
     """A taker and a maker, who know how the account keeps its positions."""
     options = {"hedged": True} if DIALECTS[venue].hedged else {}
     return (
-        StrategySpec(kind="taker", name="tk", tick_ms=100, options=options),
-        StrategySpec(kind="maker", name="mm", tick_ms=300, options=options),
+        StrategySpec(kind="taker", name="tk", tick_ms=tick_ms, options=options),
+        StrategySpec(kind="maker", name="mm", tick_ms=3 * tick_ms, options=options),
     )
 
 
@@ -85,7 +85,9 @@ class Running:
     task: asyncio.Task[None] = field(init=False)
 
     @classmethod
-    def begin(cls, served: Served, journal: Path, **settings: Any) -> Running:
+    def begin(
+        cls, served: Served, journal: Path, *, tick_ms: int = 100, **settings: Any
+    ) -> Running:
         client, spec = served.session(**settings), served.world.sites[served.venue].spec
         live = Live(served.exchange(client), WAYS[served.venue], client, time.time_ns)
         symbols = tuple(each.symbol for each in spec.instruments)
@@ -94,7 +96,7 @@ class Running:
         running = cls(
             served,
             store,
-            LiveNode("tie", store, ways, trading(served.venue), clock=time.time_ns),
+            LiveNode("tie", store, ways, trading(served.venue, tick_ms), clock=time.time_ns),
             live,
             client,
         )

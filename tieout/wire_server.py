@@ -25,6 +25,8 @@ from venues.served import Call, Conversation, Gateway, Heard
 from venues.simulated import Asked
 
 CLOSED = None
+# What a call raises that lacks a parameter, or has one that is none: the world goes on.
+UNREADABLE = (LookupError, ValueError, TypeError, ArithmeticError)
 
 
 class WireServer:
@@ -114,7 +116,11 @@ class WireServer:
         exactly: list[tuple[str, str, Decimal]] = []
 
         def handled() -> tuple[int, bytes, bool]:
-            status, body = site.venue.handle(asked)
+            try:
+                status, body = site.venue.handle(asked)
+            except UNREADABLE as error:
+                told = f"{asked.method} {asked.path}: {type(error).__name__} {error}"
+                return 400, msgspec.json.encode({"code": -1, "msg": told}), True
             exactly.extend(site.venue.exchange.told_exactly)
             return status, body, site.venue.honest
 

@@ -207,7 +207,7 @@ class Words:
         if params.get("timeInForce") == "IOC":
             kind = "ioc"
         ticket = exchange.place(
-            params["newClientOrderId"],
+            params.get("newClientOrderId", ""),
             symbol,
             params["side"].lower(),
             Decimal(params["quantity"]),

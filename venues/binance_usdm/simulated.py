@@ -255,7 +255,7 @@ class Words:
             raise Refusal("bad_quantity")
         kind = "market" if params["type"] == "MARKET" else KINDS[params["timeInForce"]]
         ticket = exchange.place(
-            params["newClientOrderId"],
+            params.get("newClientOrderId", ""),
             params["symbol"],
             params["side"].lower(),
             Decimal(params["quantity"]),

@@ -222,13 +222,13 @@ class Words:
             raise Refusal("bad_quantity")
         market = params["orderType"] == "Market"
         return exchange.place(
-            params["orderLinkId"],
+            params.get("orderLinkId", ""),
             params["symbol"],
             "buy" if params["side"] == "Buy" else "sell",
             Decimal(params["qty"]),
             "market" if market else KINDS[params["timeInForce"]],
             ZERO if market else Decimal(params["price"]),
-            LEGS[params["positionIdx"]],
+            LEGS[params.get("positionIdx", 0)],
             reduce_only=params.get("reduceOnly", False),
         )
 

@@ -291,13 +291,13 @@ class Words:
             if Decimal(params["sz"]) <= 0:
                 raise Refusal("bad_quantity")
             ticket = exchange.place(
-                params["clOrdId"],
+                params.get("clOrdId", ""),
                 params["instId"],
                 params["side"],
                 Decimal(params["sz"]),
                 params["ordType"],
                 Decimal(params.get("px", "0")),
-                params["posSide"],
+                params.get("posSide", "net"),
                 reduce_only=params.get("reduceOnly", False),
             )
         except Refusal as refusal:
