@@ -11,8 +11,7 @@ UV := UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCK)/bin/uv pip compile --quiet -
 .PHONY: help demo test lint format bench prove night mutants live-proof notebooks lock compiled clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
-demo: $(VENV)/.base ## one story in a minute
-	$(BIN)/tieout demo
+demo: $(VENV)/.base; $(BIN)/tieout demo ## one story in a minute
 test: lint $(VENV)/.notebooks $(VENV)/.servers ## everything that must hold before a commit lands
 	$(BIN)/pytest -n 2
 lint: $(VENV)/.test $(VENV)/.live ## style, types and the direction of imports
