@@ -24,7 +24,7 @@ prove: $(VENV)/.test; $(BIN)/python -m tieout.prove ## every claim at full size:
 mutants: $(VENV)/.test; $(BIN)/python -m tests.mutants ## bugs planted in a copy: what catches each, how soon
 night: $(VENV)/.test ## storms for MINUTES=480; what was begun at this commit goes on
 	$(BIN)/tieout campaign storm --seeds 0:100000 --short --jobs $$(nproc) --budget-minutes $(or $(MINUTES),480) --resume --out night/$$(git rev-parse --short HEAD)
-live-proof: $(VENV)/.test $(VENV)/.live; $(BIN)/python -m tests.live_proof ## venues over real sockets under every fault: 15 minutes
+live-proof: $(VENV)/.test $(VENV)/.live; $(BIN)/python -m tests.live_proof && $(BIN)/python -m tests.live_kills ## venues over real sockets, every fault, 60 kills: 15 minutes
 notebooks: $(VENV)/.notebooks ## the notebooks, in jupyter lab
 	$(BIN)/jupyter lab notebooks/
 compiled: ## the same source through mypyc: a wheel in an environment of its own
