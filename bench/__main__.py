@@ -15,6 +15,7 @@ from bench import (
     engine,
     gate,
     ingest,
+    live,
     order_path,
     recovery,
     settlement,
@@ -31,6 +32,7 @@ RESULTS = Path(__file__).with_name("results.json")
 SUBJECTS: dict[str, Callable[[bool], list[Row]]] = {
     "apply": lambda quick: apply.rows(stream.record(quick=quick), 6 if quick else 50),
     "ingest": lambda quick: ingest.rows(quick=quick),
+    "live": lambda quick: live.rows(quick=quick),
     "recovery": lambda quick: recovery.rows(quick=quick),
     "settlement": lambda quick: settlement.rows(quick=quick),
     "tokens": lambda quick: tokens.rows(quick=quick),
