@@ -20,7 +20,7 @@ format: $(VENV)/.test ## let ruff lay out the code
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 bench: $(VENV)/.test $(VENV)/.bench ## the figures, as ratios measured in one run
 	$(BIN)/python -m bench
-prove: $(VENV)/.test; $(BIN)/python -m tieout.prove ## every claim at full size: held, failed or not run
+prove: $(VENV)/.test $(VENV)/.live; $(BIN)/python -m tieout.prove ## every claim at full size: held, failed or not run
 mutants: $(VENV)/.test; $(BIN)/python -m tests.mutants ## bugs planted in a copy: what catches each, how soon
 night: $(VENV)/.test ## storms for MINUTES=480; what was begun at this commit goes on
 	$(BIN)/tieout campaign storm --seeds 0:100000 --short --jobs $$(nproc) --budget-minutes $(or $(MINUTES),480) --resume --out night/$$(git rev-parse --short HEAD)

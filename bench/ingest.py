@@ -41,7 +41,7 @@ class Told(NamedTuple):
 
 def rows(*, quick: bool = False) -> list[Result]:
     """Measure on the file system of the temporary folder (TMPDIR)."""
-    told, rounds = _told(quick=quick), 3 if quick else 8
+    told, rounds = told_of(quick=quick), 3 if quick else 8
     found = []
     for group in (100, 1000):
         took = _race(told, group, rounds)
@@ -74,8 +74,8 @@ def _race(told: Told, group: int, rounds: int) -> dict[str, float]:
         return race(contestants, rounds)
 
 
-def _told(*, quick: bool) -> Told:
-    records = recorded(quick=quick)
+def told_of(*, quick: bool, times: int = 1) -> Told:
+    records = recorded(quick=quick, times=times)
     frames = [decode_frame(r) for r in records if r.kind == "frame" and r.name == "stream"]
     names = ("NodeStarted", "AccountOpened", "InstrumentListed", "OpeningSet", "OrderRequested")
     setup = [decode_event(r.body) for r in records if r.kind == "event" and r.name in names]

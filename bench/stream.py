@@ -48,12 +48,12 @@ def record(*, quick: bool = False) -> Stream:
 
 
 @cache
-def recorded(*, quick: bool = False) -> list[Record]:
-    """The journal of the scenario in calm weather, run now."""
+def recorded(*, quick: bool = False, times: int = 1) -> list[Record]:
+    """The journal of the scenario in calm weather, run now; so many times as long."""
     from scenarios.model import find  # the peers' environment has no pydantic
     from tieout.runs import run
 
-    seconds = QUICK_S if quick else CALM_S
+    seconds = QUICK_S if quick else CALM_S * times
     calm = find(SCENARIO).model_copy(update={"duration_s": seconds})
     return list(run(calm, SEED, plan=[], sampled=False).store.records())
 
