@@ -2,14 +2,16 @@
 
 from collections.abc import Collection, Mapping
 from decimal import Decimal
+from difflib import get_close_matches
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from rails import schemes
 from risk.written import Part
 from scenarios.part import Amount, Every, Millis, Name, Price, Seconds, Times
 
@@ -38,6 +40,24 @@ Wrong = Literal[
 WRONG: tuple[Wrong, ...] = get_args(Wrong)
 
 
+@cache
+def _known_schemes() -> tuple[str, ...]:
+    return tuple(schemes.load())
+
+
+def _known(scheme: str) -> str:
+    known = _known_schemes()
+    if scheme and scheme not in known:
+        near = get_close_matches(scheme, known, 1)
+        asked = f"; did you mean {near[0]}?" if near else ";"
+        raise ValueError(f"no such scheme{asked} one of {', '.join(known)} would do")
+    return scheme
+
+
+# A row of rails/schemes.yaml, or nothing.
+SchemeName = Annotated[str, AfterValidator(_known)]
+
+
 class RailSpec(Part):
     """One keeper of money with our account there, and the schemes that we use from it.
 
@@ -49,7 +69,7 @@ class RailSpec(Part):
     name: Name
     keeper: Literal["bank", "custodian", "evm", "bitcoin"]
     holder: Name = "ops"
-    schemes: tuple[str, ...] = Field(min_length=1)
+    schemes: tuple[SchemeName, ...] = Field(min_length=1)
     balances: dict[Name, Amount] = Field(default_factory=dict)
     statement_period_s: Every = Field(default=Decimal(3600), gt=0)
     backfill_period_s: Every = Field(default=Decimal(3600), gt=0)
@@ -77,13 +97,13 @@ class LegSpec(Part):
 
     kind: Literal["out", "in", "exchange", "mint", "burn"]
     asset: Name
-    scheme: str = ""
+    scheme: SchemeName = ""
     buys: Name | Literal[""] = ""
     rate: Price = Decimal(1)
     buys_rate: Price = Decimal(1)
     valid_s: Seconds = Decimal(86_400 * 7)
     waits_for: Literal["settled", "irrevocable"] = "settled"
-    undo_scheme: str = ""
+    undo_scheme: SchemeName = ""
     beneficiary: str = ""
     to_venue: str = ""
     token: Name | Literal[""] = ""

@@ -379,3 +379,15 @@ def test_a_short_form_claims_what_was_stated_for_it(
 def test_a_short_form_cannot_claim_more_than_the_whole(bounds: dict[str, int]) -> None:
     with pytest.raises(BadScenario, match="at_least_short needs an at_least that is no less"):
         claims_of(short=True, at_least_short=2, **bounds)
+
+
+@pytest.mark.parametrize("where", ["scheme: fedwire", "rails: [bank_us"])
+def test_a_scheme_that_is_none_is_refused_with_the_nearest(where: str, tmp_path: Path) -> None:
+    """Of a flow, and of a keeper that states its own."""
+    text = (ROOT / "scenarios/catalogue/rail_outage.yaml").read_text()
+    wrong = {
+        "scheme: fedwire": "scheme: fedwir",
+        "rails: [bank_us": "rails: [{name: bank_us, keeper: bank, schemes: [fedwir]}",
+    }
+    said = refusal(tmp_path, text.replace(where, wrong[where]))
+    assert "no such scheme; did you mean fedwire?" in said

@@ -23,6 +23,7 @@ from scenarios.model import Scenario
 from sim.oracle import Oracle
 from sim.risk_oracle import Contract, RiskOracle, Sent, Traded
 from sim.truth import Truth
+from tieout.twins import TWINS
 from venues.exchange import Exchange, contracts_now
 
 if TYPE_CHECKING:
@@ -272,13 +273,12 @@ def _turnover_max(traded: list[tuple[int, Decimal]], window_ns: int) -> Decimal:
 
 
 def _contracts(scenario: Scenario, limits: LimitsSpec) -> list[Contract]:
-    kinds = {"binance_spot": "spot", "coinbase": "spot", "bybit_inverse": "inverse"}
     return [
         Contract(
             venue.account,
             each.symbol,
             each.base,
-            kinds.get(venue.dialect, "linear"),
+            TWINS[venue.dialect].model,
             limits.rates.get(each.quote, ZERO),
         )
         for venue in scenario.venues
