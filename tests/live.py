@@ -16,8 +16,11 @@ from typing import Any
 import ccxt.pro
 from aiohttp import ClientSession
 
+from core.events import AdjustmentBooked
 from scenarios.model import StrategySpec
 from sim.faults import Fault
+from sim.operators import OpenBreak, Operator
+from sim.world import SECOND
 from tieout.dialects import DIALECTS
 from tieout.fronts import FRONTS, WAYS
 from tieout.live import LiveNode, Way
@@ -42,6 +45,8 @@ def trading(venue: str, tick_ms: int = 100) -> tuple[StrategySpec, ...]:
 
 
 CONVERGED_S_MAX = 60.0
+LOOK_S = 0.5
+FIRST = asyncio.FIRST_COMPLETED
 
 
 @dataclass
@@ -83,6 +88,7 @@ class Running:
     live: Live
     client: ClientSession
     task: asyncio.Task[None] = field(init=False)
+    people: Operator = field(init=False)
 
     @classmethod
     def begin(
@@ -100,15 +106,41 @@ class Running:
             live,
             client,
         )
+        author = f"ann-{store.last()[0]}"  # ids of adjustments are used once
+        running.people = Operator(author, "bob", SECOND, "what was told first holds")
         running.task = asyncio.create_task(running.node.run())
         return running
 
     async def last(self, seconds: float) -> None:
-        """Let it live; it must not end by itself."""
-        both = [self.task, self.served.server.pacing]
-        done, _ = await asyncio.wait(both, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        for ended in done:
-            ended.result()
+        """Let it live, with people who look at it; it must not end by itself."""
+        both, until = [self.task, self.served.server.pacing], time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            done, _ = await asyncio.wait(both, timeout=min(left, LOOK_S), return_when=FIRST)
+            for ended in done:
+                ended.result()
+            self._settle_contradictions()
+
+    def _settle_contradictions(self) -> None:
+        """Of a fill that was told in two contents only people say which holds: the first."""
+        breaks = self.node.node.state.breaks.items()
+        told_twice = [
+            OpenBreak(drift.number, name, drift.size, drift.broken_at, contradiction=True)
+            for name, drift in breaks
+            if drift.contradiction
+        ]
+        for each in self.people.look(time.time_ns(), told_twice):
+            self.node.loop.deliver(
+                AdjustmentBooked(
+                    received_at=0,
+                    adjustment_id=each.adjustment_id,
+                    break_number=each.break_number,
+                    holding=each.holding,
+                    amount=each.amount,
+                    author=each.author,
+                    approver=each.approver,
+                    reason=each.reason,
+                )
+            )
 
     async def die(self) -> None:
         """Between two steps, with nothing written that was not: as a kill would have it."""

@@ -48,7 +48,9 @@ LONG = {
 # who trusts its stream would have nothing to trust.
 ONE_IN = {"request": 300, "statement": 20, "stream": 900, "public": 150}
 CUTS = {
-    **dict.fromkeys(("disconnect", "disconnect_replay", "half_open"), 1200),
+    "contradiction": 150,
+    "half_open": 400,
+    **dict.fromkeys(("disconnect", "disconnect_replay"), 900),
     **dict.fromkeys(("public_disconnect", "public_half_open"), 250),
 }
 # What others do on the account, and every how many seconds.

@@ -74,6 +74,8 @@ class WireWorld:
         due = EPOCH_NS + time.monotonic_ns() - self._began_ns
         if due > world.now:
             world.run(min(due, world.now + STEP_NS_MAX))
+            # Who is at the other end of a socket is not ours to ask: what came there was told.
+            self.simulation.truth.kept()
 
     def heal(self) -> None:
         """No fault strikes any more, the crowd goes home, and what rests is taken off."""
