@@ -46,11 +46,11 @@ LONG = {
 }
 # One opportunity in so many: each often enough within the minutes, and none so often that a trader
 # who trusts its stream would have nothing to trust.
-ONE_IN = {"request": 300, "statement": 20, "stream": 900, "public": 150}
+ONE_IN = {"request": 300, "statement": 20, "stream": 500, "public": 150}
 CUTS = {
     "contradiction": 150,
-    "half_open": 400,
-    **dict.fromkeys(("disconnect", "disconnect_replay"), 900),
+    "half_open": 350,
+    **dict.fromkeys(("disconnect", "disconnect_replay"), 500),
     **dict.fromkeys(("public_disconnect", "public_half_open"), 250),
 }
 # What others do on the account, and every how many seconds.
