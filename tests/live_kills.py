@@ -199,7 +199,7 @@ def failings(results: dict[str, dict[str, Any]]) -> Iterator[str]:
 @click.option("--times", default=3, help="So often at each point, at each of four venues.")
 def main(times: int) -> None:
     """Kill live nodes under load, and hold what is left against the venues."""
-    screen = Console(highlight=False)
+    screen = Console(highlight=False, width=100)
     with tempfile.TemporaryDirectory() as folder:
         results = asyncio.run(kill_everywhere(Path(folder), times, screen))
     table = Table("", *results, title="killed by SIGKILL, under load")

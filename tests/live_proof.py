@@ -59,13 +59,13 @@ BY_OTHERS = {
     "hand_trade_untold": 12,
     "transfer": 20,
     "funding": 20,
-    "liquidation": 20,
-    "adl": 20,
+    "liquidation": 14,
+    "adl": 14,
 }
 # Our node has taken the account over by then.
 ADOPTED_NS = 8 * SECOND
 SEED = 7
-GRACE_S = 150.0
+GRACE_S, WIDTH = 150.0, 110
 # Where both legs are held, a trader who closes one waits for the other.
 TICK_MS = {"okx_swap": 35}
 
@@ -292,7 +292,7 @@ def main(minutes: float, fills: int, faults: int, venue: str | None) -> None:
             proof = asyncio.wait_for(prove(venue, journal, wanted), limit)
             say(venue, result=asyncio.run(proof))
         return
-    screen = Console(highlight=False)
+    screen = Console(highlight=False, width=WIDTH)
     options = ("--minutes", str(minutes), "--fills", str(fills), "--faults", str(faults))
 
     async def every() -> list[dict[str, Any]]:
