@@ -16,7 +16,7 @@ from typing import Any
 import ccxt.pro
 from aiohttp import ClientSession
 
-from scenarios.model import StrategySpec
+from scenarios.model import Scenario, StrategySpec
 from sim.faults import Fault
 from tieout.dialects import DIALECTS
 from tieout.fronts import FRONTS, WAYS
@@ -55,8 +55,10 @@ class Served:
     authority: Authority
 
     @classmethod
-    async def start(cls, venue: str, seed: int, plan: Sequence[Fault] = ()) -> Served:
-        world, door = WireWorld(scenario_of(venue), seed, plan), FRONTS[venue](KEY)
+    async def start(
+        cls, venue: str, seed: int, plan: Sequence[Fault] = (), scenario: Scenario | None = None
+    ) -> Served:
+        world, door = WireWorld(scenario or scenario_of(venue), seed, plan), FRONTS[venue](KEY)
         authority, server = Authority(door.hosts), WireServer(world, {venue: door})
         await server.start(0, authority.server())
         return cls(venue, world, server, door, authority)
