@@ -319,8 +319,8 @@ class Bench:
         fields = msgspec.to_builtins(event)
         if fields.get("status") == "unknown" or fields["type"] in ("RequestFailed", "StreamClosed"):
             fields.pop("reason", None)
-        if "retry_after_ns" in fields:
-            fields["retry_after_ns"] = "told"
+        if "retry_after_ns" in fields:  # where the venue says until when, it depends on now
+            fields["retry_after_ns"] = f"{round(fields['retry_after_ns'] / 1e9)} s"
         if fields["type"] == "StatementReported":
             rows = [[row.subject, row.leg, row.amount] for row in event.rows]  # type: ignore[union-attr]  # it is one
             fields["rows"] = sorted(rows)
