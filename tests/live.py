@@ -17,7 +17,7 @@ import ccxt.pro
 from aiohttp import ClientSession
 
 from core.events import AdjustmentBooked
-from scenarios.model import StrategySpec
+from scenarios.model import Scenario, StrategySpec
 from sim.faults import Fault
 from sim.operators import OpenBreak, Operator
 from sim.world import SECOND
@@ -60,8 +60,10 @@ class Served:
     authority: Authority
 
     @classmethod
-    async def start(cls, venue: str, seed: int, plan: Sequence[Fault] = ()) -> Served:
-        world, door = WireWorld(scenario_of(venue), seed, plan), FRONTS[venue](KEY)
+    async def start(
+        cls, venue: str, seed: int, plan: Sequence[Fault] = (), scenario: Scenario | None = None
+    ) -> Served:
+        world, door = WireWorld(scenario or scenario_of(venue), seed, plan), FRONTS[venue](KEY)
         authority, server = Authority(door.hosts), WireServer(world, {venue: door})
         await server.start(0, authority.server())
         return cls(venue, world, server, door, authority)

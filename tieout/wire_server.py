@@ -82,9 +82,12 @@ class WireServer:
         door, site = self._doors.get(host, (None, None))
         if door is None or site is None:
             return web.Response(status=421, text=f"no venue at {host}\n")
-        if request.headers.get("Upgrade", "").lower() == "websocket":
-            return await self._socket(request, host, door, site)
-        return await self._rest(request, host, door, site)
+        try:
+            if request.headers.get("Upgrade", "").lower() == "websocket":
+                return await self._socket(request, host, door, site)
+            return await self._rest(request, host, door, site)
+        except ConnectionError:
+            return web.Response(status=500)  # to nobody: the client is gone
 
     # --- requests ---------------------------------------------------------------------------------
 

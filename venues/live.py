@@ -97,6 +97,11 @@ class Live:
     _private: Line = field(default_factory=Line)
     _public: Line = field(default_factory=Line)
 
+    def __post_init__(self) -> None:
+        # Rule 2: else aiohttp asks again itself where a connection that it kept ends unanswered,
+        # a GET, a PUT and a DELETE; it has no public switch for that.
+        self.session._retry_connection = False
+
     # --- requests ---------------------------------------------------------------------------------
 
     def send(self, request: Request, on_answer: OnAnswer) -> None:

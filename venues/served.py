@@ -72,6 +72,9 @@ class Gateway(Protocol):
     def key_ended(self) -> None:
         """The key of the account's stream is over, where the venue has one."""
 
+    def is_key_over(self, now_ms: int) -> bool:
+        """Whether that key has run out by the venue's clock, and nobody ended it yet."""
+
     def admit(self, call: Call, exchange: Exchange) -> Asked | Answer:
         """The request that the venue is to handle, or at once its answer."""
 

@@ -2,7 +2,7 @@
 
 Keys, signatures and clocks are as `binance_door.py` says. The account's stream stands at a listen
 key, which is asked for with the key alone; a key that was not issued, or is over, is refused at the
-handshake.
+handshake. It is over an hour after it was last asked for or renewed. ("User Data Streams", 60 min)
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,15 @@ from typing import Any
 
 import msgspec
 
-from venues.binance_door import NO_PATH, MarketSocket, admitted, public
+from venues.binance_door import NO_PATH, MarketSocket, admitted, error, public
 from venues.exchange import Exchange, Terms
 from venues.served import Call, Conversation, Heard, Key
 from venues.simulated import Answer, Asked
 
 REST, STREAMS = "fapi.binance.com", "fstream.binance.com"
 LISTEN_KEY = "/fapi/v1/listenKey"
+KEY_MS = 60 * 60_000
+NO_LISTEN_KEY = error(400, -1125, "This listenKey does not exist.")
 _encode = msgspec.json.encode
 
 
@@ -28,6 +30,7 @@ class Gateway:
     hosts: tuple[str, ...] = (REST, STREAMS)
     listen_key: str = ""
     issued: int = 0
+    over_at_ms: int = 0
     pings: bool = True
 
     def admit(self, call: Call, exchange: Exchange) -> Asked | Answer:
@@ -36,20 +39,32 @@ class Gateway:
         said = public(call.path, "/fapi/v1/", exchange, _listed)
         if said is not None:
             return 200, _encode(said)
-        told = admitted(self.key, call, exchange.clock.now_ms(), (LISTEN_KEY,))
-        if isinstance(told, Asked) and (told.method, told.path) == ("POST", LISTEN_KEY):
-            return 200, _encode({"listenKey": self._issue()})
+        now_ms = exchange.clock.now_ms()
+        told = admitted(self.key, call, now_ms, (LISTEN_KEY,))
+        if isinstance(told, Asked) and told.path == LISTEN_KEY:
+            return self._keep(told, now_ms)
         return told
 
-    def _issue(self) -> str:
-        """Who has a valid key gets it again."""
+    def _keep(self, asked: Asked, now_ms: int) -> Asked | Answer:
+        """Who has a valid key gets it again; asked for or renewed, it is valid for an hour more."""
+        if self.is_key_over(now_ms):
+            self.key_ended()
+        if asked.method == "PUT" and not self.listen_key:
+            return NO_LISTEN_KEY
         if not self.listen_key:
             self.issued += 1
             self.listen_key = f"pqia91ma19a5s61cv6a81va65sdf19v8a65a1{self.issued:08}"
-        return self.listen_key
+        self.over_at_ms = now_ms + KEY_MS
+        if asked.method == "POST":
+            return 200, _encode({"listenKey": self.listen_key})
+        return asked
 
     def key_ended(self) -> None:
         self.listen_key = ""
+
+    def is_key_over(self, now_ms: int) -> bool:
+        """Whether there is a key whose time has run out."""
+        return bool(self.listen_key) and now_ms >= self.over_at_ms
 
     def converse(self, host: str, path: str, query: str, exchange: Exchange) -> Conversation | None:
         if host != STREAMS:

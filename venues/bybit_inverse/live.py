@@ -43,8 +43,11 @@ async def watch(exchange: Any, socket: Socket, symbols: tuple[str, ...]) -> None
 
 
 def is_reply(body: bytes) -> bool:
-    """What answers an operation names it; events have a topic."""
+    """What answers an operation names it; events have a topic. A session that is refused is the
+    venue's own word: it comes unasked, too, and then the stream is over."""
     told = message_of(body)
+    if told.get("op") == "auth" and told.get("success") is False:
+        return False
     return "op" in told and "topic" not in told
 
 

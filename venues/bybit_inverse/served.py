@@ -64,6 +64,9 @@ class Gateway:
     def key_ended(self) -> None:
         """Its streams have no key."""
 
+    def is_key_over(self, now_ms: int) -> bool:
+        return False
+
     def converse(self, host: str, path: str, query: str, exchange: Exchange) -> Conversation | None:
         if host == SOCKETS and path == "/v5/private":
             return Topics(self.key, "private")
