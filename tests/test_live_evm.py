@@ -295,7 +295,11 @@ def test_what_a_node_of_another_chain_says_counts_for_nothing(
 
 
 async def begins_where_they_disagree(bench: Bench, journal: Path) -> None:
-    bench.b.anvil = bench.another(began=bench.anvil.began - 600)
+    """Of the same times and with the same balances of ours, and not the same blocks."""
+    bench.b.anvil = other = bench.another(began=bench.anvil.began)
+    other.send(coin(0, ETH // 2, key=OUTSIDER, to=OTHER))
+    for each in (other, bench.anvil):
+        each.call("anvil_mine", hex(6), "0x1")
     running = await Running.begin(bench, journal)
     with pytest.raises(NotAdopted, match="both nodes call final"):
         await running.task
@@ -358,8 +362,9 @@ async def in_shadow(bench: Bench, journal: Path) -> None:
     for body in (b"", b"{", b"[" * 100_000, b'{"method":"eth_sign"}', b'"eth_call"'):
         with pytest.raises(Forbidden):
             await provider.raw(body)
-    with pytest.raises(Forbidden, match="GET"):
-        await running.session.get(bench.a.url)
+    for way in ("GET", "PUT"):
+        with pytest.raises(Forbidden, match=way):
+            await running.session.request(way, bench.a.url, data=b'{"method":"eth_call"}')
     bench.anvil.finalize()
     await running.until(lambda: running.kept() == bench.anvil.balance(OURS, DEPOSIT), "it follows")
     await running.die()
