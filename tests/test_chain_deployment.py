@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,18 @@ from click.testing import CliRunner
 
 pytest.importorskip("rails.evm.live", reason="the extra `live` is not installed")
 
+from core.rail_effects import FetchFinal
 from rails import keystore
+from rails.dialect import Request
 from rails.evm import live as evm_live
 from rails.evm.live import BadUrl, EvmNodes, checked
 from rails.evm.read_only import READS
 from rails.evm.wallet import RANGES
 from tests.chains import DEPOSIT, OURS
 from tests.live_chain import AT_FIRST, Bench, methods
-from tieout.chain_ways import Unfit, fit
+from tieout.chain_ways import Unfit, chain_ways, fit
 from tieout.cli import main
+from tieout.deployment import load
 from tieout.exits import BAD_INPUT
 from tieout.replay import replay
 
@@ -71,22 +75,31 @@ def test_what_a_node_cannot_do_is_found_before_it_is_believed(bench: Bench) -> N
     run(is_probed(bench))
 
 
-def test_logs_are_asked_of_as_many_blocks_as_both_nodes_give(bench: Bench) -> None:
+def test_logs_are_asked_of_as_many_blocks_as_both_nodes_give(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A provider that gives logs of a few blocks only is found out, and read in more steps."""
     bench.anvil.call("anvil_mine", hex(300))
-    bench.b.manner = lambda called: "gone" if called == ["eth_getLogs"] and narrow() else ""
+    bench.b.manner = lambda called: "gone" if called == ["eth_getLogs"] and wide() else ""
+    told = load(written(tmp_path, bench, monkeypatch))
 
-    def narrow() -> bool:
+    def wide() -> bool:
         (asked,) = json.loads(bench.b.asked[-1])["params"]
         return int(asked["toBlock"], 16) - int(asked["fromBlock"], 16) >= 64
 
-    async def story() -> None:
+    async def story() -> Request:
         async with evm_live.session(reads_only=True) as session:
             can = await fit(EvmNodes(bench.urls, session), 1)
         assert {name: each.range_max() for name, each in can.items()} == {"a": RANGES[-1], "b": 64}
         assert can["a"].log_span == 256
+        async with AsyncExitStack() as stack:
+            (way,) = await chain_ways(told, tmp_path, stack, reads_only=True)
+        effect = FetchFinal(account=way.account, source="a", after=10, through=300)
+        return way.dialect.request(effect)
 
-    run(story())
+    asked = json.loads(asyncio.run(story()).body)
+    spans = [each["params"][0] for each in asked if each["method"] == "eth_getLogs"]
+    assert [(each["fromBlock"], each["toBlock"]) for each in spans] == [(hex(11), hex(74))] * 2
 
 
 @pytest.mark.parametrize("url", ["", "ftp://x/", "ws://x/", "http://me:pass@x/", "http://x/a b"])
@@ -122,15 +135,20 @@ def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     made.stop()
 
 
+def written(folder: Path, bench: Bench, patch: pytest.MonkeyPatch) -> Path:
+    """A deployment's file, its key, and where its nodes are."""
+    path = folder / "desk.toml"
+    path.write_text(DEPLOYMENT.format(address=OURS, deposit=DEPOSIT))
+    keystore.create(folder / "hot.json", bytes(range(1, 33)), "pass word", cost=4096)
+    patch.setenv("NODE_A", bench.a.url)
+    patch.setenv("NODE_B", bench.b.url)
+    patch.setenv("HOT", "pass word")
+    return path
+
+
 @pytest.fixture
 def deployment(still: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "desk.toml"
-    path.write_text(DEPLOYMENT.format(address=OURS, deposit=DEPOSIT))
-    keystore.create(tmp_path / "hot.json", bytes(range(1, 33)), "pass word", cost=4096)
-    monkeypatch.setenv("NODE_A", still.a.url)
-    monkeypatch.setenv("NODE_B", still.b.url)
-    monkeypatch.setenv("HOT", "pass word")
-    return path
+    return written(tmp_path, still, monkeypatch)
 
 
 @pytest.mark.parametrize("mode", ["shadow", "live"])
