@@ -1,6 +1,7 @@
 """The EVM rail: what we ask, what nodes say, and that the books they make are the world's truth."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
@@ -37,6 +38,7 @@ from rails.evm.decoder import REJECTIONS, decode, number
 from rails.evm.dialect import dialect
 from rails.evm.requests import request
 from rails.evm.simulated import log_json
+from rails.evm.wallet import RANGES
 from sim.faults import KINDS, Fault
 from sim.forks import SECOND
 from sim.typed import keccak256
@@ -362,6 +364,39 @@ def test_a_quiet_day_is_one_request_and_a_payment_in_it_a_few() -> None:
     assert pages <= 8
     _, pages = read_all(place)
     assert pages <= 14
+
+
+@pytest.mark.parametrize("range_max", RANGES)
+def test_however_few_blocks_a_request_may_read_its_lines_are_the_same(range_max: int) -> None:
+    """And its answer is read alike by whoever asks for more today, or for less."""
+    place = site()
+    place.run_blocks(9)
+    send(place, coin(0))
+    place.chain.deposit(USDC, DEPOSIT, 77)
+    place.run_blocks(400)
+    narrow = {name: replace(each, range_max=range_max) for name, each in WALLETS.items()}
+    others = [{n: replace(e, range_max=r) for n, e in WALLETS.items()} for r in RANGES]
+    through, after = place.chain.final(place.world.now), 0
+    lines: list[LineBooked] = []
+    while after < through:
+        effect = final(after, through)
+        asked = request(effect, narrow)
+        spans = [
+            int(call["params"][0]["toBlock"], 16) - after
+            for call in msgspec.json.decode(asked.body)
+            if call["method"] == "eth_getLogs"
+        ]
+        assert spans == [min(range_max, through - after)] * 2
+        status, body, _ = place.nodes.handle(asked)
+        frame = answer(body, effect, status)
+        told = decode(frame, narrow)
+        assert all(decode(frame, wallets) == told for wallets in others)
+        page = told[-1]
+        assert isinstance(page, PageReported), told
+        lines += [event for event in told if isinstance(event, LineBooked)]
+        after = int(page.through)
+    assert [each.line_id for each in lines] == [each.line_id for each in read_all(place)[0]]
+    assert len(lines) == 3
 
 
 def test_a_node_that_forgot_old_states_is_read_block_by_block() -> None:

@@ -31,6 +31,7 @@ from scenarios.model import StrategySpec, VenueSpec, telling, told_by_table
 from tieout.fronts import WAYS
 
 NAME = r"^[a-z][a-z0-9]{0,7}$"
+ADDRESS = r"^0x[0-9a-fA-F]{40}$"
 REFERENCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"
 Reference = Annotated[str, Field(pattern=REFERENCE)]
 
@@ -63,13 +64,35 @@ class Wire(Part):
     ca: str
 
 
+class ChainPart(Part):
+    """An account on an EVM chain, by two nodes that must agree; its key, if it pays.
+
+    A node's address is a secret: its path may be a key. `tokens` are contracts by asset, `schemes`
+    rows of the table of rails; `deposits` are addresses that receive and send nothing.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,15}$")]
+    chain_id: Annotated[int, Field(ge=1)]
+    nodes: Annotated[tuple[Reference, ...], Field(min_length=2, max_length=2)]
+    address: Annotated[str, Field(pattern=ADDRESS)]
+    coin: str = "ETH"
+    tokens: Annotated[dict[str, Annotated[str, Field(pattern=ADDRESS)]], Field(default={})]
+    deposits: tuple[Annotated[str, Field(pattern=ADDRESS)], ...] = ()
+    schemes: tuple[str, ...] = ("evm",)
+    keystore: str | None = None
+    password: Reference | None = None
+    poll_s: Annotated[int, Field(ge=1, le=600)] = 12
+
+
 class Deployment(Part):
     """The whole file."""
 
     name: Annotated[str, Field(pattern=NAME)]
     journal: Annotated[str, Field(min_length=1)]
-    accounts: Annotated[tuple[VenueSpec, ...], Field(min_length=1)]
+    accounts: tuple[VenueSpec, ...] = ()
     keys: Annotated[dict[str, Keys], Field(default_factory=dict)]
+    chain: tuple[ChainPart, ...] = ()
+    tokens: str | None = None  # a file of `tieout tokens serve`: what this node issues
     strategies: tuple[StrategySpec, ...] = ()
     wire: Wire | None = None
 
@@ -106,6 +129,11 @@ class Deployment(Part):
 
     @model_validator(mode="after")
     def _all_keyed(self) -> "Deployment":
+        if not (self.accounts or self.chain or self.tokens):
+            raise ValueError("it has no account; one of [[accounts]] or [[chain]] would do")
+        names = [each.name for each in self.chain]
+        if len(set(names)) < len(names):
+            raise ValueError(f"a chain stands twice in {names}; a name for each would do")
         for each in self.accounts:
             if each.account not in self.keys:
                 raise ValueError(f"{each.account} has no keys; key and secret would do")
@@ -129,7 +157,7 @@ def _said(each: Mapping[str, Any]) -> str:
     """Of a field of keys what was found is not shown: somebody may have put the secret there."""
     where = ".".join(map(str, each["loc"])).replace("dialect", "venue") or "the whole"
     text = each["msg"].removeprefix("Value error, ")
-    if "keys" in each["loc"]:
+    if {"keys", "nodes", "password"} & set(each["loc"]):
         return f"{where}: {text}; env:NAME or file:PATH would do"
     found = each["input"]
     shown = f"found {found!r}: " if isinstance(found, (str, int, float, bool)) else ""

@@ -1,8 +1,8 @@
 """The live driver: the same node as in simulation, around it an event loop, sockets and strategies.
 
     sockets ─┐                                        ┌─→ venues, by each account's live twin
-    alarms  ─┼→ NodeLoop: deliver → step → [commit] ──┼─→ strategies, in this process
-    wishes  ─┘                                        └─→ alarms
+    alarms  ─┼→ NodeLoop: deliver → step → [commit] ──┼─→ rails, signers, issued tokens
+    wishes  ─┘                                        └─→ strategies, in this process; alarms
 
 True here: it builds connectors and moves the clock, and decides nothing. Whatever the node asks for
 leaves after it is durable; what a transport has no answer to is told to the node as such.
@@ -26,6 +26,7 @@ from scenarios.model import StrategySpec, VenueSpec
 from tieout.adopting import openings_of
 from tieout.connector import Connector, Transport
 from tieout.dialects import DIALECTS, READERS
+from tieout.live_rails import Beside, People, Rails, RailWay, nobody_listens
 from tieout.node_loop import NodeLoop
 from tieout.opening import opened
 from tieout.quotes import quote
@@ -69,6 +70,9 @@ class LiveNode:
         ways: Sequence[Way],
         trading: Sequence[StrategySpec] = (),
         *,
+        rails: Sequence[RailWay] = (),
+        beside: Sequence[Beside] = (),
+        people: People = nobody_listens,
         clock: Callable[[], int],
         keep: Keep = Keep(),  # noqa: B008  # a value that nobody can change
     ) -> None:
@@ -76,8 +80,14 @@ class LiveNode:
         self.name, self.store = name, store
         journal, gate = Journal(store), LimitGate()
         state = recover(journal, gate)
-        node = Node(journal, READERS, gate, state, snapshot_every=SNAPSHOT_EVERY, keep=keep)
-        self.loop = NodeLoop(node, self._perform, clock=clock)
+        self._beside = (Rails(rails, people), *beside)
+        read = dict(READERS)
+        for each in self._beside:
+            read |= each.readers
+        node = Node(journal, read, gate, state, snapshot_every=SNAPSHOT_EVERY, keep=keep)
+        self.loop = NodeLoop(node, self._perform, clock=clock, committed=self._committed)
+        for each in self._beside:
+            each.live_in(self.loop)
         self.heard = Heard()
         self._ways = {way.spec.account: way for way in ways}
         self._connectors = {account: self._connector(way) for account, way in self._ways.items()}
@@ -98,6 +108,8 @@ class LiveNode:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.loop.run())
             group.create_task(self._look())
+            for each in self._beside:
+                group.create_task(each.run())
             for spec in self._specs:
                 group.create_task(self._tick(spec))
 
@@ -147,6 +159,8 @@ class LiveNode:
         for account, way in self._ways.items():
             if account not in known:
                 await self._open(way)
+        for each in self._beside:
+            await each.begin(known)
         for market in self._markets.values():
             market.open()
 
@@ -185,6 +199,12 @@ class LiveNode:
                 account = getattr(effect, "account", None)
                 if account in self._connectors:
                     self._connectors[account].perform(effect)
+                else:
+                    any(each.perform(effect) for each in self._beside)
+
+    async def _committed(self) -> None:
+        for each in self._beside:
+            each.committed()
 
     # --- market data and strategies ---------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from tieout.exits import BAD_INPUT, FAILED, HELD, LACKING, fail
 if TYPE_CHECKING:
     from tieout.deployment import Deployment
     from tieout.live import LiveNode
+    from tieout.live_rails import Beside
     from tieout.ways import Mode
 
 SAID_EVERY_S = 5.0
@@ -85,15 +86,26 @@ def live(
 async def _run(
     deployment: "Deployment", folder: Path, mode: "Mode", seconds: int | None, *, quiet: bool
 ) -> dict[str, Any]:
+    from tieout.chain_ways import chain_ways
     from tieout.live import LiveNode
     from tieout.sqlite_store import SqliteStore
     from tieout.ways import ways_of
 
     async with AsyncExitStack() as stack:
         ways = await ways_of(deployment, folder, stack, mode)
+        rails = await chain_ways(deployment, folder, stack, reads_only=mode == "shadow")
+        beside = await _issued(deployment, folder, stack, reads_only=mode == "shadow")
         store = SqliteStore(folder / deployment.journal)
         stack.callback(store.close)
-        node = LiveNode(deployment.name, store, ways, deployment.strategies, clock=time.time_ns)
+        node = LiveNode(
+            deployment.name,
+            store,
+            ways,
+            deployment.strategies,
+            rails=rails,
+            beside=beside,
+            clock=time.time_ns,
+        )
         if mode == "shadow":
             node.rest()
         running = asyncio.create_task(node.run())
@@ -117,6 +129,23 @@ async def _run(
         await asyncio.wait([running])
         await node.loop.commit()
         return node.said()
+
+
+async def _issued(
+    deployment: "Deployment", folder: Path, stack: AsyncExitStack, *, reads_only: bool
+) -> "list[Beside]":
+    """The tokens that it issues, if it does."""
+    if deployment.tokens is None:
+        return []
+    from tieout.live_tokens import tokens_beside
+
+    def say(text: str) -> None:
+        click.echo(text, err=True)
+
+    path = folder / deployment.tokens
+    tokens = await tokens_beside(path, stack, say, reads_only=reads_only)
+    say(f"serving on {tokens.address}")
+    return [tokens]
 
 
 async def _first(running: "asyncio.Task[None]", other: Any, seconds: float) -> None:

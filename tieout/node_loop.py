@@ -71,6 +71,11 @@ class NodeLoop:
         finally:
             self._some.set()
 
+    @property
+    def waits(self) -> bool:
+        """Whether there is something that no group holds yet."""
+        return self._some.is_set()
+
     def wake(self) -> None:
         """There is something to do after a commit, though nothing was told."""
         self._some.set()
@@ -101,6 +106,12 @@ class NodeLoop:
         if self._broken is not None:
             raise self._broken
         self._some.clear()
-        for effect in self.node.commit():
+        try:
+            effects = self.node.commit()
+        except Exception as error:
+            self._broken = error  # whoever asked for it: the loop ends with it
+            self._some.set()
+            raise
+        for effect in effects:
             self.perform(effect)
         await self._committed()

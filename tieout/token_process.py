@@ -15,6 +15,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -126,10 +127,20 @@ class TokenProcess:
             raise NotTaken(str(error)) from error  # what broke ends the loop, too
 
 
+class Process(Protocol):
+    """A node in whatever loop, as those who answer it need it."""
+
+    @property
+    def node(self) -> Node: ...
+
+    def deliver(self, told: Event | Frame) -> None:
+        """The one door; `NotTaken` once the loop ended."""
+
+
 class ConnectorDoor:
     """The node as a connector sees it; after its end nothing is heard any more."""
 
-    def __init__(self, process: TokenProcess) -> None:
+    def __init__(self, process: Process) -> None:
         self._process = process
 
     def next_frame(self) -> int:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from core.effects import Effect, RaiseAlert
 from core.events import AccountOpened, Event, NodeStarted, PageReported
@@ -37,13 +38,14 @@ from core.token_events import (
 from core.token_state import Token
 from rails.dialect import Request
 from rails.evm.dialect import dialect
+from rails.evm.pinned import pinned
 from rails.evm.wallet import Wallet
-from tieout.connector import Connector
+from tieout.connector import Connector, Transport
 from tieout.rpc_nodes import HttpNodes
 from tieout.token_deployment import SOURCES, Deployment, TokenPart
 from tieout.token_dialect import with_tokens
 from tieout.token_messages import message
-from tieout.token_process import ConnectorDoor, TokenProcess
+from tieout.token_process import ConnectorDoor, Process
 from tieout.token_reading import Reading
 from tokens import calls
 from tokens.http.app import ControlPlane
@@ -94,6 +96,12 @@ def _declined(asked: SignAuthorization, reason: str) -> AuthorizationDeclined:
     )
 
 
+class Nodes(Transport[Request], Protocol):
+    """The nodes of a chain."""
+
+    async def stop(self) -> None: ...
+
+
 class TokenSite:
     """Those who answer a node. `desks` are signers by token and address; `say` tells people."""
 
@@ -104,7 +112,9 @@ class TokenSite:
         desks: Mapping[tuple[str, str], Desk],
         say: Callable[[str], None],
         clock: Callable[[], int] = time.time_ns,
+        nodes: Nodes | None = None,
     ) -> None:
+        """By plain HTTP, unless other ways to the nodes of the chain are given."""
         self.deployment, self.judge, self.desks = deployment, judge, desks
         self._say, self._clock = say, clock
         self._parts = {each.token: each for each in deployment.told.tokens}
@@ -113,11 +123,13 @@ class TokenSite:
         chain_id = deployment.told.chain.chain_id
         # Nothing of the coin is ever a contract's: an account of these addresses is quiet.
         wallet = Wallet(ACCOUNT, first, chain_id, deposits=tuple(others))
-        self.dialect = with_tokens(dialect(RAIL, {ACCOUNT: wallet}), self.contracts)
-        self.nodes = HttpNodes(dict(zip(SOURCES, deployment.told.chain.nodes, strict=True)))
+        told = with_tokens(dialect(RAIL, {ACCOUNT: wallet}), self.contracts)
+        self.dialect = pinned(told, chain_id)
+        urls = dict(zip(SOURCES, deployment.told.chain.nodes, strict=True))
+        self.nodes = nodes if nodes is not None else HttpNodes(urls)
         self._signing: set[asyncio.Task[None]] = set()
 
-    def live_in(self, process: TokenProcess, plane: ControlPlane) -> None:
+    def live_in(self, process: Process, plane: ControlPlane) -> None:
         """From now on its answers enter there, and callers are told there."""
         self._process, self._plane = process, plane
         self._connector: Connector[Request] = Connector(
@@ -133,11 +145,16 @@ class TokenSite:
 
     def open(self, epoch: int) -> None:
         """A node came up: all that the deployment says, whatever changed while it was down."""
+        name = self.deployment.told.node
+        self._process.deliver(NodeStarted(received_at=0, node=name, epoch=epoch))
+        self.tell_terms()
+
+    def tell_terms(self) -> None:
+        """The node lives, and nothing that it asked for is done yet."""
         chain, deliver = self.deployment.told.chain, self._process.deliver
         is_new = ACCOUNT not in self._process.node.state.accounts
         for name, policy in self.deployment.policies.items():
             self.judge.policies[name] = policy  # what is asked again at the start is judged by it
-        deliver(NodeStarted(received_at=0, node=self.deployment.told.node, epoch=epoch))
         deliver(
             AccountOpened(
                 received_at=0,

@@ -34,7 +34,7 @@ from core.rail_events import (
 )
 from core.reading import STRANGE, Unreadable, an_object, dismissed, loads, quarantined
 from rails.evm.requests import TRANSFER_TOPIC, probes, scanned, span
-from rails.evm.wallet import Wallet
+from rails.evm.wallet import RANGES, Wallet
 from rails.jsonrpc import (
     Failed,
     answers,
@@ -246,10 +246,10 @@ class Line:
 
 
 def _final(frame: Frame, about: FetchFinal, wallet: Wallet) -> list[Event]:
-    at, read_whole = probes(about), scanned(about)
     width = len(wallet.addresses) + 1
-    told = answers(frame.body, 3 + width * len(at) + 2 * len(read_whole))
-    end, last = 3 + width * len(at), span(about)[1]
+    most, told = _range_and_answers(frame, about, wallet, width)
+    at, read_whole = probes(about, most), scanned(about, most)
+    end, last = 3 + width * len(at), span(about, most)[1]
     blocks = told[end:]
     for answer in (*told[:3], *blocks):
         if isinstance(answer, Failed):
@@ -258,7 +258,7 @@ def _final(frame: Frame, about: FetchFinal, wallet: Wallet) -> list[Event]:
         raise Unreadable(f"block {last} is not final at this node")
     states = [_state(told[place : place + width]) for place in range(3, end, width)]
     logs = _logs(told[1], told[2])
-    through = _read_through(about, at, states, logs)
+    through = _read_through(read_whole[-1], at, states, logs)
     events: list[Event] = []
     for whole, receipts, expected in zip(blocks[::2], blocks[1::2], read_whole, strict=True):
         if number(whole["number"]) != expected:
@@ -279,6 +279,26 @@ def _final(frame: Frame, about: FetchFinal, wallet: Wallet) -> list[Event]:
     return events
 
 
+def _range_and_answers(
+    frame: Frame, about: FetchFinal, wallet: Wallet, width: int
+) -> tuple[int, list[Any]]:
+    """Of how many blocks at most it was asked: as we ask today, or as many answers say."""
+    most = wallet.range_max
+    try:
+        return most, answers(frame.body, _calls(about, most, width))
+    except Unreadable:
+        told = loads(frame.body)
+        count = len(told) if isinstance(told, list) else 0
+        others = [each for each in RANGES if _calls(about, each, width) == count]
+        if not others:
+            raise
+        return others[0], answers(frame.body, count)
+
+
+def _calls(about: FetchFinal, most: int, width: int) -> int:
+    return 3 + width * len(probes(about, most)) + 2 * len(scanned(about, most))
+
+
 def _state(told: list[Any]) -> list[int]:
     """Balances and nonce at a block; nothing if the node has forgotten the state there."""
     if any(isinstance(answer, Failed) for answer in told):
@@ -296,14 +316,13 @@ def _logs(given: list[dict[str, Any]], taken: list[dict[str, Any]]) -> list[dict
 
 
 def _read_through(
-    about: FetchFinal, at: list[int], states: list[list[int]], logs: list[dict[str, Any]]
+    whole: int, at: list[int], states: list[list[int]], logs: list[dict[str, Any]]
 ) -> int:
     """How far this answer tells everything: to the last probe before which nothing had moved.
 
     Balances are compared one by one: what moves between two addresses of ours would hide in a sum.
     """
-    whole = scanned(about)[-1]
-    quiet = about.after
+    quiet = at[0]
     for place, state in zip(at, states, strict=True):
         if not state or state != states[0]:
             break

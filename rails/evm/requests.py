@@ -8,6 +8,9 @@ blocks are equal only if nothing moved between them. The request reads both afte
 behind the last probe at which nothing had moved, else behind the 4 blocks. A quiet range is one
 request, and a payment somewhere in a day takes about six.
 
+Where a node gives logs of few blocks only, the range is that much shorter (`Wallet.range_max`); of
+how many blocks an answer is, shows in how many calls it answers.
+
 A node keeps the states of the newest 128 blocks, unless it is an archive. Where it forgot one, the
 gallop stands still and reads on by 4 blocks a request: slower, and as sure. A batch has a call for
 each address at every probe: nodes take a thousand calls, so some eighty addresses.
@@ -33,7 +36,6 @@ from rails.jsonrpc import Call, batch
 
 BLOCKS_IN_FULL = 4
 GALLOP = 4
-RANGE_MAX = 4**7  # blocks of one request
 TRANSFER_TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 BALANCE_OF = "0x70a08231"
 
@@ -78,14 +80,14 @@ def _balances(wallet: Wallet) -> list[Call]:
     return [*calls, _block("finalized")]
 
 
-def span(effect: FetchFinal) -> tuple[int, int]:
+def span(effect: FetchFinal, range_max: int) -> tuple[int, int]:
     """The first and the last block that this request reads."""
-    return effect.after + 1, min(effect.through, effect.after + RANGE_MAX)
+    return effect.after + 1, min(effect.through, effect.after + range_max)
 
 
-def probes(effect: FetchFinal) -> list[int]:
+def probes(effect: FetchFinal, range_max: int) -> list[int]:
     """The blocks at which balance and nonce are read: before the range, on the way, at its end."""
-    last = span(effect)[1]
+    last = span(effect, range_max)[1]
     on_the_way, step = [], BLOCKS_IN_FULL
     while effect.after + step < last:
         on_the_way.append(effect.after + step)
@@ -93,23 +95,24 @@ def probes(effect: FetchFinal) -> list[int]:
     return [effect.after, *on_the_way, last]
 
 
-def scanned(effect: FetchFinal) -> range:
+def scanned(effect: FetchFinal, range_max: int) -> range:
     """The blocks that are read in full."""
-    first, last = span(effect)
+    first, last = span(effect, range_max)
     return range(first, min(last, effect.after + BLOCKS_IN_FULL) + 1)
 
 
 def _final(effect: FetchFinal, wallet: Wallet) -> list[Call]:
-    first, last = span(effect)
+    most = wallet.range_max
+    first, last = span(effect, most)
     calls: list[Call] = [_block("finalized")]
     topics = ["0x" + "0" * 24 + address[2:] for address in wallet.addresses]
     for places in ([TRANSFER_TOPIC, topics], [TRANSFER_TOPIC, None, topics]):
         where = {"fromBlock": hex(first), "toBlock": hex(last), "topics": places}
         calls.append(("eth_getLogs", [where]))
-    for number in probes(effect):
+    for number in probes(effect, most):
         calls += [("eth_getBalance", [address, hex(number)]) for address in wallet.addresses]
         calls.append(("eth_getTransactionCount", [wallet.addresses[0], hex(number)]))
-    for number in scanned(effect):
+    for number in scanned(effect, most):
         calls.append(_block(hex(number), whole=True))
         calls.append(("eth_getBlockReceipts", [hex(number)]))
     return calls

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+RANGES: tuple[int, ...] = (4, 16, 64, 256, 1024, 4096, 16384)
+
 
 @dataclass(frozen=True)
 class Wallet:
@@ -11,7 +13,8 @@ class Wallet:
 
     Payments leave from `address`; value may also come to the `deposits`, which send nothing. The
     account's balance is that of all of them. `tokens` maps each asset to its contract. Blocks give
-    no hint of value that comes to any other address or in any other token.
+    no hint of value that comes to any other address or in any other token. `range_max` is how many
+    blocks one request reads at most, one of `RANGES`: many nodes give no logs of more.
     """
 
     account: str
@@ -20,6 +23,7 @@ class Wallet:
     coin: str = "ETH"
     tokens: Mapping[str, str] = field(default_factory=dict)
     deposits: tuple[str, ...] = ()
+    range_max: int = RANGES[-1]
 
     @cached_property
     def addresses(self) -> tuple[str, ...]:

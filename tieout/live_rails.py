@@ -1,0 +1,202 @@
+"""Rails around a live node: for each account its transport, its signer, and what opens its books.
+
+It wires and decides nothing, as `tieout.settling` does in a simulation. Banks, custodians and nodes
+of chains are alike here: a transport that takes requests, and frames that enter by the one door.
+
+Rule 1. What a deployment says of an account is told at each start; what stood there is adopted at
+the first one alone, and before anything is asked of it.
+Rule 2. A key never enters the node. A signer is asked, and may take its time; what it did not
+answer is asked for again after a restart, and is the same.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from core.effects import Effect
+from core.events import Event
+from core.frames import Decode, Frame, Headers
+from core.rail_effects import ScreenTransfer, SignTransaction, TellCustomer
+from core.rail_events import SigningRefused
+from rails.dialect import Dialect, Request
+from tieout.connector import Connector, Transport
+from tieout.node_loop import NodeLoop
+
+Ask = Callable[[Effect, str], Awaitable[list[Event]]]
+Sign = Callable[[SignTransaction, int], Event]
+People = Callable[[ScreenTransfer | TellCustomer], None]
+
+
+def nobody_signs(effect: SignTransaction, now: int) -> Event:
+    """Of an account without a key."""
+    return SigningRefused(
+        received_at=now,
+        account=effect.account,
+        payment_id=effect.payment_id,
+        attempt=effect.attempt,
+        reason="no key signs for this account",
+    )
+
+
+def nobody_listens(effect: ScreenTransfer | TellCustomer) -> None:
+    """Nobody screens: what needs it waits. Nobody is told: what there is to tell is journaled."""
+
+
+async def nothing_stood(ask: Ask) -> Sequence[Event]:
+    """The account's books begin with nothing."""
+    return ()
+
+
+@dataclass(slots=True, frozen=True)
+class RailWay:
+    """How one account of a rail is reached.
+
+    `terms` is what the deployment says of it: first that the account is opened. `adopt` finds out
+    what stands there when its books begin: it may ask whatever an effect asks (of the node that it
+    names, "" for the effect's own), and what was answered is journaled.
+    """
+
+    account: str
+    dialect: Dialect
+    transport: Transport[Request]
+    terms: Sequence[Event]
+    adopt: Callable[[Ask], Awaitable[Sequence[Event]]] = nothing_stood
+    sign: Sign = nobody_signs
+
+
+class Beside(Protocol):
+    """What lives beside a node in its loop, apart from venues: all rails, or the tokens it issues.
+
+    `readers` are by the first part of their accounts' names. It is told the loop once, and `begin`
+    once the node was told that it lives, with the accounts that it had known before.
+    """
+
+    @property
+    def readers(self) -> Mapping[str, Decode]: ...
+
+    def live_in(self, loop: NodeLoop) -> None: ...
+
+    async def begin(self, known: Mapping[str, object]) -> None: ...
+
+    def perform(self, effect: Effect) -> bool:
+        """Do what the effect asks; False where it is for nobody here."""
+
+    def committed(self) -> None:
+        """A group was made durable, and its effects were performed."""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+
+
+@dataclass(slots=True, frozen=True)
+class _Door:
+    loop: NodeLoop
+
+    def next_frame(self) -> int:
+        return self.loop.node.journal.next_number
+
+    @property
+    def tell(self) -> Callable[..., None]:
+        return self.loop.deliver
+
+
+class Rails:
+    """All rails of a live node."""
+
+    def __init__(self, ways: Sequence[RailWay], people: People = nobody_listens) -> None:
+        self._people = people
+        self._ways = {way.account: way for way in ways}
+        self._connectors: dict[str, Connector[Request]] = {}
+        self._signing: set[asyncio.Task[None]] = set()
+        self.readers = {way.dialect.rail: way.dialect.decode for way in ways}
+
+    def live_in(self, loop: NodeLoop) -> None:
+        self._loop = loop
+        self._connectors = {name: self._connector(way) for name, way in self._ways.items()}
+
+    def _connector(self, way: RailWay) -> Connector[Request]:
+        request, headers = way.dialect.request, way.dialect.headers
+        door, clock = _Door(self._loop), self._loop.now
+        return Connector(way.account, request, way.transport, door, clock, headers)
+
+    async def begin(self, known: Mapping[str, object]) -> None:
+        """Tell the node of each account, and of what stands at those that it does not know yet."""
+        for way in self._ways.values():
+            adopted = () if way.account in known else await way.adopt(self._asking(way))
+            for event in (*way.terms, *adopted):
+                self._loop.deliver(event)
+
+    def perform(self, effect: Effect) -> bool:
+        """Do what the effect asks, if it is for anyone here."""
+        match effect:
+            case SignTransaction():
+                self._sign(effect)
+            case ScreenTransfer() | TellCustomer():
+                self._people(effect)
+            case _:
+                connector = self._connectors.get(getattr(effect, "account", ""))
+                if connector is None:
+                    return False
+                connector.perform(effect)
+        return True
+
+    def committed(self) -> None:
+        """Nobody here waits for that."""
+
+    # --- who signs --------------------------------------------------------------------------------
+
+    def _sign(self, effect: SignTransaction) -> None:
+        task = asyncio.get_running_loop().create_task(self._signed(effect))
+        self._signing.add(task)
+        task.add_done_callback(self._signing.discard)
+
+    async def _signed(self, effect: SignTransaction) -> None:
+        way = self._ways.get(effect.account)
+        sign = way.sign if way is not None else nobody_signs
+        self._loop.deliver(await asyncio.to_thread(sign, effect, self._loop.now()))
+
+    async def run(self) -> None:
+        """Until cancelled: nobody waits for a signer then, and what it did is asked for again."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for task in list(self._signing):
+                task.cancel()
+
+    # --- what stands there ------------------------------------------------------------------------
+
+    def _asking(self, way: RailWay) -> Ask:
+        async def ask(effect: Effect, at: str = "") -> list[Event]:
+            request = way.dialect.request(effect)
+            request = replace(request, path=at) if at else request
+            sent = self._loop.now()
+            status, body, headers = await _answer(way.transport, request)
+            small = ((name.lower(), value) for name, value in headers)
+            journal = self._loop.node.journal
+            frame = Frame(
+                number=journal.next_number,
+                account=way.account,
+                channel="rest",
+                received_at=self._loop.now(),
+                body=body,
+                status=status,
+                about=effect,
+                asked_at=sent,
+                headers=tuple(pair for pair in small if pair[0] in way.dialect.headers),
+            )
+            journal.frame(frame)
+            return list(way.dialect.decode(frame, self._loop.node.state.decimals))
+
+        return ask
+
+
+async def _answer(transport: Transport[Request], request: Request) -> tuple[int, bytes, Headers]:
+    came: asyncio.Future[tuple[int, bytes, Headers]] = asyncio.get_running_loop().create_future()
+
+    def answered(status: int, body: bytes, headers: Headers = ()) -> None:
+        if not came.done():
+            came.set_result((status, body, headers))
+
+    transport.send(request, answered)
+    return await came
