@@ -145,7 +145,7 @@ def test_a_wheel_has_the_tables_that_the_code_reads(package: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["sim.oracle", "sim.truth", "venues.simulated", "venues.live", "rails.live"]
+    "module", ["sim.oracle", "sim.truth", "venues.simulated", "venues.live", "rails.evm.read_only"]
 )
 def test_no_contract_sleeps_past_its_module(module: str) -> None:
     """Where a module with an import contract of its own exists, that contract is in force."""
