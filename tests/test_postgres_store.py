@@ -404,6 +404,8 @@ def test_an_outcome_that_nobody_can_look_up_ends_the_store(server: PostgresServe
         node.commit()
     with pytest.raises(JournalFailed, match="open it anew"):
         node.commit()
+    with pytest.raises(JournalFailed):
+        store.renew()
     store.close()
     again = PostgresStore(url, lease_s=LEASE_S, wait_s=2 * LEASE_S)
     assert again.last()[0] == node.journal.next_number - 1, "it had been done"

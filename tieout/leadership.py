@@ -1,6 +1,6 @@
 """Leadership: of the nodes that share a journal on a server, the one that may write and act.
 
-    take → [each commit renews, `keep` while there is none] → give up, or lost
+    take → [each commit renews, and `kept` while there is none] → give up, or lost
 
 Rule 1. The fencing token only grows. A take-over makes a new one, every commit group carries one,
 and the server itself refuses a group under any but the newest (`FENCE`): what a dead leader sent
@@ -21,7 +21,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -175,8 +175,20 @@ class Leads(Protocol):
     def renew(self) -> None: ...
 
 
-async def keep(store: Leads) -> None:
-    """Renew until cancelled; raises `LeadershipLost` where there is nothing to renew."""
+def kept(store: Leads) -> Callable[[], Awaitable[None]]:
+    """Renew from now on; what it returns ends with `LeadershipLost`, or where it is cancelled.
+
+    From now on: a node adopts what stands at its venues before it lives, and that takes a while.
+    """
+    keeping = asyncio.create_task(_keep(store))
+
+    async def until_lost() -> None:
+        await keeping
+
+    return until_lost
+
+
+async def _keep(store: Leads) -> None:
     while True:
         await asyncio.sleep(store.leadership.lease_s / RENEWED_PER_LEASE)
         store.renew()

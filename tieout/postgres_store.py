@@ -130,7 +130,7 @@ WHERE kind = 'event' AND number > %s AND number <= %s ORDER BY number LIMIT %s""
 _SELECT_KEPT = """
 SELECT r.number, name, cause, at, body, crc FROM identities i JOIN records r USING (number)
 WHERE i.identity = %s AND kind = 'effect'"""
-_SELECT_LAST = "SELECT last, chain FROM groups ORDER BY last DESC LIMIT 1"
+_SELECT_LAST = "SELECT last, chain FROM groups WHERE last <= %s ORDER BY last DESC LIMIT 1"
 
 _Connection = Connection[tuple[Any, ...]]
 
@@ -150,13 +150,14 @@ class PostgresStore:
     ) -> None:
         """`wait_s` is how long another's lease is waited for; raises `JournalBusy` after it.
 
-        A store that follows makes no tables, and takes the anchor (below the name of a journal)
-        when it comes to lead.
+        A store that follows makes no tables, and sees the journal as it was at the last `news`. The
+        anchor (that of the journal's name on this machine) it takes when it comes to lead.
         """
         self.place, self.leadership, self.epoch = shown(url), Leadership(lease_s), 0
         self._url, self._patience_s, self._anchor_place = url, patience_s, anchor
         self._anchor: AnchorFile | None = None
         self._waiting = _Group()
+        self._horizon = FOR_EVER
         self._failed = False
         with plain_errors(self.place):
             self._connection = connect(url, lease_s)
@@ -174,6 +175,7 @@ class PostgresStore:
         """Come to lead, if nobody does: from then on it may write."""
         if not self._asked(self.leadership.take):
             return False
+        self._horizon = FOR_EVER
         self._check_anchor()
         self._connection.execute("UNLISTEN *")
         self._connection.execute(
@@ -225,9 +227,9 @@ class PostgresStore:
     def _look_up(self, last: int, chain: bytes) -> None:
         """The answer was lost. What is not there now never will be; then it is sent again."""
         self._failed = True  # unless it is known below
-        self._connect_anew()
+        known = self._asked(read_last)
         self._failed = False
-        if read_last(self._connection) != (last, chain):
+        if known != (last, chain):
             self._commit(last, chain)
 
     def _settle(self, last: int, chain: bytes) -> None:
@@ -270,11 +272,11 @@ class PostgresStore:
 
     def records(self, after: int = 0) -> Iterator[Record]:
         """The committed records with numbers above `after`, in order."""
-        return read_records(self._asked, after)
+        return read_records(self._asked, after, self._horizon)
 
     def events(self, after: int = 0) -> Iterator[bytes]:
         """The bodies of the events among them: all that a recovery needs."""
-        return (body for _, body in read_events(self._asked, after))
+        return (body for _, body in read_events(self._asked, after, self._horizon))
 
     def kept(self, identity: str) -> Record | None:
         """The last effect that bears the identity, committed or not yet; None where none does."""
@@ -292,7 +294,7 @@ class PostgresStore:
 
     def last(self) -> tuple[int, bytes]:
         """The number and chain hash of the last committed group; (0, b"") of an empty store."""
-        return self._asked(read_last)
+        return self._asked(lambda each: read_last(each, self._horizon))
 
     def snapshots(self) -> Iterator[tuple[int, bytes]]:
         """The snapshots that are whole, newest first."""
@@ -302,7 +304,10 @@ class PostgresStore:
                 yield number, data
 
     def news(self, after: int) -> tuple[list[int], list[tuple[int, bytes]]]:
-        """Where the groups after a record end, and the events in them, with their numbers."""
+        """Where the groups after a record end, and the events in them, with their numbers.
+
+        Of very many only the first, so that it is to be asked until there are none.
+        """
         ends = self._asked(
             lambda each: each.execute(
                 "SELECT last FROM groups WHERE last > %s ORDER BY last LIMIT %s",
@@ -312,6 +317,7 @@ class PostgresStore:
         if not ends:
             return [], []
         through = ends[-1][0]
+        self._horizon = max(self._horizon, through)
         return [end for (end,) in ends], list(read_events(self._asked, after, through))
 
     def heard(self, seconds: float) -> None:
@@ -324,9 +330,9 @@ class PostgresStore:
         """What may be asked twice, is, by a new connection where one broke."""
         with plain_errors(self.place, JournalFailed):
             while True:
+                if self._connection.closed:
+                    self._connect_anew()
                 try:
-                    if self._connection.closed:
-                        self._connect_anew()
                     return question(self._connection)
                 except psycopg.Error:
                     if not self._connection.closed:
@@ -357,6 +363,7 @@ class PostgresStore:
             raise NotAJournal(f"{self.place}: a database without a journal's tables")
         else:
             listen(self._connection)
+            self._horizon = read_last(self._connection)[0]
         schema = read_meta(self._connection).get("schema")
         if schema != str(SCHEMA):
             raise JournalDamaged(f"{self.place}: schema {schema}; this Tieout reads {SCHEMA}")
@@ -482,9 +489,9 @@ def _rows(asked: Asked, query: str, after: int, through: int) -> Iterator[tuple[
         after = rows[-1][0]
 
 
-def read_last(connection: _Connection) -> tuple[int, bytes]:
-    """The number and chain hash of the last committed group; (0, b"") of an empty journal."""
-    row = connection.execute(_SELECT_LAST).fetchone()
+def read_last(connection: _Connection, through: int = FOR_EVER) -> tuple[int, bytes]:
+    """The number and chain hash of the last group up to a record; (0, b"") of an empty journal."""
+    row = connection.execute(_SELECT_LAST, (through,)).fetchone()
     return (row[0], row[1]) if row is not None else (0, b"")
 
 
