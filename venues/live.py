@@ -134,9 +134,10 @@ class Live:
         now = self.clock()
         if 0 < request.expires_at <= now:
             raise ValueError("it was void before it was sent")
-        if not self.leads():
+        signed = self.ways.sign(self.exchange, request, now)
+        if not self.leads():  # last of all: between this and the socket nothing is asked any more
             raise ValueError("another node leads")
-        return self.ways.sign(self.exchange, request, now)
+        return signed
 
     # --- streams ----------------------------------------------------------------------------------
 
