@@ -78,6 +78,7 @@ class Freezing:
     """A live twin that stops its own process over one order: found good, and not yet written."""
 
     live: Live
+    heard: asyncio.Event
     orders: int = 0
     about: str = ""
     signing: Request | None = None
@@ -108,6 +109,7 @@ class Freezing:
         def answered(status: int, body: bytes, headers: Any = ()) -> None:
             if is_order and self.about and client_id(request) == self.about:
                 say(Said(answered=f"{status} {body.decode(errors='replace')}"))
+                self.heard.set()
             on_answer(status, body, headers)
 
         self.live.send(request, answered)
@@ -138,7 +140,8 @@ async def lead(terms: Terms) -> None:
     leading, spec = kept(store), spec_of(terms.venue, terms.validity_ms)
     async with session(FRONTS[terms.venue](KEY).hosts, terms.port, tls) as client:
         live = twin(terms.venue, client, store.leadership.good)
-        transport = Freezing(live) if terms.freezes else live
+        answered = asyncio.Event()
+        transport = Freezing(live, answered) if terms.freezes else live
         ways = [Way(spec, transport, live.open_public(tuple(s.symbol for s in spec.instruments)))]
         node = LiveNode(
             NAME,
@@ -152,7 +155,8 @@ async def lead(terms: Terms) -> None:
         try:
             await node.run()
         except* LeadershipLost as errors:
-            await asyncio.sleep(1)  # what is on its way is answered
+            if terms.freezes:  # what is on its way is answered, or nobody will know how
+                await asyncio.wait_for(answered.wait(), PATIENCE_S)
             say(Said(lost=str(errors.exceptions[0])))
         finally:
             await live.close()

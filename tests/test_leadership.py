@@ -19,7 +19,7 @@ from core.journal import decode_effect
 from tests.postgres_server import PostgresServer, programs, shared
 from tests.toy_venue import Told, boot, frame_of
 from tieout import leadership
-from tieout.leadership import BELIEVED, Leadership, LeadershipLost, rest
+from tieout.leadership import Leadership, LeadershipLost, rest
 from tieout.postgres_store import PostgresStore, connect, make_tables
 from tieout.replay import replay
 from tieout.sqlite_store import JournalBusy, JournalFailed
@@ -86,7 +86,7 @@ def test_a_lease_is_believed_for_less_than_the_server_grants_it(server: Postgres
         first = Leadership(10.0, clock)
         assert first.take(one)
         assert 9.5 < rest(one)[1] <= 10
-        clock.now += 10 * BELIEVED - 0.01
+        clock.now += 8.99
         assert first.good()
         clock.now += 0.02
         assert not first.good()

@@ -194,10 +194,11 @@ class PostgresStore:
     def _lead_within(self, wait_s: float) -> None:
         until = monotonic() + wait_s
         while not self.lead():
-            holder, left = self._asked(rest)
+            holder, told = self._asked(rest)
+            left = max(told, 0.0)
             if monotonic() + left > until:
                 raise JournalBusy(f"{self.place}: {holder} leads; its lease ends in {left:.1f} s")
-            sleep(max(left, 0.0) + AGAIN_S)
+            sleep(left + AGAIN_S)
 
     # --- writing ----------------------------------------------------------------------------------
 

@@ -379,6 +379,17 @@ PROVEN = (
         "two processes run 1.8 times the seeds of one, and what an engine costs a seed",
         (sys.executable, "-m", "bench", "--only", "campaign", "--must-hold"),
     ),
+    Proof(
+        6,
+        "one node is frozen between its check and the socket write and resumed after the take-over;"
+        " the venue refuses the stale request",
+        ("env", "TIEOUT_FULL=1", *pytest("tests/test_leadership.py")),
+    ),
+    Proof(
+        6,
+        "the journal on PostgreSQL, its server killed under load, and a standby that takes over",
+        ("env", "TIEOUT_FULL=1", *pytest("tests/test_postgres_store.py", "tests/test_standby.py")),
+    ),
 )
 
 
