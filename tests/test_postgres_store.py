@@ -466,8 +466,8 @@ def test_what_was_acknowledged_survives_the_server_s_death_under_load(
 def test_what_a_commit_costs_beside_sqlite(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Both on one disk, both synced: printed, and no claim but that they end alike."""
-    server = PostgresServer(tmp_path_of_all())
+    """Both on one disk, both synced: what one event waits for is at most five times as long."""
+    server, medians = PostgresServer(tmp_path_of_all()), {}
     try:
         places = {
             "sqlite": Place(str(tmp_path / "journal.db"), tmp_path),
@@ -477,9 +477,12 @@ def test_what_a_commit_costs_beside_sqlite(
             print()
             for frames in (1, 10, 100, 1000):
                 for name, place in places.items():
-                    print(f"{name:9} {frames:5} frames a group: {figures(place, frames)}")
+                    median, worst = medians[name, frames] = costs(place, frames)
+                    each = f"median {median:.2f} ms, worst {worst:.2f} ms"
+                    print(f"{name:9} {frames:5} frames a group: {each}")
     finally:
         server.stop()
+    assert medians["postgres", 1][0] < 5 * medians["sqlite", 1][0]
 
 
 def tmp_path_of_all() -> Path:
@@ -489,7 +492,8 @@ def tmp_path_of_all() -> Path:
     return Path(tempfile.gettempdir())
 
 
-def figures(place: Place, frames: int) -> str:
+def costs(place: Place, frames: int) -> tuple[float, float]:
+    """The median and the worst of some commits, in milliseconds."""
     store = place.open()
     node = boot(store) if store.last()[0] == 0 else take_up(store)
     node.commit()
@@ -503,5 +507,4 @@ def figures(place: Place, frames: int) -> str:
         took.append(time.perf_counter() - began)
     store.close()
     took.sort()
-    median, worst = took[len(took) // 2] * 1e3, took[-1] * 1e3
-    return f"median {median:.2f} ms, worst {worst:.2f} ms, {frames / median * 1e3:.0f} frames/s"
+    return took[len(took) // 2] * 1e3, took[-1] * 1e3

@@ -101,22 +101,23 @@ TABLES = {
     "leadership": TABLE,
 }
 
-# One statement is one transaction: a group is whole or absent, after one way there and back.
+# One statement is one transaction: a group is whole or absent, after one way there and back. Its
+# columns go as binary arrays (%b): as text a large group took five times as long.
 _GROUP = """
 WITH kept AS (
-  INSERT INTO identities SELECT * FROM unnest(%s::text[], %s::bigint[])
+  INSERT INTO identities SELECT * FROM unnest(%b::text[], %b::bigint[])
   ON CONFLICT (identity) DO UPDATE SET number = EXCLUDED.number
 ), told AS (
-  INSERT INTO identities SELECT * FROM unnest(%s::text[], %s::bigint[])
+  INSERT INTO identities SELECT * FROM unnest(%b::text[], %b::bigint[])
   ON CONFLICT (identity) DO NOTHING
 ), large AS (
-  INSERT INTO blobs SELECT * FROM unnest(%s::bytea[], %s::bytea[]) ON CONFLICT DO NOTHING
+  INSERT INTO blobs SELECT * FROM unnest(%b::bytea[], %b::bytea[]) ON CONFLICT DO NOTHING
 ), said AS (
-  INSERT INTO meta SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[])
+  INSERT INTO meta SELECT * FROM unnest(%b::text[], %b::text[], %b::bigint[])
   ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value, crc = EXCLUDED.crc
 ), written AS (
-  INSERT INTO records SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bigint[],
-    %s::bigint[], %s::text[], %s::text[], %s::bytea[], %s::bytea[], %s::bigint[], %s::text[])
+  INSERT INTO records SELECT * FROM unnest(%b::bigint[], %b::text[], %b::text[], %b::bigint[],
+    %b::bigint[], %b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::bigint[], %b::text[])
 )
 INSERT INTO groups VALUES(%s, %s, %s)"""
 COLUMNS = 11
@@ -563,7 +564,7 @@ def listen(connection: _Connection) -> None:
 
 
 def has_tables(connection: _Connection) -> bool:
-    query = "SELECT to_regclass(name) IS NOT NULL FROM unnest(%s::text[]) name"
+    query = "SELECT to_regclass(name) IS NOT NULL FROM unnest(%b::text[]) name"
     return all(there for (there,) in connection.execute(query, (list(TABLES),)))
 
 
