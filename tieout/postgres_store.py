@@ -177,11 +177,10 @@ class PostgresStore:
         if not self._asked(self.leadership.take):
             return False
         self._horizon = FOR_EVER
-        self._check_anchor()
-        self._connection.execute("UNLISTEN *")
-        self._connection.execute(
-            "DELETE FROM snapshots WHERE number > (SELECT coalesce(max(last), 0) FROM groups)"
-        )
+        self._asked(self._check_anchor)
+        self._asked(lambda each: each.execute("UNLISTEN *"))
+        late = "DELETE FROM snapshots WHERE number > (SELECT coalesce(max(last), 0) FROM groups)"
+        self._asked(lambda each: each.execute(late))
         return True
 
     def renew(self) -> None:
@@ -370,16 +369,16 @@ class PostgresStore:
         if schema != str(SCHEMA):
             raise JournalDamaged(f"{self.place}: schema {schema}; this Tieout reads {SCHEMA}")
 
-    def _check_anchor(self) -> None:
+    def _check_anchor(self, connection: _Connection) -> None:
         """Refuse a database that once held more; from here on the anchor follows each commit."""
-        last, chain = read_last(self._connection)
-        self.epoch = int(read_meta(self._connection).get("epoch", "0"))
+        last, chain = read_last(connection)
+        self.epoch = int(read_meta(connection).get("epoch", "0"))
         if self._anchor_place is None:
             return
         if self._anchor is None:
             self._anchor = AnchorFile(self._anchor_place)
         told = self._anchor.read()
-        if told is not None and (said := anchor_says(self._connection, told)):
+        if told is not None and (said := anchor_says(connection, told)):
             raise JournalDamaged(f"{self.place}: {said}")
         self.epoch = max(self.epoch, told.epoch if told is not None else 0)
         self._anchor.write(Anchor(last, chain, self.epoch))
