@@ -73,6 +73,7 @@ class PostgresServer:
         self.folder = Path(tempfile.mkdtemp(prefix="tieout-pg-", dir=folder or _in_memory()))
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._watcher: subprocess.Popen[bytes] | None = None
         self._names = count(1)
         self._prepare()
         self.start()
@@ -111,6 +112,7 @@ class PostgresServer:
                 stderr=log,
                 process_group=0,  # an interrupt of the tests is not one of the server
             )
+        self._watched_by(self._process.pid)
         until = time.monotonic() + PATIENCE_S
         while True:
             try:
@@ -120,6 +122,21 @@ class PostgresServer:
                 assert time.monotonic() < until, (self.folder / "log").read_text()
                 assert self._process.poll() is None, (self.folder / "log").read_text()
                 time.sleep(0.02)
+
+    def _watched_by(self, server: int) -> None:
+        """Whoever ends the tests without a word closes this pipe, and the server goes with them."""
+        script = 'read _; kill -QUIT "$1"; sleep 2; rm -rf "$2"'
+        self._watcher = subprocess.Popen(
+            ["sh", "-c", script, "sh", str(server), str(self.folder)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def _unwatched(self) -> None:
+        if self._watcher is not None:
+            self._watcher.kill()
+            self._watcher.communicate()
+            self._watcher = None
 
     def place(self, database: str) -> str:
         return f"postgresql://{OWNER}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
@@ -146,6 +163,7 @@ class PostgresServer:
     def kill(self) -> None:
         """SIGKILL to all its processes at once."""
         assert self._process is not None
+        self._unwatched()
         first = self._process.pid
         listed = Path(f"/proc/{first}/task/{first}/children")
         others = [int(each) for each in listed.read_text().split()] if listed.exists() else []
@@ -156,6 +174,7 @@ class PostgresServer:
 
     def stop(self) -> None:
         """It ends, and its data with it."""
+        self._unwatched()
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGQUIT)
             try:
