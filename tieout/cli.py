@@ -300,14 +300,23 @@ def tie(
 
 
 @main.command()
-@click.argument("journal", type=click.Path(path_type=Path))
+@click.argument("journal")
+@click.option(
+    "--anchor",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A node's, of a journal at a URL.",
+)
 @click.option("--json", "as_json", is_flag=True)
-def verify(journal: Path, as_json: bool) -> None:  # noqa: FBT001  # click hands flags over so
-    """Prove a JOURNAL: every checksum, the chain of hashes, nothing missing at its end."""
+def verify(journal: str, anchor: Path | None, as_json: bool) -> None:  # noqa: FBT001  # click does
+    """Prove a JOURNAL: every checksum, the chain of hashes, nothing missing at its end.
+
+    It is a file, or a server's postgresql://HOST/DATABASE; passwords come from PGPASSWORD or a
+    password file. The anchor of such a journal stands beside each node that wrote it.
+    """
     with refusals():
         from tieout.verify import verify as judge
 
-        verdict = judge(journal)
+        verdict = judge(journal, anchor)
     if verdict.status == "not_a_journal":
         fail(BAD_INPUT, f"{verdict}; {JOURNAL_WOULD_DO}")
     click.echo(json.dumps(verdict.as_dict(), indent=2) if as_json else str(verdict))
@@ -315,11 +324,11 @@ def verify(journal: Path, as_json: bool) -> None:  # noqa: FBT001  # click hands
 
 
 @main.command()
-@click.argument("journal", type=click.Path(path_type=Path))
+@click.argument("journal")
 @click.option("--until", type=click.IntRange(1), help="Stop after this record.")
 @click.option("--json", "as_json", is_flag=True)
-def replay(journal: Path, until: int | None, as_json: bool) -> None:  # noqa: FBT001
-    """Rebuild the state from a JOURNAL; prints the digest that `summary.json` has."""
+def replay(journal: str, until: int | None, as_json: bool) -> None:  # noqa: FBT001
+    """Rebuild the state from a JOURNAL, file or URL; prints the digest that `summary.json` has."""
     with refusals():
         from tieout.replay import replay as rerun
 

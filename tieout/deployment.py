@@ -11,6 +11,13 @@
     kind = "maker"
     name = "mm"
 
+A journal that outgrows one machine is a server's, and nodes that share it take turns:
+
+    [journal]
+    url = "postgresql://tieout@db/books"
+    password = "env:BOOKS_PASSWORD"
+    standby = true
+
 Rule 1. A secret stands here by reference only: `env:NAME`, or `file:PATH`, readable by its owner
 alone. It is read when it is needed, shown nowhere, and no part of what was parsed.
 Rule 2. An account has the fields of a scenario's venue, each from the table where nothing is said,
@@ -23,6 +30,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -84,11 +92,38 @@ class ChainPart(Part):
     poll_s: Annotated[int, Field(ge=1, le=600)] = 12
 
 
+class JournalServer(Part):
+    """A journal on PostgreSQL; one that stands by follows it, and leads when nobody does."""
+
+    url: str
+    password: Reference | None = None
+    standby: bool = False
+    lease_s: Annotated[float, Field(ge=1, le=60)] = 5.0
+
+    @model_validator(mode="after")
+    def _without_password(self) -> "JournalServer":
+        told = urlsplit(self.url)
+        if told.scheme not in ("postgresql", "postgres"):
+            raise ValueError("url is no server's; postgresql://USER@HOST/DATABASE would do")
+        if told.password or "password=" in told.query:
+            raise ValueError("url has a password in it; password = 'env:NAME' would do")
+        return self
+
+    def place(self, folder: Path) -> str:
+        """As libpq takes it, the password read."""
+        if self.password is None:
+            return self.url
+        told = urlsplit(self.url)
+        user, _, host = told.netloc.rpartition("@")
+        known = quote(secret(self.password, folder), safe="")
+        return urlunsplit(told._replace(netloc=f"{user}:{known}@{host}"))
+
+
 class Deployment(Part):
     """The whole file."""
 
     name: Annotated[str, Field(pattern=NAME)]
-    journal: Annotated[str, Field(min_length=1)]
+    journal: Annotated[str, Field(min_length=1)] | JournalServer
     accounts: tuple[VenueSpec, ...] = ()
     keys: Annotated[dict[str, Keys], Field(default_factory=dict)]
     chain: tuple[ChainPart, ...] = ()

@@ -12,6 +12,7 @@ EXTRAS = {
     "live": ["ccxt", "web3"],
     "nats": ["nats-py"],
     "notebooks": ["jupyter"],
+    "postgres": ["psycopg"],
     "test": ["hypothesis", "pytest"],
     "tokens": ["pyrevm"],
 }

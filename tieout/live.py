@@ -10,7 +10,7 @@ leaves after it is durable; what a transport has no answer to is told to the nod
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from core.effects import Effect, TellPosition, TellStrategy
@@ -18,7 +18,7 @@ from core.events import CancelRequested, NodeStarted, OrderRequested
 from core.journal import Journal, Store
 from core.node import Keep, Node, boot_epoch, recover
 from core.orders import TERMINAL
-from core.state import Order
+from core.state import Order, State
 from core.strategy import Quote, Strategy, Tick, Wish
 from risk.adapter import LimitGate
 from scenarios import strategies
@@ -75,11 +75,17 @@ class LiveNode:
         people: People = nobody_listens,
         clock: Callable[[], int],
         keep: Keep = Keep(),  # noqa: B008  # a value that nobody can change
+        warm: State | None = None,
+        leading: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """What the journal in `store` holds is taken up; an empty one is a first start."""
+        """What the journal in `store` holds is taken up; an empty one is a first start.
+
+        `warm` is the state at its end, where that was kept; `leading` is run beside the node, and
+        what ends it ends the node.
+        """
         self.name, self.store = name, store
         journal, gate = Journal(store), LimitGate()
-        state = recover(journal, gate)
+        state = warm if warm is not None else recover(journal, gate)
         self._beside = (Rails(rails, people), *beside)
         read = dict(READERS)
         for each in self._beside:
@@ -92,7 +98,7 @@ class LiveNode:
         self._ways = {way.spec.account: way for way in ways}
         self._connectors = {account: self._connector(way) for account, way in self._ways.items()}
         self._markets = {account: self._market(way) for account, way in self._ways.items()}
-        self._resting = False
+        self._resting, self._leading = False, leading
         self._specs = trading
         self._strategies: dict[str, Strategy] = {
             each.name: strategies.make(each.kind, each.name, each.options) for each in trading
@@ -110,8 +116,13 @@ class LiveNode:
             group.create_task(self._look())
             for each in self._beside:
                 group.create_task(each.run())
+            if self._leading is not None:
+                group.create_task(self._lead(self._leading))
             for spec in self._specs:
                 group.create_task(self._tick(spec))
+
+    async def _lead(self, leading: Callable[[], Awaitable[None]]) -> None:
+        await leading()
 
     def rest(self) -> None:
         """Strategies are asked for nothing more; books, orders and reconciliation go on."""

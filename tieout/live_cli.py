@@ -34,10 +34,12 @@ def refusals() -> Iterator[None]:
     """What a user got wrong is a message and a status, never a traceback."""
     from tieout.adopting import NotAdopted
     from tieout.deployment import BadDeployment, NoSecret
-    from tieout.sqlite_store import JournalError
+    from tieout.sqlite_store import JournalError, JournalFailed
 
     try:
         yield
+    except JournalFailed as error:
+        fail(FAILED, str(error))
     except (BadDeployment, NoSecret, JournalError) as error:
         fail(BAD_INPUT, str(error))
     except NotAdopted as error:
@@ -70,12 +72,16 @@ def live(
     simulated run. An interrupt ends it in order: strategies rest, what works is cancelled, and what
     is left is said. A kill needs no order: the next start takes up what the journal holds.
     """
+    from tieout.sqlite_store import JournalFailed
+
     try:
         with refusals():
             from tieout.deployment import load
 
             found = load(deployment)
             said = asyncio.run(_run(found, deployment.parent, mode, seconds, quiet=as_json))
+    except* JournalFailed as failures:
+        fail(FAILED, "; ".join(str(each) for each in failures.exceptions))
     except* (OSError, ValueError) as errors:
         fail(BAD_INPUT, "; ".join(str(each) for each in errors.exceptions))
     if as_json:
@@ -87,24 +93,25 @@ async def _run(
     deployment: "Deployment", folder: Path, mode: "Mode", seconds: int | None, *, quiet: bool
 ) -> dict[str, Any]:
     from tieout.chain_ways import chain_ways
+    from tieout.journals import held
     from tieout.live import LiveNode
-    from tieout.sqlite_store import SqliteStore
     from tieout.ways import ways_of
 
     async with AsyncExitStack() as stack:
-        ways = await ways_of(deployment, folder, stack, mode)
+        journal = await held(deployment, folder, stack)
+        ways = await ways_of(deployment, folder, stack, mode, journal.leads)
         rails = await chain_ways(deployment, folder, stack, reads_only=mode == "shadow")
         beside = await _issued(deployment, folder, stack, reads_only=mode == "shadow")
-        store = SqliteStore(folder / deployment.journal)
-        stack.callback(store.close)
         node = LiveNode(
             deployment.name,
-            store,
+            journal.store,
             ways,
             deployment.strategies,
             rails=rails,
             beside=beside,
             clock=time.time_ns,
+            warm=journal.warm,
+            leading=journal.leading,
         )
         if mode == "shadow":
             node.rest()

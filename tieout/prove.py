@@ -401,6 +401,17 @@ PROVEN = (
         "from the socket to durable and applied in 2.5 times ccxt's watch_my_trades, 3.5 without",
         (sys.executable, "-m", "bench", "--only", "live", "--must-hold"),
     ),
+    Proof(
+        6,
+        "one node is frozen between its check and the socket write and resumed after the take-over;"
+        " the venue refuses the stale request",
+        ("env", "TIEOUT_FULL=1", *pytest("tests/test_leadership.py")),
+    ),
+    Proof(
+        6,
+        "the journal on PostgreSQL, its server killed under load, and a standby that takes over",
+        ("env", "TIEOUT_FULL=1", *pytest("tests/test_postgres_store.py", "tests/test_standby.py")),
+    ),
 )
 
 

@@ -11,7 +11,6 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -136,5 +135,5 @@ def _records(source: str | os.PathLike[str] | Store) -> Iterator[Iterator[Record
     if not isinstance(source, str | os.PathLike):
         yield source.records()
         return
-    with opened(Path(source)) as connection:
+    with opened(source) as connection:
         yield read_records(connection)

@@ -342,7 +342,7 @@ class SqliteStore:
             self._cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             for statement in TABLES.values():
                 self._cursor.execute(statement)
-            _put_meta(self._cursor, {"schema": str(SCHEMA), "code": _code_version()})
+            _put_meta(self._cursor, {"schema": str(SCHEMA), "code": code_version()})
 
     def _check_anchor(self) -> int:
         """Refuse a file that once held more; returns the highest epoch that is known."""
@@ -645,7 +645,7 @@ def _put_meta(cursor: apsw.Cursor, values: Mapping[str, str]) -> None:
     cursor.executemany("INSERT OR REPLACE INTO meta VALUES(?,?,?)", rows)
 
 
-def _code_version() -> str:
+def code_version() -> str:
     from importlib.metadata import PackageNotFoundError, version  # 30 ms, once per journal
 
     try:

@@ -136,8 +136,10 @@ class Verdict(NamedTuple):
         return text
 
 
-def verify(path: str | os.PathLike[str]) -> Verdict:
-    """Judge the journal at `path`."""
+def verify(path: str | os.PathLike[str], anchor: Path | None = None) -> Verdict:
+    """Judge the journal at `path`, or at a server's URL, held to the anchor of a node there."""
+    if is_url(path):
+        return _verify_copy(str(path), anchor)
     path = Path(path)
     try:
         with closing(open_for_reading(path)) as connection:
@@ -148,17 +150,43 @@ def verify(path: str | os.PathLike[str]) -> Verdict:
         return _refusal(path, "damaged", error)
 
 
-def _refusal(path: Path, status: Literal["damaged", "not_a_journal"], error: Exception) -> Verdict:
+def _verify_copy(url: str, anchor: Path | None) -> Verdict:
+    """Of a server's journal its rows are judged; of its files the server judges."""
+    from tieout.postgres_copy import copied  # an extra
+    from tieout.postgres_store import shown
+
+    try:
+        with copied(url, anchor) as path:
+            return verify(path)._replace(path=shown(url))
+    except NotAJournal as error:
+        return _refusal(shown(url), "not_a_journal", error)
+
+
+def is_url(place: object) -> bool:
+    """Whether a journal lies on a server, and in no file."""
+    return str(place).startswith(("postgresql://", "postgres://"))
+
+
+def _refusal(
+    path: Path | str, status: Literal["damaged", "not_a_journal"], error: Exception
+) -> Verdict:
     text = str(error).removeprefix(f"{path}: ")
     return Verdict(str(path), status, (Finding(0, "file", "", text),))
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[apsw.Connection]:
+def opened(path: str | os.PathLike[str]) -> Iterator[apsw.Connection]:
     """A journal for those who read it but do not judge it: it has its tables and its end.
 
     Raises `NotAJournal` or `JournalDamaged`, which name the path, also for what its reader meets.
     """
+    if is_url(path):
+        from tieout.postgres_copy import copied  # an extra
+
+        with copied(str(path)) as file, opened(file) as connection:
+            yield connection
+        return
+    path = Path(path)
     anchor = parse_anchor(anchor_path(path))  # before the first look, as a judge does
     with closing(open_for_reading(path)) as connection:
         try:

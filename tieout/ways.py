@@ -6,6 +6,7 @@ mode a way can only read.
 
 import ssl
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +16,7 @@ from aiohttp import ClientSession
 
 from tieout.deployment import Deployment, Wire
 from tieout.fronts import FRONTS, WAYS
+from tieout.journals import always
 from tieout.live import Way
 from tieout.wire_tls import session
 from venues.live import Live
@@ -28,21 +30,36 @@ Mode = Literal["shadow", "live"]
 
 
 async def ways_of(
-    deployment: Deployment, folder: Path, stack: AsyncExitStack, mode: Mode
+    deployment: Deployment,
+    folder: Path,
+    stack: AsyncExitStack,
+    mode: Mode,
+    leads: Callable[[], bool] = always,
 ) -> list[Way]:
-    """A way for each account; the stack closes what they hold. Raises `NoSecret`."""
-    return [await _way(deployment, spec, folder, stack, mode) for spec in deployment.accounts]
+    """A way for each account; the stack closes what they hold. Raises `NoSecret`.
+
+    Nothing is sent unless the node `leads`.
+    """
+    ways = [
+        await _way(deployment, spec, folder, stack, mode, leads) for spec in deployment.accounts
+    ]
+    return ways
 
 
 async def _way(
-    deployment: Deployment, spec: "VenueSpec", folder: Path, stack: AsyncExitStack, mode: Mode
+    deployment: Deployment,
+    spec: "VenueSpec",
+    folder: Path,
+    stack: AsyncExitStack,
+    mode: Mode,
+    leads: Callable[[], bool],
 ) -> Way:
     told, ways = deployment.keys[spec.account].read(folder), WAYS[spec.dialect]
     only = settings(ways.reads) if mode == "shadow" else {}
     client = await stack.enter_async_context(_session(deployment.wire, spec.dialect, folder, only))
     made = getattr(ccxt.pro, ways.exchange)
     exchange = made({**told, "session": client, "options": dict(ways.options)})
-    live = Live(exchange, ways, client, time.time_ns)
+    live = Live(exchange, ways, client, time.time_ns, leads)
     stack.push_async_callback(live.close)
     symbols = tuple(each.symbol for each in spec.instruments)
     return Way(spec, live, live.open_public(symbols))

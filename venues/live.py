@@ -6,7 +6,9 @@ Rule 2. A request is sent once. Whatever is no complete HTTP answer is status 0:
 the venue can say. Neither ccxt nor aiohttp sends anything again by itself.
 Rule 3. A new stream is a new socket: the last one is dropped before, and what still comes of it is
 told to nobody.
-Rule 4. No text that leaves here names a URL or a header: both bear signatures.
+Rule 4. A node that does not lead sends nothing: that is asked right before a request is written.
+One that is written too late all the same, the venue refuses by its end (`venues/dialect.py`).
+Rule 5. No text that leaves here names a URL or a header: both bear signatures.
 """
 
 import asyncio
@@ -92,6 +94,7 @@ class Live:
     ways: Ways
     session: ClientSession
     clock: Callable[[], int]
+    leads: Callable[[], bool] = lambda: True
     counts: dict[str, int] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _private: Line = field(default_factory=Line)
@@ -136,7 +139,10 @@ class Live:
         now = self.clock()
         if 0 < request.expires_at <= now:
             raise ValueError("it was void before it was sent")
-        return self.ways.sign(self.exchange, request, now)
+        signed = self.ways.sign(self.exchange, request, now)
+        if not self.leads():  # last of all: between this and the socket nothing is asked any more
+            raise ValueError("another node leads")
+        return signed
 
     # --- streams ----------------------------------------------------------------------------------
 
