@@ -14,6 +14,7 @@ from typing import Any, NoReturn, Protocol
 
 import click
 
+from tieout.alerts_cli import alerts
 from tieout.asked import SEED_DIGITS_MAX, is_seed, warn_if_idle
 from tieout.campaign_cli import campaign, merge
 from tieout.crashes_cli import crashes
@@ -48,6 +49,7 @@ main.add_command(gates)
 main.add_command(tokens)
 main.add_command(wire)
 main.add_command(live)
+main.add_command(alerts)
 main.add_command(campaign)
 main.add_command(merge)
 main.add_command(shrink)

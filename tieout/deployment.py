@@ -29,10 +29,13 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from risk.written import Part, content
 from scenarios.model import StrategySpec, VenueSpec, telling, told_by_table
 from tieout.fronts import WAYS
+from tieout.watch_files import AlertsSpec, LogsSpec, MetricsSpec
 
 NAME = r"^[a-z][a-z0-9]{0,7}$"
 REFERENCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"
 Reference = Annotated[str, Field(pattern=REFERENCE)]
+# Where a secret may have been put by mistake, elsewhere than among keys.
+SECRETIVE = (("secret",), ("password",))
 
 
 class BadDeployment(ValueError):
@@ -72,6 +75,9 @@ class Deployment(Part):
     keys: Annotated[dict[str, Keys], Field(default_factory=dict)]
     strategies: tuple[StrategySpec, ...] = ()
     wire: Wire | None = None
+    alerts: AlertsSpec | None = None
+    metrics: MetricsSpec | None = None
+    logs: LogsSpec | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -129,7 +135,7 @@ def _said(each: Mapping[str, Any]) -> str:
     """Of a field of keys what was found is not shown: somebody may have put the secret there."""
     where = ".".join(map(str, each["loc"])).replace("dialect", "venue") or "the whole"
     text = each["msg"].removeprefix("Value error, ")
-    if "keys" in each["loc"]:
+    if "keys" in each["loc"] or each["loc"][-1:] in SECRETIVE:
         return f"{where}: {text}; env:NAME or file:PATH would do"
     found = each["input"]
     shown = f"found {found!r}: " if isinstance(found, (str, int, float, bool)) else ""

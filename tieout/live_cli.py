@@ -87,13 +87,18 @@ async def _run(
 ) -> dict[str, Any]:
     from tieout.live import LiveNode
     from tieout.sqlite_store import SqliteStore
+    from tieout.watched import watching_of
     from tieout.ways import ways_of
 
     async with AsyncExitStack() as stack:
         ways = await ways_of(deployment, folder, stack, mode)
         store = SqliteStore(folder / deployment.journal)
         stack.callback(store.close)
-        node = LiveNode(deployment.name, store, ways, deployment.strategies, clock=time.time_ns)
+        watching = watching_of(deployment, folder, store)
+        node = LiveNode(
+            deployment.name, watching.store, ways, deployment.strategies, clock=time.time_ns
+        )
+        await stack.enter_async_context(watching.over(lambda: node.node.state))
         if mode == "shadow":
             node.rest()
         running = asyncio.create_task(node.run())
