@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -163,3 +164,23 @@ def test_a_node_that_ends_of_an_error_is_told_of_by_its_last_act(tmp_path: Path)
     asyncio.run(asyncio.wait_for(lives(), 30))
     (raised,) = [each for each in told if each["change"] == "raised"]
     assert (raised["severity"], raised["text"]) == ("critical", "the node ended: ZeroDivisionError")
+
+
+def test_what_a_library_and_a_lost_task_say_goes_by_the_log_without_their_words(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Else they would be on stderr by themselves, and what they were handed with them."""
+    planted, out = "sk-live-0123", io.StringIO()
+
+    async def lives() -> None:
+        watching = Watching("tie", MemoryStore())
+        watching.log = Log("tie", lambda: 1, lambda: 0, out=out)
+        async with watching.over(State):
+            logging.getLogger("aiohttp.client").warning("GET /?key=%s", planted)
+            asyncio.get_running_loop().call_soon(int, planted)
+            await asyncio.sleep(0.05)
+
+    asyncio.run(lives())
+    library, failed = (json.loads(line) for line in out.getvalue().splitlines()[:2])
+    assert (library["library"], failed["error"]) == ("aiohttp.client", "ValueError")
+    assert planted not in out.getvalue() + "".join(capsys.readouterr())

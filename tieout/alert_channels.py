@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from tieout.watch_files import ChannelSpec, EmailSpec
+from tieout.watch_files import AlertsSpec, ChannelSpec, EmailSpec
 
 TOLERANCE_S = 300
 
@@ -147,3 +147,27 @@ def channel(
     assert spec.email is not None, "the model asks for one of the two"
     password = secret(spec.email.password) if spec.email.password is not None else ""
     return Email(spec.email, password)
+
+
+async def tried(
+    spec: AlertsSpec, node: str, secret: Callable[[str], str], clock: Callable[[], int]
+) -> dict[str, str]:
+    """Tell every channel a test: of each why it took nothing, "" where it did."""
+    now, came = clock(), {}
+    words = {
+        "node": node,
+        "change": "test",
+        "severity": "notice",
+        "subject": "channel",
+        "text": "a test: nothing has happened",
+        "raised_at": now,
+    }
+    async with ClientSession() as client:
+        for each in spec.channels:
+            try:
+                made = channel(each, secret, client, clock)
+                await made.tell(f"{node}/test/{now}", words)
+                came[each.name] = ""
+            except NotTold as error:
+                came[each.name] = str(error)
+    return came

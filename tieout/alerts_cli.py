@@ -21,7 +21,6 @@ from tieout.exits import BAD_INPUT, FAILED, HELD, LACKING, fail
 if TYPE_CHECKING:
     from tieout.alert_book import Alert
     from tieout.alerts import Desk
-    from tieout.deployment import Deployment
 
 ALERTS = ".alerts"
 
@@ -104,43 +103,19 @@ def ack(journal: Path, number: int, by: str) -> None:
 def test(deployment: Path) -> None:
     """Tell every channel of a DEPLOYMENT a test, and say which of them took it."""
     with refusals():
-        from tieout.deployment import load
+        from tieout.alert_channels import tried
+        from tieout.deployment import load, secret
 
         found = load(deployment)
-        told = asyncio.run(_test(found, deployment.parent))
+        spec = found.alerts
+        if spec is None:
+            fail(BAD_INPUT, f"{deployment}: it names no channels; a table [alerts] would do")
+        folder = deployment.parent
+        at = time.time_ns
+        told = asyncio.run(tried(spec, found.name, lambda name: secret(name, folder), at))
     for name, why in told.items():
         click.echo(f"{'told' if not why else 'NOT TOLD'}  {name}{f': {why}' if why else ''}")
     sys.exit(FAILED if any(told.values()) else HELD)
-
-
-async def _test(deployment: "Deployment", folder: Path) -> dict[str, str]:
-    """Each channel's name, and why it took nothing; "" where it did."""
-    from aiohttp import ClientSession
-
-    from tieout.alert_channels import NotTold, channel
-    from tieout.deployment import secret
-
-    spec, told = deployment.alerts, {}
-    if spec is None:
-        fail(BAD_INPUT, f"{deployment.name}: it names no channels; a table [alerts] would do")
-    now = time.time_ns()
-    words = {
-        "node": deployment.name,
-        "change": "test",
-        "severity": "notice",
-        "subject": "channel",
-        "text": "a test: nothing has happened",
-        "raised_at": now,
-    }
-    async with ClientSession() as client:
-        for each in spec.channels:
-            made = channel(each, lambda reference: secret(reference, folder), client, time.time_ns)
-            try:
-                await made.tell(f"{deployment.name}/test/{now}", words)
-                told[each.name] = ""
-            except NotTold as error:
-                told[each.name] = str(error)
-    return told
 
 
 @alerts.command()

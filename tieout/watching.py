@@ -8,9 +8,10 @@ Rule. It reads and never takes part: what goes wrong here is said and ends nothi
 """
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from tieout.alert_book import Book
 from tieout.alert_channels import channel
 from tieout.alert_rules import JOURNAL_BEHIND_NS, Severity, Vitals, standing
 from tieout.alerts import Desk
-from tieout.logs import Log, Say, nobody
+from tieout.logs import Library, Log, Say, nobody
 from tieout.metrics import Metrics, serve
 from tieout.observed import Group, Observed
 from tieout.watch_files import AlertsSpec, LogsSpec, MetricsSpec
@@ -102,6 +103,8 @@ class Watching:
                 await self._tell_the_last()
 
     async def _begin(self, stack: AsyncExitStack) -> None:
+        if self.log is not None:
+            stack.enter_context(_heard(self.log))
         if self._alerts is not None:
             client = await stack.enter_async_context(ClientSession())
             made = {
@@ -190,6 +193,19 @@ class Watching:
     def _standing(self) -> list[tuple[str, str]]:
         desk = self.desk
         return [(a.severity, a.status) for a in desk.book.standing()] if desk is not None else []
+
+
+@contextmanager
+def _heard(log: Log) -> Iterator[None]:
+    """What libraries say, and tasks that nobody waits for: by the log, without their words."""
+    root, library, loop = logging.getLogger(), Library(log), asyncio.get_running_loop()
+    root.addHandler(library)
+    loop.set_exception_handler(lambda loop, context: log.failed(context))
+    try:
+        yield
+    finally:
+        loop.set_exception_handler(None)
+        root.removeHandler(library)
 
 
 async def _end(tasks: list["asyncio.Task[None]"]) -> None:
