@@ -186,6 +186,24 @@ def test_a_restart_neither_repeats_nor_forgets(tmp_path: Path) -> None:
     assert (warning.times, critical.times) == (2, 1), "each record is counted once"
 
 
+def test_a_journal_that_was_cut_is_heard_from_its_end_on(tmp_path: Path) -> None:
+    """The book knows of records that are gone: what has their numbers now is told all the same."""
+    store, written = journal()
+    house = House(tmp_path / "a.alerts")
+    house.book.position = 1_000
+    house.begin()
+    house.desk.catch_up(store)
+    assert house.after(0) == NOTHING
+    asked = RaiseAlert(severity="critical", subject="b", text="after the cut")
+    written.effect(asked, 1, 9)
+    written.commit()
+    house.desk.take(next(store.records(6)))
+    assert house.after(0) == [("desk", "raised"), ("ops", "raised")]
+    house.after(40)
+    house.begin()
+    assert house.book.position == 7
+
+
 def test_what_was_written_and_not_told_is_told_by_the_next_life(tmp_path: Path) -> None:
     house = House(tmp_path / "a.alerts")
     house.desk.look([(AT_ONCE, BROKEN)])

@@ -18,13 +18,24 @@ pytest.importorskip("trustme", reason="the extra `live` is not installed")
 pytest.importorskip("prometheus_client", reason="the extra `live` is not installed")
 
 from tests.test_alerts_cli import listening
-from tests.test_live_cli import DEPLOYMENT, PROGRAM, wire
+from tests.test_live_cli import PROGRAM, wire
 from tests.test_metrics import Samples, parsed
 from tieout.alert_channels import verify
 
 __all__ = ["wire"]
 SECRET = "sk-planted-0123456789"  # noqa: S105  # a test's own
-MORE = """
+DEPLOYMENT = """
+name = "desk"
+journal = "desk.db"
+
+[wire]
+port = {wire}
+ca = "ca.pem"
+
+[[accounts]]
+venue = "okx_swap"
+keys = {{key = "env:WIRE_KEY", secret = "file:secret", passphrase = "env:WIRE_PASSPHRASE"}}
+
 [alerts]
 
 [[alerts.channels]]
@@ -48,9 +59,9 @@ def free_port() -> int:
 
 
 def scraped(port: int, process: subprocess.Popen[bytes]) -> Samples:
-    """A scrape, as soon as there is a stream; it has to come while the process lives."""
+    """A scrape, as soon as the stream stands; it has to come while the process lives."""
     found: Samples = {}
-    while ("tieout_stream_up", (("account", "okx_swap/main"),)) not in found:
+    while found.get(("tieout_stream_up", (("account", "okx_swap/main"),))) != 1:
         assert process.poll() is None, "it lives"
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
@@ -68,7 +79,7 @@ def test_a_live_process_is_seen_from_outside_and_says_no_secret(
     (tmp_path / "secret").chmod(0o600)
     keys = {"WIRE_KEY": wire["key"], "WIRE_PASSPHRASE": wire["passphrase"]}
     with listening() as (hook, heard), log.open("wb") as out:
-        told = DEPLOYMENT.format(port=wire["port"]) + MORE.format(hook=hook, port=port)
+        told = DEPLOYMENT.format(wire=wire["port"], hook=hook, port=port)
         (tmp_path / "desk.toml").write_text(told)
         command = [*PROGRAM, "live", str(tmp_path / "desk.toml"), "--json"]
         environment = {**os.environ, **keys, "ALERT_SECRET": SECRET}

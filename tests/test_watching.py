@@ -18,6 +18,7 @@ pytest.importorskip("prometheus_client", reason="the extra `live` is not install
 
 from aiohttp import ClientSession, web
 
+from core.effects import RaiseAlert
 from core.events import NodeStarted
 from core.journal import Journal
 from core.state import State
@@ -164,6 +165,33 @@ def test_a_node_that_ends_of_an_error_is_told_of_by_its_last_act(tmp_path: Path)
     asyncio.run(asyncio.wait_for(lives(), 30))
     (raised,) = [each for each in told if each["change"] == "raised"]
     assert (raised["severity"], raised["text"]) == ("critical", "the node ended: ZeroDivisionError")
+
+
+def test_what_the_journal_asked_for_is_told_once_though_who_performs_it_tells_it_too(
+    tmp_path: Path,
+) -> None:
+    told: list[dict[str, object]] = []
+
+    async def lives() -> None:
+        receiver, port = await hears(told)
+        watching = Watching("tie", MemoryStore(), alerts=alerts(port), secret=lambda name: "x")
+        async with watching.over(State):
+            journal = Journal(watching.store)
+            number = journal.event(NodeStarted(received_at=1, node="tie", epoch=1))
+            asked = RaiseAlert(severity="critical", subject="a", text="a thing")
+            journal.effect(asked, number, 1)
+            journal.commit()
+            watching.alert(asked.subject, asked.severity, asked.text)
+            assert watching.desk is not None
+            assert [each.times for each in watching.desk.book.standing()] == [1]
+            journal.event(NodeStarted(received_at=2, node="tie", epoch=2))
+            journal.commit()
+            watching.alert(asked.subject, asked.severity, asked.text)
+            assert [each.times for each in watching.desk.book.standing()] == [2]
+        await receiver.cleanup()
+
+    asyncio.run(asyncio.wait_for(lives(), 30))
+    assert sum(each["change"] == "raised" for each in told) == 1
 
 
 def test_what_a_library_and_a_lost_task_say_goes_by_the_log_without_their_words(

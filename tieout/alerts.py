@@ -68,18 +68,22 @@ class Desk:
     # --- what there is ----------------------------------------------------------------------------
 
     def catch_up(self, store: Store) -> None:
-        """What the journal asked to be told and nobody has looked at yet: a restart's first act."""
-        for record in store.records(min(self._position, store.last()[0])):
+        """What the journal asked to be told and nobody has looked at yet: a restart's first act.
+
+        A journal that is shorter than the book knows was cut: it goes on from its end.
+        """
+        self._position = min(self._position, store.last()[0])
+        for record in store.records(self._position):
             self.take(record)
 
     def take(self, record: Record) -> None:
         """A record that is durable."""
-        if record.name == "RaiseAlert" and record.number > self._position:
+        if record.name == "RaiseAlert":
             told = decode_effect(record.body)
             assert isinstance(told, RaiseAlert)
             what = _said(told.subject, told.severity, told.text)
             self._write(lambda: self._raise(what, record.number))
-        self._position = max(self._position, record.number)
+        self._position = record.number
 
     def alert(self, kind: str, severity: Severity, words: str) -> None:
         """Something happened of which a person should hear: of the same once."""

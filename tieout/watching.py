@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 from aiohttp import ClientSession
 
+from core.effects import RaiseAlert
 from core.journal import Record, Store
 from core.risk_effects import GrantLease
 from core.state import State
@@ -65,9 +66,13 @@ class Watching:
         self._state: Callable[[], State] = State
         self._leases: dict[str, int] = {}
         self._late_ns = self._committed_at = 0
+        self._asked: dict[tuple[str, str, str], None] = {}
 
     def alert(self, kind: str, severity: Severity, words: str) -> None:
-        """Something went wrong that no state shows: somebody should hear of it."""
+        """Something went wrong that no state shows: somebody should hear of it. What the journal
+        asked for is told by its record, and not once more by who performs it."""
+        if (kind, severity, words) in self._asked:
+            return
         self.say("warning", "alert raised", severity=severity)
         if self.desk is not None:
             self.desk.alert(kind, severity, words)
@@ -126,6 +131,7 @@ class Watching:
     def _took(self, group: Group) -> None:
         """A group is durable. It stands on the way of a commit: nothing of ours may break that."""
         self._committed_at = self._clock()
+        self._asked.clear()
         try:
             self.metrics.took(group)
             for record in group.records:
@@ -137,6 +143,9 @@ class Watching:
         if record.name == "GrantLease":
             grant = msgspec.json.decode(record.body, type=GrantLease)
             self._leases[grant.gate] = record.at
+        elif record.name == "RaiseAlert":
+            asked = msgspec.json.decode(record.body, type=RaiseAlert)
+            self._asked[asked.subject, asked.severity, asked.text] = None
         if self.desk is not None:
             self.desk.take(record)
         if self.log is not None:
