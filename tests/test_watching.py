@@ -31,7 +31,7 @@ from tieout.live import LiveNode, Way
 from tieout.logs import Log
 from tieout.sqlite_store import SqliteStore
 from tieout.watch_files import AlertsSpec, MetricsSpec
-from tieout.watching import Watching
+from tieout.watching import SECOND, Watching
 from venues.live import Live
 
 VENUE = "okx_swap"
@@ -194,6 +194,24 @@ def test_what_the_journal_asked_for_is_told_once_though_who_performs_it_tells_it
     assert sum(each["change"] == "raised" for each in told) == 1
 
 
+def test_a_node_is_healthy_while_it_adopts_and_is_not_when_its_journal_lags() -> None:
+    """Before its first commit an account is adopted, which takes as long as it takes."""
+    now = [5 * SECOND]
+    watching = Watching("tie", MemoryStore(), clock=lambda: now[0])
+    journal = Journal(watching.store)
+    journal.event(NodeStarted(received_at=now[0], node="tie", epoch=1))
+    now[0] += 60 * SECOND
+    assert watching.alive()["healthy"] is True
+    journal.commit()
+    journal.event(NodeStarted(received_at=now[0], node="tie", epoch=2))
+    now[0] += 2 * SECOND - 1
+    assert watching.alive()["healthy"] is True
+    now[0] += 1
+    assert watching.alive()["healthy"] is False
+    journal.commit()
+    assert watching.alive()["healthy"] is True
+
+
 def test_what_a_library_and_a_lost_task_say_goes_by_the_log_without_their_words(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -210,5 +228,6 @@ def test_what_a_library_and_a_lost_task_say_goes_by_the_log_without_their_words(
 
     asyncio.run(lives())
     library, failed = (json.loads(line) for line in out.getvalue().splitlines()[:2])
-    assert (library["library"], failed["error"]) == ("aiohttp.client", "ValueError")
+    assert library["library"] == "aiohttp.client"
+    assert (failed["event"], failed["error"]) == ("task failed", "ValueError")
     assert planted not in out.getvalue() + "".join(capsys.readouterr())
