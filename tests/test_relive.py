@@ -6,27 +6,34 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from core.events import Event, FillReported
+from core.events import Event, FillReported, StatementReported
 from core.frames import Frame
 from core.journal import digest_of
 from scenarios.model import find
 from sim.faults import Fault
 from tieout.cli import main
+from tieout.compare import compare
 from tieout.dialects import READERS
 from tieout.exits import BAD_INPUT
 from tieout.files import save_journal
 from tieout.outcome import Outcome
 from tieout.relive import relive
 from tieout.runs import run
+from tieout.session import session_of
 from tieout.simulation import keep_of
+from tieout.wire_world import rough
+
+if TYPE_CHECKING:
+    from tests.live import Running
 
 SCENARIOS = ("lost_frame", "killed_as_it_fills", "small_memory")
 
@@ -74,24 +81,30 @@ def test_the_command_prints_the_digest_and_refuses_half_a_life(tmp_path: Path) -
 # --- live ----------------------------------------------------------------------------------------
 
 
+async def trades(running: Running, fills: int) -> None:
+    """Let it live until its taker has had so many fills; it has to come to that."""
+    until = time.monotonic() + 60
+    while running.node.said()["fills"] < fills:
+        assert time.monotonic() < until, "it traded"
+        await running.last(0.25)
+
+
 async def lived(venue: str, journal: Path) -> str:
     """Two lives against a served venue whose frames are lost and doubled; the digest at its end."""
     from tests.live import Running, Served
-    from tieout.wire_world import rough
 
     plan: tuple[Fault, ...] = tuple(rough(15))
     served = await Served.start(venue, 11, plan)
     running = Running.begin(served, journal)
-    await running.last(4)
+    await trades(running, 4)
     await running.die()
     running = Running.begin(served, journal)
-    await running.last(4)
+    await trades(running, 8)
     running.node.rest()
     running.task.cancel()
     await asyncio.wait([running.task])
     await running.node.loop.commit()
     digest = digest_of(running.store, running.node.node.state)
-    assert running.node.said()["fills"] > 0, "it traded"
     await running.die()
     await served.server.stop()
     return digest
@@ -112,3 +125,33 @@ def test_a_live_journal_replays_in_another_process_and_is_lived_again_in_simulat
     assert (done.returncode, told["digest"], told["differences"]) == (0, digest, [])
     again = relive(journal)
     assert (again.differences, again.digest, again.lives) == ((), digest, 2)
+    compares_with_a_venue_that_is_dearer(journal)
+    traced = CliRunner().invoke(
+        main, ["trace", "balance", "okx_swap/main/USDT/cash", "--journal", str(journal)]
+    )
+    assert (traced.exit_code, "OpeningSet" in traced.output) == (0, True), traced.output
+
+
+def compares_with_a_venue_that_is_dearer(journal: Path) -> None:
+    """The live session against itself as told with three units more of fee for each fill: all of
+    the difference is fees, to the unit."""
+
+    def reads(more: int) -> Callable[[Frame, Mapping[str, int]], list[Event]]:
+        def read(frame: Frame, decimals: Mapping[str, int]) -> list[Event]:
+            told = READERS["okx_swap"](frame, decimals)
+            return [
+                replace(each, fee=each.fee + more) if isinstance(each, FillReported) else each
+                for each in told
+                if not isinstance(each, StatementReported)
+            ]
+
+        return read
+
+    live, sim = (relive(journal, {**READERS, "okx_swap": reads(more)}).store for more in (3, 0))
+    compared = compare(session_of(live.records, "tk"), session_of(sim.records, "tk"))
+    assert compared.whole
+    ((line, parts),) = [(each, dict(each.parts)) for each in compared.lines]
+    assert {part for part, units in parts.items() if units} == {"fees"}
+    assert (line.difference, line.residual) == (parts["fees"], 0)
+    assert parts["fees"] < 0
+    assert parts["fees"] % 3 == 0

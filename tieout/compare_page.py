@@ -35,10 +35,14 @@ def page_of(compared: Compared) -> str:
 
 
 def _orders(compared: Compared) -> str:
+    unpriced = (
+        f" Of {compared.without_price:,} pairs no price is known when they were decided on."
+        if compared.without_price
+        else ""
+    )
     return (
         f"{compared.paired:,} orders of both, {compared.only_live:,} only live,"
-        f" {compared.only_sim:,} only simulated; of {compared.without_price:,} pairs no price is"
-        " known at the moment of the decision."
+        f" {compared.only_sim:,} only simulated.{unpriced}"
     )
 
 
