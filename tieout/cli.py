@@ -14,8 +14,10 @@ from typing import Any, NoReturn, Protocol
 
 import click
 
+from tieout.alerts_cli import alerts
 from tieout.asked import SEED_DIGITS_MAX, is_seed, warn_if_idle
 from tieout.campaign_cli import campaign, merge
+from tieout.compare_cli import compare
 from tieout.crashes_cli import crashes
 from tieout.exits import BAD_INPUT, FAILED, HELD, LACKING, breaking, end, fail, give_up
 from tieout.gates_cli import gates
@@ -48,6 +50,8 @@ main.add_command(gates)
 main.add_command(tokens)
 main.add_command(wire)
 main.add_command(live)
+main.add_command(alerts)
+main.add_command(compare)
 main.add_command(campaign)
 main.add_command(merge)
 main.add_command(shrink)
@@ -326,13 +330,26 @@ def verify(journal: str, anchor: Path | None, as_json: bool) -> None:  # noqa: F
 @main.command()
 @click.argument("journal")
 @click.option("--until", type=click.IntRange(1), help="Stop after this record.")
+@click.option("--relive", "again", is_flag=True, help="Only what was told, in simulated time.")
 @click.option("--json", "as_json", is_flag=True)
-def replay(journal: str, until: int | None, as_json: bool) -> None:  # noqa: FBT001
-    """Rebuild the state from a JOURNAL, file or URL; prints the digest that `summary.json` has."""
+def replay(journal: str, until: int | None, again: bool, as_json: bool) -> None:  # noqa: FBT001
+    """Rebuild the state from a JOURNAL, file or URL; prints the digest that `summary.json` has.
+
+    With --relive its inputs alone are put at the door of a simulated node, and whatever came of
+    them, events and effects, has to come out again as it was recorded.
+    """
+    if again and until is not None:
+        fail(BAD_INPUT, "--until: a journal is relived to its end; without --relive it would do")
     with refusals():
         from tieout.replay import replay as rerun
 
+        if again:
+            from tieout.relive import relive
+
+            relived = relive(journal)
         result = rerun(journal, until)
+        if again:
+            result = result._replace(digest=relived.digest, differences=relived.differences)
     if until is not None and result.last < until:
         click.echo(f"tieout: {journal} ends at record {result.last}, before {until}", err=True)
     if as_json:

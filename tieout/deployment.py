@@ -37,11 +37,14 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from risk.written import Part, content
 from scenarios.model import StrategySpec, VenueSpec, telling, told_by_table
 from tieout.fronts import WAYS
+from tieout.watch_files import AlertsSpec, LogsSpec, MetricsSpec
 
 NAME = r"^[a-z][a-z0-9]{0,7}$"
 ADDRESS = r"^0x[0-9a-fA-F]{40}$"
 REFERENCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"
 Reference = Annotated[str, Field(pattern=REFERENCE)]
+# Where a secret may have been put by mistake, elsewhere than among keys.
+SECRETIVE = (("secret",), ("password",))
 
 
 class BadDeployment(ValueError):
@@ -130,6 +133,14 @@ class Deployment(Part):
     tokens: str | None = None  # a file of `tieout tokens serve`: what this node issues
     strategies: tuple[StrategySpec, ...] = ()
     wire: Wire | None = None
+    alerts: AlertsSpec | None = None
+    metrics: MetricsSpec | None = None
+    logs: LogsSpec | None = None
+
+    @property
+    def local_name(self) -> str:
+        """What files beside the journal are named by: the file's own name, or at a server ours."""
+        return self.journal if isinstance(self.journal, str) else f"{self.name}.journal"
 
     @model_validator(mode="before")
     @classmethod
@@ -192,7 +203,7 @@ def _said(each: Mapping[str, Any]) -> str:
     """Of a field of keys what was found is not shown: somebody may have put the secret there."""
     where = ".".join(map(str, each["loc"])).replace("dialect", "venue") or "the whole"
     text = each["msg"].removeprefix("Value error, ")
-    if {"keys", "nodes", "password"} & set(each["loc"]):
+    if {"keys", "nodes", "password"} & set(each["loc"]) or each["loc"][-1:] in SECRETIVE:
         return f"{where}: {text}; env:NAME or file:PATH would do"
     found = each["input"]
     shown = f"found {found!r}: " if isinstance(found, (str, int, float, bool)) else ""

@@ -161,6 +161,8 @@ class _Reader:
         self.history = History()
         self._gate = gate
         self._frame: Frame | None = None
+        self._frame_told = False
+        self._aside: dict[int, Frame] = {}
         self._event: Event | None = None
         self._refused = ""
         self._suspected: dict[str, int] = {}
@@ -173,6 +175,7 @@ class _Reader:
     def take(self, record: Record) -> None:
         self.history.last = record.number
         if record.kind == "frame":
+            self._lay_aside()
             self._frame = decode_frame(record)
             self.history.frames[record.number] = record.name, record.at
             return
@@ -203,7 +206,7 @@ class _Reader:
         refused = _refused(state, event)
         settling, tokens = self._settling.before(event), self._tokens.before()
         step(state, event, self._gate)
-        frame = self._frame if event.frame else None
+        frame = self._frame_of(event)
         self._settling.after(record, event, frame, settling)
         self._tokens.after(record, event, frame, tokens)
         codes = [code for code, n in _refused(state, event).items() if n != refused.get(code)]
@@ -213,9 +216,25 @@ class _Reader:
         self._happened(event)
         self._judged(event.received_at)
 
+    def _lay_aside(self) -> None:
+        """A frame that was kept and not read: openings may name it later, as their evidence."""
+        frame = self._frame
+        if frame is not None and not self._frame_told:
+            self._aside[frame.number] = frame
+        self._frame_told = False
+
+    def _frame_of(self, event: Event) -> Frame | None:
+        """The frame that told it; a frame's events follow it, an opening comes later."""
+        if not event.frame:
+            return None
+        if self._frame is not None and self._frame.number == event.frame:
+            self._frame_told = True
+            return self._frame
+        assert event.frame in self._aside, "a frame's events follow it"
+        return self._aside[event.frame]
+
     def _taken(self, record: Record, event: Event, way: str) -> None:
-        frame = self._frame if event.frame else None
-        assert frame is None or frame.number == event.frame, "a frame's events follow it"
+        frame = self._frame_of(event)
         taken = Taken(
             record.number,
             event,

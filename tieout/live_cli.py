@@ -95,6 +95,7 @@ async def _run(
     from tieout.chain_ways import chain_ways
     from tieout.journals import held
     from tieout.live import LiveNode
+    from tieout.watched import watching_of
     from tieout.ways import ways_of
 
     async with AsyncExitStack() as stack:
@@ -102,9 +103,10 @@ async def _run(
         ways = await ways_of(deployment, folder, stack, mode, journal.leads)
         rails = await chain_ways(deployment, folder, stack, reads_only=mode == "shadow")
         beside = await _issued(deployment, folder, stack, reads_only=mode == "shadow")
+        watching = watching_of(deployment, folder, journal.store)
         node = LiveNode(
             deployment.name,
-            journal.store,
+            watching.store,
             ways,
             deployment.strategies,
             rails=rails,
@@ -113,6 +115,7 @@ async def _run(
             warm=journal.warm,
             leading=journal.leading,
         )
+        await stack.enter_async_context(watching.over(lambda: node.node.state))
         if mode == "shadow":
             node.rest()
         running = asyncio.create_task(node.run())

@@ -57,7 +57,7 @@ def replay(
     source: str | os.PathLike[str] | Store, until: int | None = None, gate: Gate | None = None
 ) -> Replayed:
     """Step through the journal's events, up to the record `until` where one is named."""
-    with _records(source) as records:
+    with records_of(source) as records:
         rerun = _Rerun(gate if gate is not None else LimitGate())
         for record in records:
             if until is not None and record.number > until:
@@ -130,7 +130,7 @@ class _Rerun:
 
 
 @contextmanager
-def _records(source: str | os.PathLike[str] | Store) -> Iterator[Iterator[Record]]:
+def records_of(source: str | os.PathLike[str] | Store) -> Iterator[Iterator[Record]]:
     """The records of a file or a store; a file that cannot be read, or was cut, is damaged."""
     if not isinstance(source, str | os.PathLike):
         yield source.records()
