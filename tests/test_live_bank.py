@@ -324,6 +324,23 @@ def test_no_answer_is_unknown_when_its_time_is_over_and_comes_late_to_nobody(
     played(tmp_path, "folder", play)
 
 
+def test_no_answer_is_unknown_though_the_place_cannot_be_reached_any_more(tmp_path: Path) -> None:
+    """Nobody looks there then, and who asked is told all the same."""
+
+    async def play(place: Place) -> None:
+        way = place.way(pace=Pace(0.02, 0.06, answer_s=0.6))
+        place.listen(way)
+        way.send(BALANCE, place.answered)
+        await place.until(lambda: place.names("to_bank"))
+        (place.root / "from_bank").rename(place.root / "elsewhere")
+        await place.until(lambda: place.answers)
+        assert place.answers == [(0, b"no answer in time")]
+        assert len(place.closed) == 1
+        await way.close()
+
+    played(tmp_path, "folder", play)
+
+
 def test_an_upload_cut_in_the_middle_is_not_sent_and_the_bank_sees_none_of_it(
     tmp_path: Path,
 ) -> None:

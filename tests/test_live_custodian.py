@@ -9,13 +9,14 @@ import os
 import threading
 import time
 from base64 import urlsafe_b64encode
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("fireblocks", reason="the extra `live` is not installed")
 
-from aiohttp import web
+from aiohttp import ClientSession, web
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -31,8 +32,9 @@ from rails.custodian.served import LIFE_S_MAX, Call, Gateway
 from rails.dialect import Request
 from sim.faults import Fault
 from tests.desk import HOUR, Desk, scenario, within
-from tieout.webhooks import Keyring, Receiver
+from tieout.webhooks import Keyring, Receiver, published
 from tieout.wire_custodian import CustodianServer
+from tieout.wire_tls import Authority
 
 FULL = bool(os.environ.get("TIEOUT_FULL"))
 NAME = "an-api-user"
@@ -128,12 +130,12 @@ class Answers:
         self.port = 0
         self.let_go = asyncio.Event()
 
-    async def start(self) -> web.AppRunner:
+    async def start(self, tls: Any = None) -> web.AppRunner:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self.serve)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
         self.port = runner.addresses[0][1]
         return runner
 
@@ -264,6 +266,27 @@ def test_where_we_only_read_nothing_is_created_whoever_asks() -> None:
     within(60, play())
 
 
+def test_whom_nobody_vouches_for_is_asked_nothing(tmp_path: Path) -> None:
+    """By TLS: the custodian's certificate is checked, by the authorities that we name if any."""
+
+    async def play() -> None:
+        authority, server = Authority(["localhost"]), Answers()
+        authority.save(tmp_path / "ca.pem")
+        runner = await server.start(authority.server())
+        url = f"https://localhost:{server.port}"
+        stranger = Custody(client(url, NAME, PEM), timeout_s=5.0)
+        status, body, _ = await asked(stranger, PAY)
+        assert (status, body[:10], server.asked) == (0, b"no answer:", [])
+        known = Custody(client(url, NAME, PEM, str(tmp_path / "ca.pem")), timeout_s=5.0)
+        assert (await asked(known, PAY))[0] == 200
+        assert server.asked == [("POST", "/v1/transactions")]
+        await stranger.close()
+        await known.close()
+        await runner.cleanup()
+
+    within(60, play())
+
+
 def test_no_text_of_a_transport_shows_the_key() -> None:
     way = said(1)
     with pytest.raises(ValueError, match="no private key") as failed:
@@ -325,8 +348,9 @@ async def kept(seed: int, hours: int) -> None:
     )
     await server.start()
     way = said(server.port)
-    keys = webhooks.keys(signing.public_pem(), signing.public_jwks())
-    receiver = Receiver(Keyring(keys), way, desk.host.durable, desk.world.now)
+    session, known = ClientSession(), webhooks.keys(signing.public_pem())
+    fetch = published(session, f"http://127.0.0.1:{server.port}/.well-known/jwks.json")
+    receiver = Receiver(Keyring(known, fetch), way, desk.host.durable, desk.world.now)
     await receiver.start()
     server.tell(f"http://127.0.0.1:{receiver.port}{receiver.path}")
     desk.begin({site.spec.account: way})
@@ -342,6 +366,7 @@ async def kept(seed: int, hours: int) -> None:
     assert receiver.answered[200] > 5 * hours
     assert receiver.answered[401] >= 1, "a forgery came, and went"
     assert receiver.again >= 1, "one came twice, and was taken once"
+    assert server.asked["keys"] == 1, "its key was looked for where it is published"
     assert server.refused == 0, "the SDK signs as the custodian wants it"
     external = [tx.external_id for tx in site.keeper.vault.transactions.values() if tx.external_id]  # type: ignore[attr-defined]  # a custodian
     assert len(external) == len(set(external)), "no payment was made twice"
@@ -349,6 +374,7 @@ async def kept(seed: int, hours: int) -> None:
     await server.stop()
     await receiver.stop()
     await way.close()
+    await session.close()
 
 
 @pytest.mark.parametrize("seed", range(5, 9) if FULL else [5])

@@ -36,7 +36,8 @@ from tieout.webhooks import DAY, Bounds, Keyring, Receiver, quantiles
 ACCOUNT = "custodian/vault"
 MS = 1_000_000
 HOUR = 3600 * 1_000_000_000
-P99_MS_MAX = 250.0
+# Of a machine that others use, too: what must be small whatever they do is what it costs.
+P99_MS_MAX, CPU_MS_MAX = 2000.0, 15.0
 
 
 class Front:
@@ -410,18 +411,21 @@ def test_a_list_of_keys_that_is_none_changes_nothing(tmp_path: Path, answer: byt
 
 
 def test_the_answer_is_fast(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
-    """From the request's head to a 200 behind a synced journal, four at once."""
+    """From the request's head to a 200 behind a synced journal, four at once; what it costs the
+    processor is that of who posts, too."""
 
     async def play(front: Front, client: ClientSession) -> None:
         messages = [signing.signed(deposit(f"t{n}")) for n in range(200)]
+        began = time.process_time()
         for start in range(0, len(messages), 4):
             four = messages[start : start + 4]
             told = await asyncio.gather(*(post(client, front, each) for each in four))
             assert told == [200] * 4
+        cpu_ms = (time.process_time() - began) * 1000 / len(messages)
         p50, p99 = quantiles(front.receiver)
-        record_property("webhook_ms", (round(p50, 2), round(p99, 2)))
-        print(f"webhooks: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
+        record_property("webhook_ms", (round(p50, 2), round(p99, 2), round(cpu_ms, 2)))
+        print(f"webhooks: p50 {p50:.2f} ms, p99 {p99:.2f} ms, processor {cpu_ms:.2f} ms each")
         assert front.held == 200 * 2_500_000
-        assert p99 <= P99_MS_MAX
+        assert (p99 <= P99_MS_MAX, cpu_ms <= CPU_MS_MAX) == (True, True)
 
     played(tmp_path / "j.db", play)

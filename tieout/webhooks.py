@@ -21,7 +21,7 @@ from hashlib import sha256
 from typing import Any, Protocol
 
 import msgspec
-from aiohttp import web
+from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from rails.custodian.webhooks import Forged, Keys, UnknownKey, keys, verified
@@ -31,6 +31,7 @@ SECOND = 1_000_000_000
 MS = 1_000_000
 DAY = 86_400 * SECOND
 BORNE = ("content-type", "fireblocks-signature", "fireblocks-webhook-signature")
+KEYS_S_MAX, KEYS_BYTES_MAX = 5.0, 64 * 1024
 LATEST = 10_000  # how many waits are remembered
 
 
@@ -71,12 +72,28 @@ class Keyring:
         self._fetched_at = now
         try:
             found = keys(jwks=await self.fetch()).by_kid
-        except (OSError, TimeoutError, KeyError, TypeError, ValueError):
+        except (ClientError, OSError, TimeoutError, KeyError, TypeError, ValueError):
             return False
         known = self.keys.by_kid
         assert isinstance(known, dict), "a decoder reads by the same keys: they are added to"
         known.update({kid: key for kid, key in found.items() if kid not in known})
         return True
+
+
+def published(session: ClientSession, url: str) -> Callable[[], Awaitable[bytes]]:
+    """Reads their list of keys where they publish it, by TLS of the session's making."""
+
+    async def fetch() -> bytes:
+        limit = ClientTimeout(total=KEYS_S_MAX)
+        async with session.get(url, timeout=limit, allow_redirects=False) as told:
+            body = b""
+            async for part in told.content.iter_chunked(4096):
+                body += part
+                if len(body) > KEYS_BYTES_MAX:
+                    raise ValueError("no list of keys is so long")
+            return body
+
+    return fetch
 
 
 @dataclass(slots=True, frozen=True)

@@ -16,6 +16,7 @@ from typing import Any
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
 from rails.custodian.served import Call, Gateway
+from rails.custodian.signing import public_jwks
 from rails.custodian.simulated import RETRIES_S
 from rails.dialect import Request
 from sim.wire import Headers
@@ -52,6 +53,7 @@ class CustodianServer:
 
         `trust` is for the webhooks' own TLS, where they have one."""
         app = web.Application()
+        app.router.add_get("/.well-known/jwks.json", self._keys)
         app.router.add_route("*", "/{path:.*}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -95,6 +97,11 @@ class CustodianServer:
             return web.Response(status=500)  # to nobody
         kind = "text/html" if answer.startswith(b"<") else "application/json"
         return web.Response(body=answer, status=status, headers=dict(extra), content_type=kind)
+
+    async def _keys(self, request: web.Request) -> web.Response:
+        """By which its webhooks are signed, for everybody."""
+        self.asked["keys"] += 1
+        return web.Response(body=public_jwks(), content_type="application/json")
 
     async def _ask(self, asked: Request) -> tuple[int, bytes, Headers]:
         """Over the wire to the keeper, and back; 0 where no answer ever comes."""

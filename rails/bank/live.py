@@ -34,7 +34,7 @@ Headers = tuple[tuple[str, str], ...]
 TO_BANK, FROM_BANK, DONE = "to_bank", "from_bank", "done"
 INSTRUCTS = "payments"
 TEMPORARY = (".part", ".tmp", ".filepart", ".writing")
-SECOND = 1_000_000_000
+LATER_S = 0.05
 
 
 class OnAnswer(Protocol):
@@ -151,6 +151,8 @@ class ByFiles:
     def send(self, request: Request, on_answer: OnAnswer) -> None:
         """Lay the request before the bank, once; the answer comes later, whatever becomes of it."""
         self._spawn(self._send(request, on_answer))
+        # Not where we look: a place that cannot be reached answers nobody, and has to be told so.
+        asyncio.get_running_loop().call_later(self.pace.answer_s + LATER_S, self._give_up)
 
     async def _send(self, request: Request, on_answer: OnAnswer) -> None:
         name, body = self._written(request)
@@ -268,13 +270,11 @@ class ByFiles:
         found = await self.files.list(FROM_BANK)
         self._beat(ears)
         self._forget(found)
-        read = [name for name, stamp in found.items() if self._is_ripe(name, stamp)]
-        told = [each for name in read if (each := await self._told(ears, name, found[name]))]
-        if told:
-            await self.durable(self.pace.durable_s)
-        for name, body in told:
-            await self._put_away(ears, name, body)
-        self._give_up()
+        for name in [name for name, stamp in found.items() if self._is_ripe(name, stamp)]:
+            body = await self._told(ears, name, found[name])
+            if body is not None:
+                await self.durable(self.pace.durable_s)  # at once: a commit is waited for, not any
+                await self._put_away(ears, name, body)
 
     def _beat(self, ears: Ears) -> None:
         now = time.monotonic()
@@ -302,7 +302,7 @@ class ByFiles:
             return False
         return now >= before[1] + self.pace.settle_s
 
-    async def _told(self, ears: Ears, name: str, stamp: Stamp) -> tuple[str, bytes] | None:
+    async def _told(self, ears: Ears, name: str, stamp: Stamp) -> bytes | None:
         """Read and tell a file; None where it was gone, or changed meanwhile."""
         path = f"{FROM_BANK}/{name}"
         if stamp.size > self.pace.bytes_max:
@@ -321,7 +321,7 @@ class ByFiles:
             self._count("files that changed after they were read")
         self._seen[name] = stamp
         self._settling.pop(name, None)
-        return name, body
+        return body
 
     def _tell(self, ears: Ears, name: str, body: bytes) -> None:
         asked, _, status = name.rpartition(".")
@@ -335,7 +335,7 @@ class ByFiles:
             self._count("answers to nobody")
 
     async def _put_away(self, ears: Ears, name: str, body: bytes) -> None:
-        """Rule 2; where we only read, all stays as it is."""
+        """Rule 2; where we only read, all stays as it is, and is told anew after a restart."""
         if self.files.reads_only:
             return
         away = f"{DONE}/{self.clock():020d}-{sha256(body).hexdigest()[:8]}-{name}"
@@ -369,6 +369,7 @@ class ByFiles:
     async def close(self) -> None:
         """Nothing of it is left running."""
         self._ears = None
+        self._waiting.clear()
         for task in list(self._tasks):
             task.cancel()
         if self._tasks:
