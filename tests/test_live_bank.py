@@ -81,6 +81,10 @@ class Place:
     def names(self, folder: str) -> list[str]:
         return sorted(each.name for each in (self.root / folder).iterdir())
 
+    def whole(self) -> list[str]:
+        """What the bank would take: no temporary name."""
+        return [each for each in self.names("to_bank") if each[0] != "."]
+
     async def until(self, ends: Callable[[], object], seconds: float = 20.0) -> None:
         async with asyncio.timeout(seconds):
             while not ends():
@@ -274,7 +278,7 @@ def test_what_is_sent_is_whole_under_its_name_and_its_answer_comes_back(
         way = place.way()
         place.listen(way)
         way.send(PAY, place.answered)
-        await place.until(lambda: any(n[0] != "." for n in place.names("to_bank")))
+        await place.until(place.whole)
         (name,) = place.names("to_bank")
         assert (place.root / "to_bank" / name).read_bytes() == PAY.body
         assert name.startswith("payments-")
@@ -294,10 +298,10 @@ def test_the_same_instruction_is_the_same_file_and_a_question_never_is(tmp_path:
         place.listen(way)
         for request in (PAY, PAY, ASK, ASK, BALANCE, BALANCE):
             way.send(request, place.answered)
-        await place.until(lambda: len(place.names("to_bank")) == 5)
-        kinds = [name.partition("-")[0] for name in place.names("to_bank")]
+        await place.until(lambda: len(place.whole()) == 5)
+        kinds = [name.partition("-")[0] for name in place.whole()]
         assert kinds == ["ask", "ask", "payments", "status", "status"]
-        first = next(name for name in place.names("to_bank") if name.startswith("status"))
+        first = next(name for name in place.whole() if name.startswith("status"))
         place.lay(f"{first}.404", b"{}")
         await place.until(lambda: place.answers)
         await asyncio.sleep(0.2)
@@ -331,7 +335,7 @@ def test_no_answer_is_unknown_though_the_place_cannot_be_reached_any_more(tmp_pa
         way = place.way(pace=Pace(0.02, 0.06, answer_s=0.6))
         place.listen(way)
         way.send(BALANCE, place.answered)
-        await place.until(lambda: place.names("to_bank"))
+        await place.until(place.whole)
         (place.root / "from_bank").rename(place.root / "elsewhere")
         await place.until(lambda: place.answers)
         assert place.answers == [(0, b"no answer in time")]
