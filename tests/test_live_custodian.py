@@ -227,7 +227,7 @@ def test_what_waited_for_a_thread_until_its_time_was_over_is_not_sent() -> None:
         way.timeout_s = 0.3
         free = threading.Event()
         for _ in range(THREADS):
-            way._threads.submit(free.wait)
+            way._threads.submit(free.wait, 5.0)
         assert (await asked(way, PAY))[0] == 0
         free.set()
         way.timeout_s = 5.0

@@ -35,6 +35,7 @@ TO_BANK, FROM_BANK, DONE = "to_bank", "from_bank", "done"
 INSTRUCTS = "payments"
 TEMPORARY = (".part", ".tmp", ".filepart", ".writing")
 LATER_S = 0.05
+FILES_AT_ONCE = 8
 
 
 class OnAnswer(Protocol):
@@ -144,7 +145,7 @@ class ByFiles:
     _ears: Ears | None = None
     _looking: "asyncio.Task[None] | None" = None
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
-    _uploading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FILES_AT_ONCE))
 
     # --- out -------------------------------------------------------------------------------------
 
@@ -157,9 +158,12 @@ class ByFiles:
     async def _send(self, request: Request, on_answer: OnAnswer) -> None:
         name, body = self._written(request)
         waiting = Waiting(on_answer, time.monotonic() + self.pace.answer_s)
-        self._waiting.setdefault(name, []).append(waiting)
+        others = self._waiting.setdefault(name, [])
+        others.append(waiting)
+        if len(others) > 1:
+            return  # the same bytes are under way, or lie there: one file, and one answer to both
         try:
-            async with self._uploading:
+            async with self._at_once:
                 await self._upload(name, body)
         except (Forbidden, NotSent) as error:
             self._answer(name, 0, f"not sent: {error}".encode())
@@ -270,8 +274,16 @@ class ByFiles:
         found = await self.files.list(FROM_BANK)
         self._beat(ears)
         self._forget(found)
-        for name in [name for name, stamp in found.items() if self._is_ripe(name, stamp)]:
-            body = await self._told(ears, name, found[name])
+        ripe = [name for name, stamp in found.items() if self._is_ripe(name, stamp)]
+        taken = (self._take(ears, name, found[name]) for name in ripe)
+        for ended in await asyncio.gather(*taken, return_exceptions=True):
+            if isinstance(ended, BaseException):
+                raise ended
+
+    async def _take(self, ears: Ears, name: str, stamp: Stamp) -> None:
+        """Read one file, tell it, and put it away."""
+        async with self._at_once:
+            body = await self._told(ears, name, stamp)
             if body is not None:
                 await self.durable(self.pace.durable_s)  # at once: a commit is waited for, not any
                 await self._put_away(ears, name, body)
