@@ -311,6 +311,29 @@ def test_the_same_instruction_is_the_same_file_and_a_question_never_is(tmp_path:
     played(tmp_path, "folder", play)
 
 
+def test_what_the_bank_took_and_never_answered_is_laid_there_again(tmp_path: Path) -> None:
+    """While who asked first still waits: each is told by its own time, and one answer is to all."""
+
+    async def play(place: Place) -> None:
+        way = place.way(pace=Pace(0.02, 0.06, answer_s=3.0))
+        place.listen(way)
+        way.send(PAY, place.answered)
+        await place.until(place.whole)
+        (name,) = place.whole()
+        (place.root / "to_bank" / name).unlink()
+        await asyncio.sleep(1.5)
+        way.send(PAY, place.answered)
+        await place.until(place.whole)
+        assert (place.whole(), place.answers) == ([name], [])
+        await place.until(lambda: place.answers)
+        place.lay(f"{name}.200", b"<taken/>")
+        await place.until(lambda: len(place.answers) == 2)
+        assert place.answers == [(0, b"no answer in time"), (200, b"<taken/>")]
+        await way.close()
+
+    played(tmp_path, "folder", play)
+
+
 def test_no_answer_is_unknown_when_its_time_is_over_and_comes_late_to_nobody(
     tmp_path: Path,
 ) -> None:

@@ -145,6 +145,7 @@ class ByFiles:
     _ears: Ears | None = None
     _looking: "asyncio.Task[None] | None" = None
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+    _laying: set[str] = field(default_factory=set)
     _at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FILES_AT_ONCE))
 
     # --- out -------------------------------------------------------------------------------------
@@ -152,16 +153,16 @@ class ByFiles:
     def send(self, request: Request, on_answer: OnAnswer) -> None:
         """Lay the request before the bank, once; the answer comes later, whatever becomes of it."""
         self._spawn(self._send(request, on_answer))
-        # Not where we look: a place that cannot be reached answers nobody, and has to be told so.
-        asyncio.get_running_loop().call_later(self.pace.answer_s + LATER_S, self._give_up)
 
     async def _send(self, request: Request, on_answer: OnAnswer) -> None:
         name, body = self._written(request)
         waiting = Waiting(on_answer, time.monotonic() + self.pace.answer_s)
-        others = self._waiting.setdefault(name, [])
-        others.append(waiting)
-        if len(others) > 1:
-            return  # the same bytes are under way, or lie there: one file, and one answer to both
+        self._waiting.setdefault(name, []).append(waiting)
+        # Not where we look: at a place that cannot be reached nobody looks, and this is told, too.
+        asyncio.get_running_loop().call_later(self.pace.answer_s + LATER_S, self._give_up)
+        if name in self._laying:
+            return  # the same bytes are being laid there: one file, and its answer is to both
+        self._laying.add(name)
         try:
             async with self._at_once:
                 await self._upload(name, body)
@@ -169,6 +170,8 @@ class ByFiles:
             self._answer(name, 0, f"not sent: {error}".encode())
         except (Lost, Unknown):
             self._count("uploads left to the bank's answer")
+        finally:
+            self._laying.discard(name)
 
     def _written(self, request: Request) -> tuple[str, bytes]:
         """The file of a request, and its name: of its own, unless it instructs."""
@@ -364,8 +367,12 @@ class ByFiles:
         """Who waited long enough is told that no answer came."""
         now = time.monotonic()
         for name, waiting in list(self._waiting.items()):
-            if all(each.until <= now for each in waiting):
-                self._answer(name, 0, b"no answer in time")
+            late = [each for each in waiting if each.until <= now]
+            waiting[:] = [each for each in waiting if each.until > now]
+            if not waiting:
+                del self._waiting[name]
+            for each in late:
+                each.on_answer(0, b"no answer in time")
 
     # --- tasks -----------------------------------------------------------------------------------
 
