@@ -672,5 +672,5 @@ def test_books_are_the_bank_s_through_a_folder_where_everything_goes_wrong(
 
 @pytest.mark.parametrize("seed", range(5, 9) if FULL else [6])
 def test_books_are_the_bank_s_by_sftp_whose_connection_is_cut(tmp_path: Path, seed: int) -> None:
-    hours, cuts = (12, 12) if FULL else (2, 2)
+    hours, cuts = (12, 12) if FULL else (1, 2)
     within(900 if FULL else 120, banked(tmp_path, "sftp", seed, hours, cuts))

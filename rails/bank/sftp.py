@@ -70,9 +70,9 @@ class Sftp:
     async def read(self, path: str, bytes_max: int) -> bytes | None:
         async def content(client: Any) -> bytes:
             told = b""
-            async with client.open(self._at(path), "rb") as file:
-                # Block by block: given more, asyncssh asks for all blocks at once, and so for
-                # thousands beyond the end of a small file.
+            # Block by block: else asyncssh asks at once for all that may be there, thousands of
+            # blocks beyond the end of a small file.
+            async with client.open(self._at(path), "rb", block_size=0) as file:
                 while block := await file.read(min(BLOCK, bytes_max - len(told))):
                     told += block
             return told
