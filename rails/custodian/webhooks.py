@@ -34,6 +34,10 @@ class Forged(Unreadable):
     """The webhook does not bear the custodian's signature."""
 
 
+class UnknownKey(Forged):
+    """It is signed by a key that we do not have: theirs may have changed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """The custodian's public keys: that of the legacy signature, and its JWKS by `kid`."""
@@ -100,7 +104,7 @@ def _check_detached(value: bytes, body: bytes, known: Keys) -> None:
         raise Forged(f"signed by {told.get('alg')!r}, not RS512")
     key = known.by_kid.get(str(told.get("kid")))
     if key is None:
-        raise Forged(f"signed by the unknown key {told.get('kid')!r}")
+        raise UnknownKey(f"signed by the unknown key {told.get('kid')!r}")
     payload = urlsafe_b64encode(body).rstrip(b"=")
     _check(key, _unpadded(tail), head + b"." + payload)
 
