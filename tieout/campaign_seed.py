@@ -71,16 +71,18 @@ class SeedResult:
 
     def differs(self, other: "SeedResult") -> str:
         """What two runs of this seed did not give alike, with both; "" where they did."""
-        ours, theirs = (
-            {name: json.dumps(each, sort_keys=True) for name, each in asdict(result).items()}
-            for result in (self, other)
-        )
+        ours, theirs = self.given(), other.given()
         if (self.digest or self.error) != (other.digest or other.error):
             return f"two digests: {self.digest or self.error}, then {other.digest or other.error}"
         for name in ("failed", *ours):
-            if name not in OF_THE_RUNNER and ours[name] != theirs[name]:
+            if ours[name] != theirs[name]:
                 return f"one digest, and other {name}: {ours[name]:.200}, then {theirs[name]:.200}"
         return ""
+
+    def given(self) -> dict[str, str]:
+        """All of it that must be the same wherever and however often the seed runs."""
+        told = {name: each for name, each in asdict(self).items() if name not in OF_THE_RUNNER}
+        return {name: json.dumps(each, sort_keys=True) for name, each in told.items()}
 
 
 Run = Callable[[Task], SeedResult]
