@@ -75,8 +75,9 @@ def test_a_bug_in_a_copy_is_caught_by_a_few_seeds(copy: Tree, name: str, claim: 
 
 
 def test_a_copy_without_a_bug_runs_itself_and_holds(copy: Tree) -> None:
-    found = campaign.sound(copy, RISK, [range(1)], 600, {})
-    assert (found["ran"], found["failed"], found["stopped"]) == (1, 0, "")
+    """Without faults too: there no claim is made that so much of what they bring happened."""
+    found = campaign.sound(copy, "cold_path_stalls", [range(1)], 600, {})
+    assert (found["ran"], found["failed"], found["stopped"]) == (1 + campaign.CALM, 0, "")
 
 
 def test_a_bug_that_hangs_or_breaks_is_stopped_and_said(copy: Tree) -> None:
