@@ -179,12 +179,12 @@ MUTANTS = (
         "What happened while the stream was down is not asked for (V1).",
     ),
     Mutant(
-        "a dead connection's heartbeat counts",
-        "core.listening:on_heartbeat",
-        "if event.epoch == account.epoch:",
-        "if True:",
-        VENUES,
-        "A frame of an older connection that comes late keeps the newer one alive.",
+        "a silent stream has twice its time",
+        "core.listening:on_silence",
+        "due = account.heard_at + account.silence_ns_max",
+        "due = account.heard_at + 2 * account.silence_ns_max",
+        SOCKETS,
+        "The limit is added to the stamp and to the alarm: it counts twice (V17).",
     ),
     # --- orders ------------------------------------------------------------------------------------
     known(
@@ -287,7 +287,9 @@ MUTANTS = (
     known(
         "a return does not end what is exposed", RAILS, "What came back counts as if it could yet."
     ),
-    known("a dishonoured return stays returned", RAILS, "An undone return is not undone."),
+    known(
+        "a dishonoured return stays returned", "returns_undone", "An undone return is not undone."
+    ),
     known("a definite no is not heard", RAILS, "A rejected payment stays in flight."),
     known(
         "a failure does not give back what was sent",
@@ -301,10 +303,14 @@ MUTANTS = (
     ),
     known("limits are not asked", RAILS, "Transfers pass whatever is in flight."),
     known("a hold counts against no limit", RAILS, "What was not sent yet is not counted."),
-    known("what may come back counts against no limit", RAILS, "Settled is taken for final (R7)."),
-    known("screening is not waited for", RAILS, "A second person's word is enough."),
+    known(
+        "what may come back counts against no limit",
+        "fiat_in_crypto_out_reversed",
+        "Settled is taken for final (R7).",
+    ),
+    known("screening is not waited for", "two_people", "A second person's word is enough."),
     known("a customer releases his own transfer", RAILS, "Two signatures of one person."),
-    known("a quote holds for ever", RAILS, "An old price is dealt at."),
+    known("a quote holds for ever", "fiat_in_crypto_out_quoted", "An old price is dealt at."),
     known("every shortage is a fee", RAILS, "A short amount is explained away (R13)."),
     known("a surplus is nobody's", RAILS, "A line of too much is income (R13)."),
     known(
@@ -409,7 +415,7 @@ MUTANTS = (
         "core.cold:_irregular",
         "if event.sequence != follows:",
         "if False:",
-        "cold_path_stalls",
+        RISK,
         "An older word of the engine takes the place of a newer.",
         (
             Edit("core.cold:_irregular", "if event.epoch < cold.epoch:", "if False:"),
@@ -421,7 +427,7 @@ MUTANTS = (
         "risk.lease_holder:LeaseHolder._irregular",
         "if grant.sequence != self.sequence + 1:",
         "if False:",
-        GATES,
+        RISK,
         "Grants that overtake one another are applied as they come.",
         (
             Edit(
@@ -547,7 +553,7 @@ MUTANTS = (
     ),
     known(
         "a revocation that comes too late uses up no nonce",
-        TOKENS,
+        "revoked_after_its_window",
         "The next authorization bears a nonce that is gone.",
     ),
     Mutant(
