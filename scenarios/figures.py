@@ -191,7 +191,7 @@ FIGURES = (
     *(f"risk.{what}" for what in ("spent_when_old", "reductions", "flips")),
     *(f"risk.{what}" for what in ("word_overdue_seconds", "words_backwards", "reserved_when_over")),
     *(f"risk.{what}" for what in ("gate_orders", "gate_refusals", "gate_crashes")),
-    "risk.turnover_max",
+    *("risk.turnover_max", "risk.decided_by_old_prices"),
     *(f"risk.{what}" for what in ("reports", "var_max", "shortfall_max", "stress_max")),
     *(f"risk.{what}" for what in ("margin_max", "liquidation_min")),
     *(f"faults.{kind}" for kind in FAULTS),

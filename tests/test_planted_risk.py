@@ -14,6 +14,7 @@ FLIPS = CLAIMS["risk.flips"]
 AGREE = CLAIMS["risk.engine_halted"]
 OVERDUE = CLAIMS["risk.word_overdue_seconds"]
 KEPT = CLAIMS["risk.reserved_when_over"]
+OLD_PRICES = CLAIMS["risk.decided_by_old_prices"]
 BACKWARDS = CLAIMS["risk.words_backwards"]
 OVERSPENT = CLAIMS["counts.refused/LEASE_OVERSPENT"]
 ENDED = "nothing is let through on a lease that has ended"
@@ -194,6 +195,15 @@ BUGS = (
         "storm_risk",
         range(2),
         OVERSPENT,
+    ),
+    Bug(
+        "a stale price is a price",
+        "risk.controls:own",
+        "now - holding.reference_at > holding.reference_age_max",
+        "False",
+        "storm_risk",
+        range(2),
+        OLD_PRICES,
     ),
     Bug(
         "an older grant is held, though it closes the gate",

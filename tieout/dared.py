@@ -96,6 +96,7 @@ class Dared:
         self._unsent: dict[str, None] = {}
         self._newest = ""
         ages = [each.amount for each in loaded.bounds if each.control == "REFERENCE_AGE"]
+        self.reference_age_ns_max = max(ages, default=0) * MS
         self.oracle = RiskOracle(
             truth,
             {account: Seen(exchange) for account, exchange in exchanges.items()},

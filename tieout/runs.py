@@ -32,6 +32,7 @@ from tieout.drill import exits
 from tieout.given_up import given_up
 from tieout.market import BadMarket, Market
 from tieout.outcome import Claim, Found, Outcome, Sample
+from tieout.references import decided_by_old_prices
 from tieout.settling import settlement_figures
 from tieout.simulation import EPOCH_NS, SECOND, Simulation, View
 from tieout.truths import (
@@ -157,6 +158,7 @@ OF_RISK = tuple(
         ),
         ("the engine's two ways of counting agree", "risk.engine_halted"),
         ("an exit closes at most what is held", "risk.flips"),
+        ("no order is decided by a price that is too old", "risk.decided_by_old_prices"),
         ("no order passes on a word of the engine that has ended", "risk.word_overdue_seconds"),
         (
             "an older word of the engine, or an older grant, is never what holds",
@@ -481,7 +483,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         # Not measured where there are no limits, or where nothing settles: null is not zero.
         "limit_breaches": None if dared is None else len(dared.oracle.breaches),
         "passive_breaches": None if dared is None else len(dared.oracle.passive),
-        "risk": None if dared is None else dared.figures(state),
+        "risk": risk_of(simulation, store, state),
         "wrongly_settled": rails.oracle.wrong if rails is not None else None,
         "settlement": settled_of(simulation, state),
         "tokens": tokens_of(simulation, state),
@@ -495,6 +497,15 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "visited": visited(simulation.moves),
         "moves_unlisted": sum(unlisted(simulation.moves).values()),
     }
+
+
+def risk_of(simulation: Simulation, store: MemoryStore, state: State) -> dict[str, Any] | None:
+    """What was dared; None where there are no limits."""
+    dared = simulation.dared
+    if dared is None:
+        return None
+    old = decided_by_old_prices(store, dared.reference_age_ns_max)
+    return {**dared.figures(state), "decided_by_old_prices": old}
 
 
 def settled_of(simulation: Simulation, state: State) -> dict[str, Any] | None:

@@ -466,14 +466,7 @@ MUTANTS = (
         RISK,
         "A cancel is taken for cancelled, and the order fills.",
     ),
-    Mutant(
-        "a stale price is a price",
-        "risk.controls:own",
-        "now - holding.reference_at > holding.reference_age_max",
-        "False",
-        "stale_prices",
-        "Orders are valued by prices of long ago (V29).",
-    ),
+    known("a stale price is a price", RISK, "Orders are valued by prices of long ago (V29)."),
     # --- tokens: what is permitted -----------------------------------------------------------------
     known(
         "nothing is reserved: what is out does not count",
