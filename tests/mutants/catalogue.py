@@ -147,7 +147,7 @@ MUTANTS = (
     known("a suspect is a break at once", VENUES, "One wrong read is believed (V15)."),
     known(
         "an absurd read need not insist",
-        VENUES,
+        "two_wild_reads",
         "An empty account is believed like any other (V15).",
     ),
     known("a stale statement closes a suspect", VENUES, "An old snapshot says that all is well."),
@@ -281,7 +281,7 @@ MUTANTS = (
     ),
     known(
         "a return books nothing that is owed",
-        RAILS,
+        "ach_returned_after_60_days",
         "What a customer owes after a return is a loss.",
     ),
     known(
@@ -436,6 +436,11 @@ MUTANTS = (
                 "grant.sequence != self.sequence",
             ),
         ),
+    ),
+    known(
+        "an older grant is held, though it closes the gate",
+        RISK,
+        "What is not to be spent takes the place of what was lent.",
     ),
     known(
         "what was rejected or cancelled keeps its reservation",
