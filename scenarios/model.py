@@ -642,15 +642,20 @@ def telling(errors: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def find(name: str) -> Scenario:
     """A scenario of the catalogue, or a file's; raises `BadScenario`."""
+    return load(path_of(name))
+
+
+def path_of(name: str) -> Path:
+    """The file of a scenario of the catalogue, or the one that is named; raises `BadScenario`."""
     path = Path(name)
     if path.suffix in (".yaml", ".yml") or (path.exists() and not path.is_dir()):
-        return load(path)
+        return path
     if name not in names():
         if path.is_dir():
             raise BadScenario(f"{name}: a folder; a file of a scenario, or {OF_THE_CATALOGUE}")
         near = _nearest(name, names())
         raise BadScenario(f"no scenario {name!r}{near or ';'} a file's path, or {OF_THE_CATALOGUE}")
-    return load(CATALOGUE / f"{name}.yaml")
+    return CATALOGUE / f"{name}.yaml"
 
 
 def names() -> list[str]:

@@ -20,9 +20,12 @@ from scenarios.model import Scenario, check
 from sim.faults import Fault
 from tieout.connector import Connector, Transport
 from tieout.durable import Durable
+from tieout.host import Host
 from tieout.node_loop import NodeLoop
 from tieout.settling import RailSite, pending, settlement_figures
-from tieout.simulation import Door, Host, Simulation, View
+from tieout.simulation import Simulation
+from tieout.transports import Door
+from tieout.view import View
 from tieout.wire_desk import DeskWorld
 
 SECOND = 1_000_000_000

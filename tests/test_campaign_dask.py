@@ -3,12 +3,14 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
 
 from tests import planted_seeds as planted
+from tests.test_cli import SMALL
 from tieout.bad_input import BadCluster
 from tieout.campaign import Campaign, campaign
 from tieout.campaign_seed import Done, Run, run_seed, tasks_of
@@ -93,6 +95,18 @@ def test_workers_of_other_code_or_of_many_threads_are_refused(
     said = CliRunner().invoke(main, [*words, cluster.scheduler_address])
     assert said.exit_code == 2
     assert "not another; the same code everywhere would do" in said.output
+
+
+def test_a_scenario_that_a_worker_does_not_have_is_refused(
+    cluster: "LocalCluster", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its path is of this folder, and another worker may find another file under it."""
+    (tmp_path / "small.yaml").write_text(SMALL)
+    monkeypatch.chdir(tmp_path)
+    words = ["campaign", "small.yaml", "--seeds", "0:2", "--dask", cluster.scheduler_address]
+    said = CliRunner().invoke(main, words)
+    assert said.exit_code == 2, said.output
+    assert "has another small.yaml, or none; the same file under the same path" in said.output
 
 
 def test_a_cluster_whose_workers_are_gone_is_not_waited_for(

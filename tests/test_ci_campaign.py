@@ -12,7 +12,9 @@ import pytest
 from scenarios.draw import kinds_drawn
 from scenarios.model import find, names
 from sim.faults import KINDS
+from tests import planted_seeds as planted
 from tieout import ci_campaign, visited
+from tieout.campaign_seed import Run, Task, run_seed
 from tieout.ci_campaign import RUNS, UNSTRUCK, Seen, missed, report, together
 
 ROOT = Path(__file__).parent.parent
@@ -76,7 +78,7 @@ def test_what_is_missed_is_said_with_its_name() -> None:
 def test_it_adds_up_runs_and_fails_where_a_claim_does(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one = ci_campaign.see("exits_only", 0)
+    one = ci_campaign.see(run_seed(Task("exits_only", 0, short=True)))
     assert one.failed == []
     both = together([one, one._replace(failed=["x seed 1: a claim"])])
     assert both.moves["order/requested>in_flight"] == 2 * one.moves["order/requested>in_flight"]
@@ -89,3 +91,19 @@ def test_it_adds_up_runs_and_fails_where_a_claim_does(
     assert ci_campaign.main([]) == 0
     monkeypatch.setattr(ci_campaign, "missed", lambda seen: ["a move"])
     assert ci_campaign.main([]) == 1
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        (planted.exits, "exits_only seed 5: worker died: exit status 7"),
+        (planted.raises, "exits_only seed 5: MemoryError: too much"),
+    ],
+)
+def test_a_run_that_dies_is_what_failed_and_the_others_are_seen(
+    run: Run, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ci_campaign, "run_seed", run)
+    seen = ci_campaign.see_all([("exits_only", seed) for seed in (0, planted.BAD, 7)], 2)
+    assert seen.failed == [said]
+    assert seen.moves == {"order/working>filled": 2}

@@ -26,6 +26,7 @@ from tieout.crash_points import (
 )
 from tieout.crashes import Crashes, Subject, crashes
 from tieout.host import Host
+from tieout.outcome import Outcome
 from tieout.runs import run
 from tieout.simulation import Simulation
 
@@ -241,6 +242,37 @@ def test_a_run_that_raises_at_a_point_is_a_finding(
     monkeypatch.setattr(Host, "_tell_of_boot", broken)
     result = crashes(small, lambda points: points[:1])
     assert [each.error for each in result.failures] == ["RuntimeError: it does not come up"]
+
+
+def test_where_no_point_was_tried_nothing_held(small: Subject) -> None:
+    result = crashes(small, lambda points: [])
+    assert result.unkilled == []
+    assert not result.held
+
+
+def test_a_sample_has_one_point_at_least_whatever_its_phase() -> None:
+    points = points_of({"effect": 3})
+    sizes = [len(every(points, step, phase)) for step in (2, 9) for phase in range(9)]
+    assert sizes == [2, 1, 2, 1, 2, 1, 2, 1, 2, *(1,) * 9]
+
+
+class Deadly(Subject):
+    """At its second append it takes its process along."""
+
+    def run(self, point: CrashPoint, out: Path | None = None) -> Outcome:
+        if str(point) == "append:2":
+            os._exit(7)
+        return super().run(point, out)
+
+
+def test_a_point_that_kills_its_worker_is_one_finding(small: Subject) -> None:
+    """With its number and its command; the others are well."""
+    result = crashes(Deadly(small.name), lambda points: points[:3], jobs=2)
+    assert [each.held for each in result.results] == [True, False, True]
+    (failure,) = result.failures
+    assert failure.error == "worker died: exit status 7"
+    assert failure.command.endswith("--at append:2")
+    assert result.results[0].crashes == 1
 
 
 # --- the command ----------------------------------------------------------------------------------

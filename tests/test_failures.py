@@ -108,6 +108,8 @@ def test_it_is_kept_as_a_scenario_that_fails_until_it_is_mended(
     done = tieout(*words, "--into", str(tmp_path))
     assert done.returncode == 0, done.stderr
     path = tmp_path / "busts_are_posted.yaml"
+    again = tieout(*words, "--into", str(tmp_path))
+    assert (again.returncode, "found a file; NAME of a new one" in again.stderr) == (2, True)
     scenario = find(str(path))
     assert scenario.claim.startswith(told["claim"])
     assert run(scenario, sampled=False).held

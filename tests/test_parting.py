@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -17,16 +18,20 @@ from sim import machine
 from sim.memory_store import MemoryStore
 from tests.conftest import ROOT
 from tests.test_cli import SMALL
+from tieout.campaign_seed import SeedResult
 from tieout.determinism import (
     PACKAGES,
     Build,
     Told,
+    _result,
     _verdict,
     builds,
     differing,
+    digests_of,
     first_difference,
     groups_equal,
     lines,
+    write,
 )
 from tieout.files import save_journal
 from tieout.outcome import Outcome
@@ -183,3 +188,31 @@ def test_a_python_for_which_there_is_no_evm_may_be_left_out() -> None:
     for name, status in (("Python 3.13", 0), ("Python 3.12", 3)):
         told = [(first, Told({0: "a"})), (Build(name, first.python), missing)]
         assert _verdict(told, "small", short=True, must=("pythons",)) == status
+
+
+def test_a_build_that_is_here_and_ends_without_an_answer_is_no_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever was asked for: that it broke is shown, and is not left out."""
+    first, second, *_ = builds()
+    ended = subprocess.CompletedProcess([], 1, "", "Traceback:\nKeyError: 'x'\n")
+    monkeypatch.setattr("tieout.determinism._run", lambda *words: ended)
+    broken = digests_of(second, "small", range(1), short=True)
+    told = [(first, Told({0: "a"})), (second, broken)]
+    assert list(lines(told))[1].endswith("  BROKE: KeyError: 'x'")
+    assert _verdict(told, "small", short=True, must=()) == 1
+
+
+def test_seeds_that_are_judged_in_two_ways_differ() -> None:
+    """A digest is of what core did, and says nothing of the world and its oracle."""
+    one = SeedResult("small", 0, held=True, digest="d", faults={"bust": 1}, cpu_seconds=1.0)
+    assert _result(one) == _result(replace(one, cpu_seconds=2.0, command="x"))
+    assert _result(one) != _result(replace(one, faults={"bust": 2}))
+
+
+def test_what_two_folders_do_not_differ_in_is_said(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        write("lost_frame", 0, str(tmp_path / name), short=True)
+    parted = first_difference(tmp_path / "a", tmp_path / "b")
+    assert parted.where == "journals and last states are equal: they were judged differently"

@@ -31,6 +31,8 @@ DOUBT = CLAIMS["in_doubt"]
 OVER = CLAIMS["orders_given_up"]
 REVIVED = CLAIMS["orders_revived"]
 GIVEN_UP = CLAIMS["orders_given_up_taken"]
+UNSAID = CLAIMS["orders_rejected_unsaid"]
+EARLY = CLAIMS["orders_given_up_early"]
 UNPURSUED = CLAIMS["cancels_unpursued"]
 UNPLACED = CLAIMS["fills_unplaced"]
 HASTY = CLAIMS["breaks_hasty"]
@@ -332,6 +334,24 @@ BUGS = (
         "killed_while_slow",
         range(3),
         GIVEN_UP,
+    ),
+    Bug(
+        "an order is given up while its venue may take it yet",
+        "core.trading:on_order_missing",
+        "if event.asked_at - order.requested_at < grace_ns(account):",
+        "if False:",
+        "killed_while_slow",
+        range(3),
+        EARLY,
+    ),
+    Bug(
+        "a timeout is a rejection",
+        "core.trading:on_order_alarm",
+        'if _move(state, order, "unknown"):',
+        'if _move(state, order, "rejected"):\n        return [_tell(order)]\n    if False:',
+        "killed_while_slow",
+        range(3),
+        UNSAID,
     ),
     Bug(
         "a request that never ends",

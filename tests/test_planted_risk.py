@@ -14,6 +14,8 @@ FLIPS = CLAIMS["risk.flips"]
 AGREE = CLAIMS["risk.engine_halted"]
 OVERDUE = CLAIMS["risk.word_overdue_seconds"]
 KEPT = CLAIMS["risk.reserved_when_over"]
+OLD_PRICES = CLAIMS["risk.decided_by_old_prices"]
+BACKWARDS = CLAIMS["risk.words_backwards"]
 OVERSPENT = CLAIMS["counts.refused/LEASE_OVERSPENT"]
 ENDED = "nothing is let through on a lease that has ended"
 HALF = "from a heartbeat on at most half of what was left is spent"
@@ -211,6 +213,33 @@ BUGS = (
         "storm_risk",
         range(2),
         OVERSPENT,
+    ),
+    Bug(
+        "a stale price is a price",
+        "risk.controls:own",
+        "now - holding.reference_at > holding.reference_age_max",
+        "False",
+        "storm_risk",
+        range(2),
+        OLD_PRICES,
+    ),
+    Bug(
+        "an older grant is held, though it closes the gate",
+        "risk.lease_holder:LeaseHolder.on_granted",
+        "grant.sequence > self.sequence",
+        "grant.sequence != self.sequence",
+        "storm_risk",
+        range(6),
+        BACKWARDS,
+    ),
+    Bug(
+        "an older word of the engine takes the place of a newer",
+        "core.cold:heard",
+        "newer = place > (cold.epoch, cold.sequence)",
+        "newer = True",
+        "storm_risk",
+        range(6),
+        BACKWARDS,
     ),
 )
 

@@ -11,12 +11,12 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scenarios.model import FiresSpec, find, names
+from scenarios.model import BadScenario, FiresSpec, find, names
 from sim import machine
 from tieout.bad_input import BadLedger
 from tieout.campaign_cover import Pairs, pairs, summed, unvisited
@@ -25,12 +25,15 @@ from tieout.campaign_merge import copy_to, merged
 from tieout.campaign_seed import (
     CANARY,
     Begun,
+    Done,
     Engine,
     Key,
     Run,
     SeedResult,
     Task,
+    content_of,
     here,
+    lost,
     run_seed,
     seeds_of,
     tasks_of,
@@ -44,6 +47,8 @@ from tieout.runs import quantile
 WHOLE, PAGE = "campaign.json", "campaign.html"
 CANARY_RUNS_MIN = 100
 FAILURES_KEPT = 3
+# What is cut short hangs, if it ran so many times longer than any that ended, and so long at least.
+HANGS_TIMES, HANGS_SECONDS = 20, 60.0
 
 # Writes the report of a failing seed of a scenario, in that form, into a folder.
 Keep = Callable[[str, int, bool, Path], Path]
@@ -69,7 +74,8 @@ class Campaign:
     """All of them. `at_least` is how often each kind of fault and each refusal must have fired in
     each scenario; None: as often as the scenario itself says, and of fewer seeds than it names
     nothing is expected. `left_out` are scenarios of `all` that did not run, and why; `stopped` is
-    why it ended before all had run. Of canaries there are some where one was due."""
+    why it ended before all had run; `changed` is how its scenarios were edited while it ran. Of
+    canaries there are some where one was due."""
 
     results: list[SeedResult]
     wall_seconds: float
@@ -78,14 +84,16 @@ class Campaign:
     asked: int = 0
     twice: int = 0
     stopped: str = ""
+    changed: str = ""
     canary_due: bool = False
     canaries: list[SeedResult] = field(default_factory=list)
     code: str = ""
 
     @property
     def held(self) -> bool:
-        seen = self.results or not self.asked
-        return bool(seen) and not (self.failures or self.unfired() or self.canary_missed())
+        if not self.results and self.asked:
+            return False
+        return not (self.failures or self.unfired() or self.canary_missed() or self.changed)
 
     @property
     def failures(self) -> list[SeedResult]:
@@ -183,6 +191,7 @@ class Campaign:
             "runs": len(self.results),
             "asked": max(self.asked, len(self.results)),
             "stopped": self.stopped,
+            "changed": self.changed,
             "held": len(self.results) - len(self.failures),
             "failed": [asdict(result) for result in self.failures],
             "digest": self.digest(),
@@ -261,20 +270,20 @@ def campaign(
     tasks = tasks_of(work, short, _beside() if due else ())
     with in_memory() if out is None else opened(out, header, resume=resume) as ledger:
         if out is not None:
-            for name in (WHOLE, PAGE):
-                (out / name).unlink(missing_ok=True)  # an earlier campaign's
+            _clear(out, resume=resume)
         if resume and out is not None:
             told(_resumed(ledger.account, work, out))
         todo = [task for task in tasks if ledger.account.wants(task)]
         stopped = _run(engine, todo, run, ledger, Ends(stop_after, seconds_max), progress)
+        _note_edits(header, ledger, told)
         if not stopped:
             ledger.write({"ended": {}})
         account = ledger.account if out is None else read(out)[1]
     done = concluded(header, work, account, at_least=at_least, canary_due=due, stopped=stopped)
     if out is not None:
-        if keep is not None:
-            _keep(done, keep, failures, out, short=short)
-        done.save(out)
+        done.save(out)  # before anything runs again here: whatever that does, this is known
+        if keep is not None and _keep(done, keep, failures, out, short=short, told=told):
+            done.save(out)  # its page leads to the reports
     return done
 
 
@@ -294,6 +303,7 @@ def concluded(
         at_least,
         header.left_out,
         asked=len(work),
+        changed=account.changed,
         twice=sum(key in account.again for key in work),
         stopped=stopped,
         canary_due=canary_due,
@@ -337,20 +347,53 @@ def _run(
 ) -> str:
     """Run what is to be run; says why it ended before all was."""
     since, done, failed = time.monotonic(), 0, dict[Key, None]()
-    beside = _beside()
+    beside, begun, longest = _beside(), dict[Task, float](), 0.0
     with closing(engine(todo, run)) as events:
         for event in events:
             ledger.take(event)
             if isinstance(event, Begun):
+                begun[event.task] = time.monotonic()
                 continue
+            longest = max(longest, time.monotonic() - begun.pop(event.task, since))
             done += 1
             key = event.task.key
             if key not in beside and not ledger.account.holds(key):
                 failed[key] = None
             progress(done, len(todo), len(failed))
             if why := ends.why(len(failed), time.monotonic() - since):
+                for event in _hanging(begun, longest):
+                    ledger.take(event)
                 return why if done < len(todo) else ""
     return ""
+
+
+def _hanging(begun: dict[Task, float], longest: float) -> Iterator[Done]:
+    """What an early end cuts short is run again by --resume; what hangs would be cut each time."""
+    for task, since in begun.items():
+        seconds = time.monotonic() - since
+        if seconds > max(HANGS_SECONDS, HANGS_TIMES * longest):
+            why = f"had run for {seconds:.0f} s as the campaign ended, others {longest:.0f} at most"
+            yield Done(task, lost(task, why))
+
+
+def _note_edits(header: Header, ledger: Ledger, told: Callable[[str], None]) -> None:
+    """Each seed reads its scenario afresh: edited meanwhile, some ran one world and some another,
+    and the campaign does not hold. Of the code most was loaded at the beginning: it is said."""
+    now = replace(header, code=code_version(), content=content_of(_chosen(header.scenario)))
+    said = now.difference(header)
+    if header.content != now.content:
+        ledger.write({"changed": said})
+    elif said:
+        told(f"the code was edited while it ran: begun with {said}")
+
+
+def _clear(out: Path, *, resume: bool) -> None:
+    """Of an earlier campaign no page and no report stays that could be taken for this one's."""
+    for name in (WHOLE, PAGE):
+        (out / name).unlink(missing_ok=True)
+    for name in () if resume else ("failure.json", "report.html"):
+        for path in (out / FAILURES).glob(f"*/{name}"):
+            path.unlink()
 
 
 def _resumed(account: Account, work: Sequence[Key], out: Path) -> str:
@@ -363,18 +406,39 @@ def _resumed(account: Account, work: Sequence[Key], out: Path) -> str:
     return f"{out}: resumed: {ended} of {len(work)} runs had ended{running}"
 
 
-def _keep(done: Campaign, keep: Keep, most: int, out: Path, *, short: bool) -> None:
-    """The first failures, each in a folder; a seed that took its worker along is not run here."""
-    for result in [each for each in done.failures if not each.lost][:most]:
+def _keep(
+    done: Campaign,
+    keep: Keep,
+    most: int,
+    out: Path,
+    *,
+    short: bool,
+    told: Callable[[str], None],
+) -> bool:
+    """The first failures, each in a folder; a seed that took its worker along is not run here.
+
+    Whether there were any. One that cannot be explained (it holds when it is run again, as what
+    differs between two runs may) is said, and takes nothing of the campaign along.
+    """
+    chosen = [each for each in done.failures if not each.lost][:most]
+    for result in chosen:
+        name = f"{result.scenario} seed {result.seed}"
+        told(f"{name}: runs again, to be explained")
         folder = out / FAILURES / f"{Path(result.scenario).stem}-{result.seed}"
-        keep(result.scenario, result.seed, short, folder)
+        try:
+            keep(result.scenario, result.seed, short, folder)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the campaign is over and known
+            told(f"{name}: not explained: {type(error).__name__}: {error}")
+    return bool(chosen)
 
 
 def _planned_work(
     scenario: str, seeds: Sequence[int], *, short: bool, shard: tuple[int, int]
 ) -> tuple[Header, list[Key]]:
     """What a campaign is, and all of its seeds, whatever the shard."""
-    chosen = names() if scenario == "all" else [scenario]
+    chosen = _chosen(scenario)
+    if scenario not in ("all", CANARY):
+        find(scenario)
     left_out = {name: machine.NONE for name in chosen if not runs_here(name)}
     if left_out and scenario != "all":
         machine.load()
@@ -384,19 +448,15 @@ def _planned_work(
         words_of(seeds),
         short,
         code_version(),
-        content=_content(scenario),
+        content=content_of(chosen),
         shard=shard,
         left_out=left_out,
     )
     return header, work
 
 
-def _content(scenario: str) -> str:
-    """The digest of a scenario's file; those of the catalogue are part of the code."""
-    if scenario in ("all", CANARY, *names()):
-        return ""
-    find(scenario)
-    return hashlib.sha256(Path(scenario).read_bytes()).hexdigest()
+def _chosen(scenario: str) -> list[str]:
+    return names() if scenario == "all" else [scenario]
 
 
 def _canary_due(scenario: str, work: Sequence[Key]) -> bool:
@@ -412,13 +472,17 @@ def _beside() -> list[Key]:
 
 @cache
 def _planned(name: str) -> tuple[list[str], FiresSpec | None]:
-    """The kinds of fault that a scenario's plan may have, and what it says must fire."""
+    """The kinds of fault that a scenario lists or draws, and what it says must fire."""
     from scenarios.draw import kinds_drawn  # not before a campaign has ended
 
-    if name not in names():
+    if name == CANARY:
         return [], None
-    scenario = find(name)
-    return kinds_drawn(scenario), scenario.fires
+    try:
+        scenario = find(name)
+    except BadScenario:  # it was there: that it was edited since is said
+        return [], None
+    listed = (fault.kind for fault in scenario.faults)
+    return list(dict.fromkeys([*listed, *kinds_drawn(scenario)])), scenario.fires
 
 
 def _failures(results: Iterable[SeedResult]) -> list[SeedResult]:

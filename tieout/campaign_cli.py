@@ -32,6 +32,10 @@ AT_LEAST = click.option(
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the figures, nothing else.")
 COUNT = click.IntRange(1)
 AMOUNT = click.FloatRange(0, min_open=True)
+# Where nobody watches a bar, so often a line.
+LINE_SECONDS = 60.0
+# No seed of a campaign with a budget may take longer than all of it, but each may take so long.
+SEED_SECONDS_LEAST = 60.0
 
 
 @click.command()
@@ -44,7 +48,12 @@ AMOUNT = click.FloatRange(0, min_open=True)
 @click.option("--shard", callback=asked.shard, default="1/1", metavar="I/N", help="A part of it.")
 @click.option("--stop-after", type=COUNT, metavar="N", help="End after N failing seeds.")
 @click.option("--budget-minutes", type=AMOUNT, metavar="M", help="End when they are over.")
-@click.option("--seed-timeout", type=AMOUNT, metavar="SECONDS", help="By default 1200.")
+@click.option(
+    "--seed-timeout",
+    type=AMOUNT,
+    metavar="SECONDS",
+    help="By default 1200, or all of the budget where that is less (and a minute at least).",
+)
 @click.option("--failures", type=click.IntRange(0), metavar="N", help="Reports; by default 3.")
 @click.option("--dask", metavar="ADDRESS", help="Of a Dask scheduler, instead of --jobs.")
 @AT_LEAST
@@ -89,7 +98,7 @@ def campaign(
             result = run_campaign(
                 scenario,
                 seeds,
-                engine=engine(jobs, dask, seed_timeout),
+                engine=engine(jobs, dask, seed_timeout, budget_minutes),
                 short=short,
                 out=out,
                 at_least=at_least,
@@ -122,11 +131,15 @@ def merge(folders: tuple[Path, ...], out: Path, at_least: int | None, as_json: b
     show(result, out, as_json=as_json)
 
 
-def engine(jobs: int, dask: str | None, seed_timeout: float | None) -> "Engine":
-    """What runs the seeds."""
+def engine(
+    jobs: int, dask: str | None, seed_timeout: float | None, budget_minutes: float | None
+) -> "Engine":
+    """What runs the seeds. A budget is looked at when a seed is done: one that hangs has an end."""
     from tieout.campaign_workers import SEED_SECONDS_MAX, workers
 
     seconds_max = SEED_SECONDS_MAX if seed_timeout is None else seed_timeout
+    if seed_timeout is None and budget_minutes is not None:
+        seconds_max = min(seconds_max, max(SEED_SECONDS_LEAST, budget_minutes * 60))
     if dask is None:
         return workers(jobs, seconds_max)
     from tieout.campaign_dask import cluster
@@ -174,9 +187,10 @@ def refusals() -> Iterator[None]:
 
 @contextmanager
 def progress(label: str, *, shown: bool) -> Iterator[Callable[[int, int, int], None]]:
-    """A bar on stderr: how many runs are done, how many failed, how many a second."""
+    """On stderr how many runs are done, how many failed, how many a second: a bar, or where nobody
+    looks at a screen a line each minute."""
     if not shown or not sys.stderr.isatty():
-        yield lambda done, todo, failed: None
+        yield _lines(label)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -193,3 +207,21 @@ def progress(label: str, *, shown: bool) -> Iterator[Callable[[int, int, int], N
             bar.update(task, total=todo, completed=done, failed=failed, rate=rate)
 
         yield tell
+
+
+def _lines(label: str) -> Callable[[int, int, int], None]:
+    """A line now and then: a log says that it goes on, and how long it will."""
+    since = time.monotonic()
+    last = since
+
+    def tell(done: int, todo: int, failed: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < LINE_SECONDS:
+            return
+        last = now
+        left = (now - since) / done * (todo - done) / 60
+        told = f"{done} of {todo} runs, {failed} failed, about {left:.0f} min to go"
+        click.echo(f"tieout: {label}: {told}", err=True)
+
+    return tell

@@ -16,7 +16,18 @@ from typing import Any
 from distributed import Client, Future, KilledWorker, as_completed
 
 from tieout.bad_input import BadCluster
-from tieout.campaign_seed import Begun, Done, Engine, Events, Run, SeedResult, Task, attempt, lost
+from tieout.campaign_seed import (
+    Begun,
+    Done,
+    Engine,
+    Events,
+    Run,
+    SeedResult,
+    Task,
+    attempt,
+    content_of,
+    lost,
+)
 from tieout.campaign_workers import SEED_SECONDS_MAX
 from tieout.code_version import code_version
 
@@ -32,6 +43,7 @@ def cluster(address: str, seed_seconds_max: float = SEED_SECONDS_MAX) -> Engine:
     def over(tasks: Sequence[Task], run: Run) -> Events:
         with _connected(address) as client, _no_failure_allowed(client):
             number = _sound_workers(client, address)
+            _same_scenarios(client, address, list(dict.fromkeys(task.scenario for task in tasks)))
             suspects: list[Task] = []
             yield from _all(client, tasks, run, number * AHEAD, seed_seconds_max, suspects)
             for task in suspects:
@@ -164,6 +176,16 @@ def _sound_workers(client: Client, address: str) -> int:
                 f"--dask {address}: worker {name} has {theirs}, not {ours}; {would_do}"
             )
     return len(threads)
+
+
+def _same_scenarios(client: Client, address: str, names: list[str]) -> None:
+    """A worker reads a scenario's file where it is: on another machine that may be another."""
+    ours = content_of(names)
+    for worker, theirs in client.run(content_of, names).items():
+        if theirs != ours:
+            found = f"worker {worker} has another {', '.join(names):.200}, or none"
+            would_do = "the same file under the same path would do"
+            raise BadCluster(f"--dask {address}: {found}; {would_do}")
 
 
 def _code() -> str:

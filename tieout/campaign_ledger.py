@@ -37,7 +37,7 @@ FIELDS = {
 class Header:
     """What a campaign is: two with equal headers would give equal results.
 
-    `content` is the digest of a scenario's file, `shard` which part of how many.
+    `content` is the digest of its scenarios' files, `shard` which part of how many.
     """
 
     scenario: str
@@ -59,13 +59,15 @@ class Header:
 
 @dataclass(slots=True)
 class Account:
-    """What a ledger says: results, digests of second runs, what had begun, whether all is done."""
+    """What a ledger says: results, those of second runs, what had begun, whether all is done, and
+    whether the scenario was edited meanwhile."""
 
     results: dict[Key, SeedResult] = field(default_factory=dict)
-    again: dict[Key, str] = field(default_factory=dict)
+    again: dict[Key, SeedResult] = field(default_factory=dict)
     running: dict[Task, None] = field(default_factory=dict)
     wall_seconds: float = 0.0
     ended: bool = False
+    changed: str = ""
     _before: float = 0.0
 
     def take(self, entry: dict[str, Any]) -> None:
@@ -76,6 +78,8 @@ class Account:
             self._before = self.wall_seconds
         elif "ended" in entry:
             self.ended = True
+        elif "changed" in entry:
+            self.changed = self.changed or entry["changed"]
         elif "started" in entry:
             self.running[Task(**entry["started"])] = None
         else:
@@ -85,7 +89,7 @@ class Account:
             self.running.pop(task, None)
             self.wall_seconds = max(self.wall_seconds, self._before + entry["elapsed"])
             if task.again:
-                self.again[task.key] = result.digest or result.error
+                self.again[task.key] = result
             else:
                 self.results[task.key] = result
 
@@ -103,10 +107,10 @@ class Account:
     def result(self, key: Key) -> SeedResult:
         """What is known of a seed: of one that ran twice, whether it gave the same both times."""
         first, second = self.results[key], self.again.get(key)
-        if second is None or second == (first.digest or first.error):
+        said = "" if second is None else first.differs(second)
+        if not said:
             return first
-        said = f"two runs, two digests: {first.digest or first.error}, then {second}"
-        return replace(first, held=False, failed=[*first.failed, said])
+        return replace(first, held=False, failed=[*first.failed, f"two runs, {said}"])
 
 
 class Ledger:

@@ -50,6 +50,7 @@ def _together(accounts: Sequence[Account]) -> Account:
     whole = Account(ended=True, wall_seconds=max(each.wall_seconds for each in accounts))
     for account in accounts:
         whole.again |= account.again
+        whole.changed = whole.changed or account.changed
         for key, result in account.results.items():
             if key in whole.results and _as_it_should(result):
                 continue  # each shard has the canary's, and one that is wrong is what counts
@@ -75,7 +76,11 @@ def copy_to(ledger: Ledger, account: Account, tasks: Sequence[Task]) -> None:
         if task.again:
             if result.lost:
                 continue
-            result = replace(result, digest=account.again.get(task.key, ""), error="")
+            if task.key not in account.again:
+                raise BadLedger(f"{task.scenario} seed {task.seed} did not run twice in its shard")
+            result = account.again[task.key]
         ledger.take(Begun(task))
         ledger.take(Done(task, result), account.wall_seconds)
+    if account.changed:
+        ledger.write({"changed": account.changed})
     ledger.write({"ended": {}})

@@ -134,15 +134,20 @@ def _linked(name: str, place: str, folder: Path) -> Html:
 
 
 def _not_seen(summary: Mapping[str, Any]) -> Html:
-    """What a campaign of this size has to see, and this one did not."""
+    """What a campaign of this size has to see and this one did not; and what is of two worlds."""
     told = [f"{what}: {times} ×" for what, times in summary["unfired"].items()]
     told += [summary["canary"]["missed"]] if summary["canary"]["missed"] else []
+    told += [_edited(summary)] if summary["changed"] else []
     if not told:
         return Html("")
     items = join(*(tag("li", text(each)) for each in told))
     return tag(
         "div", join(tag("h2", text("Seen too rarely, or not reported")), tag("ul", items)), "alarm"
     )
+
+
+def _edited(summary: Mapping[str, Any]) -> str:
+    return f"its scenario was edited while it ran: begun with {summary['changed']}"
 
 
 def _bars(title: str, note: str, counts: Mapping[str, int]) -> Html:

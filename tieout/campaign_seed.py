@@ -3,9 +3,11 @@
 Rule. What a seed gives never depends on where it ran: whoever runs it gets a `Task` and no more.
 """
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from shlex import quote
 from typing import Any, NamedTuple
 
@@ -14,6 +16,8 @@ REFUSED = "refused/"
 NOT_INPUTS = ("HeartbeatHeard", "AlarmRang", "ReferenceSet")
 TWICE_OF = 20
 CANARY = "canary"
+# What of a result tells where and how it ran, and not what it gave.
+OF_THE_RUNNER = ("cpu_seconds", "command", "lost")
 
 Key = tuple[str, int]
 
@@ -64,6 +68,21 @@ class SeedResult:
     @property
     def key(self) -> Key:
         return self.scenario, self.seed
+
+    def differs(self, other: "SeedResult") -> str:
+        """What two runs of this seed did not give alike, with both; "" where they did."""
+        ours, theirs = self.given(), other.given()
+        if (self.digest or self.error) != (other.digest or other.error):
+            return f"two digests: {self.digest or self.error}, then {other.digest or other.error}"
+        for name in ("failed", *ours):
+            if ours[name] != theirs[name]:
+                return f"one digest, and other {name}: {ours[name]:.200}, then {theirs[name]:.200}"
+        return ""
+
+    def given(self) -> dict[str, str]:
+        """All of it that must be the same wherever and however often the seed runs."""
+        told = {name: each for name, each in asdict(self).items() if name not in OF_THE_RUNNER}
+        return {name: json.dumps(each, sort_keys=True) for name, each in told.items()}
 
 
 Run = Callable[[Task], SeedResult]
@@ -123,6 +142,20 @@ def seeds_of(words: str) -> list[int]:
     if colon:
         return list(range(int(first), int(last)))
     return [int(each) for each in words.split(",") if each]
+
+
+def content_of(chosen: Sequence[str]) -> str:
+    """One digest for the files of these scenarios; "" where one cannot be read."""
+    from scenarios.model import BadScenario, path_of
+
+    whole = hashlib.sha256()
+    for name in chosen:
+        if name != CANARY:
+            try:
+                whole.update(path_of(name).read_bytes())
+            except (OSError, BadScenario):
+                return ""
+    return whole.hexdigest()
 
 
 def attempt(run: Run, task: Task) -> SeedResult:

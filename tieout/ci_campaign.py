@@ -14,12 +14,11 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import NamedTuple
 
 from sim.faults import KINDS
-from tieout import runs
+from tieout.campaign_seed import Done, SeedResult, Task, here, run_seed
+from tieout.campaign_workers import workers
 from tieout.visited import expected
 
 # scenario: its seeds, all in the short form
@@ -62,21 +61,19 @@ class Seen(NamedTuple):
     failed: list[str]
 
 
-def see(name: str, seed: int) -> Seen:
-    """One run, in the short form; which of its claims failed."""
-    outcome = runs.run(name, seed=seed, short=True)
-    summary = outcome.summary
-    failed = [f"{name} seed {seed}: {each.claim}" for each in outcome.claims if not each.held]
-    return Seen(summary["visited"], summary["faults"], failed)
+def see(result: SeedResult) -> Seen:
+    """Of one run what it took and what struck; which of its claims failed, or how it ended."""
+    whys = [result.error] if result.error else result.failed
+    failed = [f"{result.scenario} seed {result.seed}: {each}" for each in whys]
+    return Seen(result.visited, result.faults, failed)
 
 
 def see_all(pairs: Sequence[tuple[str, int]], jobs: int) -> Seen:
-    """All runs together; in this process, or in so many others."""
-    if jobs == 1:
-        return together([see(name, seed) for name, seed in pairs])
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        names, seeds = zip(*pairs, strict=True)
-        return together(list(pool.map(see, names, seeds)))
+    """All runs together, in the short form; in this process, or in so many others. One that raises,
+    hangs or dies there is what failed, and the others are seen."""
+    engine = here if jobs == 1 else workers(jobs)
+    tasks = [Task(name, seed, short=True) for name, seed in pairs]
+    return together([see(e.result) for e in engine(tasks, run_seed) if isinstance(e, Done)])
 
 
 def together(seen: Sequence[Seen]) -> Seen:

@@ -247,10 +247,15 @@ def show_campaign(result: Campaign, out: Path | None = None) -> None:
         console.print(f"seen too rarely: {what}: {times} ×", highlight=False)
     if missed := summary["canary"]["missed"]:
         console.print(Text(f"this campaign does not report what it sees: {missed}", style="red"))
+    if changed := summary["changed"]:
+        edited = f"its scenario was edited while it ran: begun with {changed}"
+        console.print(Text(edited, style="red"))
     for failure in result.failures[:20]:
         what = failure.error or "; ".join(failure.failed)
         console.print(Text(f"{failure.scenario} seed {failure.seed}: {what}", style="red"))
         console.print(f"  {failure.command}")
+    if len(result.failures) > 20:
+        console.print(f"and {len(result.failures) - 20} failed more")
     if out is not None:
         console.print(f"written: {out / 'campaign.html'}, campaign.json and seeds.jsonl")
 

@@ -118,16 +118,15 @@ def points_of(
 
 
 def every(points: Sequence[CrashPoint], step: int, phase: int = 0) -> list[CrashPoint]:
-    """Each `step`-th of them, from one that `phase` chooses."""
-    return list(points[phase % step :: step])
+    """Each `step`-th of them, from one that `phase` chooses; one at least, where there is any."""
+    return list(points[phase % step % max(1, len(points)) :: step])
 
 
 def sample(points: Sequence[CrashPoint], size: int, phase: int = 0) -> list[CrashPoint]:
     """So many of them, evenly spread over the moments and over the run; another phase, others."""
     if size >= len(points):
         return list(points)
-    # An odd multiplier walks through all phases before it comes back to one.
-    shift = phase * 7919 % len(points)
+    shift = phase * PRIME % len(points)
     places = sorted(
         {(shift + number * len(points) // size) % len(points) for number in range(size)}
     )

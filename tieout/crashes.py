@@ -2,23 +2,24 @@
 
 True here: first the run without the kill, which must hold and counts the points; then the same run
 once for each point, with exactly one kill more. A point's result never depends on where it ran. How
-often anything must have happened is not claimed; all else is, as ever.
+often anything must have happened is not claimed; all else is, as ever. Where no point was tried
+nothing held. In workers a point that hangs or kills its process is a finding, as a seed is.
 """
 
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from scenarios.model import Scenario, find
-from tieout.campaign_workers import end_with_parent
-from tieout.crash_points import DOWN_MS, MOMENTS, CrashPoint, Moment, points_of
+from tieout.campaign_seed import Done, SeedResult, Task, here
+from tieout.campaign_workers import workers
+from tieout.crash_points import DOWN_MS, MOMENTS, CrashPoint, Moment, points_of, read_point
 from tieout.outcome import Outcome
 
 POINTS, WHOLE = "points.jsonl", "crashes.json"
@@ -97,7 +98,8 @@ class Crashes:
 
     @property
     def held(self) -> bool:
-        return not self.unkilled and all(each.held for each in self.results)
+        tried = bool(self.results) and not self.unkilled
+        return tried and all(each.held for each in self.results)
 
     @property
     def failures(self) -> list[PointResult]:
@@ -176,19 +178,39 @@ def _spread(
     subject: Subject, points: Sequence[CrashPoint], jobs: int
 ) -> Iterator[tuple[int, PointResult]]:
     """Each point's result with its number, in the order in which they come."""
-    if jobs == 1:
-        for number, point in enumerate(points):
-            yield number, run_point(subject, point)
-        return
-    context = get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=end_with_parent) as pool:
-        futures = {pool.submit(run_point, subject, each): n for n, each in enumerate(points)}
-        for future in as_completed(futures):
-            number = futures[future]
-            try:
-                yield number, future.result()
-            except Exception as error:  # noqa: BLE001  # a worker that died is a finding
-                yield number, _raised(subject, points[number], f"worker died: {error!r}")
+    engine = here if jobs == 1 else workers(jobs)
+    tasks = [Task(str(point), number, subject.short) for number, point in enumerate(points)]
+    down_ms = points[0].down_ms if points else DOWN_MS
+    for event in engine(tasks, partial(_run_task, subject, down_ms)):
+        if isinstance(event, Done):
+            yield event.task.seed, _of_point(subject, points[event.task.seed], event.result)
+
+
+def _run_task(subject: Subject, down_ms: int, task: Task) -> SeedResult:
+    """The point whose name is the task's, as engines hand results over."""
+    made = run_point(subject, read_point(task.scenario, down_ms))
+    return SeedResult(
+        *task.key,
+        held=made.held,
+        digest=made.digest,
+        failed=made.failed,
+        error=made.error,
+        cpu_seconds=made.cpu_seconds,
+        faults={"crashes": made.crashes},
+    )
+
+
+def _of_point(subject: Subject, point: CrashPoint, result: SeedResult) -> PointResult:
+    return PointResult(
+        str(point),
+        result.held,
+        result.failed,
+        result.error,
+        result.digest,
+        result.faults.get("crashes", 0),
+        result.cpu_seconds,
+        subject.command(point),
+    )
 
 
 def run_point(subject: Subject, point: CrashPoint) -> PointResult:

@@ -132,6 +132,8 @@ def _show(result: "Crashes") -> None:
     """How many points of each moment held, and each that did not."""
     total = sum(result.came_to.values())
     click.echo(f"{len(result.results)} of {total} points tried, {len(result.failures)} failed")
+    if not result.results:
+        click.echo("no point was tried: nothing is known of this run")
     for claim in result.unkilled:
         click.echo(f"failed without a kill: {claim}")
     click.echo(f"{'moment':<8} {'points':>7} {'tried':>7} {'failed':>7}  killed")

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET
+
 from core.money import QUANTITY_DECIMALS
 from core.orders import TERMINAL
 from core.risk_events import LimitsLoaded
@@ -95,6 +97,7 @@ class Dared:
         self._unsent: dict[str, None] = {}
         self._newest = ""
         ages = [each.amount for each in loaded.bounds if each.control == "REFERENCE_AGE"]
+        self.reference_age_ns_max = max(ages, default=0) * MS
         self.oracle = RiskOracle(
             truth,
             {account: Seen(exchange) for account, exchange in exchanges.items()},
@@ -115,6 +118,8 @@ class Dared:
         self._word_of = 0
         self.engine: ColdEngine | None = None
         self.gates: SimulatedGates | None = None
+        self._heard: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+        self.backwards: list[str] = []
 
     def reviewed(self, limits: LimitsLoaded) -> None:
         """These are told to the node, and hold once it took them."""
@@ -133,7 +138,25 @@ class Dared:
             if order is not None and self._is_new(order, state.now):
                 if order.status == "in_flight" and order.strategy != KILL:
                     self._decide(state, order)
+        self._look_at_words(state)
         self.oracle.look()
+
+    def _look_at_words(self, state: State) -> None:
+        """What came late, twice or of before is never what holds: in one life of the node and of
+        the gate the word of the engine and the grant that it goes by only follow one another."""
+        cold = state.risk.cold
+        if cold is not UNSET:
+            self._follows("engine", (state.epoch,), (cold.epoch, cold.sequence))
+        for holder in self.gates.holders() if self.gates is not None else ():
+            self._follows(holder.gate, (holder.boot, holder.epoch), (holder.sequence,))
+
+    def _follows(self, who: str, life: tuple[int, ...], place: tuple[int, ...]) -> None:
+        before = self._heard.get(who)
+        if before == (life, place):
+            return
+        if before is not None and before[0] == life and place < before[1]:
+            self.backwards.append(who)
+        self._heard[who] = life, place
 
     def _is_new(self, order: Order, now: int) -> bool:
         """Not one of before that is still the last, as another was refused in the same instant."""
@@ -214,6 +237,7 @@ class Dared:
             "peak": dict(sorted(peaks.items())),
             "word_age_seconds_max": self.word_age_ns_max / SECOND,
             "word_overdue_seconds": self._overdue_ns() / SECOND,
+            "words_backwards": len(self.backwards),
             "reserved_when_over": len(_reserved_when_over(state)),
             "spent_when_old": float(oracle.spent_when_old),
             "reductions": oracle.reductions,

@@ -5,10 +5,11 @@
 A build is an interpreter, a hash seed and a number of workers: this Python thrice, each other that
 `python tests/pythons.py` made an environment of, and the compiled build of `make compiled`. The
 first is the yardstick. One that is not here is said to be left out; named by --with it must be,
-unless it is one for which nobody makes an embedded EVM that the scenario takes.
+unless it is one for which nobody makes an embedded EVM that the scenario takes. One that is here
+and ends without an answer broke. What is compared of a seed is its digest and how it was judged.
 
-Exit status: 0 all digests are equal; 1 some differ, and the first difference of the first such seed
-is shown; 2 bad input; 3 a build that was asked for is not here.
+Exit status: 0 all are equal; 1 some differ, and the first difference of the first such seed is
+shown, or a build broke; 2 bad input; 3 a build that was asked for is not here.
 """
 
 import json
@@ -64,10 +65,11 @@ class Build(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What a build said: by seed its digest, or why it could say nothing."""
+    """What a build said: by seed its digest; or why it is not here, or by what it ended."""
 
     digests: dict[int, str]
     lacking: str = ""
+    broke: str = ""
 
 
 class Parted(NamedTuple):
@@ -102,7 +104,8 @@ def digests_of(build: Build, scenario: str, seeds: range, *, short: bool) -> Tol
     words = (scenario, str(seeds.start), str(seeds.stop), str(build.jobs), form)
     done = _run(build, DIGESTS, *words)
     if done.returncode:
-        return Told({}, (done.stderr.strip().splitlines() or ["it ended without a word"])[-1])
+        last = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+        return Told({}, broke=last)
     told = json.loads(done.stdout)
     lacking = told["lacking"] or _not_compiled(build, Path(told["step"]))
     return Told({} if lacking else {int(s): d for s, d in told["digests"].items()}, lacking)
@@ -154,7 +157,11 @@ def tell(name: str, first: int, end: int, jobs: int, short: bool) -> None:  # no
 
 
 def _result(result: SeedResult) -> str:
-    return result.digest or f"raised {result.error}"
+    """The digest is of what core did; what follows it, of all that was counted and claimed."""
+    if not result.digest:
+        return f"raised {result.error}"
+    judged = sha256(json.dumps(result.given()).encode()).hexdigest()
+    return f"{result.digest} {judged[:16]}"
 
 
 def write(name: str, seed: int, folder: str, short: bool) -> None:  # noqa: FBT001
@@ -198,6 +205,8 @@ def first_difference(first: Path, second: Path) -> Parted:
             if mine != theirs:
                 return _parted(mine, theirs)
     states = [(folder / "state.json").read_text() for folder in (first, second)]
+    if states[0] == states[1]:
+        return Parted("journals and last states are equal: they were judged differently", "", "")
     where = "the journals are equal, the last states differ"
     return Parted(where, *_around(*states))
 
@@ -244,8 +253,9 @@ def lines(told: Sequence[tuple[Build, Told]]) -> Iterator[str]:
     """A table: a line for each build, its digests as one, and the seeds in which it differs."""
     expected = told[0][1].digests
     for build, each in told:
-        if each.lacking:
-            yield f"{build.name:<40}  left out: {each.lacking}"
+        if each.lacking or each.broke:
+            why = f"left out: {each.lacking}" if each.lacking else f"BROKE: {each.broke}"
+            yield f"{build.name:<40}  {why}"
             continue
         text = "".join(f"{seed} {digest}\n" for seed, digest in sorted(each.digests.items()))
         differ = differing(expected, each.digests)
@@ -286,6 +296,8 @@ def _verdict(
     yardstick, expected = told[0]
     if expected.lacking:
         return LACKING
+    if any(each.broke for _, each in told):
+        return FAILED
     for build, each in told:
         for seed in [] if each.lacking else differing(expected.digests, each.digests)[:1]:
             parted = parting((yardstick, build), name, seed, short=short)

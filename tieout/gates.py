@@ -6,7 +6,7 @@ rate from its own zero, and is compared with nobody's. What it spent and the nod
 heard of it gives up: an order is never sent twice.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -116,6 +116,11 @@ class SimulatedGates:
             self._world.call_in(1 + number * MS, self._beat, gate)
             if spec.gives_back_every_s:
                 self._world.call_in(int(spec.gives_back_every_s * SECOND), self._give_back, gate)
+
+    def holders(self) -> Iterator[LeaseHolder]:
+        """Of each gate, as it lives now."""
+        for gate in self._gates.values():
+            yield gate.holder
 
     def has(self, strategy: str) -> bool:
         """Whether the strategy's orders go through a gate of its own."""

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from core.effects import PlaceOrder, TellStrategy
+from core.effects import PlaceOrder
 from core.events import OrderRequested
 from core.journal import decode_effect, decode_event, digest_of
 from core.memory import all_orders
 from core.settlement_memory import kept_in, whole
 from core.state import State
 from core.strategies import KILL
-from core.trading import GIVEN_UP
 from scenarios.model import ClaimSpec, Scenario, find
 from sim.faults import Fault
 from sim.market import MS, Trade
@@ -31,8 +30,10 @@ from sim.world import EPOCH_NS, SECOND
 from tieout import market as markets
 from tieout.crash_points import CrashPoint
 from tieout.drill import exits
+from tieout.given_up import given_up
 from tieout.market import BadMarket, Market
 from tieout.outcome import Claim, Found, Outcome, Sample
+from tieout.references import decided_by_old_prices
 from tieout.settlement_figures import settlement_figures
 from tieout.simulation import Simulation
 from tieout.truths import (
@@ -77,6 +78,8 @@ STANDARD = tuple(
         ("every order sent follows from one wish", "orders_unwished"),
         ("what is asked to reduce only reaches its venue so, and nothing else", "orders_mismarked"),
         ("no order was given up that its venue took", "orders_given_up_taken"),
+        ("no order is called rejected but by its venue's word", "orders_rejected_unsaid"),
+        ("no order was given up while its venue might take it yet", "orders_given_up_early"),
         ("once healed, orders stand as their venue says", "differences.orders"),
         ("once healed, no break stays open", "open_breaks"),
         ("once healed, nothing is suspected", "open_suspects"),
@@ -157,7 +160,12 @@ OF_RISK = tuple(
         ),
         ("the engine's two ways of counting agree", "risk.engine_halted"),
         ("an exit closes at most what is held", "risk.flips"),
+        ("no order is decided by a price that is too old", "risk.decided_by_old_prices"),
         ("no order passes on a word of the engine that has ended", "risk.word_overdue_seconds"),
+        (
+            "an older word of the engine, or an older grant, is never what holds",
+            "risk.words_backwards",
+        ),
         ("once healed, nothing is reserved for what is over", "risk.reserved_when_over"),
         ("no gate spends more than it was lent", "counts.refused/LEASE_OVERSPENT"),
     )
@@ -412,6 +420,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
     money = money_differences(exchanges, state, strategy_of)
     positions = position_differences(exchanges, state, strategy_of)
     orders = order_differences(exchanges, state, all_orders(state, store.records()))
+    gone = given_up(exchanges, store)
     events = sum(1 for record in store.committed if record.kind == "event")
     return {
         "scenario": simulation.scenario.name,
@@ -460,7 +469,9 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "orders_mismarked": len(orders_mismarked(exchanges, store)),
         "orders_given_up": len(simulation.watch.given_up),
         "orders_revived": len(simulation.watch.revived),
-        "orders_given_up_taken": given_up_taken(exchanges, store),
+        "orders_given_up_taken": gone.taken,
+        "orders_rejected_unsaid": gone.unsaid,
+        "orders_given_up_early": gone.early,
         "cancels_unpursued": len(cancels_unpursued(exchanges, store)),
         "fills_unplaced": len(_unplaced(simulation, exchanges, state)),
         "breaks_hasty": len(simulation.watch.hasty),
@@ -474,7 +485,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         # Not measured where there are no limits, or where nothing settles: null is not zero.
         "limit_breaches": None if dared is None else len(dared.oracle.breaches),
         "passive_breaches": None if dared is None else len(dared.oracle.passive),
-        "risk": None if dared is None else dared.figures(state),
+        "risk": risk_of(simulation, store, state),
         "wrongly_settled": rails.oracle.wrong if rails is not None else None,
         "settlement": settled_of(simulation, state),
         "tokens": tokens_of(simulation, state),
@@ -488,6 +499,15 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "visited": visited(simulation.moves),
         "moves_unlisted": sum(unlisted(simulation.moves).values()),
     }
+
+
+def risk_of(simulation: Simulation, store: MemoryStore, state: State) -> dict[str, Any] | None:
+    """What was dared; None where there are no limits."""
+    dared = simulation.dared
+    if dared is None:
+        return None
+    old = decided_by_old_prices(store, dared.reference_age_ns_max)
+    return {**dared.figures(state), "decided_by_old_prices": old}
 
 
 def settled_of(simulation: Simulation, state: State) -> dict[str, Any] | None:
@@ -566,14 +586,6 @@ def unwished(store: MemoryStore) -> int:
     ]
     wishes = {r.number: None for r in store.committed if r.name == "OrderRequested"}
     return sum(cause not in wishes for cause in causes) + len(causes) - len(dict.fromkeys(causes))
-
-
-def given_up_taken(exchanges: Sequence[Exchange], store: MemoryStore) -> int:
-    """Orders of which we said that the venue never took them, and that it has a ticket for."""
-    told = [r for r in store.committed if r.name == "TellStrategy" and GIVEN_UP.encode() in r.body]
-    names = [decode_effect(record.body) for record in told]
-    given_up = {each.client_order_id: None for each in names if isinstance(each, TellStrategy)}
-    return sum(1 for each in exchanges for name in given_up if name in each.by_client)
 
 
 def drift_figures(simulation: Simulation, state: State) -> dict[str, Any]:

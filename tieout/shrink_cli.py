@@ -118,10 +118,13 @@ def keep(failure: Path, name: str, into: Path) -> None:
     with refusals():
         from tieout.failures import claim_of, failed_plan
         from tieout.files import naming
+        from tieout.plans import BadPlan
         from tieout.regression import regression, text_of
 
         plan = failed_plan(failure)
         path = into / f"{name}.yaml"
+        if path.exists():
+            raise BadPlan(f"{path}: found a file; NAME of a new one would do")
         text = text_of(regression(plan, name, claim_of(failure, plan)))
         with naming(into):
             into.mkdir(parents=True, exist_ok=True)

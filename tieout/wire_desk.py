@@ -12,8 +12,9 @@ from decimal import Decimal
 from scenarios.model import Scenario
 from sim.faults import Fault
 from sim.memory_store import MemoryStore
+from tieout.host import Host
 from tieout.settling import RailSite
-from tieout.simulation import Host, Simulation
+from tieout.simulation import Simulation
 from tieout.wire_world import LONG_NS, Unmanned
 
 STEP_S = 0.002

@@ -147,7 +147,7 @@ MUTANTS = (
     known("a suspect is a break at once", VENUES, "One wrong read is believed (V15)."),
     known(
         "an absurd read need not insist",
-        VENUES,
+        "two_wild_reads",
         "An empty account is believed like any other (V15).",
     ),
     known("a stale statement closes a suspect", VENUES, "An old snapshot says that all is well."),
@@ -179,12 +179,12 @@ MUTANTS = (
         "What happened while the stream was down is not asked for (V1).",
     ),
     Mutant(
-        "a dead connection's heartbeat counts",
-        "core.listening:on_heartbeat",
-        "if event.epoch == account.epoch:",
-        "if True:",
-        VENUES,
-        "A frame of an older connection that comes late keeps the newer one alive.",
+        "a silent stream has twice its time",
+        "core.listening:on_silence",
+        "due = account.heard_at + account.silence_ns_max",
+        "due = account.heard_at + 2 * account.silence_ns_max",
+        SOCKETS,
+        "The limit is added to the stamp and to the alarm: it counts twice (V17).",
     ),
     # --- orders ------------------------------------------------------------------------------------
     known(
@@ -281,13 +281,15 @@ MUTANTS = (
     ),
     known(
         "a return books nothing that is owed",
-        RAILS,
+        "ach_returned_after_60_days",
         "What a customer owes after a return is a loss.",
     ),
     known(
         "a return does not end what is exposed", RAILS, "What came back counts as if it could yet."
     ),
-    known("a dishonoured return stays returned", RAILS, "An undone return is not undone."),
+    known(
+        "a dishonoured return stays returned", "returns_undone", "An undone return is not undone."
+    ),
     known("a definite no is not heard", RAILS, "A rejected payment stays in flight."),
     known(
         "a failure does not give back what was sent",
@@ -301,10 +303,14 @@ MUTANTS = (
     ),
     known("limits are not asked", RAILS, "Transfers pass whatever is in flight."),
     known("a hold counts against no limit", RAILS, "What was not sent yet is not counted."),
-    known("what may come back counts against no limit", RAILS, "Settled is taken for final (R7)."),
-    known("screening is not waited for", RAILS, "A second person's word is enough."),
+    known(
+        "what may come back counts against no limit",
+        "fiat_in_crypto_out_reversed",
+        "Settled is taken for final (R7).",
+    ),
+    known("screening is not waited for", "two_people", "A second person's word is enough."),
     known("a customer releases his own transfer", RAILS, "Two signatures of one person."),
-    known("a quote holds for ever", RAILS, "An old price is dealt at."),
+    known("a quote holds for ever", "fiat_in_crypto_out_quoted", "An old price is dealt at."),
     known("every shortage is a fee", RAILS, "A short amount is explained away (R13)."),
     known("a surplus is nobody's", RAILS, "A line of too much is income (R13)."),
     known(
@@ -409,7 +415,7 @@ MUTANTS = (
         "core.cold:_irregular",
         "if event.sequence != follows:",
         "if False:",
-        "cold_path_stalls",
+        RISK,
         "An older word of the engine takes the place of a newer.",
         (
             Edit("core.cold:_irregular", "if event.epoch < cold.epoch:", "if False:"),
@@ -421,7 +427,7 @@ MUTANTS = (
         "risk.lease_holder:LeaseHolder._irregular",
         "if grant.sequence != self.sequence + 1:",
         "if False:",
-        GATES,
+        RISK,
         "Grants that overtake one another are applied as they come.",
         (
             Edit(
@@ -430,6 +436,11 @@ MUTANTS = (
                 "grant.sequence != self.sequence",
             ),
         ),
+    ),
+    known(
+        "an older grant is held, though it closes the gate",
+        RISK,
+        "What is not to be spent takes the place of what was lent.",
     ),
     known(
         "what was rejected or cancelled keeps its reservation",
@@ -460,14 +471,7 @@ MUTANTS = (
         RISK,
         "A cancel is taken for cancelled, and the order fills.",
     ),
-    Mutant(
-        "a stale price is a price",
-        "risk.controls:own",
-        "now - holding.reference_at > holding.reference_age_max",
-        "False",
-        "stale_prices",
-        "Orders are valued by prices of long ago (V29).",
-    ),
+    known("a stale price is a price", RISK, "Orders are valued by prices of long ago (V29)."),
     # --- tokens: what is permitted -----------------------------------------------------------------
     known(
         "nothing is reserved: what is out does not count",
@@ -547,7 +551,7 @@ MUTANTS = (
     ),
     known(
         "a revocation that comes too late uses up no nonce",
-        TOKENS,
+        "revoked_after_its_window",
         "The next authorization bears a nonce that is gone.",
     ),
     Mutant(
