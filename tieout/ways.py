@@ -24,13 +24,13 @@ from venues.served import Key
 if TYPE_CHECKING:
     from scenarios.model import VenueSpec
 
-Mode = Literal["shadow", "live"]
+Mode = Literal["sim", "paper", "shadow", "live"]
 
 
 async def ways_of(
     deployment: Deployment, folder: Path, stack: AsyncExitStack, mode: Mode
 ) -> list[Way]:
-    """A way for each account; the stack closes what they hold. Raises `NoSecret`."""
+    """A way for each account, read-only in shadow; the stack closes all. Raises `NoSecret`."""
     return [await _way(deployment, spec, folder, stack, mode) for spec in deployment.accounts]
 
 
@@ -39,7 +39,9 @@ async def _way(
 ) -> Way:
     told, ways = deployment.keys[spec.account].read(folder), WAYS[spec.dialect]
     only = settings(ways.reads) if mode == "shadow" else {}
-    client = await stack.enter_async_context(_session(deployment.wire, spec.dialect, folder, only))
+    client = await stack.enter_async_context(
+        session_of(deployment.wire, spec.dialect, folder, only)
+    )
     made = getattr(ccxt.pro, ways.exchange)
     exchange = made({**told, "session": client, "options": dict(ways.options)})
     live = Live(exchange, ways, client, time.time_ns)
@@ -48,7 +50,8 @@ async def _way(
     return Way(spec, live, live.open_public(symbols))
 
 
-def _session(wire: Wire | None, venue: str, folder: Path, only: dict[str, Any]) -> ClientSession:
+def session_of(wire: Wire | None, venue: str, folder: Path, only: dict[str, Any]) -> ClientSession:
+    """A session to the venue, or to `tieout wire`; `only` are aiohttp's settings of it."""
     if wire is None:
         return ClientSession(**only)
     context = ssl.create_default_context(cafile=folder / wire.ca)
