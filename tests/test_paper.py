@@ -27,7 +27,7 @@ from tests.deploying import Desk, desk, run
 from tieout.deployment import BadDeployment, journal_of, load
 from tieout.fronts import WAYS
 from tieout.live import LiveNode
-from tieout.paper import paper_ways, public_feed
+from tieout.paper import check_fresh, paper_ways, public_feed
 from tieout.paper_world import PaperWorld
 from tieout.simulation import View
 from tieout.sqlite_store import SqliteStore
@@ -130,6 +130,7 @@ async def paper_session(folder: Path, venue: str, seconds: float) -> tuple[dict[
         ways, beside = await paper_ways(deployment, folder, stack)
         store = SqliteStore(journal_of(deployment, folder, "paper"))
         stack.callback(store.close)
+        check_fresh(store, store.path)
         node = LiveNode("tie", store, ways, deployment.strategies, clock=time.time_ns)
         running = [asyncio.create_task(each) for each in (node.run(), *beside)]
         await asyncio.wait(running, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -168,6 +169,10 @@ def test_books_are_the_paper_account_s_and_nothing_private_leaves(tmp_path: Path
         assert said["fills"] > 3, said
         assert verify(tmp_path / venue / "desk.paper.db").status == "sound"
         assert not (tmp_path / venue / "desk.db").exists(), "the real accounts' books are apart"
+        store = SqliteStore(tmp_path / venue / "desk.paper.db")
+        with pytest.raises(BadDeployment, match="records of a paper account that is no more"):
+            check_fresh(store, store.path)
+        store.close()
         await found.served.server.stop()
 
     async def all_trade() -> None:
@@ -199,15 +204,3 @@ def test_the_session_of_a_feed_can_ask_for_nothing_else(tmp_path: Path) -> None:
         await found.served.server.stop()
 
     run(held_back)
-
-
-def test_the_books_of_a_paper_account_that_is_no_more_are_refused(tmp_path: Path) -> None:
-    async def refused() -> None:
-        found = await desk(tmp_path, "okx_swap")
-        SqliteStore(tmp_path / "desk.paper.db").close()
-        async with AsyncExitStack() as stack:
-            with pytest.raises(BadDeployment, match="is no more; moved away"):
-                await paper_ways(found.deployment, tmp_path, stack)
-        await found.served.server.stop()
-
-    run(refused)

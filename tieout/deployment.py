@@ -4,6 +4,7 @@
     journal = "desk.db"
 
     limits = {file = "limits.yaml", rates = {USDT = "1"}}
+    standing = "adopt"    # or "refuse": what others opened there
 
     [[accounts]]
     venue = "binance_spot"
@@ -85,7 +86,7 @@ class Deployment(Part):
     wire: Wire | None = None
     limits: LimitsSpec | None = None
     unlimited: bool = False
-    standing: Literal["adopt", "refuse"] = "adopt"
+    standing: Literal["adopt", "refuse"] = "refuse"
     margins: Annotated[dict[str, Literal["cross", "isolated"]], Field(default_factory=dict)]
 
     @model_validator(mode="before")

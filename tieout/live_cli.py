@@ -191,8 +191,13 @@ async def _allowed(
     checks = await rights_alone(deployment, folder, mode) if mode == "shadow" else []
     if any(each.result == "red" for each in checks):
         raise NotAllowed(mode, checks)
-    store = SqliteStore(journal_of(deployment, folder, mode))
+    journal = journal_of(deployment, folder, mode)
+    store = SqliteStore(journal)
     stack.callback(store.close)
+    if mode == "paper":
+        from tieout.paper import check_fresh
+
+        check_fresh(store, journal)
     return store
 
 

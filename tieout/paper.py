@@ -15,8 +15,9 @@ from typing import Any
 
 import ccxt.pro
 
+from core.journal import Store
 from scenarios.model import VenueSpec
-from tieout.deployment import BadDeployment, Deployment, journal_of
+from tieout.deployment import BadDeployment, Deployment
 from tieout.fronts import WAYS
 from tieout.live import Way
 from tieout.paper_world import PaperWorld
@@ -27,16 +28,18 @@ from venues.read_only import one_socket
 SUBSCRIBES = frozenset({"SUBSCRIBE", "subscribe", "ping", "pong"})
 
 
+def check_fresh(store: Store, journal: Path) -> None:
+    """Raises `BadDeployment` where a paper account of another life has books."""
+    last, _ = store.last()
+    if last:
+        found = f"found {last} records of a paper account that is no more"
+        raise BadDeployment(f"{journal}: {found}; it moved away, or another journal, would do")
+
+
 async def paper_ways(
     deployment: Deployment, folder: Path, stack: AsyncExitStack
 ) -> tuple[list[Way], list[Coroutine[Any, Any, None]]]:
     """A way to a paper account for each of the deployment's, and the pace of their worlds."""
-    journal = journal_of(deployment, folder, "paper")
-    if journal.exists():
-        would_do = "moved away or removed it would do"
-        raise BadDeployment(
-            f"{journal}: found the books of a paper account that is no more; {would_do}"
-        )
     worlds = [PaperWorld(spec) for spec in deployment.accounts]
     ways = [await _way(deployment, world, folder, stack) for world in worlds]
     for world in worlds:

@@ -22,7 +22,7 @@ from tieout.deployment import Deployment
 from tieout.live import Way
 from tieout.preflight_books import ShadowBooks
 from tieout.preflight_house import Channel, no_channel, of_house, opened_store
-from tieout.preflight_venue import of_venue, only_rights
+from tieout.preflight_venue import Known, of_venue, only_rights
 from tieout.sqlite_store import SqliteStore
 from tieout.ways import Mode, ways_of
 
@@ -71,7 +71,7 @@ async def _of_accounts(
     """Of each account what its venue says, then what its books say."""
     store = found.store
     books = ShadowBooks(deployment, store, ways, clock) if store is not None else None
-    known = books.known() if books is not None else frozenset()
+    known = books.known() if books is not None else Known()
     asked = (of_venue(deployment, way, mode, known, clock) for way in ways)
     checks = [each for several in await asyncio.gather(*asked) for each in several]
     missing = [*found.missing, *(each for each in checks if each.result == "red")]

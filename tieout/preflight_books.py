@@ -15,6 +15,7 @@ from tieout.checks import Check, green, red
 from tieout.deployment import Deployment
 from tieout.dialects import DIALECTS
 from tieout.live import LiveNode, Way
+from tieout.preflight_venue import Known
 from tieout.sqlite_store import SqliteStore
 
 IN_A_ROW = 2
@@ -68,9 +69,10 @@ class ShadowBooks:
         self.node = LiveNode(self.deployment.name, self.store, self.ways, (), clock=self.clock)
         self.node.rest()
 
-    def known(self) -> frozenset[str]:
-        """The client order ids that the journal holds."""
-        return frozenset(self.node.node.state.orders)
+    def known(self) -> Known:
+        """What the journal holds of before."""
+        state = self.node.node.state
+        return Known(frozenset(state.orders), frozenset(state.accounts))
 
     async def reconciled(self) -> list[Check]:
         """A check of each account, when all are green or the time is over; then the node is ended.

@@ -48,15 +48,22 @@ class NotTold(Exception):
     """The venue gave no answer that could be read; the text says what it gave."""
 
 
+class Known(NamedTuple):
+    """What our journal holds: client order ids, and the accounts whose books have begun."""
+
+    orders: frozenset[str] = frozenset()
+    accounts: frozenset[str] = frozenset()
+
+
 class Answered(NamedTuple):
     status: int
     body: bytes
 
 
 async def of_venue(
-    deployment: Deployment, way: Way, mode: Mode, known: frozenset[str], clock: Callable[[], int]
+    deployment: Deployment, way: Way, mode: Mode, known: Known, clock: Callable[[], int]
 ) -> list[Check]:
-    """Every check of one account. `known` are the client order ids that our journal holds."""
+    """Every check of one account."""
     account = way.spec.account
     rights = await only_rights(way, mode)
     if rights.result == "red" and rights.found.startswith("not told"):
@@ -260,7 +267,7 @@ def _symbols(spec: VenueSpec) -> tuple[str, ...]:
 
 
 async def _standing(
-    way: Way, standing: str, known: frozenset[str], mode: Mode, clock: Callable[[], int]
+    way: Way, standing: str, known: Known, mode: Mode, clock: Callable[[], int]
 ) -> list[Check]:
     """What is open and held there, adopted or refused; and a kill of it, but for the send."""
     account = way.spec.account
@@ -269,10 +276,14 @@ async def _standing(
         held = await _positions(way, clock)
     except NotTold as error:
         return [red(name, account, str(error), NOT_READ) for name in ("standing", "kill drill")]
-    foreign = [each for each in orders if each.client_order_id not in known]
+    foreign = [each for each in orders if each.client_order_id not in known.orders]
     found = f"{len(orders)} open orders, {len(foreign)} of them not ours" if orders else "none open"
     found += f"; held: {', '.join(held)}" if held else "; none held"
-    if standing == "refuse" and (foreign or (held and not known)):
+    if (
+        mode != "shadow"
+        and standing == "refuse"
+        and (foreign or (held and account not in known.accounts))
+    ):
         would_do = 'all of it closed, or standing = "adopt", would do'
         stands = red("standing", account, found, would_do)
     else:

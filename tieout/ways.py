@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import ccxt.pro
 from aiohttp import ClientSession
 
-from tieout.deployment import Deployment, Wire
+from tieout.deployment import BadDeployment, Deployment, Wire
 from tieout.fronts import FRONTS, WAYS
 from tieout.live import Way
 from tieout.wire_tls import session
@@ -54,5 +54,9 @@ def session_of(wire: Wire | None, venue: str, folder: Path, only: dict[str, Any]
     """A session to the venue, or to `tieout wire`; `only` are aiohttp's settings of it."""
     if wire is None:
         return ClientSession(**only)
-    context = ssl.create_default_context(cafile=folder / wire.ca)
+    try:
+        context = ssl.create_default_context(cafile=folder / wire.ca)
+    except OSError as error:  # one of TLS names no file
+        found = f"wire.ca: found {wire.ca!r}, which gives no certificate ({type(error).__name__})"
+        raise BadDeployment(f"{found}; what `tieout wire` writes would do") from None
     return session(FRONTS[venue](Key("", "")).hosts, wire.port, context, **only)
