@@ -47,7 +47,7 @@ options = {{hedged = true}}
 @pytest.fixture
 def wire(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     """A served venue in a process of its own; what it said of itself."""
-    words = getattr(request, "param", ("--faults", "20"))
+    words = getattr(request, "param", ("--faults", "20" if FULL else "60"))
     command = [*PROGRAM, "wire", "okx_swap", "--ca", str(tmp_path / "ca.pem"), *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -89,7 +89,7 @@ def test_a_node_that_is_killed_by_a_signal_goes_on_and_ends_in_order(
         assert node.stderr.readline().startswith("record "), "it was let in, and says how it stands"
         node.kill()
         node.communicate()
-    node = started(deployment, wire, "live", "--mode", "live", "--seconds", "10", "--json")
+    node = started(deployment, wire, "live", "--mode", "live", "--seconds", "6", "--json")
     out, err = node.communicate(timeout=120)
     said = json.loads(out)
     assert (said["working"], node.returncode) == (0, HELD), (said, err)
