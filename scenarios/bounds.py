@@ -85,13 +85,14 @@ class ChangeSpec(Part):
 class LimitsSpec(Part):
     """Limits that hold from the start.
 
-    `file` is a file of `scenarios/limits/`, by its stem; `amounts` replace those of its limits by
-    name, and an amount by place ("firm_net", or "account_position: {okx_swap/main/BTC: 3}") that of
-    one place. `rates` are what a coin is worth in the reporting asset, `haircut_bp` is added. Of
+    `file` is a file of `scenarios/limits/`, by its stem, or any NAME.yaml by its path; `amounts`
+    replace those of its limits by name, and an amount by place ("firm_net", or "account_position:
+    {okx_swap/main/BTC: 3}") that of one place. `rates` are what a coin is worth in the reporting
+    asset, `haircut_bp` is added. Of
     each position `margin_bp` is margin, but where `tiers` say otherwise; tails are of `horizon_ms`.
     """
 
-    file: Name
+    file: Annotated[str, Field(min_length=1)]
     amounts: dict[Name, Amount] = Field(default_factory=dict)
     places: dict[Name, dict[str, Amount]] = Field(default_factory=dict)
     rates: dict[Name, Annotated[Decimal, Field(gt=0, decimal_places=PRICE_DECIMALS)]]
@@ -168,12 +169,12 @@ def _with(limit: Limit, amount: Decimal | None) -> Limit:
 
 
 def _path(stem: str) -> Path:
-    return LIMITS / f"{stem}.yaml"
+    return Path(stem) if stem.endswith(".yaml") else LIMITS / f"{stem}.yaml"
 
 
 @cache
 def read(stem: str) -> LimitFile:
-    """A file of limits by its stem; raises BadLimits."""
+    """A file of limits by its stem or path; raises BadLimits."""
     path = _path(stem)
     if not path.is_file():
         known = ", ".join(

@@ -7,15 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from tests.exporting import FULL
 from tieout.cli import main
-from tieout.exits import BAD_INPUT, HELD
+from tieout.exits import BAD_INPUT, FAILED, HELD
 from tieout.verify import verify
 
 pytest.importorskip("ccxt.pro", reason="the extra `live` is not installed")
@@ -25,6 +25,7 @@ PROGRAM = (sys.executable, "-m", "tieout")
 DEPLOYMENT = """
 name = "desk"
 journal = "desk.db"
+{limits}
 
 [wire]
 port = {port}
@@ -32,6 +33,7 @@ ca = "ca.pem"
 
 [[accounts]]
 venue = "okx_swap"
+skew_ms = 400
 keys = {{key = "env:WIRE_KEY", secret = "file:secret", passphrase = "env:WIRE_PASSPHRASE"}}
 
 [[strategies]]
@@ -43,9 +45,10 @@ options = {{hedged = true}}
 
 
 @pytest.fixture
-def wire(tmp_path: Path) -> Iterator[dict[str, str]]:
+def wire(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     """A served venue in a process of its own; what it said of itself."""
-    command = [*PROGRAM, "wire", "okx_swap", "--ca", str(tmp_path / "ca.pem"), "--faults", "20"]
+    words = getattr(request, "param", ("--faults", "20" if FULL else "60"))
+    command = [*PROGRAM, "wire", "okx_swap", "--ca", str(tmp_path / "ca.pem"), *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -60,7 +63,7 @@ def wire(tmp_path: Path) -> Iterator[dict[str, str]]:
 @pytest.fixture
 def deployment(tmp_path: Path, wire: dict[str, str]) -> Path:
     path = tmp_path / "desk.toml"
-    path.write_text(DEPLOYMENT.format(port=wire["port"]))
+    path.write_text(DEPLOYMENT.format(port=wire["port"], limits='limits = "none"'))
     (tmp_path / "secret").write_text(wire["secret"])
     (tmp_path / "secret").chmod(0o600)
     return path
@@ -69,7 +72,7 @@ def deployment(tmp_path: Path, wire: dict[str, str]) -> Path:
 def started(deployment: Path, wire: dict[str, str], *words: str) -> subprocess.Popen[str]:
     told = {"WIRE_KEY": wire["key"], "WIRE_PASSPHRASE": wire["passphrase"]}
     return subprocess.Popen(
-        [*PROGRAM, "live", str(deployment), "--mode", "live", *words],
+        [*PROGRAM, *words[:1], str(deployment), *words[1:]],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -80,21 +83,49 @@ def started(deployment: Path, wire: dict[str, str], *words: str) -> subprocess.P
 def test_a_node_that_is_killed_by_a_signal_goes_on_and_ends_in_order(
     deployment: Path, wire: dict[str, str], tmp_path: Path
 ) -> None:
-    for _ in range(3):
-        node = started(deployment, wire)
-        time.sleep(6)
+    for _ in range(3 if FULL else 1):
+        node = started(deployment, wire, "live", "--mode", "live")
+        assert node.stderr is not None
+        assert node.stderr.readline().startswith("record "), "it was let in, and says how it stands"
         node.kill()
-        node.wait()
-    node = started(deployment, wire, "--seconds", "10", "--json")
-    out, err = node.communicate(timeout=60)
+        node.communicate()
+    node = started(deployment, wire, "live", "--mode", "live", "--seconds", "6", "--json")
+    out, err = node.communicate(timeout=120)
     said = json.loads(out)
     assert (said["working"], node.returncode) == (0, HELD), (said, err)
     assert said["fills"] > 0
     journal = tmp_path / "desk.db"
     assert verify(journal).status == "sound"
-    everything = journal.read_bytes() + out.encode() + err.encode()
-    for name in ("key", "secret", "passphrase"):
-        assert wire[name].encode() not in everything, f"the {name} is somewhere"
+
+
+@pytest.mark.parametrize("wire", [()], indirect=True)
+def test_who_is_not_ready_is_told_what_is_missing_and_does_not_go_live(
+    deployment: Path, wire: dict[str, str], tmp_path: Path
+) -> None:
+    """Preflight and live say the same; nothing is begun and nothing is sent."""
+    deployment.write_text(DEPLOYMENT.format(port=wire["port"], limits=""))
+    for words in (("preflight",), ("live", "--mode", "live")):
+        done = started(deployment, wire, *words, "--json")
+        out, err = done.communicate(timeout=60)
+        red = {each["name"]: each for each in json.loads(out)["checks"] if each["result"] == "red"}
+        assert (done.returncode, list(red)) == (FAILED, ["limits", "reconciliations"]), (out, err)
+        assert "none" in red["limits"]["would_do"]
+    assert "not live: 2 of 12 checks are red" in err
+    assert "limits: the deployment names none; " in err
+    shadow = started(deployment, wire, "live", "--mode", "shadow", "--seconds", "3")
+    _, err = shadow.communicate(timeout=60)
+    assert shadow.returncode == FAILED
+    assert "key rights of okx_swap/main: reads, trade; a key that can only read would do" in err
+
+
+@pytest.mark.parametrize("wire", [("--read-only",)], indirect=True)
+def test_a_key_that_can_only_read_is_enough_to_follow_an_account(
+    deployment: Path, wire: dict[str, str], tmp_path: Path
+) -> None:
+    node = started(deployment, wire, "live", "--mode", "shadow", "--seconds", "4", "--json")
+    out, err = node.communicate(timeout=60)
+    assert node.returncode == HELD, err
+    assert json.loads(out)["orders"] == 0
 
 
 BAD = (
@@ -107,7 +138,7 @@ BAD = (
     (
         "name='a'\njournal='j'\n[[accounts]]\nvenue='okx_swap'\n"
         "keys={key='sesame', secret='env:B'}",
-        "env:NAME or file:PATH would do",
+        "env:NAME, file:PATH or keyring:SERVICE/NAME would do",
     ),
 )
 

@@ -12,7 +12,7 @@ import pytest
 from core.events import AccountOpened, InstrumentListed, NodeStarted, ReferenceSet
 from core.gate import BreakGate
 from core.journal import Journal, decode_event, digest_of, encode_state
-from core.money import price
+from core.money import price, quantity
 from core.node import recover
 from core.state import Reference, State
 from core.step import step
@@ -32,33 +32,59 @@ from venues.dialect import Top
 from venues.exchange import Exchange, Terms
 from venues.public import LEAP_LOOKS, LOOK_NS, QUOTE_NS_MAX, REFERENCE_NS_MAX, Heard, MarketData
 
+
+def sizes(bid: str, ask: str) -> tuple[int, int]:
+    return quantity(bid), quantity(ask)
+
+
 # Written after each venue's documentation, with what it says of the fields.
 DOCUMENTED = {
     "binance_spot": (
         b'{"u":400900217,"s":"BNBUSDT","b":"25.35190000","B":"31.21","a":"25.36520000","A":"40.66"}',
-        Top("BNBUSDT", price("25.3519"), price("25.3652"), 400900217),
+        Top("BNBUSDT", price("25.3519"), price("25.3652"), 400900217, 0, *sizes("31.21", "40.66")),
     ),
     "binance_usdm": (
         b'{"stream":"bnbusdt@bookTicker","data":{"e":"bookTicker","u":400900217,"E":1568014460893,'
         b'"T":1568014460891,"s":"BNBUSDT","b":"25.35","B":"31.21","a":"25.36","A":"40.66"}}',
-        Top("BNBUSDT", price("25.35"), price("25.36"), 400900217, 1568014460891 * MS),
+        Top(
+            "BNBUSDT",
+            price("25.35"),
+            price("25.36"),
+            400900217,
+            1568014460891 * MS,
+            *sizes("31.21", "40.66"),
+        ),
     ),
     "okx_swap": (
         b'{"arg":{"channel":"bbo-tbt","instId":"BTC-USDT-SWAP"},"data":[{"asks":[["8476.98","415",'
         b'"0","13"]],"bids":[["8476.97","256","0","12"]],"ts":"1597026383085","seqId":123456}]}',
-        Top("BTC-USDT-SWAP", price("8476.97"), price("8476.98"), 123456, 1597026383085 * MS),
+        Top(
+            "BTC-USDT-SWAP",
+            price("8476.97"),
+            price("8476.98"),
+            123456,
+            1597026383085 * MS,
+            *sizes("256", "415"),
+        ),
     ),
     "bybit_inverse": (
         b'{"topic":"orderbook.1.BTCUSD","type":"snapshot","ts":1672304484978,"data":{"s":"BTCUSD",'
         b'"b":[],"a":[["16611.00","29"]],"u":18521288,"seq":7961638724},"cts":1672304484976}',
-        Top("BTCUSD", 0, price("16611"), 18521288, 1672304484978 * MS),
+        Top("BTCUSD", 0, price("16611"), 18521288, 1672304484978 * MS, *sizes("0", "29")),
     ),
     "coinbase": (
         b'{"channel":"ticker","timestamp":"2023-02-09T20:30:37.167359596Z","sequence_num":7,'
         b'"events":[{"type":"snapshot","tickers":[{"type":"ticker","product_id":"BTC-USD",'
         b'"price":"21932.98","best_bid":"21931.98","best_bid_quantity":"8000.21",'
         b'"best_ask":"21933.98","best_ask_quantity":"8038.07770938"}]}]}',
-        Top("BTC-USD", price("21931.98"), price("21933.98"), 7),
+        Top(
+            "BTC-USD",
+            price("21931.98"),
+            price("21933.98"),
+            7,
+            0,
+            *sizes("8000.21", "8038.07770938"),
+        ),
     ),
 }
 OTHER = (

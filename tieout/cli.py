@@ -24,6 +24,7 @@ from tieout.gates_cli import gates
 from tieout.kill_cli import kill
 from tieout.limits_cli import limits
 from tieout.live_cli import live
+from tieout.preflight_cli import preflight
 from tieout.shrink_cli import keep, shrink
 from tieout.tokens_cli import tokens
 from tieout.wire_cli import wire
@@ -52,6 +53,7 @@ main.add_command(wire)
 main.add_command(live)
 main.add_command(alerts)
 main.add_command(compare)
+main.add_command(preflight)
 main.add_command(campaign)
 main.add_command(merge)
 main.add_command(shrink)

@@ -3,6 +3,9 @@
     name = "desk"
     journal = "desk.db"
 
+    limits = {file = "limits.yaml", rates = {USDT = "1"}}
+    standing = "adopt"    # or "refuse": what others opened there
+
     [[accounts]]
     venue = "binance_spot"
     keys = {key = "env:BINANCE_KEY", secret = "file:binance.secret"}
@@ -18,10 +21,15 @@ A journal that outgrows one machine is a server's, and nodes that share it take 
     password = "env:BOOKS_PASSWORD"
     standby = true
 
-Rule 1. A secret stands here by reference only: `env:NAME`, or `file:PATH`, readable by its owner
-alone. It is read when it is needed, shown nowhere, and no part of what was parsed.
+Rule 1. A secret stands here by reference only: `env:NAME`, `file:PATH`, readable by its owner
+alone, or `keyring:SERVICE/NAME`. It is read when it is needed, shown nowhere, and no part of what
+was parsed.
 Rule 2. An account has the fields of a scenario's venue, each from the table where nothing is said,
-but for its wallets: what is there, the venue says.
+and of its own `keys` and `margin` (what its venue must say of it). Wallets are what it begins with
+in `sim` and `paper`; in `shadow` and `live` what is there, the venue says.
+Rule 3. Limits are those of a scenario, or `limits = "none"` in so many words.
+Rule 4. Paths are relative to the folder of the file. Each world has a journal of its own: books of
+simulated money are never gone on with at a venue.
 """
 
 import os
@@ -29,19 +37,23 @@ import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from risk.written import Part, content
+from scenarios.bounds import LimitsSpec
 from scenarios.model import StrategySpec, VenueSpec, telling, told_by_table
 from tieout.fronts import WAYS
 from tieout.watch_files import AlertsSpec, LogsSpec, MetricsSpec
 
 NAME = r"^[a-z][a-z0-9]{0,7}$"
 ADDRESS = r"^0x[0-9a-fA-F]{40}$"
-REFERENCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"
+REFERENCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|keyring:[^/]+/.+)$"
+WOULD_DO = "env:NAME, file:PATH or keyring:SERVICE/NAME would do"
+NO_LIMITS = "none"
+
 Reference = Annotated[str, Field(pattern=REFERENCE)]
 # Where a secret may have been put by mistake, elsewhere than among keys.
 SECRETIVE = (("secret",), ("password",))
@@ -133,6 +145,10 @@ class Deployment(Part):
     tokens: str | None = None  # a file of `tieout tokens serve`: what this node issues
     strategies: tuple[StrategySpec, ...] = ()
     wire: Wire | None = None
+    limits: LimitsSpec | None = None
+    unlimited: bool = False
+    standing: Literal["adopt", "refuse"] = "refuse"
+    margins: Annotated[dict[str, Literal["cross", "isolated"]], Field(default_factory=dict)]
     alerts: AlertsSpec | None = None
     metrics: MetricsSpec | None = None
     logs: LogsSpec | None = None
@@ -145,21 +161,24 @@ class Deployment(Part):
     @model_validator(mode="before")
     @classmethod
     def _keys_apart(cls, told: object) -> object:
-        """Each account says its own keys; they are kept by its name."""
+        """Each account says its own keys and margin; they are kept by its name."""
+        told = _unlimited(told)
         accounts = told.get("accounts") if isinstance(told, dict) else None
         if not isinstance(told, dict) or not isinstance(accounts, list):
             return told
-        keys, specs = {}, []
+        keys: dict[str, object] = {}
+        margins: dict[str, object] = {}
+        specs = []
         for each in accounts:
             spec = dict(each) if isinstance(each, dict) else each
             if isinstance(spec, dict):
                 spec["dialect"] = spec.pop("venue", None)
-                held = spec.pop("keys", None)
-                if held is not None:
-                    keys[f"{spec['dialect']}/{spec.get('name', 'main')}"] = held
-                spec["wallets"] = {}
+                account = f"{spec['dialect']}/{spec.get('name', 'main')}"
+                for kept, name in ((keys, "keys"), (margins, "margin")):
+                    if (said := spec.pop(name, None)) is not None:
+                        kept[account] = said
             specs.append(spec)
-        return {**told, "accounts": told_by_table(specs), "keys": keys}
+        return {**told, "accounts": told_by_table(specs), "keys": keys, "margins": margins}
 
     @field_validator("accounts")
     @classmethod
@@ -193,10 +212,28 @@ def load(path: Path) -> Deployment:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadDeployment(f"{path}: {error}; a TOML file would do") from error
     try:
-        return Deployment.model_validate(told)
+        return Deployment.model_validate(_beside(told, path.parent))
     except ValidationError as error:
         lines = [f"{path}: {_said(each)}" for each in telling(error.errors(include_url=False))]
         raise BadDeployment("\n".join(lines)) from None  # its own text would show what was found
+
+
+def _unlimited(told: object) -> object:
+    """`limits = "none"` is a word of its own."""
+    if not isinstance(told, dict) or not isinstance(told.get("limits"), str):
+        return told
+    if told["limits"] != NO_LIMITS:
+        would_do = f'"{NO_LIMITS}" in so many words, or a table with file and rates, would do'
+        raise ValueError(f"limits: found {told['limits']!r}; {would_do}")
+    return {name: said for name, said in told.items() if name != "limits"} | {"unlimited": True}
+
+
+def _beside(told: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The file of limits by its path, as seen from here."""
+    limits = told.get("limits")
+    if isinstance(limits, dict) and isinstance(limits.get("file"), str):
+        return {**told, "limits": {**limits, "file": str(folder / limits["file"])}}
+    return told
 
 
 def _said(each: Mapping[str, Any]) -> str:
@@ -204,7 +241,7 @@ def _said(each: Mapping[str, Any]) -> str:
     where = ".".join(map(str, each["loc"])).replace("dialect", "venue") or "the whole"
     text = each["msg"].removeprefix("Value error, ")
     if {"keys", "nodes", "password"} & set(each["loc"]) or each["loc"][-1:] in SECRETIVE:
-        return f"{where}: {text}; env:NAME or file:PATH would do"
+        return f"{where}: {text}; {WOULD_DO}"
     found = each["input"]
     shown = f"found {found!r}: " if isinstance(found, (str, int, float, bool)) else ""
     return f"{where}: {shown}{text}"
@@ -217,6 +254,8 @@ def secret(reference: str, folder: Path) -> str:
         if not os.environ.get(place):
             raise NoSecret(f"{reference}: the environment has no such variable, or an empty one")
         return os.environ[place]
+    if sort == "keyring":
+        return _of_keyring(reference, *place.split("/", 1))
     path = folder / place
     try:
         mode = path.stat().st_mode
@@ -225,3 +264,17 @@ def secret(reference: str, folder: Path) -> str:
         return content(path).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise NoSecret(f"{reference}: cannot be read: {type(error).__name__}") from None
+
+
+def _of_keyring(reference: str, service: str, name: str) -> str:
+    """Of the keyring of whoever runs it; what a keyring says when it fails is not shown."""
+    import keyring
+    from keyring.errors import KeyringError
+
+    try:
+        found = keyring.get_password(service, name)
+    except KeyringError as error:
+        raise NoSecret(f"{reference}: no keyring gave it: {type(error).__name__}") from None
+    if not found:
+        raise NoSecret(f"{reference}: the keyring has nothing under that service and name")
+    return found

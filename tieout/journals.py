@@ -27,6 +27,12 @@ def always() -> bool:
     return True
 
 
+def journal_of(deployment: "Deployment", folder: Path, mode: str) -> Path:
+    """The file of a world: that of paper stands beside that of the real accounts."""
+    journal = folder / deployment.local_name
+    return journal.with_stem(f"{journal.stem}.paper") if mode == "paper" else journal
+
+
 @dataclass(slots=True, frozen=True)
 class Held:
     """A journal that this node may write.
@@ -41,11 +47,13 @@ class Held:
     warm: State | None = None
 
 
-async def held(deployment: "Deployment", folder: Path, stack: AsyncExitStack) -> Held:
+async def held(
+    deployment: "Deployment", folder: Path, stack: AsyncExitStack, mode: str = "live"
+) -> Held:
     """Open it to be written, which the stack ends; raises `JournalError` where another does."""
     journal = deployment.journal
-    if isinstance(journal, str):
-        store = SqliteStore(folder / journal)
+    if isinstance(journal, str) or mode == "paper":
+        store = SqliteStore(journal_of(deployment, folder, mode))
         stack.callback(store.close)
         return Held(store)
     return await _led(journal, folder, deployment.name, stack)

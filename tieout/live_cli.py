@@ -1,7 +1,7 @@
-"""`tieout live`: a deployment's node, against its venues.
+"""`tieout live`: a deployment's node, in the world that is asked for.
 
-0 it was ended and left nothing working; 1 something is still open, or a break is; 2 bad input; 3
-the environment lacks something.
+0 it was ended and left nothing working, in `sim` every claim held; 1 something is still open, or a
+break is, or it may not go live; 2 bad input; 3 the environment lacks something.
 """
 
 import asyncio
@@ -9,24 +9,35 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tieout.exits import BAD_INPUT, FAILED, HELD, LACKING, fail
 
 if TYPE_CHECKING:
+    from tieout.checks import Check
     from tieout.deployment import Deployment
-    from tieout.live import LiveNode
-    from tieout.live_rails import Beside
+    from tieout.journals import Held
+    from tieout.live import LiveNode, Way
+    from tieout.live_rails import Beside, RailWay
     from tieout.ways import Mode
 
 SAID_EVERY_S = 5.0
 # So long a node that is asked to end waits for its orders to be gone.
 ENDING_S_MAX = 20.0
+SIMULATED_S = 60
+
+
+class NotAllowed(Exception):
+    """A check of the preflight is red: the deployment may not be run so."""
+
+    def __init__(self, mode: str, checks: "Sequence[Check]") -> None:
+        super().__init__(f"not {mode}")
+        self.mode, self.checks = mode, checks
 
 
 @contextmanager
@@ -34,13 +45,14 @@ def refusals() -> Iterator[None]:
     """What a user got wrong is a message and a status, never a traceback."""
     from tieout.adopting import NotAdopted
     from tieout.deployment import BadDeployment, NoSecret
+    from tieout.files import CannotSave
     from tieout.sqlite_store import JournalError, JournalFailed
 
     try:
         yield
     except JournalFailed as error:
         fail(FAILED, str(error))
-    except (BadDeployment, NoSecret, JournalError) as error:
+    except (BadDeployment, NoSecret, JournalError, CannotSave) as error:
         fail(BAD_INPUT, str(error))
     except NotAdopted as error:
         fail(LACKING, str(error))
@@ -52,57 +64,100 @@ def refusals() -> Iterator[None]:
 @click.argument("deployment", type=click.Path(path_type=Path))
 @click.option(
     "--mode",
-    type=click.Choice(["shadow", "live"]),
+    type=click.Choice(["sim", "paper", "shadow", "live"]),
     default="shadow",
     show_default=True,
-    help="shadow reads and reconciles, and can send nothing else; live trades.",
+    help="The world: simulated venues; real prices alone; real accounts, read only; all of it.",
 )
 @click.option("--seconds", type=click.IntRange(1), help="By default until it is interrupted.")
+@click.option("--seed", type=click.IntRange(0, 10**18 - 1), help="Of the simulated world.")
+@click.option("--out", type=click.Path(path_type=Path), help="In sim: where all of it is written.")
 @click.option("--json", "as_json", is_flag=True, help="Print one object at the end, no more.")
 def live(
     deployment: Path,
-    mode: Literal["shadow", "live"],
+    mode: "Mode",
     seconds: int | None,
+    seed: int | None,
+    out: Path | None,
     as_json: bool,  # noqa: FBT001  # click hands flags over so
 ) -> None:
-    """Run the node of DEPLOYMENT, a TOML file, against its venues.
+    """Run the node of DEPLOYMENT, a TOML file, in one of four worlds.
 
     In shadow mode, which nobody has to ask for, its books follow the account while its strategies
-    rest; keys that can only read are enough. Books, reconciler and journal are those of every
-    simulated run. An interrupt ends it in order: strategies rest, what works is cancelled, and what
-    is left is said. A kill needs no order: the next start takes up what the journal holds.
+    rest; keys that can only read are enough, and others are refused. In mode live it trades, after
+    a preflight (`tieout preflight`) that holds. In paper mode prices are the venues' and accounts
+    are simulated on this machine; in sim the venues are, too, and no time is lost: neither needs a
+    key. Books, reconciler and journal are the same in all of them. An interrupt ends it in order:
+    strategies rest, what works is cancelled, and what is left is said. A kill needs no order: the
+    next start takes up what the journal holds.
     """
     from tieout.sqlite_store import JournalFailed
 
+    for name, told in (("seed", seed), ("out", out)):
+        if told is not None and mode != "sim":
+            fail(BAD_INPUT, f"--{name}: found {told}; none would do in mode {mode}, only in sim")
     try:
         with refusals():
             from tieout.deployment import load
 
             found = load(deployment)
+            if mode == "sim":
+                _simulate(found, deployment, seed or 0, seconds or SIMULATED_S, out, as_json)
             said = asyncio.run(_run(found, deployment.parent, mode, seconds, quiet=as_json))
     except* JournalFailed as failures:
         fail(FAILED, "; ".join(str(each) for each in failures.exceptions))
     except* (OSError, ValueError) as errors:
         fail(BAD_INPUT, "; ".join(str(each) for each in errors.exceptions))
+    except* NotAllowed as refused:
+        _refuse(refused.exceptions[0], as_json)
     if as_json:
         print(json.dumps(said))
     sys.exit(HELD if not (said["working"] or said["open_breaks"]) else FAILED)
 
 
+def _refuse(refused: Any, as_json: bool) -> None:  # noqa: FBT001  # as click handed it over
+    """Say what is missing, and end."""
+    from tieout.checks import summary
+
+    if as_json:
+        print(json.dumps({"mode": refused.mode, **summary(refused.checks)}))
+    missing = [each for each in refused.checks if each.result == "red"]
+    for each in missing:
+        click.echo(str(each), err=True)
+    fail(FAILED, f"not {refused.mode}: {len(missing)} of {len(refused.checks)} checks are red")
+
+
+def _simulate(
+    found: "Deployment",
+    path: Path,
+    seed: int,
+    seconds: int,
+    out: Path | None,
+    as_json: bool,  # noqa: FBT001  # as click handed it over
+) -> None:
+    """The deployment as a scenario, from beginning to end."""
+    from tieout.console import show_outcome
+    from tieout.deployed import scenario_of
+    from tieout.runs import run
+
+    outcome = run(scenario_of(found, path, seconds), seed, out=out)
+    if as_json:
+        print(outcome.json())
+    else:
+        show_outcome(outcome, out)
+    sys.exit(HELD if outcome.held else FAILED)
+
+
 async def _run(
     deployment: "Deployment", folder: Path, mode: "Mode", seconds: int | None, *, quiet: bool
 ) -> dict[str, Any]:
-    from tieout.chain_ways import chain_ways
-    from tieout.journals import held
     from tieout.live import LiveNode
     from tieout.watched import watching_of
-    from tieout.ways import ways_of
 
     async with AsyncExitStack() as stack:
-        journal = await held(deployment, folder, stack)
-        ways = await ways_of(deployment, folder, stack, mode, journal.leads)
-        rails = await chain_ways(deployment, folder, stack, reads_only=mode == "shadow")
-        beside = await _issued(deployment, folder, stack, reads_only=mode == "shadow")
+        journal = await _allowed(deployment, folder, mode, stack)
+        ways, around = await _ways(deployment, folder, mode, stack, journal.leads)
+        rails, issued = await _rails(deployment, folder, mode, stack)
         watching = watching_of(deployment, folder, journal.store)
         node = LiveNode(
             deployment.name,
@@ -110,7 +165,7 @@ async def _run(
             ways,
             deployment.strategies,
             rails=rails,
-            beside=beside,
+            beside=issued,
             clock=time.time_ns,
             warm=journal.warm,
             leading=journal.leading,
@@ -118,7 +173,7 @@ async def _run(
         await stack.enter_async_context(watching.over(lambda: node.node.state))
         if mode == "shadow":
             node.rest()
-        running = asyncio.create_task(node.run())
+        running = asyncio.create_task(_all(node, around))
         ended = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
@@ -139,6 +194,69 @@ async def _run(
         await asyncio.wait([running])
         await node.loop.commit()
         return node.said()
+
+
+async def _allowed(
+    deployment: "Deployment", folder: Path, mode: "Mode", stack: AsyncExitStack
+) -> "Held":
+    """The journal, open for who may run so; raises `NotAllowed`."""
+    from tieout.journals import held
+    from tieout.preflight import preflight, rights_alone
+
+    if mode == "live":
+        flight = await preflight(deployment, folder, mode, stack)
+        if flight.missing or flight.journal is None:
+            raise NotAllowed(mode, flight.checks)
+        return flight.journal
+    checks = await rights_alone(deployment, folder, mode) if mode == "shadow" else []
+    if any(each.result == "red" for each in checks):
+        raise NotAllowed(mode, checks)
+    journal = await held(deployment, folder, stack, mode)
+    if mode == "paper":
+        from tieout.journals import journal_of
+        from tieout.paper import check_fresh
+
+        check_fresh(journal.store, journal_of(deployment, folder, mode))
+    return journal
+
+
+async def _ways(
+    deployment: "Deployment",
+    folder: Path,
+    mode: "Mode",
+    stack: AsyncExitStack,
+    leads: "Callable[[], bool]",
+) -> "tuple[list[Way], list[Coroutine[Any, Any, None]]]":
+    """The ways to the accounts, and what has to run beside the node for them."""
+    from tieout.ways import ways_of
+
+    if mode == "paper":
+        from tieout.paper import paper_ways
+
+        return await paper_ways(deployment, folder, stack)
+    return await ways_of(deployment, folder, stack, mode, leads), []
+
+
+async def _all(node: "LiveNode", beside: "Sequence[Coroutine[Any, Any, None]]") -> None:
+    """The node, and what runs beside it: none of them outlives another."""
+    if not beside:
+        return await node.run()
+    async with asyncio.TaskGroup() as group:
+        for each in (node.run(), *beside):
+            group.create_task(each)
+
+
+async def _rails(
+    deployment: "Deployment", folder: Path, mode: "Mode", stack: AsyncExitStack
+) -> "tuple[list[RailWay], list[Beside]]":
+    """The rails and the tokens of real accounts; a paper account has none."""
+    from tieout.chain_ways import chain_ways
+
+    if mode == "paper":
+        return [], []
+    reads_only = mode == "shadow"
+    rails = await chain_ways(deployment, folder, stack, reads_only=reads_only)
+    return rails, await _issued(deployment, folder, stack, reads_only=reads_only)
 
 
 async def _issued(

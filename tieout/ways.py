@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import ccxt.pro
 from aiohttp import ClientSession
 
-from tieout.deployment import Deployment, Wire
+from tieout.deployment import BadDeployment, Deployment, Wire
 from tieout.fronts import FRONTS, WAYS
 from tieout.journals import always
 from tieout.live import Way
@@ -26,7 +26,7 @@ from venues.served import Key
 if TYPE_CHECKING:
     from scenarios.model import VenueSpec
 
-Mode = Literal["shadow", "live"]
+Mode = Literal["sim", "paper", "shadow", "live"]
 
 
 async def ways_of(
@@ -36,14 +36,12 @@ async def ways_of(
     mode: Mode,
     leads: Callable[[], bool] = always,
 ) -> list[Way]:
-    """A way for each account; the stack closes what they hold. Raises `NoSecret`.
+    """A way for each account, read-only in shadow; the stack closes all. Raises `NoSecret`.
 
     Nothing is sent unless the node `leads`.
     """
-    ways = [
-        await _way(deployment, spec, folder, stack, mode, leads) for spec in deployment.accounts
-    ]
-    return ways
+    accounts = deployment.accounts
+    return [await _way(deployment, spec, folder, stack, mode, leads) for spec in accounts]
 
 
 async def _way(
@@ -56,7 +54,9 @@ async def _way(
 ) -> Way:
     told, ways = deployment.keys[spec.account].read(folder), WAYS[spec.dialect]
     only = settings(ways.reads) if mode == "shadow" else {}
-    client = await stack.enter_async_context(_session(deployment.wire, spec.dialect, folder, only))
+    client = await stack.enter_async_context(
+        session_of(deployment.wire, spec.dialect, folder, only)
+    )
     made = getattr(ccxt.pro, ways.exchange)
     exchange = made({**told, "session": client, "options": dict(ways.options)})
     live = Live(exchange, ways, client, time.time_ns, leads)
@@ -65,8 +65,13 @@ async def _way(
     return Way(spec, live, live.open_public(symbols))
 
 
-def _session(wire: Wire | None, venue: str, folder: Path, only: dict[str, Any]) -> ClientSession:
+def session_of(wire: Wire | None, venue: str, folder: Path, only: dict[str, Any]) -> ClientSession:
+    """A session to the venue, or to `tieout wire`; `only` are aiohttp's settings of it."""
     if wire is None:
         return ClientSession(**only)
-    context = ssl.create_default_context(cafile=folder / wire.ca)
+    try:
+        context = ssl.create_default_context(cafile=folder / wire.ca)
+    except OSError as error:  # one of TLS names no file
+        found = f"wire.ca: found {wire.ca!r}, which gives no certificate ({type(error).__name__})"
+        raise BadDeployment(f"{found}; what `tieout wire` writes would do") from None
     return session(FRONTS[venue](Key("", "")).hosts, wire.port, context, **only)

@@ -15,6 +15,7 @@ import click
 from tieout.exits import BAD_INPUT, LACKING, fail
 
 KEY, SECRET, PASSPHRASE = "tieout-wire-key", "tieout-wire-secret", "tieout-wire-passphrase"
+READS, TRADES = ("read",), ("read", "trade")
 
 
 @contextmanager
@@ -47,7 +48,16 @@ def refusals() -> Iterator[None]:
     help="Where the certificate to be trusted is written.",
 )
 @click.option("--seconds", type=click.IntRange(1), help="By default until it is interrupted.")
-def wire(venue: str, port: int, seed: int, faults: int, ca: Path, seconds: int | None) -> None:
+@click.option("--read-only", is_flag=True, help="The key may read, and nothing else.")
+def wire(
+    venue: str,
+    port: int,
+    seed: int,
+    faults: int,
+    ca: Path,
+    seconds: int | None,
+    read_only: bool,  # noqa: FBT001  # click hands flags over so
+) -> None:
     """Serve a simulated VENUE on loopback, in its own protocol, at its own host names.
 
     HTTPS and WebSocket with signatures checked and every fault of the wire on real sockets. A
@@ -56,11 +66,17 @@ def wire(venue: str, port: int, seed: int, faults: int, ca: Path, seconds: int |
     JSON says where it is; when it ends, another says what struck, and what is truly held.
     """
     with refusals(), suppress(KeyboardInterrupt):
-        asyncio.run(_serve(venue, port, seed, faults, ca, seconds))
+        asyncio.run(_serve(venue, port, seed, faults, ca, seconds, READS if read_only else TRADES))
 
 
 async def _serve(
-    venue: str, port: int, seed: int, faults: int, ca: Path, seconds: int | None
+    venue: str,
+    port: int,
+    seed: int,
+    faults: int,
+    ca: Path,
+    seconds: int | None,
+    rights: tuple[str, ...],
 ) -> None:
     from tieout.fronts import FRONTS
     from tieout.wire_server import WireServer
@@ -71,7 +87,7 @@ async def _serve(
     if venue not in FRONTS:
         known = ", ".join(sorted(FRONTS))
         fail(BAD_INPUT, f"found {venue!r}: no venue that is served; {known} would do")
-    door = FRONTS[venue](Key(KEY, SECRET, PASSPHRASE))
+    door = FRONTS[venue](Key(KEY, SECRET, PASSPHRASE, rights))
     authority = Authority(door.hosts)
     authority.save(ca)
     world = WireWorld(scenario_of(venue), seed, rough(faults) if faults else ())

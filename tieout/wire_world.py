@@ -47,9 +47,15 @@ class Unmanned(Host):
 class WireWorld:
     """Venues that trade by the machine's clock."""
 
-    def __init__(self, scenario: Scenario, seed: int = 0, plan: Sequence[Fault] = ()) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int = 0,
+        plan: Sequence[Fault] = (),
+        simulation: type[Simulation] = Simulation,
+    ) -> None:
         self._began_ns, self._since_ns = 0, 0
-        self.simulation = Simulation(
+        self.simulation = simulation(
             scenario, seed, MemoryStore(), plan, duration_ns=LONG_NS, host=Unmanned
         )
         self.sites: dict[str, Site] = {site.spec.dialect: site for site in self.simulation.sites}

@@ -35,6 +35,8 @@ NOT_SIGNED = error(400, -1022, "Signature for this request is not valid.")
 NO_TIMESTAMP = error(400, -1102, "Mandatory parameter 'timestamp' was not sent.")
 AHEAD = error(400, -1021, "Timestamp for this request was 1000ms ahead of the server's time.")
 WIDE = error(400, -1131, "recvWindow must be less than 60000")
+NO_RIGHT = WRONG_KEY  # one text for both
+RIGHTS = "/sapi/v1/account/apiRestrictions"
 NO_PATH = 404, b"<html><body><h2>404 Not found</h2></body></html>"
 
 
@@ -53,7 +55,31 @@ def admitted(key: Key, call: Call, now_ms: int, key_only: tuple[str, ...]) -> As
     payload, _, signature = sent.partition(SIGNATURE)
     if not hmac.compare_digest(signature, sign(key, payload)):
         return NOT_SIGNED
+    if not key.may(call.method):
+        return NO_RIGHT
+    if call.path == RIGHTS:
+        return 200, _encode(_restrictions(key, now_ms))
     return _in_time(call, dict(parse_qsl(payload)), now_ms)
+
+
+def _restrictions(key: Key, now_ms: int) -> dict[str, Any]:
+    """What the key may do; all that trades is one right here."""
+    trades, moves = "trade" in key.rights, "move" in key.rights
+    return {
+        "ipRestrict": False,
+        "createTime": now_ms,
+        "enableReading": "read" in key.rights,
+        "enableWithdrawals": "withdraw" in key.rights,
+        "enableInternalTransfer": moves,
+        "enableMargin": False,
+        "enableFutures": trades,
+        "permitsUniversalTransfer": moves,
+        "enableVanillaOptions": False,
+        "enableFixApiTrade": False,
+        "enableFixReadOnly": False,
+        "enableSpotAndMarginTrading": trades,
+        "enablePortfolioMarginTrading": False,
+    }
 
 
 def _in_time(call: Call, params: dict[str, Any], now_ms: int) -> Asked | Answer:

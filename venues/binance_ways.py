@@ -10,17 +10,25 @@ MS = 1_000_000
 WINDOW_MS_MAX = 60_000
 
 
-def signed(exchange: Any, request: Request, now: int, apis: Mapping[str, str]) -> dict[str, Any]:
+def signed(
+    exchange: Any,
+    request: Request,
+    now: int,
+    apis: Mapping[str, str],
+    public: Mapping[str, str],
+) -> dict[str, Any]:
     """ccxt adds key, timestamp and signature; how long it is valid, we say.
 
-    `apis` are ccxt's names of the venue's APIs, by the beginning of a path.
+    `apis` are ccxt's names of the venue's APIs, by the beginning of a path; `public` those of whole
+    paths that anybody may ask, and that take no parameter which they do not know.
     """
     begin = next(begin for begin in apis if request.path.startswith(begin))
     params = dict(request.params)
     if request.expires_at:
         params["recvWindow"] = min(WINDOW_MS_MAX, (request.expires_at - now) // MS)
     path = request.path.removeprefix(begin)
-    told: dict[str, Any] = exchange.sign(path, [apis[begin]], request.method, params)
+    api = public.get(request.path, apis[begin])
+    told: dict[str, Any] = exchange.sign(path, [api], request.method, params)
     return told
 
 

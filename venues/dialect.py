@@ -36,7 +36,8 @@ class Request:
 class Top:
     """The top of a public book as a venue told it: prices of `core.money`, 0 where nobody offers.
 
-    `sequence` is the venue's own order of its tellings, `occurred_at` its clock; 0 if not told.
+    `sequence` is the venue's own order of its tellings, `occurred_at` its clock, sizes are what is
+    offered at either price; 0 if not told.
     """
 
     instrument: str
@@ -44,6 +45,8 @@ class Top:
     ask: int
     sequence: int
     occurred_at: int = 0
+    bid_size: int = 0
+    ask_size: int = 0
 
 
 @dataclass(slots=True, frozen=True)

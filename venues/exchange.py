@@ -221,6 +221,8 @@ class Exchange:
     on_book: Callable[[str], None] = field(default=lambda symbol: None)
     listings: dict[str, int] = field(default_factory=dict)
     halted: dict[str, None] = field(default_factory=dict)
+    # How the account is said to be margined; nothing here is reckoned by it.
+    margin: Literal["cross", "isolated"] = "cross"
 
     # --- set-up ----------------------------------------------------------------------------------
 

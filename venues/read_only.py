@@ -5,6 +5,7 @@ through by method and path, a message on a socket by its operation; all else rai
 before a byte is written. (Whoever opens a session of his own is held back by his key's rights.)
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from aiohttp import (
     TraceConfig,
     TraceRequestStartParams,
 )
+from yarl import URL
 
 
 class Forbidden(RuntimeError):
@@ -48,11 +50,19 @@ class Reads:
 
 def settings(reads: Reads) -> dict[str, Any]:
     """What makes an aiohttp session one that can only read: keywords for `ClientSession`."""
+    return _guarded(lambda method, url: reads.requests(method, url.path), reads)
 
+
+def one_socket(place: str, operations: frozenset[str]) -> dict[str, Any]:
+    """What makes a session one that dials this socket alone, and says these operations there."""
+    return _guarded(lambda method, url: url == URL(place), Reads(operations))
+
+
+def _guarded(lets: Callable[[str, URL], bool], reads: Reads) -> dict[str, Any]:
     async def starts(
         session: ClientSession, context: SimpleNamespace, asked: TraceRequestStartParams
     ) -> None:
-        if not reads.requests(asked.method, asked.url.path):
+        if not lets(asked.method, asked.url):
             raise Forbidden(f"{asked.method} {asked.url.path}: this session can only read")
 
     class Socket(ClientWebSocketResponse):

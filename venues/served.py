@@ -17,11 +17,19 @@ Channel = Literal["", "private", "public"]
 
 @dataclass(slots=True, frozen=True)
 class Key:
-    """An API key that the venue issued; `passphrase` where the venue has one."""
+    """An API key that the venue issued; `passphrase` where the venue has one.
+
+    Its rights are read, trade, move and withdraw, which each venue has words of its own for.
+    """
 
     name: str
     secret: str
     passphrase: str = ""
+    rights: tuple[str, ...] = ("read", "trade")
+
+    def may(self, method: str) -> bool:
+        """Whether a request by that method is let in: a key that only reads asks by GET alone."""
+        return method == "GET" or "trade" in self.rights
 
 
 @dataclass(slots=True, frozen=True)

@@ -43,12 +43,13 @@ Limited = tuple[int, bytes, Headers]
 
 @dataclass(slots=True)
 class Asked:
-    """A request as it came off the wire."""
+    """A request as it came off the wire; `rights` are those of the key that it was signed with."""
 
     method: str
     path: str
     params: dict[str, Any]
     expires_at: int = 0
+    rights: tuple[str, ...] = ("read", "trade")
 
 
 class Words(Protocol):

@@ -12,10 +12,11 @@ from venues.read_only import Reads
 
 # By the beginning of a path: ccxt's name of the API.
 APIS = {"/api/v3/": "private", "/sapi/v1/": "sapi"}
+PUBLIC = {"/api/v3/time": "public", "/api/v3/exchangeInfo": "public"}
 
 
 def sign(exchange: Any, request: Request, now: int) -> dict[str, Any]:
-    return signed(exchange, request, now, APIS)
+    return signed(exchange, request, now, APIS, PUBLIC)
 
 
 async def place(exchange: Any) -> str:

@@ -1,6 +1,6 @@
 """Binance spot market data: the stream <symbol>@bookTicker. It tells no time, only an update id."""
 
-from core.money import price
+from core.money import price, quantity
 from core.reading import an_object, loads
 from venues.dialect import Top
 
@@ -11,4 +11,5 @@ def tops(body: bytes) -> list[Top]:
     told = message.get("data") or message
     if "u" not in told:
         return []
-    return [Top(told["s"], price(told["b"]), price(told["a"]), told["u"])]
+    bid, ask = price(told["b"]), price(told["a"])
+    return [Top(told["s"], bid, ask, told["u"], 0, quantity(told["B"]), quantity(told["A"]))]

@@ -13,10 +13,12 @@ from venues.read_only import Reads
 
 # By the beginning of a path: ccxt's name of the API.
 APIS = {"/fapi/v1/": "fapiPrivate", "/fapi/v2/": "fapiPrivateV2", "/fapi/v3/": "fapiPrivateV3"}
+APIS |= {"/sapi/v1/": "sapi"}  # what a key may do
+PUBLIC = {"/fapi/v1/time": "fapiPublic", "/fapi/v1/exchangeInfo": "fapiPublic"}
 
 
 def sign(exchange: Any, request: Request, now: int) -> dict[str, Any]:
-    return signed(exchange, request, now, APIS)
+    return signed(exchange, request, now, APIS, PUBLIC)
 
 
 async def place(exchange: Any) -> str:

@@ -1,6 +1,6 @@
 """Binance USDⓈ-M market data: the stream <symbol>@bookTicker, with the engine's time in `T`."""
 
-from core.money import price
+from core.money import price, quantity
 from core.reading import MS, an_object, loads
 from venues.dialect import Top
 
@@ -11,4 +11,5 @@ def tops(body: bytes) -> list[Top]:
     told = message.get("data") or message
     if told.get("e") != "bookTicker":
         return []
-    return [Top(told["s"], price(told["b"]), price(told["a"]), told["u"], told["T"] * MS)]
+    bid, ask, at = price(told["b"]), price(told["a"]), told["T"] * MS
+    return [Top(told["s"], bid, ask, told["u"], at, quantity(told["B"]), quantity(told["A"]))]

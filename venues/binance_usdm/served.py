@@ -3,6 +3,7 @@
 Keys, signatures and clocks are as `binance_door.py` says. The account's stream stands at a listen
 key, which is asked for with the key alone; a key that was not issued, or is over, is refused at the
 handshake. It is over an hour after it was last asked for or renewed. ("User Data Streams", 60 min)
+What a key may do is asked at api.binance.com, as of all of Binance's venues.
 """
 
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ from typing import Any
 
 import msgspec
 
-from venues.binance_door import NO_PATH, MarketSocket, admitted, error, public
+from venues.binance_door import NO_PATH, RIGHTS, MarketSocket, admitted, error, public
 from venues.exchange import Exchange, Terms
 from venues.served import Call, Conversation, Heard, Key
 from venues.simulated import Answer, Asked
 
 REST, STREAMS = "fapi.binance.com", "fstream.binance.com"
+WALLETS = "api.binance.com"
 LISTEN_KEY = "/fapi/v1/listenKey"
 KEY_MS = 60 * 60_000
 NO_LISTEN_KEY = error(400, -1125, "This listenKey does not exist.")
@@ -27,14 +29,14 @@ class Gateway:
     """The front door; it knows one key, and the listen key that it issued last."""
 
     key: Key
-    hosts: tuple[str, ...] = (REST, STREAMS)
+    hosts: tuple[str, ...] = (REST, STREAMS, WALLETS)
     listen_key: str = ""
     issued: int = 0
     over_at_ms: int = 0
     pings: bool = True
 
     def admit(self, call: Call, exchange: Exchange) -> Asked | Answer:
-        if call.host != REST:
+        if call.host != (WALLETS if call.path == RIGHTS else REST):
             return NO_PATH
         said = public(call.path, "/fapi/v1/", exchange, _listed)
         if said is not None:

@@ -245,6 +245,10 @@ class Words:
                 return self._user_trades(exchange, params)
             case "GET", "/fapi/v1/income":
                 return self._income(exchange, params)
+            case "GET", "/fapi/v1/positionSide/dual":
+                return {"dualSidePosition": any(leg != "net" for _, leg in exchange.positions)}
+            case "GET", "/fapi/v1/symbolConfig":
+                return self._symbol_config(exchange, params)
             case "PUT", "/fapi/v1/listenKey":
                 return {"listenKey": "pqia91ma19a5s61cv6a81va65sdf19v8a65a1"}
             case _:
@@ -333,6 +337,20 @@ class Words:
             }
             for (symbol, leg), position in exchange.positions.items()
             if position.quantity
+        ]
+
+    def _symbol_config(self, exchange: Exchange, params: dict[str, Any]) -> object:
+        margin = "CROSSED" if exchange.margin == "cross" else "ISOLATED"
+        return [
+            {
+                "symbol": symbol,
+                "marginType": margin,
+                "isAutoAddMargin": "false",
+                "leverage": 5,
+                "maxNotionalValue": "1000000",
+            }
+            for symbol in exchange.terms
+            if symbol == params.get("symbol", symbol)
         ]
 
     def _user_trades(self, exchange: Exchange, params: dict[str, Any]) -> object:

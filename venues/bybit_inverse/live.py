@@ -18,7 +18,8 @@ def sign(exchange: Any, request: Request, now: int) -> dict[str, Any]:
     window = (request.expires_at - now) // MS if request.expires_at else WINDOW_MS
     exchange.options["recvWindow"] = min(WINDOW_MS_MAX, window)
     path, method = request.path.removeprefix("/"), request.method
-    signed: dict[str, Any] = exchange.sign(path, ["private"], method, dict(request.params))
+    api = "public" if path.startswith("v5/market/") else "private"
+    signed: dict[str, Any] = exchange.sign(path, [api], method, dict(request.params))
     return signed
 
 

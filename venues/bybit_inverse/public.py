@@ -3,7 +3,7 @@
 What is told anew bears the same update id `u` and a later `ts`.
 """
 
-from core.money import price
+from core.money import price, quantity
 from core.reading import MS, an_object, loads
 from venues.dialect import Top
 
@@ -14,9 +14,9 @@ def tops(body: bytes) -> list[Top]:
     if not str(message.get("topic")).startswith("orderbook.1."):
         return []
     told = message["data"]
-    bid, ask = _best(told["b"]), _best(told["a"])
-    return [Top(told["s"], bid, ask, told["u"], message["ts"] * MS)]
+    (bid, bid_size), (ask, ask_size) = _best(told["b"]), _best(told["a"])
+    return [Top(told["s"], bid, ask, told["u"], message["ts"] * MS, bid_size, ask_size)]
 
 
-def _best(levels: list[list[str]]) -> int:
-    return price(levels[0][0]) if levels else 0
+def _best(levels: list[list[str]]) -> tuple[int, int]:
+    return (price(levels[0][0]), quantity(levels[0][1])) if levels else (0, 0)

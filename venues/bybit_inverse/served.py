@@ -51,6 +51,9 @@ class Gateway:
         payload = f"{at}{self.key.name}{window}{body if call.method == 'POST' else call.query}"
         if not hmac.compare_digest(told("x-bapi-sign", ""), sign(self.key, payload)):
             return answer(10004, "error sign! please check your signature.", {}, now_ms)
+        if not self.key.may(call.method):
+            said = "Permission denied, please check your API key permissions."
+            return answer(10005, said, {}, now_ms)
         if int(at) >= now_ms + AHEAD_MS_MAX:
             return answer(10002, "invalid request, please check your server timestamp", {}, now_ms)
         if body:
@@ -58,7 +61,7 @@ class Gateway:
         if call.path == "/v5/asset/coin/query-info":
             return answer(0, "OK", {"rows": []}, now_ms)
         if call.path == "/v5/user/query-api":
-            return answer(0, "OK", {"unified": 1, "uta": 1, "readOnly": 0}, now_ms)
+            return answer(0, "OK", _of_key(self.key), now_ms)
         return Asked(call.method, call.path, params, (int(at) + int(window)) * MS)
 
     def key_ended(self) -> None:
@@ -129,6 +132,34 @@ class Topics:
     def wrap(self, body: bytes) -> bytes | None:
         topic = msgspec.json.decode(body).get("topic")
         return body if topic is None or topic in self.topics else None
+
+
+def _of_key(key: Key) -> dict[str, Any]:
+    """What the venue says of a key to who signs with it."""
+    trades = "trade" in key.rights
+    wallet = ["AccountTransfer"] if "move" in key.rights else []
+    given = {
+        "ContractTrade": ["Order", "Position"] if trades else [],
+        "Spot": ["SpotTrade"] if trades else [],
+        "Wallet": wallet + (["Withdraw"] if "withdraw" in key.rights else []),
+        "Options": ["OptionsTrade"] if trades else [],
+        "Derivatives": ["DerivativesTrade"] if trades else [],
+        "Exchange": [],
+        "Earn": [],
+        "BlockTrade": [],
+    }
+    writes = any(right != "read" for right in key.rights)
+    return {
+        "apiKey": key.name,
+        "readOnly": 0 if writes else 1,
+        "secret": "",
+        "permissions": given,
+        "ips": ["*"],
+        "type": 1,
+        "unified": 1,
+        "uta": 1,
+        "isMaster": True,
+    }
 
 
 def _public(path: str, params: dict[str, Any], exchange: Exchange) -> object:

@@ -15,6 +15,7 @@ from venues.exchange import Exchange, Line, Movement, Position, Refusal, Terms, 
 from venues.simulated import Answer, Asked, Limited
 
 _encode = msgspec.json.encode
+MARGINS = {"cross": "REGULAR_MARGIN", "isolated": "ISOLATED_MARGIN"}
 ZERO = Decimal(0)
 T = TypeVar("T")
 STATUSES = {
@@ -189,7 +190,12 @@ class Words:
                 wallet = self._wallet(exchange, list(exchange.wallets))
                 return {"list": [wallet]}
             case "GET", "/v5/position/list":
-                held = [(key, p) for key, p in exchange.positions.items() if p.quantity]
+                asked_for = params.get("symbol")  # who names one is told of it, flat or not
+                held = [
+                    (key, position)
+                    for key, position in exchange.positions.items()
+                    if (position.quantity if asked_for is None else key[0] == asked_for)
+                ]
                 rows = [self._position(exchange, key, position) for key, position in held]
                 return {"category": "inverse", "list": rows, "nextPageCursor": ""}
             case "GET", "/v5/execution/list":
@@ -205,7 +211,7 @@ class Words:
                 return {"list": rows, "nextPageCursor": cursor}
             case "GET", "/v5/account/info":
                 return {
-                    "marginMode": "REGULAR_MARGIN",
+                    "marginMode": MARGINS[exchange.margin],
                     "updatedTime": "1697078946000",
                     "unifiedMarginStatus": 4,
                     "dcpStatus": "OFF",

@@ -40,6 +40,7 @@ WRONG_PASSPHRASE = error(401, "50105", 'Request header "OK-ACCESS-PASSPHRASE" in
 NO_TIMESTAMP = error(401, "50112", "Invalid OK-ACCESS-TIMESTAMP.")
 NOT_SIGNED = error(401, "50113", "Invalid Sign")
 MANY = error(400, "50014", "Batches of more than one order are not served.")
+NO_RIGHT = error(401, "50120", "This API key doesn't have permission to use this function")
 LATE = error(401, "50102", "Timestamp request expired.")
 
 BATCH = "/api/v5/trade/batch-orders"
@@ -60,6 +61,8 @@ class Gateway:
         flaw = self._flaw(call, exchange.clock.now_ms())
         if flaw is not None:
             return flaw
+        if not self.key.may(call.method):
+            return NO_RIGHT
         if call.path == "/api/v5/asset/currencies":
             rows = [{"ccy": asset, "chain": asset, "minFee": "0"} for asset in exchange.wallets]
             return 200, _encode({"code": "0", "data": rows, "msg": ""})
@@ -71,7 +74,8 @@ class Gateway:
                     return MANY
                 (told,), path = told, "/api/v5/trade/order"
             params |= told
-        return Asked(call.method, path, params, int(call.headers.get("exptime", "0")) * MS)
+        until = int(call.headers.get("exptime", "0")) * MS
+        return Asked(call.method, path, params, until, self.key.rights)
 
     def _flaw(self, call: Call, now_ms: int) -> Answer | None:
         told = call.headers.get

@@ -270,7 +270,7 @@ class Words:
             case "GET", "/api/v5/public/instruments":
                 return 200, _rows([_terms(exchange, asked.params["instId"])])
             case "GET", "/api/v5/account/config":
-                return 200, _rows([self._config(exchange)])
+                return 200, _rows([self._config(exchange, asked.rights)])
             case _:
                 return 404, _encode({"code": "404", "data": {}, "msg": "Not Found"})
 
@@ -410,7 +410,7 @@ class Words:
             "last": last,
             "lever": "5",
             "markPx": last,
-            "mgnMode": "cross",
+            "mgnMode": exchange.margin,
             "notionalUsd": text(abs(position.quantity) * terms.multiplier * position.entry),
             "pTime": str(exchange.clock.now_ms()),
             "pos": shown,
@@ -509,8 +509,9 @@ class Words:
             "type": kind,
         }
 
-    def _config(self, exchange: Exchange) -> dict[str, Any]:
+    def _config(self, exchange: Exchange, rights: tuple[str, ...]) -> dict[str, Any]:
         hedged = any(leg != "net" for _, leg in exchange.positions)
+        words = {"read": "read_only", "trade": "trade", "withdraw": "withdraw"}
         return {
             "acctLv": "2",
             "acctStpMode": "cancel_maker",
@@ -527,7 +528,7 @@ class Words:
             "mainUid": "44705892343619584",
             "mgnIsoMode": "automatic",
             "opAuth": "0",
-            "perm": "read_only,trade",
+            "perm": ",".join(words[each] for each in rights if each in words),
             "posMode": "long_short_mode" if hedged else "net_mode",
             "roleType": "0",
             "spotBorrowAutoRepay": False,
