@@ -63,6 +63,13 @@ class Posting(Struct, frozen=True, gc=False):
     amount: int
 
 
+class Opening(Struct, frozen=True, gc=False):
+    """Up to where an adopted opening has all that the venue's record tells."""
+
+    occurred_at: int
+    sequence: int
+
+
 class Entry(Struct, frozen=True, gc=False):
     """A recent posting, in the teller's order."""
 
@@ -326,7 +333,8 @@ class State(Struct, gc=False):
     """The whole.
 
     `resolved` are the last suspects and breaks that are over, `resolved_made` how many there were,
-    `causes` how often each cause was found. `put_away` counts what was ever put away.
+    `causes` how often each cause was found. `put_away` counts what was ever put away. `openings`
+    are those that were adopted, by holding; unset where none was.
     """
 
     node: str = ""
@@ -360,6 +368,7 @@ class State(Struct, gc=False):
     booked: list[LedgerEntry] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
     moves: dict[str, int] | UnsetType = UNSET
+    openings: dict[str, Opening] | UnsetType = UNSET
 
 
 def holding(account: str, subject: str, leg: str) -> str:

@@ -240,6 +240,8 @@ def _on_fill(state: State, event: FillReported) -> list[Effect]:
     count(state, f"fills_{booked}/{account.name}")
     if booked == "echo":
         return []
+    if booked == "covered":
+        return trading.on_covered(state, order, event.quantity)
     if booked == "late_fee":
         reconcile.on_posted(state, "fee", event.frame, event.received_at)
         return []
@@ -340,7 +342,8 @@ def _after_cash(
     if booked == "conflict":
         name = holding(account.name, asset, "cash")
         return reconcile.conflict(state, account, name, event.frame, event.received_at)
-    reconcile.on_posted(state, cause, event.frame, event.received_at)
+    if booked != "covered":
+        reconcile.on_posted(state, cause, event.frame, event.received_at)
     return []
 
 

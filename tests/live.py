@@ -16,6 +16,7 @@ from typing import Any
 import ccxt.pro
 from aiohttp import ClientSession
 
+from core.state import State
 from scenarios.model import StrategySpec
 from sim.faults import Fault
 from tieout.dialects import DIALECTS
@@ -107,6 +108,16 @@ class Running:
         done, _ = await asyncio.wait(both, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for ended in done:
             ended.result()
+
+    async def begun(self) -> State:
+        """Until its accounts are adopted and their records were read once."""
+        state = self.node.node.state
+        for _ in range(100):
+            await self.last(0.25)
+            accounts = state.accounts.values()
+            if accounts and all(each.backfill.finished_at for each in accounts):
+                return state
+        raise AssertionError(f"it does not begin: {list(state.accounts)}")
 
     async def die(self) -> None:
         """Between two steps, with nothing written that was not: as a kill would have it."""

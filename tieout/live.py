@@ -23,7 +23,7 @@ from core.strategy import Quote, Strategy, Tick, Wish
 from risk.adapter import LimitGate
 from scenarios import strategies
 from scenarios.model import StrategySpec, VenueSpec
-from tieout.adopting import openings_of
+from tieout.adopting import Standing, openings_of
 from tieout.connector import Connector, Transport
 from tieout.dialects import DIALECTS, READERS
 from tieout.node_loop import NodeLoop
@@ -71,8 +71,13 @@ class LiveNode:
         *,
         clock: Callable[[], int],
         keep: Keep = Keep(),  # noqa: B008  # a value that nobody can change
+        standing: Standing = "adopt",
     ) -> None:
-        """What the journal in `store` holds is taken up; an empty one is a first start."""
+        """What the journal in `store` holds is taken up; an empty one is a first start.
+
+        `standing` says what becomes of positions and orders that stand at an account whose books
+        begin: they are adopted, or the node does not begin.
+        """
         self.name, self.store = name, store
         journal, gate = Journal(store), LimitGate()
         state = recover(journal, gate)
@@ -82,6 +87,7 @@ class LiveNode:
         self._ways = {way.spec.account: way for way in ways}
         self._connectors = {account: self._connector(way) for account, way in self._ways.items()}
         self._markets = {account: self._market(way) for account, way in self._ways.items()}
+        self._standing = standing
         self._resting = False
         self._specs = trading
         self._strategies: dict[str, Strategy] = {
@@ -138,7 +144,8 @@ class LiveNode:
     async def begin(self) -> None:
         """Tell the node that it lives, and of the accounts that it does not know yet.
 
-        Raises `NotAdopted` where a venue does not say what stands there.
+        Raises `NotAdopted` where a venue does not say what stands there, or more stands there than
+        is to be adopted.
         """
         state, now = self.node.state, self.loop.now()
         known = dict.fromkeys(state.accounts)
@@ -159,6 +166,7 @@ class LiveNode:
             self.loop.now,
             lambda: journal.next_number,
             journal.frame,
+            self._standing,
         )
         for event in (*opened(way.spec, self.loop.now()), *openings):
             self.loop.deliver(event)
