@@ -168,7 +168,8 @@ def _with(limit: Limit, amount: Decimal | None) -> Limit:
 
 
 def _path(stem: str) -> Path:
-    return LIMITS / f"{stem}.yaml"
+    """A house's file by its stem; any other by its path."""
+    return Path(stem) if stem.endswith(".yaml") else LIMITS / f"{stem}.yaml"
 
 
 @cache

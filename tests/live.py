@@ -19,6 +19,7 @@ from aiohttp import ClientSession
 from core.state import State
 from scenarios.model import StrategySpec
 from sim.faults import Fault
+from tieout.deployed_limits import DeployedLimits, Reviewed
 from tieout.dialects import DIALECTS
 from tieout.fronts import FRONTS, WAYS
 from tieout.live import LiveNode, Way
@@ -74,6 +75,14 @@ class Served:
         return made({**told, "session": client, "options": dict(ways.options)})
 
 
+def reviewed(served: Served, table: dict[str, Any], journal: Path) -> Reviewed:
+    """The wide limits of simulated strategies, but for what the table says."""
+    told = {"file": "simulated", "rates": {"USDT": 1, "USD": 1}, "enabled_by": "anna", **table}
+    spec = DeployedLimits.model_validate(told)
+    venues = (served.world.sites[served.venue].spec,)
+    return Reviewed(spec, venues, trading(served.venue), journal)
+
+
 @dataclass
 class Running:
     """One life of a node of ours."""
@@ -86,16 +95,33 @@ class Running:
     task: asyncio.Task[None] = field(init=False)
 
     @classmethod
-    def begin(cls, served: Served, journal: Path, **settings: Any) -> Running:
+    def begin(
+        cls,
+        served: Served,
+        journal: Path,
+        *,
+        limits: dict[str, Any] | None = None,
+        alerts: list[tuple[str, str, str]] | None = None,
+        **settings: Any,
+    ) -> Running:
+        """`limits` are a deployment's table; what the node calls people for goes to `alerts`."""
         client, spec = served.session(**settings), served.world.sites[served.venue].spec
         live = Live(served.exchange(client), WAYS[served.venue], client, time.time_ns)
         symbols = tuple(each.symbol for each in spec.instruments)
-        store = SqliteStore(journal)
+        store, heard = SqliteStore(journal), alerts if alerts is not None else []
         ways = [Way(spec, live, live.open_public(symbols))]
         running = cls(
             served,
             store,
-            LiveNode("tie", store, ways, trading(served.venue), clock=time.time_ns),
+            LiveNode(
+                "tie",
+                store,
+                ways,
+                trading(served.venue),
+                clock=time.time_ns,
+                limits=reviewed(served, limits, journal) if limits is not None else None,
+                alert=lambda *said: heard.append(said),
+            ),
             live,
             client,
         )

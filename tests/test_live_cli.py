@@ -25,6 +25,7 @@ PROGRAM = (sys.executable, "-m", "tieout")
 DEPLOYMENT = """
 name = "desk"
 journal = "desk.db"
+limits = "none"
 
 [wire]
 port = {port}

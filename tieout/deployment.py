@@ -28,6 +28,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from risk.written import Part, content
 from scenarios.model import StrategySpec, VenueSpec, telling, told_by_table
+from tieout.adopting import Standing
+from tieout.deployed_limits import NONE, DeployedLimits, Reviewed, beside
 from tieout.fronts import WAYS
 
 NAME = r"^[a-z][a-z0-9]{0,7}$"
@@ -71,7 +73,20 @@ class Deployment(Part):
     accounts: Annotated[tuple[VenueSpec, ...], Field(min_length=1)]
     keys: Annotated[dict[str, Keys], Field(default_factory=dict)]
     strategies: tuple[StrategySpec, ...] = ()
+    limits: DeployedLimits | None = None
+    unlimited: bool = False
+    standing: Standing = "refuse"
     wire: Wire | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _limits_said(cls, told: object) -> object:
+        """`limits = "none"` is something else than nothing said of limits."""
+        if not isinstance(told, dict) or not isinstance(told.get("limits"), str):
+            return told
+        if told["limits"] != NONE:
+            raise ValueError(f"limits: found {told['limits']!r}: a table, or {NONE!r}, would do")
+        return {name: each for name, each in told.items() if name != "limits"} | {"unlimited": True}
 
     @model_validator(mode="before")
     @classmethod
@@ -105,6 +120,20 @@ class Deployment(Part):
         return accounts
 
     @model_validator(mode="after")
+    def _enabled_are_known(self) -> "Deployment":
+        known = [each.name for each in self.strategies]
+        for name in self.limits.enabled if self.limits is not None else ():
+            if name not in known:
+                raise ValueError(f"limits.enabled: found {name!r}; one of {known} would do")
+        return self
+
+    def reviewed(self, folder: Path) -> Reviewed | None:
+        """The limits with whom they are applied to; None where there are none."""
+        if self.limits is None:
+            return None
+        return Reviewed(self.limits, self.accounts, self.strategies, folder / self.journal)
+
+    @model_validator(mode="after")
     def _all_keyed(self) -> "Deployment":
         for each in self.accounts:
             if each.account not in self.keys:
@@ -119,10 +148,19 @@ def load(path: Path) -> Deployment:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadDeployment(f"{path}: {error}; a TOML file would do") from error
     try:
-        return Deployment.model_validate(told)
+        return Deployment.model_validate(beside(told, path.parent))
     except ValidationError as error:
         lines = [f"{path}: {_said(each)}" for each in telling(error.errors(include_url=False))]
         raise BadDeployment("\n".join(lines)) from None  # its own text would show what was found
+
+
+def must_be_limited(deployment: Deployment, path: Path) -> None:
+    """What goes live has limits, or says in so many words that it has none."""
+    if deployment.limits is None and not deployment.unlimited:
+        raise BadDeployment(
+            f'{path}: limits: found nothing; a table with a reviewed file, or limits = "{NONE}",'
+            " would do"
+        )
 
 
 def _said(each: Mapping[str, Any]) -> str:

@@ -12,20 +12,29 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from core.effects import Effect, TellPosition, TellStrategy
+from msgspec import UNSET
+
+from core.effects import Effect, RaiseAlert, TellPosition, TellStrategy
 from core.events import CancelRequested, NodeStarted, OrderRequested
 from core.journal import Journal, Store
 from core.node import Keep, Node, boot_epoch, recover
 from core.orders import TERMINAL
+from core.risk_effects import AskEngine
+from core.risk_events import Standing, StrategyStateSet
 from core.state import Order
 from core.strategy import Quote, Strategy, Tick, Wish
 from risk.adapter import LimitGate
 from scenarios import strategies
 from scenarios.model import StrategySpec, VenueSpec
-from tieout.adopting import Standing, openings_of
+from tieout.adopting import Standing as Adoption
+from tieout.adopting import openings_of
+from tieout.alert_hook import Alert, logged
 from tieout.connector import Connector, Transport
+from tieout.deployed_limits import Reviewed
 from tieout.dialects import DIALECTS, READERS
+from tieout.live_engine import LiveEngine
 from tieout.node_loop import NodeLoop
 from tieout.opening import opened
 from tieout.quotes import quote
@@ -34,6 +43,7 @@ from venues.public import LOOK_NS, Dial, Heard, MarketData
 
 SECOND = 1_000_000_000
 SNAPSHOT_EVERY = 5000
+FIRST_LOOKS = 5
 
 
 @dataclass(slots=True, frozen=True)
@@ -71,12 +81,16 @@ class LiveNode:
         *,
         clock: Callable[[], int],
         keep: Keep = Keep(),  # noqa: B008  # a value that nobody can change
-        standing: Standing = "adopt",
+        standing: Adoption = "adopt",
+        limits: Reviewed | None = None,
+        alert: Alert = logged,
     ) -> None:
         """What the journal in `store` holds is taken up; an empty one is a first start.
 
         `standing` says what becomes of positions and orders that stand at an account whose books
-        begin: they are adopted, or the node does not begin.
+        begin: they are adopted, or the node does not begin. Under `limits` its gate asks for all of
+        them, and the cold engine runs beside it, reading the journal. `alert` is called with
+        what people must hear: its kind, its severity, and words.
         """
         self.name, self.store = name, store
         journal, gate = Journal(store), LimitGate()
@@ -84,10 +98,11 @@ class LiveNode:
         node = Node(journal, READERS, gate, state, snapshot_every=SNAPSHOT_EVERY, keep=keep)
         self.loop = NodeLoop(node, self._perform, clock=clock)
         self.heard = Heard()
+        self._standing, self._limits, self._alert = standing, limits, alert
+        self.engine = self._engine(limits.journal) if limits is not None else None
         self._ways = {way.spec.account: way for way in ways}
         self._connectors = {account: self._connector(way) for account, way in self._ways.items()}
         self._markets = {account: self._market(way) for account, way in self._ways.items()}
-        self._standing = standing
         self._resting = False
         self._specs = trading
         self._strategies: dict[str, Strategy] = {
@@ -104,12 +119,22 @@ class LiveNode:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.loop.run())
             group.create_task(self._look())
+            if self.engine is not None:
+                group.create_task(self.engine.run())
             for spec in self._specs:
                 group.create_task(self._tick(spec))
 
     def rest(self) -> None:
         """Strategies are asked for nothing more; books, orders and reconciliation go on."""
         self._resting = True
+
+    def set_standing(self, strategy: str, standing: Standing, *, by: str, reason: str) -> None:
+        """A person decides what a strategy may do from now on."""
+        self.loop.deliver(
+            StrategyStateSet(
+                received_at=0, strategy=strategy, standing=standing, by=by, reason=reason
+            )
+        )
 
     def cancel_all(self) -> None:
         """Whatever of ours works is asked to be gone."""
@@ -154,6 +179,9 @@ class LiveNode:
         for account, way in self._ways.items():
             if account not in known:
                 await self._open(way)
+        if self._limits is not None:
+            for event in self._limits.events(state, self.loop.now()):
+                self.loop.deliver(event)
         for market in self._markets.values():
             market.open()
 
@@ -180,8 +208,20 @@ class LiveNode:
             way.spec.account, dialect.request, way.transport, door, clock, dialect.headers
         )
 
+    def _engine(self, journal: Path) -> LiveEngine:
+        def heard() -> int:
+            cold = self.node.state.risk.cold
+            return cold.epoch if cold is not UNSET else 0
+
+        return LiveEngine(journal, heard, self.loop.now, self.loop.deliver, self._alert)
+
     def _perform(self, effect: Effect) -> None:
         match effect:
+            case AskEngine():
+                if self.engine is not None:
+                    self.engine.ask(effect.request)
+            case RaiseAlert():
+                self._alert(effect.subject, effect.severity, effect.text)
             case TellStrategy():
                 if effect.strategy in self._strategies:
                     self._wish(self._strategies[effect.strategy].on_order(effect, self.loop.now()))
@@ -198,7 +238,10 @@ class LiveNode:
 
     def _market(self, way: Way) -> MarketData:
         tops = DIALECTS[way.spec.dialect].tops
-        return MarketData(way.spec.account, tops, way.public, self.loop.now, self.heard)
+        looks = FIRST_LOOKS if self._limits is not None else 1
+        return MarketData(
+            way.spec.account, tops, way.public, self.loop.now, self.heard, first_looks=looks
+        )
 
     async def _look(self) -> None:
         while True:

@@ -71,9 +71,11 @@ def live(
     """
     try:
         with refusals():
-            from tieout.deployment import load
+            from tieout.deployment import load, must_be_limited
 
             found = load(deployment)
+            if mode == "live":
+                must_be_limited(found, deployment)
             said = asyncio.run(_run(found, deployment.parent, mode, seconds, quiet=as_json))
     except* (OSError, ValueError) as errors:
         fail(BAD_INPUT, "; ".join(str(each) for each in errors.exceptions))
@@ -93,7 +95,15 @@ async def _run(
         ways = await ways_of(deployment, folder, stack, mode)
         store = SqliteStore(folder / deployment.journal)
         stack.callback(store.close)
-        node = LiveNode(deployment.name, store, ways, deployment.strategies, clock=time.time_ns)
+        node = LiveNode(
+            deployment.name,
+            store,
+            ways,
+            deployment.strategies,
+            clock=time.time_ns,
+            standing="adopt" if mode == "shadow" else deployment.standing,
+            limits=deployment.reviewed(folder),
+        )
         if mode == "shadow":
             node.rest()
         running = asyncio.create_task(node.run())

@@ -258,12 +258,7 @@ class SqliteStore:
 
     def snapshots(self) -> Iterator[tuple[int, bytes]]:
         """The snapshots that are whole, newest first."""
-        rows = self._connection.execute(
-            "SELECT number, state, crc FROM snapshots ORDER BY number DESC"
-        )
-        for number, data, crc in rows:
-            if isinstance(data, bytes) and crc32c(data) == crc:
-                yield number, data
+        return read_snapshots(self._connection)
 
     def close(self) -> None:
         """Fold the write-ahead log into the file, hash it, and sync the anchor.
@@ -555,6 +550,14 @@ def read_events(connection: apsw.Connection, after: int = 0) -> Iterator[bytes]:
             yield body
     except (apsw.Error, TypeError) as error:
         raise JournalDamaged(f"what follows record {number} cannot be read ({error})") from error
+
+
+def read_snapshots(connection: apsw.Connection) -> Iterator[tuple[int, bytes]]:
+    """The snapshots that are whole, newest first."""
+    rows = connection.execute("SELECT number, state, crc FROM snapshots ORDER BY number DESC")
+    for number, data, crc in rows:
+        if isinstance(data, bytes) and crc32c(data) == crc:
+            yield number, data
 
 
 def read_blob(connection: apsw.Connection, digest: bytes) -> bytes:
