@@ -70,6 +70,8 @@ from core.money import (
 )
 from core.rail_events import LineBooked, PaymentReported, TransferRequested
 from core.risk_events import (
+    EntriesClosed,
+    EntriesOpened,
     ExposureStated,
     GateFenced,
     GateStarted,
@@ -206,7 +208,7 @@ def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
             return risks.step(state, event)
         case LossStated() | GateStarted() | GateFenced() | StrategyStateSet() | LimitsLoaded():
             return risks.step(state, event)
-        case KillOrdered() | KillLifted():
+        case EntriesClosed() | EntriesOpened() | KillOrdered() | KillLifted():
             return risks.step(state, event)
         case TokenPublished():
             return issuance.on_published(state, event)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -28,8 +28,10 @@ from tieout.sqlite_store import SqliteStore
 from tieout.wire_server import WireServer
 from tieout.wire_tls import Authority, session
 from tieout.wire_world import WireWorld, scenario_of
+from venues.exchange import Exchange
 from venues.live import Live
-from venues.served import Gateway, Key
+from venues.served import Call, Gateway, Key
+from venues.simulated import Answer, Asked
 
 KEY = Key("a-key-for-tests", "a-secret-for-tests", "a-passphrase-for-tests")
 
@@ -46,6 +48,31 @@ def trading(venue: str) -> tuple[StrategySpec, ...]:
 CONVERGED_S_MAX = 60.0
 
 
+class Inn:
+    """A front door that can be closed for maintenance: 503 to every request."""
+
+    def __init__(self, door: Gateway) -> None:
+        self._door, self.closed = door, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._door, name)
+
+    def admit(self, call: Call, exchange: Exchange) -> Asked | Answer:
+        if self.closed:
+            return 503, b"<html><body>under maintenance</body></html>"
+        return self._door.admit(call, exchange)
+
+
+class OurClock:
+    """The machine's, which somebody may set wrong."""
+
+    def __init__(self) -> None:
+        self.wrong_ns = 0
+
+    def __call__(self) -> int:
+        return time.time_ns() + self.wrong_ns
+
+
 @dataclass
 class Served:
     """A venue that is served, and how a client gets there."""
@@ -60,8 +87,14 @@ class Served:
     async def start(cls, venue: str, seed: int, plan: Sequence[Fault] = ()) -> Served:
         world, door = WireWorld(scenario_of(venue), seed, plan), FRONTS[venue](KEY)
         authority, server = Authority(door.hosts), WireServer(world, {venue: door})
+        server.doors = {host: (Inn(door), site) for host, (_, site) in server.doors.items()}
         await server.start(0, authority.server())
         return cls(venue, world, server, door, authority)
+
+    def maintains(self, *, begins: bool) -> None:
+        """The venue is in maintenance from now on, or no longer."""
+        for inn, _ in self.server.doors.values():
+            inn.closed = begins  # type: ignore[attr-defined]  # an Inn: see `start`
 
     def session(self, **settings: Any) -> ClientSession:
         tls = self.authority.client()
@@ -102,11 +135,12 @@ class Running:
         *,
         limits: dict[str, Any] | None = None,
         alerts: list[tuple[str, str, str]] | None = None,
+        clock: Callable[[], int] = time.time_ns,
         **settings: Any,
     ) -> Running:
         """`limits` are a deployment's table; what the node calls people for goes to `alerts`."""
         client, spec = served.session(**settings), served.world.sites[served.venue].spec
-        live = Live(served.exchange(client), WAYS[served.venue], client, time.time_ns)
+        live = Live(served.exchange(client), WAYS[served.venue], client, clock)
         symbols = tuple(each.symbol for each in spec.instruments)
         store, heard = SqliteStore(journal), alerts if alerts is not None else []
         ways = [Way(spec, live, live.open_public(symbols))]
@@ -118,7 +152,7 @@ class Running:
                 store,
                 ways,
                 trading(served.venue),
-                clock=time.time_ns,
+                clock=clock,
                 limits=reviewed(served, limits, journal) if limits is not None else None,
                 alert=lambda *said: heard.append(said),
             ),

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from tieout.cli import main
 from tieout.exits import BAD_INPUT
 from tieout.replay import replay
 
+FULL = pytest.mark.skipif("TIEOUT_FULL" not in os.environ, reason="takes half a minute")
 ENABLED = {"enabled": ("mm", "tk")}
 
 
@@ -83,10 +84,6 @@ def running_events(journal: Path) -> list[bytes]:
     return list(read_events(open_for_reading(journal)))
 
 
-def test_it_trades_under_limits_and_goes_on_after_a_kill(tmp_path: Path) -> None:
-    run(trades_under_limits(tmp_path))
-
-
 async def nobody_enabled(folder: Path) -> None:
     served = await Served.start("okx_swap", 3)
     running = Running.begin(served, folder / "j.db", limits={"enabled": ("mm",)})
@@ -100,10 +97,6 @@ async def nobody_enabled(folder: Path) -> None:
     await running.last(1)
     assert placed(running) == before
     await ends(running, served)
-
-
-def test_who_is_not_enabled_is_refused_and_an_operator_disables_at_once(tmp_path: Path) -> None:
-    run(nobody_enabled(tmp_path))
 
 
 async def position_limited(folder: Path) -> None:
@@ -125,10 +118,6 @@ async def position_limited(folder: Path) -> None:
     assert all(worst[symbol] <= most[symbol] for symbol in most), (worst, most)
     assert any(worst.values()), "it traded"
     await ends(running, served)
-
-
-def test_no_position_goes_beyond_its_limit_by_the_venue_s_own_word(tmp_path: Path) -> None:
-    run(position_limited(tmp_path))
 
 
 # --- the engine -----------------------------------------------------------------------------------
@@ -156,8 +145,24 @@ async def engine_dies(folder: Path) -> None:
     await ends(running, served)
 
 
-def test_a_silent_engine_closes_the_gate_and_a_new_one_opens_it(tmp_path: Path) -> None:
-    run(engine_dies(tmp_path))
+async def both(folder: Path, *stories: Callable[[Path], Coroutine[Any, Any, None]]) -> None:
+    """At once, each at a venue and with a journal of its own."""
+    for story in stories:
+        (folder / story.__name__).mkdir()
+    await asyncio.gather(*(story(folder / story.__name__) for story in stories))
+
+
+def test_it_trades_under_limits_and_a_silent_engine_closes_the_gate(tmp_path: Path) -> None:
+    """It goes on after a kill, and with a new engine."""
+    run(both(tmp_path, trades_under_limits, engine_dies))
+
+
+@FULL
+def test_who_is_not_enabled_is_refused_and_no_position_goes_beyond_its_limit(
+    tmp_path: Path,
+) -> None:
+    """By the venue's own word, and by a person's."""
+    run(both(tmp_path, nobody_enabled, position_limited))
 
 
 # --- a deployment without limits ------------------------------------------------------------------

@@ -2,6 +2,11 @@
 
     name = "desk"
     journal = "desk.db"
+    standing = "refuse"   # or "adopt": positions and orders that stand there when its books begin
+
+    [limits]              # see `tieout.deployed_limits`; or: limits = "none"
+    file = "limits.yaml"
+    rates = {USDT = 1}
 
     [[accounts]]
     venue = "binance_spot"

@@ -75,19 +75,23 @@ class Engine:
 
     def answer(self, request: int, now: int) -> Word:
         """Raises `Halted`."""
-        with self._reader.connection:
+        with self._reader.connection:  # one state of it
             last, _ = self._reader.last()
-            if self._cycle is None:
-                state = recover(Journal(self._reader), LimitGate())
-                self._cycle = Cycle(state, self._epoch)
-                for body in self._reader.events():
-                    self._cycle.remember(decode_event(body))
-            else:
-                for body in self._reader.events(self._read):
-                    self._cycle.take(decode_event(body))
+            cycle = self._read_on()
         self._read = last
-        word = self._cycle.answer(request, last, now)
+        word = cycle.answer(request, last, now)
         return [replace(each, received_at=now) for each in word]
+
+    def _read_on(self) -> Cycle:
+        if self._cycle is None:
+            state = recover(Journal(self._reader), LimitGate())
+            self._cycle = Cycle(state, self._epoch)
+            for body in self._reader.events():
+                self._cycle.remember(decode_event(body))
+        else:
+            for body in self._reader.events(self._read):
+                self._cycle.take(decode_event(body))
+        return self._cycle
 
 
 def main(journal: str, epoch: str) -> None:

@@ -13,11 +13,13 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from msgspec import UNSET
 
 from core.effects import Effect, RaiseAlert, TellPosition, TellStrategy
 from core.events import CancelRequested, NodeStarted, OrderRequested
+from core.frames import Headers
 from core.journal import Journal, Store
 from core.node import Keep, Node, boot_epoch, recover
 from core.orders import TERMINAL
@@ -31,19 +33,21 @@ from scenarios.model import StrategySpec, VenueSpec
 from tieout.adopting import Standing as Adoption
 from tieout.adopting import openings_of
 from tieout.alert_hook import Alert, logged
-from tieout.connector import Connector, Transport
+from tieout.connector import Connector, OnAnswer, Transport
 from tieout.deployed_limits import Reviewed
 from tieout.dialects import DIALECTS, READERS
 from tieout.live_engine import LiveEngine
-from tieout.node_loop import NodeLoop
+from tieout.node_loop import JOURNAL_FULL, NodeLoop
 from tieout.opening import opened
 from tieout.quotes import quote
+from tieout.troubles import Troubles
 from venues.dialect import Request
 from venues.public import LOOK_NS, Dial, Heard, MarketData
 
 SECOND = 1_000_000_000
 SNAPSHOT_EVERY = 5000
 FIRST_LOOKS = 5
+CLOCK_EVERY_S = 2.0
 
 
 @dataclass(slots=True, frozen=True)
@@ -66,7 +70,42 @@ class Door:
 
     @property
     def tell(self) -> Callable[..., None]:
-        return self.loop.deliver
+        return self.loop.hear
+
+
+@dataclass(slots=True, frozen=True)
+class Watched:
+    """A transport whose answers are looked at for what is wrong with the account."""
+
+    transport: Transport[Request]
+    troubles: Troubles
+    loop: NodeLoop
+
+    def send(self, request: Request, on_answer: OnAnswer) -> None:
+        def answered(status: int, body: bytes, headers: Headers = ()) -> None:
+            on_answer(status, body, headers)
+            for told in self.troubles.answered(request.method, status, body, self.loop.now()):
+                self.loop.deliver(told)
+
+        self.transport.send(request, answered)
+
+    def open_stream(
+        self,
+        epoch: int,
+        on_open: Callable[[], None],
+        on_frame: Callable[[bytes], None],
+        on_close: Callable[[str], None],
+        on_beat: Callable[[], None],
+    ) -> None:
+        self.transport.open_stream(epoch, on_open, on_frame, on_close, on_beat)
+
+
+@runtime_checkable
+class TellsTime(Protocol):
+    """A transport whose venue tells its time."""
+
+    async def venue_time(self) -> int | None:
+        """Nanoseconds UTC by the venue's clock, None where it did not say."""
 
 
 class LiveNode:
@@ -96,14 +135,16 @@ class LiveNode:
         journal, gate = Journal(store), LimitGate()
         state = recover(journal, gate)
         node = Node(journal, READERS, gate, state, snapshot_every=SNAPSHOT_EVERY, keep=keep)
-        self.loop = NodeLoop(node, self._perform, clock=clock)
-        self.heard = Heard()
+        self.loop = NodeLoop(node, self._perform, clock=clock, alert=alert)
+        self.heard, self._clock = Heard(), clock
+        self.troubles = {way.spec.account: Troubles(way.spec.account) for way in ways}
         self._standing, self._limits, self._alert = standing, limits, alert
         self.engine = self._engine(limits.journal) if limits is not None else None
         self._ways = {way.spec.account: way for way in ways}
         self._connectors = {account: self._connector(way) for account, way in self._ways.items()}
         self._markets = {account: self._market(way) for account, way in self._ways.items()}
         self._resting = False
+        self.refused_unheard = 0
         self._specs = trading
         self._strategies: dict[str, Strategy] = {
             each.name: strategies.make(each.kind, each.name, each.options) for each in trading
@@ -119,6 +160,9 @@ class LiveNode:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.loop.run())
             group.create_task(self._look())
+            for account, way in self._ways.items():
+                if isinstance(way.transport, TellsTime):
+                    group.create_task(self._watch_clock(account, way.transport))
             if self.engine is not None:
                 group.create_task(self.engine.run())
             for spec in self._specs:
@@ -127,6 +171,10 @@ class LiveNode:
     def rest(self) -> None:
         """Strategies are asked for nothing more; books, orders and reconciliation go on."""
         self._resting = True
+
+    def wake(self) -> None:
+        """Strategies are asked again."""
+        self._resting = False
 
     def set_standing(self, strategy: str, standing: Standing, *, by: str, reason: str) -> None:
         """A person decides what a strategy may do from now on."""
@@ -162,6 +210,7 @@ class LiveNode:
             "orders": len(state.orders),
             "working": self.working(),
             "fills": sum(n for name, n in state.counts.items() if name.startswith("fills_booked/")),
+            "closed": len(state.risk.closures) if state.risk.closures is not UNSET else 0,
             "suspects": len(state.suspects),
             "open_breaks": len(state.breaks),
         }
@@ -203,17 +252,27 @@ class LiveNode:
 
     def _connector(self, way: Way) -> Connector[Request]:
         dialect = DIALECTS[way.spec.dialect]
-        door, clock = Door(self.loop), self.loop.now
-        return Connector(
-            way.spec.account, dialect.request, way.transport, door, clock, dialect.headers
-        )
+        account, door, clock = way.spec.account, Door(self.loop), self.loop.now
+        transport = Watched(way.transport, self.troubles[account], self.loop)
+        return Connector(account, dialect.request, transport, door, clock, dialect.headers)
+
+    async def _watch_clock(self, account: str, transport: TellsTime) -> None:
+        """Measured by the machine's clock itself, which requests are signed by."""
+        while True:
+            asked_at = self._clock()
+            told, heard_at = await transport.venue_time(), self._clock()
+            if told is not None:
+                troubles = self.troubles[account]
+                for event in troubles.measured(told, asked_at, heard_at, self.loop.now()):
+                    self.loop.deliver(event)
+            await asyncio.sleep(CLOCK_EVERY_S)
 
     def _engine(self, journal: Path) -> LiveEngine:
         def heard() -> int:
             cold = self.node.state.risk.cold
             return cold.epoch if cold is not UNSET else 0
 
-        return LiveEngine(journal, heard, self.loop.now, self.loop.deliver, self._alert)
+        return LiveEngine(journal, heard, self.loop.now, self.loop.hear, self._alert)
 
     def _perform(self, effect: Effect) -> None:
         match effect:
@@ -248,7 +307,8 @@ class LiveNode:
             await asyncio.sleep(LOOK_NS / SECOND)
             for market in self._markets.values():
                 for reference in market.look():
-                    self.loop.deliver(reference)
+                    if not self.loop.held:
+                        self.loop.deliver(reference)
 
     async def _tick(self, spec: StrategySpec) -> None:
         while True:
@@ -269,6 +329,28 @@ class LiveNode:
 
     def _wish(self, wishes: Sequence[Wish]) -> None:
         for wish in wishes if not self._resting else ():
+            if isinstance(wish, OrderRequested) and self.loop.held:
+                self._refuse(wish)
+                continue
             self.loop.deliver(wish)
             if not isinstance(wish, OrderRequested):
                 self.loop.cancels_now()
+
+    def _refuse(self, wish: OrderRequested) -> None:
+        """No journal can take it: it is refused where it stands, and its strategy hears of that."""
+        self.refused_unheard += 1
+        told = TellStrategy(
+            strategy=wish.strategy,
+            reference=wish.reference,
+            client_order_id="",
+            account=wish.account,
+            instrument=wish.instrument,
+            side=wish.side,
+            status="refused",
+            quantity=wish.quantity,
+            filled_quantity=0,
+            leg=wish.leg,
+            reason=JOURNAL_FULL,
+        )
+        answer = self._strategies[wish.strategy].on_order(told, self.loop.now())
+        self._wish([each for each in answer if not isinstance(each, OrderRequested)])

@@ -117,6 +117,10 @@ class JournalFailed(JournalError):
     """A commit did not succeed; none of its group may be acted on."""
 
 
+class JournalFull(JournalFailed):
+    """There is no room for the group; with room it may be tried again, as it stands."""
+
+
 # --- the store -----------------------------------------------------------------------------------
 
 
@@ -283,7 +287,8 @@ class SqliteStore:
             self._failed = isinstance(error, apsw.IOError)
             with suppress(apsw.Error):
                 self._cursor.execute("ROLLBACK")
-            raise JournalFailed(f"{self.path}: {error}") from error
+            kind = JournalFull if isinstance(error, apsw.FullError) else JournalFailed
+            raise kind(f"{self.path}: {error}") from error
 
     def _write(self, groups: Sequence[tuple[int, bytes]]) -> None:
         """What was appended, which ends these groups."""

@@ -133,6 +133,14 @@ class Live:
             raise ValueError("it was void before it was sent")
         return self.ways.sign(self.exchange, request, now)
 
+    async def venue_time(self) -> int | None:
+        """The venue's clock, asked without a signature; None where it did not say."""
+        try:
+            told = await asyncio.wait_for(self.exchange.fetch_time(), DIAL_S_MAX)
+        except (BaseError, ClientError, OSError, TimeoutError):
+            return None
+        return told * 1_000_000 if isinstance(told, int) else None
+
     # --- streams ----------------------------------------------------------------------------------
 
     def open_stream(
