@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Reach = DeadNode | LiveReach
 Left = dict[str, list[str]]
 NO_SOCKETS = (
-    "no venue can be reached by this file; the deployment that `tieout live` runs by (NAME.toml)"
+    "no venue can be reached from here by this file; one that `tieout live` runs by (NAME.toml)"
     " has ways, and `tieout kill DEPLOYMENT --drill` runs the procedure against simulated venues"
 )
 
