@@ -37,8 +37,13 @@ class Told:
 
     def hears(self, *answers: tuple[int, bytes], method: str = "GET", ms: int = 1000) -> list[str]:
         for status, body in answers:
-            self.now += ms * MS
-            self._take(self.troubles.answered(method, status, body, self.now))
+            asked_at, self.now = self.now, self.now + ms * MS
+            self._take(self.troubles.answered(method, status, body, asked_at, self.now))
+        return self.open
+
+    def hears_late(self, asked_at: int, answer: tuple[int, bytes]) -> list[str]:
+        """To a request that was under way for long."""
+        self._take(self.troubles.answered("GET", *answer, asked_at, self.now))
         return self.open
 
     def measures(self, offset_ms: int, took_ms: int = 20) -> list[str]:
@@ -103,11 +108,24 @@ def test_a_clock_that_the_venue_refuses_again_and_again_is_wrong(venue: str) -> 
 
 def test_a_clock_is_measured_by_the_venue_s_own_and_no_slow_answer_makes_it_wrong() -> None:
     told = Told()
-    assert told.measures(480) == []
-    assert told.measures(2000, took_ms=4000) == []
-    assert told.measures(-700) == ["CLOCK_WRONG"]
+    assert told.measures(980) == []
+    assert told.measures(2500, took_ms=4000) == []
+    assert told.measures(-1200) == ["CLOCK_WRONG"]
     assert told.hears(FINE) == ["CLOCK_WRONG"], "that it takes our requests proves little"
     assert told.measures(30) == []
+
+
+def test_an_answer_to_what_was_asked_before_it_began_ends_nothing() -> None:
+    told = Told()
+    told.hears(FINE, REVOKED["binance_spot"])
+    assert told.hears_late(told.now - 1, FINE) == ["KEY_REFUSED"]
+    assert told.hears(FINE) == []
+    told.hears(*[(503, b"")] * 3)
+    assert told.hears_late(told.now - 1, FINE) == ["VENUE_DOWN"]
+    assert told.hears(FINE) == []
+    told.hears(*[LATE["binance_spot"]] * 3)
+    assert told.hears_late(told.now - 1, FINE) == ["CLOCK_WRONG"]
+    assert told.hears(FINE) == []
 
 
 def test_what_an_answer_says_is_read_of_anything() -> None:

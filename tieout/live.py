@@ -82,9 +82,12 @@ class Watched:
     loop: NodeLoop
 
     def send(self, request: Request, on_answer: OnAnswer) -> None:
+        asked_at = self.loop.now()
+
         def answered(status: int, body: bytes, headers: Headers = ()) -> None:
             on_answer(status, body, headers)
-            for told in self.troubles.answered(request.method, status, body, self.loop.now()):
+            now = self.loop.now()
+            for told in self.troubles.answered(request.method, status, body, asked_at, now):
                 self.loop.deliver(told)
 
         self.transport.send(request, answered)

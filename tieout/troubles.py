@@ -5,7 +5,8 @@
     VENUE_DOWN     the venue is in maintenance, or answers nothing
 
 Rule 1. A trouble begins on evidence that chance does not give, and ends by the venue's own word: by
-an answer that could not be if it still stood. People are asked for nothing.
+an answer that could not be if it still stood, to a request that was sent after it began. People are
+asked for nothing.
 Rule 2. A key that reads and may not trade stays refused until something is sent and taken: what was
 read says nothing of that.
 Rule 3. It decides nothing else: what is closed meanwhile, core says.
@@ -25,8 +26,9 @@ SECOND = 1_000_000_000
 # In a row, with no other answer between, and over so long: the wire itself loses single ones.
 DOWN_MIN, DOWN_NS_MIN = 3, 2 * SECOND
 CLOCK_MIN = 3
-# A request that is late by chance is refused as one with a wrong clock is; hence the bound's size.
-CLOCK_NS_MAX = 500 * MS
+# So far ahead Binance and Bybit refuse what is signed; a request that is late by chance is refused
+# in the same words.
+CLOCK_NS_MAX = SECOND
 
 
 @dataclass(slots=True)
@@ -36,7 +38,7 @@ class Troubles:
     account: str
     clock_ns_max: int = CLOCK_NS_MAX
     offset_ns: int = 0
-    _open: dict[Code, None] = field(default_factory=dict)
+    _open: dict[Code, int] = field(default_factory=dict)
     _down: int = 0
     _down_since: int = 0
     _late: int = 0
@@ -48,15 +50,17 @@ class Troubles:
     def venue(self) -> str:
         return self.account.partition("/")[0]
 
-    def answered(self, method: str, status: int, body: bytes, now: int) -> list[Event]:
-        """An answer came to a request, or (status 0) none did."""
+    def answered(
+        self, method: str, status: int, body: bytes, asked_at: int, now: int
+    ) -> list[Event]:
+        """An answer came to a request of then, or (status 0) none did."""
         told = verdict(self.venue, status, body)
         is_read = method == "GET"
-        self._count(told, now)
+        self._count(told, asked_at, now)
         if told == "key":
             self._reads_refused |= is_read
             self._sends_refused |= not is_read
-        elif told == "fine":
+        elif told == "fine" and self._is_news("KEY_REFUSED", asked_at):
             if self._reads_refused or not is_read:
                 self._sends_refused = False
             self._reads_refused = False
@@ -71,15 +75,20 @@ class Troubles:
         words = f"the venue's clock is {self.offset_ns // MS} ms before ours (negative: behind)"
         return list(self._changes(words, now))
 
-    def _count(self, told: Verdict, now: int) -> None:
+    def _is_news(self, code: Code, asked_at: int) -> bool:
+        """Whether it was asked after that began; what was under way then says nothing."""
+        return asked_at >= self._open.get(code, 0)
+
+    def _count(self, told: Verdict, asked_at: int, now: int) -> None:
         if told == "down":
             self._down_since = self._down_since if self._down else now
             self._down += 1
             return
-        self._down = 0
+        if self._is_news("VENUE_DOWN", asked_at):
+            self._down = 0
         if told == "clock":
             self._late += 1
-        elif told == "fine":
+        elif told == "fine" and self._is_news("CLOCK_WRONG", asked_at):
             self._late = 0
 
     def _changes(self, words: str, now: int) -> Iterator[Event]:
@@ -92,7 +101,7 @@ class Troubles:
         }
         for code, is_so in stands.items():
             if is_so and code not in self._open:
-                self._open[code] = None
+                self._open[code] = now
                 yield EntriesClosed(received_at=0, code=code, place=self.account, reason=words)
             elif not is_so and code in self._open:
                 del self._open[code]
