@@ -76,6 +76,9 @@ class Story:
         told = self.state.risk.closures
         return [] if told is UNSET else [each.code for each in told.values()]
 
+    def called(self, code: str) -> list[str]:
+        return [how for _, how, text in self.alerts if f"closed: {code}" in text]
+
     def cancels_sent(self) -> int:
         return self.served.server.asked[CANCELS[self.served.venue]]
 
@@ -87,7 +90,8 @@ class Story:
         sent = self.cancels_sent()
         self.running.node.cancel_all()
         await self.until(lambda: self.cancels_sent() > sent or not self.running.node.working())
-        assert [how for _, how, text in self.alerts if f"closed: {code}" in text] == ["critical"]
+        await self.until(lambda: self.called(code))
+        assert self.called(code) == ["critical"], "once"
 
     async def opens(self, code: str) -> None:
         """It is over by itself: orders pass, and books are the truth with nothing open."""
