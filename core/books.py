@@ -7,11 +7,16 @@ conflict and is shown. Ids are remembered for ever: the newest here, the others 
 where they are back before a fact that names them is booked (`core/memory.py`).
 Rule 3. A holding can be read as it was at any recent moment of its teller's clock (`at`), which is
 how a statement is compared at its own as-of.
+Rule 4. What an adopted opening has in it is never booked on top of it: an older fact is remembered
+by its id, and moves only those holdings that had no part in it yet (`is_covered`).
 """
 
 from typing import Literal
 
+from msgspec import UNSET
+
 from core.events import (
+    EVERY,
     AdjustmentBooked,
     CashMoved,
     FillBusted,
@@ -42,6 +47,7 @@ from core.state import (
     Entry,
     Listing,
     Move,
+    Opening,
     Orphan,
     Posting,
     Progress,
@@ -54,6 +60,7 @@ Booked = Literal[
     "with_fill",
     "late_fee",
     "inexact",
+    "covered",
     "echo",
     "other_fee",
     "conflict",
@@ -98,6 +105,9 @@ def book_fill(state: State, account: Account, event: FillReported, strategy: str
         return "other_fee" if _same_but_fee(known, content) else "conflict"
     lines = fill_postings(state, account, listing, event, strategy, multiplier)
     account.seen[key] = content
+    lines = uncovered(state, lines, event.occurred_at, event.sequence)
+    if not lines:
+        return "covered"
     whole = _post_contracts(state, account, listing, lines, multiplier, event, strategy)
     return "booked" if whole else "inexact"
 
@@ -110,7 +120,8 @@ def _book_late_fee(
     prefix = f"{strategy}/{account.name}/{event.instrument}"
     line = _cash(account, prefix, "fee", event.fee_asset, -event.fee)
     _note_fee_asset(account, account.listings[event.instrument], event.fee_asset)
-    post(state, [line], event.occurred_at, event.sequence)
+    lines = uncovered(state, [line], event.occurred_at, event.sequence)
+    post(state, lines, event.occurred_at, event.sequence)
     return "late_fee"
 
 
@@ -207,7 +218,7 @@ def book_progress(state: State, account: Account, event: ProgressReported, strat
     _doubt(state, f"{account.name}/{listing.quote}/cash", doubt - done.doubt)
     done.quantity, done.value, done.doubt = event.quantity, value, doubt
     done.fee, done.at = event.fee, max(event.occurred_at, done.at)
-    post(state, lines, event.occurred_at, 0)
+    post(state, uncovered(state, lines, event.occurred_at, 0), event.occurred_at, 0)
     return "booked"
 
 
@@ -257,7 +268,60 @@ def book_opening(state: State, account: Account, event: OpeningSet) -> Booked:
     figure = f"opening/{account.name}/{event.subject}/opening/{event.leg}"
     line = Posting(holding, figure, event.amount)
     key = opening_key(event.subject, event.leg)
-    return _book_once(state, account, key, str(event.amount), line, event.occurred_at)
+    if not event.adopted:
+        return _book_once(state, account, key, str(event.amount), line, event.occurred_at)
+    if key in account.seen:
+        return "echo" if account.seen[key] == str(event.amount) else "conflict"
+    account.seen[key] = str(event.amount)
+    if event.subject != EVERY:
+        post(state, [line, *_entered(state, account, event)], event.occurred_at, 0)
+        state.horizon[holding] = event.occurred_at
+    if state.openings is UNSET:
+        state.openings = {}
+    state.openings[holding] = Opening(event.occurred_at, event.sequence)
+    return "booked"
+
+
+def _entered(state: State, account: Account, event: OpeningSet) -> list[Posting]:
+    """What an adopted position was paid with, as a memorandum."""
+    listing = account.listings.get(event.subject)
+    if listing is None or not event.price or not event.amount:
+        return []
+    value, _ = contracts_value(
+        state, listing, abs(event.amount), event.price, multiplier_at(listing, event.occurred_at)
+    )
+    figure = f"opening/{account.name}/{event.subject}/value/{listing.settle}"
+    return [Posting("", figure, -value if event.amount > 0 else value)]
+
+
+def is_covered(state: State, holding: str, occurred_at: int, sequence: int) -> bool:
+    """Whether an adopted opening has in it what happened to the holding then."""
+    openings = state.openings
+    if openings is UNSET or not holding:
+        return False
+    opening = openings.get(holding)
+    if opening is None:
+        venue, name, _, leg = holding.split("/")
+        opening = openings.get(f"{venue}/{name}/{EVERY}/{leg}")
+    if opening is None:
+        return False
+    if sequence and opening.sequence:
+        return sequence <= opening.sequence
+    return occurred_at <= opening.occurred_at
+
+
+def uncovered(state: State, lines: list[Posting], occurred_at: int, sequence: int) -> list[Posting]:
+    """Of the lines of one fact those that no opening has; a memorandum goes as the line before."""
+    if state.openings is UNSET:
+        return lines
+    found: list[Posting] = []
+    left_out = False
+    for line in lines:
+        if line.holding:
+            left_out = is_covered(state, line.holding, occurred_at, sequence)
+        if not left_out:
+            found.append(line)
+    return found
 
 
 def book_adjustment(state: State, event: AdjustmentBooked, at_ns: int) -> None:
@@ -276,6 +340,8 @@ def _book_once(
     if known is not None:
         return "echo" if known == content else "conflict"
     account.seen[key] = content
+    if not uncovered(state, [line], occurred_at, 0):
+        return "covered"
     post(state, [line], occurred_at, 0)
     return "booked"
 
@@ -343,6 +409,8 @@ def rebook(state: State, account: Account, listing: Listing, booking: Booking) -
     if isinstance(event, FillBusted):
         lines = [Posting(line.holding, line.figure, -line.amount) for line in lines]
     lines = [line for line in lines if not line.holding.endswith("/cash")]
+    if isinstance(event, FillReported):
+        lines = uncovered(state, lines, event.occurred_at, event.sequence)
     return _post_contracts(state, account, listing, lines, multiplier, event, booking.strategy)
 
 
@@ -436,8 +504,9 @@ def fill_postings(
             _cash(account, prefix, "trade", listing.base, sign * base),
             _cash(account, prefix, "trade", listing.quote, -sign * value),
         ]
-        if not exact:
-            _doubt(state, f"{account.name}/{listing.quote}/cash", 1)
+        paid = f"{account.name}/{listing.quote}/cash"
+        if not exact and not is_covered(state, paid, event.occurred_at, event.sequence):
+            _doubt(state, paid, 1)
     else:
         lines = [
             Posting(
@@ -463,11 +532,18 @@ def fill_value(
 
     Linear: quantity x multiplier x price. Inverse: quantity x multiplier / price, in coins.
     """
+    return contracts_value(state, listing, event.quantity, event.price, multiplier)
+
+
+def contracts_value(
+    state: State, listing: Listing, quantity: int, price: int, multiplier: int
+) -> tuple[int, bool]:
+    """So many contracts' (or coins') value at a price, and whether it is exact."""
     decimals = _decimals(state, listing.settle)
     if listing.kind == "inverse":
-        coins = event.quantity * multiplier * TEN_TO[PRICE_DECIMALS + decimals]
-        return coins // (event.price * TEN_TO[2 * QUANTITY_DECIMALS]), False
-    worth = event.quantity * multiplier * event.price * TEN_TO[decimals]
+        coins = quantity * multiplier * TEN_TO[PRICE_DECIMALS + decimals]
+        return coins // (price * TEN_TO[2 * QUANTITY_DECIMALS]), False
+    worth = quantity * multiplier * price * TEN_TO[decimals]
     value, rest = divmod(worth, TEN_TO[2 * QUANTITY_DECIMALS + PRICE_DECIMALS])
     return value, rest == 0
 

@@ -20,6 +20,8 @@ from core.token_events import TokenEvent
 # Of a value that does not name its asset: `core.money.ASSET_DECIMALS`, out of reach of those who
 # simulate keepers and know our effects by these events.
 TOLD_DECIMALS = 8
+# As the subject of an adopted opening.
+EVERY = "*"
 
 Side = Literal["buy", "sell"]
 Leg = Literal["net", "long", "short"]
@@ -163,13 +165,22 @@ class InstrumentListed(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class OpeningSet(Fact, frozen=True, kw_only=True, gc=False):
-    """What stood in a holding when our books began."""
+    """What stood in a holding when our books began.
+
+    One that was `adopted` was read from the venue's own record: all that this has of the holding up
+    to `occurred_at` (or up to `sequence`, where the venue tells one) is in it, and is not booked
+    again. The subject `EVERY` stands for each holding of that leg that has no opening of its own:
+    it had none of it. `price` is what a position was entered at, 0 where that is not told.
+    """
 
     account: str
     subject: str
     leg: str
     amount: int
     occurred_at: int
+    adopted: bool = False
+    sequence: int = 0
+    price: int = 0
 
 
 class ReferenceSet(Fact, frozen=True, kw_only=True, gc=False):

@@ -260,6 +260,24 @@ class StrategyStateSet(Fact, frozen=True, kw_only=True, gc=False):
     reason: str = ""
 
 
+class EntriesClosed(Fact, frozen=True, kw_only=True, gc=False):
+    """Something is wrong with us or with an account: until it is over only exits and cancels pass.
+
+    `place` is the account, or "" for all of them; `code` names what is wrong, and is the refusal's.
+    """
+
+    code: str
+    place: str
+    reason: str
+
+
+class EntriesOpened(Fact, frozen=True, kw_only=True, gc=False):
+    """What had closed the entries is over."""
+
+    code: str
+    place: str
+
+
 class KillOrdered(Fact, frozen=True, kw_only=True, gc=False):
     """A person pulled the kill switch, for these accounts or (none named) for all.
 
@@ -292,6 +310,8 @@ RiskEvent = (
     | TicketVoided
     | GateFenced
     | StrategyStateSet
+    | EntriesClosed
+    | EntriesOpened
     | KillOrdered
     | KillLifted
 )

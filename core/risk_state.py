@@ -109,6 +109,15 @@ class Cold(Struct, gc=False):
     is_open: bool = False
 
 
+class Closure(Struct, frozen=True, gc=False):
+    """Why entries are closed, where, and since when."""
+
+    code: str
+    place: str
+    reason: str
+    since: int
+
+
 class Risk(Struct, gc=False):
     """The whole of risk.
 
@@ -118,7 +127,8 @@ class Risk(Struct, gc=False):
 
     `desk` are the counters of the gate of this process, once limits were loaded that it asks for:
     whatever has a `dump` of plain values, which stands here after a snapshot was read, until the
-    gate takes it up. With it comes the engine that is asked (`cold`).
+    gate takes it up. With it comes the engine that is asked (`cold`). `closures` are
+    those of this life, by what is wrong and where; unset where there never was one.
     """
 
     content_hash: str = ""
@@ -140,3 +150,4 @@ class Risk(Struct, gc=False):
     passive_ns: int = 0
     desk: Any = UNSET
     cold: Cold | UnsetType = UNSET
+    closures: dict[str, Closure] | UnsetType = UNSET

@@ -7,11 +7,13 @@ the step ends.
 
 from typing import assert_never
 
-from core import cold, kill, leases, strategies, trading
+from core import closures, cold, kill, leases, strategies, trading
 from core.effects import Effect, RaiseAlert
 from core.events import Event
 from core.gate import Gate
 from core.risk_events import (
+    EntriesClosed,
+    EntriesOpened,
     ExposureStated,
     GateFenced,
     GateStarted,
@@ -50,6 +52,10 @@ def step(state: State, event: RiskEvent) -> list[Effect]:
         case LimitsLoaded():
             begun = cold.begin(state) if event.slots else []
             return leases.on_limits(state, event) + begun
+        case EntriesClosed():
+            return closures.on_closed(state, event)
+        case EntriesOpened():
+            return closures.on_opened(state, event)
         case KillOrdered():
             return kill.on_ordered(state, event)
         case KillLifted():
@@ -102,6 +108,7 @@ def on_alarm(state: State, what: str, rest: str, now: int) -> list[Effect]:
 
 def after_restart(state: State, records_lost: int) -> list[Effect]:
     """A journal that lost its tail may have forgotten what it lent: nobody may spend that."""
+    closures.after_restart(state)
     asked = cold.after_restart(state)
     if not records_lost:
         return asked

@@ -63,6 +63,13 @@ class Posting(Struct, frozen=True, gc=False):
     amount: int
 
 
+class Opening(Struct, frozen=True, gc=False):
+    """Up to where an adopted opening has all that the venue's record tells."""
+
+    occurred_at: int
+    sequence: int
+
+
 class Entry(Struct, frozen=True, gc=False):
     """A recent posting, in the teller's order."""
 
@@ -336,8 +343,9 @@ class State(Struct, gc=False):
     """The whole.
 
     `resolved` are the last suspects and breaks that are over, `resolved_made` how many there were,
-    `causes` how often each cause was found. `put_away` counts what was ever put away. `cut` has the
-    accounts that are being read back, in a journal that ever lost its tail.
+    `causes` how often each cause was found. `put_away` counts what was ever put away. `openings`
+    are those that were adopted, by holding; unset where none was. `cut` has the accounts that are
+    being read back, in a journal that ever lost its tail.
     """
 
     node: str = ""
@@ -372,6 +380,7 @@ class State(Struct, gc=False):
     settled: list[str] = field(default_factory=list)
     cut: dict[str, ReadingBack] | UnsetType = UNSET
     moves: dict[str, int] | UnsetType = UNSET
+    openings: dict[str, Opening] | UnsetType = UNSET
 
 
 def holding(account: str, subject: str, leg: str) -> str:

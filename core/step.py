@@ -71,6 +71,8 @@ from core.money import (
 )
 from core.rail_events import LineBooked, PaymentReported, TransferRequested
 from core.risk_events import (
+    EntriesClosed,
+    EntriesOpened,
     ExposureStated,
     GateFenced,
     GateStarted,
@@ -209,7 +211,7 @@ def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
             return risks.step(state, event)
         case LossStated() | GateStarted() | GateFenced() | StrategyStateSet() | LimitsLoaded():
             return risks.step(state, event)
-        case KillOrdered() | KillLifted():
+        case EntriesClosed() | EntriesOpened() | KillOrdered() | KillLifted():
             return risks.step(state, event)
         case TokenPublished():
             return issuance.on_published(state, event)
@@ -243,6 +245,8 @@ def _on_fill(state: State, event: FillReported) -> list[Effect]:
     count(state, f"fills_{booked}/{account.name}")
     if booked == "echo":
         return []
+    if booked == "covered":
+        return trading.on_covered(state, order, event.quantity)
     if booked == "late_fee":
         reconcile.on_posted(state, "fee", event.frame, event.received_at)
         return []
@@ -343,7 +347,8 @@ def _after_cash(
     if booked == "conflict":
         name = holding(account.name, asset, "cash")
         return reconcile.conflict(state, account, name, event.frame, event.received_at)
-    reconcile.on_posted(state, cause, event.frame, event.received_at)
+    if booked != "covered":
+        reconcile.on_posted(state, cause, event.frame, event.received_at)
     return []
 
 

@@ -3,9 +3,10 @@
 Rule 1. Only a person lets a strategy do more; the house itself only ever disables.
 Rule 2. What holds a strategy to exits lets it sell what it holds and no more: an exit cannot flip.
 Rule 3. Before limits were loaded for the first time nobody is held; after that, whoever is not
-enabled by name is not.
+enabled by name is not. While entries are closed (`core.closures`) everybody is.
 """
 
+from core import closures
 from core.effects import Effect, RaiseAlert
 from core.events import OrderRequested
 from core.orders import TERMINAL, awaited, claimed, leaves
@@ -37,6 +38,9 @@ def refusal(state: State, event: OrderRequested) -> tuple[str, str]:
         return "NOT_A_STRATEGY", f"{KILL!r} is nobody's name"
     if risk.kills:
         return "KILLED", f"kill {next(iter(risk.kills))} blocks all orders until it is lifted"
+    code, text = closures.refusal(state, event.account)
+    if code and event.quantity > exit_room(state, event):
+        return code, text
     if not risk.content_hash:
         return "", ""
     strategy = risk.strategies.get(event.strategy)

@@ -9,7 +9,7 @@ raises the suspicion of a missing fill.
 from msgspec import UNSET
 
 from core import ids, leases, orders, positions, strategies
-from core.books import attribute
+from core.books import attribute, is_covered
 from core.effects import CancelOrder, Effect, PlaceOrder, QueryOrder, TellStrategy
 from core.events import (
     CancelRejected,
@@ -26,7 +26,17 @@ from core.events import (
 from core.gate import Approved, Gate, Refused
 from core.listening import arm, request_backfill
 from core.orders import TERMINAL, claimed, fills_alarm, is_awaited
-from core.state import UNATTRIBUTED, Account, Order, OrderStatus, Orphan, State, count, note_move
+from core.state import (
+    UNATTRIBUTED,
+    Account,
+    Order,
+    OrderStatus,
+    Orphan,
+    State,
+    count,
+    holding,
+    note_move,
+)
 
 ANSWER_NS_MAX = 5_000_000_000
 QUERY_NS = 1_000_000_000
@@ -360,11 +370,31 @@ def _adopt(state: State, event: OrderReported) -> Order | None:
         status="unknown",
         requested_at=event.received_at,
     )
+    if _is_in_opening(state, event):
+        order.filled = max(0, event.filled_quantity)
     state.orders[order.client_order_id] = order
     _list_working(state, order)
     leases.hold(state, order)
     _touch(state, order)
     return order
+
+
+def _is_in_opening(state: State, event: OrderReported) -> bool:
+    """Whether all that was filled of a found order is in an adopted opening: nobody tells it."""
+    listing = state.accounts[event.account].listings.get(event.instrument)
+    if listing is None or not event.occurred_at:
+        return False
+    traded, leg = (
+        (listing.base, "cash") if listing.kind == "spot" else (event.instrument, event.leg)
+    )
+    return is_covered(state, holding(event.account, traded, leg), event.occurred_at, 0)
+
+
+def on_covered(state: State, order: Order | None, quantity: int) -> list[Effect]:
+    """A fill that an opening has in it: of an order that we found, what its venue claims comes."""
+    if order is None or order.filled + quantity > order.told_filled:
+        return []
+    return on_filled(state, order, quantity, moves=True)
 
 
 # --- fills ---------------------------------------------------------------------------------------

@@ -169,6 +169,7 @@ def _with(limit: Limit, amount: Decimal | None) -> Limit:
 
 
 def _path(stem: str) -> Path:
+    """A house's file by its stem; any other by its path."""
     return Path(stem) if stem.endswith(".yaml") else LIMITS / f"{stem}.yaml"
 
 

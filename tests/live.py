@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -17,10 +17,12 @@ import ccxt.pro
 from aiohttp import ClientSession
 
 from core.events import AdjustmentBooked
+from core.state import State
 from scenarios.model import Scenario, StrategySpec
 from sim.faults import Fault
 from sim.operators import OpenBreak, Operator
 from sim.world import SECOND
+from tieout.deployed_limits import DeployedLimits, Reviewed
 from tieout.dialects import DIALECTS
 from tieout.fronts import FRONTS, WAYS
 from tieout.live import LiveNode, Way
@@ -29,8 +31,10 @@ from tieout.view import View
 from tieout.wire_server import WireServer
 from tieout.wire_tls import Authority, session
 from tieout.wire_world import WireWorld, scenario_of
+from venues.exchange import Exchange
 from venues.live import Live
-from venues.served import Gateway, Key
+from venues.served import Call, Gateway, Key
+from venues.simulated import Answer, Asked
 
 KEY = Key("a-key-for-tests", "a-secret-for-tests", "a-passphrase-for-tests")
 
@@ -49,6 +53,31 @@ LOOK_S = 0.5
 FIRST = asyncio.FIRST_COMPLETED
 
 
+class Inn:
+    """A front door that can be closed for maintenance: 503 to every request."""
+
+    def __init__(self, door: Gateway) -> None:
+        self._door, self.closed = door, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._door, name)
+
+    def admit(self, call: Call, exchange: Exchange) -> Asked | Answer:
+        if self.closed:
+            return 503, b"<html><body>under maintenance</body></html>"
+        return self._door.admit(call, exchange)
+
+
+class OurClock:
+    """The machine's, which somebody may set wrong."""
+
+    def __init__(self) -> None:
+        self.wrong_ns = 0
+
+    def __call__(self) -> int:
+        return time.time_ns() + self.wrong_ns
+
+
 @dataclass
 class Served:
     """A venue that is served, and how a client gets there."""
@@ -65,8 +94,14 @@ class Served:
     ) -> Served:
         world, door = WireWorld(scenario or scenario_of(venue), seed, plan), FRONTS[venue](KEY)
         authority, server = Authority(door.hosts), WireServer(world, {venue: door})
+        server.doors = {host: (Inn(door), site) for host, (_, site) in server.doors.items()}
         await server.start(0, authority.server())
         return cls(venue, world, server, door, authority)
+
+    def maintains(self, *, begins: bool) -> None:
+        """The venue is in maintenance from now on, or no longer."""
+        for inn, _ in self.server.doors.values():
+            inn.closed = begins  # type: ignore[attr-defined]  # an Inn: see `start`
 
     def session(self, **settings: Any) -> ClientSession:
         tls = self.authority.client()
@@ -78,6 +113,14 @@ class Served:
         told = {"apiKey": key.name, "secret": key.secret, "password": key.passphrase}
         made = getattr(ccxt.pro, ways.exchange)
         return made({**told, "session": client, "options": dict(ways.options)})
+
+
+def reviewed(served: Served, table: dict[str, Any], journal: Path) -> Reviewed:
+    """The wide limits of simulated strategies, but for what the table says."""
+    told = {"file": "simulated", "rates": {"USDT": 1, "USD": 1}, "enabled_by": "anna", **table}
+    spec = DeployedLimits.model_validate(told)
+    venues = (served.world.sites[served.venue].spec,)
+    return Reviewed(spec, venues, trading(served.venue), journal)
 
 
 @dataclass
@@ -94,17 +137,34 @@ class Running:
 
     @classmethod
     def begin(
-        cls, served: Served, journal: Path, *, tick_ms: int = 100, **settings: Any
+        cls,
+        served: Served,
+        journal: Path,
+        *,
+        tick_ms: int = 100,
+        limits: dict[str, Any] | None = None,
+        alerts: list[tuple[str, str, str]] | None = None,
+        clock: Callable[[], int] = time.time_ns,
+        **settings: Any,
     ) -> Running:
+        """`limits` are a deployment's table; what the node calls people for goes to `alerts`."""
         client, spec = served.session(**settings), served.world.sites[served.venue].spec
-        live = Live(served.exchange(client), WAYS[served.venue], client, time.time_ns)
+        live = Live(served.exchange(client), WAYS[served.venue], client, clock)
         symbols = tuple(each.symbol for each in spec.instruments)
-        store = SqliteStore(journal)
+        store, heard = SqliteStore(journal), alerts if alerts is not None else []
         ways = [Way(spec, live, live.open_public(symbols))]
         running = cls(
             served,
             store,
-            LiveNode("tie", store, ways, trading(served.venue, tick_ms), clock=time.time_ns),
+            LiveNode(
+                "tie",
+                store,
+                ways,
+                trading(served.venue, tick_ms),
+                clock=clock,
+                limits=reviewed(served, limits, journal) if limits is not None else None,
+                alert=lambda *said: heard.append(said),
+            ),
             live,
             client,
         )
@@ -143,6 +203,16 @@ class Running:
                     reason=each.reason,
                 )
             )
+
+    async def begun(self) -> State:
+        """Until its accounts are adopted and their records were read once."""
+        state = self.node.node.state
+        for _ in range(100):
+            await self.last(0.25)
+            accounts = state.accounts.values()
+            if accounts and all(each.backfill.finished_at for each in accounts):
+                return state
+        raise AssertionError(f"it does not begin: {list(state.accounts)}")
 
     async def die(self) -> None:
         """Between two steps, with nothing written that was not: as a kill would have it."""

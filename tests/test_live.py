@@ -171,3 +171,44 @@ def test_a_shadow_follows_the_account_and_nothing_of_it_reaches_the_venue(tmp_pa
         await asyncio.gather(*(follows(venue, tmp_path / f"{venue}.db") for venue in VENUES))
 
     run(all_follow())
+
+
+# --- a position that stands there already ---------------------------------------------------------
+
+BY_HAND = (
+    Fault("hand_trade", start_ns=SECOND // 4, every_ns=SECOND // 4),
+    Fault("hand_trade_untold", start_ns=SECOND // 4, every_ns=SECOND),
+)
+
+
+async def moves_meanwhile(venue: str, journal: Path) -> None:
+    """Somebody trades on the account before the node begins, while it adopts, and after that."""
+    served = await Served.start(venue, 5, BY_HAND)
+    await asyncio.sleep(4)
+    running = Running.begin(served, journal)
+    running.node.rest()
+    account = f"{venue}/main"
+    state = await running.begun()
+    assert state.counts.get(f"fills_covered/{account}", 0) > 3, "its record has older fills"
+    await running.die()
+    running = Running.begin(served, journal)
+    running.node.rest()
+    await running.last(2)
+    served.world.heal()
+    await running.converge()
+    state = running.node.node.state
+    assert state.counts[f"fills_booked/{account}"] > 3, "and newer ones"
+    assert state.counts.get(f"breaks/{account}", 0) == 0, "nothing was ever broken"
+    await running.die()
+    await served.server.stop()
+
+
+def test_an_account_that_moves_is_adopted_and_nothing_older_is_booked_twice(
+    tmp_path: Path,
+) -> None:
+    async def all_move() -> None:
+        await asyncio.gather(
+            *(moves_meanwhile(venue, tmp_path / f"{venue}.db") for venue in VENUES)
+        )
+
+    run(all_move())

@@ -400,9 +400,9 @@ BUGS = (
     ),
     Bug(
         "dropped multiplier",
-        "core.books:fill_value",
-        "worth = event.quantity * multiplier * event.price",
-        "worth = event.quantity * TEN_TO[QUANTITY_DECIMALS] * event.price",
+        "core.books:contracts_value",
+        "worth = quantity * multiplier * price",
+        "worth = quantity * TEN_TO[QUANTITY_DECIMALS] * price",
         "okx_swap_weather",
         range(2),
         MONEY,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from scenarios.bounds import LimitsSpec
 from scenarios.model import Scenario, telling
 from tieout.deployment import BadDeployment, Deployment
 
@@ -24,12 +25,23 @@ def scenario_of(deployment: Deployment, path: Path, seconds: int) -> Scenario:
             duration_s=seconds,
             venues=deployment.accounts,
             strategies=deployment.strategies,
-            limits=deployment.limits,
+            limits=_limits(deployment),
         )
     except ValidationError as error:
         raise BadDeployment(
             "\n".join(_said(path, each) for each in telling(error.errors()))
         ) from None
+
+
+def _limits(deployment: Deployment) -> LimitsSpec | None:
+    """As a scenario has them: there strategies are enabled but for those that are named."""
+    told = deployment.limits
+    if told is None:
+        return None
+    fields = told.model_dump(exclude={"enabled", "enabled_by"}, exclude_unset=True)
+    names = [each.name for each in deployment.strategies]
+    disabled = [name for name in names if name not in told.enabled]
+    return LimitsSpec.model_validate({**fields, "disabled": disabled})
 
 
 def _said(path: Path, each: object) -> str:

@@ -2,9 +2,11 @@
 
     name = "desk"
     journal = "desk.db"
+    standing = "refuse"   # or "adopt": positions and orders that stand there when its books begin
 
-    limits = {file = "limits.yaml", rates = {USDT = "1"}}
-    standing = "adopt"    # or "refuse": what others opened there
+    [limits]              # see `tieout.deployed_limits`; or: limits = "none"
+    file = "limits.yaml"
+    rates = {USDT = 1}
 
     [[accounts]]
     venue = "binance_spot"
@@ -43,8 +45,9 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from risk.written import Part, content
-from scenarios.bounds import LimitsSpec
 from scenarios.model import StrategySpec, VenueSpec, telling, told_by_table
+from tieout.adopting import Standing
+from tieout.deployed_limits import NONE, DeployedLimits, Reviewed, beside
 from tieout.fronts import WAYS
 from tieout.watch_files import AlertsSpec, LogsSpec, MetricsSpec
 
@@ -52,7 +55,6 @@ NAME = r"^[a-z][a-z0-9]{0,7}$"
 ADDRESS = r"^0x[0-9a-fA-F]{40}$"
 REFERENCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|keyring:[^/]+/.+)$"
 WOULD_DO = "env:NAME, file:PATH or keyring:SERVICE/NAME would do"
-NO_LIMITS = "none"
 
 Reference = Annotated[str, Field(pattern=REFERENCE)]
 # Where a secret may have been put by mistake, elsewhere than among keys.
@@ -144,10 +146,10 @@ class Deployment(Part):
     chain: tuple[ChainPart, ...] = ()
     tokens: str | None = None  # a file of `tieout tokens serve`: what this node issues
     strategies: tuple[StrategySpec, ...] = ()
-    wire: Wire | None = None
-    limits: LimitsSpec | None = None
+    limits: DeployedLimits | None = None
     unlimited: bool = False
-    standing: Literal["adopt", "refuse"] = "refuse"
+    standing: Standing = "refuse"
+    wire: Wire | None = None
     margins: Annotated[dict[str, Literal["cross", "isolated"]], Field(default_factory=dict)]
     alerts: AlertsSpec | None = None
     metrics: MetricsSpec | None = None
@@ -160,9 +162,18 @@ class Deployment(Part):
 
     @model_validator(mode="before")
     @classmethod
+    def _limits_said(cls, told: object) -> object:
+        """`limits = "none"` is something else than nothing said of limits."""
+        if not isinstance(told, dict) or not isinstance(told.get("limits"), str):
+            return told
+        if told["limits"] != NONE:
+            raise ValueError(f"limits: found {told['limits']!r}: a table, or {NONE!r}, would do")
+        return {name: each for name, each in told.items() if name != "limits"} | {"unlimited": True}
+
+    @model_validator(mode="before")
+    @classmethod
     def _keys_apart(cls, told: object) -> object:
         """Each account says its own keys and margin; they are kept by its name."""
-        told = _unlimited(told)
         accounts = told.get("accounts") if isinstance(told, dict) else None
         if not isinstance(told, dict) or not isinstance(accounts, list):
             return told
@@ -193,6 +204,23 @@ class Deployment(Part):
         return accounts
 
     @model_validator(mode="after")
+    def _enabled_are_known(self) -> "Deployment":
+        known = [each.name for each in self.strategies]
+        for name in self.limits.enabled if self.limits is not None else ():
+            if name not in known:
+                raise ValueError(f"limits.enabled: found {name!r}; one of {known} would do")
+        if self.limits is not None and not isinstance(self.journal, str):
+            found = "limits: the cold engine cannot read a journal at a server yet"
+            raise ValueError(f"{found}; a journal in a file would do")
+        return self
+
+    def reviewed(self, folder: Path) -> Reviewed | None:
+        """The limits with whom they are applied to; None where there are none."""
+        if self.limits is None:
+            return None
+        return Reviewed(self.limits, self.accounts, self.strategies, folder / self.local_name)
+
+    @model_validator(mode="after")
     def _all_keyed(self) -> "Deployment":
         if not (self.accounts or self.chain or self.tokens):
             raise ValueError("it has no account; one of [[accounts]] or [[chain]] would do")
@@ -212,28 +240,19 @@ def load(path: Path) -> Deployment:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadDeployment(f"{path}: {error}; a TOML file would do") from error
     try:
-        return Deployment.model_validate(_beside(told, path.parent))
+        return Deployment.model_validate(beside(told, path.parent))
     except ValidationError as error:
         lines = [f"{path}: {_said(each)}" for each in telling(error.errors(include_url=False))]
         raise BadDeployment("\n".join(lines)) from None  # its own text would show what was found
 
 
-def _unlimited(told: object) -> object:
-    """`limits = "none"` is a word of its own."""
-    if not isinstance(told, dict) or not isinstance(told.get("limits"), str):
-        return told
-    if told["limits"] != NO_LIMITS:
-        would_do = f'"{NO_LIMITS}" in so many words, or a table with file and rates, would do'
-        raise ValueError(f"limits: found {told['limits']!r}; {would_do}")
-    return {name: said for name, said in told.items() if name != "limits"} | {"unlimited": True}
-
-
-def _beside(told: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The file of limits by its path, as seen from here."""
-    limits = told.get("limits")
-    if isinstance(limits, dict) and isinstance(limits.get("file"), str):
-        return {**told, "limits": {**limits, "file": str(folder / limits["file"])}}
-    return told
+def must_be_limited(deployment: Deployment, path: Path) -> None:
+    """What goes live has limits, or says in so many words that it has none."""
+    if deployment.limits is None and not deployment.unlimited:
+        raise BadDeployment(
+            f'{path}: limits: found nothing; a table with a reviewed file, or limits = "{NONE}",'
+            " would do"
+        )
 
 
 def _said(each: Mapping[str, Any]) -> str:

@@ -52,7 +52,7 @@ COUNTED: dict[type, str] = {
     FundingPaid: "funding",
     CashMoved: "cash",
 }
-WAYS = ("booked", "echo", "other_fee", "conflict", "unlisted", "as_evidence")
+WAYS = ("booked", "covered", "echo", "other_fee", "conflict", "unlisted", "as_evidence")
 
 # Decimal's own context has 28 digits; an amount in wei may have more, and none may be lost.
 _EXACT = Context(prec=100)

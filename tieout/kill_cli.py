@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from core.journal import Store
     from tieout.kill import Deployment, Ending
     from tieout.kill_drill import DeadNode
+    from tieout.kill_live import LiveReach
 
+    Reach = DeadNode | LiveReach
+Left = dict[str, list[str]]
 NO_SOCKETS = (
-    "no venue can be reached from here: live sockets come with the live driver (part 6);"
-    " `tieout kill DEPLOYMENT --drill` runs the procedure against simulated venues"
+    "no venue can be reached from here by this file; one that `tieout live` runs by (NAME.toml)"
+    " has ways, and `tieout kill DEPLOYMENT --drill` runs the procedure against simulated venues"
 )
 
 
@@ -83,29 +86,32 @@ def kill(
             secret: BINANCE_SECRET
             contracts:
               - {symbol: BTCUSDT, base: BTC, quote: USDT, settle: USDT}
+
+    or the one that `tieout live` runs by, NAME.toml: that one reaches its venues.
     """
     from tieout.kill import kill as run
     from tieout.kill_view import lines_of, watched
 
     with refusals():
-        told, dead = _reached(deployment, seed, drill=drill)
+        told, reach = _reached(deployment, seed, drill=drill)
         accounts = [each.account for each in told.accounts]
         if not yes:
             _confirm(accounts)
-        before, began = _left(dead), dead.now()
+        before, began = _left(reach), reach.now()
         with _store(evidence) as store, watched(accounts, shown=not as_json) as tell:
             ending = run(
                 told,
-                dead,
+                reach,
                 store,
                 by=by,
                 reason=reason,
                 flatten=flatten,
                 seconds_max=seconds_max,
-                tell=lambda word: tell(word, dead.now() - began),
+                tell=lambda word: tell(word, reach.now() - began),
             )
-        after = _left(dead)
-    held = ending.done and not after["open"] and (flatten == "nothing" or not after["held"])
+        after = _left(reach)
+        reach.close()
+    held = ending.done and not after.get("open") and (flatten == "nothing" or not after.get("held"))
     if as_json:
         click.echo(json.dumps(_object(ending, before, after, held=held), indent=2))
     else:
@@ -113,10 +119,12 @@ def kill(
     sys.exit(HELD if held else FAILED)
 
 
-def _reached(path: Path, seed: int, *, drill: bool) -> "tuple[Deployment, DeadNode]":
-    """The deployment and what reaches its venues: today, simulated ones. Ends the program else."""
+def _reached(path: Path, seed: int, *, drill: bool) -> "tuple[Deployment, Reach]":
+    """The deployment and what reaches its venues. Ends the program where nothing does."""
     from tieout.kill import BadDeployment, credentials, load
 
+    if path.suffix == ".toml":
+        return _deployed(path, seed, drill=drill)
     told = load(path)
     if drill:
         from tieout.kill_drill import dead_node
@@ -127,6 +135,24 @@ def _reached(path: Path, seed: int, *, drill: bool) -> "tuple[Deployment, DeadNo
     except BadDeployment as error:
         fail(LACKING, f"{path}: {error}; nothing was sent")
     fail(LACKING, NO_SOCKETS)
+
+
+def _deployed(path: Path, seed: int, *, drill: bool) -> "tuple[Deployment, Reach]":
+    from tieout.deployment import BadDeployment, NoSecret, load
+    from tieout.kill_live import LiveReach, accounts_of
+
+    try:
+        deployment = load(path)
+        told = accounts_of(deployment)
+        if drill:
+            from tieout.kill_drill import dead_node
+
+            return told, dead_node(path, told, seed)
+        return told, LiveReach(deployment, path.parent)
+    except BadDeployment as error:
+        fail(BAD_INPUT, str(error))
+    except (NoSecret, OSError) as error:
+        fail(LACKING, f"{path}: {error}; nothing was sent")
 
 
 def _confirm(accounts: list[str]) -> None:
@@ -157,27 +183,31 @@ def _store(evidence: Path | None) -> "Iterator[Store]":
 # --- what a drill left ----------------------------------------------------------------------------
 
 
-def _left(dead: "DeadNode") -> dict[str, list[str]]:
-    """What is open and held, by the venues' own truth."""
-    return {"open": dead.open_orders(), "held": dead.positions()}
+def _left(reach: "Reach") -> Left:
+    """What is open and held, by simulated venues' truth; of real ones a kill's word is all."""
+    from tieout.kill_drill import DeadNode
+
+    if not isinstance(reach, DeadNode):
+        return {}
+    return {"open": reach.open_orders(), "held": reach.positions()}
 
 
-def _verdict(before: dict[str, list[str]], after: dict[str, list[str]], *, held: bool) -> str:
+def _verdict(before: Left, after: Left, *, held: bool) -> str:
+    verdict = "verified" if held else "NOT VERIFIED"
+    if not before:
+        return f"{verdict}, by the venues' own word"
     orders, positions = count(len(before["open"]), "order"), count(len(before["held"]), "position")
     left = [
         *(f"{each} open" for each in after["open"]),
         *(f"{each} held" for each in after["held"]),
     ]
-    verdict = "verified" if held else "NOT VERIFIED"
     return (
         f"drill: {orders} and {positions} when the node died; {verdict};"
         f" by the venues' truth left: {', '.join(left) or 'nothing'}"
     )
 
 
-def _object(
-    ending: "Ending", before: dict[str, list[str]], after: dict[str, list[str]], *, held: bool
-) -> dict[str, object]:
+def _object(ending: "Ending", before: Left, after: Left, *, held: bool) -> dict[str, object]:
     stages = {
         account: {"stage": each.stage, "open_orders": each.open_orders, "positions": each.positions}
         for account, each in ending.stages.items()

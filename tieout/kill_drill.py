@@ -49,6 +49,9 @@ class DeadNode:
         if at > self.now():
             self.sim.world.run(at)
 
+    def close(self) -> None:
+        """Nothing is open that would have to be closed."""
+
     def send(self, account: str, request: Request) -> tuple[int, bytes]:
         self.sent.append((account, request))
         self.wait_until(self.now() + WAY_NS)

@@ -12,29 +12,43 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
-from core.effects import Effect, TellPosition, TellStrategy
+from msgspec import UNSET
+
+from core.effects import Effect, RaiseAlert, TellPosition, TellStrategy
 from core.events import CancelRequested, NodeStarted, OrderRequested
+from core.frames import Headers
 from core.journal import Journal, Store
 from core.node import Keep, Node, boot_epoch, recover
 from core.orders import TERMINAL
+from core.risk_effects import AskEngine
+from core.risk_events import Standing, StrategyStateSet
 from core.state import Order, State
 from core.strategy import Quote, Strategy, Tick, Wish
 from risk.adapter import LimitGate
 from scenarios import strategies
 from scenarios.model import StrategySpec, VenueSpec
+from tieout.adopting import Standing as Adoption
 from tieout.adopting import openings_of
-from tieout.connector import Connector, Transport
+from tieout.alert_hook import Alert, logged
+from tieout.connector import Connector, OnAnswer, Transport
+from tieout.deployed_limits import Reviewed
 from tieout.dialects import DIALECTS, READERS
+from tieout.live_engine import LiveEngine
 from tieout.live_rails import Beside, People, Rails, RailWay, nobody_listens
-from tieout.node_loop import NodeLoop
+from tieout.node_loop import JOURNAL_FULL, NodeLoop
 from tieout.opening import opened
 from tieout.quotes import quote
+from tieout.troubles import Troubles
 from venues.dialect import Request
 from venues.public import LOOK_NS, Dial, Heard, MarketData
 
 SECOND = 1_000_000_000
 SNAPSHOT_EVERY = 5000
+FIRST_LOOKS = 5
+CLOCK_EVERY_S = 2.0
 
 
 @dataclass(slots=True, frozen=True)
@@ -57,7 +71,45 @@ class Door:
 
     @property
     def tell(self) -> Callable[..., None]:
-        return self.loop.deliver
+        return self.loop.hear
+
+
+@dataclass(slots=True, frozen=True)
+class Watched:
+    """A transport whose answers are looked at for what is wrong with the account."""
+
+    transport: Transport[Request]
+    troubles: Troubles
+    loop: NodeLoop
+
+    def send(self, request: Request, on_answer: OnAnswer) -> None:
+        asked_at = self.loop.now()
+
+        def answered(status: int, body: bytes, headers: Headers = ()) -> None:
+            on_answer(status, body, headers)
+            now = self.loop.now()
+            for told in self.troubles.answered(request.method, status, body, asked_at, now):
+                self.loop.deliver(told)
+
+        self.transport.send(request, answered)
+
+    def open_stream(
+        self,
+        epoch: int,
+        on_open: Callable[[], None],
+        on_frame: Callable[[bytes], None],
+        on_close: Callable[[str], None],
+        on_beat: Callable[[], None],
+    ) -> None:
+        self.transport.open_stream(epoch, on_open, on_frame, on_close, on_beat)
+
+
+@runtime_checkable
+class TellsTime(Protocol):
+    """A transport whose venue tells its time."""
+
+    async def venue_time(self) -> int | None:
+        """Nanoseconds UTC by the venue's clock, None where it did not say."""
 
 
 class LiveNode:
@@ -77,11 +129,19 @@ class LiveNode:
         keep: Keep = Keep(),  # noqa: B008  # a value that nobody can change
         warm: State | None = None,
         leading: Callable[[], Awaitable[None]] | None = None,
+        standing: Adoption = "adopt",
+        limits: Reviewed | None = None,
+        alert: Alert = logged,
     ) -> None:
         """What the journal in `store` holds is taken up; an empty one is a first start.
 
         `warm` is the state at its end, where that was kept; `leading` is run beside the node, and
         what ends it ends the node.
+
+        `standing` says what becomes of positions and orders that stand at an account whose books
+        begin: they are adopted, or the node does not begin. Under `limits` its gate asks for all of
+        them, and the cold engine runs beside it, reading the journal. `alert` is called with
+        what people must hear: its kind, its severity, and words.
         """
         self.name, self.store = name, store
         journal, gate = Journal(store), LimitGate()
@@ -91,14 +151,20 @@ class LiveNode:
         for each in self._beside:
             read |= each.readers
         node = Node(journal, read, gate, state, snapshot_every=SNAPSHOT_EVERY, keep=keep)
-        self.loop = NodeLoop(node, self._perform, clock=clock, committed=self._committed)
+        self.loop = NodeLoop(
+            node, self._perform, clock=clock, committed=self._committed, alert=alert
+        )
         for each in self._beside:
             each.live_in(self.loop)
-        self.heard = Heard()
+        self.heard, self._clock = Heard(), clock
+        self.troubles = {way.spec.account: Troubles(way.spec.account) for way in ways}
+        self._standing, self._limits, self._alert = standing, limits, alert
+        self.engine = self._engine(limits.journal) if limits is not None else None
         self._ways = {way.spec.account: way for way in ways}
         self._connectors = {account: self._connector(way) for account, way in self._ways.items()}
         self._markets = {account: self._market(way) for account, way in self._ways.items()}
         self._resting, self._leading = False, leading
+        self.refused_unheard = 0
         self._specs = trading
         self._strategies: dict[str, Strategy] = {
             each.name: strategies.make(each.kind, each.name, each.options) for each in trading
@@ -118,6 +184,11 @@ class LiveNode:
                 group.create_task(each.run())
             if self._leading is not None:
                 group.create_task(self._lead(self._leading))
+            for account, way in self._ways.items():
+                if isinstance(way.transport, TellsTime):
+                    group.create_task(self._watch_clock(account, way.transport))
+            if self.engine is not None:
+                group.create_task(self.engine.run())
             for spec in self._specs:
                 group.create_task(self._tick(spec))
 
@@ -127,6 +198,18 @@ class LiveNode:
     def rest(self) -> None:
         """Strategies are asked for nothing more; books, orders and reconciliation go on."""
         self._resting = True
+
+    def wake(self) -> None:
+        """Strategies are asked again."""
+        self._resting = False
+
+    def set_standing(self, strategy: str, standing: Standing, *, by: str, reason: str) -> None:
+        """A person decides what a strategy may do from now on."""
+        self.loop.deliver(
+            StrategyStateSet(
+                received_at=0, strategy=strategy, standing=standing, by=by, reason=reason
+            )
+        )
 
     def cancel_all(self) -> None:
         """Whatever of ours works is asked to be gone."""
@@ -154,6 +237,7 @@ class LiveNode:
             "orders": len(state.orders),
             "working": self.working(),
             "fills": sum(n for name, n in state.counts.items() if name.startswith("fills_booked/")),
+            "closed": len(state.risk.closures) if state.risk.closures is not UNSET else 0,
             "suspects": len(state.suspects),
             "open_breaks": len(state.breaks),
         }
@@ -161,7 +245,8 @@ class LiveNode:
     async def begin(self) -> None:
         """Tell the node that it lives, and of the accounts that it does not know yet.
 
-        Raises `NotAdopted` where a venue does not say what stands there.
+        Raises `NotAdopted` where a venue does not say what stands there, or more stands there than
+        is to be adopted.
         """
         state, now = self.node.state, self.loop.now()
         known = dict.fromkeys(state.accounts)
@@ -170,6 +255,9 @@ class LiveNode:
         for account, way in self._ways.items():
             if account not in known:
                 await self._open(way)
+        if self._limits is not None:
+            for event in self._limits.events(state, self.loop.now()):
+                self.loop.deliver(event)
         for each in self._beside:
             await each.begin(known)
         for market in self._markets.values():
@@ -184,6 +272,7 @@ class LiveNode:
             self.loop.now,
             lambda: journal.next_number,
             journal.frame,
+            self._standing,
         )
         for event in (*opened(way.spec, self.loop.now()), *openings):
             self.loop.deliver(event)
@@ -192,13 +281,35 @@ class LiveNode:
 
     def _connector(self, way: Way) -> Connector[Request]:
         dialect = DIALECTS[way.spec.dialect]
-        door, clock = Door(self.loop), self.loop.now
-        return Connector(
-            way.spec.account, dialect.request, way.transport, door, clock, dialect.headers
-        )
+        account, door, clock = way.spec.account, Door(self.loop), self.loop.now
+        transport = Watched(way.transport, self.troubles[account], self.loop)
+        return Connector(account, dialect.request, transport, door, clock, dialect.headers)
+
+    async def _watch_clock(self, account: str, transport: TellsTime) -> None:
+        """Measured by the machine's clock itself, which requests are signed by."""
+        while True:
+            asked_at = self._clock()
+            told, heard_at = await transport.venue_time(), self._clock()
+            if told is not None:
+                troubles = self.troubles[account]
+                for event in troubles.measured(told, asked_at, heard_at, self.loop.now()):
+                    self.loop.deliver(event)
+            await asyncio.sleep(CLOCK_EVERY_S)
+
+    def _engine(self, journal: Path) -> LiveEngine:
+        def heard() -> int:
+            cold = self.node.state.risk.cold
+            return cold.epoch if cold is not UNSET else 0
+
+        return LiveEngine(journal, heard, self.loop.now, self.loop.hear, self._alert)
 
     def _perform(self, effect: Effect) -> None:
         match effect:
+            case AskEngine():
+                if self.engine is not None:
+                    self.engine.ask(effect.request)
+            case RaiseAlert():
+                self._alert(effect.subject, effect.severity, effect.text)
             case TellStrategy():
                 if effect.strategy in self._strategies:
                     self._wish(self._strategies[effect.strategy].on_order(effect, self.loop.now()))
@@ -221,14 +332,18 @@ class LiveNode:
 
     def _market(self, way: Way) -> MarketData:
         tops = DIALECTS[way.spec.dialect].tops
-        return MarketData(way.spec.account, tops, way.public, self.loop.now, self.heard)
+        looks = FIRST_LOOKS if self._limits is not None else 1
+        return MarketData(
+            way.spec.account, tops, way.public, self.loop.now, self.heard, first_looks=looks
+        )
 
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_NS / SECOND)
             for market in self._markets.values():
                 for reference in market.look():
-                    self.loop.deliver(reference)
+                    if not self.loop.held:
+                        self.loop.deliver(reference)
 
     async def _tick(self, spec: StrategySpec) -> None:
         while True:
@@ -249,6 +364,28 @@ class LiveNode:
 
     def _wish(self, wishes: Sequence[Wish]) -> None:
         for wish in wishes if not self._resting else ():
+            if isinstance(wish, OrderRequested) and self.loop.held:
+                self._refuse(wish)
+                continue
             self.loop.deliver(wish)
             if not isinstance(wish, OrderRequested):
                 self.loop.cancels_now()
+
+    def _refuse(self, wish: OrderRequested) -> None:
+        """No journal can take it: it is refused where it stands, and its strategy hears of that."""
+        self.refused_unheard += 1
+        told = TellStrategy(
+            strategy=wish.strategy,
+            reference=wish.reference,
+            client_order_id="",
+            account=wish.account,
+            instrument=wish.instrument,
+            side=wish.side,
+            status="refused",
+            quantity=wish.quantity,
+            filled_quantity=0,
+            leg=wish.leg,
+            reason=JOURNAL_FULL,
+        )
+        answer = self._strategies[wish.strategy].on_order(told, self.loop.now())
+        self._wish([each for each in answer if not isinstance(each, OrderRequested)])

@@ -98,9 +98,11 @@ def live(
             fail(BAD_INPUT, f"--{name}: found {told}; none would do in mode {mode}, only in sim")
     try:
         with refusals():
-            from tieout.deployment import load
+            from tieout.deployment import load, must_be_limited
 
             found = load(deployment)
+            if mode == "live":
+                must_be_limited(found, deployment)
             if mode == "sim":
                 _simulate(found, deployment, seed or 0, seconds or SIMULATED_S, out, as_json)
             said = asyncio.run(_run(found, deployment.parent, mode, seconds, quiet=as_json))
@@ -169,6 +171,9 @@ async def _run(
             clock=time.time_ns,
             warm=journal.warm,
             leading=journal.leading,
+            standing=deployment.standing if mode == "live" else "adopt",
+            limits=deployment.reviewed(folder) if mode == "live" else None,
+            alert=watching.alert,
         )
         await stack.enter_async_context(watching.over(lambda: node.node.state))
         if mode == "shadow":

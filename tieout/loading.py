@@ -6,6 +6,7 @@ A file says "*", the journal says names: a replay needs no file, and a reader se
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import product
+from typing import Protocol
 
 from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS, TEN_TO
 from core.risk_events import (
@@ -22,13 +23,22 @@ from risk.limit_controls import CONTROLS, DIMENSIONS
 from risk.limit_files import DECIMALS, Limit, LimitFile, applying
 from risk.weights import REPORTING_DECIMALS
 from scenarios.bounds import LimitsSpec, TermsSpec, TierSpec, read
-from scenarios.model import InstrumentSpec, Scenario, VenueSpec
+from scenarios.model import InstrumentSpec, StrategySpec, VenueSpec
 from tieout.dialects import MODELS
 
 MS = 1_000_000
 
 
-def loaded(scenario: Scenario, spec: LimitsSpec, now: int) -> LimitsLoaded:
+class Traders(Protocol):
+    """Of a scenario or a deployment what limits are applied to."""
+
+    @property
+    def venues(self) -> tuple[VenueSpec, ...]: ...
+    @property
+    def strategies(self) -> tuple[StrategySpec, ...]: ...
+
+
+def loaded(scenario: Traders, spec: LimitsSpec, now: int) -> LimitsLoaded:
     """The scenario's limits, as they are told to the node at a moment."""
     file = read(spec.file)
     standing = spec.standing()
@@ -93,7 +103,7 @@ def _units_of(spec: LimitsSpec, limit: Limit, place: str) -> int:
     return _units(amount, DECIMALS.get(limit.unit, 0))
 
 
-def _tradables(scenario: Scenario, spec: LimitsSpec, file: LimitFile) -> Iterator[Tradable]:
+def _tradables(scenario: Traders, spec: LimitsSpec, file: LimitFile) -> Iterator[Tradable]:
     """Each instrument whose quote asset has a rate; what has none cannot be traded."""
     for venue in scenario.venues:
         for each in venue.instruments:
@@ -123,7 +133,7 @@ def _haircut(rate: Decimal, basis_points: int) -> int:
     return -(-_units(rate, PRICE_DECIMALS) * (10_000 + basis_points) // 10_000)
 
 
-def _bounds(scenario: Scenario, spec: LimitsSpec, standing: Sequence[Limit]) -> Iterator[Bound]:
+def _bounds(scenario: Traders, spec: LimitsSpec, standing: Sequence[Limit]) -> Iterator[Bound]:
     for control, known in CONTROLS.items():
         if not known.codes and not known.windowed and control != "FIRM_STRESS":
             continue
@@ -140,7 +150,7 @@ def _bounds(scenario: Scenario, spec: LimitsSpec, standing: Sequence[Limit]) -> 
             yield Bound(control, name, units, (limit.window_ms or 0) * MS)
 
 
-def _places(scenario: Scenario, scope: Sequence[str]) -> Iterator[Mapping[str, str]]:
+def _places(scenario: Traders, scope: Sequence[str]) -> Iterator[Mapping[str, str]]:
     """Every place that the scenario has, of those that the control tells apart."""
     strategies = [each.name for each in scenario.strategies]
     listed = [(venue.account, each) for venue in scenario.venues for each in venue.instruments]
@@ -153,7 +163,7 @@ def _places(scenario: Scenario, scope: Sequence[str]) -> Iterator[Mapping[str, s
             yield whole
 
 
-def _of_base(scenario: Scenario, place: Mapping[str, str], coins: int) -> int:
+def _of_base(scenario: Traders, place: Mapping[str, str], coins: int) -> int:
     """So many coins in units of an order's quantity, which are contracts where there are any.
 
     How many coins an inverse contract is depends on the price: no number of them is any limit.
@@ -164,11 +174,11 @@ def _of_base(scenario: Scenario, place: Mapping[str, str], coins: int) -> int:
     return coins * TEN_TO[QUANTITY_DECIMALS] // _units(each.multiplier, QUANTITY_DECIMALS)
 
 
-def _quote(scenario: Scenario, place: Mapping[str, str]) -> str:
+def _quote(scenario: Traders, place: Mapping[str, str]) -> str:
     return _listed(scenario, place)[1].quote
 
 
-def _listed(scenario: Scenario, place: Mapping[str, str]) -> tuple[VenueSpec, InstrumentSpec]:
+def _listed(scenario: Traders, place: Mapping[str, str]) -> tuple[VenueSpec, InstrumentSpec]:
     return next(
         (venue, each)
         for venue in scenario.venues

@@ -10,7 +10,8 @@ from pathlib import Path
 from risk.limit_files import BadLimits
 from tieout import limits
 from tieout.checks import Check, green, no_matter, red
-from tieout.deployment import NO_LIMITS, Deployment
+from tieout.deployed_limits import NONE
+from tieout.deployment import Deployment
 from tieout.journals import Held, held, journal_of
 from tieout.sqlite_store import JournalBusy, JournalError
 from tieout.verify import verify
@@ -90,9 +91,9 @@ def _limits(deployment: Deployment, mode: Mode) -> Check:
     if mode != "live":
         return no_matter(name, "", f"nothing is sent in {mode}")
     if deployment.unlimited:
-        return no_matter(name, "", f'the deployment says limits = "{NO_LIMITS}"')
+        return no_matter(name, "", f'the deployment says limits = "{NONE}"')
     if told is None:
-        would_do = f'limits = {{file, rates}}, or limits = "{NO_LIMITS}" in so many words, would do'
+        would_do = f'limits = {{file, rates}}, or limits = "{NONE}" in so many words, would do'
         return red(name, "", "the deployment names none", would_do)
     try:
         loaded = limits.load(Path(told.file))

@@ -117,6 +117,10 @@ class JournalFailed(JournalError):
     """A commit did not succeed; none of its group may be acted on."""
 
 
+class JournalFull(JournalFailed):
+    """There is no room for the group; with room it may be tried again, as it stands."""
+
+
 # --- the store -----------------------------------------------------------------------------------
 
 
@@ -258,12 +262,7 @@ class SqliteStore:
 
     def snapshots(self) -> Iterator[tuple[int, bytes]]:
         """The snapshots that are whole, newest first."""
-        rows = self._connection.execute(
-            "SELECT number, state, crc FROM snapshots ORDER BY number DESC"
-        )
-        for number, data, crc in rows:
-            if isinstance(data, bytes) and crc32c(data) == crc:
-                yield number, data
+        return read_snapshots(self._connection)
 
     def close(self) -> None:
         """Fold the write-ahead log into the file, hash it, and sync the anchor.
@@ -288,7 +287,8 @@ class SqliteStore:
             self._failed = isinstance(error, apsw.IOError)
             with suppress(apsw.Error):
                 self._cursor.execute("ROLLBACK")
-            raise JournalFailed(f"{self.path}: {error}") from error
+            kind = JournalFull if isinstance(error, apsw.FullError) else JournalFailed
+            raise kind(f"{self.path}: {error}") from error
 
     def _write(self, groups: Sequence[tuple[int, bytes]]) -> None:
         """What was appended, which ends these groups."""
@@ -555,6 +555,14 @@ def read_events(connection: apsw.Connection, after: int = 0) -> Iterator[bytes]:
             yield body
     except (apsw.Error, TypeError) as error:
         raise JournalDamaged(f"what follows record {number} cannot be read ({error})") from error
+
+
+def read_snapshots(connection: apsw.Connection) -> Iterator[tuple[int, bytes]]:
+    """The snapshots that are whole, newest first."""
+    rows = connection.execute("SELECT number, state, crc FROM snapshots ORDER BY number DESC")
+    for number, data, crc in rows:
+        if isinstance(data, bytes) and crc32c(data) == crc:
+            yield number, data
 
 
 def read_blob(connection: apsw.Connection, digest: bytes) -> bytes:

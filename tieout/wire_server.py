@@ -35,7 +35,7 @@ class WireServer:
     def __init__(self, world: WireWorld, gateways: Mapping[str, Gateway]) -> None:
         """`gateways` has a front door for each dialect of the world."""
         self._world = world
-        self._doors = {
+        self.doors = {
             host: (door, world.sites[dialect])
             for dialect, door in gateways.items()
             for host in door.hosts
@@ -79,7 +79,7 @@ class WireServer:
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         host = request.host.partition(":")[0]
-        door, site = self._doors.get(host, (None, None))
+        door, site = self.doors.get(host, (None, None))
         if door is None or site is None:
             return web.Response(status=421, text=f"no venue at {host}\n")
         try:

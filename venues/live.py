@@ -144,6 +144,14 @@ class Live:
             raise ValueError("another node leads")
         return signed
 
+    async def venue_time(self) -> int | None:
+        """The venue's clock, asked without a signature; None where it did not say."""
+        try:
+            told = await asyncio.wait_for(self.exchange.fetch_time(), DIAL_S_MAX)
+        except (BaseError, ClientError, OSError, TimeoutError):
+            return None
+        return told * 1_000_000 if isinstance(told, int) else None
+
     # --- streams ----------------------------------------------------------------------------------
 
     def open_stream(

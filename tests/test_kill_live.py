@@ -1,0 +1,82 @@
+"""`tieout kill` over real sockets: node dead, journal gone, and nothing stays open or held."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from tests.test_live_cli import DEPLOYMENT, PROGRAM, started
+from tieout.exits import BAD_INPUT, HELD, LACKING
+
+pytest.importorskip("ccxt.pro", reason="the extra `live` is not installed")
+pytest.importorskip("trustme", reason="the extra `live` is not installed")
+
+
+def killed(path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [*PROGRAM, "kill", str(path), "--yes", "--json", "--seconds-max", "60"]
+    told = os.environ | environment
+    return subprocess.run(command, capture_output=True, text=True, env=told, check=False)
+
+
+def until_it_trades(said: IO[str]) -> None:
+    """It has orders at the venue, and fills."""
+    for line in said:
+        told = re.search(r"(\d+) working, (\d+) fills", line)
+        if told and int(told[1]) and int(told[2]) > 3:
+            return
+    raise AssertionError("it ended")
+
+
+def test_a_kill_by_the_deployment_s_file_leaves_nothing_at_the_venue(tmp_path: Path) -> None:
+    ca = str(tmp_path / "ca.pem")
+    command = [*PROGRAM, "wire", "okx_swap", "--ca", ca, "--faults", "20"]
+    served = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert served.stdout is not None
+    try:
+        wire = json.loads(served.stdout.readline())
+        path = tmp_path / "desk.toml"
+        path.write_text(DEPLOYMENT.format(port=wire["port"]))
+        (tmp_path / "secret").write_text(wire["secret"])
+        (tmp_path / "secret").chmod(0o600)
+        node = started(path, wire)
+        assert node.stderr is not None
+        until_it_trades(node.stderr)
+        node.kill()
+        node.wait()
+        for each in tmp_path.glob("desk.db*"):
+            each.unlink()
+        keys = {"WIRE_KEY": wire["key"], "WIRE_PASSPHRASE": wire["passphrase"]}
+        done = killed(path, **keys)
+    finally:
+        served.send_signal(signal.SIGINT)
+        said = served.stdout.read()
+        served.wait(20)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["held"]) == (HELD, True), (told, done.stderr)
+    assert told["accounts"]["okx_swap/main"] == {"stage": "done", "open_orders": 0, "positions": 0}
+    truth = json.loads(said.splitlines()[-1])["truth"]
+    traded = {name: float(held) for name, held in truth.items()}
+    assert any(name.endswith("/cash") for name in traded)
+    legs = {name: held for name, held in traded.items() if not name.endswith("/cash")}
+    assert legs, "it traded"
+    assert not any(legs.values()), legs
+    for name in ("key", "secret", "passphrase"):
+        assert wire[name] not in done.stdout + done.stderr
+
+
+def test_a_secret_that_is_not_there_sends_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "desk.toml"
+    path.write_text(DEPLOYMENT.format(port=1))
+    done = killed(path)
+    assert done.returncode == LACKING
+    assert "env:WIRE_KEY" in done.stderr
+    assert "nothing was sent" in done.stderr
+    path.write_text("name = 'x'")
+    assert killed(path).returncode == BAD_INPUT
