@@ -26,7 +26,7 @@ from aiohttp import ClientSession
 
 from risk.adapter import LimitGate
 from scenarios.model import VenueSpec
-from tests.live import KEY, Running, Served, trading
+from tests.live import KEY, Running, Served, people, trading
 from tieout.fronts import FRONTS, WAYS
 from tieout.leadership import LeadershipLost, kept
 from tieout.live import LiveNode, Way
@@ -222,6 +222,7 @@ class TakenOver(Running):
             leading=leading,
         )
         running = cls(served, store, node, live, client)  # type: ignore[arg-type]  # any store does
+        running.people = people(store)
         running.task, running.taken_at = asyncio.create_task(node.run()), taken_at
         return running
 

@@ -17,6 +17,7 @@ import ccxt.pro
 from aiohttp import ClientSession
 
 from core.events import AdjustmentBooked
+from core.journal import Store
 from core.state import State
 from scenarios.model import Scenario, StrategySpec
 from sim.faults import Fault
@@ -123,6 +124,11 @@ def reviewed(served: Served, table: dict[str, Any], journal: Path) -> Reviewed:
     return Reviewed(spec, venues, trading(served.venue), journal)
 
 
+def people(store: Store) -> Operator:
+    """Two who decide for what was told first; ids of adjustments are used once."""
+    return Operator(f"ann-{store.last()[0]}", "bob", SECOND, "what was told first holds")
+
+
 @dataclass
 class Running:
     """One life of a node of ours."""
@@ -168,8 +174,7 @@ class Running:
             live,
             client,
         )
-        author = f"ann-{store.last()[0]}"  # ids of adjustments are used once
-        running.people = Operator(author, "bob", SECOND, "what was told first holds")
+        running.people = people(store)
         running.task = asyncio.create_task(running.node.run())
         return running
 

@@ -114,6 +114,7 @@ def test_an_address_that_is_none_is_said_at_once(url: str) -> None:
 DEPLOYMENT = """
 name = "desk"
 journal = "desk.db"
+limits = "none"
 
 [[chain]]
 name = "eth"
@@ -167,13 +168,18 @@ def test_a_deployment_names_a_chain(
         assert {each for body in relay.asked for each in methods(body)} <= READS
 
 
+REFERENCES = "env:NAME, file:PATH or keyring:SERVICE/NAME would do"
 WRONG: list[tuple[str, str, str]] = [
     ("chain_id = 1", "chain_id = 5", "node a: it is of chain 1; a node of chain 5 would do"),
     ("env:NODE_B", "env:NODE_A", "both nodes are one; a second one would do"),
-    ("env:NODE_B", "http://127.0.0.1/v3/a-key-of-ours", "env:NAME or file:PATH would do"),
+    (
+        "env:NODE_B",
+        "http://127.0.0.1/v3/a-key-of-ours",
+        REFERENCES,
+    ),
     ("env:NODE_B", "env:NODE_C", "the environment has no such variable"),
     ("env:NODE_B", "env:HOT", "a node's address is http:// or https://"),
-    ('"env:HOT"', '"pass word"', "env:NAME or file:PATH would do"),
+    ('"env:HOT"', '"pass word"', REFERENCES),
     ("env:HOT", "env:NODE_A", "hot.json: the password does not open it"),
     ("hot.json", "desk.toml", "desk.toml: not a keystore"),
     (OURS, DEPOSIT, f"the key is not that of {DEPOSIT}"),

@@ -61,7 +61,7 @@ BAD = (
     (
         PREFLIGHT,
         HEAD + "limits='few'\n" + ACCOUNT,
-        ("limits: found 'few'", '"none" in so many words'),
+        ("limits: found 'few'", "a table, or 'none', would do"),
     ),
     (
         PREFLIGHT,
@@ -75,9 +75,17 @@ BAD = (
     ),
     (PREFLIGHT, HEAD + ACCOUNT.replace("env:A", "sesame"), ("keys.okx_swap/main.key", "would do")),
     (SHADOW, HEAD + ACCOUNT, ("env:A", "no such variable")),
-    (LIVE, HEAD + ACCOUNT.replace("env:A", "file:open"), ("file:open", "chmod 600 would do")),
+    (
+        LIVE,
+        HEAD + ACCOUNT.replace("env:A", "file:open"),
+        ("file:open", "chmod 600 would do"),
+    ),
     (LIVE, HEAD + ACCOUNT.replace("env:A", "keyring:x/y"), ("keyring:x/y", "keyring")),
-    (LIVE, HEAD + ACCOUNT.replace("env:A", "file:gone"), ("file:gone", "cannot be read")),
+    (
+        LIVE,
+        HEAD + ACCOUNT.replace("env:A", "file:gone"),
+        ("file:gone", "cannot be read"),
+    ),
     (SHADOW, HEAD + ACCOUNT.replace("key='env:A', ", ""), ("keys.okx_swap/main.key", "required")),
 )
 
@@ -124,7 +132,8 @@ def test_the_very_file_runs_on_simulated_venues_without_a_key(tmp_path: Path) ->
 
 def test_its_limits_hold_in_the_simulated_world(tmp_path: Path) -> None:
     shutil.copy(LIMITS / "house.yaml", tmp_path / "mine.yaml")
-    limits = 'limits = {file = "mine.yaml", rates = {USDT = "1"}, amounts = {order_quantity = 0}}'
+    limits = 'limits = {file = "mine.yaml", rates = {USDT = "1"}, amounts = {order_quantity = 0}, '
+    limits += 'enabled = ["tk"], enabled_by = "anna"}'
     path = written(tmp_path, "okx_swap", limits=limits)
     done = CliRunner().invoke(
         main, ["live", str(path), "--mode", "sim", "--seconds", "8", "--json"]

@@ -18,6 +18,8 @@ from tieout.exits import BAD_INPUT, HELD, LACKING
 pytest.importorskip("ccxt.pro", reason="the extra `live` is not installed")
 pytest.importorskip("trustme", reason="the extra `live` is not installed")
 
+UNLIMITED = 'limits = "none"'
+
 
 def killed(path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [*PROGRAM, "kill", str(path), "--yes", "--json", "--seconds-max", "60"]
@@ -36,16 +38,16 @@ def until_it_trades(said: IO[str]) -> None:
 
 def test_a_kill_by_the_deployment_s_file_leaves_nothing_at_the_venue(tmp_path: Path) -> None:
     ca = str(tmp_path / "ca.pem")
-    command = [*PROGRAM, "wire", "okx_swap", "--ca", ca, "--faults", "20"]
+    command = [*PROGRAM, "wire", "okx_swap", "--ca", ca, "--faults", "60"]
     served = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert served.stdout is not None
     try:
         wire = json.loads(served.stdout.readline())
         path = tmp_path / "desk.toml"
-        path.write_text(DEPLOYMENT.format(port=wire["port"]))
+        path.write_text(DEPLOYMENT.format(port=wire["port"], limits=UNLIMITED))
         (tmp_path / "secret").write_text(wire["secret"])
         (tmp_path / "secret").chmod(0o600)
-        node = started(path, wire)
+        node = started(path, wire, "live", "--mode", "live")
         assert node.stderr is not None
         until_it_trades(node.stderr)
         node.kill()
@@ -73,7 +75,7 @@ def test_a_kill_by_the_deployment_s_file_leaves_nothing_at_the_venue(tmp_path: P
 
 def test_a_secret_that_is_not_there_sends_nothing(tmp_path: Path) -> None:
     path = tmp_path / "desk.toml"
-    path.write_text(DEPLOYMENT.format(port=1))
+    path.write_text(DEPLOYMENT.format(port=1, limits=UNLIMITED))
     done = killed(path)
     assert done.returncode == LACKING
     assert "env:WIRE_KEY" in done.stderr

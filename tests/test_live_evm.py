@@ -13,10 +13,9 @@ import pytest
 pytest.importorskip("rails.evm.live", reason="the extra `live` is not installed")
 
 from hexbytes import HexBytes
-from web3 import AsyncWeb3
-from web3.types import RPCEndpoint
 
 from core import listening
+from rails.depth import kept_depth
 from rails.evm.read_only import READS, Forbidden
 from tests.chains import DEPOSIT, ETH, GWEI, OTHER, OURS, coin
 from tests.live_chain import AT_FIRST, OUTSIDER, SECOND, Bench, Running, methods, wanted
@@ -24,6 +23,10 @@ from tests.rail_child import Child
 from tieout import chain_ways
 from tieout.adopting import NotAdopted
 from tieout.replay import replay
+
+with kept_depth():
+    from web3 import AsyncWeb3
+    from web3.types import RPCEndpoint
 
 
 @pytest.fixture

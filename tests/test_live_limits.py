@@ -181,7 +181,6 @@ name = "mm"
 """
 TABLE = '[limits]\nfile = "{}"\nrates = {{USDT = 1}}\n{}'
 BAD = (
-    ("", "", 'desk.toml: limits: found nothing; a table with a reviewed file, or limits = "none"'),
     ('limits = "some"', "", "limits: found 'some': a table, or 'none', would do"),
     ("", TABLE.format("absent.yaml", ""), "absent.yaml"),
     ("", TABLE.format("house.yaml", 'enabled = ["xx"]\nenabled_by = "anna"'), "found 'xx'"),

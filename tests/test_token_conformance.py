@@ -389,7 +389,7 @@ def test_nothing_is_replayed_on_a_fork_and_no_signer_signs_for_one(books: TokenB
 
 
 def test_each_line_of_the_table_of_deviations_is_held_to_by_a_test() -> None:
-    texts = [path.read_text() for path in Path(__file__).parent.glob("test_*_conformance.py")]
+    here = Path(__file__).parent
+    texts = [(here / f"test_{what}_conformance.py").read_text() for what in ("token", "evm")]
     known = {how for told in DEVIATES.values() for how in told}
-    assert len(texts) == 2
     assert [how for how in sorted(known) if not any(f'"{how}"' in text for text in texts)] == []

@@ -71,6 +71,7 @@ def scraped(port: int, process: subprocess.Popen[bytes]) -> Samples:
     return found
 
 
+@pytest.mark.parametrize("wire", [("--read-only", "--faults", "60")], indirect=True)
 def test_a_live_process_is_seen_from_outside_and_says_no_secret(
     wire: dict[str, str], tmp_path: Path
 ) -> None:

@@ -246,15 +246,6 @@ def load(path: Path) -> Deployment:
         raise BadDeployment("\n".join(lines)) from None  # its own text would show what was found
 
 
-def must_be_limited(deployment: Deployment, path: Path) -> None:
-    """What goes live has limits, or says in so many words that it has none."""
-    if deployment.limits is None and not deployment.unlimited:
-        raise BadDeployment(
-            f'{path}: limits: found nothing; a table with a reviewed file, or limits = "{NONE}",'
-            " would do"
-        )
-
-
 def _said(each: Mapping[str, Any]) -> str:
     """Of a field of keys what was found is not shown: somebody may have put the secret there."""
     where = ".".join(map(str, each["loc"])).replace("dialect", "venue") or "the whole"

@@ -98,11 +98,9 @@ def live(
             fail(BAD_INPUT, f"--{name}: found {told}; none would do in mode {mode}, only in sim")
     try:
         with refusals():
-            from tieout.deployment import load, must_be_limited
+            from tieout.deployment import load
 
             found = load(deployment)
-            if mode == "live":
-                must_be_limited(found, deployment)
             if mode == "sim":
                 _simulate(found, deployment, seed or 0, seconds or SIMULATED_S, out, as_json)
             said = asyncio.run(_run(found, deployment.parent, mode, seconds, quiet=as_json))
