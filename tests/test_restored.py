@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ async def restored(folder: Path) -> None:
     await running.die()
     journal.write_bytes(copy.read_bytes())
     said("accept-cut", journal)
-    running = Running.begin(served, journal)
+    running, begun = Running.begin(served, journal), time.monotonic()
     state = await running.begun()
     assert state.epoch == epoch + 1
     boots = [
@@ -46,13 +47,14 @@ async def restored(folder: Path) -> None:
     await until(running, lambda: state.counts.get("refused/READING_BACK", 0) > 0)
     placed = running.node.said()["orders"]
     await until(running, lambda: not state.cut)
+    took_s = time.monotonic() - begun
     await until(running, lambda: running.node.said()["orders"] > placed + 3)
     running.node.rest()
     await running.converge()
     await running.die()
     await served.server.stop()
     assert not replay(journal).differences
-    print(f"restored: {found} records lost, all read back")
+    print(f"restored: {found} records lost, all read back in {took_s:.1f} s")
 
 
 async def until(running: Running, true: object, seconds: float = 40) -> None:
