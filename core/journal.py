@@ -77,7 +77,7 @@ class Store(Protocol):
         """The highest boot epoch that was made durable; it stands where no cut of records gets."""
 
     @property
-    def lost(self) -> int:
+    def records_lost(self) -> int:
         """How many records it once had beyond its last; 0 from the next commit on."""
 
     def append(self, record: Record) -> None: ...

@@ -27,7 +27,7 @@ class MemoryStore:
         self._looked_through = 0
 
     @property
-    def lost(self) -> int:
+    def records_lost(self) -> int:
         """How many records were cut since the last commit."""
         return self.anchored - self.last()[0]
 

@@ -110,12 +110,12 @@ def test_an_old_copy_put_back_is_found_and_its_node_hears_how_much_is_lost(
     )
     assert tieout("accept-cut", place.at, *place.anchor).exit_code == HELD, "it may be said again"
     store = place.open()
-    assert (store.epoch, store.lost) == (before, last - verify(copy).last)
+    assert (store.epoch, store.records_lost) == (before, last - verify(copy).last)
     boot(store).commit()  # type: ignore[arg-type]
-    assert store.lost == 0
+    assert store.records_lost == 0
     store.close()
     store = place.open()
-    assert (store.epoch, store.lost) == (before + 1, 0), "it was said"
+    assert (store.epoch, store.records_lost) == (before + 1, 0), "it was said"
     store.close()
 
 
@@ -132,7 +132,7 @@ def test_where_no_anchor_is_left_a_person_says_how_often_the_node_began(place: P
     done = tieout("accept-cut", place.at, *place.anchor, "--boots", 40)
     assert done.exit_code == HELD, done.output
     store = place.open()
-    assert (store.epoch, store.lost) == (epoch + 40, 1), "how many are lost nobody knows"
+    assert (store.epoch, store.records_lost) == (epoch + 40, 1), "how many are lost nobody knows"
     store.close()
 
 
@@ -189,7 +189,7 @@ def test_a_server_that_is_put_back_by_its_own_means_is_found_too(tmp_path: Path)
         opened()
     assert tieout("accept-cut", url, "--anchor", tmp_path / "desk.anchor").exit_code == HELD
     store = opened()
-    assert (store.epoch, store.lost) == (epoch, last - kept)
+    assert (store.epoch, store.records_lost) == (epoch, last - kept)
     boot(store).commit()  # type: ignore[arg-type]
     store.close()
     done = tieout("verify", url, "--anchor", tmp_path / "desk.anchor")

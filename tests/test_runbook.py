@@ -208,5 +208,5 @@ def test_the_recipe_for_backup_and_restore_does_what_it_says(tmp_path: Path) -> 
         SqliteStore(path)
     assert run(ACCEPT, tmp_path)[0] == HELD
     store = SqliteStore(path)
-    assert store.lost == last - kept
+    assert store.records_lost == last - kept
     store.close()

@@ -250,7 +250,7 @@ class LiveNode:
         """
         state, now = self.node.state, self.loop.now()
         known = dict.fromkeys(state.accounts)
-        epoch, lost = boot_epoch(state, self.store), self.store.lost
+        epoch, lost = boot_epoch(state, self.store), self.store.records_lost
         self.loop.deliver(
             NodeStarted(received_at=now, node=self.name, epoch=epoch, records_lost=lost)
         )

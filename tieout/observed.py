@@ -37,8 +37,8 @@ class Observed:
         return self._store.epoch
 
     @property
-    def lost(self) -> int:
-        return self._store.lost
+    def records_lost(self) -> int:
+        return self._store.records_lost
 
     @property
     def waiting(self) -> tuple[int, int]:

@@ -157,7 +157,7 @@ class PostgresStore:
         anchor (that of the journal's name on this machine) it takes when it comes to lead.
         """
         self.place, self.leadership, self.epoch = shown(url), Leadership(lease_s), 0
-        self.lost = 0
+        self.records_lost = 0
         self._url, self._patience_s, self._anchor_place = url, patience_s, anchor
         self._anchor: AnchorFile | None = None
         self._waiting = _Group()
@@ -239,7 +239,7 @@ class PostgresStore:
 
     def _settle(self, last: int, chain: bytes) -> None:
         boot, self._waiting = self._waiting.boot, _Group()
-        self.lost = 0
+        self.records_lost = 0
         if boot is not None:
             self.epoch = max(self.epoch, boot.epoch)
         if self._anchor is not None:
@@ -388,7 +388,7 @@ class PostgresStore:
         told = self._anchor.read()
         if told is not None and (said := anchor_says(connection, told)):
             raise JournalDamaged(f"{self.place}: {said}")
-        self.lost = lost_before(self._anchor_place, last)
+        self.records_lost = lost_before(self._anchor_place, last)
         self.epoch = max(self.epoch, told.epoch if told is not None else 0)
         self._anchor.write(Anchor(last, chain, self.epoch))
         self._anchor.sync()

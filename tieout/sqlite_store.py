@@ -156,7 +156,7 @@ class SqliteStore:
             self._anchor = AnchorFile(self.path)
             undo.callback(self._anchor.close)
             self.epoch = self._check_anchor()
-            self.lost = lost_before(self.path, self.last()[0])
+            self.records_lost = lost_before(self.path, self.last()[0])
             undo.pop_all()
 
     def append(self, record: Record) -> None:
@@ -202,7 +202,7 @@ class SqliteStore:
             self._write([(last, chain)])
         booted = self._boot is not None
         self._forget()
-        self.lost = 0
+        self.records_lost = 0
         self._anchor.write(Anchor(last, chain, self.epoch))
         if booted:
             self._anchor.sync()
