@@ -132,7 +132,9 @@ def test_people_and_prometheus_see_a_live_node_lose_its_venue(tmp_path: Path) ->
     positions = [each["position"] for each in lines if each["event"] != "alert raised"]
     assert positions == sorted(positions)
     assert all(isinstance(each["position"], int) for each in lines)
-    assert [each.subject for each in Book(tmp_path / "a.db.alerts").standing()] == ["venue"]
+    standing = [each.subject for each in Book(tmp_path / "a.db.alerts").standing()]
+    # The node itself may have closed entries there by then.
+    assert set(standing) - {f"{VENUE}/main"} == {"venue"}
 
 
 def test_who_looks_on_ends_nothing_whatever_befalls_him(monkeypatch: pytest.MonkeyPatch) -> None:
