@@ -76,6 +76,10 @@ class Store(Protocol):
     def epoch(self) -> int:
         """The highest boot epoch that was made durable; it stands where no cut of records gets."""
 
+    @property
+    def records_lost(self) -> int:
+        """How many records it once had beyond its last; 0 from the next commit on."""
+
     def append(self, record: Record) -> None: ...
 
     def commit(self, last: int, chain: bytes) -> None:

@@ -26,6 +26,11 @@ class MemoryStore:
         self._kept: dict[str, Record] = {}
         self._looked_through = 0
 
+    @property
+    def records_lost(self) -> int:
+        """How many records were cut since the last commit."""
+        return self.anchored - self.last()[0]
+
     def append(self, record: Record) -> None:
         self.pending.append(record)
 

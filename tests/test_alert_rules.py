@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
+from core import closures
 from core.rail_events import PaymentReported
+from core.risk_events import EntriesClosed, EntriesOpened
 from core.risk_state import Cold, Epoch, Kill
 from core.settlement_state import Item
-from core.state import Account, Drift, Reading, State
+from core.state import Account, Drift, Reading, ReadingBack, State
 from tests.settling import HOUR, Books, pay, pull
 from tieout.alert_rules import RULES, SECOND, Vitals, gate_of, standing
 
@@ -129,6 +131,19 @@ def test_a_gate_is_open_or_closed_or_lets_exits_through(
     spoil(state)
     assert gate_of(state, ACCOUNT) == gate
     assert gate_of(state, "okx_swap/mai") == (gate if gate == "closed" else "open")
+
+
+def test_a_gate_whose_entries_are_closed_lets_exits_through_and_is_not_called_open() -> None:
+    """Of the account where something is wrong; of a journal that was cut, everywhere."""
+    state = quiet()
+    closed = EntriesClosed(received_at=NOW, code="VENUE_DOWN", place=ACCOUNT, reason="503")
+    closures.on_closed(state, closed)
+    assert gate_of(state, ACCOUNT) == "exits_only"
+    assert gate_of(state, "okx_swap/mai") == "open"
+    closures.on_opened(state, EntriesOpened(received_at=NOW, code="VENUE_DOWN", place=ACCOUNT))
+    assert gate_of(state, ACCOUNT) == "open"
+    state.cut = {ACCOUNT: ReadingBack(since=NOW)}
+    assert gate_of(state, ACCOUNT) == gate_of(state, "okx_swap/mai") == "exits_only"
 
 
 def test_a_payment_that_should_be_over_is_told_and_one_that_has_time_is_not() -> None:

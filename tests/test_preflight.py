@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,14 @@ from core.events import EVERY, OpeningSet
 from core.journal import decode_event
 from scenarios.bounds import LIMITS
 from sim.faults import Fault
-from tests.deploying import Desk, desk, run
+from tests.deploying import Desk, desk, run, written
 from tests.exporting import FULL
 from tests.live import KEY
 from tieout import preflight_books, preflight_house
 from tieout.checks import Check, green
+from tieout.deployment import load
 from tieout.inspections import INSPECTIONS
+from tieout.preflight_house import of_channels
 from tieout.sqlite_store import SqliteStore
 from tieout.verify import verify
 from tieout.ways import Mode
@@ -274,6 +278,37 @@ def test_an_alert_channel_is_tried(tmp_path: Path) -> None:
         assert await told() in flight.checks
 
     run(is_tried)
+
+
+class Takes(BaseHTTPRequestHandler):
+    """A receiver of webhooks."""
+
+    def do_POST(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *words: object) -> None:
+        """Nobody reads it."""
+
+
+def test_each_channel_that_the_deployment_names_is_told_a_test(tmp_path: Path) -> None:
+    """While nobody takes it, the check is red by the channel's name; then it is green."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Takes)
+    path = written(tmp_path, "okx_swap")
+    where = f"http://127.0.0.1:{server.server_port}"
+    with path.open("a") as file:
+        file.write(f'[[alerts.channels]]\nname = "desk"\nwebhook = "{where}"\n')
+        file.write('secret = "file:secret"\n')
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        check = asyncio.run(of_channels(load(path), tmp_path))
+        assert (check.result, check.found) == ("green", "desk took a test")
+    finally:
+        server.shutdown()
+        server.server_close()
+    check = asyncio.run(of_channels(load(path), tmp_path))
+    assert check.result == "red"
+    assert check.found.startswith("desk: ")
 
 
 @pytest.mark.skipif(not FULL, reason="ten seconds; TIEOUT_FULL=1 runs it")

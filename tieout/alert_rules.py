@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from msgspec import UNSET
 
-from core import cold
+from core import closures, cold
 from core.items import advice
 from core.money import QUANTITY_DECIMALS, show
 from core.state import State
@@ -70,7 +70,8 @@ def gate_of(state: State, account: str) -> Gate:
     if state.risk.kills or _engine_is_lost(state):
         return "closed"
     broken = any(name.startswith(f"{account}/") for name in state.breaks)
-    return "exits_only" if broken else "open"
+    shut, _ = closures.refusal(state, account)
+    return "exits_only" if broken or shut or state.cut else "open"
 
 
 def _engine_is_lost(state: State) -> bool:

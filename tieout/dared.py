@@ -284,7 +284,9 @@ def _measured(measures: list[Measures]) -> dict[str, float]:
 
 
 def _turnover_max(traded: list[tuple[int, Decimal]], window_ns: int) -> Decimal:
-    """The most that was traded in any window of that length."""
+    """The most that was traded in any window of that length; 0 where limits know no such window."""
+    if not window_ns:
+        return ZERO
     most = total = ZERO
     first = 0
     for at, value in traded:

@@ -34,7 +34,7 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 class Reader:
     """A journal that somebody else writes; of a `Store` what a recovery needs."""
 
-    epoch = 0
+    epoch, records_lost = 0, 0
 
     def __init__(self, path: Path) -> None:
         self.connection = open_for_reading(path)

@@ -181,7 +181,7 @@ class Host:
     def _tell_of_boot(self, epoch: int) -> None:
         """Start-up holds the journal against its anchor, and says what is missing."""
         store = self._sim.store
-        lost = store.anchored - store.last()[0]
+        lost = store.records_lost
         now = self._world.now
         self.tell(NodeStarted(received_at=now, node=NODE, epoch=epoch, records_lost=lost))
         if lost and self.node is not None:

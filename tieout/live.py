@@ -250,8 +250,10 @@ class LiveNode:
         """
         state, now = self.node.state, self.loop.now()
         known = dict.fromkeys(state.accounts)
-        epoch = boot_epoch(state, self.store)
-        self.loop.deliver(NodeStarted(received_at=now, node=self.name, epoch=epoch))
+        epoch, lost = boot_epoch(state, self.store), self.store.records_lost
+        self.loop.deliver(
+            NodeStarted(received_at=now, node=self.name, epoch=epoch, records_lost=lost)
+        )
         for account, way in self._ways.items():
             if account not in known:
                 await self._open(way)

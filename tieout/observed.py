@@ -37,6 +37,10 @@ class Observed:
         return self._store.epoch
 
     @property
+    def records_lost(self) -> int:
+        return self._store.records_lost
+
+    @property
     def waiting(self) -> tuple[int, int]:
         """How many records wait for their commit, and when the first of them was told; 0: none."""
         return len(self._records), self._records[0].at if self._records else 0

@@ -38,12 +38,17 @@ def copied(url: str, anchor: Path | None = None) -> Iterator[Path]:
     with TemporaryDirectory(prefix="tieout-journal-") as folder:
         path = Path(folder, "journal.db")
         told = anchor.read_bytes() if anchor is not None else None
-        with plain_errors(shown(url), NotAJournal), connect(url) as connection:
-            _copy(connection, path, shown(url))
+        copy_of(url, path)
         if told is not None:
             # Read before the first look at the tables: a node that writes goes on meanwhile.
             anchor_path(path).write_bytes(told)
         yield path
+
+
+def copy_of(url: str, path: Path) -> None:
+    """The journal as a new file, without an anchor; raises `NotAJournal`."""
+    with plain_errors(shown(url), NotAJournal), connect(url) as connection:
+        _copy(connection, path, shown(url))
 
 
 def _copy(connection: psycopg.Connection[tuple[Any, ...]], path: Path, place: str) -> None:

@@ -50,6 +50,8 @@ from tieout.sqlite_store import (
     JournalFailed,
     NotAJournal,
     code_version,
+    lost_before,
+    take_as_it_is,
 )
 
 Role = Literal["leads", "follows"]
@@ -155,6 +157,7 @@ class PostgresStore:
         anchor (that of the journal's name on this machine) it takes when it comes to lead.
         """
         self.place, self.leadership, self.epoch = shown(url), Leadership(lease_s), 0
+        self.records_lost = 0
         self._url, self._patience_s, self._anchor_place = url, patience_s, anchor
         self._anchor: AnchorFile | None = None
         self._waiting = _Group()
@@ -168,6 +171,7 @@ class PostgresStore:
                     self._lead_within(wait_s)
             except BaseException:
                 self._connection.close()
+                self._release_anchor()
                 raise
 
     # --- leading ----------------------------------------------------------------------------------
@@ -235,6 +239,7 @@ class PostgresStore:
 
     def _settle(self, last: int, chain: bytes) -> None:
         boot, self._waiting = self._waiting.boot, _Group()
+        self.records_lost = 0
         if boot is not None:
             self.epoch = max(self.epoch, boot.epoch)
         if self._anchor is not None:
@@ -266,6 +271,9 @@ class PostgresStore:
             if self.leadership.good():
                 self.leadership.give_up(self._connection)
         self._connection.close()
+        self._release_anchor()
+
+    def _release_anchor(self) -> None:
         if self._anchor is not None:
             self._anchor.close()
 
@@ -380,9 +388,20 @@ class PostgresStore:
         told = self._anchor.read()
         if told is not None and (said := anchor_says(connection, told)):
             raise JournalDamaged(f"{self.place}: {said}")
+        self.records_lost = lost_before(self._anchor_place, last)
         self.epoch = max(self.epoch, told.epoch if told is not None else 0)
         self._anchor.write(Anchor(last, chain, self.epoch))
         self._anchor.sync()
+
+
+def accept_cut(url: str, anchor: Path, *, boots: int = 0) -> int:
+    """As `sqlite_store.accept_cut`: the database as it is, for a node with that anchor's place."""
+    with plain_errors(shown(url), NotAJournal), connect(url) as connection:
+        if not has_tables(connection):
+            raise NotAJournal(f"{shown(url)}: a database without a journal's tables")
+        last, chain = read_last(connection)
+        epoch = int(read_meta(connection).get("epoch", "0"))
+    return take_as_it_is(anchor, Anchor(last, chain, epoch), boots)
 
 
 class _Group:

@@ -4,7 +4,7 @@
     venue   key rights, clock, modes, instruments, standing, kill drill      (of each account)
     books   reconciliations: statements of each kind that agree in a row     (of each account)
 
-Rule 1. It sends reads and nothing else: its sessions can do no more.
+Rule 1. To venues it sends reads and nothing else: its sessions can do no more.
 Rule 2. A check that could not be made is red. What does not apply says so, and why.
 Rule 3. What stands at a venue is adopted in the deployment's own journal, by events, as a start
 would: the books that were found to agree are those that live goes on with.
@@ -22,7 +22,7 @@ from tieout.deployment import Deployment
 from tieout.journals import Held
 from tieout.live import Way
 from tieout.preflight_books import ShadowBooks
-from tieout.preflight_house import Channel, no_channel, of_house, opened
+from tieout.preflight_house import Channel, of_channels, of_house, opened
 from tieout.preflight_venue import Known, of_venue, only_rights
 from tieout.ways import Mode, ways_of
 
@@ -51,7 +51,7 @@ async def preflight(
 ) -> Preflight:
     """Make every check for going `mode`. Raises `NoSecret`; whatever else is wrong is a check."""
     found = Preflight(of_house(deployment, folder, mode))
-    found.checks.append(await channel() if channel is not None else no_channel())
+    found.checks.append(await (channel() if channel else of_channels(deployment, folder)))
     found.journal, led = await opened(deployment, folder, mode, found.missing, stack)
     found.checks.append(led)
     async with AsyncExitStack() as sockets:

@@ -11,7 +11,7 @@ from risk.limit_files import BadLimits
 from tieout import limits
 from tieout.checks import Check, green, no_matter, red
 from tieout.deployed_limits import NONE
-from tieout.deployment import Deployment
+from tieout.deployment import Deployment, secret
 from tieout.journals import Held, held, journal_of
 from tieout.sqlite_store import JournalBusy, JournalError
 from tieout.verify import verify
@@ -35,9 +35,21 @@ def _of_server(name: str) -> Check:
     return no_matter(name, "", "a server's journal is judged as it is opened, and by `verify URL`")
 
 
-def no_channel() -> Check:
-    """Of a deployment that names nobody."""
-    return no_matter("alert channel", "", "the deployment names none")
+async def of_channels(deployment: Deployment, folder: Path) -> Check:
+    """Every channel that the deployment names is told a test; where it names none, so it is said.
+
+    Raises `NoSecret`.
+    """
+    name, spec = "alert channel", deployment.alerts
+    if spec is None:
+        return no_matter(name, "", "the deployment names none")
+    from tieout.alert_channels import tried
+
+    told = await tried(spec, deployment.name, lambda each: secret(each, folder), time.time_ns)
+    deaf = [f"{channel}: {why}" for channel, why in told.items() if why]
+    if deaf:
+        return red(name, "", "; ".join(deaf), "a channel that takes a test would do")
+    return green(name, "", f"{', '.join(told)} took a test")
 
 
 def _room(journal: Path) -> Check:

@@ -156,6 +156,7 @@ class SqliteStore:
             self._anchor = AnchorFile(self.path)
             undo.callback(self._anchor.close)
             self.epoch = self._check_anchor()
+            self.records_lost = lost_before(self.path, self.last()[0])
             undo.pop_all()
 
     def append(self, record: Record) -> None:
@@ -201,6 +202,7 @@ class SqliteStore:
             self._write([(last, chain)])
         booted = self._boot is not None
         self._forget()
+        self.records_lost = 0
         self._anchor.write(Anchor(last, chain, self.epoch))
         if booted:
             self._anchor.sync()
@@ -360,26 +362,44 @@ class SqliteStore:
         return max(epoch, anchor.epoch if anchor is not None else 0)
 
 
-def accept_cut(path: str | os.PathLike[str]) -> int:
+def accept_cut(path: str | os.PathLike[str], *, boots: int = 0) -> int:
     """Take the file as it is although its anchor says that it once held more; by an operator.
 
-    The old anchor is kept beside it. Returns the epoch above which the node must boot, so that no
-    id of the lost tail is chosen again.
+    `boots` is how often a node may have begun since, where no anchor is left to say it. Returns the
+    epoch above which the node must boot, so that no id of the lost tail is chosen again.
     """
     path = Path(path)
     with closing(open_for_reading(path)) as connection:
         last, chain = read_last(connection)
         epoch = int(read_meta(connection).get("epoch", "0"))
+    return take_as_it_is(path, Anchor(last, chain, epoch), boots)
+
+
+def take_as_it_is(path: Path, found: "Anchor", boots: int = 0) -> int:
+    """Write the anchor of a journal anew, the old one kept beside it; see `accept_cut`.
+
+    Where the two agree nothing was cut, and nothing is written.
+    """
     file = AnchorFile(path)
     try:
-        old = file.read()
-        place = anchor_path(path)
-        place.with_name(f"{place.name}.before-{last}").write_bytes(place.read_bytes())
-        epoch = max(epoch, old.epoch if old else 0)
-        file.write(Anchor(last, chain, epoch))
+        told = file.read()
+        if told is not None and (told.last, told.chain) == (found.last, found.chain):
+            return max(found.epoch, told.epoch)
+        # Without one nobody knows what is missing; that something may be is what matters.
+        old = told or Anchor(found.last, b"", found.epoch + boots)
+        kept_anchor(path, found.last).write_bytes(AnchorFile.line(old))
+        epoch = max(found.epoch, old.epoch)
+        file.write(found._replace(epoch=epoch))
+        file.sync()
     finally:
         file.close()
     return epoch
+
+
+def lost_before(path: Path, last: int) -> int:
+    """How many records a cut took that was accepted at `last`, at least one; 0 where none was."""
+    old = parse_anchor(kept_anchor(path, last))
+    return max(1, old.last - last) if old is not None else 0
 
 
 # --- the anchor ----------------------------------------------------------------------------------
@@ -428,11 +448,15 @@ class AnchorFile:
     def write(self, anchor: Anchor) -> None:
         """Say the new head; the kernel has it, the disk may get it later."""
         self.said = anchor
+        os.pwrite(self._file, self.line(anchor), 0)
+
+    @classmethod
+    def line(cls, anchor: Anchor) -> bytes:
+        """What stands in the file."""
         text = f"tieout anchor: last={anchor.last} chain={anchor.chain.hex()} epoch={anchor.epoch}"
         if anchor.closed is not None:
             text += f" file={anchor.closed.sha256.hex()} changes={anchor.closed.changes}"
-        line = f"{text} crc32c={crc32c(text.encode()):08x}".ljust(self.WIDTH - 1) + "\n"
-        os.pwrite(self._file, line.encode(), 0)
+        return (f"{text} crc32c={crc32c(text.encode()):08x}".ljust(cls.WIDTH - 1) + "\n").encode()
 
     def sync(self) -> None:
         """Make it durable, its name included."""
@@ -448,6 +472,11 @@ class AnchorFile:
 
 def anchor_path(journal: Path) -> Path:
     return journal.with_name(journal.name + ".anchor")
+
+
+def kept_anchor(journal: Path, last: int) -> Path:
+    """Where the anchor is kept that a cut at `last` contradicted."""
+    return journal.with_name(f"{anchor_path(journal).name}.before-{last}")
 
 
 _ANCHOR = re.compile(
