@@ -188,7 +188,8 @@ async def _served(
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     loop = asyncio.create_task(process.run())
     try:
-        site.open(boot_epoch(node.state, node.journal.store))
+        store = node.journal.store
+        site.open(boot_epoch(node.state, store), store.records_lost)
         await process.state()
         host, port = listening.getsockname()[:2]
         say(f"serving {', '.join(site.contracts)} on http://{host}:{port}")

@@ -143,10 +143,12 @@ class TokenSite:
 
     # --- what stands is told ----------------------------------------------------------------------
 
-    def open(self, epoch: int) -> None:
+    def open(self, epoch: int, records_lost: int = 0) -> None:
         """A node came up: all that the deployment says, whatever changed while it was down."""
         name = self.deployment.told.node
-        self._process.deliver(NodeStarted(received_at=0, node=name, epoch=epoch))
+        self._process.deliver(
+            NodeStarted(received_at=0, node=name, epoch=epoch, records_lost=records_lost)
+        )
         self.tell_terms()
 
     def tell_terms(self) -> None:
