@@ -27,7 +27,7 @@ from tests.leasing import GATES, HEARTBEAT, LIMITS, LOT, TTL, Leasing, uses_of
 from tests.planting import plant
 from tieout import lease_stream
 from tieout.gate_process import NO_NODE
-from tieout.node_process import DURABLE
+from tieout.gate_server import DURABLE
 from tieout.order_socket import FRAME_BYTES_MAX, GateConnected, framed
 from tieout.replay import replay
 
@@ -226,7 +226,7 @@ def test_what_was_told_is_acknowledged_after_its_commit_and_not_before(
 
     world.process.loop.group_wait_s = 0.5
     world.commit()
-    world.until(lambda: bool(world.process._uncommitted))
+    world.until(lambda: bool(world.process.gates._uncommitted))
     asked = world.do(unacknowledged())
     assert asked > 0
     world.process.loop.group_wait_s = 0.0
@@ -257,7 +257,7 @@ def test_a_return_is_told_until_it_is_acknowledged(world: ProcessWorld) -> None:
     assert world.passes("a", "buy", 2)
     world.heartbeat("a", 5)
     world.exchange()
-    stream: Any = world.process._leases
+    stream: Any = world.process.gates._leases
     say, lost = stream.tell, []
 
     def losing(subject: str, message: Any) -> None:
@@ -504,7 +504,7 @@ def test_half_a_frame_at_the_end_of_a_connection_is_nothing(quiet: ProcessWorld)
 def test_a_gate_that_speaks_for_another_on_the_stream_is_not_read(quiet: ProcessWorld) -> None:
     """A subject is one gate's: so a server can be told who may write to it."""
     start = quiet.node.state.risk.boots["b"]
-    stream: Any = quiet.process._leases
+    stream: Any = quiet.process.gates._leases
     told = {"gate": "b", "boot": start + 1, "received_at": 0, "type": "GateStarted"}
     subject = lease_stream.to_node(quiet.deployment, "a")
     quiet.do(quiet.client.jetstream().publish(subject, lease_stream._encoder.encode(told)))
@@ -668,13 +668,13 @@ class Bug(NamedTuple):
 
 BUGS = (
     Bug(
-        "tieout.node_process:NodeProcess._hear",
+        "tieout.gate_server:GateServer._hear",
         "self._uncommitted.append(message)",
         "await message.ack()",
         test_what_was_told_is_acknowledged_after_its_commit_and_not_before,
     ),
     Bug(
-        "tieout.node_process:NodeProcess._decided_again",
+        "tieout.gate_server:GateServer.deliver",
         "if wrong and",
         "if False and",
         test_a_gate_that_lets_pass_what_its_lease_does_not_is_fenced_before_the_order_is_taken,
@@ -686,7 +686,7 @@ BUGS = (
         test_an_order_waits_for_its_commit_and_a_cancel_does_not,
     ),
     Bug(
-        "tieout.node_process:NodeProcess._take",
+        "tieout.gate_server:GateServer._take",
         "if told.ticket is None or told.ticket.gate != gate:",
         "if False:",
         lambda world: test_who_says_what_it_may_not_is_hung_up_on_and_nothing_of_it_is_booked(

@@ -46,10 +46,6 @@ async def _nothing() -> None:
     """Nobody waits for a commit."""
 
 
-def _nobody(told: Event) -> None:
-    """Nobody looks at it before."""
-
-
 class NodeLoop:
     """The loop around a node."""
 
@@ -60,16 +56,14 @@ class NodeLoop:
         *,
         clock: Callable[[], int] = time.time_ns,
         group_wait_s: float = GROUP_WAIT_S,
-        before: Callable[[Event], None] = _nobody,
         committed: Callable[[], Awaitable[None]] = _nothing,
         alert: Alert = logged,
     ) -> None:
-        """`perform` does what an effect asks, alarms apart; `before` is shown each event
-        before it is taken in; `committed` is awaited after each group, its effects performed;
-        `alert` is called with what no journal can tell people of."""
+        """`perform` does what an effect asks, alarms apart; `committed` is awaited after each
+        group, its effects performed; `alert` is called with what no journal can tell people of."""
         self.node = node
         self._perform, self._clock, self.group_wait_s = perform, clock, group_wait_s
-        self._before, self._committed, self._alert = before, committed, alert
+        self._committed, self._alert = committed, alert
         self._alarms = Alarms(clock, self.hear)
         self._some = asyncio.Event()
         self._broken: Exception | None = None
@@ -108,7 +102,6 @@ class NodeLoop:
             if isinstance(told, Frame):
                 self.node.deliver(told)
             else:
-                self._before(told)
                 self.node.deliver(replace(told, received_at=self.now()))
         except Exception as error:
             self._broken = error

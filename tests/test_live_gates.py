@@ -1,0 +1,167 @@
+"""Strategies of a live node in processes of their own: a served venue, real sockets, a real NATS.
+
+What they lease, spend and lose is held against the venue's own truth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ccxt.pro", reason="the extra `live` is not installed")
+pytest.importorskip("trustme", reason="the extra `live` is not installed")
+pytest.importorskip("nats", reason="the extra `nats` is not installed")
+
+from core.events import OrderRequested
+from core.journal import decode_event
+from core.risk_events import LeaseReturned
+from tests import gate_world
+from tests.gate_world import NatsServer
+from tests.live import Running, Served, reviewed, trading
+from tests.test_live_limits import running_events, until
+from tieout.live_gates import LiveGates, gates_beside
+from tieout.replay import replay
+
+FULL = pytest.mark.skipif("TIEOUT_FULL" not in os.environ, reason="takes half a minute")
+VENUE, BOTH = "binance_usdm", ("mm", "tk")
+LOTS = 12
+TTL_S = 2
+TABLE = {"enabled": BOTH, "heartbeat_ms": 500, "ttl_ms": TTL_S * 1000}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[NatsServer]:
+    """One that the test may kill."""
+    yield from gate_world.served(tmp_path / "nats")
+
+
+class Desk:
+    """A node that trades by two strategies in processes of their own, and what its venue knows."""
+
+    def __init__(self, venue: Served, journal: Path, url: str) -> None:
+        self.venue, self._journal, self._url = venue, journal, url
+        self._exchange = venue.world.sites[VENUE].venue.exchange
+        terms = self._exchange.terms
+        most = {f"{VENUE}/main/{symbol}": LOTS * each.lot for symbol, each in terms.items()}
+        self._table = {**TABLE, "places": {"account_position": most}}
+        self.alerts: list[tuple[str, str, str]] = []
+        self.worst: dict[str, Decimal] = dict.fromkeys(terms, Decimal(0))
+
+    async def begin(self, stack: AsyncExitStack) -> None:
+        """A life of the node; the stack ends it."""
+        limits = reviewed(self.venue, self._table, self._journal)
+        self.gates: LiveGates = await gates_beside(
+            "desk",
+            self._url,
+            trading(VENUE),
+            limits,
+            stack,
+            lambda: self.running.node.quotes(()),
+            lambda *said: self.alerts.append(said),
+        )
+        self.running = Running.begin(
+            self.venue, self._journal, limits=self._table, strategies=(), beside=[self.gates]
+        )
+        stack.push_async_callback(self.running.die)
+
+    def placed(self) -> Counter[str]:
+        """Orders that the gates let pass, by strategy."""
+        return Counter(each.strategy for each in self.running.node.node.state.orders.values())
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        def looks() -> bool:
+            self._look()
+            return true()
+
+        await until(self.running, looks, 40)
+
+    def _look(self) -> None:
+        """By the venue's truth no position goes beyond its limit, at any time."""
+        for (symbol, _), position in self._exchange.positions.items():
+            lots = abs(position.quantity) / self._exchange.terms[symbol].lot
+            self.worst[symbol] = max(self.worst[symbol], lots)
+        assert all(lots <= LOTS for lots in self.worst.values()), self.worst
+
+    async def trades(self, *names: str) -> None:
+        """Each of them places some more orders."""
+        before = self.placed()
+        await self.until(lambda: all(self.placed()[name] > before[name] + 2 for name in names))
+
+    async def leaves(self) -> None:
+        """Its strategies rest: their gates give back what they hold, and their processes end."""
+        self.running.node.rest()
+        self.running.node.cancel_all()
+        lives = self.gates.lives.values()
+        await self.until(lambda: not any(life.process for life in lives))
+        await self.until(lambda: not self.running.node.working())
+
+    def pid(self, name: str) -> int:
+        process = self.gates.lives[name].process
+        assert process is not None
+        return process.pid
+
+    def epochs(self) -> dict[str, int]:
+        return dict(self.running.node.node.state.risk.gates)
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(test, 100))
+
+
+async def killed_and_parted(folder: Path, server: NatsServer) -> None:
+    async with AsyncExitStack() as stack:
+        venue = await Served.start(VENUE, 3)
+        stack.push_async_callback(venue.server.stop)
+        desk = Desk(venue, folder / "j.db", server.url)
+        await desk.begin(stack)
+        await desk.trades(*BOTH)
+
+        before = desk.epochs()
+        os.kill(desk.pid("tk"), signal.SIGKILL)
+        await desk.until(lambda: desk.epochs()["tk"] > before["tk"])
+        await desk.trades(*BOTH)
+        assert desk.epochs()["mm"] == before["mm"]
+        assert {name: life.lives for name, life in desk.gates.lives.items()} == {"tk": 2, "mm": 1}
+        assert [each[:2] for each in desk.alerts] == [("strategy", "warning")]
+
+        server.kill()
+        await desk.running.last(TTL_S + 0.5)
+        closed = desk.placed()
+        await desk.running.last(1)
+        assert desk.placed() == closed, "nothing passes once the leases have ended"
+        server.start()
+        await desk.trades(*BOTH)
+
+        await desk.leaves()
+        await desk.running.converge()
+        counts = desk.gates.server.counts
+        assert not [name for name in counts if name.startswith(("decided", "hung up"))], counts
+        assert any(desk.worst.values()), "it traded"
+        assert desk.running.node.node.state.risk.limit_breaches == 0
+    _all_on_tickets(folder / "j.db")
+
+
+def _all_on_tickets(journal: Path) -> None:
+    """No order came but on its own gate's word; each word is decided again, or replay raises."""
+    assert not replay(journal).differences
+    events = [decode_event(each) for each in running_events(journal)]
+    orders = [each for each in events if isinstance(each, OrderRequested)]
+    gates = [each.ticket.gate if each.ticket is not None else "" for each in orders]
+    assert gates == [each.strategy for each in orders]
+    assert {each.gate for each in events if isinstance(each, LeaseReturned)} == set(BOTH)
+
+
+def test_a_process_is_killed_and_its_server_goes_away_and_limits_hold(
+    tmp_path: Path, server: NatsServer
+) -> None:
+    """The killed one begins anew; without the server gates close, and open again with it."""
+    run(killed_and_parted(tmp_path, server))
