@@ -6,6 +6,7 @@ What they lease, spend and lose is held against the venue's own truth.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from collections import Counter
@@ -24,18 +25,24 @@ pytest.importorskip("nats", reason="the extra `nats` is not installed")
 from core.events import OrderRequested
 from core.journal import decode_event
 from core.risk_events import LeaseReturned
+from scenarios.bounds import LIMITS as FILES
 from tests import gate_world
 from tests.gate_world import NatsServer
 from tests.live import Running, Served, reviewed, trading
+from tests.test_live_cli import DEPLOYMENT, deployment, started, wire  # noqa: F401  # fixtures
 from tests.test_live_limits import running_events, until
+from tieout.deployed import scenario_of
+from tieout.deployment import BadDeployment, load
+from tieout.exits import HELD
 from tieout.live_gates import LiveGates, gates_beside
 from tieout.replay import replay
 
 FULL = pytest.mark.skipif("TIEOUT_FULL" not in os.environ, reason="takes half a minute")
 VENUE, BOTH = "binance_usdm", ("mm", "tk")
-LOTS = 12
+LOTS = 16
 TTL_S = 2
-TABLE = {"enabled": BOTH, "heartbeat_ms": 500, "ttl_ms": TTL_S * 1000}
+# What has ended is free soon, so that a limit that is all lent does not make the test long.
+TABLE = {"enabled": BOTH, "heartbeat_ms": 500, "ttl_ms": TTL_S * 1000, "hold_ms": 500}
 
 
 @pytest.fixture
@@ -94,15 +101,14 @@ class Desk:
     async def trades(self, *names: str) -> None:
         """Each of them places some more orders."""
         before = self.placed()
-        await self.until(lambda: all(self.placed()[name] > before[name] + 2 for name in names))
+        await self.until(lambda: all(self.placed()[name] > before[name] + 1 for name in names))
 
     async def leaves(self) -> None:
         """Its strategies rest: their gates give back what they hold, and their processes end."""
         self.running.node.rest()
         self.running.node.cancel_all()
-        lives = self.gates.lives.values()
-        await self.until(lambda: not any(life.process for life in lives))
-        await self.until(lambda: not self.running.node.working())
+        await self.until(self.running.node.at_rest)
+        assert not any(life.process for life in self.gates.lives.values())
 
     def pid(self, name: str) -> int:
         process = self.gates.lives[name].process
@@ -124,7 +130,6 @@ async def killed_and_parted(folder: Path, server: NatsServer) -> None:
         desk = Desk(venue, folder / "j.db", server.url)
         await desk.begin(stack)
         await desk.trades(*BOTH)
-
         before = desk.epochs()
         os.kill(desk.pid("tk"), signal.SIGKILL)
         await desk.until(lambda: desk.epochs()["tk"] > before["tk"])
@@ -147,17 +152,17 @@ async def killed_and_parted(folder: Path, server: NatsServer) -> None:
         assert not [name for name in counts if name.startswith(("decided", "hung up"))], counts
         assert any(desk.worst.values()), "it traded"
         assert desk.running.node.node.state.risk.limit_breaches == 0
-    _all_on_tickets(folder / "j.db")
+    _all_on_tickets(folder / "j.db", *BOTH)
 
 
-def _all_on_tickets(journal: Path) -> None:
+def _all_on_tickets(journal: Path, *names: str) -> None:
     """No order came but on its own gate's word; each word is decided again, or replay raises."""
     assert not replay(journal).differences
     events = [decode_event(each) for each in running_events(journal)]
     orders = [each for each in events if isinstance(each, OrderRequested)]
     gates = [each.ticket.gate if each.ticket is not None else "" for each in orders]
     assert gates == [each.strategy for each in orders]
-    assert {each.gate for each in events if isinstance(each, LeaseReturned)} == set(BOTH)
+    assert {each.gate for each in events if isinstance(each, LeaseReturned)} == set(names)
 
 
 def test_a_process_is_killed_and_its_server_goes_away_and_limits_hold(
@@ -165,3 +170,65 @@ def test_a_process_is_killed_and_its_server_goes_away_and_limits_hold(
 ) -> None:
     """The killed one begins anew; without the server gates close, and open again with it."""
     run(killed_and_parted(tmp_path, server))
+
+
+# --- a deployment that says so --------------------------------------------------------------------
+
+LIMITED = f"""
+[limits]
+file = "{FILES / "house.yaml"}"
+rates = {{USDT = 1}}
+enabled = ["tk"]
+enabled_by = "anna"
+"""
+GATES = """
+[gates]
+nats = "{}"
+strategies = {}
+"""
+SERVER = "nats://127.0.0.1:4222"
+BAD = (
+    ("", SERVER, '["tk"]', "gates: nothing to lease from; a table of limits would do"),
+    (LIMITED, SERVER, '["xx"]', "gates.strategies: found 'xx'; one of ['tk'] would do"),
+    (LIMITED, "http://127.0.0.1", "[]", "gates.nats: no NATS server's; nats://HOST:PORT would do"),
+    (LIMITED, "nats://u:sesame@h:1", "[]", "gates.nats: an address with a secret in it is not"),
+)
+
+
+@pytest.mark.parametrize(("limits", "url", "strategies", "said"), BAD)
+def test_what_has_no_gates_to_lease_to_is_refused(
+    limits: str, url: str, strategies: str, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "desk.toml"
+    text = DEPLOYMENT.format(port=1, limits="" if limits else 'limits = "none"')
+    path.write_text(text + limits + GATES.format(url, strategies))
+    with pytest.raises(BadDeployment) as refused:
+        load(path)
+    assert said in str(refused.value)
+    assert "sesame" not in str(refused.value)
+
+
+def test_in_the_simulated_world_its_gates_are_played(tmp_path: Path) -> None:
+    path = tmp_path / "desk.toml"
+    path.write_text(DEPLOYMENT.format(port=1, limits="") + LIMITED + GATES.format(SERVER, "[]"))
+    limits = scenario_of(load(path), path, 60).limits
+    assert limits is not None
+    assert [(each.name, each.strategies) for each in limits.gates] == [("tk", ("tk",))]
+
+
+@FULL
+@pytest.mark.parametrize("wire", [()], indirect=True)
+def test_the_file_alone_runs_them(
+    deployment: Path,  # noqa: F811
+    wire: dict[str, str],  # noqa: F811
+    tmp_path: Path,
+    server: NatsServer,
+) -> None:
+    """Processes begin with the node and give back what they hold before it ends."""
+    text = DEPLOYMENT.format(port=wire["port"], limits="")
+    deployment.write_text(text + LIMITED + GATES.format(server.url, "[]"))
+    node = started(deployment, wire, "live", "--mode", "live", "--seconds", "12", "--json")
+    out, err = node.communicate(timeout=90)
+    assert node.returncode == HELD, (out, err)
+    assert json.loads(out)["fills"] > 0
+    _all_on_tickets(tmp_path / "desk.db", "tk")

@@ -233,6 +233,11 @@ class LiveNode:
         """How many orders may still fill."""
         return len(self._open_orders())
 
+    def at_rest(self) -> bool:
+        """Whether no order may still fill and no strategy is on its way to rest."""
+        around = [each for each in self._beside if isinstance(each, Rests)]
+        return not self.working() and all(each.at_rest() for each in around)
+
     def _open_orders(self) -> list[Order]:
         orders = self.node.state.orders.values()
         return [each for each in orders if each.status not in TERMINAL]

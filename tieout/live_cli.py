@@ -198,7 +198,7 @@ async def _run(
             node.rest()
             node.cancel_all()
             done_by = time.monotonic() + ENDING_S_MAX
-            while node.working() and time.monotonic() < done_by and not running.done():
+            while not node.at_rest() and time.monotonic() < done_by and not running.done():
                 await asyncio.sleep(0.1)
         if running.done():
             running.result()

@@ -109,6 +109,10 @@ class LiveGates:
         for life in self.lives.values():
             life.leave()
 
+    def at_rest(self) -> bool:
+        """Whether all processes have ended."""
+        return not any(life.process for life in self.lives.values())
+
     def wake(self) -> None:
         """They are begun anew."""
         self.server.resting = False

@@ -95,6 +95,9 @@ class Rests(Protocol):
 
     def rest(self) -> None: ...
 
+    def at_rest(self) -> bool:
+        """Whether nothing of it is under way any more."""
+
     def wake(self) -> None: ...
 
 
