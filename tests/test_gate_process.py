@@ -14,6 +14,7 @@ import pytest
 from msgspec.structs import replace
 from nats.aio.msg import Msg
 
+from core.effects import TellStrategy
 from core.events import CancelRequested, OrderRequested
 from core.journal import decode_event
 from core.leases import committed
@@ -25,11 +26,12 @@ from tests.facts import MS, PERP
 from tests.gate_world import BEAT, ENDS, NatsServer, ProcessWorld, served
 from tests.leasing import GATES, HEARTBEAT, LIMITS, LOT, TTL, Leasing, uses_of
 from tests.planting import plant
-from tieout import lease_stream
+from tieout import lease_stream, order_socket
 from tieout.gate_process import NO_NODE
 from tieout.gate_server import DURABLE
 from tieout.order_socket import FRAME_BYTES_MAX, GateConnected, framed
 from tieout.replay import replay
+from tieout.sqlite_store import JournalFull
 
 LINE = "firm/long"
 
@@ -518,6 +520,54 @@ def test_the_socket_is_ours_alone(quiet: ProcessWorld) -> None:
     """Whoever may open it may trade."""
     assert stat.S_IMODE(quiet.socket.stat().st_mode) == 0o600
     assert stat.S_ISSOCK(quiet.socket.stat().st_mode)
+
+
+# --- orders that are refused where they come in ---------------------------------------------------
+
+
+async def _refused(world: ProcessWorld) -> str:
+    """Why an order is refused, as its process hears it."""
+    reader, writer = await asyncio.open_unix_connection(world.socket)
+    writer.write(HELLO + framed(a_wish()))
+    try:
+        while (heard := await asyncio.wait_for(order_socket.told(reader), 5)) is not None:
+            if isinstance(heard.what, TellStrategy):
+                return heard.what.reason
+    finally:
+        writer.close()
+    return "hung up"
+
+
+def test_while_the_node_rests_an_order_is_refused_and_no_journal_has_it(
+    world: ProcessWorld,
+) -> None:
+    world.process.gates.resting = True
+    assert world.do(_refused(world)) == "RESTING"
+    world.commit()
+    assert "OrderRequested" not in _names(world)
+    world.process.gates.resting = False
+    assert world.passes("b", "buy", 1)
+
+
+def test_a_full_journal_takes_no_order_and_what_was_told_comes_again_once_there_is_room(
+    world: ProcessWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise JournalFull("no room")
+
+    monkeypatch.setattr(world.node, "commit", full)
+    world.until(lambda: world.process.loop.held)
+    asked, unheard = world._asked("b"), len(world.process.gates._uncommitted)
+    assert world.do(_refused(world)) == "JOURNAL_FULL"
+    world.run_for(3 * BEAT)
+    assert (world._asked("b"), len(world.process.gates._uncommitted)) == (asked, unheard)
+    monkeypatch.undo()
+    world.until(lambda: not world.process.loop.held)
+    world.until(lambda: world.phase("b") == "open")
+    assert world.passes("b", "buy", 1)
+    world.exchange()
+    assert _names(world).count("OrderRequested") == 1
+    world.check()
 
 
 # --- orders wait for their commit, cancels do not ------------------------------------------------

@@ -9,9 +9,10 @@ import asyncio
 import json
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,11 @@ from tests.test_live_limits import running_events, until
 from tieout.deployed import scenario_of
 from tieout.deployment import BadDeployment, load
 from tieout.exits import HELD
+from tieout.gate_server import DURABLE
+from tieout.lease_stream import connect
 from tieout.live_gates import LiveGates, gates_beside
 from tieout.replay import replay
+from tieout.strategy_main import LEAVING_S_MAX
 
 FULL = pytest.mark.skipif("TIEOUT_FULL" not in os.environ, reason="takes half a minute")
 VENUE, BOTH = "binance_usdm", ("mm", "tk")
@@ -148,11 +152,20 @@ async def killed_and_parted(folder: Path, server: NatsServer) -> None:
 
         await desk.leaves()
         await desk.running.converge()
+        assert await _unacknowledged(server.url) == 0
         counts = desk.gates.server.counts
         assert not [name for name in counts if name.startswith(("decided", "hung up"))], counts
         assert any(desk.worst.values()), "it traded"
         assert desk.running.node.node.state.risk.limit_breaches == 0
     _all_on_tickets(folder / "j.db", *BOTH)
+
+
+async def _unacknowledged(url: str) -> int:
+    """What gates told that the node did not say it has."""
+    client = await connect(url)
+    told = await client.jetstream().consumer_info("desk_leases", DURABLE)
+    await client.close()
+    return told.num_ack_pending or 0
 
 
 def _all_on_tickets(journal: Path, *names: str) -> None:
@@ -208,6 +221,15 @@ def test_what_has_no_gates_to_lease_to_is_refused(
     assert "sesame" not in str(refused.value)
 
 
+def _processes(url: str) -> list[str]:
+    """Strategies' processes that lease over this server, of whatever node."""
+    commands = []
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it ended meanwhile
+            commands.append(each.read_bytes().replace(b"\0", b" ").decode())
+    return [each for each in commands if "tieout.strategy_main" in each and url in each]
+
+
 def test_in_the_simulated_world_its_gates_are_played(tmp_path: Path) -> None:
     path = tmp_path / "desk.toml"
     path.write_text(DEPLOYMENT.format(port=1, limits="") + LIMITED + GATES.format(SERVER, "[]"))
@@ -224,11 +246,21 @@ def test_the_file_alone_runs_them(
     tmp_path: Path,
     server: NatsServer,
 ) -> None:
-    """Processes begin with the node and give back what they hold before it ends."""
+    """They end with a node that is killed; its next life has its own, and ends in order."""
     text = DEPLOYMENT.format(port=wire["port"], limits="")
     deployment.write_text(text + LIMITED + GATES.format(server.url, "[]"))
+    node = started(deployment, wire, "live", "--mode", "live")
+    assert node.stderr is not None
+    while " 0 orders" in node.stderr.readline():
+        pass
+    node.kill()
+    node.communicate()
+    assert _processes(server.url), "they are asked to give back, and nobody answers"
+    time.sleep(LEAVING_S_MAX + 3)
+    assert not _processes(server.url)
     node = started(deployment, wire, "live", "--mode", "live", "--seconds", "12", "--json")
     out, err = node.communicate(timeout=90)
+    assert not _processes(server.url)
     assert node.returncode == HELD, (out, err)
     assert json.loads(out)["fills"] > 0
     _all_on_tickets(tmp_path / "desk.db", "tk")
