@@ -724,7 +724,7 @@ BUGS = (
         test_what_was_told_is_acknowledged_after_its_commit_and_not_before,
     ),
     Bug(
-        "tieout.gate_server:GateServer.deliver",
+        "tieout.gate_server:GateServer._decided_again",
         "if wrong and",
         "if False and",
         test_a_gate_that_lets_pass_what_its_lease_does_not_is_fenced_before_the_order_is_taken,

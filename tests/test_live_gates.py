@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import signal
-import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, suppress
@@ -254,9 +253,9 @@ def test_the_file_alone_runs_them(
     while " 0 orders" in node.stderr.readline():
         pass
     node.kill()
-    node.communicate()
-    assert _processes(server.url), "they are asked to give back, and nobody answers"
-    time.sleep(LEAVING_S_MAX + 3)
+    node.communicate(
+        timeout=LEAVING_S_MAX + 20
+    )  # its processes have its streams: it waits for them
     assert not _processes(server.url)
     node = started(deployment, wire, "live", "--mode", "live", "--seconds", "12", "--json")
     out, err = node.communicate(timeout=90)

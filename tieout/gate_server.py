@@ -76,12 +76,14 @@ class GateServer:
 
     def deliver(self, told: Event) -> None:
         """Take in what was told; an order on a ticket is decided again before."""
+        self._loop.deliver(told, self._decided_again)
+
+    def _decided_again(self, told: Event) -> None:
         wrong = self._decisions.told(told)
         if wrong and isinstance(told, OrderRequested) and told.ticket is not None:
             self.counts["decided otherwise"] += 1
             gate = told.ticket.gate
             self._loop.deliver(GateFenced(received_at=0, gate=gate, by="node", reason=wrong))
-        self._loop.deliver(told)
 
     def perform(self, effect: Effect) -> bool:
         """Tell a gate or a process what the effect says; False where it is for nobody here."""

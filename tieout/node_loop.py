@@ -46,6 +46,10 @@ async def _nothing() -> None:
     """Nobody waits for a commit."""
 
 
+def _nobody(told: Event) -> None:
+    """Nobody looks at it before."""
+
+
 class NodeLoop:
     """The loop around a node."""
 
@@ -96,12 +100,14 @@ class NodeLoop:
         """How much was heard and is not taken in."""
         return len(self._waiting)
 
-    def deliver(self, told: Event | Frame) -> None:
-        """Take in what was told."""
+    def deliver(self, told: Event | Frame, before: Callable[[Event], None] = _nobody) -> None:
+        """Take in what was told; `before` is shown an event first, and breaks the loop as a node
+        would."""
         try:
             if isinstance(told, Frame):
                 self.node.deliver(told)
             else:
+                before(told)
                 self.node.deliver(replace(told, received_at=self.now()))
         except Exception as error:
             self._broken = error
