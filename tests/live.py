@@ -27,6 +27,7 @@ from tieout.deployed_limits import DeployedLimits, Reviewed
 from tieout.dialects import DIALECTS
 from tieout.fronts import FRONTS, WAYS
 from tieout.live import LiveNode, Way
+from tieout.live_rails import Beside
 from tieout.sqlite_store import SqliteStore
 from tieout.view import View
 from tieout.wire_server import WireServer
@@ -150,10 +151,15 @@ class Running:
         tick_ms: int = 100,
         limits: dict[str, Any] | None = None,
         alerts: list[tuple[str, str, str]] | None = None,
+        strategies: Sequence[StrategySpec] | None = None,
+        beside: Sequence[Beside] = (),
         clock: Callable[[], int] = time.time_ns,
         **settings: Any,
     ) -> Running:
-        """`limits` are a deployment's table; what the node calls people for goes to `alerts`."""
+        """`limits` are a deployment's table; what the node calls people for goes to `alerts`.
+
+        `strategies` are those in its own process, by default all.
+        """
         client, spec = served.session(**settings), served.world.sites[served.venue].spec
         live = Live(served.exchange(client), WAYS[served.venue], client, clock)
         symbols = tuple(each.symbol for each in spec.instruments)
@@ -166,7 +172,8 @@ class Running:
                 "tie",
                 store,
                 ways,
-                trading(served.venue, tick_ms),
+                trading(served.venue, tick_ms) if strategies is None else strategies,
+                beside=beside,
                 clock=clock,
                 limits=reviewed(served, limits, journal) if limits is not None else None,
                 alert=lambda *said: heard.append(said),

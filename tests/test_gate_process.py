@@ -14,6 +14,7 @@ import pytest
 from msgspec.structs import replace
 from nats.aio.msg import Msg
 
+from core.effects import TellStrategy
 from core.events import CancelRequested, OrderRequested
 from core.journal import decode_event
 from core.leases import committed
@@ -25,11 +26,12 @@ from tests.facts import MS, PERP
 from tests.gate_world import BEAT, ENDS, NatsServer, ProcessWorld, served
 from tests.leasing import GATES, HEARTBEAT, LIMITS, LOT, TTL, Leasing, uses_of
 from tests.planting import plant
-from tieout import lease_stream
+from tieout import lease_stream, order_socket
 from tieout.gate_process import NO_NODE
-from tieout.node_process import DURABLE
+from tieout.gate_server import DURABLE
 from tieout.order_socket import FRAME_BYTES_MAX, GateConnected, framed
 from tieout.replay import replay
+from tieout.sqlite_store import JournalFull
 
 LINE = "firm/long"
 
@@ -226,7 +228,7 @@ def test_what_was_told_is_acknowledged_after_its_commit_and_not_before(
 
     world.process.loop.group_wait_s = 0.5
     world.commit()
-    world.until(lambda: bool(world.process._uncommitted))
+    world.until(lambda: bool(world.process.gates._uncommitted))
     asked = world.do(unacknowledged())
     assert asked > 0
     world.process.loop.group_wait_s = 0.0
@@ -257,7 +259,7 @@ def test_a_return_is_told_until_it_is_acknowledged(world: ProcessWorld) -> None:
     assert world.passes("a", "buy", 2)
     world.heartbeat("a", 5)
     world.exchange()
-    stream: Any = world.process._leases
+    stream: Any = world.process.gates._leases
     say, lost = stream.tell, []
 
     def losing(subject: str, message: Any) -> None:
@@ -504,7 +506,7 @@ def test_half_a_frame_at_the_end_of_a_connection_is_nothing(quiet: ProcessWorld)
 def test_a_gate_that_speaks_for_another_on_the_stream_is_not_read(quiet: ProcessWorld) -> None:
     """A subject is one gate's: so a server can be told who may write to it."""
     start = quiet.node.state.risk.boots["b"]
-    stream: Any = quiet.process._leases
+    stream: Any = quiet.process.gates._leases
     told = {"gate": "b", "boot": start + 1, "received_at": 0, "type": "GateStarted"}
     subject = lease_stream.to_node(quiet.deployment, "a")
     quiet.do(quiet.client.jetstream().publish(subject, lease_stream._encoder.encode(told)))
@@ -518,6 +520,54 @@ def test_the_socket_is_ours_alone(quiet: ProcessWorld) -> None:
     """Whoever may open it may trade."""
     assert stat.S_IMODE(quiet.socket.stat().st_mode) == 0o600
     assert stat.S_ISSOCK(quiet.socket.stat().st_mode)
+
+
+# --- orders that are refused where they come in ---------------------------------------------------
+
+
+async def _refused(world: ProcessWorld) -> str:
+    """Why an order is refused, as its process hears it."""
+    reader, writer = await asyncio.open_unix_connection(world.socket)
+    writer.write(HELLO + framed(a_wish()))
+    try:
+        while (heard := await asyncio.wait_for(order_socket.told(reader), 5)) is not None:
+            if isinstance(heard.what, TellStrategy):
+                return heard.what.reason
+    finally:
+        writer.close()
+    return "hung up"
+
+
+def test_while_the_node_rests_an_order_is_refused_and_no_journal_has_it(
+    world: ProcessWorld,
+) -> None:
+    world.process.gates.resting = True
+    assert world.do(_refused(world)) == "RESTING"
+    world.commit()
+    assert "OrderRequested" not in _names(world)
+    world.process.gates.resting = False
+    assert world.passes("b", "buy", 1)
+
+
+def test_a_full_journal_takes_no_order_and_what_was_told_comes_again_once_there_is_room(
+    world: ProcessWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise JournalFull("no room")
+
+    monkeypatch.setattr(world.node, "commit", full)
+    world.until(lambda: world.process.loop.held)
+    asked, unheard = world._asked("b"), len(world.process.gates._uncommitted)
+    assert world.do(_refused(world)) == "JOURNAL_FULL"
+    world.run_for(3 * BEAT)
+    assert (world._asked("b"), len(world.process.gates._uncommitted)) == (asked, unheard)
+    monkeypatch.undo()
+    world.until(lambda: not world.process.loop.held)
+    world.until(lambda: world.phase("b") == "open")
+    assert world.passes("b", "buy", 1)
+    world.exchange()
+    assert _names(world).count("OrderRequested") == 1
+    world.check()
 
 
 # --- orders wait for their commit, cancels do not ------------------------------------------------
@@ -668,13 +718,13 @@ class Bug(NamedTuple):
 
 BUGS = (
     Bug(
-        "tieout.node_process:NodeProcess._hear",
+        "tieout.gate_server:GateServer._hear",
         "self._uncommitted.append(message)",
         "await message.ack()",
         test_what_was_told_is_acknowledged_after_its_commit_and_not_before,
     ),
     Bug(
-        "tieout.node_process:NodeProcess._decided_again",
+        "tieout.gate_server:GateServer._decided_again",
         "if wrong and",
         "if False and",
         test_a_gate_that_lets_pass_what_its_lease_does_not_is_fenced_before_the_order_is_taken,
@@ -686,7 +736,7 @@ BUGS = (
         test_an_order_waits_for_its_commit_and_a_cancel_does_not,
     ),
     Bug(
-        "tieout.node_process:NodeProcess._take",
+        "tieout.gate_server:GateServer._take",
         "if told.ticket is None or told.ticket.gate != gate:",
         "if False:",
         lambda world: test_who_says_what_it_may_not_is_hung_up_on_and_nothing_of_it_is_booked(

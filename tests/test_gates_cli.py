@@ -100,7 +100,7 @@ def test_without_a_server_it_says_what_would_help(
 def test_a_server_that_does_not_answer_is_not_waited_for_for_ever(
     scenario: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tieout.paced.ANSWER_S_MAX", 0.3)
+    monkeypatch.setattr("tieout.lease_stream.REACHED_S_MAX", 0.3)
     result = CliRunner().invoke(main, ["gates", str(scenario), "--nats", "nats://127.0.0.1:9"])
     assert result.exit_code == LACKING
     assert "no NATS server answers" in result.output

@@ -32,11 +32,11 @@ def breaks(told: Event) -> None:
 
 def test_who_looks_at_an_event_first_and_breaks_ends_the_loop() -> None:
     node = Node(Journal(MemoryStore()), {}, LimitGate())
-    loop = NodeLoop(node, lambda effect: None, clock=lambda: 1, before=breaks)
+    loop = NodeLoop(node, lambda effect: None, clock=lambda: 1)
 
     async def lived() -> None:
         with pytest.raises(Wrong):
-            loop.deliver(AlarmRang(received_at=0, alarm="x"))
+            loop.deliver(AlarmRang(received_at=0, alarm="x"), breaks)
         await loop.run()
 
     with pytest.raises(Wrong):

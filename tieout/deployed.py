@@ -34,14 +34,16 @@ def scenario_of(deployment: Deployment, path: Path, seconds: int) -> Scenario:
 
 
 def _limits(deployment: Deployment) -> LimitsSpec | None:
-    """As a scenario has them: there strategies are enabled but for those that are named."""
+    """As a scenario has them: there strategies are enabled but for those that are named, and gates
+    beside strategies are played."""
     told = deployment.limits
     if told is None:
         return None
     fields = told.model_dump(exclude={"enabled", "enabled_by"}, exclude_unset=True)
     names = [each.name for each in deployment.strategies]
     disabled = [name for name in names if name not in told.enabled]
-    return LimitsSpec.model_validate({**fields, "disabled": disabled})
+    gates = [{"name": each.name, "strategies": [each.name]} for each in deployment.gated()]
+    return LimitsSpec.model_validate({**fields, "disabled": disabled, "gates": gates})
 
 
 def _said(path: Path, each: object) -> str:

@@ -16,6 +16,13 @@
     kind = "maker"
     name = "mm"
 
+Strategies that run in processes of their own, each with its gate (`tieout.live_gates`); in mode
+live, under limits:
+
+    [gates]
+    nats = "nats://127.0.0.1:4222"   # a server with JetStream: leases and quotes go over it
+    strategies = ["mm"]              # all of them where nothing is said
+
 A journal that outgrows one machine is a server's, and nodes that share it take turns:
 
     [journal]
@@ -46,6 +53,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from risk.written import Part, content
 from scenarios.model import StrategySpec, VenueSpec, telling, told_by_table
+from scenarios.part import Name
 from tieout.adopting import Standing
 from tieout.deployed_limits import NONE, DeployedLimits, Reviewed, beside
 from tieout.fronts import WAYS
@@ -136,6 +144,23 @@ class JournalServer(Part):
         return urlunsplit(told._replace(netloc=f"{user}:{known}@{host}"))
 
 
+class GatesPart(Part):
+    """Strategies in processes of their own: these, or all; and the server between them and us."""
+
+    nats: str
+    strategies: tuple[Name, ...] = ()
+
+    @field_validator("nats")
+    @classmethod
+    def _an_address(cls, url: str) -> str:
+        told = urlsplit(url)
+        if told.scheme not in ("nats", "tls") or not told.hostname:
+            raise ValueError("no NATS server's; nats://HOST:PORT would do")
+        if told.username or told.password:
+            raise ValueError("an address with a secret in it is not taken; one without would do")
+        return url
+
+
 class Deployment(Part):
     """The whole file."""
 
@@ -148,6 +173,7 @@ class Deployment(Part):
     strategies: tuple[StrategySpec, ...] = ()
     limits: DeployedLimits | None = None
     unlimited: bool = False
+    gates: GatesPart | None = None
     standing: Standing = "refuse"
     wire: Wire | None = None
     margins: Annotated[dict[str, Literal["cross", "isolated"]], Field(default_factory=dict)]
@@ -214,6 +240,25 @@ class Deployment(Part):
             raise ValueError(f"{found}; a journal in a file would do")
         return self
 
+    @model_validator(mode="after")
+    def _gates_are_known(self) -> "Deployment":
+        if self.gates is None:
+            return self
+        if self.limits is None:
+            raise ValueError("gates: nothing to lease from; a table of limits would do")
+        known = [each.name for each in self.strategies]
+        for name in self.gates.strategies:
+            if name not in known:
+                raise ValueError(f"gates.strategies: found {name!r}; one of {known} would do")
+        return self
+
+    def gated(self) -> tuple[StrategySpec, ...]:
+        """The strategies that run in processes of their own."""
+        if self.gates is None:
+            return ()
+        names = self.gates.strategies
+        return tuple(each for each in self.strategies if not names or each.name in names)
+
     def reviewed(self, folder: Path) -> Reviewed | None:
         """The limits with whom they are applied to; None where there are none."""
         if self.limits is None:
@@ -252,6 +297,8 @@ def _said(each: Mapping[str, Any]) -> str:
     text = each["msg"].removeprefix("Value error, ")
     if {"keys", "nodes", "password"} & set(each["loc"]) or each["loc"][-1:] in SECRETIVE:
         return f"{where}: {text}; {WOULD_DO}"
+    if each["loc"][-1:] == ("nats",):
+        return f"{where}: {text}"
     found = each["input"]
     shown = f"found {found!r}: " if isinstance(found, (str, int, float, bool)) else ""
     return f"{where}: {shown}{text}"

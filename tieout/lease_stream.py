@@ -25,6 +25,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StorageType, S
 
 from core.risk_effects import AcknowledgeReturn, GrantLease, TellGate
 from core.risk_events import GateStarted, LeaseRequested, LeaseReturned, TicketVoided
+from tieout.nats_server import NoServer
 
 FromGate = GateStarted | LeaseRequested | LeaseReturned | TicketVoided
 ToGate = TellGate | GrantLease | AcknowledgeReturn
@@ -33,6 +34,7 @@ KEPT_S = 10.0
 REDELIVER_S = 1.0
 ANSWER_S_MAX = 1.0
 QUIET_S = 0.5
+REACHED_S_MAX = 10.0
 MESSAGES_MAX = 100_000
 # What could not be said yet; beyond it the oldest is forgotten: a newer one says more.
 UNSAID_MAX = 1_000
@@ -193,6 +195,14 @@ async def connect(url: str) -> Client:
         reconnect_time_wait=QUIET_S / 2,
         error_cb=_expected,
     )
+
+
+async def reached(url: str) -> Client:
+    """A connection; raises `NoServer` where nobody answers in time."""
+    try:
+        return await asyncio.wait_for(connect(url), REACHED_S_MAX)
+    except TimeoutError as error:
+        raise NoServer(f"{url}: no NATS server answers there") from error
 
 
 async def _expected(error: Exception) -> None:

@@ -2,7 +2,7 @@
 
     sockets ─┐                                        ┌─→ venues, by each account's live twin
     alarms  ─┼→ NodeLoop: deliver → step → [commit] ──┼─→ rails, signers, issued tokens
-    wishes  ─┘                                        └─→ strategies, in this process; alarms
+    wishes  ─┘                                        └─→ strategies; alarms
 
 True here: it builds connectors and moves the clock, and decides nothing. Whatever the node asks for
 leaves after it is durable; what a transport has no answer to is told to the node as such.
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from core.effects import Effect, RaiseAlert, TellPosition, TellStrategy
 from core.events import CancelRequested, NodeStarted, OrderRequested
@@ -28,6 +29,7 @@ from core.risk_events import Standing, StrategyStateSet
 from core.state import Order, State
 from core.strategy import Quote, Strategy, Tick, Wish
 from risk.adapter import LimitGate
+from risk.beside import refusal
 from scenarios import strategies
 from scenarios.model import StrategySpec, VenueSpec
 from tieout.adopting import Standing as Adoption
@@ -37,7 +39,7 @@ from tieout.connector import Connector, OnAnswer, Transport
 from tieout.deployed_limits import Reviewed
 from tieout.dialects import DIALECTS, READERS
 from tieout.live_engine import LiveEngine
-from tieout.live_rails import Beside, People, Rails, RailWay, nobody_listens
+from tieout.live_rails import Beside, People, Rails, RailWay, Rests, nobody_listens
 from tieout.node_loop import JOURNAL_FULL, NodeLoop
 from tieout.opening import opened
 from tieout.quotes import quote
@@ -113,7 +115,7 @@ class TellsTime(Protocol):
 
 
 class LiveNode:
-    """One node over some accounts, with strategies in this process."""
+    """One node over some accounts, with strategies in this process, or beside it."""
 
     def __init__(
         self,
@@ -198,10 +200,16 @@ class LiveNode:
     def rest(self) -> None:
         """Strategies are asked for nothing more; books, orders and reconciliation go on."""
         self._resting = True
+        for each in self._beside:
+            if isinstance(each, Rests):
+                each.rest()
 
     def wake(self) -> None:
         """Strategies are asked again."""
         self._resting = False
+        for each in self._beside:
+            if isinstance(each, Rests):
+                each.wake()
 
     def set_standing(self, strategy: str, standing: Standing, *, by: str, reason: str) -> None:
         """A person decides what a strategy may do from now on."""
@@ -224,6 +232,11 @@ class LiveNode:
     def working(self) -> int:
         """How many orders may still fill."""
         return len(self._open_orders())
+
+    def at_rest(self) -> bool:
+        """Whether no order may still fill and no strategy is on its way to rest."""
+        around = [each for each in self._beside if isinstance(each, Rests)]
+        return not self.working() and all(each.at_rest() for each in around)
 
     def _open_orders(self) -> list[Order]:
         orders = self.node.state.orders.values()
@@ -312,23 +325,25 @@ class LiveNode:
                     self.engine.ask(effect.request)
             case RaiseAlert():
                 self._alert(effect.subject, effect.severity, effect.text)
-            case TellStrategy():
-                if effect.strategy in self._strategies:
-                    self._wish(self._strategies[effect.strategy].on_order(effect, self.loop.now()))
-            case TellPosition():
-                if effect.strategy in self._strategies:
-                    told = self._strategies[effect.strategy].on_position(effect, self.loop.now())
-                    self._wish(told)
+            case TellStrategy() if effect.strategy in self._strategies:
+                self._wish(self._strategies[effect.strategy].on_order(effect, self.loop.now()))
+            case TellPosition() if effect.strategy in self._strategies:
+                self._wish(self._strategies[effect.strategy].on_position(effect, self.loop.now()))
+            case TellStrategy() | TellPosition():
+                self._ask_beside(effect)
             case _:
                 account = getattr(effect, "account", None)
                 if account in self._connectors:
                     self._connectors[account].perform(effect)
                 else:
-                    any(each.perform(effect) for each in self._beside)
+                    self._ask_beside(effect)
+
+    def _ask_beside(self, effect: Effect) -> None:
+        any(each.perform(effect) for each in self._beside)
 
     async def _committed(self) -> None:
         for each in self._beside:
-            each.committed()
+            await each.committed()
 
     # --- market data and strategies ---------------------------------------------------------------
 
@@ -376,18 +391,6 @@ class LiveNode:
     def _refuse(self, wish: OrderRequested) -> None:
         """No journal can take it: it is refused where it stands, and its strategy hears of that."""
         self.refused_unheard += 1
-        told = TellStrategy(
-            strategy=wish.strategy,
-            reference=wish.reference,
-            client_order_id="",
-            account=wish.account,
-            instrument=wish.instrument,
-            side=wish.side,
-            status="refused",
-            quantity=wish.quantity,
-            filled_quantity=0,
-            leg=wish.leg,
-            reason=JOURNAL_FULL,
-        )
+        told = replace(refusal(wish), reason=JOURNAL_FULL)
         answer = self._strategies[wish.strategy].on_order(told, self.loop.now())
         self._wish([each for each in answer if not isinstance(each, OrderRequested)])

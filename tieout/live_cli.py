@@ -19,7 +19,10 @@ import click
 from tieout.exits import BAD_INPUT, FAILED, HELD, LACKING, fail
 
 if TYPE_CHECKING:
+    from core.strategy import Quote
+    from tieout.alert_hook import Alert
     from tieout.checks import Check
+    from tieout.deployed_limits import Reviewed
     from tieout.deployment import Deployment
     from tieout.journals import Held
     from tieout.live import LiveNode, Way
@@ -46,6 +49,7 @@ def refusals() -> Iterator[None]:
     from tieout.adopting import NotAdopted
     from tieout.deployment import BadDeployment, NoSecret
     from tieout.files import CannotSave
+    from tieout.nats_server import NoServer
     from tieout.sqlite_store import JournalError, JournalFailed
 
     try:
@@ -54,10 +58,10 @@ def refusals() -> Iterator[None]:
         fail(FAILED, str(error))
     except (BadDeployment, NoSecret, JournalError, CannotSave) as error:
         fail(BAD_INPUT, str(error))
-    except NotAdopted as error:
+    except (NotAdopted, NoServer) as error:
         fail(LACKING, str(error))
     except ModuleNotFoundError as error:
-        fail(LACKING, f"{error.name} is not installed; the extra `live` has it")
+        fail(LACKING, f"{error.name} is not installed; `tieout doctor` says what has it")
 
 
 @click.command()
@@ -159,18 +163,21 @@ async def _run(
         ways, around = await _ways(deployment, folder, mode, stack, journal.leads)
         rails, issued = await _rails(deployment, folder, mode, stack)
         watching = watching_of(deployment, folder, journal.store)
+        limits = deployment.reviewed(folder) if mode == "live" else None
+        apart = deployment.gated() if limits is not None else ()
+        gates = await _gates(deployment, limits, stack, lambda: node.quotes(()), watching.alert)
         node = LiveNode(
             deployment.name,
             watching.store,
             ways,
-            deployment.strategies,
+            [each for each in deployment.strategies if each not in apart],
             rails=rails,
-            beside=issued,
+            beside=[*issued, *gates],
             clock=time.time_ns,
             warm=journal.warm,
             leading=journal.leading,
             standing=deployment.standing if mode == "live" else "adopt",
-            limits=deployment.reviewed(folder) if mode == "live" else None,
+            limits=limits,
             alert=watching.alert,
         )
         await stack.enter_async_context(watching.over(lambda: node.node.state))
@@ -189,7 +196,7 @@ async def _run(
             node.rest()
             node.cancel_all()
             done_by = time.monotonic() + ENDING_S_MAX
-            while node.working() and time.monotonic() < done_by and not running.done():
+            while not node.at_rest() and time.monotonic() < done_by and not running.done():
                 await asyncio.sleep(0.1)
         if running.done():
             running.result()
@@ -260,6 +267,22 @@ async def _rails(
     reads_only = mode == "shadow"
     rails = await chain_ways(deployment, folder, stack, reads_only=reads_only)
     return rails, await _issued(deployment, folder, stack, reads_only=reads_only)
+
+
+async def _gates(
+    deployment: "Deployment",
+    limits: "Reviewed | None",
+    stack: AsyncExitStack,
+    quotes: "Callable[[], tuple[Quote, ...]]",
+    alert: "Alert",
+) -> "list[Beside]":
+    """The strategies in processes of their own, where it trades and has any."""
+    if deployment.gates is None or limits is None:
+        return []
+    from tieout.live_gates import gates_beside
+
+    strategies, url = deployment.gated(), deployment.gates.nats
+    return [await gates_beside(deployment.name, url, strategies, limits, stack, quotes, alert)]
 
 
 async def _issued(

@@ -12,7 +12,7 @@ answer is asked for again after a restart, and is the same.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from core.effects import Effect
 from core.events import Event
@@ -82,11 +82,23 @@ class Beside(Protocol):
     def perform(self, effect: Effect) -> bool:
         """Do what the effect asks; False where it is for nobody here."""
 
-    def committed(self) -> None:
+    async def committed(self) -> None:
         """A group was made durable, and its effects were performed."""
 
     async def run(self) -> None:
         """Until cancelled."""
+
+
+@runtime_checkable
+class Rests(Protocol):
+    """What lives beside a node and trades: it rests and wakes as the node's own strategies do."""
+
+    def rest(self) -> None: ...
+
+    def at_rest(self) -> bool:
+        """Whether nothing of it is under way any more."""
+
+    def wake(self) -> None: ...
 
 
 @dataclass(slots=True, frozen=True)
@@ -141,7 +153,7 @@ class Rails:
                 connector.perform(effect)
         return True
 
-    def committed(self) -> None:
+    async def committed(self) -> None:
         """Nobody here waits for that."""
 
     # --- who signs --------------------------------------------------------------------------------

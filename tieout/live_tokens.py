@@ -130,7 +130,7 @@ class LiveTokens:
         self._site.perform(effect)
         return True
 
-    def committed(self) -> None:
+    async def committed(self) -> None:
         self._host.committed()
 
     async def run(self) -> None:

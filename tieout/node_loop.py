@@ -60,16 +60,14 @@ class NodeLoop:
         *,
         clock: Callable[[], int] = time.time_ns,
         group_wait_s: float = GROUP_WAIT_S,
-        before: Callable[[Event], None] = _nobody,
         committed: Callable[[], Awaitable[None]] = _nothing,
         alert: Alert = logged,
     ) -> None:
-        """`perform` does what an effect asks, alarms apart; `before` is shown each event
-        before it is taken in; `committed` is awaited after each group, its effects performed;
-        `alert` is called with what no journal can tell people of."""
+        """`perform` does what an effect asks, alarms apart; `committed` is awaited after each
+        group, its effects performed; `alert` is called with what no journal can tell people of."""
         self.node = node
         self._perform, self._clock, self.group_wait_s = perform, clock, group_wait_s
-        self._before, self._committed, self._alert = before, committed, alert
+        self._committed, self._alert = committed, alert
         self._alarms = Alarms(clock, self.hear)
         self._some = asyncio.Event()
         self._broken: Exception | None = None
@@ -102,13 +100,14 @@ class NodeLoop:
         """How much was heard and is not taken in."""
         return len(self._waiting)
 
-    def deliver(self, told: Event | Frame) -> None:
-        """Take in what was told."""
+    def deliver(self, told: Event | Frame, before: Callable[[Event], None] = _nobody) -> None:
+        """Take in what was told; `before` is shown an event first, and breaks the loop as a node
+        would."""
         try:
             if isinstance(told, Frame):
                 self.node.deliver(told)
             else:
-                self._before(told)
+                before(told)
                 self.node.deliver(replace(told, received_at=self.now()))
         except Exception as error:
             self._broken = error

@@ -7,7 +7,6 @@ cannot keep up with the clock falls behind it, never ahead: a gate's lease ends 
 
 import asyncio
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Coroutine, Iterator
@@ -16,7 +15,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 from nats.aio.client import Client
 
@@ -27,12 +25,11 @@ from scenarios.model import Scenario, StrategySpec
 from sim.memory_store import MemoryStore
 from sim.world import EPOCH_NS, SECOND
 from tieout.host import Host
-from tieout.lease_stream import connect
-from tieout.loading import loaded
-from tieout.nats_server import NoServer
+from tieout.lease_stream import reached
 from tieout.node_process import NodeProcess
 from tieout.quote_stream import show
 from tieout.simulation import Simulation
+from tieout.strategy_lives import program, setting_of
 from tieout.strategy_main import LEAVING_S_MAX, Setting
 
 PACE_S = 0.001
@@ -40,8 +37,6 @@ PACE_S = 0.001
 STEP_NS_MAX = SECOND
 SHOWN_EVERY_S = 0.05
 STARTING_S_MAX = 60.0
-ANSWER_S_MAX = 10.0
-POSITIONS = ("account_position", "strategy_position")
 
 
 class PacedHost(Host):
@@ -89,7 +84,7 @@ class Paced:
 
     async def run(self, url: str) -> None:
         """Let them trade, and end; whatever happens, no process of ours is left."""
-        client = await _connected(url)
+        client = await reached(url)
         self.simulation.begin()
         assert self.host.process is not None
         self.process = self.host.process
@@ -154,11 +149,11 @@ class Paced:
         children: list[subprocess.Popen[bytes]] = []
         try:
             for each in self._scenario.strategies:
-                setting = msgspec.json.encode(self._setting(each, socket, url)).decode()
-                program = [sys.executable, "-m", "tieout.strategy_main", setting]
                 # An interrupt at the terminal is for us: they end with their input.
                 child = subprocess.Popen(  # noqa: S603  # our own program
-                    program, stdin=subprocess.PIPE, start_new_session=True
+                    program(self._setting(each, socket, url)),
+                    stdin=subprocess.PIPE,
+                    start_new_session=True,
                 )
                 children.append(child)
             yield children
@@ -169,18 +164,8 @@ class Paced:
 
     def _setting(self, spec: StrategySpec, socket: Path, url: str) -> Setting:
         assert self._scenario.limits is not None
-        limits = loaded(self._scenario, self._scenario.limits, EPOCH_NS).limits
-        return Setting(
-            spec.name,
-            spec.kind,
-            dict(spec.options),
-            spec.accounts,
-            spec.tick_ms / 1000,
-            {each.line: each.amount for each in limits if _concerns(each.line, spec.name)},
-            self._deployment,
-            str(socket),
-            url,
-        )
+        place = (self._deployment, socket, url)
+        return setting_of(spec, self._scenario, self._scenario.limits, place)
 
     def asked(self) -> dict[str, int]:
         """How many orders of each strategy came on their gate's ticket."""
@@ -188,13 +173,6 @@ class Paced:
         orders = (each for each in events if isinstance(each, OrderRequested))
         found = Counter(each.strategy for each in orders if each.ticket is not None)
         return {each.name: found[each.name] for each in self._scenario.strategies}
-
-
-async def _connected(url: str) -> Client:
-    try:
-        return await asyncio.wait_for(connect(url), ANSWER_S_MAX)
-    except TimeoutError as error:
-        raise NoServer(f"{url}: no NATS server answers there") from error
 
 
 async def _ended(children: list[subprocess.Popen[bytes]]) -> None:
@@ -205,9 +183,3 @@ async def _ended(children: list[subprocess.Popen[bytes]]) -> None:
     until = time.monotonic() + 2 * LEAVING_S_MAX
     while time.monotonic() < until and any(child.poll() is None for child in children):
         await asyncio.sleep(SHOWN_EVERY_S)
-
-
-def _concerns(line: str, strategy: str) -> bool:
-    """A strategy's own lines are wanted by its gate only, those of accounts by all."""
-    control, owner, *_ = line.split("/")
-    return control in POSITIONS and (control == "account_position" or owner == strategy)

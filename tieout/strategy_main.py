@@ -36,7 +36,13 @@ class Setting(msgspec.Struct, frozen=True):
 
 async def live(setting: Setting) -> None:
     """Trade until asked to end."""
-    client, seen = await connect(setting.url), Seen(setting.accounts)
+    connecting = asyncio.create_task(connect(setting.url))
+    ending = asyncio.create_task(_end_of_input())
+    await asyncio.wait((connecting, ending), return_when=asyncio.FIRST_COMPLETED)
+    if not connecting.done():
+        connecting.cancel()
+        return
+    client, seen = connecting.result(), Seen(setting.accounts)
     process = StrategyProcess(
         strategies.make(setting.kind, setting.name, setting.options),
         seen,
@@ -48,7 +54,6 @@ async def live(setting: Setting) -> None:
     )
     await seen.listen(client, setting.deployment)
     living = asyncio.create_task(process.run())
-    ending = asyncio.create_task(_end_of_input())
     await asyncio.wait((living, ending), return_when=asyncio.FIRST_COMPLETED)
     if not living.done():
         await asyncio.wait((asyncio.create_task(process.gate.leave()),), timeout=LEAVING_S_MAX)
