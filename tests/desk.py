@@ -22,7 +22,8 @@ from tieout.connector import Connector, Transport
 from tieout.durable import Durable
 from tieout.host import Host
 from tieout.node_loop import NodeLoop
-from tieout.settling import RailSite, pending, settlement_figures
+from tieout.settlement_figures import pending, settlement_figures
+from tieout.settling import RailSite
 from tieout.simulation import Simulation
 from tieout.transports import Door
 from tieout.view import View
