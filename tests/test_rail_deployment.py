@@ -425,7 +425,7 @@ AT_LOAD = [
     ("T22:13:20Z", "T22:13:20", "bank.0.as_of: "),
     ('"sepa_sct"', '"fedwire"', "bank.0: schemes: found 'fedwire', not of what it keeps; sepa_sct"),
     ('"sepa_sct"', '"sepa_sctt"', "bank.0.schemes.0: found 'sepa_sctt': no such scheme; did you"),
-    ('"sepa_sct"', '"sdd_core"', "bank.0: schemes: found 'sdd_core': a file has no mandates"),
+    ('"sepa_sct"', '"sdd_core"', "bank.0: schemes: found 'sdd_core': this file has no mandates"),
     ('folder = "files"', "", "bank.0: where its files are: folder or sftp"),
     ('name = "euros"', 'name = "custody"', "the whole: a chain or a keeper stands twice"),
 ]
