@@ -6,6 +6,7 @@ Rule 2. A part of a line is consumed by what its payment has outstanding. What i
 twice and what nobody asked for lies in suspense, under an open break.
 Rule 3. Charges that have a line of their own, and deductions within what the scheme allows in that
 direction (`core.deductions`), are explained, and no drift.
+Rule 4. A line that the opening balance covers is known from then on, and moves nothing.
 """
 
 from collections.abc import Iterable
@@ -39,6 +40,9 @@ def on_line(state: State, account: Account, event: LineBooked) -> list[Effect]:
         count(state, f"lines_{'echo' if known == content else 'conflict'}/{account.name}")
         return [] if known == content else _conflict(state, event)
     account.seen[key] = content
+    if event.covered:
+        count(state, f"lines_covered/{account.name}")
+        return []
     count(state, f"lines_booked/{account.name}")
     if not (event.amount or event.parts or event.fee):
         return []  # banks tell of what costs nothing, too

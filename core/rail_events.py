@@ -419,7 +419,8 @@ class LineBooked(Fact, frozen=True, kw_only=True, gc=False):
     All ids told stand in `references`; a line with details tells its `parts`, whose sum is the
     amount. `fee` was taken within the amount, so that the line's payment is amount + fee; beside
     several payments it is a part of its own, the one without references. `pending` lines are
-    announced, in no balance, and may vanish.
+    announced, in no balance, and may vanish; `covered` ones are in the balance that our books began
+    with.
     """
 
     account: str
@@ -437,6 +438,7 @@ class LineBooked(Fact, frozen=True, kw_only=True, gc=False):
     pending: bool = False
     derived_id: bool = False
     fee: int = 0
+    covered: bool = False
 
 
 class NostroStated(Fact, frozen=True, kw_only=True, gc=False):

@@ -23,11 +23,14 @@ from rails.evm.read_only import READS
 from rails.evm.wallet import RANGES
 from tests.chains import DEPOSIT, OURS
 from tests.live_chain import AT_FIRST, Bench, methods
-from tieout.chain_ways import Unfit, chain_ways, fit
+from tieout.chain_ways import chain_ways, fit
 from tieout.cli import main
 from tieout.deployment import load
 from tieout.exits import BAD_INPUT
+from tieout.rail_terms import Unfit
 from tieout.replay import replay
+from tieout.secret_references import WOULD_DO
+from tieout.sqlite_store import SqliteStore
 
 
 @pytest.fixture
@@ -102,6 +105,28 @@ def test_logs_are_asked_of_as_many_blocks_as_both_nodes_give(
     assert [(each["fromBlock"], each["toBlock"]) for each in spans] == [(hex(11), hex(74))] * 2
 
 
+def test_of_a_node_that_leads_no_more_nothing_is_sent(bench: Bench) -> None:
+    """Whatever it is: a chain cannot tell whose broadcast it is, and takes it."""
+    sent = Request("POST", "/a", {}, {}, b'{"method":"eth_sendRawTransaction","params":["0x00"]}')
+    leads = [False]
+
+    async def story() -> list[tuple[int, bytes]]:
+        heard: list[tuple[int, bytes]] = []
+        async with evm_live.session(reads_only=False) as session:
+            nodes = EvmNodes(bench.urls, session, leads=lambda: leads[0])
+            for leads[0] in (False, True):
+                nodes.send(sent, lambda status, body, headers=(): heard.append((status, body)))
+                while len(heard) <= leads[0]:
+                    await asyncio.sleep(0.01)
+        return heard
+
+    before = len(bench.a.asked)
+    told = asyncio.run(asyncio.wait_for(story(), 60))
+    assert told[0] == (0, b"not sent: another node leads")
+    assert told[1][0] == 200
+    assert [methods(each) for each in bench.a.asked[before:]] == [["eth_sendRawTransaction"]]
+
+
 @pytest.mark.parametrize("url", ["", "ftp://x/", "ws://x/", "http://me:pass@x/", "http://x/a b"])
 def test_an_address_that_is_none_is_said_at_once(url: str) -> None:
     with pytest.raises(BadUrl, match="address") as told:
@@ -168,18 +193,17 @@ def test_a_deployment_names_a_chain(
         assert {each for body in relay.asked for each in methods(body)} <= READS
 
 
-REFERENCES = "env:NAME, file:PATH or keyring:SERVICE/NAME would do"
 WRONG: list[tuple[str, str, str]] = [
     ("chain_id = 1", "chain_id = 5", "node a: it is of chain 1; a node of chain 5 would do"),
     ("env:NODE_B", "env:NODE_A", "both nodes are one; a second one would do"),
     (
         "env:NODE_B",
         "http://127.0.0.1/v3/a-key-of-ours",
-        REFERENCES,
+        WOULD_DO,
     ),
     ("env:NODE_B", "env:NODE_C", "the environment has no such variable"),
     ("env:NODE_B", "env:HOT", "a node's address is http:// or https://"),
-    ('"env:HOT"', '"pass word"', REFERENCES),
+    ('"env:HOT"', '"pass word"', WOULD_DO),
     ("env:HOT", "env:NODE_A", "hot.json: the password does not open it"),
     ("hot.json", "desk.toml", "desk.toml: not a keystore"),
     (OURS, DEPOSIT, f"the key is not that of {DEPOSIT}"),
@@ -188,6 +212,16 @@ WRONG: list[tuple[str, str, str]] = [
     ('name = "eth"', 'name = "coinbase"', "something else has that name"),
     ("[[chain]]", "[[chains]]", "unknown field chains"),
 ]
+
+
+def begun(journal: Path) -> int:
+    """How much books hold that may not have begun; the preflight opened their journal."""
+    if not journal.exists():
+        return 0
+    store = SqliteStore(journal)
+    last, _ = store.last()
+    store.close()
+    return last
 
 
 @pytest.mark.parametrize(("old", "new", "said"), WRONG)
@@ -202,4 +236,4 @@ def test_what_is_wrong_of_a_chain_is_said_and_no_secret_is(
     assert said in told.output
     assert "pass word" not in told.output
     assert "a-key-of-ours" not in told.output
-    assert not (deployment.parent / "desk.db").exists()
+    assert begun(deployment.parent / "desk.db") == 0

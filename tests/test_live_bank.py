@@ -448,6 +448,29 @@ def test_another_file_of_its_name_is_not_written_over(tmp_path: Path, kind: str)
     played(tmp_path, kind, play)
 
 
+@both
+@pytest.mark.parametrize("asked", [1, 2], ids=["before it writes", "before it renames"])
+def test_a_node_that_leads_no_more_lays_nothing_before_the_bank(
+    tmp_path: Path, kind: str, asked: int
+) -> None:
+    """Another one took over: before it began, or while its file was on the way there."""
+
+    async def play(place: Place) -> None:
+        left = [True] * (asked - 1)
+        way = place.way()
+        way.leads = lambda: bool(left) and left.pop()
+        way.send(PAY, place.answered)
+        await place.until(lambda: place.answers)
+        assert place.answers == [(0, b"not sent: another node leads")]
+        assert (place.whole(), len(place.names("to_bank"))) == ([], asked - 1)
+        way.leads = lambda: True
+        way.send(PAY, place.answered)
+        await place.until(place.whole)
+        await way.close()
+
+    played(tmp_path, kind, play)
+
+
 # --- the connection ------------------------------------------------------------------------------
 
 

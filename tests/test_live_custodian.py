@@ -27,7 +27,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from rails.custodian import signing, webhooks
-from rails.custodian.live import THREADS, Custody, Forbidden, client, only_reading
+from rails.custodian.live import (
+    THREADS,
+    Custody,
+    Forbidden,
+    client,
+    only_leading,
+    only_reading,
+)
 from rails.custodian.served import LIFE_S_MAX, Call, Gateway
 from rails.dialect import Request
 from sim.faults import Fault
@@ -260,6 +267,32 @@ def test_where_we_only_read_nothing_is_created_whoever_asks() -> None:
         assert server.asked == []
         assert (await asked(way, ASK))[0] == 200
         assert server.asked == [("GET", "/v1/transactions?after=0&limit=500")]
+        await way.close()
+        await runner.cleanup()
+
+    within(60, play())
+
+
+def test_of_a_node_that_leads_no_more_nothing_is_sent() -> None:
+    """It is asked when the request is signed and goes out: what waited before that is no excuse."""
+
+    async def play() -> None:
+        server, leads = Answers(), [True]
+        runner = await server.start()
+        way = Custody(
+            only_leading(client(f"http://127.0.0.1:{server.port}", NAME, PEM), lambda: leads[0]),
+            timeout_s=2.0,
+        )
+        assert (await asked(way, PAY))[0] == 200
+        signs = way.api.token_provider.get_token
+
+        def overtaken(*args: Any, **more: Any) -> Any:
+            leads[0] = False
+            return signs(*args, **more)
+
+        way.api.token_provider.get_token = overtaken
+        assert (await asked(way, PAY))[:2] == (0, b"not sent: another node leads")
+        assert [method for method, _ in server.asked] == ["POST"]
         await way.close()
         await runner.cleanup()
 

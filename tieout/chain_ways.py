@@ -7,7 +7,7 @@ it; what comes after it is read from the blocks.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,6 @@ from pathlib import Path
 from core.effects import Effect, FetchStatement
 from core.events import (
     AccountOpened,
-    AssetListed,
     Event,
     PageReported,
     StatementReported,
@@ -33,18 +32,14 @@ from rails.keys import NotAKey, PrivateKey
 from rails.keystore import NotAKeystore, WrongPassword
 from tieout.adopting import NotAdopted
 from tieout.deployment import ChainPart, Deployment, secret
-from tieout.dialects import DIALECTS
+from tieout.journals import always
 from tieout.live_rails import Ask, RailWay, nobody_signs
+from tieout.rail_terms import STREAM_NS, Unfit, free_name, listed
 
 SECOND = 1_000_000_000
 SOURCES = ("a", "b")
 READS_MAX = 40
 PAUSE_S = 0.5
-STREAM_NS = 86_400 * SECOND  # there is no stream that could fall silent
-
-
-class Unfit(ValueError):
-    """A chain cannot be used as it is; the text says which node lacks what, and what would do."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -73,17 +68,10 @@ def chain_way(chain: Chain, nodes: EvmNodes) -> RailWay:
         wallet.account,
         pinned(dialect(chain.rail, {wallet.account: wallet}), wallet.chain_id),
         nodes,
-        (*_assets(chain), _account(chain), *chain.terms),
+        (*listed(chain.decimals), _account(chain), *chain.terms),
         lambda ask: opened_at_finality(wallet.account, ask),
         sign,
     )
-
-
-def _assets(chain: Chain) -> list[Event]:
-    return [
-        AssetListed(received_at=0, asset=asset, decimals=decimals)
-        for asset, decimals in chain.decimals.items()
-    ]
 
 
 def _account(chain: Chain) -> Event:
@@ -120,9 +108,15 @@ async def fit(nodes: EvmNodes, chain_id: int) -> dict[str, Capabilities]:
 
 
 async def chain_ways(
-    deployment: Deployment, folder: Path, stack: AsyncExitStack, *, reads_only: bool
+    deployment: Deployment,
+    folder: Path,
+    stack: AsyncExitStack,
+    *,
+    reads_only: bool,
+    leads: Callable[[], bool] = always,
 ) -> list[RailWay]:
-    """A way for each chain; the stack closes what they hold.
+    """A way for each chain; the stack closes what they hold. Nothing is sent unless the node
+    `leads`.
 
     Raises `NoSecret`, `BadUrl` or `Unfit`. Where it only reads no key is opened, and its session
     lets nothing else through.
@@ -134,7 +128,7 @@ async def chain_ways(
         urls = [secret(each, folder) for each in part.nodes]
         if urls[0] == urls[1]:
             raise Unfit(f"chain {part.name}: both nodes are one; a second one would do")
-        nodes = EvmNodes(dict(zip(SOURCES, urls, strict=True)), client)
+        nodes = EvmNodes(dict(zip(SOURCES, urls, strict=True)), client, leads=leads)
         stack.push_async_callback(nodes.stop)
         can = await fit(nodes, part.chain_id)
         range_max = min(each.range_max() for each in can.values())
@@ -144,8 +138,7 @@ async def chain_ways(
 
 def _chain(part: ChainPart, key: PrivateKey | None, range_max: int) -> Chain:
     table, account = schemes.load(), f"{part.name}/hot"
-    if part.name in (*DIALECTS, "chain"):  # as which issued tokens are read
-        raise Unfit(f"chain {part.name}: something else has that name; another would do")
+    free_name("chain", part.name)
     kept = {part.coin, *part.tokens}
     for name in part.schemes:
         if (

@@ -37,7 +37,9 @@ Rule 2. An account has the fields of a scenario's venue, each from the table whe
 and of its own `keys` and `margin` (what its venue must say of it). Wallets are what it begins with
 in `sim` and `paper`; in `shadow` and `live` what is there, the venue says.
 Rule 3. Limits are those of a scenario, or `limits = "none"` in so many words.
-Rule 4. Paths are relative to the folder of the file. Each world has a journal of its own: books of
+Rule 4. Chains, custodians and banks are those of `shadow` and `live` alone; what the file says of
+custodians and banks see `tieout.deployed_rails`.
+Rule 5. Paths are relative to the folder of the file. Each world has a journal of its own: books of
 simulated money are never gone on with at a venue.
 """
 
@@ -56,17 +58,15 @@ from scenarios.model import StrategySpec, VenueSpec, telling, told_by_table
 from scenarios.part import Name
 from tieout.adopting import Standing
 from tieout.deployed_limits import NONE, DeployedLimits, Reviewed, beside
+from tieout.deployed_rails import BankPart, CustodianPart
 from tieout.fronts import WAYS
+from tieout.secret_references import WOULD_DO, Reference
 from tieout.watch_files import AlertsSpec, LogsSpec, MetricsSpec
 
 NAME = r"^[a-z][a-z0-9]{0,7}$"
 ADDRESS = r"^0x[0-9a-fA-F]{40}$"
-REFERENCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|keyring:[^/]+/.+)$"
-WOULD_DO = "env:NAME, file:PATH or keyring:SERVICE/NAME would do"
-
-Reference = Annotated[str, Field(pattern=REFERENCE)]
-# Where a secret may have been put by mistake, elsewhere than among keys.
-SECRETIVE = (("secret",), ("password",))
+# Where a secret may have been put by mistake.
+SECRETIVE = {"keys", "nodes", "key", "password", "private_key", "secret"}
 
 
 class BadDeployment(ValueError):
@@ -169,6 +169,8 @@ class Deployment(Part):
     accounts: tuple[VenueSpec, ...] = ()
     keys: Annotated[dict[str, Keys], Field(default_factory=dict)]
     chain: tuple[ChainPart, ...] = ()
+    custodian: tuple[CustodianPart, ...] = ()
+    bank: tuple[BankPart, ...] = ()
     tokens: str | None = None  # a file of `tieout tokens serve`: what this node issues
     strategies: tuple[StrategySpec, ...] = ()
     limits: DeployedLimits | None = None
@@ -267,11 +269,13 @@ class Deployment(Part):
 
     @model_validator(mode="after")
     def _all_keyed(self) -> "Deployment":
-        if not (self.accounts or self.chain or self.tokens):
-            raise ValueError("it has no account; one of [[accounts]] or [[chain]] would do")
-        names = [each.name for each in self.chain]
-        if len(set(names)) < len(names):
-            raise ValueError(f"a chain stands twice in {names}; a name for each would do")
+        keepers = [*(each.name for each in self.custodian), *(each.name for each in self.bank)]
+        rails = [*(each.name for each in self.chain), *keepers]
+        if not (self.accounts or rails or self.tokens):
+            would_do = "[[accounts]], [[chain]], [[custodian]] or [[bank]]"
+            raise ValueError(f"it has no account; one of {would_do} would do")
+        if len(set(rails)) < len(rails):
+            raise ValueError(f"a chain or a keeper stands twice in {rails}; other names would do")
         for each in self.accounts:
             if each.account not in self.keys:
                 raise ValueError(f"{each.account} has no keys; key and secret would do")
@@ -292,15 +296,17 @@ def load(path: Path) -> Deployment:
 
 
 def _said(each: Mapping[str, Any]) -> str:
-    """Of a field of keys what was found is not shown: somebody may have put the secret there."""
+    """Of a field of keys what was found is not shown: somebody may have put the secret there. Nor
+    is it of a URL, which may have a password in it."""
     where = ".".join(map(str, each["loc"])).replace("dialect", "venue") or "the whole"
     text = each["msg"].removeprefix("Value error, ")
-    if {"keys", "nodes", "password"} & set(each["loc"]) or each["loc"][-1:] in SECRETIVE:
+    if SECRETIVE & set(each["loc"]):
         return f"{where}: {text}; {WOULD_DO}"
     if each["loc"][-1:] == ("nats",):
         return f"{where}: {text}"
     found = each["input"]
-    shown = f"found {found!r}: " if isinstance(found, (str, int, float, bool)) else ""
+    told = isinstance(found, (str, int, float, bool)) and each["loc"][-1:] != ("url",)
+    shown = f"found {found!r}: " if told else ""
     return f"{where}: {shown}{text}"
 
 

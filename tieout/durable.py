@@ -17,6 +17,10 @@ class Durable:
         self._waiting: list[asyncio.Future[None]] = []
 
     async def committed(self) -> None:
+        """The same as `kept`, for who awaits it."""
+        self.kept()
+
+    def kept(self) -> None:
         """All that was told until now is durable."""
         waiting, self._waiting = self._waiting, []
         for each in waiting:

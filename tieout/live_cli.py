@@ -161,7 +161,7 @@ async def _run(
     async with AsyncExitStack() as stack:
         journal = await _allowed(deployment, folder, mode, stack)
         ways, around = await _ways(deployment, folder, mode, stack, journal.leads)
-        rails, issued = await _rails(deployment, folder, mode, stack)
+        rails, issued = await _rails(deployment, folder, mode, stack, journal.leads)
         watching = watching_of(deployment, folder, journal.store)
         limits = deployment.reviewed(folder) if mode == "live" else None
         apart = deployment.gated() if limits is not None else ()
@@ -257,15 +257,28 @@ async def _all(node: "LiveNode", beside: "Sequence[Coroutine[Any, Any, None]]") 
 
 
 async def _rails(
-    deployment: "Deployment", folder: Path, mode: "Mode", stack: AsyncExitStack
+    deployment: "Deployment",
+    folder: Path,
+    mode: "Mode",
+    stack: AsyncExitStack,
+    leads: "Callable[[], bool]",
 ) -> "tuple[list[RailWay], list[Beside]]":
     """The rails and the tokens of real accounts; a paper account has none."""
-    from tieout.chain_ways import chain_ways
-
     if mode == "paper":
         return [], []
-    reads_only = mode == "shadow"
-    rails = await chain_ways(deployment, folder, stack, reads_only=reads_only)
+    reads_only, rails = mode == "shadow", list["RailWay"]()
+    if deployment.chain:
+        from tieout.chain_ways import chain_ways
+
+        rails += await chain_ways(deployment, folder, stack, reads_only=reads_only, leads=leads)
+    if deployment.custodian:
+        from tieout.custodian_ways import custodian_ways
+
+        rails += await custodian_ways(deployment, folder, stack, reads_only=reads_only, leads=leads)
+    if deployment.bank:
+        from tieout.bank_ways import bank_ways
+
+        rails += await bank_ways(deployment, folder, stack, reads_only=reads_only, leads=leads)
     return rails, await _issued(deployment, folder, stack, reads_only=reads_only)
 
 

@@ -43,6 +43,10 @@ def nobody_listens(effect: ScreenTransfer | TellCustomer) -> None:
     """Nobody screens: what needs it waits. Nobody is told: what there is to tell is journaled."""
 
 
+def nobody_waits() -> None:
+    """Nobody of an account waits for what was told to be durable."""
+
+
 async def nothing_stood(ask: Ask) -> Sequence[Event]:
     """The account's books begin with nothing."""
     return ()
@@ -54,7 +58,8 @@ class RailWay:
 
     `terms` is what the deployment says of it: first that the account is opened. `adopt` finds out
     what stands there when its books begin: it may ask whatever an effect asks (of the node that it
-    names, "" for the effect's own), and what was answered is journaled.
+    names, "" for the effect's own), and what was answered is journaled. `committed` is called once
+    a group is durable.
     """
 
     account: str
@@ -63,6 +68,7 @@ class RailWay:
     terms: Sequence[Event]
     adopt: Callable[[Ask], Awaitable[Sequence[Event]]] = nothing_stood
     sign: Sign = nobody_signs
+    committed: Callable[[], None] = nobody_waits
 
 
 class Beside(Protocol):
@@ -154,7 +160,9 @@ class Rails:
         return True
 
     async def committed(self) -> None:
-        """Nobody here waits for that."""
+        """The group is durable: receivers and files may say so."""
+        for way in self._ways.values():
+            way.committed()
 
     # --- who signs --------------------------------------------------------------------------------
 

@@ -49,6 +49,8 @@ def refusals() -> Iterator[None]:
 )
 @click.option("--seconds", type=click.IntRange(1), help="By default until it is interrupted.")
 @click.option("--read-only", is_flag=True, help="The key may read, and nothing else.")
+@click.option("--webhooks", default="", help="Of a custodian: the URL that it tells of itself.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Of a bank: where its files are.")
 def wire(
     venue: str,
     port: int,
@@ -57,6 +59,8 @@ def wire(
     ca: Path,
     seconds: int | None,
     read_only: bool,  # noqa: FBT001  # click hands flags over so
+    webhooks: str,
+    folder: Path | None,
 ) -> None:
     """Serve a simulated VENUE on loopback, in its own protocol, at its own host names.
 
@@ -64,9 +68,37 @@ def wire(
     client keeps the venue's URLs: it resolves the venue's hosts to this machine and trusts the
     certificate (`tieout.wire_tls.session` does both for aiohttp, and so for ccxt). One line of
     JSON says where it is; when it ends, another says what struck, and what is truly held.
+
+    A VENUE may be a keeper of money: `custodian`, by HTTPS at localhost, or `bank_us`, `bank_eu`
+    or `bank_gb`, by files in a folder.
     """
     with refusals(), suppress(KeyboardInterrupt):
+        from tieout.wire_keepers import KEEPERS
+
+        if venue in KEEPERS:
+            _keep(venue, port, seed, faults, ca, seconds, webhooks, folder)
+            return
         asyncio.run(_serve(venue, port, seed, faults, ca, seconds, READS if read_only else TRADES))
+
+
+def _keep(
+    keeper: str,
+    port: int,
+    seed: int,
+    faults: int,
+    ca: Path,
+    seconds: int | None,
+    webhooks: str,
+    folder: Path | None,
+) -> None:
+    from tieout.wire_keepers import serve_bank, serve_custodian
+
+    if keeper == "custodian":
+        asyncio.run(serve_custodian(port, seed, faults, ca, webhooks, seconds))
+    elif folder is None:
+        fail(BAD_INPUT, f"--folder: found nothing; a folder for the files of {keeper} would do")
+    else:
+        asyncio.run(serve_bank(keeper, seed, faults, folder, seconds))
 
 
 async def _serve(
@@ -79,13 +111,14 @@ async def _serve(
     rights: tuple[str, ...],
 ) -> None:
     from tieout.fronts import FRONTS
+    from tieout.wire_keepers import KEEPERS
     from tieout.wire_server import WireServer
     from tieout.wire_tls import Authority
     from tieout.wire_world import WireWorld, rough, scenario_of
     from venues.served import Key
 
     if venue not in FRONTS:
-        known = ", ".join(sorted(FRONTS))
+        known = ", ".join((*sorted(FRONTS), *KEEPERS))
         fail(BAD_INPUT, f"found {venue!r}: no venue that is served; {known} would do")
     door = FRONTS[venue](Key(KEY, SECRET, PASSPHRASE, rights))
     authority = Authority(door.hosts)

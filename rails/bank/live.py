@@ -17,6 +17,8 @@ again: whether that is an echo, the books know.
 Rule 4. An upload that broke off as it was renamed is looked for. Its file there, with its hash, is
 sent; its temporary name removed by us is not, and cannot become so. Else its outcome is unknown,
 and only the bank's answer tells.
+Rule 5. Of a node that another one took over from nothing is laid before the bank: it is asked right
+before it writes, and once more before what is whole gets its name.
 """
 
 import asyncio
@@ -137,6 +139,7 @@ class ByFiles:
     clock: Callable[[], int]
     durable: Callable[[float], Awaitable[None]]
     pace: Pace = field(default_factory=Pace)
+    leads: Callable[[], bool] = lambda: True
     counts: dict[str, int] = field(default_factory=dict)
     _waiting: dict[str, list[Waiting]] = field(default_factory=dict)
     _seen: dict[str, Stamp] = field(default_factory=dict)
@@ -192,6 +195,7 @@ class ByFiles:
         try:
             if await self._is_there(path, body):
                 return
+            self._must_lead()
             await self.files.write(part, body)
             stamp = await self.files.stat(part)
         except Lost as error:
@@ -201,6 +205,7 @@ class ByFiles:
             raise NotSent(f"it broke off before it was whole: {error}") from None
         if stamp is None or stamp.size != len(body):
             raise NotSent(f"{name} was written and is not there")
+        self._must_lead()
         try:
             done = await self.files.rename(part, path)
         except Lost:
@@ -209,6 +214,11 @@ class ByFiles:
         else:
             if not done and not await self._is_there(path, body):
                 raise NotSent(f"{name} could not be renamed")
+
+    def _must_lead(self) -> None:
+        """Rule 5. What was written stays: who leads now may be writing it, too."""
+        if not self.leads():
+            raise NotSent("another node leads")
 
     async def _look_for(self, path: str, part: str, body: bytes) -> None:
         """Rule 4: until it can be looked up, or the bank's time to answer is over."""

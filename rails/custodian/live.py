@@ -8,6 +8,8 @@ the id of ours that it keeps for ever.
 Rule 3. The SDK blocks, and works in threads. The loop waits `timeout_s` for an answer, and what
 comes later is told to nobody; a request whose time was over before a thread was free is not sent.
 Rule 4. No text that leaves here names a header: they bear the token.
+Rule 5. Of a node that another one took over from nothing is sent: it is asked last of all, when the
+request is signed.
 
 What the custodian tells unasked comes to a receiver of webhooks, which hands it to `hear`.
 """
@@ -37,7 +39,7 @@ class OnAnswer(Protocol):
 
 
 class Forbidden(RuntimeError):
-    """Something else than a read was to be sent; the text names it without its parameters."""
+    """Something was to be sent that must not be; the text names it without its parameters."""
 
 
 def client(base: str, key: str, secret_pem: str, ca_file: str = "") -> Any:
@@ -75,6 +77,19 @@ def only_reading(made: Any) -> Any:
             path = url.partition("://")[2].partition("/")[2].partition("?")[0]
             raise Forbidden(f"{method} /{path}: this client can only read")
         return request(method, url, *rest, **more)
+
+    made.rest_client.request = guarded
+    return made
+
+
+def only_leading(made: Any, leads: Callable[[], bool]) -> Any:
+    """The same client, of which nothing reaches a socket once its node does not lead any more."""
+    request = made.rest_client.request
+
+    def guarded(*args: Any, **more: Any) -> Any:
+        if not leads():  # last of all: between this and the socket nothing is asked any more
+            raise Forbidden("another node leads")
+        return request(*args, **more)
 
     made.rest_client.request = guarded
     return made

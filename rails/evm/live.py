@@ -5,7 +5,8 @@ the books. A request is sent once: where no answer comes its sender hears status
 only the chain can say.
 Rule 2. A request names its node. An answer comes from there: no redirect is followed.
 Rule 3. No text that leaves here names a URL: its path may be a key.
-Rule 4. There is no stream: each new epoch stands at once, and the schedule of back-fill is what
+Rule 4. Of a node that another one took over from nothing is sent: it is asked right before.
+Rule 5. There is no stream: each new epoch stands at once, and the schedule of back-fill is what
 looks at the chain.
 """
 
@@ -101,10 +102,14 @@ class EvmNodes:
     """A transport: a request's path names the node. Several may be asked at once."""
 
     def __init__(
-        self, urls: Mapping[str, str], session: ClientSession, seconds_max: float = SECONDS_MAX
+        self,
+        urls: Mapping[str, str],
+        session: ClientSession,
+        seconds_max: float = SECONDS_MAX,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         """The session is the caller's to close."""
-        self._seconds_max = seconds_max
+        self._seconds_max, self._leads = seconds_max, leads
         self.providers = {name: Provider(url, session, seconds_max) for name, url in urls.items()}
         self._asking: set[asyncio.Task[None]] = set()
 
@@ -117,6 +122,8 @@ class EvmNodes:
     async def _ask(self, request: Request, on_answer: OnAnswer) -> None:
         try:
             provider = self.providers[request.path.strip("/")]
+            if not self._leads():
+                raise Forbidden("another node leads")
             answer = await provider.raw(request.body)
         except Forbidden as error:
             on_answer(0, f"not sent: {error}".encode())
