@@ -15,7 +15,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from core.events import AccountOpened, Event, PageReported
+from core.events import Event, PageReported
 from core.frames import Frame
 from core.listening import LEDGER
 from core.rail_events import BalanceOpened, LineBooked
@@ -32,7 +32,7 @@ from tieout.deployment import Deployment, secret
 from tieout.durable import Durable
 from tieout.journals import always
 from tieout.live_rails import Ask, RailWay
-from tieout.rail_terms import SECOND, STREAM_NS, Unfit, free_name, listed, published
+from tieout.rail_terms import SECOND, Unfit, free_name, listed, opened, published
 
 
 async def bank_ways(
@@ -98,7 +98,7 @@ def bank_way(
         transport,
         (
             *listed({part.asset: decimals()[part.asset]}),
-            _account(part),
+            opened(part.account, part.statement_s, part.poll_s, clock_error_ns=SECOND),
             *published(part.schemes, part.account, clock()),
         ),
         adopt,
@@ -155,21 +155,6 @@ def _dated(event: Event, as_of: int) -> Event:
     if isinstance(event, LineBooked) and event.booked_at < as_of:
         return replace(event, covered=True)
     return event
-
-
-def _account(part: BankPart) -> Event:
-    return AccountOpened(
-        received_at=0,
-        account=part.account,
-        tells="lines",
-        statements=("balances",),
-        statement_period_ns=part.statement_s * SECOND,
-        backfill_period_ns=part.poll_s * SECOND,
-        settle_ns=2 * SECOND,
-        silence_ns_max=STREAM_NS,
-        clock_error_ns=SECOND,
-        ledger=True,
-    )
 
 
 # --- where its files are --------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from aiohttp import ClientSession, TCPConnector
 from msgspec.structs import replace
 
 from core.effects import Effect, FetchLedger, FetchStatement
-from core.events import AccountOpened, Event, PageReported, StatementReported
+from core.events import Event, PageReported, StatementReported
 from core.frames import Frame
 from core.listening import LEDGER
 from core.rail_events import BalanceOpened, LineBooked
@@ -34,7 +34,7 @@ from tieout.deployment import Deployment, secret
 from tieout.durable import Durable
 from tieout.journals import always
 from tieout.live_rails import Ask, RailWay
-from tieout.rail_terms import SECOND, STREAM_NS, Unfit, free_name, listed, published
+from tieout.rail_terms import Unfit, free_name, listed, opened, published
 from tieout.webhooks import DAY, Keyring, Receiver
 from tieout.webhooks import published as published_at
 
@@ -84,7 +84,11 @@ def custodian_way(
         part.account,
         dialect(part, keys, kept),
         custody,
-        (*listed(kept), _account(part), *published(part.schemes, part.account, clock())),
+        (
+            *listed(kept),
+            opened(part.account, part.statement_s, part.poll_s, clock_error_ns=2 * MS),
+            *published(part.schemes, part.account, clock()),
+        ),
         lambda ask: opened_by_reads(part.account, ask, clock() - KNOWN_NS),
         committed=durable.kept,
     )
@@ -98,21 +102,6 @@ def dialect(part: CustodianPart, keys: Keys, kept: Decimals) -> Dialect:
         return told.decode(frame, {**kept, **known})
 
     return Dialect(part.name, told.request, decode, told.headers)
-
-
-def _account(part: CustodianPart) -> Event:
-    return AccountOpened(
-        received_at=0,
-        account=part.account,
-        tells="lines",
-        statements=("balances",),
-        statement_period_ns=part.statement_s * SECOND,
-        backfill_period_ns=part.poll_s * SECOND,
-        settle_ns=2 * SECOND,
-        silence_ns_max=STREAM_NS,
-        clock_error_ns=2 * MS,
-        ledger=True,
-    )
 
 
 # --- keys -----------------------------------------------------------------------------------------

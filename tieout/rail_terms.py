@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from core.events import AssetListed, Event
+from core.events import AccountOpened, AssetListed, Event
 from rails import calendars, schemes
 from tieout.dialects import DIALECTS
 
@@ -29,6 +29,22 @@ def listed(decimals: Mapping[str, int]) -> list[Event]:
     return [
         AssetListed(received_at=0, asset=asset, decimals=each) for asset, each in decimals.items()
     ]
+
+
+def opened(account: str, statement_s: int, poll_s: int, *, clock_error_ns: int) -> Event:
+    """An account of a keeper that tells lines, a record of them, and balances."""
+    return AccountOpened(
+        received_at=0,
+        account=account,
+        tells="lines",
+        statements=("balances",),
+        statement_period_ns=statement_s * SECOND,
+        backfill_period_ns=poll_s * SECOND,
+        settle_ns=2 * SECOND,
+        silence_ns_max=STREAM_NS,
+        clock_error_ns=clock_error_ns,
+        ledger=True,
+    )
 
 
 def published(names: Iterable[str], account: str, now: int) -> list[Event]:
