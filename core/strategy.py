@@ -5,7 +5,7 @@ backtest, paper and live; its wishes enter the node as events, so that a replay 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -37,6 +37,34 @@ class Tick(Struct, frozen=True, gc=False):
     quotes: tuple[Quote, ...]
 
 
+class Bar(Struct, frozen=True, gc=False):
+    """What an instrument did between `opened_at` and its close, `at`, when it became known.
+
+    Prices and the volume are at the scales of `core.money`; a bar without a trade is none.
+    """
+
+    account: str
+    instrument: str
+    opened_at: int
+    at: int
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+
+
+class PublicTrade(Struct, frozen=True, gc=False):
+    """A trade that everybody was told of; `side` is that of who took."""
+
+    account: str
+    instrument: str
+    at: int
+    side: Side
+    price: int
+    quantity: int
+
+
 Wish = OrderRequested | CancelRequested
 
 
@@ -54,6 +82,26 @@ class Strategy(Protocol):
 
     def on_position(self, told: TellPosition, now: int) -> list[Wish]:
         """Hear what one holds, after the node came up or contracts were counted anew."""
+
+
+@runtime_checkable
+class SeesBars(Protocol):
+    """A strategy that wants to see each bar of the markets that it trades in."""
+
+    @property
+    def bar_ns(self) -> int:
+        """How long its bars are; they close at whole multiples of it since the epoch of UTC."""
+
+    def on_bar(self, bar: Bar) -> list[Wish]:
+        """Look at a bar that closed just now."""
+
+
+@runtime_checkable
+class SeesTrades(Protocol):
+    """A strategy that wants to see every public trade of the markets that it trades in."""
+
+    def on_trade(self, trade: PublicTrade) -> list[Wish]:
+        """Look at a trade that was told just now."""
 
 
 MakeStrategy = Callable[[str, Mapping[str, object]], Strategy]
