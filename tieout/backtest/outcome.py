@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-# The columns of each frame, in order. `side` is 1 for a purchase, -1 for a sale. `decided_at` is when
-# the strategy wished for the order, `seen` the price that the market showed it then: the middle of
-# the top, else the last trade, else the last close. A fill's `value` is what it is worth in `asset`,
-# which is quote (spot) or settlement coin; `fee` is paid where positive, and in `fee_asset`.
+    from tieout.backtest.tear import TearSheet
+
+# The columns of each frame, in order. `side` is 1 for a purchase, -1 for a sale. `decided_at` is
+# when the strategy wished for the order, `seen` the price that the market showed it then: the
+# middle of the top, else the last trade, else the last close. A fill's `value` is what it is worth
+# in `asset`, which is quote (spot) or settlement coin; `fee` is paid where positive, in
+# `fee_asset`.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "fills": (
         *("at", "account", "instrument", "strategy", "client_order_id", "side", "quantity"),
@@ -55,3 +58,9 @@ class Outcome:
     def marks(self) -> "pd.DataFrame":
         """What each instrument was worth when it was looked at."""
         return self.frames["marks"]
+
+    def tear_sheet(self, reporting: str = "") -> "TearSheet":
+        """What it earned, by what and at which risk, in a currency (see `tieout.backtest.tear`)."""
+        from tieout.backtest.tear import tear_sheet
+
+        return tear_sheet(self, reporting)
