@@ -1,4 +1,4 @@
-"""The tear sheet: profit and its parts by hand, and to the unit by another arithmetic; its faces."""
+"""The tear sheet: its figures by hand, profit to the unit by another arithmetic; its faces."""
 
 import re
 from decimal import Decimal

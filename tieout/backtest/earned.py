@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 from core.state import UNATTRIBUTED
-from tieout.backtest import rows
+from tieout.backtest import frame_rows
 from tieout.backtest.outcome import Outcome
 from tieout.backtest.worth import (
     EXACT,
@@ -146,7 +146,7 @@ def flows_of(
 def _traded(
     outcome: Outcome, terms: dict[Place, Terms], moments: Moments
 ) -> Iterator[tuple[Key, Flow]]:
-    for fill in rows.fills(outcome.fills):
+    for fill in frame_rows.fills(outcome.fills):
         place = Place(fill.account, fill.instrument)
         key = Key(fill.strategy or UNATTRIBUTED, place)
         moment = int(np.searchsorted(moments, fill.at))
@@ -163,7 +163,7 @@ def _traded(
 
 def _moved(outcome: Outcome, moments: Moments) -> Iterator[tuple[Key, Flow]]:
     holders = _holders(outcome.fills)
-    for each in rows.movements(outcome.frames["movements"]):
+    for each in frame_rows.movements(outcome.frames["movements"]):
         if each.kind in (*MOVED, REALISED):
             continue
         place = Place(each.account, each.instrument)
@@ -179,7 +179,7 @@ Holder = tuple[list[int], list[Decimal]]  # when it traded, and what it held fro
 def _holders(frame: pd.DataFrame) -> dict[Place, dict[str, Holder]]:
     """Of each place, what each strategy held since when."""
     found: dict[Place, dict[str, Holder]] = defaultdict(dict)
-    for fill in rows.fills(frame):
+    for fill in frame_rows.fills(frame):
         holders = found[Place(fill.account, fill.instrument)]
         at, held = holders.setdefault(fill.strategy or UNATTRIBUTED, ([], []))
         at.append(fill.at)
@@ -227,7 +227,7 @@ class _Whole:
 
     def start(self, frame: pd.DataFrame) -> Decimal:
         """Opening balances, for as long as it lasts; what they are worth at the beginning."""
-        for opening in rows.openings(frame):
+        for opening in frame_rows.openings(frame):
             rate = self.worths.rate(opening.asset, opening.account)
             if rate is None:
                 self.unpriced[opening.asset] += opening.amount

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.state import UNATTRIBUTED
-from tieout.backtest import rows
+from tieout.backtest import frame_rows
 from tieout.backtest.earned import Earned, Key
 from tieout.backtest.outcome import Outcome
 from tieout.backtest.worth import Place
@@ -39,7 +39,7 @@ def closed(outcome: Outcome, earned: Earned) -> Iterator[Closed]:
     """Each closing trade, in order of time."""
     said = earned.worths
     books: dict[Key, _Open] = {}
-    for fill in rows.fills(outcome.fills):
+    for fill in frame_rows.fills(outcome.fills):
         key = Key(fill.strategy or UNATTRIBUTED, Place(fill.account, fill.instrument))
         moment = int(np.searchsorted(said.moments, fill.at))
         rate = said.rate(fill.asset, fill.account)
