@@ -422,6 +422,13 @@ class Exchange:
         self._settle(terms, placement, "trade")
         self.on_book(symbol)
 
+    def passed(self, symbol: str, executions: list[Execution]) -> None:
+        """The market went by, and did this to orders that rest in its book."""
+        terms = self.terms[symbol]
+        for execution in executions:
+            self._execute(terms, execution, "trade")
+        self.on_book(symbol)
+
     def crowd_rests(self, symbol: str, side: Side, quantity: Decimal, price: Decimal) -> str:
         """Somebody else's order in the book; it takes ours first where they cross."""
         terms = self.terms[symbol]
