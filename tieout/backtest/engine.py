@@ -42,6 +42,7 @@ from venues.recorded.tape import Tape
 NODE: Final = "tie"
 END: Final = 2**62
 BLOCK: Final = 4096
+OVER: Final = ("refused", "rejected", "filled", "cancelled", "expired")
 # After the last row, so long is waited for what is under way.
 SETTLING_NS: Final = 60 * 1_000_000_000
 
@@ -109,6 +110,8 @@ class Engine:
     on_event: Callable[[Event], None] = lambda event: None
     wished: dict[str, Wished] = field(default_factory=dict)
     told: dict[str, TellStrategy] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict)
+    ended_at: dict[str, int] = field(default_factory=dict)
     store: MemoryStore = field(default_factory=MemoryStore)
     items_seen: int = 0
     statements_told: int = 0
@@ -380,6 +383,10 @@ class Engine:
             if waiting:
                 self.wished[name] = waiting.popleft()
         self.told[name] = told
+        if told.status in OVER:
+            self.ended_at.setdefault(name, self.world.now)
+            order = self.node.state.orders.get(name)
+            self.codes[name] = order.reason if order is not None else told.reason
         strategy = self.strategies.get(told.strategy)
         if strategy is not None:
             self._wish(strategy.on_order(told, self.world.now))
