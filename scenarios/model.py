@@ -209,7 +209,18 @@ class RunawayOptions(Part):
     reduce_only: bool = False
 
 
+class MomentumOptions(Part):
+    """See `strategies/momentum.py`."""
+
+    bars: Times = Field(default=24, ge=1)
+    bar_s: Times = Field(default=3600, ge=1)
+    quantity: Price = Field(default=Decimal(1), decimal_places=QUANTITY_DECIMALS)
+    long_only: bool = False
+    hedged: bool = False
+
+
 OPTIONS: dict[str, type[Part]] = {
+    "momentum": MomentumOptions,
     "runaway": RunawayOptions,
     "maker": MakerOptions,
     "taker": TakerOptions,

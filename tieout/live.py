@@ -27,7 +27,7 @@ from core.orders import TERMINAL
 from core.risk_effects import AskEngine
 from core.risk_events import Standing, StrategyStateSet
 from core.state import Order, State
-from core.strategy import Quote, Strategy, Tick, Wish
+from core.strategy import PublicTrade, Quote, Strategy, Tick, Wish
 from risk.adapter import LimitGate
 from risk.beside import refusal
 from scenarios import strategies
@@ -39,10 +39,19 @@ from tieout.connector import Connector, OnAnswer, Transport
 from tieout.deployed_limits import Reviewed
 from tieout.dialects import DIALECTS, READERS
 from tieout.live_engine import LiveEngine
-from tieout.live_rails import Beside, People, Rails, RailWay, Rests, nobody_listens
+from tieout.live_rails import (
+    Beside,
+    HearsTrades,
+    People,
+    Rails,
+    RailWay,
+    Rests,
+    nobody_listens,
+)
 from tieout.node_loop import JOURNAL_FULL, NodeLoop
 from tieout.opening import opened
 from tieout.quotes import quote
+from tieout.sights import Sights
 from tieout.troubles import Troubles
 from venues.dialect import Request
 from venues.public import LOOK_NS, Dial, Heard, MarketData
@@ -171,6 +180,8 @@ class LiveNode:
         self._strategies: dict[str, Strategy] = {
             each.name: strategies.make(each.kind, each.name, each.options) for each in trading
         }
+        watching = [(self._strategies[each.name], each.accounts) for each in trading]
+        self._sights = Sights(watching, clock())
 
     @property
     def node(self) -> Node:
@@ -182,6 +193,7 @@ class LiveNode:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.loop.run())
             group.create_task(self._look())
+            group.create_task(self._close_bars())
             for each in self._beside:
                 group.create_task(each.run())
             if self._leading is not None:
@@ -348,10 +360,16 @@ class LiveNode:
     # --- market data and strategies ---------------------------------------------------------------
 
     def _market(self, way: Way) -> MarketData:
-        tops = DIALECTS[way.spec.dialect].tops
+        dialect = DIALECTS[way.spec.dialect]
         looks = FIRST_LOOKS if self._limits is not None else 1
         return MarketData(
-            way.spec.account, tops, way.public, self.loop.now, self.heard, first_looks=looks
+            way.spec.account,
+            dialect,
+            way.public,
+            self.loop.now,
+            self.heard,
+            on_trade=self._trade,
+            first_looks=looks,
         )
 
     async def _look(self) -> None:
@@ -361,6 +379,17 @@ class LiveNode:
                 for reference in market.look():
                     if not self.loop.held:
                         self.loop.deliver(reference)
+
+    def _trade(self, told: PublicTrade) -> None:
+        self._wish(self._sights.trade(told))
+        for each in self._beside:
+            if isinstance(each, HearsTrades):
+                each.trade(told)
+
+    async def _close_bars(self) -> None:
+        while at := self._sights.next_close(self.loop.now()):
+            await asyncio.sleep((at - self.loop.now()) / SECOND)
+            self._wish(self._sights.close(self.loop.now()))
 
     async def _tick(self, spec: StrategySpec) -> None:
         while True:

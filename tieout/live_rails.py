@@ -19,6 +19,7 @@ from core.events import Event
 from core.frames import Decode, Frame, Headers
 from core.rail_effects import ScreenTransfer, SignTransaction, TellCustomer
 from core.rail_events import SigningRefused
+from core.strategy import PublicTrade
 from rails.dialect import Dialect, Request
 from tieout.connector import Connector, Transport
 from tieout.node_loop import NodeLoop
@@ -105,6 +106,14 @@ class Rests(Protocol):
         """Whether nothing of it is under way any more."""
 
     def wake(self) -> None: ...
+
+
+@runtime_checkable
+class HearsTrades(Protocol):
+    """What lives beside a node, and shows the trades of its markets to somebody."""
+
+    def trade(self, told: PublicTrade) -> None:
+        """A trade was told just now."""
 
 
 @dataclass(slots=True, frozen=True)

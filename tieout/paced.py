@@ -21,6 +21,7 @@ from nats.aio.client import Client
 from core.events import Event, OrderRequested
 from core.frames import Frame
 from core.journal import decode_event
+from core.strategy import PublicTrade
 from scenarios.model import Scenario, StrategySpec
 from sim.memory_store import MemoryStore
 from sim.world import EPOCH_NS, SECOND
@@ -43,6 +44,7 @@ class PacedHost(Host):
     """The house of a node whose strategies live elsewhere: it commits in a loop of its own."""
 
     process: NodeProcess | None = None
+    trades: tuple[PublicTrade, ...] = ()
 
     def start(self) -> None:
         super().start()
@@ -59,6 +61,12 @@ class PacedHost(Host):
 
     def _commit(self, life: int) -> None:
         """The process does."""
+
+    def _trade(self, told: PublicTrade) -> None:
+        self.trades += (told,)
+
+    def _close_bars(self, life: int) -> None:
+        """Its own process does."""
 
     def _tick(self, life: int, name: str) -> None:
         """Its own process does."""
@@ -141,7 +149,9 @@ class Paced:
             since = time.time_ns() - self.simulation.world.now  # theirs is the machine's clock
             quotes = self.host.quotes(())
             shown = tuple(replace(each, as_of=each.as_of + since) for each in quotes)
-            await show(client, self._deployment, shown)
+            told, self.host.trades = self.host.trades, ()
+            trades = tuple(replace(each, at=each.at + since) for each in told)
+            await show(client, self._deployment, shown, trades)
             await asyncio.sleep(SHOWN_EVERY_S)
 
     @contextmanager

@@ -36,6 +36,7 @@ from tieout.loading import loaded
 from tieout.opening import SILENCE_NS, account_opened, instrument_listed
 from tieout.rail_twins import DECIMALS
 from tieout.settling import Rails
+from tieout.sights import is_watched
 from tieout.sites import Site, asset_decimals, bound_ns, market_pace, site_of
 from tieout.twins import TWINS
 from tieout.watch import Watch
@@ -153,6 +154,8 @@ class Simulation:
         self._load_limits()
         self.host.open_for_business()
         for site in self.sites:
+            if is_watched(site.spec.account, self.scenario.strategies):
+                site.venue.tell_trades()
             self._let_trade(site)
         if self.rails is not None:
             self.rails.begin(self.host)

@@ -136,6 +136,17 @@ class Position:
 Top = tuple[tuple[Decimal, Decimal] | None, tuple[Decimal, Decimal] | None]
 
 
+@dataclass(slots=True, frozen=True)
+class Print:
+    """A trade as everybody is told of it; `side` is that of who took."""
+
+    trade_id: int
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+
+
 class Refusal(Exception):
     """The exchange will not have it; `why` is one of a few words that a speaker translates."""
 
@@ -219,6 +230,7 @@ class Exchange:
     sequence: int = 5000
     updated_at: int = 0
     on_book: Callable[[str], None] = field(default=lambda symbol: None)
+    on_print: Callable[[Print], None] | None = None
     listings: dict[str, int] = field(default_factory=dict)
     halted: dict[str, None] = field(default_factory=dict)
     # How the account is said to be margined; nothing here is reckoned by it.
@@ -302,7 +314,7 @@ class Exchange:
             None if kind == "market" else ticks,
             kind,  # type: ignore[arg-type]  # checked just above
         )
-        self._settle(terms, placement, cause)
+        self._settle(terms, placement, side, cause)
         self._after(ticket, placement)
         self.on_book(symbol)
         return ticket
@@ -419,15 +431,29 @@ class Exchange:
         lots, ticks = int(quantity / terms.lot), int(price / terms.tick)
         self.made += 1
         placement = self.books[symbol].place(f"x{self.made}", CROWD, side, lots, ticks, "ioc")
-        self._settle(terms, placement, "trade")
+        self._settle(terms, placement, side)
+        if self.on_print is not None:
+            self._print_among_others(terms, placement, side, self.on_print)
         self.on_book(symbol)
 
     def passed(self, symbol: str, executions: list[Execution]) -> None:
         """The market went by, and did this to orders that rest in its book."""
         terms = self.terms[symbol]
         for execution in executions:
-            self._execute(terms, execution, "trade")
+            side: Side = "sell" if self.tickets[execution.maker_id].side == "buy" else "buy"
+            self._execute(terms, execution, side, "trade")
         self.on_book(symbol)
+
+    def _print_among_others(
+        self, terms: Terms, placement: Placement, side: Side, tell: Callable[[Print], None]
+    ) -> None:
+        """What met the crowd's own orders is a trade among others: told, and the ladder stays."""
+        book = self.books[terms.symbol]
+        best = book.best_ask if side == "buy" else book.best_bid
+        lots = sum(gone.quantity for gone in placement.cancelled if gone.reason == "self_trade")
+        if lots and best is not None:
+            trade_id = self._next_trade_id(terms.symbol)
+            tell(Print(trade_id, terms.symbol, side, lots * terms.lot, best * terms.tick))
 
     def crowd_rests(self, symbol: str, side: Side, quantity: Decimal, price: Decimal) -> str:
         """Somebody else's order in the book; it takes ours first where they cross."""
@@ -435,9 +461,8 @@ class Exchange:
         lots, ticks = int(quantity / terms.lot), int(price / terms.tick)
         self.made += 1
         name = f"x{self.made}"
-        self._settle(
-            terms, self.books[symbol].place(name, CROWD, side, lots, ticks, "limit"), "trade"
-        )
+        placement = self.books[symbol].place(name, CROWD, side, lots, ticks, "limit")
+        self._settle(terms, placement, side)
         self.on_book(symbol)
         return name
 
@@ -464,14 +489,17 @@ class Exchange:
 
     # --- what a match does -----------------------------------------------------------------------
 
-    def _settle(self, terms: Terms, placement: Placement, cause: str) -> None:
+    def _settle(self, terms: Terms, placement: Placement, side: Side, cause: str = "trade") -> None:
+        """What an order of that side took."""
         for execution in placement.executions:
-            self._execute(terms, execution, cause)
+            self._execute(terms, execution, side, cause)
 
-    def _execute(self, terms: Terms, execution: Execution, cause: str) -> None:
+    def _execute(self, terms: Terms, execution: Execution, side: Side, cause: str) -> None:
         trade_id = self._next_trade_id(terms.symbol, cause)
         quantity = execution.quantity * terms.lot
         price = execution.price * terms.tick
+        if self.on_print is not None:
+            self.on_print(Print(trade_id, terms.symbol, side, quantity, price))
         for order_id, owner, maker in (
             (execution.maker_id, execution.maker_owner, True),
             (execution.taker_id, execution.taker_owner, False),
@@ -700,7 +728,7 @@ class Exchange:
         book, ticks = self.books[terms.symbol], int(ticket.price / terms.tick)
         if not book.leaves(ticket.order_id):
             again = book.place(ticket.order_id, self.account, ticket.side, lots, ticks, "limit")
-            self._settle(terms, again, "trade")
+            self._settle(terms, again, ticket.side)
             lots = again.resting
         if lots:
             for each in book.queue(ticket.side):
@@ -710,7 +738,7 @@ class Exchange:
             side: Side = "sell" if ticket.side == "buy" else "buy"
             self.made += 1
             taken = book.place(f"x{self.made}", PASSER_BY, side, lots, ticks, "ioc")
-            self._settle(terms, taken, "trade")
+            self._settle(terms, taken, side)
         book.cancel(ticket.order_id)
         self.on_book(terms.symbol)
 
@@ -804,7 +832,7 @@ class Exchange:
         lots, ticks = int(ticket.quantity / terms.lot), int(ticket.price / terms.tick)
         book = self.books[terms.symbol]
         placement = book.place(ticket.order_id, self.account, ticket.side, lots, ticks, "ioc")
-        self._settle(terms, placement, "liquidation")
+        self._settle(terms, placement, ticket.side, "liquidation")
         self._after(ticket, placement)
         self.on_book(terms.symbol)
 

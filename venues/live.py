@@ -61,8 +61,9 @@ class Ways:
 
     `sign` makes of a request, at a time, what is sent: url, method, headers, body. `place` says
     where the account's socket is, and `listen` opens the account's stream on it, as `public_place`
-    and `watch` do for market data of the venue's own symbols. Of what a socket says `is_reply` is
-    an answer to us and no event, and `confirms` one to a subscription.
+    and `watch` do for market data of the venue's own symbols, and for trades of some of them. Of
+    what a socket says `is_reply` is an answer to us and no event, and `confirms` one to a
+    subscription.
     """
 
     exchange: str
@@ -71,7 +72,7 @@ class Ways:
     place: Callable[[Any], Awaitable[str]]
     listen: Callable[[Any, Socket], Awaitable[None]]
     public_place: Callable[[Any], Awaitable[str]]
-    watch: Callable[[Any, Socket, tuple[str, ...]], Awaitable[None]]
+    watch: Callable[[Any, Socket, tuple[str, ...], tuple[str, ...]], Awaitable[None]]
     is_reply: Callable[[bytes], bool]
     confirms: Callable[[bytes], bool]
     reads: Reads
@@ -166,11 +167,16 @@ class Live:
         ears = Ears(self, self._private, epoch, on_open, on_frame, on_close, on_beat)
         self._dial(self._private, epoch, ears.dial(self.ways.place, self.ways.listen))
 
-    def open_public(self, symbols: tuple[str, ...]) -> Callable[..., None]:
-        """Opens the stream of market data of these symbols; a `venues.public.Dial`."""
+    def open_public(
+        self, symbols: tuple[str, ...], trades: tuple[str, ...] = ()
+    ) -> Callable[..., None]:
+        """Opens the stream of market data of these symbols; a `venues.public.Dial`.
+
+        Of those of `trades` it tells each trade, beside the top.
+        """
 
         async def watch(exchange: Any, socket: Socket) -> None:
-            await self.ways.watch(exchange, socket, symbols)
+            await self.ways.watch(exchange, socket, symbols, trades)
 
         def dial(
             epoch: int,
