@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +29,9 @@ PERPETUAL: Final = ("PERP", "SWAP", "FUTURES")
 UNKNOWN: Final = ("COIN", "USD")
 WALLET: Final = Decimal(1_000_000)
 SPOT, LINEAR = "binance_spot", "binance_usdm"
-MARKET: Final = re.compile(r"(?:(?P<venue>[a-z0-9_]+):)?(?P<base>[^/=:]+)/(?P<quote>[^/=:]+)=(?P<file>.+)")
+MARKET: Final = re.compile(
+    r"(?:(?P<venue>[a-z0-9_]+):)?(?P<base>[^/=:]+)/(?P<quote>[^/=:]+)=(?P<file>.+)"
+)
 WOULD_DO: Final = "[VENUE:]BASE/QUOTE=FILE, or a FILE, would do"
 
 
@@ -130,7 +133,7 @@ def _pair(words: Sequence[str]) -> tuple[str, str]:
         for quote in QUOTES:
             if word.endswith(quote) and word != quote:
                 return word.removesuffix(quote), quote
-    for base, quote in zip(words, words[1:], strict=False):
+    for base, quote in pairwise(words):
         if quote in QUOTES:
             return base, quote
         if quote in PERPETUAL and base:

@@ -151,7 +151,7 @@ class Engine:
             touch_at, feed = self._touch
             watch = min(self._watches, key=_next_at, default=None)
             watch_at = watch.next_at if watch is not None else END
-            due = self.world.peek()
+            due = int(min(self.world.peek(), END))
             if min(touch_at, watch_at, due) > ends:
                 return
             if feed is not None and touch_at <= watch_at and touch_at <= due:
@@ -162,7 +162,7 @@ class Engine:
                 self._show(watch, min(due, touch_at - 1))
             else:
                 if self._in_doubt():
-                    self.state_before(int(due))
+                    self.state_before(due)
                 self.world.step()
             if self.world.now > shown + step:
                 shown = self.world.now

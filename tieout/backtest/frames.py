@@ -40,7 +40,7 @@ def frames(
     engine: Engine, scenario: Scenario, told: Told, decimals: Mapping[str, int]
 ) -> dict[str, pd.DataFrame]:
     """All of them."""
-    rows: dict[str, Iterable[Mapping[str, Any]]] = {
+    rows: dict[str, list[Mapping[str, Any]]] = {
         "fills": [_fill(engine, scenario, fill, decimals) for fill in told.fills],
         "orders": list(_orders(engine)),
         "movements": [_movement(each, decimals) for each in told.movements],
@@ -166,10 +166,8 @@ def _instruments(scenario: Scenario) -> Iterable[Mapping[str, Any]]:
 
 
 def _breaks(engine: Engine) -> Iterable[Mapping[str, Any]]:
-    for state, found in (
-        ("suspect", engine.node.state.suspects),
-        ("open", engine.node.state.breaks),
-    ):
+    state = engine.node.state
+    for stage, found in (("suspect", state.suspects), ("open", state.breaks)):
         for name, drift in found.items():
             account, subject, leg = name.rsplit("/", 2)
             yield {

@@ -15,6 +15,7 @@ from core.risk_events import StrategyStateSet
 from core.strategy import SeesBars, SeesTrades, Strategy
 from scenarios import strategies
 from scenarios.model import BadScenario, Scenario, VenueSpec
+from scenarios.recorded import ModelsSpec
 from sim.dice import Dice
 from sim.faults import Faults
 from sim.truth import Truth
@@ -132,19 +133,25 @@ def _ticks(scenario: Scenario, traders: Mapping[str, Strategy]) -> dict[str, int
     }
 
 
+def models_of(spec: VenueSpec) -> ModelsSpec:
+    """What is assumed of a venue; where nobody says so, what flatters a strategy least."""
+    return spec.models if spec.models is not None else ModelsSpec()
+
+
 # --- what is wired --------------------------------------------------------------------------------
 
 
 def _venue(
     spec: VenueSpec, engine: Engine, truth: Truth, decimals: Mapping[str, int]
 ) -> RecordedVenue:
+    entry, reply = models_of(spec).latencies(spec.latency_ms)
     venue = RecordedVenue(
         spec.account,
         habits_of(spec),
         engine.world,
         truth,
-        spec.models.entry,
-        spec.models.reply,
+        entry,
+        reply,
         engine.dice.stream(f"venue/{spec.account}"),
         engine.arrived,
         engine.catch_up,
@@ -165,7 +172,8 @@ def _feeds(spec: VenueSpec, venue: RecordedVenue, tapes: Tapes) -> Iterator[Feed
                 f"venues.{spec.dialect}.instruments.{number}: {each.symbol} has no recorded market;"
                 " `recorded: {file: …}` would do"
             )
-        book = RecordedBook(tape, spec.account, spec.models.assumed)
+        impact = each.recorded.impact if each.recorded is not None else None
+        book = RecordedBook(tape, spec.account, models_of(spec).assumed(each.lot, impact))
         venue.exchange.books[each.symbol] = book
         yield Feed(venue, each.symbol, tape, book, tape.tick, tape.lot)
 
