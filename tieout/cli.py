@@ -16,6 +16,7 @@ import click
 
 from tieout.alerts_cli import alerts
 from tieout.asked import SEED_DIGITS_MAX, is_seed, warn_if_idle
+from tieout.backtest.cli import backtest
 from tieout.backup_cli import accept_cut, backup
 from tieout.campaign_cli import campaign, merge
 from tieout.compare_cli import compare
@@ -56,6 +57,7 @@ main.add_command(alerts)
 main.add_command(compare)
 main.add_command(preflight)
 main.add_command(backup)
+main.add_command(backtest)
 main.add_command(accept_cut)
 main.add_command(campaign)
 main.add_command(merge)

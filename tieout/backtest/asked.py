@@ -8,14 +8,15 @@ Whatever was taken for granted is listed, and printed beside the result.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS, show
-from scenarios.model import DIALECTS, Scenario, check
+from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS, price, quantity, show
+from scenarios.model import DIALECTS, BadScenario, Scenario, check
+from scenarios.model import load as load_scenario
 from tieout.backtest.data import Recorded, load
 from tieout.backtest.frames import last_prices
 from tieout.backtest.rows import Told
@@ -71,6 +72,8 @@ def asked(
     told: Told,
 ) -> Asked:
     """Read the files and make the scenario; raises BadMarket or BadScenario."""
+    if not markets:
+        raise BadMarket(f"no --market: found none; {WOULD_DO}")
     read = [(market, load(market.path, told)) for market in map(_market, markets)]
     assumed = [line for market, recorded in read for line in _said(market, recorded)]
     venues: dict[str, dict[str, Any]] = {}
@@ -102,6 +105,25 @@ def asked(
         },
         "tieout backtest",
     )
+    return Asked(scenario, tapes, tuple(dict.fromkeys(assumed)))
+
+
+def told_by(path: Path, told: Told) -> Asked:
+    """A scenario's file, whose instruments say where their markets lie, beside it."""
+    scenario = load_scenario(path)
+    tapes: dict[tuple[str, str], Tape] = {}
+    assumed: list[str] = []
+    for venue in scenario.venues:
+        for number, each in enumerate(venue.instruments):
+            where = f"{path}: venues.{venue.dialect}.instruments.{number}.recorded"
+            if each.recorded is None:
+                raise BadScenario(f"{where}: found nothing; {{file: MARKET}} would do")
+            market = Market(venue.dialect, each.base, each.quote, path.parent / each.recorded.file)
+            kind = each.recorded.kind or None
+            tick, lot = price(str(each.tick)), quantity(str(each.lot))
+            recorded = load(market.path, replace(told, kind=kind, tick=tick, lot=lot))
+            assumed += _said(market, recorded)
+            tapes[venue.account, each.symbol] = recorded.tape
     return Asked(scenario, tapes, tuple(dict.fromkeys(assumed)))
 
 

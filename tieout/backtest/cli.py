@@ -101,14 +101,14 @@ def backtest(
 
     with refusals(), progress(strategy, shown=not as_json) as tell:
         from tieout.backtest.asked import asked, told_by
-        from tieout.backtest.run import run
         from tieout.backtest.rows import Told
+        from tieout.backtest.run import run
 
-        models = {"latency_ms": latency_ms, "latency_ms_p99": latency_ms}
+        models: dict[str, Any] = {"latency_ms": latency_ms, "latency_ms_p99": latency_ms}
         if ideal:
             models = FREE | {"models": AT_ONCE}
         if strategy.endswith((".yaml", ".yml")):
-            wanted = told_by(Path(strategy))
+            wanted = told_by(Path(strategy), Told(zone=zone))
         else:
             wanted = asked(
                 strategy, options, markets, funds=funds, models=models, told=Told(zone=zone)

@@ -8,9 +8,10 @@ It wires and decides nothing: node, gate, journal, step and exchange are those o
 
 Rule 1. Of one instant, rows come first, then what strategies see, then what arrives. Nobody is
 shown, and no order is matched with, a row that is not known yet.
-Rule 2. Each account's statements are told as of every whole multiple of `statement_ns`. While
-nothing happens at the venue they are the same word for word, and are told as one run, before
-anything happens there next (`core.reconcile` judges each of them).
+Rule 2. Each account's statements are told as of every whole multiple of `statement_ns`. The first
+one after an account moved is told at once, and so is each while the reconciler is in doubt; those
+that say the same word for word are told as one run, before anything happens there next
+(`core.reconcile` judges each of them).
 Rule 3. A reference price is told before an order that is wished for, where limits may ask for it;
 the cold engine is asked and answers in simulated time, as its limits' heartbeat wants.
 """
@@ -32,6 +33,7 @@ from core.strategy import Quote, SeesBars, SeesTrades, Strategy, Tick, Wish
 from risk.adapter import LimitGate
 from sim.dice import Dice
 from sim.memory_store import MemoryStore
+from sim.truth import Fact
 from sim.world import World
 from tieout.backtest import views
 from tieout.backtest.venue import RecordedVenue
@@ -45,6 +47,7 @@ BLOCK: Final = 4096
 OVER: Final = ("refused", "rejected", "filled", "cancelled", "expired")
 # After the last row, so long is waited for what is under way.
 SETTLING_NS: Final = 60 * 1_000_000_000
+STATED_AGAIN_MAX: Final = 10
 
 
 @dataclass(slots=True, eq=False)
@@ -126,6 +129,7 @@ class Engine:
     _unnamed: dict[tuple[str, str], deque[Wished]] = field(default_factory=dict)
     _touch: tuple[int, Feed | None] = (END, None)
     _stale: bool = True
+    _moved: bool = False
 
     # --- the clock --------------------------------------------------------------------------------
 
@@ -135,12 +139,19 @@ class Engine:
         ends = max((int(feed.tape.at[-1]) for feed in self.feeds if len(feed.tape)), default=0)
         began = self.world.now
         self._play(ends, lambda at: progress((at - began) / max(1, ends - began)))
-        while self.world.peek() <= ends + SETTLING_NS:
-            self.state_before(min(int(self.world.peek()), ends + 1))
-            self.world.step()
         self.state_before(ends + 1)
-        self.world.run(max(ends, self.world.now) + 1)
+        self._wind_up(ends)
         self.node.commit()
+
+    def _wind_up(self, ends: int) -> None:
+        """What is under way comes in; what is in doubt is stated a few times more."""
+        for number in range(1, STATED_AGAIN_MAX + 1):
+            until = max(ends + SETTLING_NS, self._stated_to)
+            while self.world.peek() <= until:
+                self.world.step()
+            if not self._is_awaited():
+                return
+            self.state_before(ends + number * self.statement_ns + 1)
 
     def _play(self, ends: int, progress: Callable[[int], None]) -> None:
         shown = self.world.now
@@ -152,7 +163,11 @@ class Engine:
             watch = min(self._watches, key=_next_at, default=None)
             watch_at = watch.next_at if watch is not None else END
             due = int(min(self.world.peek(), END))
-            if min(touch_at, watch_at, due) > ends:
+            first = min(touch_at, watch_at, due)
+            if self._is_awaited() and self._stated_to + self.statement_ns < min(first, ends + 1):
+                self.state_before(self._stated_to + self.statement_ns + 1)
+                continue
+            if first > ends:
                 return
             if feed is not None and touch_at <= watch_at and touch_at <= due:
                 self.state_before(touch_at)
@@ -161,8 +176,6 @@ class Engine:
             elif watch is not None and watch_at <= due:
                 self._show(watch, min(due, touch_at - 1))
             else:
-                if self._in_doubt():
-                    self.state_before(due)
                 self.world.step()
             if self.world.now > shown + step:
                 shown = self.world.now
@@ -207,10 +220,14 @@ class Engine:
 
     # --- statements -------------------------------------------------------------------------------
 
-    def _in_doubt(self) -> bool:
-        """Whether the reconciler waits for the next statement: then no run of them is awaited."""
+    def moved(self, fact: Fact) -> None:
+        """Something happened at a venue: the next statement has another content."""
+        self._moved = True
+
+    def _is_awaited(self) -> bool:
+        """Whether the next statement is news, or the reconciler waits for it."""
         state = self.node.state
-        return bool(state.readings or state.suspects or state.breaks)
+        return self._moved or bool(state.readings or state.suspects or state.breaks)
 
     def state_before(self, before: int) -> None:
         """The statements of every moment before that, which nobody has told yet."""
@@ -219,7 +236,7 @@ class Engine:
         if last <= self._stated_to:
             return
         since = self._stated_to + period
-        self._stated_to = last
+        self._stated_to, self._moved = last, False
         self.statements_told += (last - since) // period + 1
         self.world.skip_to(max(self.world.now, last))
         for venue in self.venues.values():

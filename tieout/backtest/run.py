@@ -72,6 +72,7 @@ def run(
         group_wait_ns=0,
         on_event=told.hear,
     )
+    truth.on_fact = engine.moved
     for spec in scenario.venues:
         venue = venues[spec.account] = _venue(spec, engine, truth, decimals)
         feeds += _feeds(spec, venue, tapes)
@@ -92,6 +93,7 @@ def run(
         frames=frames(engine, scenario, told, decimals),
         counts=_counts(engine),
         assumptions=assumptions,
+        store=engine.store,
     )
 
 
