@@ -28,7 +28,9 @@ PERPETUAL: Final = ("PERP", "SWAP", "FUTURES")
 UNKNOWN: Final = ("COIN", "USD")
 WALLET: Final = Decimal(1_000_000)
 SPOT, LINEAR = "binance_spot", "binance_usdm"
-MARKET: Final = re.compile(r"(?:(?P<venue>[a-z0-9_]+):)?(?P<base>[^/=:]+)/(?P<quote>[^/=:]+)=(?P<file>.+)")
+MARKET: Final = re.compile(
+    r"(?:(?P<venue>[a-z0-9_]+):)?(?P<base>[^/=:]+)/(?P<quote>[^/=:]+)=(?P<file>.+)"
+)
 WOULD_DO: Final = "[VENUE:]BASE/QUOTE=FILE, or a FILE, would do"
 
 
