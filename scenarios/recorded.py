@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from risk.written import Part
-from scenarios.part import Amount, Price, Seconds, Times
+from scenarios.part import Amount, Millis, Price, Seconds, Times
 from venues.recorded.book import Assumed
 from venues.recorded.funding import Fixed
 from venues.recorded.impact import SquareRoot
@@ -130,6 +130,9 @@ class ModelsSpec(Part):
     funding: FundingSpec | None = None
     liquidation: LiquidationSpec | None = None
     bar_fills: BarFills = "through"
+    bar_late_ms: Millis = Field(
+        default=0, ge=0, description="an order so late into a bar is reached by all of it"
+    )
     volume_share: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.1")
 
     def latencies(self, latency_ms: int) -> tuple[Latency, Latency]:
@@ -149,6 +152,7 @@ class ModelsSpec(Part):
             slippage=self.slippage.made() if self.slippage is not None else None,
             impact=impact.made(lot) if impact is not None else None,
             bar_fills=self.bar_fills,
+            bar_late_ns=self.bar_late_ms * MS,
             volume_share=Fraction(self.volume_share),
         )
 
