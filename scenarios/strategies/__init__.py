@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 
 from core.strategy import MakeStrategy, Strategy
-from scenarios.strategies import maker, momentum, runaway, scripted, taker
+from scenarios.strategies import arbitrage, maker, momentum, runaway, scripted, taker
 
 KINDS: Mapping[str, MakeStrategy] = {
     "maker": maker.make,
     "taker": taker.make,
     "momentum": momentum.make,
+    "arbitrage": arbitrage.make,
     "scripted": scripted.make,
     "runaway": runaway.make,
 }
