@@ -432,6 +432,8 @@ class StatementReported(Fact, frozen=True, kw_only=True, gc=False):
 
     In a complete statement the absence of a row means zero. `asked_at` is when we sent the request.
     `as_of` is the resolution-end of the whole, used where a row has none; `as_of_step` its unit.
+    One that a teller repeated word for word is told once for the whole run of them: the first was
+    as of `since`, the last as of `as_of`, and no row has an as-of of its own.
     """
 
     account: str
@@ -441,6 +443,7 @@ class StatementReported(Fact, frozen=True, kw_only=True, gc=False):
     as_of: int = 0
     as_of_step: int = 1
     complete: bool = True
+    since: int = 0
 
 
 class PageReported(Fact, frozen=True, kw_only=True, gc=False):

@@ -25,6 +25,7 @@ from scenarios.bounds import LimitsSpec
 from scenarios.figures import flaw, whose
 from scenarios.part import Amount, Every, Millis, Name, Price, Seconds, Times
 from scenarios.rails import Settling, by_name
+from scenarios.recorded import ModelsSpec, RecordedSpec
 from scenarios.strategies import KINDS as STRATEGIES
 from scenarios.tokens import TokenSpec
 from sim.faults import ENGINE, OF_RISK, UNABLE, happens_by_itself, impossible
@@ -74,6 +75,7 @@ class InstrumentSpec(Part):
     listed_anew_s: Seconds = Field(
         default=Decimal(0), description="when it is listed anew and its ids begin again; 0: never"
     )
+    recorded: RecordedSpec | None = None
 
     @model_validator(mode="after")
     def _of_two_assets(self) -> "InstrumentSpec":
@@ -112,6 +114,7 @@ class VenueSpec(Part):
     page_rows: Times = Field(
         default=0, ge=0, description="rows of a page of a record; 0: as many as the venue gives"
     )
+    models: ModelsSpec | None = None
 
     @property
     def account(self) -> str:

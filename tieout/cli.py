@@ -80,9 +80,8 @@ def refusals() -> Iterator[None]:
     """What a user got wrong is a message and a status, never a traceback."""
     from scenarios.model import BadScenario
     from sim.machine import NoEvm
-    from tieout.bad_input import BadFile, BadMoment
+    from tieout.bad_input import BadFile, BadMarket, BadMoment
     from tieout.files import CannotSave
-    from tieout.market import BadMarket
     from tieout.plans import BadPlan
     from tieout.sqlite_store import JournalDamaged, JournalError, NotAJournal
     from tieout.trace import BadKey

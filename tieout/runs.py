@@ -28,10 +28,11 @@ from sim.oracle import Drifted
 from sim.seal import seal
 from sim.world import EPOCH_NS, SECOND
 from tieout import market as markets
+from tieout.bad_input import BadMarket
 from tieout.crash_points import CrashPoint
 from tieout.drill import exits
 from tieout.given_up import given_up
-from tieout.market import BadMarket, Market
+from tieout.market import Market
 from tieout.outcome import Claim, Found, Outcome, Sample
 from tieout.references import decided_by_old_prices
 from tieout.settlement_figures import settlement_figures

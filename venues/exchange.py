@@ -11,7 +11,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal, Inexact
 from typing import Literal, Protocol
 
 from sim.truth import Fact, Truth
-from venues.matching import Book, Execution, Placement, SelfTrade
+from venues.matching import Book, Execution, Kind, Placement, Resting, SelfTrade
 
 Side = Literal["buy", "sell"]
 TruthModel = Literal["spot", "linear", "inverse"]
@@ -132,6 +132,31 @@ class Position:
     trade_id: int = 0
 
 
+class OrderBook(Protocol):
+    """One instrument's book as an exchange asks it: a `Book`, or one that was recorded."""
+
+    def place(
+        self,
+        order_id: str,
+        owner: str,
+        side: Side,
+        quantity: int,
+        price: int | None,
+        kind: Kind = "limit",
+    ) -> Placement: ...
+
+    def cancel(self, order_id: str) -> int: ...
+    def leaves(self, order_id: str) -> int: ...
+    def depth(self, side: Side, levels: int | None = None) -> list[tuple[int, int]]: ...
+    def queue(self, side: Side) -> list[Resting]: ...
+    @property
+    def best_bid(self) -> int | None: ...
+    @property
+    def best_ask(self) -> int | None: ...
+    @property
+    def last(self) -> int: ...
+
+
 # Price and quantity of the best bid and of the best ask; None where nobody is.
 Top = tuple[tuple[Decimal, Decimal] | None, tuple[Decimal, Decimal] | None]
 
@@ -211,7 +236,7 @@ class Exchange:
     speaker: Speaker
     clock: "Clock"
     terms: dict[str, Terms] = field(default_factory=dict)
-    books: dict[str, Book] = field(default_factory=dict)
+    books: dict[str, "OrderBook"] = field(default_factory=dict)
     wallets: dict[str, Decimal] = field(default_factory=dict)
     wallets_at: dict[str, int] = field(default_factory=dict)
     positions: dict[tuple[str, str], Position] = field(default_factory=dict)
@@ -441,6 +466,14 @@ class Exchange:
             self._print_among_others(terms, placement, side, self.on_print)
         self.on_book(symbol)
 
+    def passed(self, symbol: str, executions: list[Execution]) -> None:
+        """The market went by, and did this to orders that rest in its book."""
+        terms = self.terms[symbol]
+        for execution in executions:
+            side: Side = "sell" if self.tickets[execution.maker_id].side == "buy" else "buy"
+            self._execute(terms, execution, side, "trade")
+        self.on_book(symbol)
+
     def _print_among_others(
         self, terms: Terms, placement: Placement, side: Side, tell: Callable[[Print], None]
     ) -> None:
@@ -478,11 +511,8 @@ class Exchange:
         return bid, ask
 
     def last_price(self, terms: Terms) -> Decimal:
-        """A price to value things at: the middle of the book, or one side of it."""
-        book = self.books[terms.symbol]
-        bid, ask = book.best_bid, book.best_ask
-        ticks = (bid + ask) // 2 if bid is not None and ask is not None else (bid or ask or 1)
-        return ticks * terms.tick
+        """A price to value things at, as the book has it."""
+        return (self.books[terms.symbol].last or 1) * terms.tick
 
     # --- what a match does -----------------------------------------------------------------------
 

@@ -1,1 +1,1 @@
-"""Backtests: strategies against recorded markets, through the gate, books and reconciler of live."""
+"""Backtests: strategies against recorded markets, by the gate, books and reconciler of live."""

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-# The columns of each frame, in order. `side` is 1 for a purchase, -1 for a sale. `decided_at` is when
-# the strategy wished for the order, `seen` the price that the market showed it then: the middle of
-# the top, else the last trade, else the last close. A fill's `value` is what it is worth in `asset`,
-# which is quote (spot) or settlement coin; `fee` is paid where positive, and in `fee_asset`.
+# The columns of each frame, in order. `side` is 1 for a purchase, -1 for a sale. `decided_at` is
+# when the strategy wished for the order, `seen` the price that the market showed it then: the
+# middle of the top, else the last trade, else the last close. A fill's `value` is what it is worth
+# in `asset`, which is quote (spot) or settlement coin; `fee` is paid where positive, in
+# `fee_asset`.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "fills": (
         *("at", "account", "instrument", "strategy", "client_order_id", "side", "quantity"),
