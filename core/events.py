@@ -241,6 +241,18 @@ class CancelRequested(Fact, frozen=True, kw_only=True, gc=False):
     client_order_id: str
 
 
+class MoveRequested(Fact, frozen=True, kw_only=True, gc=False):
+    """A strategy wants cash moved from `account` to another account of ours, there `within_ns`."""
+
+    strategy: str
+    reference: str
+    account: str
+    target: str
+    asset: str
+    amount: int
+    within_ns: int
+
+
 # --- told by a venue -----------------------------------------------------------------------------
 
 
@@ -499,6 +511,7 @@ Event = (
     | AdjustmentBooked
     | OrderRequested
     | CancelRequested
+    | MoveRequested
     | StreamOpened
     | StreamClosed
     | HeartbeatHeard

@@ -212,6 +212,17 @@ class RunawayOptions(Part):
     reduce_only: bool = False
 
 
+class ArbitrageOptions(Part):
+    """See `strategies/arbitrage.py`."""
+
+    base: Name = "BTC"
+    quote: Name = "USDT"
+    size: Price = Field(default=Decimal("0.01"), decimal_places=QUANTITY_DECIMALS)
+    limit: Price = Field(default=Decimal("0.1"), decimal_places=QUANTITY_DECIMALS)
+    edge_bp: Times = Field(default=10, ge=0)
+    within_s: Times = Field(default=3600, ge=1)
+
+
 class MomentumOptions(Part):
     """See `strategies/momentum.py`."""
 
@@ -223,6 +234,7 @@ class MomentumOptions(Part):
 
 
 OPTIONS: dict[str, type[Part]] = {
+    "arbitrage": ArbitrageOptions,
     "momentum": MomentumOptions,
     "runaway": RunawayOptions,
     "maker": MakerOptions,
@@ -259,6 +271,21 @@ class StrategySpec(Part):
     def _fitting_options(self) -> "StrategySpec":
         if self.kind in OPTIONS:  # a file checks its own
             OPTIONS[self.kind].model_validate(self.options)
+        return self
+
+
+class TreasurySpec(Part):
+    """How long people take, at least and at most: to act when cash is to be moved, and then until
+    it is there."""
+
+    acts_s: tuple[Times, Times] = (5, 60)
+    moves_s: tuple[Times, Times] = (60, 900)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "TreasurySpec":
+        for name, (least, most) in (("acts_s", self.acts_s), ("moves_s", self.moves_s)):
+            if not 0 <= least <= most:
+                raise ValueError(f"{name}: found {least} to {most}; the least first would do")
         return self
 
 
@@ -412,6 +439,7 @@ class Scenario(Part):
     settling: Settling | None = None
     tokens: tuple[TokenSpec, ...] = ()
     strategies: tuple[StrategySpec, ...] = ()
+    treasury: TreasurySpec = TreasurySpec()
     faults: tuple[FaultSpec, ...] = ()
     storm: StormSpec | None = None
     fires: FiresSpec | None = None

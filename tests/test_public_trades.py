@@ -1,4 +1,4 @@
-"""Public trades and bars: read in each venue's words, told once, shown to who asks in any driver."""
+"""Public trades and bars: read in each venue's words, told once, shown to who asks everywhere."""
 
 from __future__ import annotations
 

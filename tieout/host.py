@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
 
-from core.effects import Effect, PlaceOrder, SetAlarm, TellPosition, TellStrategy
+from core.effects import (
+    Effect,
+    MoveCash,
+    PlaceOrder,
+    SetAlarm,
+    TellMove,
+    TellPosition,
+    TellStrategy,
+)
 from core.events import (
     AdjustmentBooked,
     AlarmRang,
@@ -22,7 +30,7 @@ from core.journal import Journal, Record, Store, decode_effect
 from core.node import Keep, Node, boot_epoch, recover
 from core.risk_effects import AcknowledgeReturn, AskEngine, GrantLease, TellGate, TellKill
 from core.state import State
-from core.strategy import PublicTrade, Quote, Strategy, Tick, Wish
+from core.strategy import MovesCash, PublicTrade, Quote, Strategy, Tick, Wish
 from rails.dialect import Request as RailRequest
 from risk.adapter import LimitGate
 from scenarios import strategies
@@ -451,6 +459,12 @@ class Host:
                 strategy = self._strategies.get(effect.strategy)
                 if strategy is not None:
                     self._wish(strategy.on_position(effect, self._world.now))
+            case TellMove():
+                mover = self._strategies.get(effect.strategy)
+                if isinstance(mover, MovesCash):
+                    self._wish(mover.on_move(effect, self._world.now))
+            case MoveCash():
+                self._sim.treasury.move(effect)
             case AskEngine() if self.cold is not None:
                 self.cold.ask(effect.request)
             case TellKill():

@@ -18,7 +18,7 @@ from typing import Protocol, runtime_checkable
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from core.effects import Effect, RaiseAlert, TellPosition, TellStrategy
+from core.effects import Effect, MoveCash, RaiseAlert, TellMove, TellPosition, TellStrategy
 from core.events import CancelRequested, NodeStarted, OrderRequested
 from core.frames import Headers
 from core.journal import Journal, Store
@@ -27,7 +27,7 @@ from core.orders import TERMINAL
 from core.risk_effects import AskEngine
 from core.risk_events import Standing, StrategyStateSet
 from core.state import Order, State
-from core.strategy import PublicTrade, Quote, Strategy, Tick, Wish
+from core.strategy import MovesCash, PublicTrade, Quote, Strategy, Tick, Wish
 from risk.adapter import LimitGate
 from risk.beside import refusal
 from scenarios import strategies
@@ -52,6 +52,7 @@ from tieout.node_loop import JOURNAL_FULL, NodeLoop
 from tieout.opening import opened
 from tieout.quotes import quote
 from tieout.sights import Sights
+from tieout.treasury import asked_of_people
 from tieout.troubles import Troubles
 from venues.dialect import Request
 from venues.public import LOOK_NS, Dial, Heard, MarketData
@@ -341,7 +342,13 @@ class LiveNode:
                 self._wish(self._strategies[effect.strategy].on_order(effect, self.loop.now()))
             case TellPosition() if effect.strategy in self._strategies:
                 self._wish(self._strategies[effect.strategy].on_position(effect, self.loop.now()))
-            case TellStrategy() | TellPosition():
+            case TellMove() if effect.strategy in self._strategies:
+                mover = self._strategies[effect.strategy]
+                if isinstance(mover, MovesCash):
+                    self._wish(mover.on_move(effect, self.loop.now()))
+            case MoveCash():
+                self._alert("treasury", "warning", asked_of_people(self.node.state, effect))
+            case TellStrategy() | TellPosition() | TellMove():
                 self._ask_beside(effect)
             case _:
                 account = getattr(effect, "account", None)
@@ -414,7 +421,7 @@ class LiveNode:
                 self._refuse(wish)
                 continue
             self.loop.deliver(wish)
-            if not isinstance(wish, OrderRequested):
+            if isinstance(wish, CancelRequested):
                 self.loop.cancels_now()
 
     def _refuse(self, wish: OrderRequested) -> None:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from nats.aio.client import Client
 
-from core.effects import TellPosition, TellStrategy
-from core.events import CancelRequested, OrderRequested
+from core.effects import TellMove, TellPosition, TellStrategy
+from core.events import CancelRequested, MoveRequested, OrderRequested
 from core.risk_events import Use
-from core.strategy import PublicTrade, Quote, Strategy, Tick, Wish
+from core.strategy import MovesCash, PublicTrade, Quote, Strategy, Tick, Wish
 from risk.beside import refusal, uses_of
 from risk.lease_holder import PASSED
 from tieout.gate_process import GateProcess
@@ -88,14 +88,17 @@ class StrategyProcess:
                 self._wish(self._strategy.on_order(told.what, now))
             case TellPosition():
                 self._wish(self._strategy.on_position(told.what, now))
+            case TellMove():
+                if isinstance(self._strategy, MovesCash):
+                    self._wish(self._strategy.on_move(told.what, now))
             case _:
                 pass  # whether it may trade the node decides, and refuses
 
     def _wish(self, wishes: list[Wish]) -> None:
         for wish in wishes:
             match wish:
-                case CancelRequested():
-                    self.gate.cancel(wish)
+                case CancelRequested() | MoveRequested():
+                    self.gate.ask(wish)
                 case OrderRequested():
                     if self.gate.order(wish, self._price(wish)) != PASSED:
                         self._wish(self._strategy.on_order(refusal(wish), time.time_ns()))

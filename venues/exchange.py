@@ -302,6 +302,11 @@ class Exchange:
         name = f"{self.account}/{asset}/cash"
         self.truth.record(self.account, "opening", (asset, "cash"), {name: amount}, "opening")
 
+    def assets(self) -> list[str]:
+        """What the account can hold, by what is listed."""
+        held = [a for terms in self.terms.values() for a in (terms.base, terms.quote, terms.settle)]
+        return [*dict.fromkeys(held)]
+
     def rows(self, asked: object) -> int:
         """How many rows a page has when so many are asked for: no more than the venue gives."""
         return min(int(str(asked)), self.habits.page_rows_max)

@@ -9,12 +9,13 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from core.strategy import MakeStrategy, Strategy
-from scenarios.strategies import maker, momentum, runaway, scripted, taker
+from scenarios.strategies import arbitrage, maker, momentum, runaway, scripted, taker
 
 KINDS: Mapping[str, MakeStrategy] = {
     "maker": maker.make,
     "taker": taker.make,
     "momentum": momentum.make,
+    "arbitrage": arbitrage.make,
     "scripted": scripted.make,
     "runaway": runaway.make,
 }
