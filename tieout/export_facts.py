@@ -107,6 +107,9 @@ class Told:
     balances: list[Balance] = field(default_factory=list)
     pairs: dict[str, tuple[str, str]] = field(default_factory=dict)
     by_moment: set[str] = field(default_factory=set)
+    rows_seen: set[str] = field(default_factory=set)
+    # From when to when the ledger of an account reaches.
+    spans: dict[str, tuple[int, int]] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
 
 
@@ -219,9 +222,24 @@ class _Reader:
     # --- ledgers ----------------------------------------------------------------------------------
 
     def _second_telling(self, row: Row, fields: Json) -> None:
+        if self._is_known(fields):
+            return
+        self._reaches(row)
         self._balance(row, fields)
         for line in _lines(self.kind.venue, fields, self.kind.by):
             self._line(row, line)
+
+    def _reaches(self, row: Row) -> None:
+        at = moment(self.export, row) * MS
+        since, until = self.told.spans.get(self.account, (at, at))
+        self.told.spans[self.account] = (min(since, at), max(until, at))
+
+    def _is_known(self, fields: Json) -> bool:
+        """Whether a ledger's row was read before, in another page or file."""
+        row = f"{self.account} {sorted(fields.items())}"
+        known = row in self.told.rows_seen
+        self.told.rows_seen.add(row)
+        return known
 
     def _line(self, row: Row, line: Line) -> None:
         if self.kind.by == "moment":
@@ -300,8 +318,10 @@ class _Reader:
         operation, asset = fields["operation"].lower(), fields["asset"]
         amount, ident = units(fields["change"]), self._id(fields)
         purpose = BINANCE_TRADES.get(operation)
+        self._reaches(row)
         if purpose is not None:
-            self._line(row, Line("", "", "", 0, asset, purpose, amount, ""))
+            if not self._is_known({**fields, "id": ident}):
+                self._line(row, Line("", "", "", 0, asset, purpose, amount, ""))
         elif operation == "funding fee":
             self._funded(row, ident, "", asset, amount)
         else:

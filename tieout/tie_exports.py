@@ -74,6 +74,14 @@ class Opening(NamedTuple):
     said_by: str
 
 
+class Compared(NamedTuple):
+    """What a statement says of a holding, as of when, and where it says so."""
+
+    amount: int
+    as_of: int
+    place: str
+
+
 @dataclass(slots=True)
 class Books:
     """What the node's books came to, and what they were told."""
@@ -84,7 +92,7 @@ class Books:
     posted: list[Posted] = field(default_factory=list)
     openings: dict[str, Opening] = field(default_factory=dict)
     # By holding, the last statement's line that it was compared with.
-    compared: dict[str, tuple[StatementRow, int, str]] = field(default_factory=dict)
+    compared: dict[str, Compared] = field(default_factory=dict)
 
     def drifts(self) -> dict[str, Drift]:
         """What differs: breaks, and suspects that no file says more of."""
@@ -286,10 +294,9 @@ class _Feed:
         self.last[event.account, event.kind] = told
         for row in told.rows:
             name = holding(event.account, row.subject, row.leg)
-            self.books.compared[name] = (row, row.as_of or told.as_of, place)
+            self.books.compared[name] = Compared(row.amount, row.as_of or told.as_of, place)
         for name in [n for n in self.node.state.holdings if _is_left_out(n, told)]:
-            _, _, subject, leg = name.split("/")
-            self.books.compared[name] = (StatementRow(subject, leg, 0), told.as_of, place)
+            self.books.compared[name] = Compared(0, told.as_of, place)
         self._deliver(told)
         self._settle()
 

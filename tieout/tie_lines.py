@@ -65,8 +65,7 @@ class _Account:
         self.lines = [line for line in books.told.lines if line.account == account]
         self.posted = [each for each in books.posted if _is_of(each, account)]
         self.has_fills = any(isinstance(each.fact.event, FillReported) for each in self.posted)
-        self.since = min(line.at for line in self.lines) - NEAR_NS
-        self.until = max(line.at for line in self.lines) + NEAR_NS
+        self.since, self.until = books.told.spans[account]
 
     def differences(self) -> Iterator[Difference]:
         if not self.has_fills:
@@ -91,7 +90,7 @@ class _Account:
 
     def _compare(self, lines: list[Line], posted: list[Posted]) -> Iterator[Difference]:
         assets = dict.fromkeys([line.asset for line in lines] + [_asset(each) for each in posted])
-        names = dict.fromkeys(line.instrument for line in lines)
+        names = dict.fromkeys([line.instrument for line in lines] + [_of(each) for each in posted])
         for number, asset in enumerate(assets):
             theirs = _sum_lines(line for line in lines if line.asset == asset)
             ours = _sum_posted(each for each in posted if _asset(each) == asset)
@@ -99,7 +98,7 @@ class _Account:
             if not size:
                 continue
             cause, text = _why(lines, posted, theirs, ours)
-            missing = 0 if posted or number else sum(line.quantity for line in lines)
+            missing = 0 if number else _quantity(lines, posted)
             places = [line.place for line in lines if line.asset == asset]
             places += [each.fact.place for each in posted if _asset(each) == asset]
             yield Difference(
@@ -112,6 +111,15 @@ class _Account:
                 next(iter(names), ""),
                 missing,
             )
+
+
+def _quantity(lines: list[Line], posted: list[Posted]) -> int:
+    """By how much the position is another with one side of the trade missing."""
+    if lines and posted:
+        return 0
+    fills = {id(e): e for each in posted if isinstance(e := each.fact.event, FillReported)}
+    ours = sum(e.quantity if e.side == "buy" else -e.quantity for e in fills.values())
+    return sum(line.quantity for line in lines) - ours
 
 
 def _is_of(each: Posted, account: str) -> bool:
@@ -129,6 +137,11 @@ def _trade(each: Posted) -> tuple[int, Key]:
         return event.occurred_at, (event.instrument, event.fill_id)
     ident = getattr(event, "movement_id", "")
     return getattr(event, "occurred_at", 0), (getattr(event, "instrument", ""), ident)
+
+
+def _of(each: Posted) -> str:
+    instrument: str = getattr(each.fact.event, "instrument", "")
+    return instrument
 
 
 def _asset(each: Posted) -> str:

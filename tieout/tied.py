@@ -5,7 +5,7 @@ tied, as broken, or as not tied with the reason; nothing that the files move is 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -14,31 +14,16 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from core.events import CashMoved, Cause, Event, FillReported, FundingPaid
-from core.money import ASSET_DECIMALS_MAX, QUANTITY_DECIMALS
+from core.events import CashMoved, FillReported, FundingPaid
 from core.state import Drift
 from tieout.bad_input import BadFile
-from tieout.export_facts import Told
-from tieout.history import exact
+from tieout.tie_breaks import Break, breaks_of, shown
 from tieout.tie_exports import Books, Posted
-from tieout.tie_lines import Difference, differences
 from tieout.words import clock, count
 
 TRADES = ("trade", "realised", "position")
 NO_OPENING = "one statement of it: an earlier one, or --from-zero, would do"
 NO_CLOSING = "no statement of it after what moved it: one would do"
-
-
-class Break(NamedTuple):
-    """One difference: of what, how much, why, where it stands, and what would explain it."""
-
-    account: str
-    subject: str
-    leg: str
-    size: Decimal
-    cause: Cause
-    explanation: str
-    evidence: tuple[str, ...]
 
 
 class Story(NamedTuple):
@@ -119,8 +104,7 @@ def tied(books: Books) -> Tied:
     Second tellings count: they, too, are held against the first.
     """
     stories = tuple(_stories(books))
-    found = differences(books)
-    breaks = tuple(_breaks(books, found))
+    breaks = tuple(breaks_of(books))
     compared = any(each.theirs is not None for each in stories)
     if not (compared or books.told.lines or books.told.balances or breaks):
         raise BadFile(
@@ -129,12 +113,9 @@ def tied(books: Books) -> Tied:
         )
     state = books.state
     echoes = sum(n for name, n in state.counts.items() if "_echo/" in name)
-    facts = sum(isinstance(f.event, FillReported | FundingPaid | CashMoved) for f in _facts(books))
+    moves = (FillReported, FundingPaid, CashMoved)
+    facts = sum(isinstance(fact.event, moves) for fact in books.told.facts)
     return Tied(breaks, stories, facts, echoes, books.told.left_out)
-
-
-def _facts(books: Books) -> Iterable[Any]:
-    return books.told.facts
 
 
 # --- holdings ------------------------------------------------------------------------------------
@@ -154,36 +135,29 @@ def _stories(books: Books) -> Iterator[Story]:
 
 def _story_of(books: Books, name: str, posted: list[Posted], drift: Drift | None) -> Story:
     venue, account, subject, leg = name.split("/")
-    opening = books.openings.get(name)
-    row = books.compared.get(name)
+    opening, stated = books.openings.get(name), books.compared.get(name)
     sums: Counter[str] = Counter()
     for each in posted:
         sums[_column(each.purpose)] += each.amount
     begun = opening.amount if opening is not None else 0
     ends = begun + sum(sums.values())
-    ours, theirs = ends, None
-    if row is not None:
-        theirs = row[0].amount
-        ours = theirs - (drift.size if drift is not None else 0)
-
-    def shown(units: int) -> Decimal:
-        return _shown(leg, units)
-
+    size = drift.size if drift is not None else 0
+    ours = ends if stated is None else stated.amount - size
     return Story(
         account=f"{venue}/{account}",
         subject=subject,
         leg=leg,
-        opening=shown(begun),
+        opening=shown(leg, begun),
         opened_by=opening.said_by if opening is not None else "",
-        trades=shown(sums["trades"]),
-        fees=shown(sums["fees"]),
-        funding=shown(sums["funding"]),
-        moved=shown(sums["moved"]),
-        ours=shown(ours),
-        theirs=None if theirs is None else shown(theirs),
-        later=shown(ends - ours),
-        as_of=row[1] if row is not None else 0,
-        why_not="" if row is not None else NO_CLOSING if posted else NO_OPENING,
+        trades=shown(leg, sums["trades"]),
+        fees=shown(leg, sums["fees"]),
+        funding=shown(leg, sums["funding"]),
+        moved=shown(leg, sums["moved"]),
+        ours=shown(leg, ours),
+        theirs=None if stated is None else shown(leg, stated.amount),
+        later=shown(leg, ends - ours),
+        as_of=0 if stated is None else stated.as_of,
+        why_not="" if stated is not None else NO_CLOSING if posted else NO_OPENING,
     )
 
 
@@ -191,132 +165,6 @@ def _column(purpose: str) -> str:
     if purpose in TRADES:
         return "trades"
     return {"fee": "fees", "funding": "funding"}.get(purpose, "moved")
-
-
-def _shown(leg: str, units: int) -> Decimal:
-    return exact(units, ASSET_DECIMALS_MAX if leg == "cash" else QUANTITY_DECIMALS)
-
-
-# --- breaks --------------------------------------------------------------------------------------
-
-
-def _breaks(books: Books, found: list[Difference]) -> Iterator[Break]:
-    """Those of the books, each explained by the differences between files that come to its size;
-    then the differences that explain none."""
-    used: list[Difference] = []
-    for name, drift in books.drifts().items():
-        venue, account, subject, leg = name.split("/")
-        why = _explaining(f"{venue}/{account}", subject, leg, drift.size, found)
-        used += why
-        cause, text, places = _reason(books, name, drift, why)
-        size = _shown(leg, drift.size)
-        yield Break(f"{venue}/{account}", subject, leg, size, cause, text, places)
-    for each in found:
-        if each not in used:
-            size = _shown("cash", each.size)
-            yield Break(each.account, each.asset, "cash", size, each.cause, each.text, each.places)
-
-
-def _explaining(
-    account: str, subject: str, leg: str, size: int, found: list[Difference]
-) -> list[Difference]:
-    """All differences of a holding, if they come to its size; else the one that does; else none."""
-    if leg == "cash":
-        here = [(e, e.size) for e in found if (e.account, e.asset) == (account, subject)]
-    else:
-        of_it = [e for e in found if (e.account, e.instrument) == (account, subject)]
-        here = [(e, e.quantity) for e in of_it if e.quantity]
-    if not size:
-        return []
-    if sum(amount for _, amount in here) == size:
-        return [each for each, _ in here]
-    return [each for each, amount in here if amount == size][:1]
-
-
-def _reason(
-    books: Books, name: str, drift: Drift, why: list[Difference]
-) -> tuple[Cause, str, tuple[str, ...]]:
-    if why:
-        causes = list(dict.fromkeys(each.cause for each in why))
-        cause = causes[0] if len(causes) == 1 else "unknown"
-        text = "; ".join(dict.fromkeys(each.text for each in why))
-        return cause, text, tuple(dict.fromkeys(p for each in why for p in each.places))
-    row = books.compared.get(name)
-    told = (row[2],) if row is not None else ()
-    if drift.contradiction:
-        text, places = _contradiction(books.told, name)
-        return drift.cause, text or drift.proposal, places or told
-    likely = _looks_like(books, name, drift)
-    text = f"looks like: {likely}; {drift.proposal}" if likely else drift.proposal
-    return drift.cause, text, told
-
-
-def _contradiction(told: Told, name: str) -> tuple[str, tuple[str, ...]]:
-    """What is told twice of a holding under one id, with other content, and where."""
-    first: dict[tuple[str, ...], tuple[Event, str]] = {}
-    for event, place, _ in told.facts:
-        key = _id(event)
-        if key is None or not name.startswith(f"{key[0]}/"):
-            continue
-        known, before = first.setdefault(key, (event, place))
-        if _content(known) != _content(event) and name.split("/")[2] in _touched(told, event):
-            return f"{key[-1]} is told twice, with other content", (before, place)
-    return "", ()
-
-
-def _id(event: Event) -> tuple[str, ...] | None:
-    match event:
-        case FillReported():
-            return (event.account, event.instrument, event.side, event.fill_id)
-        case FundingPaid():
-            return (event.account, event.asset, "funding", event.funding_id)
-        case CashMoved():
-            return (event.account, event.reason, event.movement_id)
-        case _:
-            return None
-
-
-def _content(event: Event) -> tuple[object, ...]:
-    if isinstance(event, FillReported):
-        return (event.quantity, event.price, event.fee, event.fee_asset, event.order_id)
-    return (getattr(event, "asset", ""), getattr(event, "amount", 0))
-
-
-def _touched(told: Told, event: Event) -> tuple[str, ...]:
-    """The subjects whose holdings an event moves."""
-    if isinstance(event, FillReported):
-        return (event.instrument, event.fee_asset, *told.pairs.get(event.instrument, ()))
-    return (getattr(event, "asset", ""),)
-
-
-def _looks_like(books: Books, name: str, drift: Drift) -> str:
-    """What the size is like, where core names nothing: no proof of anything."""
-    if "looks like" in drift.proposal or not drift.size:
-        return ""
-    ours = drift.reading.told - drift.size
-    if drift.reading.told == -ours:
-        return "the same with the other sign"
-    posted = sorted(
-        (each for each in books.posted if each.holding == name), key=lambda p: _at(p.fact.event)
-    )
-    for each in posted:
-        if drift.size == -2 * each.amount:
-            return f"{each.fact.place} with the other sign"
-    return _of_before(books, name, drift, posted)
-
-
-def _of_before(books: Books, name: str, drift: Drift, posted: list[Posted]) -> str:
-    opening = books.openings.get(name)
-    stood = opening.amount if opening is not None else 0
-    for each in posted:
-        if stood == drift.reading.told:
-            return f"as it stood before {each.fact.place}: a statement of before that"
-        stood += each.amount
-    return ""
-
-
-def _at(event: Event) -> int:
-    return int(getattr(event, "occurred_at", 0))
 
 
 # --- shown ---------------------------------------------------------------------------------------
