@@ -158,6 +158,30 @@ class TellPosition(Wish, frozen=True, kw_only=True, gc=False):
     quantity: int
 
 
+class MoveCash(Wish, frozen=True, kw_only=True, gc=False):
+    """Have the treasury move cash between two accounts of ours, once under this id."""
+
+    move_id: str
+    source: str
+    target: str
+    asset: str
+    amount: int
+
+
+class TellMove(Wish, frozen=True, kw_only=True, gc=False):
+    """What a strategy hears of cash that it asked to have moved."""
+
+    strategy: str
+    reference: str
+    move_id: str
+    source: str
+    target: str
+    asset: str
+    amount: int
+    status: str
+    reason: str = ""
+
+
 class RaiseAlert(Wish, frozen=True, kw_only=True, gc=False):
     """A person should look."""
 
@@ -181,6 +205,8 @@ Effect = (
     | Remember
     | TellStrategy
     | TellPosition
+    | MoveCash
+    | TellMove
     | RaiseAlert
     | RailEffect
     | RiskEffect

@@ -241,6 +241,18 @@ class CancelRequested(Fact, frozen=True, kw_only=True, gc=False):
     client_order_id: str
 
 
+class MoveRequested(Fact, frozen=True, kw_only=True, gc=False):
+    """A strategy wants cash moved from `account` to another account of ours, there `within_ns`."""
+
+    strategy: str
+    reference: str
+    account: str
+    target: str
+    asset: str
+    amount: int
+    within_ns: int
+
+
 # --- told by a venue -----------------------------------------------------------------------------
 
 
@@ -420,6 +432,8 @@ class StatementReported(Fact, frozen=True, kw_only=True, gc=False):
 
     In a complete statement the absence of a row means zero. `asked_at` is when we sent the request.
     `as_of` is the resolution-end of the whole, used where a row has none; `as_of_step` its unit.
+    One that a teller repeated word for word is told once for the whole run of them: the first was
+    as of `since`, the last as of `as_of`, and no row has an as-of of its own.
     """
 
     account: str
@@ -429,6 +443,7 @@ class StatementReported(Fact, frozen=True, kw_only=True, gc=False):
     as_of: int = 0
     as_of_step: int = 1
     complete: bool = True
+    since: int = 0
 
 
 class PageReported(Fact, frozen=True, kw_only=True, gc=False):
@@ -496,6 +511,7 @@ Event = (
     | AdjustmentBooked
     | OrderRequested
     | CancelRequested
+    | MoveRequested
     | StreamOpened
     | StreamClosed
     | HeartbeatHeard

@@ -55,6 +55,10 @@ REMEDIES: dict[ItemCause, tuple[str, str]] = {
         "operations",
         "asked back, and nobody's here: send it back, or say whose it is; that is our answer",
     ),
+    "not_arrived": (
+        "treasury",
+        "it left one account and did not come to the other: ask both venues; it is not sent again",
+    ),
     "amount_told": ("payments", "ask which amount they carry out; the line will show it"),
 }
 

@@ -1,7 +1,8 @@
 """What each strategy holds, from its figures: told to it where it cannot know by itself.
 
 A strategy sums what it hears. It hears nothing of what was filled while its node was down, and it
-begins with nothing when its node comes up again.
+begins with nothing when its node comes up again. Of a spot instrument it also holds the coins that
+were moved to the account for it, less those that were moved away.
 """
 
 from core.effects import Effect, TellPosition
@@ -9,6 +10,8 @@ from core.events import Leg
 from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS, TEN_TO
 from core.state import UNATTRIBUTED, Listing, State, figure
 
+# Under what a venue tells a movement of cash that a strategy asked for (`core/moves.py`).
+MOVED = ("transfer", "deposit", "withdrawal")
 LEGS: dict[str, Leg] = {"net": "net", "long": "long", "short": "short"}
 
 
@@ -25,9 +28,13 @@ def tell(state: State, account: str, listing: Listing) -> list[Effect]:
     """Each strategy's position in one instrument, leg by leg."""
     sums: dict[tuple[str, Leg], int] = {}
     middle = f"/{account}/{listing.instrument}/"
+    moved = f"/{account}/-/"
     for name, amount in state.figures.items():
         strategy, found, rest = name.partition(middle)
         leg = _leg(listing, rest) if found else None
+        if listing.kind == "spot" and not found:
+            strategy, _, rest = name.partition(moved)
+            leg = "net" if rest in [f"{purpose}/{listing.base}" for purpose in MOVED] else None
         if leg is not None and strategy != UNATTRIBUTED:
             sums[strategy, leg] = sums.get((strategy, leg), 0) + amount
     return [
@@ -51,6 +58,11 @@ def held(state: State, strategy: str, account: str, listing: Listing, leg: Leg) 
         state.figures.get(figure(strategy, account, listing.instrument, purpose, unit), 0)
         for purpose, unit in names
     ]
+    if listing.kind == "spot":
+        amounts += [
+            state.figures.get(figure(strategy, account, "-", purpose, listing.base), 0)
+            for purpose in MOVED
+        ]
     return _quantity(state, listing, sum(amounts))
 
 

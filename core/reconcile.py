@@ -14,6 +14,8 @@ line, and close themselves with the evidence named. Nothing is repaired in silen
 
 from typing import Literal
 
+from msgspec.structs import replace
+
 from core import causes, documents
 from core.books import at
 from core.effects import Effect, RaiseAlert, SetAlarm
@@ -52,6 +54,9 @@ MOVES: dict[str, tuple[str, ...]] = {
 def on_statement(state: State, account: Account, event: StatementReported) -> list[Effect]:
     """Judge each line; what the venue left out of a complete statement it holds none of."""
     effects: list[Effect] = []
+    if event.since:
+        for moment in _moments(state, account, event):
+            effects += on_statement(state, account, replace(event, as_of=moment, since=0))
     told: dict[str, None] = {}
     for row in event.rows:
         name = holding(account.name, row.subject, row.leg)
@@ -64,6 +69,20 @@ def on_statement(state: State, account: Account, event: StatementReported) -> li
                 effects += _on_line(state, account, event, row, name)
         count(state, f"statements/{account.name}")
     return effects
+
+
+def _moments(state: State, account: Account, event: StatementReported) -> list[int]:
+    """As of when a run of statements is judged, but for its last: at its first, and wherever the
+    books moved within it. Between two of these neither side changed, so nor did the verdict."""
+    moments = {event.since: None}
+    for name, entries in state.recent.items():
+        if _belongs(name, account.name, event.kind):
+            for entry in reversed(entries):
+                if entry.occurred_at <= event.since:
+                    break
+                if entry.occurred_at < event.as_of:
+                    moments[entry.occurred_at] = None
+    return sorted(moments)
 
 
 def _belongs(name: str, account: str, kind: str) -> bool:

@@ -75,6 +75,7 @@ ItemCause = Literal[
     "limit_passed",
     "denied",
     "asked_back",
+    "not_arrived",
 ]
 
 

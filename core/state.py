@@ -270,6 +270,22 @@ class Backfill(Struct, gc=False):
     finished_at: int = 0
 
 
+class CashMove(Struct, gc=False):
+    """Cash that a strategy asked to have moved; what did not happen yet has no time (0)."""
+
+    move_id: str
+    strategy: str
+    reference: str
+    source: str
+    target: str
+    asset: str
+    amount: int
+    requested_at: int
+    due_at: int
+    debited_at: int = 0
+    credited_at: int = 0
+
+
 class Orphan(Struct, frozen=True, gc=False):
     """A booked fill that named only the venue's order id, of an order we cannot place yet."""
 
@@ -345,7 +361,8 @@ class State(Struct, gc=False):
     `resolved` are the last suspects and breaks that are over, `resolved_made` how many there were,
     `causes` how often each cause was found. `put_away` counts what was ever put away. `openings`
     are those that were adopted, by holding; unset where none was. `cut` has the accounts that are
-    being read back, in a journal that ever lost its tail.
+    being read back, in a journal that ever lost its tail. `cash_moves` are those that are not over;
+    unset where none ever was.
     """
 
     node: str = ""
@@ -381,6 +398,7 @@ class State(Struct, gc=False):
     cut: dict[str, ReadingBack] | UnsetType = UNSET
     moves: dict[str, int] | UnsetType = UNSET
     openings: dict[str, Opening] | UnsetType = UNSET
+    cash_moves: dict[str, CashMove] | UnsetType = UNSET
 
 
 def holding(account: str, subject: str, leg: str) -> str:

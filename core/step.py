@@ -16,6 +16,7 @@ from core import (
     issuance,
     listening,
     memory,
+    moves,
     nonces,
     recalls,
     reconcile,
@@ -45,6 +46,7 @@ from core.events import (
     InstrumentListed,
     Leg,
     MemoryTrimmed,
+    MoveRequested,
     NodeStarted,
     OpeningSet,
     OpenOrdersReported,
@@ -148,6 +150,8 @@ def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
             return trading.on_order_requested(state, gate, event)
         case CancelRequested():
             return trading.on_cancel_requested(state, event)
+        case MoveRequested():
+            return moves.on_requested(state, event)
         case StatementReported():
             return _on_statement(state, event)
         case ProgressReported():
@@ -330,10 +334,13 @@ def _on_cash(state: State, event: CashMoved) -> list[Effect]:
     account = state.accounts[event.account]
     order = trading.order_of(state, account, event.client_order_id, event.order_id)
     strategy = order.strategy if order is not None else UNATTRIBUTED
+    move = moves.of(state, event) if event.reason != "realised" else None
+    strategy = strategy if move is None else move.strategy
     booked = books.book_cash(state, account, event, strategy)
     count(state, f"cash_{booked}/{account.name}")
     cause: Cause = "transfer" if event.reason != "realised" else "missing_fill"
-    return _after_cash(state, account, event.asset, booked, cause, event)
+    effects = _after_cash(state, account, event.asset, booked, cause, event)
+    return effects + (moves.on_told(state, move, event) if move and booked == "booked" else [])
 
 
 def _after_cash(
@@ -454,6 +461,8 @@ def _on_alarm(state: State, event: AlarmRang) -> list[Effect]:
         return risks.on_alarm(state, what, rest, now)
     if what == "token":
         return issuance.on_alarm(state, rest)
+    if what == "move":
+        return moves.on_alarm(state, rest)
     if what == "retry":
         name, _, about = rest.rpartition("/")
         return listening.on_retry(state, state.accounts[name], about, now)
@@ -515,6 +524,7 @@ def _on_started(state: State, event: NodeStarted) -> list[Effect]:
     effects += settlement.after_restart(state, event.received_at)
     effects += risks.after_restart(state, event.records_lost)
     effects += issuance.after_restart(state, event.records_lost)
+    effects += moves.after_restart(state)
     fresh = {effect.alarm: None for effect in effects if isinstance(effect, SetAlarm)}
     for alarm, due in state.alarms.items():
         if alarm not in fresh:

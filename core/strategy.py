@@ -9,8 +9,8 @@ from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from core.effects import TellPosition, TellStrategy
-from core.events import CancelRequested, Leg, OrderKind, OrderRequested, Side
+from core.effects import TellMove, TellPosition, TellStrategy
+from core.events import CancelRequested, Leg, MoveRequested, OrderKind, OrderRequested, Side
 
 
 class Quote(Struct, frozen=True, gc=False):
@@ -65,7 +65,7 @@ class PublicTrade(Struct, frozen=True, gc=False):
     quantity: int
 
 
-Wish = OrderRequested | CancelRequested
+Wish = OrderRequested | CancelRequested | MoveRequested
 
 
 class Strategy(Protocol):
@@ -102,6 +102,14 @@ class SeesTrades(Protocol):
 
     def on_trade(self, trade: PublicTrade) -> list[Wish]:
         """Look at a trade that was told just now."""
+
+
+@runtime_checkable
+class MovesCash(Protocol):
+    """A strategy that asks for cash to be moved between accounts, and hears what became of it."""
+
+    def on_move(self, told: TellMove, now: int) -> list[Wish]:
+        """Hear of a move of one's own."""
 
 
 MakeStrategy = Callable[[str, Mapping[str, object]], Strategy]

@@ -6,11 +6,11 @@ Made from the state alone, so that operations see what the books decide by, and 
 
 from typing import NamedTuple
 
-from core import chain, ledger, subscriptions
+from core import chain, ledger, moves, subscriptions
 from core.leg_moves import MOVING
 from core.rail_events import OVER_A_RAIL, SchemePublished
 from core.settlement_state import Credited, Leg, Transfer
-from core.state import State
+from core.state import CashMove, State
 
 
 class Stuck(NamedTuple):
@@ -37,7 +37,28 @@ def stuck(state: State) -> list[Stuck]:
     settlement = state.settlement
     rows = [_row(state, settlement.legs[name]) for name in settlement.open_legs]
     found = [row for row in rows if row.waiting_for]
+    found += [_moving(state, each) for each in moves.open_moves(state) if not each.credited_at]
     return sorted(found, key=lambda row: (not row.late, row.since, row.payment_id))
+
+
+def _moving(state: State, move: CashMove) -> Stuck:
+    """Between two accounts of ours: nobody's to use until it is there."""
+    return Stuck(
+        transfer_id=move.move_id,
+        payment_id=move.move_id,
+        customer=move.strategy,
+        scheme="treasury",
+        account=move.target if move.debited_at else move.source,
+        asset=move.asset,
+        amount=move.amount,
+        stage="in_flight" if move.debited_at else "asked",
+        since=move.debited_at or move.requested_at,
+        waiting_for=f"{move.target} to credit it" if move.debited_at else "the treasury to act",
+        expected_by=move.due_at,
+        late=state.now > move.due_at,
+        blocks=(),
+        safe="ask both venues; it is not sent again",
+    )
 
 
 def debts(state: State) -> list[Stuck]:

@@ -10,7 +10,8 @@ from sim.dice import Dice, Stream
 from sim.faults import KINDS, OF_RISK, UNABLE, Fault
 
 SECOND = 1_000_000_000
-OF_RAILS = ("bank", "custodian", "chain", "token")
+# Drawn elsewhere; what happens to cash between venues is listed by who wants it.
+APART = ("bank", "custodian", "chain", "token", "treasury")
 # For a storm: one opportunity in how many at the mildest and at the worst, and how strong.
 RATES = {
     "stream": (300, 20),
@@ -111,7 +112,7 @@ def plan_of(scenario: Scenario, seed: int, duration_ns: int) -> list[Fault]:
     venues = [venue.dialect for venue in scenario.venues]
     drawn = []
     for kind in kinds:
-        if KINDS[kind][0] in OF_RAILS or kind in RISK_RATES:
+        if KINDS[kind][0] in APART or kind in RISK_RATES:
             continue
         for where in venues if KINDS[kind][0] != "node" else ["node"]:
             drawn += _draw(kind, where, dice, duration_ns)

@@ -25,7 +25,8 @@ from scenarios.bounds import LimitsSpec
 from scenarios.figures import flaw, whose
 from scenarios.part import Amount, Every, Millis, Name, Price, Seconds, Times
 from scenarios.rails import Settling, by_name
-from scenarios.strategies import KINDS as STRATEGIES
+from scenarios.recorded import ModelsSpec, RecordedSpec
+from scenarios.strategies import maker_of
 from scenarios.tokens import TokenSpec
 from sim.faults import ENGINE, OF_RISK, UNABLE, happens_by_itself, impossible
 from sim.faults import KINDS as FAULTS
@@ -74,6 +75,7 @@ class InstrumentSpec(Part):
     listed_anew_s: Seconds = Field(
         default=Decimal(0), description="when it is listed anew and its ids begin again; 0: never"
     )
+    recorded: RecordedSpec | None = None
 
     @model_validator(mode="after")
     def _of_two_assets(self) -> "InstrumentSpec":
@@ -112,6 +114,7 @@ class VenueSpec(Part):
     page_rows: Times = Field(
         default=0, ge=0, description="rows of a page of a record; 0: as many as the venue gives"
     )
+    models: ModelsSpec | None = None
 
     @property
     def account(self) -> str:
@@ -209,7 +212,30 @@ class RunawayOptions(Part):
     reduce_only: bool = False
 
 
+class ArbitrageOptions(Part):
+    """See `strategies/arbitrage.py`."""
+
+    base: Name = "BTC"
+    quote: Name = "USDT"
+    size: Price = Field(default=Decimal("0.01"), decimal_places=QUANTITY_DECIMALS)
+    limit: Price = Field(default=Decimal("0.1"), decimal_places=QUANTITY_DECIMALS)
+    edge_bp: Times = Field(default=10, ge=0)
+    within_s: Times = Field(default=3600, ge=1)
+
+
+class MomentumOptions(Part):
+    """See `strategies/momentum.py`."""
+
+    bars: Times = Field(default=24, ge=1)
+    bar_s: Times = Field(default=3600, ge=1)
+    quantity: Price = Field(default=Decimal(1), decimal_places=QUANTITY_DECIMALS)
+    long_only: bool = False
+    hedged: bool = False
+
+
 OPTIONS: dict[str, type[Part]] = {
+    "arbitrage": ArbitrageOptions,
+    "momentum": MomentumOptions,
     "runaway": RunawayOptions,
     "maker": MakerOptions,
     "taker": TakerOptions,
@@ -229,8 +255,7 @@ class StrategySpec(Part):
     @field_validator("kind")
     @classmethod
     def _known(cls, kind: str) -> str:
-        if kind not in STRATEGIES:
-            raise ValueError(f"no strategy {kind!r}; there are {', '.join(sorted(STRATEGIES))}")
+        maker_of(kind)
         return kind
 
     @field_validator("name")
@@ -244,7 +269,23 @@ class StrategySpec(Part):
 
     @model_validator(mode="after")
     def _fitting_options(self) -> "StrategySpec":
-        OPTIONS[self.kind].model_validate(self.options)
+        if self.kind in OPTIONS:  # a file checks its own
+            OPTIONS[self.kind].model_validate(self.options)
+        return self
+
+
+class TreasurySpec(Part):
+    """How long people take, at least and at most: to act when cash is to be moved, and then until
+    it is there."""
+
+    acts_s: tuple[Times, Times] = (5, 60)
+    moves_s: tuple[Times, Times] = (60, 900)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "TreasurySpec":
+        for name, (least, most) in (("acts_s", self.acts_s), ("moves_s", self.moves_s)):
+            if not 0 <= least <= most:
+                raise ValueError(f"{name}: found {least} to {most}; the least first would do")
         return self
 
 
@@ -398,6 +439,7 @@ class Scenario(Part):
     settling: Settling | None = None
     tokens: tuple[TokenSpec, ...] = ()
     strategies: tuple[StrategySpec, ...] = ()
+    treasury: TreasurySpec = TreasurySpec()
     faults: tuple[FaultSpec, ...] = ()
     storm: StormSpec | None = None
     fires: FiresSpec | None = None

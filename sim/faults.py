@@ -24,6 +24,7 @@ Site = Literal[
     "engine",
     "gate",
     "token",
+    "treasury",
 ]
 
 # kind: (site, what its strength means, what it does)
@@ -163,6 +164,7 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "authorization_forged": ("token", "", "stolen keys permit it, and the holder acts: an orphan"),
     "keys_stolen": ("token", "", "stolen keys permit it, and the holder does not act"),
     "price_jump": ("venue", "per cent", "the market jumps: a shock to whoever holds something"),
+    "credit_stuck": ("treasury", "ms", "cash between two accounts comes so much later"),
 }
 
 # What happens only where there are limits; elsewhere nothing of it is ever drawn.

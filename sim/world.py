@@ -77,6 +77,11 @@ class World(simpy.Environment):
         heappush(self._queue, (when_ns, NORMAL, self._tie(), call))  # type: ignore[misc]
         return call
 
+    def skip_to(self, when_ns: int) -> None:
+        """Let time pass in which nothing happens: it must not come to what is scheduled."""
+        assert self._now <= when_ns <= self.peek(), (self._now, when_ns, self.peek())
+        self._now = when_ns
+
     def run(self, until: SimTime | Event | None = None) -> Any:
         """Run until that time, event or, with None, until nothing is scheduled.
 

@@ -57,7 +57,7 @@ class Commanded:
                 wish = CancelRequested(
                     received_at=0, strategy=self._gate.holder.gate, client_order_id=name
                 )
-                return str(self._gate.cancel(wish))
+                return str(self._gate.ask(wish))
             case ["leave"]:
                 await self._gate.leave()
                 return self._gate.holder.phase

@@ -28,6 +28,7 @@ from tieout.dialects import DIALECTS
 from tieout.fronts import FRONTS, WAYS
 from tieout.live import LiveNode, Way
 from tieout.live_rails import Beside
+from tieout.sights import is_watched
 from tieout.sqlite_store import SqliteStore
 from tieout.view import View
 from tieout.wire_server import WireServer
@@ -164,7 +165,9 @@ class Running:
         live = Live(served.exchange(client), WAYS[served.venue], client, clock)
         symbols = tuple(each.symbol for each in spec.instruments)
         store, heard = SqliteStore(journal), alerts if alerts is not None else []
-        ways = [Way(spec, live, live.open_public(symbols))]
+        trading_ = trading(served.venue, tick_ms) if strategies is None else strategies
+        trades = symbols if is_watched(spec.account, trading_) else ()
+        ways = [Way(spec, live, live.open_public(symbols, trades))]
         running = cls(
             served,
             store,
@@ -172,7 +175,7 @@ class Running:
                 "tie",
                 store,
                 ways,
-                trading(served.venue, tick_ms) if strategies is None else strategies,
+                trading_,
                 beside=beside,
                 clock=clock,
                 limits=reviewed(served, limits, journal) if limits is not None else None,

@@ -268,13 +268,13 @@ def test_a_missing_market_is_refused() -> None:
     assert tieout("run", "lost_frame", "--market", "no/such.json").returncode == 2
 
 
-@pytest.mark.parametrize("name", ["m.csv", "m.json.gz"])
+@pytest.mark.parametrize("name", ["m.parquet", "m.json.gz"])
 def test_a_market_of_another_format_is_told_which_would_do(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
-    path.write_bytes(b"time,price\n" if name == "m.csv" else b"\x1f\x8b\x08" + bytes(40))
+    path.write_bytes(b"GIF89a" if name == "m.parquet" else b"\x1f\x8b\x08" + bytes(40))
     done = tieout("run", "lost_frame", "--market", str(path))
     assert done.returncode == 2
-    assert ".json or .json.gz would do" in done.stderr
+    assert ".parquet, .json or .json.gz would do" in done.stderr
 
 
 def test_journals_that_are_none_or_damaged(out: Path, tmp_path: Path) -> None:
@@ -442,7 +442,7 @@ def test_a_market_price_that_is_a_truth_value_is_refused(tmp_path: Path) -> None
     (tmp_path / "m.json").write_text('[[1, "1", null, "buy", true, 1.0, 1.0]]')
     done = tieout("run", "lost_frame", "--market", str(tmp_path / "m.json"))
     assert done.returncode == 2
-    assert "price and amount must be numbers" in done.stderr
+    assert "row 0: price: found 'true'; a number would do" in done.stderr
 
 
 PIPED: dict[str, tuple[str, ...]] = {

@@ -1,6 +1,7 @@
 """Market data: over a wire of its own, latest only, never shown too old; references are events."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from itertools import pairwise
@@ -26,6 +27,7 @@ from sim.truth import Truth
 from sim.wire import Latency, Wire
 from sim.world import World
 from tests.test_shapes import MODULES
+from tieout.dialects import DIALECTS
 from tieout.simulation import Simulation
 from tieout.twins import TWINS
 from venues.dialect import Top
@@ -170,7 +172,8 @@ class Desk:
     def __init__(self) -> None:
         self.now, self.dialled = 10**18, 0
         self.heard = Heard()
-        self.data = MarketData("v/a", self.tops, self.dial, lambda: self.now, self.heard)
+        self.dialect = replace(DIALECTS["okx_swap"], tops=self.tops, prints=lambda body: [])
+        self.data = MarketData("v/a", self.dialect, self.dial, lambda: self.now, self.heard)
         self.data.open()
         self.opened()
 
@@ -330,7 +333,9 @@ def test_a_price_that_leaps_is_told_when_enough_looks_in_a_row_found_it() -> Non
 
 def test_under_limits_the_first_price_of_all_waits_for_more_of_its_kind() -> None:
     desk = Desk()
-    desk.data = MarketData("v/a", desk.tops, desk.dial, lambda: desk.now, desk.heard, first_looks=2)
+    desk.data = MarketData(
+        "v/a", desk.dialect, desk.dial, lambda: desk.now, desk.heard, first_looks=2
+    )
     desk.data.open()
     desk.opened()
     for sequence, (middle, prices) in enumerate(((5000, []), (100_000, []), (100_000, [100_000]))):

@@ -15,3 +15,7 @@ class BadLedger(ValueError):
 
 class BadCluster(ValueError):
     """A cluster that cannot run seeds; the message says what was found and what would do."""
+
+
+class BadMarket(ValueError):
+    """The file is not a market file; the text names the place and what would do."""

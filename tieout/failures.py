@@ -14,9 +14,9 @@ from typing import Any
 
 from scenarios.model import Scenario, find
 from tieout import evidence
+from tieout.bad_input import BadMarket
 from tieout.evidence import Row
 from tieout.files import CannotSave, naming
-from tieout.market import BadMarket
 from tieout.plans import BadPlan, Plan, drawn, load_plan, replay
 from tieout.rerun import Moment, Rerun, TooLong, rerun
 from tieout.shrink import NothingFails, Shrinker

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from core.events import CancelRequested, OrderRequested
+from core.events import CancelRequested, MoveRequested, OrderRequested
 from core.risk_effects import AcknowledgeReturn, GrantLease, TellGate
 from core.risk_events import Ticket, Use
 from risk.beside import uses_of
@@ -95,8 +95,8 @@ class GateProcess:
         order_socket.send(writer, replace(wish, ticket=ticket))
         return PASSED
 
-    def cancel(self, wish: CancelRequested) -> bool:
-        """Ask for the order to be taken back; False where nobody is there to hear."""
+    def ask(self, wish: CancelRequested | MoveRequested) -> bool:
+        """Ask for what no lease is spent on; False where nobody is there to hear."""
         return self._writer is not None and order_socket.send(self._writer, wish)
 
     async def _connected(self) -> None:

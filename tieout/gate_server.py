@@ -24,8 +24,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from core import positions
-from core.effects import Effect, TellPosition, TellStrategy
-from core.events import CancelRequested, Event, OrderRequested
+from core.effects import Effect, TellMove, TellPosition, TellStrategy
+from core.events import CancelRequested, Event, MoveRequested, OrderRequested
 from core.risk_effects import AcknowledgeReturn, GrantLease, TellGate, TellStanding
 from core.risk_events import GateFenced
 from risk.beside import refusal
@@ -92,7 +92,9 @@ class GateServer:
                 self._decisions.caused(effect)
                 if self._leases is not None:
                     self._leases.tell(to_gate(self._deployment, effect.gate), effect)
-            case TellStrategy() | TellPosition() | TellStanding() if effect.strategy in self._of:
+            case TellStrategy() | TellPosition() | TellMove() | TellStanding() if (
+                effect.strategy in self._of
+            ):
                 self._tell(effect)
             case _:
                 return False
@@ -152,6 +154,8 @@ class GateServer:
             case CancelRequested() if told.strategy in self._gates[gate]:
                 self.deliver(told)
                 self._loop.cancels_now()
+            case MoveRequested() if told.strategy in self._gates[gate]:
+                self.deliver(told)
             case _:
                 raise NotAMessage("not for this process to say")
 
@@ -171,7 +175,7 @@ class GateServer:
             if isinstance(effect, TellPosition) and self._of.get(effect.strategy) in newcomers:
                 self._tell(effect)
 
-    def _tell(self, effect: TellStrategy | TellPosition | TellStanding) -> None:
+    def _tell(self, effect: TellStrategy | TellPosition | TellMove | TellStanding) -> None:
         """To the process of the strategy, if it is there."""
         writer = self._writers.get(self._of[effect.strategy])
         through = self._loop.node.journal.next_number - 1

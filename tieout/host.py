@@ -7,7 +7,17 @@ from what its store kept, as a process would.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from core.effects import Effect, PlaceOrder, SetAlarm, TellPosition, TellStrategy
+from msgspec.structs import replace
+
+from core.effects import (
+    Effect,
+    MoveCash,
+    PlaceOrder,
+    SetAlarm,
+    TellMove,
+    TellPosition,
+    TellStrategy,
+)
 from core.events import (
     AdjustmentBooked,
     AlarmRang,
@@ -20,7 +30,7 @@ from core.journal import Journal, Record, Store, decode_effect
 from core.node import Keep, Node, boot_epoch, recover
 from core.risk_effects import AcknowledgeReturn, AskEngine, GrantLease, TellGate, TellKill
 from core.state import State
-from core.strategy import Quote, Strategy, Tick, Wish
+from core.strategy import MovesCash, PublicTrade, Quote, Strategy, Tick, Wish
 from rails.dialect import Request as RailRequest
 from risk.adapter import LimitGate
 from scenarios import strategies
@@ -36,6 +46,7 @@ from tieout.gates import SimulatedGates
 from tieout.payment_view import PaymentView
 from tieout.quotes import quote
 from tieout.settling import RailSite
+from tieout.sights import Sights
 from tieout.sites import Site, market_pace
 from tieout.transports import Door, RailTransport, SimulatedTransport
 from tieout.truths import cancels_wanted
@@ -83,6 +94,7 @@ class Host:
         self.placed: dict[str, int] = {}
         self.crashes = 0
         self.cuts_unshown = 0
+        self.early = 0
         self.placed_lost: dict[str, None] = {}
         self._floor = 0
         self._commit_due = False
@@ -90,6 +102,7 @@ class Host:
         self._market: dict[str, MarketData] = {}
         self.heard = Heard()
         self._strategies: dict[str, Strategy] = {}
+        self._sights = Sights((), 0)
         self._alarms: dict[str, int] = {}
         self._rebuilt: tuple[Journal, State] | None = None
         self._life = 0
@@ -167,6 +180,7 @@ class Host:
         }
         for spec in sim.scenario.strategies:
             self._world.call_in(spec.tick_ms * MS, self._tick, self._life, spec.name)
+        self._show_trades()
         self._tell_of_boot(epoch)
         if sim.issuing is not None:
             sim.issuing.tell_again()
@@ -426,6 +440,7 @@ class Host:
         """Commit; only what is durable was told, and found."""
         assert self.node is not None, "a node that lives"
         effects = self.node.commit()
+        self.early += len(effects) if self._group_waits() else 0
         self._sim.truth.kept()
         self._sim.oracle.node_durable()
         return effects
@@ -444,6 +459,12 @@ class Host:
                 strategy = self._strategies.get(effect.strategy)
                 if strategy is not None:
                     self._wish(strategy.on_position(effect, self._world.now))
+            case TellMove():
+                mover = self._strategies.get(effect.strategy)
+                if isinstance(mover, MovesCash):
+                    self._wish(mover.on_move(effect, self._world.now))
+            case MoveCash():
+                self._sim.treasury.move(effect)
             case AskEngine() if self.cold is not None:
                 self.cold.ask(effect.request)
             case TellKill():
@@ -474,10 +495,11 @@ class Host:
         for site in self._sim.sites:
             market = MarketData(
                 site.spec.account,
-                TWINS[site.spec.dialect].dialect.tops,
+                TWINS[site.spec.dialect].dialect,
                 site.public.open_stream,
                 self._world.clock,
                 self.heard,
+                on_trade=self._trade,
                 first_looks=FIRST_LOOKS if self._sim.scenario.limits is not None else 1,
                 pace=market_pace(site.spec, quiet=self.quiet),
             )
@@ -501,6 +523,23 @@ class Host:
 
     # --- strategies ------------------------------------------------------------------------------
 
+    def _show_trades(self) -> None:
+        specs = self._sim.scenario.strategies
+        watching = [(self._strategies[each.name], each.accounts) for each in specs]
+        self._sights = Sights(watching, self._world.now)
+        self._close_bars(self._life)
+
+    def _trade(self, told: PublicTrade) -> None:
+        self._wish(self._sights.trade(told))
+
+    def _close_bars(self, life: int) -> None:
+        if life != self._life or self.quiet:
+            return
+        self._wish(self._sights.close(self._world.now))
+        at = self._sights.next_close(self._world.now)
+        if at:
+            self._world.call_at(at, self._close_bars, life)
+
     def _tick(self, life: int, name: str) -> None:
         if life != self._life or self.quiet:
             return
@@ -520,6 +559,8 @@ class Host:
         for wish in wishes:
             if self.quiet:
                 return
+            if wish.received_at != self._world.now:  # it knows when what it looked at happened
+                wish = replace(wish, received_at=self._world.now)
             gates = self.gates
             if gates is not None and isinstance(wish, OrderRequested) and gates.has(wish.strategy):
                 gates.wish(wish)

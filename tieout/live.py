@@ -18,7 +18,7 @@ from typing import Protocol, runtime_checkable
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from core.effects import Effect, RaiseAlert, TellPosition, TellStrategy
+from core.effects import Effect, MoveCash, RaiseAlert, TellMove, TellPosition, TellStrategy
 from core.events import CancelRequested, NodeStarted, OrderRequested
 from core.frames import Headers
 from core.journal import Journal, Store
@@ -27,7 +27,7 @@ from core.orders import TERMINAL
 from core.risk_effects import AskEngine
 from core.risk_events import Standing, StrategyStateSet
 from core.state import Order, State
-from core.strategy import Quote, Strategy, Tick, Wish
+from core.strategy import MovesCash, PublicTrade, Quote, Strategy, Tick, Wish
 from risk.adapter import LimitGate
 from risk.beside import refusal
 from scenarios import strategies
@@ -39,10 +39,20 @@ from tieout.connector import Connector, OnAnswer, Transport
 from tieout.deployed_limits import Reviewed
 from tieout.dialects import DIALECTS, READERS
 from tieout.live_engine import LiveEngine
-from tieout.live_rails import Beside, People, Rails, RailWay, Rests, nobody_listens
+from tieout.live_rails import (
+    Beside,
+    HearsTrades,
+    People,
+    Rails,
+    RailWay,
+    Rests,
+    nobody_listens,
+)
 from tieout.node_loop import JOURNAL_FULL, NodeLoop
 from tieout.opening import opened
 from tieout.quotes import quote
+from tieout.sights import Sights
+from tieout.treasury import asked_of_people
 from tieout.troubles import Troubles
 from venues.dialect import Request
 from venues.public import LOOK_NS, Dial, Heard, MarketData
@@ -171,6 +181,8 @@ class LiveNode:
         self._strategies: dict[str, Strategy] = {
             each.name: strategies.make(each.kind, each.name, each.options) for each in trading
         }
+        watching = [(self._strategies[each.name], each.accounts) for each in trading]
+        self._sights = Sights(watching, clock())
 
     @property
     def node(self) -> Node:
@@ -182,6 +194,7 @@ class LiveNode:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.loop.run())
             group.create_task(self._look())
+            group.create_task(self._close_bars())
             for each in self._beside:
                 group.create_task(each.run())
             if self._leading is not None:
@@ -329,7 +342,13 @@ class LiveNode:
                 self._wish(self._strategies[effect.strategy].on_order(effect, self.loop.now()))
             case TellPosition() if effect.strategy in self._strategies:
                 self._wish(self._strategies[effect.strategy].on_position(effect, self.loop.now()))
-            case TellStrategy() | TellPosition():
+            case TellMove() if effect.strategy in self._strategies:
+                mover = self._strategies[effect.strategy]
+                if isinstance(mover, MovesCash):
+                    self._wish(mover.on_move(effect, self.loop.now()))
+            case MoveCash():
+                self._alert("treasury", "warning", asked_of_people(self.node.state, effect))
+            case TellStrategy() | TellPosition() | TellMove():
                 self._ask_beside(effect)
             case _:
                 account = getattr(effect, "account", None)
@@ -348,10 +367,16 @@ class LiveNode:
     # --- market data and strategies ---------------------------------------------------------------
 
     def _market(self, way: Way) -> MarketData:
-        tops = DIALECTS[way.spec.dialect].tops
+        dialect = DIALECTS[way.spec.dialect]
         looks = FIRST_LOOKS if self._limits is not None else 1
         return MarketData(
-            way.spec.account, tops, way.public, self.loop.now, self.heard, first_looks=looks
+            way.spec.account,
+            dialect,
+            way.public,
+            self.loop.now,
+            self.heard,
+            on_trade=self._trade,
+            first_looks=looks,
         )
 
     async def _look(self) -> None:
@@ -361,6 +386,17 @@ class LiveNode:
                 for reference in market.look():
                     if not self.loop.held:
                         self.loop.deliver(reference)
+
+    def _trade(self, told: PublicTrade) -> None:
+        self._wish(self._sights.trade(told))
+        for each in self._beside:
+            if isinstance(each, HearsTrades):
+                each.trade(told)
+
+    async def _close_bars(self) -> None:
+        while at := self._sights.next_close(self.loop.now()):
+            await asyncio.sleep((at - self.loop.now()) / SECOND)
+            self._wish(self._sights.close(self.loop.now()))
 
     async def _tick(self, spec: StrategySpec) -> None:
         while True:
@@ -385,7 +421,7 @@ class LiveNode:
                 self._refuse(wish)
                 continue
             self.loop.deliver(wish)
-            if not isinstance(wish, OrderRequested):
+            if isinstance(wish, CancelRequested):
                 self.loop.cancels_now()
 
     def _refuse(self, wish: OrderRequested) -> None:

@@ -18,7 +18,7 @@ from nats.aio.client import Client
 
 from core.effects import Effect
 from core.frames import Decode
-from core.strategy import Quote
+from core.strategy import PublicTrade, Quote
 from scenarios.model import StrategySpec
 from tieout.alert_hook import Alert
 from tieout.deployed_limits import Reviewed
@@ -72,6 +72,7 @@ class LiveGates:
         self.lives = lives
         self._deployment, self._socket = deployment, socket
         self._client, self._quotes = client, quotes
+        self._trades: list[PublicTrade] = []
 
     def live_in(self, loop: NodeLoop) -> None:
         self.server = GateServer(loop, {name: frozenset({name}) for name in self.lives})
@@ -96,10 +97,15 @@ class LiveGates:
     async def _show(self) -> None:
         """The market, while somebody could see it: what is old then is not worth telling."""
         while True:
+            trades, self._trades = tuple(self._trades), []
             if self._client.is_connected:
                 with suppress(*FAILED):
-                    await show(self._client, self._deployment, self._quotes())
+                    await show(self._client, self._deployment, self._quotes(), trades)
             await asyncio.sleep(SHOWN_EVERY_S)
+
+    def trade(self, told: PublicTrade) -> None:
+        """It is shown with the next quotes."""
+        self._trades.append(told)
 
     # --- who may trade now ------------------------------------------------------------------------
 

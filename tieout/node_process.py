@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nats.aio.client import Client
 
-from core.effects import Effect, TellPosition, TellStrategy
+from core.effects import Effect, TellMove, TellPosition, TellStrategy
 from core.events import Event
 from core.frames import Frame
 from core.node import Node
@@ -70,7 +70,7 @@ class NodeProcess:
     def _perform(self, effect: Effect) -> None:
         if self.gates.perform(effect):
             return
-        if isinstance(effect, TellStrategy | TellPosition | TellStanding):
+        if isinstance(effect, TellStrategy | TellPosition | TellMove | TellStanding):
             self.counts["told nobody"] += 1
         else:
             self._perform_rest(effect)

@@ -15,8 +15,8 @@ from typing import TypeVar
 
 import msgspec
 
-from core.effects import TellPosition, TellStrategy
-from core.events import CancelRequested, OrderRequested
+from core.effects import TellMove, TellPosition, TellStrategy
+from core.events import CancelRequested, MoveRequested, OrderRequested
 from core.risk_effects import TellStanding
 
 LENGTH_BYTES = 4
@@ -36,10 +36,10 @@ class Told(msgspec.Struct, frozen=True, tag=True):
     """What a strategy is told; all records of the journal up to `through` are behind it."""
 
     through: int
-    what: TellStrategy | TellPosition | TellStanding
+    what: TellStrategy | TellPosition | TellMove | TellStanding
 
 
-FromGate = GateConnected | OrderRequested | CancelRequested
+FromGate = GateConnected | OrderRequested | CancelRequested | MoveRequested
 
 Message = TypeVar("Message")
 

@@ -7,6 +7,7 @@ cannot keep up with the clock falls behind it, never ahead: a gate's lease ends 
 
 import asyncio
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Coroutine, Iterator
@@ -21,15 +22,17 @@ from nats.aio.client import Client
 from core.events import Event, OrderRequested
 from core.frames import Frame
 from core.journal import decode_event
+from core.strategy import PublicTrade
 from scenarios.model import Scenario, StrategySpec
 from sim.memory_store import MemoryStore
 from sim.world import EPOCH_NS, SECOND
+from tieout.children import environment
 from tieout.host import Host
 from tieout.lease_stream import reached
 from tieout.node_process import NodeProcess
 from tieout.quote_stream import show
 from tieout.simulation import Simulation
-from tieout.strategy_lives import program, setting_of
+from tieout.strategy_lives import setting_of, words
 from tieout.strategy_main import LEAVING_S_MAX, Setting
 
 PACE_S = 0.001
@@ -43,6 +46,7 @@ class PacedHost(Host):
     """The house of a node whose strategies live elsewhere: it commits in a loop of its own."""
 
     process: NodeProcess | None = None
+    trades: tuple[PublicTrade, ...] = ()
 
     def start(self) -> None:
         super().start()
@@ -59,6 +63,12 @@ class PacedHost(Host):
 
     def _commit(self, life: int) -> None:
         """The process does."""
+
+    def _trade(self, told: PublicTrade) -> None:
+        self.trades += (told,)
+
+    def _close_bars(self, life: int) -> None:
+        """Its own process does."""
 
     def _tick(self, life: int, name: str) -> None:
         """Its own process does."""
@@ -141,7 +151,9 @@ class Paced:
             since = time.time_ns() - self.simulation.world.now  # theirs is the machine's clock
             quotes = self.host.quotes(())
             shown = tuple(replace(each, as_of=each.as_of + since) for each in quotes)
-            await show(client, self._deployment, shown)
+            told, self.host.trades = self.host.trades, ()
+            trades = tuple(replace(each, at=each.at + since) for each in told)
+            await show(client, self._deployment, shown, trades)
             await asyncio.sleep(SHOWN_EVERY_S)
 
     @contextmanager
@@ -151,8 +163,9 @@ class Paced:
             for each in self._scenario.strategies:
                 # An interrupt at the terminal is for us: they end with their input.
                 child = subprocess.Popen(  # noqa: S603  # our own program
-                    program(self._setting(each, socket, url)),
+                    [sys.executable, *words(self._setting(each, socket, url))],
                     stdin=subprocess.PIPE,
+                    env=environment(),
                     start_new_session=True,
                 )
                 children.append(child)

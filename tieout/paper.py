@@ -21,6 +21,7 @@ from tieout.deployment import BadDeployment, Deployment
 from tieout.fronts import WAYS
 from tieout.live import Way
 from tieout.paper_world import PaperWorld
+from tieout.sights import is_watched
 from tieout.ways import session_of
 from venues.live import Live, Ways
 from venues.read_only import one_socket
@@ -53,7 +54,8 @@ async def _way(
     spec, ways = world.spec, WAYS[world.spec.dialect]
     feed = await public_feed(deployment, spec, ways, folder, stack)
     symbols = tuple(each.symbol for each in spec.instruments)
-    return Way(spec, world.transport(), world.overhears(feed.open_public(symbols)))
+    trades = symbols if is_watched(spec.account, deployment.strategies) else ()
+    return Way(spec, world.transport(), world.overhears(feed.open_public(symbols, trades)))
 
 
 async def public_feed(

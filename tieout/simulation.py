@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from core.events import (
     AssetListed,
+    CashMoved,
     OpeningSet,
 )
 from core.money import ASSET_DECIMALS, parse
@@ -25,6 +26,7 @@ from sim.dice import Dice
 from sim.faults import KINDS, OF_KEEPERS, UNABLE, Fault, Faults
 from sim.market import MS, Crowd, Trade
 from sim.oracle import Oracle
+from sim.treasury import Asked, Treasury
 from sim.truth import Truth
 from sim.world import EPOCH_NS, SECOND, World
 from tieout.bridges import Bridge
@@ -36,6 +38,7 @@ from tieout.loading import loaded
 from tieout.opening import SILENCE_NS, account_opened, instrument_listed
 from tieout.rail_twins import DECIMALS
 from tieout.settling import Rails
+from tieout.sights import is_watched
 from tieout.sites import Site, asset_decimals, bound_ns, market_pace, site_of
 from tieout.twins import TWINS
 from tieout.watch import Watch
@@ -95,6 +98,7 @@ class Simulation:
             site_of(spec, self.world, self.dice, self.faults, self.truth)
             for spec in scenario.venues
         ]
+        self.treasury = self._treasury()
         self.dared: Dared | None = None
         self.watch = Watch({site.spec.account: site.venue.exchange for site in self.sites})
         self.reached = Reached(crash_at) if crash_at is not None else None
@@ -153,6 +157,8 @@ class Simulation:
         self._load_limits()
         self.host.open_for_business()
         for site in self.sites:
+            if is_watched(site.spec.account, self.scenario.strategies):
+                site.venue.tell_trades()
             self._let_trade(site)
         if self.rails is not None:
             self.rails.begin(self.host)
@@ -238,6 +244,41 @@ class Simulation:
         for rail in self.rails.sites if self.rails is not None else ():
             silent.append(rail.wire.silence_ns() - int(rail.spec.silence_s * SECOND))
         return max(0, *silent)
+
+    def _treasury(self) -> Treasury:
+        """Whoever moves cash between the venues, when a strategy asks for it."""
+        spec = self.scenario.treasury
+        venues = {site.spec.account: site.venue.exchange for site in self.sites}
+        assets = {asset: ASSET_DECIMALS for each in venues.values() for asset in each.assets()}
+        return Treasury(
+            self.world,
+            self.dice.stream("treasury"),
+            self.faults,
+            venues,
+            assets | self.decimals,
+            spec.acts_s,
+            spec.moves_s,
+            self._tell_moved,
+        )
+
+    def _tell_moved(self, asked: Asked, sign: int) -> None:
+        """Where the venue lists no movements of cash, who moved it says so, when we are there."""
+        account = asked.source if sign < 0 else asked.target
+        if TWINS[account.partition("/")[0]].dialect.ledger:
+            return
+        if not self.host.alive:
+            self.world.call_in(SECOND, self._tell_moved, asked, sign)
+            return
+        told = CashMoved(
+            received_at=self.world.now,
+            account=account,
+            movement_id=f"{asked.move_id}/{'out' if sign < 0 else 'in'}",
+            asset=asked.asset,
+            amount=sign * asked.amount,
+            reason="transfer",
+            occurred_at=self.world.now,
+        )
+        self.host.tell(told)
 
     def _rails(self) -> Rails | None:
         settling = self.scenario.settling

@@ -70,13 +70,13 @@ def site_of(spec: VenueSpec, world: World, dice: Dice, faults: Faults, truth: Tr
         truth=truth,
         words=words,
         dice=dice.stream(f"venue/{spec.dialect}"),
-        habits=_habits(spec),
+        habits=habits_of(spec),
         skew_ns=spec.skew_ms * MS,
         public=public,
         repeat_ns=REPEAT_NS * market_pace(spec),
     )
     for instrument in spec.instruments:
-        venue.exchange.list_instrument(_terms(spec, instrument))
+        venue.exchange.list_instrument(terms_of(spec, instrument))
     return Site(spec, venue, wire, public, statement_paths=dict(words.statements))
 
 
@@ -115,7 +115,8 @@ def latency_of(spec: VenueSpec) -> Latency:
     return Latency(spec.latency_ms * MS, spec.latency_ms_p99 * MS, heartbeat=beats)
 
 
-def _terms(spec: VenueSpec, instrument: InstrumentSpec) -> Terms:
+def terms_of(spec: VenueSpec, instrument: InstrumentSpec) -> Terms:
+    """An instrument as its venue lists it."""
     return Terms(
         symbol=instrument.symbol,
         model=TWINS[spec.dialect].model,
@@ -130,7 +131,7 @@ def _terms(spec: VenueSpec, instrument: InstrumentSpec) -> Terms:
     )
 
 
-def _habits(spec: VenueSpec) -> Habits:
+def habits_of(spec: VenueSpec) -> Habits:
     """The venue's own, but for pages and for orders that meet ours where a scenario says so."""
     habits = TWINS[spec.dialect].habits()
     habits.page_rows_max = min(habits.page_rows_max, spec.page_rows or habits.page_rows_max)

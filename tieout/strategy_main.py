@@ -13,7 +13,7 @@ import msgspec
 
 from scenarios import strategies
 from tieout.lease_stream import connect
-from tieout.quote_stream import Seen
+from tieout.quote_stream import Seen, hear_trades
 from tieout.strategy_process import StrategyProcess
 
 # The node may be gone as well: then nobody says that it has counted what is final.
@@ -48,11 +48,13 @@ async def live(setting: Setting) -> None:
         seen,
         setting.every_s,
         setting.wants,
+        accounts=setting.accounts,
         deployment=setting.deployment,
         socket=Path(setting.socket),
         client=client,
     )
     await seen.listen(client, setting.deployment)
+    await hear_trades(client, setting.deployment, process.trade)
     living = asyncio.create_task(process.run())
     await asyncio.wait((living, ending), return_when=asyncio.FIRST_COMPLETED)
     if not living.done():

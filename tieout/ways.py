@@ -18,6 +18,7 @@ from tieout.deployment import BadDeployment, Deployment, Wire
 from tieout.fronts import FRONTS, WAYS
 from tieout.journals import always
 from tieout.live import Way
+from tieout.sights import is_watched
 from tieout.wire_tls import session
 from venues.live import Live
 from venues.read_only import settings
@@ -62,7 +63,8 @@ async def _way(
     live = Live(exchange, ways, client, time.time_ns, leads)
     stack.push_async_callback(live.close)
     symbols = tuple(each.symbol for each in spec.instruments)
-    return Way(spec, live, live.open_public(symbols))
+    trades = symbols if is_watched(spec.account, deployment.strategies) else ()
+    return Way(spec, live, live.open_public(symbols, trades))
 
 
 def session_of(wire: Wire | None, venue: str, folder: Path, only: dict[str, Any]) -> ClientSession:

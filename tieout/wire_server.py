@@ -199,6 +199,8 @@ class Line:
 
     def answer(self, heard: Heard) -> None:
         """Reply, at once or when the stream that begins is open."""
+        if heard.trades:
+            self._site.venue.tell_trades()
         if not heard.opens:
             self._reply(heard.replies)
             return

@@ -113,9 +113,9 @@ def public(
 
 @dataclass(slots=True)
 class MarketSocket:
-    """Market data: `<symbol>@bookTicker`, for who subscribed."""
+    """Market data: `<symbol>@bookTicker` and `<symbol>@trade`, for who subscribed."""
 
-    symbols: dict[str, None] = field(default_factory=dict)
+    streams: dict[str, None] = field(default_factory=dict)
 
     def begin(self) -> Heard:
         return Heard()
@@ -125,11 +125,13 @@ class MarketSocket:
         if asked.get("method") != "SUBSCRIBE":
             flaw = {"code": 2, "msg": "Invalid request"}
             return Heard([_encode({"error": flaw, "id": asked.get("id")})])
-        began = not self.symbols
-        for stream in asked["params"]:
-            self.symbols[stream.partition("@")[0].upper()] = None
+        began = not self.streams
+        self.streams |= dict.fromkeys(asked["params"])
         reply = _encode({"result": None, "id": asked.get("id")})
-        return Heard([reply], "public" if began else "")
+        trades = any(stream.endswith("@trade") for stream in asked["params"])
+        return Heard([reply], "public" if began else "", trades)
 
     def wrap(self, body: bytes) -> bytes | None:
-        return body if msgspec.json.decode(body)["s"] in self.symbols else None
+        told = msgspec.json.decode(body)
+        kind = "trade" if told.get("e") == "trade" else "bookTicker"
+        return body if f"{told['s'].lower()}@{kind}" in self.streams else None

@@ -32,9 +32,12 @@ def signed(
     return told
 
 
-async def watch(exchange: Any, socket: Socket, symbols: tuple[str, ...]) -> None:
-    """One subscription to the top of each book."""
+async def watch(
+    exchange: Any, socket: Socket, symbols: tuple[str, ...], trades: tuple[str, ...]
+) -> None:
+    """One subscription to the top of each book, and to trades."""
     streams = [f"{symbol.lower()}@bookTicker" for symbol in symbols]
+    streams += [f"{symbol.lower()}@trade" for symbol in trades]
     await socket.ask({"method": "SUBSCRIBE", "params": streams, "id": 1})
 
 

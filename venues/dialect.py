@@ -2,7 +2,7 @@
 
 A dialect package holds `requests.py` (an effect becomes a request), `decoder.py` (a frame becomes
 events; pure, shared by the simulation and live), `public.py` (a frame of market data becomes the
-top of a book; as pure) and `simulated.py` (the venue's own words).
+top of a book, or trades; as pure) and `simulated.py` (the venue's own words).
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from core.effects import Effect
-from core.events import StatementKind
+from core.events import Side, StatementKind
 from core.frames import Decode
 
 SECOND = 1_000_000_000
@@ -50,6 +50,21 @@ class Top:
 
 
 @dataclass(slots=True, frozen=True)
+class Print:
+    """A public trade as a venue told it: price and quantity of `core.money`, `side` who took.
+
+    `trade_id` is the venue's own, of the instrument; `occurred_at` is by the venue's clock.
+    """
+
+    instrument: str
+    trade_id: str
+    side: Side
+    price: int
+    quantity: int
+    occurred_at: int
+
+
+@dataclass(slots=True, frozen=True)
 class Dialect:
     """One venue's way to ask and to be read, and the facts of listening that core wants to know.
 
@@ -60,6 +75,7 @@ class Dialect:
     request: Callable[[Effect], Request]
     decode: Decode
     tops: Callable[[bytes], list[Top]]
+    prints: Callable[[bytes], list[Print]]
     tells: Literal["fills", "progress"] = "fills"
     statements: tuple[StatementKind, ...] = ("balances",)
     bracketed: bool = False

@@ -11,7 +11,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal, Inexact
 from typing import Literal, Protocol
 
 from sim.truth import Fact, Truth
-from venues.matching import Book, Execution, Placement, SelfTrade
+from venues.matching import Book, Execution, Kind, Placement, Resting, SelfTrade
 
 Side = Literal["buy", "sell"]
 TruthModel = Literal["spot", "linear", "inverse"]
@@ -132,8 +132,44 @@ class Position:
     trade_id: int = 0
 
 
+class OrderBook(Protocol):
+    """One instrument's book as an exchange asks it: a `Book`, or one that was recorded."""
+
+    def place(
+        self,
+        order_id: str,
+        owner: str,
+        side: Side,
+        quantity: int,
+        price: int | None,
+        kind: Kind = "limit",
+    ) -> Placement: ...
+
+    def cancel(self, order_id: str) -> int: ...
+    def leaves(self, order_id: str) -> int: ...
+    def depth(self, side: Side, levels: int | None = None) -> list[tuple[int, int]]: ...
+    def queue(self, side: Side) -> list[Resting]: ...
+    @property
+    def best_bid(self) -> int | None: ...
+    @property
+    def best_ask(self) -> int | None: ...
+    @property
+    def last(self) -> int: ...
+
+
 # Price and quantity of the best bid and of the best ask; None where nobody is.
 Top = tuple[tuple[Decimal, Decimal] | None, tuple[Decimal, Decimal] | None]
+
+
+@dataclass(slots=True, frozen=True)
+class Print:
+    """A trade as everybody is told of it; `side` is that of who took."""
+
+    trade_id: int
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
 
 
 class Refusal(Exception):
@@ -200,7 +236,7 @@ class Exchange:
     speaker: Speaker
     clock: "Clock"
     terms: dict[str, Terms] = field(default_factory=dict)
-    books: dict[str, Book] = field(default_factory=dict)
+    books: dict[str, "OrderBook"] = field(default_factory=dict)
     wallets: dict[str, Decimal] = field(default_factory=dict)
     wallets_at: dict[str, int] = field(default_factory=dict)
     positions: dict[tuple[str, str], Position] = field(default_factory=dict)
@@ -219,6 +255,7 @@ class Exchange:
     sequence: int = 5000
     updated_at: int = 0
     on_book: Callable[[str], None] = field(default=lambda symbol: None)
+    on_print: Callable[[Print], None] | None = None
     listings: dict[str, int] = field(default_factory=dict)
     halted: dict[str, None] = field(default_factory=dict)
     # How the account is said to be margined; nothing here is reckoned by it.
@@ -265,6 +302,11 @@ class Exchange:
         name = f"{self.account}/{asset}/cash"
         self.truth.record(self.account, "opening", (asset, "cash"), {name: amount}, "opening")
 
+    def assets(self) -> list[str]:
+        """What the account can hold, by what is listed."""
+        held = [a for terms in self.terms.values() for a in (terms.base, terms.quote, terms.settle)]
+        return [*dict.fromkeys(held)]
+
     def rows(self, asked: object) -> int:
         """How many rows a page has when so many are asked for: no more than the venue gives."""
         return min(int(str(asked)), self.habits.page_rows_max)
@@ -302,7 +344,7 @@ class Exchange:
             None if kind == "market" else ticks,
             kind,  # type: ignore[arg-type]  # checked just above
         )
-        self._settle(terms, placement, cause)
+        self._settle(terms, placement, side, cause)
         self._after(ticket, placement)
         self.on_book(symbol)
         return ticket
@@ -419,8 +461,29 @@ class Exchange:
         lots, ticks = int(quantity / terms.lot), int(price / terms.tick)
         self.made += 1
         placement = self.books[symbol].place(f"x{self.made}", CROWD, side, lots, ticks, "ioc")
-        self._settle(terms, placement, "trade")
+        self._settle(terms, placement, side)
+        if self.on_print is not None:
+            self._print_among_others(terms, placement, side, self.on_print)
         self.on_book(symbol)
+
+    def passed(self, symbol: str, executions: list[Execution]) -> None:
+        """The market went by, and did this to orders that rest in its book."""
+        terms = self.terms[symbol]
+        for execution in executions:
+            side: Side = "sell" if self.tickets[execution.maker_id].side == "buy" else "buy"
+            self._execute(terms, execution, side, "trade")
+        self.on_book(symbol)
+
+    def _print_among_others(
+        self, terms: Terms, placement: Placement, side: Side, tell: Callable[[Print], None]
+    ) -> None:
+        """What met the crowd's own orders is a trade among others: told, and the ladder stays."""
+        book = self.books[terms.symbol]
+        best = book.best_ask if side == "buy" else book.best_bid
+        lots = sum(gone.quantity for gone in placement.cancelled if gone.reason == "self_trade")
+        if lots and best is not None:
+            trade_id = self._next_trade_id(terms.symbol)
+            tell(Print(trade_id, terms.symbol, side, lots * terms.lot, best * terms.tick))
 
     def crowd_rests(self, symbol: str, side: Side, quantity: Decimal, price: Decimal) -> str:
         """Somebody else's order in the book; it takes ours first where they cross."""
@@ -428,9 +491,8 @@ class Exchange:
         lots, ticks = int(quantity / terms.lot), int(price / terms.tick)
         self.made += 1
         name = f"x{self.made}"
-        self._settle(
-            terms, self.books[symbol].place(name, CROWD, side, lots, ticks, "limit"), "trade"
-        )
+        placement = self.books[symbol].place(name, CROWD, side, lots, ticks, "limit")
+        self._settle(terms, placement, side)
         self.on_book(symbol)
         return name
 
@@ -449,22 +511,22 @@ class Exchange:
         return bid, ask
 
     def last_price(self, terms: Terms) -> Decimal:
-        """A price to value things at: the middle of the book, or one side of it."""
-        book = self.books[terms.symbol]
-        bid, ask = book.best_bid, book.best_ask
-        ticks = (bid + ask) // 2 if bid is not None and ask is not None else (bid or ask or 1)
-        return ticks * terms.tick
+        """A price to value things at, as the book has it."""
+        return (self.books[terms.symbol].last or 1) * terms.tick
 
     # --- what a match does -----------------------------------------------------------------------
 
-    def _settle(self, terms: Terms, placement: Placement, cause: str) -> None:
+    def _settle(self, terms: Terms, placement: Placement, side: Side, cause: str = "trade") -> None:
+        """What an order of that side took."""
         for execution in placement.executions:
-            self._execute(terms, execution, cause)
+            self._execute(terms, execution, side, cause)
 
-    def _execute(self, terms: Terms, execution: Execution, cause: str) -> None:
+    def _execute(self, terms: Terms, execution: Execution, side: Side, cause: str) -> None:
         trade_id = self._next_trade_id(terms.symbol, cause)
         quantity = execution.quantity * terms.lot
         price = execution.price * terms.tick
+        if self.on_print is not None:
+            self.on_print(Print(trade_id, terms.symbol, side, quantity, price))
         for order_id, owner, maker in (
             (execution.maker_id, execution.maker_owner, True),
             (execution.taker_id, execution.taker_owner, False),
@@ -693,7 +755,7 @@ class Exchange:
         book, ticks = self.books[terms.symbol], int(ticket.price / terms.tick)
         if not book.leaves(ticket.order_id):
             again = book.place(ticket.order_id, self.account, ticket.side, lots, ticks, "limit")
-            self._settle(terms, again, "trade")
+            self._settle(terms, again, ticket.side)
             lots = again.resting
         if lots:
             for each in book.queue(ticket.side):
@@ -703,7 +765,7 @@ class Exchange:
             side: Side = "sell" if ticket.side == "buy" else "buy"
             self.made += 1
             taken = book.place(f"x{self.made}", PASSER_BY, side, lots, ticks, "ioc")
-            self._settle(terms, taken, "trade")
+            self._settle(terms, taken, side)
         book.cancel(ticket.order_id)
         self.on_book(terms.symbol)
 
@@ -797,7 +859,7 @@ class Exchange:
         lots, ticks = int(ticket.quantity / terms.lot), int(ticket.price / terms.tick)
         book = self.books[terms.symbol]
         placement = book.place(ticket.order_id, self.account, ticket.side, lots, ticks, "ioc")
-        self._settle(terms, placement, "liquidation")
+        self._settle(terms, placement, ticket.side, "liquidation")
         self._after(ticket, placement)
         self.on_book(terms.symbol)
 

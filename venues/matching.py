@@ -88,8 +88,8 @@ class Book:
             raise ValueError(f"quantity must be a whole number of lots above 0, not {quantity!r}")
         if order_id in self._orders:
             raise ValueError(f"order {order_id!r} is already in the book")
-        if kind not in _REMAINDER:
-            raise ValueError(f"kind must be one of {', '.join(_REMAINDER)}, not {kind!r}")
+        if kind not in REMAINDER:
+            raise ValueError(f"kind must be one of {', '.join(REMAINDER)}, not {kind!r}")
         near, far = self._halves(side)
         if kind == "market":
             if price is not None:
@@ -105,16 +105,16 @@ class Book:
         leaves = quantity
         if far.keys and far.keys[-1] >= -key:
             if kind == "post_only":
-                return _nothing_done(order_id, owner, quantity, "post_only")
+                return nothing_done(order_id, owner, quantity, "post_only")
             if kind == "fok" and not self._fills(far, owner, quantity, -key):
-                return _nothing_done(order_id, owner, quantity, "fok")
+                return nothing_done(order_id, owner, quantity, "fok")
             leaves = self._match(far, order_id, owner, quantity, -key, executions, cancelled)
 
         if not leaves:
             return Placement(executions, cancelled, 0, "filled")
         if cancelled and cancelled[-1].order_id == order_id:
             return Placement(executions, cancelled, 0, "cancelled")
-        reason = _REMAINDER[kind]
+        reason = REMAINDER[kind]
         if reason is None:
             self._orders[order_id] = near.add(order_id, owner, key, leaves)
             return Placement(executions, cancelled, leaves, "resting")
@@ -139,6 +139,12 @@ class Book:
     def best_ask(self) -> int | None:
         """The lowest price that sells, None if nobody does."""
         return -self._asks.keys[-1] if self._asks.keys else None
+
+    @property
+    def last(self) -> int:
+        """A price to value things at: the middle, or one side of it; 0 where nobody is."""
+        bid, ask = self.best_bid, self.best_ask
+        return (bid + ask) // 2 if bid is not None and ask is not None else (bid or ask or 0)
 
     def leaves(self, order_id: str) -> int:
         """What is left of a resting order, 0 if it does not rest here."""
@@ -236,12 +242,13 @@ class Book:
         return False
 
 
-def _nothing_done(order_id: str, owner: str, quantity: int, reason: Reason) -> Placement:
+def nothing_done(order_id: str, owner: str, quantity: int, reason: Reason) -> Placement:
+    """The placement of an order that left the book as it was."""
     return Placement([], [Cancelled(order_id, owner, quantity, reason)], 0, "cancelled")
 
 
 # Why what could not trade is cancelled; None where it rests.
-_REMAINDER: Final[dict[Kind, Reason | None]] = {
+REMAINDER: Final[dict[Kind, Reason | None]] = {
     "limit": None,
     "post_only": None,
     "market": "no_liquidity",

@@ -9,6 +9,8 @@ called.
 Rule 4. A few frames are no reason to believe that a price leapt: a middle that is a fifth or more
 away from the reference is told when `LEAP_LOOKS` looks in a row found it about there. Under limits
 the first reference of all waits for `first_looks`.
+Rule 5. A trade is told on at once, and once: an id that was heard before is an echo. What nobody
+told us, while no connection stood, is not made up for.
 
 Frames of market data are not journaled; what was decided on them is: the references and the wishes.
 """
@@ -19,7 +21,8 @@ from typing import Protocol
 
 from core.events import ReferenceSet
 from core.reading import STRANGE, Unreadable
-from venues.dialect import Top
+from core.strategy import PublicTrade
+from venues.dialect import Dialect, Print, Top
 
 LOOK_NS = 1_000_000_000
 QUOTE_NS_MAX = 5_000_000_000
@@ -27,6 +30,8 @@ REFERENCE_NS_MAX = 10_000_000_000
 REFERENCE_MOVE = 1000
 REFERENCE_LEAP = 5
 LEAP_LOOKS = 10
+# So many ids of trades are remembered of each book: as many as a venue could tell again.
+PRINTS_KEPT = 1024
 
 
 class Dial(Protocol):
@@ -48,6 +53,8 @@ class Heard:
 
     frames: int = 0
     unreadable: int = 0
+    trades: int = 0
+    trades_echoed: int = 0
     overtaken: int = 0
     stale: int = 0
     references: int = 0
@@ -60,22 +67,25 @@ class MarketData:
     def __init__(
         self,
         account: str,
-        tops: Callable[[bytes], list[Top]],
+        dialect: Dialect,
         dial: Dial,
         clock: Callable[[], int],
         heard: Heard,
         *,
+        on_trade: Callable[[PublicTrade], None] = lambda trade: None,
         first_looks: int = 1,
         pace: int = 1,
     ) -> None:
-        """The first reference is told when so many looks in a row found about the same.
+        """`on_trade` hears each trade, where the stream has any.
+
+        The first reference is told when so many looks in a row found about the same.
 
         A stream that repeats what stands so many times more seldom is given so much more time.
         """
         self.pace = pace
         self._first_looks = first_looks
-        self._account, self._tops, self._dial, self._clock = account, tops, dial, clock
-        self._heard = heard
+        self._account, self._dialect, self._dial, self._clock = account, dialect, dial, clock
+        self._heard, self._on_trade = heard, on_trade
         self._epoch = 0
         self._closed = False
         self._alive_at = 0
@@ -83,6 +93,7 @@ class MarketData:
         self._newest: dict[str, tuple[int, int]] = {}
         self._references: dict[str, ReferenceSet] = {}
         self._leapt: dict[str, tuple[int, int]] = {}
+        self._prints: dict[str, dict[str, None]] = {}
 
     def open(self) -> None:
         """Open the stream afresh; what was heard stays until it is too old."""
@@ -165,8 +176,11 @@ class MarketData:
         self._alive_at = now = self._clock()
         self._heard.frames += 1
         try:
-            for top in self._tops(body):
+            tops = self._dialect.tops(body)
+            for top in tops:
                 self._take(top, now)
+            for told in self._dialect.prints(body) if not tops else ():
+                self._print(told)
         except STRANGE:
             self._heard.unreadable += 1
 
@@ -179,6 +193,20 @@ class MarketData:
             return
         self._newest[top.instrument] = order
         self._latest[top.instrument] = (top, now)
+
+    def _print(self, told: Print) -> None:
+        if min(told.price, told.quantity) <= 0:
+            raise Unreadable(f"a trade of {told.quantity} at {told.price}")
+        known = self._prints.setdefault(told.instrument, {})
+        if told.trade_id in known:
+            self._heard.trades_echoed += 1
+            return
+        known[told.trade_id] = None
+        if len(known) > PRINTS_KEPT:
+            del known[next(iter(known))]
+        self._heard.trades += 1
+        what = told.occurred_at, told.side, told.price, told.quantity
+        self._on_trade(PublicTrade(self._account, told.instrument, *what))
 
 
 def _leaps(before: int, middle: int) -> bool:

@@ -49,10 +49,12 @@ class Heard:
     """What the venue does about a message on a socket: replies, and a stream that begins.
 
     Where a stream begins, the replies are sent when it is open, and none if it is refused.
+    `trades`: somebody asked to be told each trade.
     """
 
     replies: list[bytes] = field(default_factory=list)
     opens: Channel = ""
+    trades: bool = False
 
 
 class Conversation(Protocol):

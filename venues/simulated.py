@@ -21,6 +21,7 @@ from venues.exchange import (
     Habits,
     Movement,
     Position,
+    Print,
     Refusal,
     Terms,
     Ticket,
@@ -67,6 +68,7 @@ class Words(Protocol):
     ) -> list[bytes]: ...
     def movement(self, exchange: Exchange, movement: Movement) -> list[bytes]: ...
     def top(self, exchange: Exchange, symbol: str, top: Top, update: int) -> bytes: ...
+    def printed(self, exchange: Exchange, each: Print) -> bytes: ...
     def answer(self, exchange: Exchange, asked: Asked) -> Answer: ...
     def expired(self, exchange: Exchange, asked: Asked) -> Answer: ...
     def limited(self, exchange: Exchange, wait_ms: int) -> Limited: ...
@@ -214,6 +216,15 @@ class SimulatedVenue:
         if absurd is not None:
             top = _absurd(top, self.exchange.terms[symbol].tick, max(1, absurd.strength))
         self.public.push(self.words.top(self.exchange, symbol, top, told.update))
+
+    def tell_trades(self) -> None:
+        """Somebody wants to see every trade, from now on."""
+        self.exchange.on_print = self.print
+
+    def print(self, each: Print) -> None:
+        """Everybody who listens is told of a trade."""
+        assert self.public is not None, "what is told goes over its wire"
+        self.public.push(self.words.printed(self.exchange, each))
 
     # --- what is asked is answered ---------------------------------------------------------------
 

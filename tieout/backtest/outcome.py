@@ -6,11 +6,12 @@ What is reckoned from them for people (equity, drawdown, statistics) is float an
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from core.journal import Store
     from tieout.backtest.tear import TearSheet
 
 # The columns of each frame, in order. `side` is 1 for a purchase, -1 for a sale. `decided_at` is
@@ -48,6 +49,7 @@ class Outcome:
     frames: "Mapping[str, pd.DataFrame]"
     counts: Mapping[str, int]
     assumptions: tuple[str, ...]
+    store: "Store | None" = None
 
     @property
     def fills(self) -> "pd.DataFrame":
@@ -64,3 +66,18 @@ class Outcome:
         from tieout.backtest.tear import tear_sheet
 
         return tear_sheet(self, reporting)
+
+    def summary(self) -> dict[str, Any]:
+        """The figures that a script asks for."""
+        sheet = self.tear_sheet()
+        return {
+            "name": self.name,
+            "digest": self.digest,
+            "began_at": self.began_at,
+            "ended_at": self.ended_at,
+            "reporting": sheet.reporting,
+            "profit": {part: str(amount) for part, amount in sheet.parts.items()},
+            "statistics": sheet.statistics._asdict(),
+            "counts": dict(self.counts),
+            "assumptions": [*self.assumptions, *sheet.assumptions],
+        }

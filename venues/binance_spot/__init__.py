@@ -2,7 +2,7 @@
 
 from core.frames import RETRY_AFTER
 from venues.binance_spot.decoder import decode
-from venues.binance_spot.public import tops
+from venues.binance_spot.public import prints, tops
 from venues.binance_spot.requests import request
 from venues.dialect import Dialect
 
@@ -11,6 +11,7 @@ DIALECT = Dialect(
     request=request,
     decode=decode,
     tops=tops,
+    prints=prints,
     ledger=True,
     headers=(RETRY_AFTER,),
 )

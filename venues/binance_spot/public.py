@@ -2,6 +2,7 @@
 
 from core.money import price, quantity
 from core.reading import an_object, loads
+from venues.binance_prints import prints as prints
 from venues.dialect import Top
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from venues.exchange import Exchange, Movement, Refusal, Ticket, Top, Trade
+from venues.exchange import Exchange, Movement, Print, Refusal, Ticket, Top, Trade
 from venues.simulated import Answer, Asked, Limited
 
 _encode = msgspec.json.encode
@@ -97,6 +97,23 @@ class Words:
                 "B": amount(bid[1] if bid else ZERO),
                 "a": amount(ask[0] if ask else ZERO),
                 "A": amount(ask[1] if ask else ZERO),
+            }
+        )
+
+    def printed(self, exchange: Exchange, each: Print) -> bytes:
+        """`<symbol>@trade`."""
+        now = exchange.clock.now_ms()
+        return _encode(
+            {
+                "e": "trade",
+                "E": now,
+                "s": each.symbol,
+                "t": each.trade_id,
+                "p": amount(each.price),
+                "q": amount(each.quantity),
+                "T": now,
+                "m": each.side == "sell",
+                "M": True,
             }
         )
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from venues.exchange import Exchange, Movement, Refusal, Ticket, Top, Trade
+from venues.exchange import Exchange, Movement, Print, Refusal, Ticket, Top, Trade
 from venues.simulated import Answer, Asked, Limited
 
 _encode = msgspec.json.encode
@@ -142,6 +142,23 @@ class Words:
                 "B": plain(bid[1]) if bid else "0",
                 "a": plain(ask[0]) if ask else "0",
                 "A": plain(ask[1]) if ask else "0",
+            }
+        )
+
+    def printed(self, exchange: Exchange, each: Print) -> bytes:
+        """`<symbol>@trade`."""
+        now = exchange.clock.now_ms()
+        return _encode(
+            {
+                "e": "trade",
+                "E": now,
+                "s": each.symbol,
+                "t": each.trade_id,
+                "p": plain(each.price),
+                "q": plain(each.quantity),
+                "T": now,
+                "m": each.side == "sell",
+                "X": "MARKET",
             }
         )
 

@@ -1,7 +1,7 @@
 """Bybit v5 inverse contracts, of one dollar and settled in the coin; realised profit apart."""
 
 from venues.bybit_inverse.decoder import LIMIT_RESET, decode
-from venues.bybit_inverse.public import tops
+from venues.bybit_inverse.public import prints, tops
 from venues.bybit_inverse.requests import request
 from venues.dialect import Dialect
 
@@ -10,6 +10,7 @@ DIALECT = Dialect(
     request=request,
     decode=decode,
     tops=tops,
+    prints=prints,
     statements=("balances", "positions"),
     ledger=True,
     headers=(LIMIT_RESET,),

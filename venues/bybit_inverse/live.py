@@ -38,9 +38,12 @@ async def public_place(exchange: Any) -> str:
     return where
 
 
-async def watch(exchange: Any, socket: Socket, symbols: tuple[str, ...]) -> None:
-    books = [f"orderbook.1.{symbol}" for symbol in symbols]
-    await socket.ask({"op": "subscribe", "args": books})
+async def watch(
+    exchange: Any, socket: Socket, symbols: tuple[str, ...], trades: tuple[str, ...]
+) -> None:
+    topics = [f"orderbook.1.{symbol}" for symbol in symbols]
+    topics += [f"publicTrade.{symbol}" for symbol in trades]
+    await socket.ask({"op": "subscribe", "args": topics})
 
 
 def is_reply(body: bytes) -> bool:

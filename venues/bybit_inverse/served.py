@@ -105,7 +105,8 @@ class Topics:
                 began = not self.topics
                 self.topics |= dict.fromkeys(asked["args"])
                 said = self._said("subscribe", asked)
-                return Heard(said.replies, self.sort if began else "")
+                trades = any(topic.startswith("publicTrade.") for topic in asked["args"])
+                return Heard(said.replies, self.sort if began else "", trades)
             case other:
                 return self._said(str(other), asked, text="Request not authorized", good=False)
 

@@ -11,7 +11,18 @@ from urllib.parse import quote
 
 import msgspec
 
-from venues.exchange import Exchange, Line, Movement, Position, Refusal, Terms, Ticket, Top, Trade
+from venues.exchange import (
+    Exchange,
+    Line,
+    Movement,
+    Position,
+    Print,
+    Refusal,
+    Terms,
+    Ticket,
+    Top,
+    Trade,
+)
 from venues.simulated import Answer, Asked, Limited
 
 _encode = msgspec.json.encode
@@ -135,6 +146,22 @@ class Words:
                 "cts": now,
             }
         )
+
+    def printed(self, exchange: Exchange, each: Print) -> bytes:
+        """`publicTrade`; how the price moved is not told apart."""
+        now = exchange.clock.now_ms()
+        trade = {
+            "T": now,
+            "s": each.symbol,
+            "S": each.side.capitalize(),
+            "v": text(each.quantity),
+            "p": text(each.price),
+            "L": "ZeroPlusTick",
+            "i": name_trade(each.trade_id),
+            "BT": False,
+        }
+        topic = f"publicTrade.{each.symbol}"
+        return _encode({"topic": topic, "type": "snapshot", "ts": now, "data": [trade]})
 
     # --- answers ---------------------------------------------------------------------------------
 

@@ -158,7 +158,7 @@ def _refused(frame: Frame, told: Json) -> list[Event]:
 
 
 def _user(frame: Frame, told: Json, decimals: Decimals) -> list[Event]:
-    at = _nanoseconds(told["timestamp"])
+    at = nanoseconds(told["timestamp"])
     events: list[Event] = []
     for event in told["events"]:
         for line in event.get("orders") or []:
@@ -338,7 +338,7 @@ def _progress(frame: Frame, line: Json, decimals: Decimals) -> Event:
         fee=_amount(line["total_fees"], quote, decimals),
         fee_asset=quote,
         # Older orders have no time of their last fill: it was no later than the answer.
-        occurred_at=_nanoseconds(last) if last else frame.received_at,
+        occurred_at=nanoseconds(last) if last else frame.received_at,
     )
 
 
@@ -359,7 +359,7 @@ def _order(frame: Frame, line: Json) -> Event:
         price=price(wanted.get("limit_price") or ""),
         filled_quantity=quantity(line["filled_size"]),
         reason=", ".join(reason for reason in reasons if reason not in unset),
-        occurred_at=_nanoseconds(line.get("last_fill_time") or line["created_time"]),
+        occurred_at=nanoseconds(line.get("last_fill_time") or line["created_time"]),
     )
 
 
@@ -412,7 +412,7 @@ def _orders_page(frame: Frame, about: FetchFills, told: Json, decimals: Decimals
     """The cursor is "watermark/newest/cursor": two times in nanoseconds, and the venue's own."""
     watermark, newest, _ = (about.after or "0/0/").split("/", 2)
     filled = [line for line in told["orders"] if line.get("last_fill_time")]
-    lasts = [_nanoseconds(line["last_fill_time"]) for line in filled]
+    lasts = [nanoseconds(line["last_fill_time"]) for line in filled]
     events: list[Event] = []
     for line, last in zip(filled, lasts, strict=True):
         if last >= int(watermark):  # older ones were read by an earlier round
@@ -458,7 +458,7 @@ def _fills(frame: Frame, told: Json, decimals: Decimals) -> list[Event]:
                 fee=_amount(line["commission"], quote, decimals),
                 fee_asset=quote,
                 maker=line["liquidity_indicator"] == "MAKER",
-                occurred_at=_nanoseconds(line["trade_time"]),
+                occurred_at=nanoseconds(line["trade_time"]),
             )
         )
     if events:
@@ -511,7 +511,7 @@ def _quote(product_id: str) -> str:
     return quote
 
 
-def _nanoseconds(text: str) -> int:
+def nanoseconds(text: str) -> int:
     """RFC 3339 in UTC, with as many decimals as were told."""
     if not text.endswith("Z"):
         raise Unreadable(f"{text!r} is not a time in UTC")

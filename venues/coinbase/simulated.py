@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from venues.exchange import Exchange, Movement, Refusal, Ticket, Top, Trade
+from venues.exchange import Exchange, Movement, Print, Refusal, Ticket, Top, Trade
 from venues.simulated import Answer, Asked, Limited
 
 _encode = msgspec.json.encode
@@ -113,6 +113,27 @@ class Words:
                 "timestamp": time(exchange.clock.now_ms()),
                 "sequence_num": self._told,
                 "events": [{"type": "update", "tickers": [ticker]}],
+            }
+        )
+
+    def printed(self, exchange: Exchange, each: Print) -> bytes:
+        """The channel market_trades: it names the side that made."""
+        self._told += 1
+        trade = {
+            "trade_id": str(each.trade_id),
+            "product_id": each.symbol,
+            "price": plain(each.price),
+            "size": plain(each.quantity),
+            "side": "SELL" if each.side == "buy" else "BUY",
+            "time": time(exchange.clock.now_ms()),
+        }
+        return _encode(
+            {
+                "channel": "market_trades",
+                "client_id": "",
+                "timestamp": time(exchange.clock.now_ms()),
+                "sequence_num": self._told,
+                "events": [{"type": "update", "trades": [trade]}],
             }
         )
 

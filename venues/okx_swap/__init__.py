@@ -2,7 +2,7 @@
 
 from venues.dialect import Dialect
 from venues.okx_swap.decoder import decode
-from venues.okx_swap.public import tops
+from venues.okx_swap.public import prints, tops
 from venues.okx_swap.requests import request
 
 DIALECT = Dialect(
@@ -10,6 +10,7 @@ DIALECT = Dialect(
     request=request,
     decode=decode,
     tops=tops,
+    prints=prints,
     statements=("balances", "positions"),
     hedged=True,
     ledger=True,

@@ -45,9 +45,12 @@ async def public_place(exchange: Any) -> str:
     return where
 
 
-async def watch(exchange: Any, socket: Socket, symbols: tuple[str, ...]) -> None:
-    books = [{"channel": "bbo-tbt", "instId": symbol} for symbol in symbols]
-    await socket.ask({"op": "subscribe", "args": books}, len(books))
+async def watch(
+    exchange: Any, socket: Socket, symbols: tuple[str, ...], trades: tuple[str, ...]
+) -> None:
+    channels = [{"channel": "bbo-tbt", "instId": symbol} for symbol in symbols]
+    channels += [{"channel": "trades", "instId": symbol} for symbol in trades]
+    await socket.ask({"op": "subscribe", "args": channels}, len(channels))
 
 
 def is_reply(body: bytes) -> bool:

@@ -1,10 +1,17 @@
-"""OKX market data: the channel bbo-tbt. Each level is price, size, an obsolete 0, orders."""
+"""OKX market data: the channel bbo-tbt. Each level is price, size, an obsolete 0, orders.
 
+The channel trades tells in one row what one order took at one price; `side` is that order's.
+"""
+
+from collections.abc import Mapping
 from typing import Any
 
+from core.events import Side
 from core.money import price, quantity
 from core.reading import MS, an_object, loads
-from venues.dialect import Top
+from venues.dialect import Print, Top
+
+SIDES: Mapping[str, Side] = {"buy": "buy", "sell": "sell"}
 
 
 def tops(body: bytes) -> list[Top]:
@@ -14,6 +21,20 @@ def tops(body: bytes) -> list[Top]:
     if argument.get("channel") != "bbo-tbt" or "data" not in message:
         return []
     return [_top(argument["instId"], row) for row in message["data"]]
+
+
+def prints(body: bytes) -> list[Print]:
+    """The trades that a push tells; nothing of other channels."""
+    message = an_object(loads(body))
+    argument = message.get("arg") or {}
+    if argument.get("channel") != "trades" or "data" not in message:
+        return []
+    return [_print(row) for row in message["data"]]
+
+
+def _print(row: dict[str, Any]) -> Print:
+    what = price(row["px"]), quantity(row["sz"]), int(row["ts"]) * MS
+    return Print(row["instId"], row["tradeId"], SIDES[row["side"]], *what)
 
 
 def _top(name: str, row: dict[str, Any]) -> Top:

@@ -165,7 +165,8 @@ class Channels:
         replies = [
             _encode({"event": "subscribe", "arg": each, "connId": "a4d3ae55"}) for each in wanted
         ]
-        return Heard(replies, self.sort if began else "")
+        trades = any(each["channel"] == "trades" for each in wanted)
+        return Heard(replies, self.sort if began else "", trades)
 
     def wrap(self, body: bytes) -> bytes | None:
         told = msgspec.json.decode(body).get("arg")

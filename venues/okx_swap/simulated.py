@@ -10,7 +10,17 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from venues.exchange import Exchange, Line, Movement, Position, Refusal, Ticket, Top, Trade
+from venues.exchange import (
+    Exchange,
+    Line,
+    Movement,
+    Position,
+    Print,
+    Refusal,
+    Ticket,
+    Top,
+    Trade,
+)
 from venues.simulated import Answer, Asked, Limited
 
 _encode = msgspec.json.encode
@@ -165,6 +175,19 @@ class Words:
         bids, asks = ([[text(s[0]), text(s[1]), "0", "1"]] if s else [] for s in top)
         row = {"asks": asks, "bids": bids, "ts": str(exchange.clock.now_ms()), "seqId": update}
         return _encode({"arg": {"channel": "bbo-tbt", "instId": symbol}, "data": [row]})
+
+    def printed(self, exchange: Exchange, each: Print) -> bytes:
+        """The channel trades; what one order took at one price is told trade by trade here."""
+        row = {
+            "instId": each.symbol,
+            "tradeId": str(each.trade_id),
+            "px": text(each.price),
+            "sz": text(each.quantity),
+            "side": each.side,
+            "ts": str(exchange.clock.now_ms()),
+            "count": "1",
+        }
+        return _encode({"arg": {"channel": "trades", "instId": each.symbol}, "data": [row]})
 
     def _order_push(
         self, exchange: Exchange, ticket: Ticket, trade: Trade | None

@@ -1,0 +1,185 @@
+"""What an engine saw, as the frames of an outcome: exact decimals, in order of time."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from core.events import CashMoved, Event, FillReported, FundingPaid
+from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS
+from core.state import UNATTRIBUTED
+from scenarios.model import Scenario
+from tieout.backtest.engine import Engine, Feed
+from tieout.backtest.outcome import COLUMNS
+from tieout.dialects import MODELS
+from venues.recorded.tape import Column, Tape
+
+# Of each instrument so many marks at most, evenly taken, beside those at its fills.
+MARKS_MAX: Final = 20_000
+SIDES: Final = {"buy": 1, "sell": -1}
+
+
+class Told:
+    """What venues told of money, kept as it is delivered."""
+
+    def __init__(self) -> None:
+        self.fills: list[FillReported] = []
+        self.movements: list[FundingPaid | CashMoved] = []
+
+    def hear(self, event: Event) -> None:
+        """Every event of the run comes by."""
+        if isinstance(event, FillReported):
+            self.fills.append(event)
+        elif isinstance(event, FundingPaid | CashMoved):
+            self.movements.append(event)
+
+
+def frames(
+    engine: Engine, scenario: Scenario, told: Told, decimals: Mapping[str, int]
+) -> dict[str, pd.DataFrame]:
+    """All of them."""
+    rows: dict[str, list[Mapping[str, Any]]] = {
+        "fills": [_fill(engine, scenario, fill, decimals) for fill in told.fills],
+        "orders": list(_orders(engine)),
+        "movements": [_movement(each, decimals) for each in told.movements],
+        "marks": sorted(_marks(engine.feeds, told.fills), key=lambda row: row["at"]),
+        "openings": [
+            {"account": venue.account, "asset": asset, "amount": amount}
+            for venue in scenario.venues
+            for asset, amount in venue.wallets.items()
+        ],
+        "instruments": list(_instruments(scenario)),
+        "breaks": list(_breaks(engine)),
+    }
+    return {name: pd.DataFrame(rows[name], columns=list(COLUMNS[name])) for name in COLUMNS}
+
+
+def _fill(
+    engine: Engine, scenario: Scenario, fill: FillReported, decimals: Mapping[str, int]
+) -> Mapping[str, Any]:
+    wished = engine.wished.get(fill.client_order_id)
+    venue = next(each for each in scenario.venues if each.account == fill.account)
+    listed = next(each for each in venue.instruments if each.symbol == fill.instrument)
+    is_spot = MODELS[venue.dialect] == "spot"
+    assert fill.value is not None, "a recorded venue tells every value"
+    return {
+        "at": fill.occurred_at,
+        "account": fill.account,
+        "instrument": fill.instrument,
+        "strategy": wished.wish.strategy if wished is not None else UNATTRIBUTED,
+        "client_order_id": fill.client_order_id,
+        "side": SIDES[fill.side],
+        "quantity": _decimal(fill.quantity, QUANTITY_DECIMALS),
+        "price": _decimal(fill.price, PRICE_DECIMALS),
+        "value": _decimal(fill.value, fill.told_decimals),
+        "asset": listed.quote if is_spot else listed.settle or listed.quote,
+        "fee": _decimal(fill.fee, decimals.get(fill.fee_asset, ASSET_DECIMALS)),
+        "fee_asset": fill.fee_asset,
+        "is_maker": fill.maker,
+        "cause": fill.cause,
+        "decided_at": wished.at if wished is not None else fill.occurred_at,
+        "seen": _decimal(wished.seen if wished is not None else 0, PRICE_DECIMALS),
+    }
+
+
+def _orders(engine: Engine) -> Iterable[Mapping[str, Any]]:
+    for name, wished in engine.wished.items():
+        wish, told = wished.wish, engine.told[name]
+        yield {
+            "decided_at": wished.at,
+            "account": wish.account,
+            "instrument": wish.instrument,
+            "strategy": wish.strategy,
+            "client_order_id": name,
+            "side": SIDES[wish.side],
+            "quantity": _decimal(wish.quantity, QUANTITY_DECIMALS),
+            "kind": wish.kind,
+            "price": _decimal(wish.price, PRICE_DECIMALS),
+            "filled": _decimal(told.filled_quantity, QUANTITY_DECIMALS),
+            "status": told.status,
+            "code": engine.codes.get(name, ""),
+            "ended_at": engine.ended_at.get(name, 0),
+        }
+
+
+def _movement(told: FundingPaid | CashMoved, decimals: Mapping[str, int]) -> Mapping[str, Any]:
+    return {
+        "at": told.occurred_at,
+        "account": told.account,
+        "instrument": told.instrument,
+        "asset": told.asset,
+        "kind": "funding" if isinstance(told, FundingPaid) else told.reason,
+        "amount": _decimal(told.amount, decimals.get(told.asset, ASSET_DECIMALS)),
+    }
+
+
+def _marks(feeds: Sequence[Feed], fills: Sequence[FillReported]) -> Iterable[Mapping[str, Any]]:
+    """The last price, evenly over the rows, and at the first row from each fill on."""
+    for feed in feeds:
+        rows = len(feed.tape)
+        if not rows:
+            continue
+        even = np.linspace(0, rows - 1, min(rows, MARKS_MAX)).astype(np.int64)
+        moments = [
+            fill.occurred_at
+            for fill in fills
+            if (fill.account, fill.instrument) == (feed.venue.account, feed.instrument)
+        ]
+        filled = np.searchsorted(feed.tape.at, np.array(moments, dtype=np.int64), side="left")
+        wanted = np.unique(np.concatenate([even, filled[filled < rows]]))
+        prices = last_prices(feed.tape)[wanted].tolist()
+        for at, ticks in zip(feed.tape.at[wanted].tolist(), prices, strict=True):
+            yield {
+                "at": at,
+                "account": feed.venue.account,
+                "instrument": feed.instrument,
+                "price": _decimal(ticks * feed.tick, PRICE_DECIMALS),
+            }
+
+
+def last_prices(tape: Tape) -> Column:
+    """In ticks, what each row leaves as the last known price; of a depth update its own."""
+    columns = tape.columns
+    if tape.kind == "bars":
+        return columns["close"]
+    if tape.kind == "quotes":
+        return (columns["bid"] + columns["ask"]) // 2
+    return columns["price"]
+
+
+def _instruments(scenario: Scenario) -> Iterable[Mapping[str, Any]]:
+    for venue in scenario.venues:
+        for each in venue.instruments:
+            yield {
+                "account": venue.account,
+                "instrument": each.symbol,
+                "kind": MODELS[venue.dialect],
+                "base": each.base,
+                "quote": each.quote,
+                "settle": each.settle or each.quote,
+                "tick": each.tick,
+                "lot": each.lot,
+                "multiplier": each.multiplier,
+            }
+
+
+def _breaks(engine: Engine) -> Iterable[Mapping[str, Any]]:
+    state = engine.node.state
+    for stage, found in (("suspect", state.suspects), ("open", state.breaks)):
+        for name, drift in found.items():
+            account, subject, leg = name.rsplit("/", 2)
+            yield {
+                "opened_at": drift.opened_at,
+                "account": account,
+                "subject": subject,
+                "leg": leg,
+                "size": drift.size,
+                "cause": drift.cause,
+                "state": stage,
+            }
+
+
+def _decimal(units: int, decimals: int) -> Decimal:
+    return Decimal(units).scaleb(-decimals)

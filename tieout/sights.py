@@ -1,0 +1,73 @@
+"""What strategies see of markets beside the tops: each trade, and bars of trades.
+
+True here: a strategy is shown what it asks for by its shape (`core.strategy.SeesTrades`,
+`SeesBars`), of the accounts that it trades in, and of no other. Nothing is kept for it: who was not
+there did not see it.
+"""
+
+from collections.abc import Iterable
+
+from core.strategy import Bar, PublicTrade, SeesBars, SeesTrades, Strategy, Wish
+from scenarios import strategies
+from scenarios.model import StrategySpec
+from tieout.bars import Bars
+
+Accounts = tuple[str, ...]
+
+
+class Sights:
+    """What some strategies, of some accounts or of all (), are shown from `since` on."""
+
+    def __init__(self, watching: Iterable[tuple[Strategy, Accounts]], since: int) -> None:
+        self._trades: list[tuple[SeesTrades, Accounts]] = []
+        self._bars: list[tuple[SeesBars, Accounts, Bars]] = []
+        for strategy, accounts in watching:
+            if isinstance(strategy, SeesTrades):
+                self._trades.append((strategy, accounts))
+            if isinstance(strategy, SeesBars):
+                self._bars.append((strategy, accounts, Bars(strategy.bar_ns, since)))
+
+    def trade(self, told: PublicTrade) -> list[Wish]:
+        """A trade was told just now; returns what is wished for on it."""
+        for _, accounts, bars in self._bars:
+            if not accounts or told.account in accounts:
+                bars.take(told)
+        return [
+            wish
+            for strategy, accounts in self._trades
+            if not accounts or told.account in accounts
+            for wish in strategy.on_trade(told)
+        ]
+
+    def bar(self, told: Bar) -> list[Wish]:
+        """A bar was told just now, by who has no trades of it."""
+        return [
+            wish
+            for strategy, accounts, bars in self._bars
+            if not accounts or told.account in accounts
+            for closed in bars.take_bar(told)
+            for wish in strategy.on_bar(closed)
+        ]
+
+    def close(self, now: int) -> list[Wish]:
+        """Time passed: bars that are over are shown."""
+        return [
+            wish
+            for strategy, _, bars in self._bars
+            for closed in bars.close(now)
+            for wish in strategy.on_bar(closed)
+        ]
+
+    def next_close(self, now: int) -> int:
+        """When to close bars next; 0 where nobody sees any."""
+        return min((bars.next_at(now) for _, _, bars in self._bars), default=0)
+
+
+def sees(spec: StrategySpec) -> bool:
+    """Whether a strategy wants to hear of trades, or of bars of them."""
+    return isinstance(strategies.make(spec.kind, spec.name, spec.options), SeesTrades | SeesBars)
+
+
+def is_watched(account: str, trading: Iterable[StrategySpec]) -> bool:
+    """Whether any of them wants to hear of the trades of this account's venue."""
+    return any(sees(each) for each in trading if not each.accounts or account in each.accounts)
