@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from scenarios.model import BadScenario, check
 from scenarios.recorded import ImpactSpec, ModelsSpec
@@ -137,6 +138,18 @@ def test_a_queue_by_its_name(told: dict[str, Any], model: object) -> None:
 
 def test_slippage_in_ticks() -> None:
     assert ModelsSpec.model_validate({"slippage": {"ticks": 3}}).assumed(LOT).slippage == Ticks(3)
+
+
+def test_the_example_of_the_document_is_one() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "backtest_models.md").read_text("utf-8")
+    told = yaml.safe_load(text.partition("```yaml\n")[2].partition("```")[0])
+    (venue,), whole = told["venues"], scenario()
+    whole["venues"][0] |= {"models": venue["models"]}
+    whole["venues"][0]["instruments"][0] |= venue["instruments"][0]
+    loaded = check(whole, "docs").venues[0]
+    assert loaded.models is not None
+    named = loaded.models.model_fields_set
+    assert set(ModelsSpec.model_fields) == named, "every model is in the example"
 
 
 # --- files of funding ----------------------------------------------------------------------------
