@@ -82,7 +82,7 @@ def run(
     truth.on_fact = engine.moved
     for spec in scenario.venues:
         venue = venues[spec.account] = _venue(spec, engine, truth, decimals)
-        feeds += _feeds(spec, venue, tapes, rates)
+        feeds += _feeds(spec, venue, tapes, rates, world.clock)
     opening = list(_opening(scenario, venues, world.now, decimals))
     if scenario.limits is not None:
         engine.cold = ColdEngine(
@@ -193,7 +193,13 @@ def _venue(
     return venue
 
 
-def _feeds(spec: VenueSpec, venue: RecordedVenue, tapes: Tapes, rates: Paid) -> Iterator[Feed]:
+def _feeds(
+    spec: VenueSpec,
+    venue: RecordedVenue,
+    tapes: Tapes,
+    rates: Paid,
+    clock: Callable[[], int],
+) -> Iterator[Feed]:
     for number, each in enumerate(spec.instruments):
         tape = tapes.get((spec.account, each.symbol))
         if tape is None:
@@ -203,7 +209,7 @@ def _feeds(spec: VenueSpec, venue: RecordedVenue, tapes: Tapes, rates: Paid) -> 
             )
         impact = each.recorded.impact if each.recorded is not None else None
         models = models_of(spec)
-        book = RecordedBook(tape, spec.account, models.assumed(each.lot, impact))
+        book = RecordedBook(tape, spec.account, models.assumed(each.lot, impact), clock)
         venue.exchange.books[each.symbol] = book
         funding, liquidation = models.funding, models.liquidation
         paid: Funding | None = rates.get((spec.account, each.symbol))
