@@ -102,21 +102,21 @@ def moved(outcome: Outcome) -> list[tuple[int, Decimal]]:
     ]
 
 
-FLAT = [(100, 101, 99, 100)] * 5
+DOUBLED = [(100, 101, 99, 100), (100, 200, 99, 200), *[(200, 201, 199, 200)] * 3]
 
 
 def test_funding_is_paid_at_its_moments_on_what_is_held(tmp_path: Path) -> None:
     told = scenario(tmp_path, 1000, funding={"rate": "0.001", "every_s": 120})
-    outcome = run(told, {PLACE: minutes(*FLAT)})
-    assert moved(outcome) == [(2, D("-1")), (4, D("-1"))], "nothing is held before the first bar"
+    outcome = run(told, {PLACE: minutes(*DOUBLED)})
+    assert moved(outcome) == [(2, D("-2")), (4, D("-2"))], "at the last close"
     assert outcome.counts["open_breaks"] == 0
 
 
 def test_recorded_rates_are_paid_instead(tmp_path: Path) -> None:
     told = scenario(tmp_path, 1000, funding={"rate": "0.001", "every_s": 120})
     paid = Rates([Due(START + 3 * MINUTE, D("-0.002"))])
-    outcome = run(told, {PLACE: minutes(*FLAT)}, rates={PLACE: paid})
-    assert moved(outcome) == [(3, D("2"))]
+    outcome = run(told, {PLACE: minutes(*DOUBLED)}, rates={PLACE: paid})
+    assert moved(outcome) == [(3, D("4"))]
 
 
 @pytest.mark.parametrize(
