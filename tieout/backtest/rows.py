@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NoReturn, TypeVar
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS, TEN_TO, show
@@ -47,7 +48,7 @@ class Told:
 
 @dataclass(slots=True)
 class Rows:
-    """The rows of one file; `ids` are codes of the ids of trades, equal where those are.
+    """The rows of one file; `ids` are the ids of trades, or numbers for them.
 
     `numbers` says which row of the file each is, where that is another than its own number.
     """
@@ -219,23 +220,30 @@ class _Reading:
         """The columns in whole steps, and the step: that which was told, or the coarsest."""
         places = max(whole.places for whole in wholes.values())
         if step is None:
-            step = TEN_TO[scale - places]
-            self.assumed.append(
-                f"the {word} is taken to be {show(step, scale)}, the coarsest power of ten, at most"
-                " one, that all of them fit"
-            )
+            step = self._coarsest(places, scale, word)
         counted = {}
         for name, whole in wholes.items():
             counted[name] = self._read(name, partial(_in_steps, whole, scale, step, word))
         return step, counted
 
+    def _coarsest(self, places: int, scale: int, word: str) -> int:
+        step = TEN_TO[scale - places]
+        self.assumed.append(
+            f"the {word} is taken to be {show(step, scale)}, the coarsest power of ten up to one"
+            " that all of them fit"
+        )
+        return step
+
     def _volumes(self, tick: int, prices: Mapping[str, Column]) -> tuple[int, dict[str, Column]]:
         """How much was traded in each bar, in lots, rounded down where it is no multiple."""
-        whole = self._read("volume", _volume)
-        lot = self.told.lot or TEN_TO[QUANTITY_DECIMALS - whole.places]
+        whole, is_cut = self._read("volume", _volume)
+        if is_cut:
+            self.assumed.append(f"volumes are cut to {QUANTITY_DECIMALS} decimals")
         if self.told.volume == "quote":
             self.assumed.append("volumes count the quote asset; each is divided by its bar's close")
+            lot = self.told.lot or 1
             return lot, {"volume": _in_coins(whole, prices["close"], tick, lot)}
+        lot = self.told.lot or self._coarsest(whole.places, QUANTITY_DECIMALS, "lot")
         units = self._read("volume", lambda _: whole.at(QUANTITY_DECIMALS))
         rounded = int(np.count_nonzero(units % lot))
         if rounded:
@@ -302,22 +310,29 @@ def _zeros(step: int, most: int) -> int:
     return next(n for n in range(most, -1, -1) if step % TEN_TO[n] == 0)
 
 
-def _volume(column: Any) -> Whole:
+def _volume(column: Any) -> tuple[Whole, bool]:
+    """A column of volumes, and whether it was cut: they bound what is filled, and are no money."""
     try:
-        return exact.decimals(column, QUANTITY_DECIMALS)
+        return exact.decimals(column, QUANTITY_DECIMALS), False
     except TooFine:
-        return exact.truncated(column, QUANTITY_DECIMALS)
+        return exact.truncated(column, QUANTITY_DECIMALS), True
 
 
 def _in_coins(whole: Whole, close: Column, tick: int, lot: int) -> Column:
-    """By floats: a volume only bounds what may be filled, and is booked nowhere."""
+    """By floats, rounded down: a volume only bounds what may be filled, and is booked nowhere."""
     worth = np.maximum(close, 1) * (tick / TEN_TO[PRICE_DECIMALS])
     coins = whole.values / TEN_TO[whole.places] / worth
     return np.floor(coins * (TEN_TO[QUANTITY_DECIMALS] / lot)).astype(np.int64)
 
 
 def _codes(column: Any) -> Column:
+    """Ids that are numbers are those numbers; others are counted as they appear."""
     if column.null_count:
-        raise Misfit(int(np.argmax(pc.is_null(column))), "found nothing; an id would do")
-    codes: Column = column.dictionary_encode().indices.to_numpy().astype(np.int64)
+        row = int(np.argmax(pc.is_null(column).to_numpy(zero_copy_only=False)))
+        raise Misfit(row, "found nothing; an id in every row would do")
+    try:
+        ids = pc.cast(column, pa.int64())
+    except pa.ArrowInvalid:
+        ids = column.dictionary_encode().indices
+    codes: Column = ids.to_numpy().astype(np.int64)
     return codes
