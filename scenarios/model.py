@@ -155,6 +155,16 @@ class VenueSpec(Part):
         return self
 
     @model_validator(mode="after")
+    def _models_of_contracts(self) -> "VenueSpec":
+        spot = self.dialect in ("binance_spot", "coinbase")
+        if spot and self.models and (self.models.funding or self.models.liquidation):
+            raise ValueError(
+                f"models: funding and liquidation are of contracts; without them {self.dialect}"
+                " would do"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _tail_behind_median(self) -> "VenueSpec":
         if self.latency_ms_p99 < self.latency_ms:
             raise ValueError(f"latency_ms_p99 must be at least latency_ms ({self.latency_ms})")
