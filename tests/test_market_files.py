@@ -1,4 +1,1 @@
 """Recorded markets from files: exact, in every format that people have, or refused with the place."""
-
-
-

@@ -101,8 +101,8 @@ def backtest(
 
     with refusals(), progress(strategy, shown=not as_json) as tell:
         from tieout.backtest.asked import asked, told_by
-        from tieout.backtest.run import run
         from tieout.backtest.rows import Told
+        from tieout.backtest.run import run
 
         models = {"latency_ms": latency_ms, "latency_ms_p99": latency_ms}
         if ideal:
