@@ -8,7 +8,7 @@ LOCK := .venv-lock
 UV := UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCK)/bin/uv pip compile --quiet --upgrade \
 	--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 .NOTPARALLEL: # two pips in one environment get in each other's way
-.PHONY: help demo test lint format bench prove night mutants live-proof notebooks lock compiled clean
+.PHONY: help demo test lint format bench peers prove night mutants live-proof notebooks lock compiled clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 demo: $(VENV)/.base; $(BIN)/tieout demo ## one story in a minute
@@ -18,8 +18,8 @@ lint: $(VENV)/.test $(VENV)/.live ## style, types and the direction of imports
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 format: $(VENV)/.test ## let ruff lay out the code
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
-bench: $(VENV)/.test $(VENV)/.bench ## the figures, as ratios measured in one run
-	$(BIN)/python -m bench
+bench: $(VENV)/.test $(VENV)/.bench; $(BIN)/python -m bench ## the figures, as ratios measured in one run
+peers: $(VENV)/.base; $(BIN)/python -m bench.peers ## other backtesters to measure beside, in environments of their own
 prove: $(VENV)/.test $(VENV)/.live; $(BIN)/python -m tieout.prove ## every claim at full size: held, failed or not run
 mutants: $(VENV)/.test; $(BIN)/python -m tests.mutants ## bugs planted in a copy: what catches each, how soon
 night: $(VENV)/.test ## storms for MINUTES=480; what was begun at this commit goes on
@@ -38,7 +38,7 @@ lock: ## pin everything anew, each set against the union of all
 	$(UV) pyproject.toml -c $(LOCK)/union.txt -o requirements/base.txt
 	for set in api dask kms live nats notebooks pkcs11 postgres test tokens; do \
 	  $(UV) pyproject.toml --extra $$set -c $(LOCK)/union.txt -o requirements/$$set.txt || exit; done
-	for set in bench build node; do \
+	for set in bench build next node peers; do \
 	  $(UV) requirements/$$set.in -c $(LOCK)/union.txt -o requirements/$$set.txt || exit; done
 clean: ## forget every environment and everything built
 	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

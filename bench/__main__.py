@@ -11,6 +11,7 @@ from rich.table import Table
 
 from bench import (
     apply,
+    backtest,
     campaign,
     engine,
     gate,
@@ -40,6 +41,7 @@ SUBJECTS: dict[str, Callable[[bool], list[Row]]] = {
     "simulated": lambda quick: simulated.rows(quick=quick),
     "campaign": lambda quick: campaign.rows(quick=quick),
     "storms": lambda quick: storms.rows(quick=quick),
+    "backtest": lambda quick: backtest.rows(quick=quick),
     "gate": lambda quick: gate.rows(quick=quick),
     "order_path": lambda quick: order_path.rows(quick=quick),
 }

@@ -29,13 +29,26 @@ def compiled_python() -> tuple[Path | None, str]:
     return python, ""
 
 
-def peers_python() -> tuple[Path | None, str]:
-    """An interpreter with the peers; else None, and why."""
+def peers_python(module: str = "nautilus_trader") -> tuple[Path | None, str]:
+    """An interpreter with a peer; else None, and why."""
     for python in (_named("TIEOUT_PEERS_PYTHON", ".venv-peers"), Path(sys.executable)):
-        if python is not None:
-            if not _fails(python, "import nautilus_trader"):
-                return python, ""
-    return None, "NautilusTrader is not installed (`python -m bench.peers`; needs Python 3.12)"
+        if python is not None and _has(python, module):
+            return python, ""
+    return None, f"{module} is not installed (`make peers`; needs Python 3.12)"
+
+
+def next_python() -> tuple[Path | None, str]:
+    """The interpreter with NautilusTrader's pre-release; else None, and why."""
+    python = _named("TIEOUT_PEERS_NEXT_PYTHON", ".venv-peers-next")
+    if python is not None and _has(python, "nautilus_trader"):
+        return python, ""
+    return None, "NautilusTrader's pre-release is not installed (`make peers`; needs Python 3.12)"
+
+
+def _has(python: Path, module: str) -> bool:
+    return not _fails(
+        python, f"import importlib.util, sys; sys.exit(not importlib.util.find_spec({module!r}))"
+    )
 
 
 def _fails(python: Path, program: str) -> bool:

@@ -1,6 +1,7 @@
-"""`python -m bench.peers`: makes `.venv-peers`, where the peers and our compiled build live.
+"""`python -m bench.peers`: makes the environments of the peers, our compiled build beside them.
 
-NautilusTrader needs Python 3.12 or newer: the first of them on PATH is taken.
+True here: the peers need Python 3.12 or newer, and the first of them on PATH is taken. A
+pre-release cannot stand beside the release before it, so it has an environment of its own.
 """
 
 import shutil
@@ -10,17 +11,23 @@ import sys
 from bench.interpreters import ROOT
 
 PYTHONS = ("python3.12", "python3.13", "python3.14")
-FOLDER = ".venv-peers"
+FOLDER, NEXT = ".venv-peers", ".venv-peers-next"
+# In each folder, what the Makefile is asked to make there.
+MADE = (
+    (FOLDER, "compiled"),
+    (FOLDER, f"{FOLDER}/.bench"),
+    (FOLDER, f"{FOLDER}/.peers"),
+    (NEXT, f"{NEXT}/.next"),
+)
 
 
 def main() -> None:
-    """Make it, by the Makefile's own recipes."""
+    """Make them, by the Makefile's own recipes."""
     python = next(filter(_runs, PYTHONS), None)
     if python is None:
         sys.exit(f"the peers need one of {', '.join(PYTHONS)} on PATH")
-    settings = [f"VENV={FOLDER}", f"COMPILED={FOLDER}", f"PYTHON={python}"]
-    for target in ("compiled", f"{FOLDER}/.bench"):
-        command = ["make", *settings, target]
+    for folder, target in MADE:
+        command = ["make", f"VENV={folder}", f"COMPILED={folder}", f"PYTHON={python}", target]
         subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603  # our own Makefile
 
 

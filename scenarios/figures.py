@@ -136,7 +136,8 @@ FIGURES = (
     *("silent_differences", "open_breaks", "open_suspects", "in_flight", "in_doubt"),
     *("unjournaled_effects", "orders_sent_twice", "orders_unwished", "orders_mismarked"),
     *("orders_given_up", "orders_given_up_taken", "orders_revived", "moves_unlisted"),
-    *("orders_rejected_unsaid", "orders_given_up_early"),
+    *("orders_rejected_unsaid", "orders_given_up_early", "orders_unasked", "streams_unread"),
+    "effects_before_durable",
     *("cancels_unpursued", "fills_unplaced", "exits_excessive", "self_trades"),
     *("breaks_hasty", "names_forgotten", "contradictions_unshown", "silence_excess_seconds_max"),
     *(f"differences.{what}" for what in ("holdings", "money", "positions", "orders")),
@@ -169,6 +170,7 @@ FIGURES = (
         f"settlement.{what}"
         for what in (
             *("payments", "doubled", "differences", "pending", "misjudged"),
+            *("nonces_doubled", "settled_unasked", "returns_strange"),
             *("ledger_faults", "limit_excess", "open_items", "told_wrongly", "astray"),
             *("balances_off", "over_limit_in_truth", "outstanding", "fees_off"),
             *("exchanges_off", "exchanged", "suspense_off"),
@@ -183,6 +185,8 @@ FIGURES = (
         f"tokens.{what}"
         for what in (
             *("policy_violations", "signed_wrongly", "register_differences", "registers_compared"),
+            *("permitted_beyond", "permitted_while_paused", "nonces_shared", "declined_wrongly"),
+            "decided_by_old",
             *("contract_differences", "code_changes", "orphans", "orphans_missed", "orphans_false"),
             *("value_lost", "orphan_seconds_max", "moved_unasked", "refused_wrongly", "probes"),
             *("outstanding", "epochs_due", "moved", "policy_changes", "forged", "thefts"),
@@ -200,6 +204,7 @@ FIGURES = (
     *(f"risk.{what}" for what in ("word_age_seconds_max", "engine_lives", "engine_halted")),
     *(f"risk.{what}" for what in ("spent_when_old", "reductions", "flips")),
     *(f"risk.{what}" for what in ("word_overdue_seconds", "words_backwards", "reserved_when_over")),
+    "risk.lines_behind",
     *(f"risk.{what}" for what in ("gate_orders", "gate_refusals", "gate_crashes")),
     *("risk.turnover_max", "risk.decided_by_old_prices"),
     *(f"risk.{what}" for what in ("reports", "var_max", "shortfall_max", "stress_max")),

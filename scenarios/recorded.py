@@ -7,12 +7,13 @@ for impact, which needs figures that only its author can have.
 
 from decimal import Decimal
 from fractions import Fraction
+from math import ceil
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from risk.written import Part
-from scenarios.part import Amount, Price, Seconds, Times
+from scenarios.part import Amount, Millis, Price, Times
 from venues.recorded.book import Assumed
 from venues.recorded.funding import Fixed
 from venues.recorded.impact import SquareRoot
@@ -54,6 +55,12 @@ class QueueSpec(Part):
     model: Literal["risk_averse", "power", "logarithm"] = "risk_averse"
     exponent: Times = Field(default=1, ge=1, le=8)
     ahead: Amount | None = None
+
+    @model_validator(mode="after")
+    def _exponent_of_power(self) -> "QueueSpec":
+        if self.exponent != 1 and self.model != "power":
+            raise ValueError("exponent is of power; model: power would do")
+        return self
 
     def made(self) -> Queue:
         """The model."""
@@ -103,7 +110,7 @@ class FundingSpec(Part):
     """The same rate at each whole multiple of `every_s` since the epoch of UTC."""
 
     rate: Annotated[Decimal, Field(gt=-1, lt=1)]
-    every_s: Seconds = Field(default=HOURS_8, ge=1)
+    every_s: Annotated[Decimal, Field(ge=1, le=10_000_000)] = HOURS_8
 
     def made(self) -> Fixed:
         """The model."""
@@ -130,6 +137,9 @@ class ModelsSpec(Part):
     funding: FundingSpec | None = None
     liquidation: LiquidationSpec | None = None
     bar_fills: BarFills = "through"
+    bar_late_ms: Millis = Field(
+        default=0, ge=0, description="an order so late into a bar is reached by all of it"
+    )
     volume_share: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.1")
 
     def latencies(self, latency_ms: int) -> tuple[Latency, Latency]:
@@ -145,10 +155,11 @@ class ModelsSpec(Part):
         ahead = self.queue.ahead
         return Assumed(
             queue=self.queue.made(),
-            ahead=None if ahead is None else -int(-ahead // lot),
+            ahead=None if ahead is None else ceil(Fraction(ahead) / Fraction(lot)),
             slippage=self.slippage.made() if self.slippage is not None else None,
             impact=impact.made(lot) if impact is not None else None,
             bar_fills=self.bar_fills,
+            bar_late_ns=self.bar_late_ms * MS,
             volume_share=Fraction(self.volume_share),
         )
 
@@ -161,6 +172,6 @@ class RecordedSpec(Part):
     """
 
     file: str = Field(min_length=1)
-    kind: Kind | Literal[""] = ""
+    kind: Literal[Kind, ""] = ""
     impact: ImpactSpec | None = None
     funding: str = ""

@@ -1,5 +1,7 @@
 """Tapes written by hand, a row a line, in the order of `COLUMNS`."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from venues.recorded.tape import COLUMNS, Kind, Tape
@@ -26,3 +28,8 @@ def bars(text: str) -> Tape:
     return tape(
         "bars", *((n, close, high, low, close, v) for n, (low, high, close, v) in enumerate(rows))
     )
+
+
+def at(told: Tape, *moments: int) -> Tape:
+    """The same, whose rows became known at these moments."""
+    return replace(told, at=np.array(moments, dtype=np.int64))

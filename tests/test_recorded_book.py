@@ -5,9 +5,11 @@ from fractions import Fraction
 
 import pytest
 
-from tests.tapes import bars, written
+from tests.tapes import at, bars, tape, written
 from venues.matching import Execution, Placement
 from venues.recorded.book import Assumed, RecordedBook
+from venues.recorded.merged import merged
+from venues.recorded.queue import Likely, power
 from venues.recorded.slippage import Ticks
 from venues.recorded.tape import Tape
 
@@ -27,6 +29,17 @@ class Story:
     lines: str
     assumed: Assumed = NOTHING
 
+
+# Six stand before us; then six come, and four of the twelve cancel; four trade, and then nine.
+CANCELLED = merged(
+    at(written("depth", "1 100 6 0 1, -1 102 5 1 0, 1 100 12 1 0, 1 100 8 1 0"), 1, 1, 2, 3),
+    at(written("trades", "-1 100 4, -1 100 3, -1 100 9, 1 102 1"), 4, 5, 6, 7),
+)
+QUEUED = """
+        advance 2 ->
+        a buy 5 100 limit -> ; resting
+        advance 5 ->
+        """
 
 STORIES = {
     "trades: a market order has the last price, whatever its size": Story(
@@ -221,6 +234,37 @@ STORIES = {
         advance 2 -> a 3@98, b 2@102
         """,
     ),
+    "depth and trades: what is ahead trades first, and a level that grew grew behind us": Story(
+        merged(
+            at(written("depth", "1 100 4 0 1, -1 102 5 1 0, 1 100 9 1 0"), 1, 1, 3),
+            at(written("trades", "-1 100 3, -1 100 3, -1 100 9"), 2, 4, 5),
+        ),
+        """
+        advance 2 ->
+        a buy 5 100 limit -> ; resting
+        advance 4 ->
+        advance 5 -> a 2@100
+        advance 6 -> a 3@100
+        """,
+    ),
+    "depth and trades: who cancels stood behind us, while anybody was behind": Story(
+        CANCELLED, QUEUED + "advance 8 -> a 1@100, a 4@100"
+    ),
+    "depth and trades: or both ahead and behind, in proportion": Story(
+        CANCELLED, QUEUED + "advance 8 -> a 3@100, a 2@100", Assumed(queue=Likely(power(1)))
+    ),
+    "depth and trades: a trade through the price fills as far as it goes": Story(
+        merged(
+            at(written("depth", "1 100 4 0 1, -1 102 5 1 0"), 1, 1),
+            at(written("trades", "-1 99 3, -1 100 1"), 2, 3),
+        ),
+        """
+        advance 2 ->
+        a buy 5 100 limit -> ; resting
+        advance 3 -> a 3@100
+        advance 4 -> a 1@100
+        """,
+    ),
     "ours never trade with one another": Story(
         written("quotes", "99 3 105 5"),
         """
@@ -240,6 +284,21 @@ STORIES = {
         """,
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("late_ns", "now", "filled"), [(0, 60, 2), (0, 61, 0), (5, 65, 2), (5, 66, 0)]
+)
+def test_a_bar_that_had_opened_reaches_nobody_who_came_later(
+    late_ns: int, now: int, filled: int
+) -> None:
+    """Its low may have been before: the next bar is the first that surely counts."""
+    rows = ((0, 99, 101, 98, 100, 20), (60, 100, 101, 90, 100, 20), (120, 100, 101, 90, 99, 20))
+    book = RecordedBook(tape("bars", *rows), US, Assumed(bar_late_ns=late_ns), lambda: now)
+    book.advance(1)
+    book.place("a", US, "buy", 4, 95, "limit")
+    assert sum(one.quantity for one in book.advance(2)) == filled
+    assert sum(one.quantity for one in book.advance(3)) == 2
 
 
 @pytest.mark.parametrize("name", STORIES)

@@ -16,6 +16,7 @@ import click
 
 from tieout.alerts_cli import alerts
 from tieout.asked import SEED_DIGITS_MAX, is_seed, warn_if_idle
+from tieout.backtest.cli import backtest
 from tieout.backup_cli import accept_cut, backup
 from tieout.campaign_cli import campaign, merge
 from tieout.compare_cli import compare
@@ -25,6 +26,7 @@ from tieout.gates_cli import gates
 from tieout.kill_cli import kill
 from tieout.limits_cli import limits
 from tieout.live_cli import live
+from tieout.operate_cli import operate
 from tieout.preflight_cli import preflight
 from tieout.shrink_cli import keep, shrink
 from tieout.tokens_cli import tokens
@@ -48,6 +50,7 @@ def main(debug: bool) -> None:  # noqa: FBT001  # `_command` reads it
 main.add_command(crashes)
 main.add_command(limits)
 main.add_command(kill)
+main.add_command(operate)
 main.add_command(gates)
 main.add_command(tokens)
 main.add_command(wire)
@@ -56,6 +59,7 @@ main.add_command(alerts)
 main.add_command(compare)
 main.add_command(preflight)
 main.add_command(backup)
+main.add_command(backtest)
 main.add_command(accept_cut)
 main.add_command(campaign)
 main.add_command(merge)
@@ -278,8 +282,8 @@ def account_numbers(
 
 
 @main.command()
-@click.argument("journal", type=click.Path(path_type=Path))
 @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("--journal", type=click.Path(path_type=Path), help="Tie a bank's FILES with it.")
 @click.option(
     "--account",
     "numbers",
@@ -288,23 +292,36 @@ def account_numbers(
     metavar="NUMBER=ACCOUNT",
     help="Which account of ours a bank's number is.",
 )
+@click.option("--from-zero", is_flag=True, help="Exports have all there was: it began at nothing.")
+@click.option("--zone", metavar="ZONE", help="Of moments that name none: UTC, UTC+8, Asia/Tokyo.")
+@click.option("--pair", "pairs", multiple=True, metavar="SYMBOL=BASE-QUOTE", help="Its two coins.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for journal and report.")
 @click.option("--json", "as_json", is_flag=True)
 def tie(
-    journal: Path,
     files: tuple[Path, ...],
+    journal: Path | None,
     numbers: dict[str, str],
-    as_json: bool,  # noqa: FBT001  # click hands flags over so
+    from_zero: bool,  # noqa: FBT001  # click hands flags over so
+    zone: str | None,
+    pairs: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Reconcile a JOURNAL with a bank's FILES: camt.052/053/054, BAI2, MT940, MT942.
+    """Tie FILES: an exchange's exports with one another, or a bank's with a journal.
+
+    Exports of Binance, OKX and Bybit (fills, positions, balances, ledgers; CSV or JSON) need no
+    journal and no account: docs/tie.md says which. A bank's files (camt.052/053/054, BAI2, MT940,
+    MT942) are tied with the --journal, or with the journal that is the first of the FILES.
 
     Prints what tied and every difference; exits 1 where there is one.
     """
-    with refusals():
-        from tieout.tie import tie_files
+    with refusals(), progress("tie", shown=not as_json) as tell:
+        from tieout.tie_cli import Wanted, tie_any
 
-        outcome = tie_files(journal, files, numbers)
-    show(outcome, as_json=as_json)
-    sys.exit(FAILED if outcome.differences else HELD)
+        wanted = Wanted(journal, numbers, from_zero, zone, pairs, out)
+        outcome = tie_any(files, wanted, tell)
+    show(outcome.shown, as_json=as_json, tables=True)
+    sys.exit(HELD if outcome.held else FAILED)
 
 
 @main.command()

@@ -94,6 +94,7 @@ class Host:
         self.placed: dict[str, int] = {}
         self.crashes = 0
         self.cuts_unshown = 0
+        self.early = 0
         self.placed_lost: dict[str, None] = {}
         self._floor = 0
         self._commit_due = False
@@ -439,6 +440,7 @@ class Host:
         """Commit; only what is durable was told, and found."""
         assert self.node is not None, "a node that lives"
         effects = self.node.commit()
+        self.early += len(effects) if self._group_waits() else 0
         self._sim.truth.kept()
         self._sim.oracle.node_durable()
         return effects
@@ -459,7 +461,7 @@ class Host:
                     self._wish(strategy.on_position(effect, self._world.now))
             case TellMove():
                 mover = self._strategies.get(effect.strategy)
-                if isinstance(mover, MovesCash):
+                if mover is not None and isinstance(mover, MovesCash):
                     self._wish(mover.on_move(effect, self._world.now))
             case MoveCash():
                 self._sim.treasury.move(effect)

@@ -172,7 +172,7 @@ async def _run(
             ways,
             [each for each in deployment.strategies if each not in apart],
             rails=rails,
-            beside=[*issued, *gates],
+            beside=[*issued, *gates, *_operators(deployment, folder, mode)],
             clock=time.time_ns,
             warm=journal.warm,
             leading=journal.leading,
@@ -192,18 +192,25 @@ async def _run(
             await _first(running, ended.wait(), min(SAID_EVERY_S, until - time.monotonic()))
             if not quiet:
                 click.echo(_line(node), err=True)
-        if not running.done():
-            node.rest()
-            node.cancel_all()
-            done_by = time.monotonic() + ENDING_S_MAX
-            while not node.at_rest() and time.monotonic() < done_by and not running.done():
-                await asyncio.sleep(0.1)
+        await _rest(node, running, mode)
         if running.done():
             running.result()
         running.cancel()
         await asyncio.wait([running])
         await node.loop.commit()
         return node.said()
+
+
+async def _rest(node: "LiveNode", running: "asyncio.Task[None]", mode: "Mode") -> None:
+    """Strategies rest, and what works is cancelled. A shadow leaves alone what works: it can send
+    nothing, and a cancel that it wished for would be sent by the next life."""
+    node.rest()
+    if mode == "shadow":
+        return
+    node.cancel_all()
+    done_by = time.monotonic() + ENDING_S_MAX
+    while not node.at_rest() and time.monotonic() < done_by and not running.done():
+        await asyncio.sleep(0.1)
 
 
 async def _allowed(
@@ -296,6 +303,17 @@ async def _gates(
 
     strategies, url = deployment.gated(), deployment.gates.nats
     return [await gates_beside(deployment.name, url, strategies, limits, stack, quotes, alert)]
+
+
+def _operators(deployment: "Deployment", folder: Path, mode: "Mode") -> "list[Beside]":
+    """Who decides for the real accounts; those of paper end with the process."""
+    if mode == "paper":
+        return []
+    from tieout.operator_door import OperatorDoor
+    from tieout.operator_socket import door_of
+
+    strategies = [each.name for each in deployment.strategies]
+    return [OperatorDoor(door_of(folder / deployment.local_name), strategies)]
 
 
 async def _issued(

@@ -28,6 +28,7 @@ from sim.oracle import Drifted
 from sim.seal import seal
 from sim.world import EPOCH_NS, SECOND
 from tieout import market as markets
+from tieout.asked_again import orders_unasked, streams_unread
 from tieout.bad_input import BadMarket
 from tieout.crash_points import CrashPoint
 from tieout.drill import exits
@@ -37,6 +38,7 @@ from tieout.outcome import Claim, Found, Outcome, Sample
 from tieout.references import decided_by_old_prices
 from tieout.settlement_figures import settlement_figures
 from tieout.simulation import Simulation
+from tieout.token_decisions import decided_by_old
 from tieout.truths import (
     cancels_unpursued,
     contradictions_unshown,
@@ -75,12 +77,15 @@ STANDARD = tuple(
         ("fees, funding, profit and traded value equal the truth to the unit", "differences.money"),
         ("what each strategy holds equals its trades at the venue", "differences.positions"),
         ("nothing was asked of a venue that the journal does not hold", "unjournaled_effects"),
+        ("nothing is done before its group is durable", "effects_before_durable"),
         ("no order is sent twice", "orders_sent_twice"),
         ("every order sent follows from one wish", "orders_unwished"),
         ("what is asked to reduce only reaches its venue so, and nothing else", "orders_mismarked"),
         ("no order was given up that its venue took", "orders_given_up_taken"),
         ("no order is called rejected but by its venue's word", "orders_rejected_unsaid"),
         ("no order was given up while its venue might take it yet", "orders_given_up_early"),
+        ("what was in flight as the node came up is asked for at once", "orders_unasked"),
+        ("what a stream may have missed is asked for as it opens", "streams_unread"),
         ("once healed, orders stand as their venue says", "differences.orders"),
         ("once healed, no break stays open", "open_breaks"),
         ("once healed, nothing is suspected", "open_suspects"),
@@ -118,6 +123,12 @@ OF_SETTLEMENT = tuple(
             "wrongly_settled",
         ),
         ("no payment is carried out twice", "settlement.doubled"),
+        ("a nonce is one payment's, and a payment has one", "settlement.nonces_doubled"),
+        (
+            "nothing settles by silence unless its bank was heard since it counts",
+            "settlement.settled_unasked",
+        ),
+        ("no more is said to come back of a payment than went", "settlement.returns_strange"),
         ("the ledger holds after every event", "settlement.ledger_faults"),
         ("in flight plus contingent never exceeds a limit", "settlement.limit_excess"),
         ("once healed, each payment stands as its rail has it", "settlement.differences"),
@@ -180,6 +191,17 @@ OF_TOKENS = tuple(
             "tokens.policy_violations",
         ),
         ("nothing is signed that policy and facts of that moment forbid", "tokens.signed_wrongly"),
+        (
+            "nothing is permitted that could break a limit beside what may yet happen",
+            "tokens.permitted_beyond",
+        ),
+        (
+            "what is signed was decided by the policy and the facts that our books had",
+            "tokens.decided_by_old",
+        ),
+        ("nothing is permitted while the contract stands still", "tokens.permitted_while_paused"),
+        ("no nonce is in two permissions that may both be used", "tokens.nonces_shared"),
+        ("no signer that is well declines what is sound", "tokens.declined_wrongly"),
         (
             "the register equals the chain after every block and reorganisation",
             "tokens.register_differences",
@@ -465,6 +487,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
             ][:20],
         },
         "unjournaled_effects": unjournaled(simulation, store),
+        "effects_before_durable": simulation.host.early,
         "orders_sent_twice": sum(times > 1 for times in simulation.host.placed.values()),
         "orders_unwished": unwished(store),
         "orders_mismarked": len(orders_mismarked(exchanges, store)),
@@ -472,6 +495,8 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "orders_revived": len(simulation.watch.revived),
         "orders_given_up_taken": gone.taken,
         "orders_rejected_unsaid": gone.unsaid,
+        "orders_unasked": len(orders_unasked(store)),
+        "streams_unread": len(streams_unread(store)),
         "orders_given_up_early": gone.early,
         "cancels_unpursued": len(cancels_unpursued(exchanges, store)),
         "fills_unplaced": len(_unplaced(simulation, exchanges, state)),
@@ -527,7 +552,9 @@ def tokens_of(simulation: Simulation, state: State) -> dict[str, Any] | None:
         return None
     from tieout.token_figures import token_figures  # what executes contracts, only where there are
 
-    return token_figures(simulation.issuing, state, simulation.world.now)
+    old = decided_by_old(simulation.store)
+    told = token_figures(simulation.issuing, state, simulation.world.now)
+    return {**told, "decided_by_old": len(old), "detail": [*told["detail"], *old][:20]}
 
 
 def judges_of(simulation: Simulation) -> dict[str, "Judge"]:

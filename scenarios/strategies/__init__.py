@@ -1,6 +1,12 @@
-"""Strategies: one file each, importing core's vocabulary only; `make` builds one by its kind."""
+"""Strategies: one file each, importing core's vocabulary only; `make` builds one by its kind.
+
+Anybody's own is a .py file with a `make(name, options)`, named by its path in place of a kind.
+"""
 
 from collections.abc import Mapping
+from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
 from core.strategy import MakeStrategy, Strategy
 from scenarios.strategies import arbitrage, maker, momentum, runaway, scripted, taker
@@ -15,6 +21,40 @@ KINDS: Mapping[str, MakeStrategy] = {
 }
 
 
+class NoStrategy(ValueError):
+    """No kind of that name, no file of that path, or a file without a `make`; says which."""
+
+
 def make(kind: str, name: str, options: Mapping[str, object]) -> Strategy:
-    """A strategy of that kind; KeyError for a kind that is not here."""
-    return KINDS[kind](name, options)
+    """A strategy of that kind, or of that file; raises `NoStrategy`."""
+    return maker_of(kind)(name, options)
+
+
+def maker_of(kind: str) -> MakeStrategy:
+    """What makes strategies of that kind, or of that file; raises `NoStrategy`."""
+    if kind.endswith(".py"):
+        return _of_file(Path(kind).absolute())
+    if kind not in KINDS:
+        known = ", ".join(sorted(KINDS))
+        raise NoStrategy(f"no strategy {kind!r}; there are {known}, and a .py file would do")
+    return KINDS[kind]
+
+
+@cache
+def _of_file(path: Path) -> MakeStrategy:
+    spec = spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise NoStrategy(f"{path}: no such file; a .py file with a `make` would do")
+    module = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise NoStrategy(f"{path}: cannot be imported: {why}") from error
+    found = getattr(module, "make", None)
+    if not callable(found):
+        raise NoStrategy(
+            f"{path}: has no `make(name, options)`; one that returns a Strategy would do"
+        )
+    made: MakeStrategy = found
+    return made

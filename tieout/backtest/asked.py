@@ -8,20 +8,23 @@ Whatever was taken for granted is listed, and printed beside the result.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS, show
-from scenarios.model import DIALECTS, Scenario, check
+from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS, price, quantity, show
+from scenarios.model import DIALECTS, BadScenario, Scenario, check
+from scenarios.model import load as load_scenario
 from tieout.backtest.data import Recorded, load
 from tieout.backtest.frames import last_prices
+from tieout.backtest.funding_file import rates
 from tieout.backtest.rows import Told
-from tieout.backtest.run import Tapes
+from tieout.backtest.run import Paid, Tapes
 from tieout.bad_input import BadMarket
 from tieout.dialects import MODELS
+from venues.recorded.funding import Funding
 from venues.recorded.tape import Tape
 
 QUOTES: Final = ("USDT", "USDC", "FDUSD", "USD", "EUR", "BTC", "ETH")
@@ -42,6 +45,7 @@ class Asked:
     scenario: Scenario
     tapes: Tapes
     assumed: tuple[str, ...]
+    rates: Paid = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -71,6 +75,8 @@ def asked(
     told: Told,
 ) -> Asked:
     """Read the files and make the scenario; raises BadMarket or BadScenario."""
+    if not markets:
+        raise BadMarket(f"no --market: found none; {WOULD_DO}")
     read = [(market, load(market.path, told)) for market in map(_market, markets)]
     assumed = [line for market, recorded in read for line in _said(market, recorded)]
     venues: dict[str, dict[str, Any]] = {}
@@ -103,6 +109,28 @@ def asked(
         "tieout backtest",
     )
     return Asked(scenario, tapes, tuple(dict.fromkeys(assumed)))
+
+
+def told_by(path: Path, told: Told) -> Asked:
+    """A scenario's file, whose instruments say where their markets lie, beside it."""
+    scenario = load_scenario(path)
+    tapes: dict[tuple[str, str], Tape] = {}
+    assumed: list[str] = []
+    paid: dict[tuple[str, str], Funding] = {}
+    for venue in scenario.venues:
+        for number, each in enumerate(venue.instruments):
+            where = f"{path}: venues.{venue.dialect}.instruments.{number}.recorded"
+            if each.recorded is None:
+                raise BadScenario(f"{where}: found nothing; {{file: MARKET}} would do")
+            market = Market(venue.dialect, each.base, each.quote, path.parent / each.recorded.file)
+            kind = each.recorded.kind or None
+            tick, lot = price(str(each.tick)), quantity(str(each.lot))
+            recorded = load(market.path, replace(told, kind=kind, tick=tick, lot=lot))
+            assumed += _said(market, recorded)
+            tapes[venue.account, each.symbol] = recorded.tape
+            if each.recorded.funding:
+                paid[venue.account, each.symbol] = rates(path.parent / each.recorded.funding)
+    return Asked(scenario, tapes, tuple(dict.fromkeys(assumed)), paid)
 
 
 def _market(text: str) -> Market:

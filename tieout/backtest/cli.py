@@ -104,17 +104,22 @@ def backtest(
         from tieout.backtest.rows import Told
         from tieout.backtest.run import run
 
-        models = {"latency_ms": latency_ms, "latency_ms_p99": latency_ms}
+        models: dict[str, Any] = {"latency_ms": latency_ms, "latency_ms_p99": latency_ms}
         if ideal:
             models = FREE | {"models": AT_ONCE}
         if strategy.endswith((".yaml", ".yml")):
-            wanted = told_by(Path(strategy))
+            wanted = told_by(Path(strategy), Told(zone=zone))
         else:
             wanted = asked(
                 strategy, options, markets, funds=funds, models=models, told=Told(zone=zone)
             )
         outcome = run(
-            wanted.scenario, wanted.tapes, seed, assumptions=wanted.assumed, progress=tell
+            wanted.scenario,
+            wanted.tapes,
+            seed,
+            rates=wanted.rates,
+            assumptions=wanted.assumed,
+            progress=tell,
         )
         if out is not None:
             from tieout.backtest.files import save

@@ -8,9 +8,10 @@ It wires and decides nothing: node, gate, journal, step and exchange are those o
 
 Rule 1. Of one instant, rows come first, then what strategies see, then what arrives. Nobody is
 shown, and no order is matched with, a row that is not known yet.
-Rule 2. Each account's statements are told as of every whole multiple of `statement_ns`. While
-nothing happens at the venue they are the same word for word, and are told as one run, before
-anything happens there next (`core.reconcile` judges each of them).
+Rule 2. Each account's statements are told as of every whole multiple of `statement_ns`. The first
+one after an account moved is told at once, and so is each while the reconciler is in doubt; those
+that say the same word for word are told as one run, before anything happens there next
+(`core.reconcile` judges each of them).
 Rule 3. A reference price is told before an order that is wished for, where limits may ask for it;
 the cold engine is asked and answers in simulated time, as its limits' heartbeat wants.
 """
@@ -18,25 +19,38 @@ the cold engine is asked and answers in simulated time, as its limits' heartbeat
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
 from msgspec.structs import replace
 
-from core.effects import Effect, RaiseAlert, SetAlarm, TellPosition, TellStrategy
+from core.effects import (
+    Effect,
+    MoveCash,
+    RaiseAlert,
+    SetAlarm,
+    TellMove,
+    TellPosition,
+    TellStrategy,
+)
 from core.events import AlarmRang, Event, NodeStarted, OrderRequested, ReferenceSet
 from core.journal import Journal
 from core.node import Node
 from core.risk_effects import AskEngine
-from core.strategy import Quote, SeesBars, SeesTrades, Strategy, Tick, Wish
+from core.strategy import MovesCash, Quote, SeesBars, SeesTrades, Strategy, Tick, Wish
 from risk.adapter import LimitGate
 from sim.dice import Dice
 from sim.memory_store import MemoryStore
+from sim.treasury import Treasury
+from sim.truth import Fact
 from sim.world import World
 from tieout.backtest import views
 from tieout.backtest.venue import RecordedVenue
 from tieout.cold import ColdEngine
 from venues.recorded.book import RecordedBook
+from venues.recorded.funding import Due, Funding
+from venues.recorded.liquidation import Threatened, take_over, threatened
 from venues.recorded.tape import Tape
 
 NODE: Final = "tie"
@@ -45,6 +59,7 @@ BLOCK: Final = 4096
 OVER: Final = ("refused", "rejected", "filled", "cancelled", "expired")
 # After the last row, so long is waited for what is under way.
 SETTLING_NS: Final = 60 * 1_000_000_000
+STATED_AGAIN_MAX: Final = 10
 
 
 @dataclass(slots=True, eq=False)
@@ -57,6 +72,8 @@ class Feed:
     book: RecordedBook
     tick: int
     lot: int
+    funding: Funding | None = None
+    maintenance: Decimal | None = None
 
     def catch_up(self, now: int) -> None:
         """Every row that is known by now has passed; none of them can touch an order of ours."""
@@ -66,9 +83,26 @@ class Feed:
             assert not executions, "rows that touch an order come one by one"
 
     def touches(self) -> int:
-        """The row that may touch an order next, or where to look again; the last but one: END."""
-        stop = min(len(self.tape), self.book.row + BLOCK)
-        return self.book.next_touch(stop)
+        """The row that may touch an order of ours or take a position over, or where to look again;
+        the number of rows where no row can."""
+        row = stop = min(len(self.tape), self.book.row + BLOCK)
+        exchange, matters = self.venue.exchange, False
+        if any(each.symbol == self.instrument for each in exchange.open.values()):
+            row, matters = self.book.next_touch(stop), True
+        for one in self.threatened():
+            row, matters = min(row, self.book.next_reach(stop, one.sign, one.price)), True
+        return row if matters else len(self.tape)
+
+    def threatened(self) -> list[Threatened]:
+        """Positions here that a price would take over."""
+        if self.maintenance is None:
+            return []
+        exchange = self.venue.exchange
+        return [
+            each
+            for each in threatened(exchange, self.maintenance)
+            if each.symbol == self.instrument
+        ]
 
 
 @dataclass(slots=True, eq=False)
@@ -116,6 +150,7 @@ class Engine:
     items_seen: int = 0
     statements_told: int = 0
     cold: ColdEngine | None = None
+    treasury: Treasury | None = None
     node: Node = field(init=False)
     _watches: list[Watch] = field(default_factory=list)
     _alarms: dict[str, int] = field(default_factory=dict)
@@ -126,6 +161,7 @@ class Engine:
     _unnamed: dict[tuple[str, str], deque[Wished]] = field(default_factory=dict)
     _touch: tuple[int, Feed | None] = (END, None)
     _stale: bool = True
+    _moved: bool = False
 
     # --- the clock --------------------------------------------------------------------------------
 
@@ -135,12 +171,19 @@ class Engine:
         ends = max((int(feed.tape.at[-1]) for feed in self.feeds if len(feed.tape)), default=0)
         began = self.world.now
         self._play(ends, lambda at: progress((at - began) / max(1, ends - began)))
-        while self.world.peek() <= ends + SETTLING_NS:
-            self.state_before(min(int(self.world.peek()), ends + 1))
-            self.world.step()
         self.state_before(ends + 1)
-        self.world.run(max(ends, self.world.now) + 1)
+        self._wind_up(ends)
         self.node.commit()
+
+    def _wind_up(self, ends: int) -> None:
+        """What is under way comes in; what is in doubt is stated a few times more."""
+        for number in range(1, STATED_AGAIN_MAX + 1):
+            until = max(ends + SETTLING_NS, self._stated_to)
+            while self.world.peek() <= until:
+                self.world.step()
+            if not self._is_awaited():
+                return
+            self.state_before(ends + number * self.statement_ns + 1)
 
     def _play(self, ends: int, progress: Callable[[int], None]) -> None:
         shown = self.world.now
@@ -152,7 +195,11 @@ class Engine:
             watch = min(self._watches, key=_next_at, default=None)
             watch_at = watch.next_at if watch is not None else END
             due = int(min(self.world.peek(), END))
-            if min(touch_at, watch_at, due) > ends:
+            first = min(touch_at, watch_at, due)
+            if self._is_awaited() and self._stated_to + self.statement_ns < min(first, ends + 1):
+                self.state_before(self._stated_to + self.statement_ns + 1)
+                continue
+            if first > ends:
                 return
             if feed is not None and touch_at <= watch_at and touch_at <= due:
                 self.state_before(touch_at)
@@ -161,8 +208,6 @@ class Engine:
             elif watch is not None and watch_at <= due:
                 self._show(watch, min(due, touch_at - 1))
             else:
-                if self._in_doubt():
-                    self.state_before(due)
                 self.world.step()
             if self.world.now > shown + step:
                 shown = self.world.now
@@ -172,19 +217,25 @@ class Engine:
         """When which market may touch an order of ours, or must be looked through further."""
         first: tuple[int, Feed | None] = (END, None)
         for feed in self.feeds:
-            if any(each.symbol == feed.instrument for each in feed.venue.exchange.open.values()):
-                row = feed.touches()
-                last = len(feed.tape) - 1
-                if row <= last and int(feed.tape.at[row]) < first[0]:
-                    first = int(feed.tape.at[row]), feed
+            row = feed.touches()
+            if row < len(feed.tape) and int(feed.tape.at[row]) < first[0]:
+                first = int(feed.tape.at[row]), feed
         return first
 
     def _row(self, feed: Feed, at: int) -> None:
-        """A row passes that may touch an order."""
+        """A row passes that may touch an order, or take a position over."""
         self.world.skip_to(at)
         self._stale = True
-        executions = feed.book.advance(feed.touches() + 1)
-        feed.venue.exchange.passed(feed.instrument, executions)
+        row, exchange = feed.touches(), feed.venue.exchange
+        ends = [
+            each
+            for each in feed.threatened()
+            if feed.book.next_reach(row + 1, each.sign, each.price) == row
+        ]
+        exchange.passed(feed.instrument, feed.book.advance(row + 1))
+        for one in ends:
+            if exchange.positions[one.symbol, one.leg].quantity:
+                take_over(exchange, feed.book, one)
 
     def _show(self, watch: Watch, until: int) -> None:
         """Let a strategy see what there is, until it wishes for something or something is due."""
@@ -207,10 +258,14 @@ class Engine:
 
     # --- statements -------------------------------------------------------------------------------
 
-    def _in_doubt(self) -> bool:
-        """Whether the reconciler waits for the next statement: then no run of them is awaited."""
+    def moved(self, fact: Fact) -> None:
+        """Something happened at a venue: the next statement has another content."""
+        self._moved = True
+
+    def _is_awaited(self) -> bool:
+        """Whether the next statement is news, or the reconciler waits for it."""
         state = self.node.state
-        return bool(state.readings or state.suspects or state.breaks)
+        return self._moved or bool(state.readings or state.suspects or state.breaks)
 
     def state_before(self, before: int) -> None:
         """The statements of every moment before that, which nobody has told yet."""
@@ -219,7 +274,7 @@ class Engine:
         if last <= self._stated_to:
             return
         since = self._stated_to + period
-        self._stated_to = last
+        self._stated_to, self._moved = last, False
         self.statements_told += (last - since) // period + 1
         self.world.skip_to(max(self.world.now, last))
         for venue in self.venues.values():
@@ -238,6 +293,19 @@ class Engine:
             self.tell(event)
         for name, strategy in self.strategies.items():
             self._let_see(name, strategy)
+        for feed in self.feeds:
+            self._await_funding(feed)
+
+    def _await_funding(self, feed: Feed) -> None:
+        due = feed.funding.next_after(self.world.now) if feed.funding is not None else None
+        if due is not None:
+            self.world.call_at(due.at, self._fund, feed, due)
+
+    def _fund(self, feed: Feed, due: Due) -> None:
+        """Who holds a position at this moment pays, or gets."""
+        self.catch_up()
+        self._stale = feed.venue.exchange.pay_funding(feed.instrument, due.rate) or self._stale
+        self._await_funding(feed)
 
     def _let_see(self, name: str, strategy: Strategy) -> None:
         for feed in self.feeds:
@@ -293,6 +361,13 @@ class Engine:
                 strategy = self.strategies.get(effect.strategy)
                 if strategy is not None:
                     self._wish(strategy.on_position(effect, self.world.now))
+            case TellMove():
+                mover = self.strategies.get(effect.strategy)
+                if mover is not None and isinstance(mover, MovesCash):
+                    self._wish(mover.on_move(effect, self.world.now))
+            case MoveCash():
+                if self.treasury is not None:
+                    self.treasury.move(effect)
             case AskEngine():
                 if self.cold is not None:
                     self.cold.ask(effect.request)

@@ -6,10 +6,13 @@ What is reckoned from them for people (equity, drawdown, statistics) is float an
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from core.journal import Store
+    from tieout.backtest.tear import TearSheet
 
 # The columns of each frame, in order. `side` is 1 for a purchase, -1 for a sale. `decided_at` is
 # when the strategy wished for the order, `seen` the price that the market showed it then: the
@@ -46,6 +49,7 @@ class Outcome:
     frames: "Mapping[str, pd.DataFrame]"
     counts: Mapping[str, int]
     assumptions: tuple[str, ...]
+    store: "Store | None" = None
 
     @property
     def fills(self) -> "pd.DataFrame":
@@ -56,3 +60,24 @@ class Outcome:
     def marks(self) -> "pd.DataFrame":
         """What each instrument was worth when it was looked at."""
         return self.frames["marks"]
+
+    def tear_sheet(self, reporting: str = "") -> "TearSheet":
+        """What it earned, by what and at which risk, in a currency (see `tieout.backtest.tear`)."""
+        from tieout.backtest.tear import tear_sheet
+
+        return tear_sheet(self, reporting)
+
+    def summary(self) -> dict[str, Any]:
+        """The figures that a script asks for."""
+        sheet = self.tear_sheet()
+        return {
+            "name": self.name,
+            "digest": self.digest,
+            "began_at": self.began_at,
+            "ended_at": self.ended_at,
+            "reporting": sheet.reporting,
+            "profit": {part: str(amount) for part, amount in sheet.parts.items()},
+            "statistics": sheet.statistics._asdict(),
+            "counts": dict(self.counts),
+            "assumptions": [*self.assumptions, *sheet.assumptions],
+        }

@@ -10,6 +10,8 @@ order here reaches ours alone: what everybody did is on the tape already.
 """
 
 from bisect import insort
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -27,7 +29,7 @@ from venues.matching import (
 )
 from venues.recorded.depth import Depth
 from venues.recorded.impact import SquareRoot
-from venues.recorded.queue import RISK_AVERSE, Queue
+from venues.recorded.queue import RISK_AVERSE, Place, Queue
 from venues.recorded.shown import BarFills, Bars, Offer, Quotes, Shown, Sign, Supply, Trades
 from venues.recorded.slippage import Slippage
 from venues.recorded.tape import Tape
@@ -50,6 +52,7 @@ class Assumed:
     slippage: Slippage | None = None
     impact: SquareRoot | None = None
     bar_fills: BarFills = "through"
+    bar_late_ns: int = 0
     volume_share: Fraction = Fraction(1, 10)
 
     def beyond(self, edge: int, lots: int) -> int | None:
@@ -67,10 +70,10 @@ def shown(tape: Tape, assumed: Assumed) -> Shown:
             return Trades(tape, assumed.ahead)
         case "quotes":
             return Quotes(tape)
-        case "depth":
-            return Depth(tape)
+        case "depth" | "depth_and_trades":
+            return Depth(tape, assumed.queue)
         case "bars":
-            return Bars(tape, assumed.bar_fills, assumed.volume_share)
+            return Bars(tape, assumed.bar_fills, assumed.bar_late_ns, assumed.volume_share)
 
 
 @dataclass(slots=True, eq=False)
@@ -80,16 +83,33 @@ class _Order:
     price: int
     leaves: int
     bound: int
-    ahead: int
+    place: Place
+    since_row: int
 
 
 class RecordedBook:
     """One instrument's recorded market, and the orders of `owner` that rest in it."""
 
-    __slots__ = ("_assumed", "_clear", "_orders", "_owner", "_resting", "_shown", "row")
+    __slots__ = (
+        "_assumed",
+        "_clear",
+        "_now",
+        "_orders",
+        "_owner",
+        "_resting",
+        "_shown",
+        "_within",
+        "row",
+    )
 
-    def __init__(self, tape: Tape, owner: str, assumed: Assumed) -> None:
+    def __init__(
+        self, tape: Tape, owner: str, assumed: Assumed, now: Callable[[], int] = lambda: 0
+    ) -> None:
+        """`now` tells when an order comes, in ns UTC; without it, always before a bar opened."""
         self.row = 0
+        self._now = now
+        # A price within the row that passed last; 0 at its end.
+        self._within = 0
         self._owner = owner
         self._assumed = assumed
         self._shown = shown(tape, assumed)
@@ -143,6 +163,7 @@ class RecordedBook:
         if order is None:
             return 0
         self._resting[order.sign].remove(order)
+        self._shown.leave(order.sign, order.price, order.place)
         return order.leaves
 
     def _found(
@@ -150,7 +171,7 @@ class RecordedBook:
     ) -> tuple[list[Offer], Offer | None]:
         """What a taker gets of what is shown, and what it gets beyond that."""
         shown: list[Offer] = []
-        left, edge = quantity, self._shown.last
+        left, edge = quantity, self.last
         for offer in self._shown.offers(sign):
             if price is not None and sign * offer.price > sign * price:
                 return shown, None
@@ -184,8 +205,11 @@ class RecordedBook:
         return opposite[0].price
 
     def _rest(self, order_id: str, sign: Sign, price: int, lots: int) -> None:
-        bound, ahead = self._shown.bound(sign, price), self._shown.ahead(sign, price)
-        order = self._orders[order_id] = _Order(order_id, sign, price, lots, bound, ahead)
+        bound, place = self._shown.bound(sign, price), self._shown.join(sign, price)
+        since_row = self._shown.since_row(self._now())
+        order = self._orders[order_id] = _Order(
+            order_id, sign, price, lots, bound, place, since_row
+        )
         insort(self._resting[sign], order, key=_best_first)
         self._clear = self.row
 
@@ -220,19 +244,45 @@ class RecordedBook:
         buys, sells = self._resting[1], self._resting[-1]
         if not buys and not sells:
             return until_row
-        lows, highs = self._shown.reach[1], self._shown.reach[-1]
         low = buys[0].bound if buys else _NOWHERE
         high = sells[0].bound if sells else _NOWHERE
-        row, rows = max(self.row, self._clear), _ROWS
+        row = max(self.row, self._clear)
+        if row < until_row:
+            row = self._first(row, until_row, low, high)
+            self._clear = row
+        return min(row, until_row)
+
+    def next_reach(self, until_row: int, sign: Sign, price: int) -> int:
+        """The first row, before that one, in which the market comes down (1) or up to a price."""
+        bound = 2 * sign * price + 1
+        low, high = (bound, _NOWHERE) if sign == 1 else (_NOWHERE, bound)
+        return self._first(self.row, until_row, low, high)
+
+    @contextmanager
+    def coming_to(self, sign: Sign, price: int) -> Iterator[None]:
+        """Within the row that passed last: what is taken now is taken as the market comes to that
+        price, or where it began if that is beyond; not where a bar closed, which came later."""
+        first = self._shown.first
+        self._within = min(first, price) if sign == 1 else max(first, price)
+        try:
+            yield
+        finally:
+            self._within = 0
+
+    def _first(self, row: int, until_row: int, low: int, high: int) -> int:
+        """The first row from `row` on that reaches a buyer's bound or a seller's."""
+        lows, highs = self._shown.reach[1], self._shown.reach[-1]
+        if until_row - row == 1:  # so it is for whoever goes from row to row
+            touched_now = lows.item(row) <= low or highs.item(row) <= high
+            return row if touched_now else until_row
+        rows = _ROWS
         while row < until_row:
             stop = min(row + rows, until_row)
             touched = (lows[row:stop] <= low) | (highs[row:stop] <= high)
             first = int(touched.argmax())
             if touched[first]:
-                self._clear = row + first
                 return row + first
             row, rows = stop, min(2 * rows, _ROWS_MAX)
-        self._clear = max(self._clear, until_row)
         return until_row
 
     def advance(self, until_row: int) -> list[Execution]:
@@ -242,7 +292,7 @@ class RecordedBook:
             self._pass_to(row + 1)
             for sign in _SIGN.values():
                 for supply in self._shown.supplies(row, sign):
-                    self._supply(sign, supply, executions)
+                    executions += self._supply(row, sign, supply)
         self._pass_to(until_row)
         return executions
 
@@ -250,19 +300,22 @@ class RecordedBook:
         self._shown.pass_to(row)
         self.row = row
 
-    def _supply(self, sign: Sign, supply: Supply, executions: list[Execution]) -> None:
+    def _supply(self, row: int, sign: Sign, supply: Supply) -> list[Execution]:
         """What comes as far as some of our orders: the best and the oldest have it first."""
+        executions: list[Execution] = []
         left = supply.lots
         queued = 0  # lots of the crowd's, at this price, that were ahead of ours and traded
         for order in list(self._resting[sign]):
             if order.bound < supply.reach:
                 break
+            if row < order.since_row:
+                continue
             if supply.queues and order.price == supply.price:
-                waited = min(left, max(0, order.ahead - queued))
+                waited = min(left, max(0, order.place.ahead - queued))
                 queued, left = queued + waited, left - waited
-                order.ahead = max(0, order.ahead - queued)
+                order.place.ahead = max(0, order.place.ahead - queued)
             else:
-                order.ahead = 0
+                order.place.ahead = 0
             if traded := min(left, order.leaves):
                 executions.append(
                     Execution(order.order_id, self._owner, "", CROWD, order.price, traded)
@@ -270,13 +323,14 @@ class RecordedBook:
                 self._shown.take(sign, Offer(supply.price, traded))
                 self._reduce(order, traded)
                 left -= traded
+        return executions
 
     # --- what is there ---------------------------------------------------------------------------
 
     @property
     def last(self) -> int:
         """The last known price: of a trade, a close, the middle of the top; 0 before any."""
-        return self._shown.last
+        return self._within or self._shown.last
 
     @property
     def best_bid(self) -> int | None:

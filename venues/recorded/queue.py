@@ -17,6 +17,26 @@ from typing import Final, Protocol
 LOG_DIGITS: Final = 32
 
 
+@dataclass(slots=True, eq=False)
+class Place:
+    """An order's place at its price: lots ahead of it, and the level as it was last told."""
+
+    ahead: int
+    level: int = 0
+    traded: int = 0
+
+    def let_trade(self, lots: int) -> None:
+        """So much traded at the price, and the level will be told without it."""
+        self.traded += lots
+
+    def hear(self, level: int, queue: "Queue") -> None:
+        """The level is told anew. What trades do not explain left, or came behind us."""
+        stood = max(self.ahead, self.level - self.traded)
+        if level < stood:
+            self.ahead = queue.ahead(self.ahead, stood - self.ahead, stood - level)
+        self.level, self.traded = level, 0
+
+
 class Queue(Protocol):
     """What lots that left a level without a trade say of those ahead of us."""
 

@@ -5,11 +5,13 @@
 | trades | any size, at the last price or beyond | a trade through its price; at it, in turn |
 | quotes | the top and its size, and beyond | the opposite quote comes to its price |
 | depth | the levels, and beyond | levels of the opposite side come to its price |
+| depth and trades | as of depth | as of depth, and as of trades |
 | bars | any size, at the last close or beyond | the low under a bid, the high over an offer |
 
 *Beyond* is what slippage and impact say; where sizes are shown and nothing is said, nothing is
 there. At its price a trade reaches an order only where it took that side, and once the queue ahead
-has traded. A bar whose low is a bid's price reaches it only where the models say `touch`.
+has traded. A bar whose low is a bid's price reaches it only where the models say `touch`, and none
+reaches an order that came after it had opened, unless no later than the models allow.
 
 True here: `sign` is 1 of who buys and -1 of who sells. A *reach* counts half ticks times the sign
 of who rests, so that on both sides less reaches more: a row executes no order whose bound is below
@@ -23,6 +25,7 @@ from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
+from venues.recorded.queue import Place
 from venues.recorded.tape import Column, Tape
 
 Sign: TypeAlias = Literal[1, -1]
@@ -61,8 +64,14 @@ class Shown(Protocol):
     def bound(self, sign: Sign, price: int) -> int:
         """How far a row must reach to execute an order at that price."""
 
-    def ahead(self, sign: Sign, price: int) -> int:
-        """The lots that stand before an order which comes to rest now."""
+    def join(self, sign: Sign, price: int) -> Place:
+        """The place of an order that comes to rest now."""
+
+    def leave(self, sign: Sign, price: int, place: Place) -> None:
+        """It rests no more."""
+
+    def since_row(self, at: int) -> int:
+        """The first row that can reach an order which comes to rest at that moment."""
 
     def pass_to(self, row: int) -> None:
         """The rows before that one are known."""
@@ -70,6 +79,10 @@ class Shown(Protocol):
     @property
     def last(self) -> int:
         """The last known price; 0 before the first row."""
+
+    @property
+    def first(self) -> int:
+        """The first price of the last row that passed: a bar has others than its last."""
 
     def offers(self, sign: Sign) -> Iterable[Offer]:
         """What a taker finds, best first."""
@@ -101,8 +114,14 @@ class Trades:
         # Where nobody knows how long the queue is, what trades at its price never comes to its end.
         return 2 * sign * price - (self._ahead is None)
 
-    def ahead(self, sign: Sign, price: int) -> int:
-        return self._ahead or 0
+    def join(self, sign: Sign, price: int) -> Place:
+        return Place(self._ahead or 0)
+
+    def leave(self, sign: Sign, price: int, place: Place) -> None:
+        """No level is told."""
+
+    def since_row(self, at: int) -> int:
+        return self._row
 
     def pass_to(self, row: int) -> None:
         self._row = row
@@ -110,6 +129,10 @@ class Trades:
     @property
     def last(self) -> int:
         return self._price.item(self._row - 1) if self._row else 0
+
+    @property
+    def first(self) -> int:
+        return self.last
 
     def offers(self, sign: Sign) -> list[Offer]:
         return []
@@ -127,8 +150,10 @@ class Bars:
 
     shows_sizes = False
 
-    def __init__(self, tape: Tape, fills: BarFills, share: Fraction) -> None:
-        self._close, self._volume = tape.columns["close"], tape.columns["volume"]
+    def __init__(self, tape: Tape, fills: BarFills, late_ns: int, share: Fraction) -> None:
+        self._open, self._close = tape.columns["open"], tape.columns["close"]
+        self._volume = tape.columns["volume"]
+        self._opened_at, self._late_ns = tape.columns["opened_at"], late_ns
         self._through = int(fills == "through")
         self._share = share
         self._extreme: Mapping[Sign, Column] = {1: tape.columns["low"], -1: tape.columns["high"]}
@@ -142,8 +167,18 @@ class Bars:
     def bound(self, sign: Sign, price: int) -> int:
         return 2 * sign * price - self._through
 
-    def ahead(self, sign: Sign, price: int) -> int:
-        return 0
+    def join(self, sign: Sign, price: int) -> Place:
+        return Place(0)
+
+    def leave(self, sign: Sign, price: int, place: Place) -> None:
+        """Nobody waits in a queue here."""
+
+    def since_row(self, at: int) -> int:
+        # Of a bar that was under way, the low may have been before.
+        row = self._row
+        if row < len(self._opened_at) and self._opened_at.item(row) + self._late_ns < at:
+            return row + 1
+        return row
 
     def pass_to(self, row: int) -> None:
         self._row, self._used = row, 0
@@ -151,6 +186,10 @@ class Bars:
     @property
     def last(self) -> int:
         return self._close.item(self._row - 1) if self._row else 0
+
+    @property
+    def first(self) -> int:
+        return self._open.item(self._row - 1) if self._row else 0
 
     def offers(self, sign: Sign) -> list[Offer]:
         return []
@@ -187,8 +226,14 @@ class Quotes:
     def bound(self, sign: Sign, price: int) -> int:
         return 2 * sign * price
 
-    def ahead(self, sign: Sign, price: int) -> int:
-        return 0
+    def join(self, sign: Sign, price: int) -> Place:
+        return Place(0)
+
+    def leave(self, sign: Sign, price: int, place: Place) -> None:
+        """Nobody waits in a queue here."""
+
+    def since_row(self, at: int) -> int:
+        return self._row
 
     def pass_to(self, row: int) -> None:
         for sign, taken in self._taken.items():
@@ -208,6 +253,10 @@ class Quotes:
     def last(self) -> int:
         ask, bid = self._top(1), self._top(-1)
         return (ask.price + bid.price) // 2 if ask and bid else (ask or bid or Offer(0, 0)).price
+
+    @property
+    def first(self) -> int:
+        return self.last
 
     def _top(self, sign: Sign) -> Offer | None:
         """The side's best level as it was told."""

@@ -14,16 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 Kind = Literal["trades", "quotes", "depth", "bars"]
+# A market of which two files were recorded is one tape: `venues.recorded.merged`.
+TapeKind = Literal[Kind, "depth_and_trades"]
 Column: TypeAlias = NDArray[np.int64]
 
 # What a tape of each kind has beside `at`. `side` is 1 where the aggressor bought (of a trade) or
 # of bids (of depth), else -1. A row of depth is a level's new quantity, 0 where it is gone; `ends`
 # is 1 on the last row of one update, and `fresh` 1 on the first row of a snapshot, before which the
-# book is empty.
-COLUMNS: Final[Mapping[Kind, tuple[str, ...]]] = {
+# book is empty; `traded` is 1 where the row is no level but a trade, by whom `side` says.
+COLUMNS: Final[Mapping[TapeKind, tuple[str, ...]]] = {
     "trades": ("side", "price", "quantity"),
     "quotes": ("bid", "bid_quantity", "ask", "ask_quantity"),
     "depth": ("side", "price", "quantity", "ends", "fresh"),
+    "depth_and_trades": ("side", "price", "quantity", "ends", "fresh", "traded"),
     "bars": ("opened_at", "open", "high", "low", "close", "volume"),
 }
 
@@ -32,7 +35,7 @@ COLUMNS: Final[Mapping[Kind, tuple[str, ...]]] = {
 class Tape:
     """One recorded market; `tick` and `lot` are what is counted, at the scales of `core.money`."""
 
-    kind: Kind
+    kind: TapeKind
     tick: int
     lot: int
     at: Column

@@ -1,0 +1,152 @@
+"""What the journal alone shows: what was asked at once, under which nonce, and decided by what."""
+
+from __future__ import annotations
+
+from core.effects import Effect, FetchFills, FetchInstruments, PlaceOrder, QueryOrder
+from core.events import Event, NodeStarted, OrderReport, OrderReported, PageReported, StreamOpened
+from core.journal import Journal
+from core.rail_effects import SignTransaction
+from core.token_effects import SignAuthorization
+from core.token_events import AuthorizationJudged, HolderStated, PolicyPublished
+from sim.memory_store import MemoryStore
+from tieout.asked_again import orders_unasked, streams_unread
+from tieout.signings import nonces_doubled
+from tieout.token_decisions import decided_by_old
+
+HOUSE = "binance_spot/main"
+NOTE = "NOTE"
+OPENED = StreamOpened(received_at=1, account=HOUSE, epoch=1)
+FETCH = FetchFills(account=HOUSE, instrument="BTCUSDT", after="")
+STARTED = NodeStarted(received_at=1, node="tie", epoch=2)
+QUERY = QueryOrder(account=HOUSE, instrument="BTCUSDT", client_order_id="a")
+PLACE = PlaceOrder(
+    account=HOUSE,
+    instrument="BTCUSDT",
+    client_order_id="a",
+    side="buy",
+    quantity=1,
+    price=1,
+    kind="limit",
+    reduce_only=False,
+)
+BESIDE = FetchInstruments(account=HOUSE, instrument="BTCUSDT")
+
+
+def journal(*steps: tuple[Event, list[Effect]]) -> MemoryStore:
+    """The records of these steps, durable."""
+    store = MemoryStore()
+    written = Journal(store)
+    for event, effects in steps:
+        number = written.event(event)
+        for effect in effects:
+            written.effect(effect, number, event.received_at)
+    written.commit()
+    return store
+
+
+def page(*, more: bool) -> PageReported:
+    return PageReported(
+        received_at=1, account=HOUSE, subject="BTCUSDT", through="1", more=more, asked_at=0
+    )
+
+
+def test_a_stream_that_opens_is_read_then_or_by_the_round_under_way() -> None:
+    read = (OPENED, [FETCH, BESIDE])
+    over = (page(more=False), [])
+    assert streams_unread(journal(read, (OPENED, [BESIDE]))) == []
+    assert streams_unread(journal(read, over, (OPENED, []))) == [], "a stream of before"
+    assert streams_unread(journal(read, over, (OPENED, [BESIDE]))) == [f"{HOUSE} epoch 1"]
+    assert streams_unread(journal((OPENED, [BESIDE]))) == [], "a chain's record is read otherwise"
+
+
+def told(status: OrderReport) -> OrderReported:
+    return OrderReported(received_at=1, account=HOUSE, client_order_id="a", status=status)
+
+
+def test_what_nobody_told_of_is_asked_for_as_the_node_comes_up() -> None:
+    sent = (OPENED, [PLACE])
+    assert orders_unasked(journal(sent, (STARTED, [QUERY]))) == []
+    assert orders_unasked(journal(sent, (told("acknowledged"), []), (STARTED, []))) == []
+    assert orders_unasked(journal(sent, (told("unknown"), []), (STARTED, []))) == ["a"]
+
+
+def signing(payment_id: str, nonce: int, attempt: int = 1) -> SignTransaction:
+    return SignTransaction(
+        account="chain/hot",
+        payment_id=payment_id,
+        attempt=attempt,
+        nonce=nonce,
+        asset="ETH",
+        amount=1,
+        beneficiary="0x1",
+        fee_max=1,
+        tip_max=1,
+    )
+
+
+def test_a_nonce_is_one_payments_and_a_payment_has_one() -> None:
+    again = [
+        signing("p", 1),
+        signing("p", 1, attempt=2),
+        signing("q", 2),
+        signing("of bitcoin", -1),
+    ]
+    assert nonces_doubled(journal((STARTED, [*again, signing("of another", -1)]))) == []
+    assert nonces_doubled(journal((STARTED, [*again, signing("r", 2)]))) == [
+        "chain/hot nonce 2: q, r"
+    ]
+    assert nonces_doubled(journal((STARTED, [*again, signing("p", 3)]))) == ["p: 2 nonces"]
+
+
+def stated(commitment: str) -> HolderStated:
+    return HolderStated(
+        received_at=1, token=NOTE, address="0x1", group="", locked=0, commitment=commitment
+    )
+
+
+def policy(version: int) -> PolicyPublished:
+    return PolicyPublished(
+        received_at=1,
+        token=NOTE,
+        version=version,
+        content_hash=str(version),
+        window_s=1,
+        skew_s=1,
+        head_age_s_max=1,
+    )
+
+
+JUDGED = AuthorizationJudged(
+    received_at=1,
+    token=NOTE,
+    authorization_id="NOTE/1",
+    policy_version=1,
+    refusal="",
+    decision_hash="0x1",
+    lane=0,
+    commitments=("known",),
+)
+SIGN = SignAuthorization(
+    token=NOTE,
+    authorization_id="NOTE/1",
+    signer="0x2",
+    kind="transfer",
+    sender="0x1",
+    receiver="0x3",
+    value=1,
+    valid_after=1,
+    valid_before=2,
+    nonce=0,
+    epoch=0,
+    decision_hash="0x1",
+)
+
+
+def test_what_is_signed_was_decided_by_the_newest_policy_and_facts() -> None:
+    terms: list[tuple[Event, list[Effect]]] = [(policy(1), []), (stated("known"), [])]
+    signed = (JUDGED, [SIGN])
+    assert decided_by_old(journal(*terms, signed)) == []
+    assert decided_by_old(journal(*terms, (stated("others"), []), (JUDGED, []))) == []
+    for change in (stated("others"), policy(2)):
+        found = decided_by_old(journal(*terms, (change, []), signed))
+        assert found == ["NOTE/1: judged by what was before"]
