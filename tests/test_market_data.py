@@ -241,7 +241,7 @@ def test_a_price_too_old_is_not_shown() -> None:
     "body",
     [
         b"\xff\xfe",
-        b'{"instrument":"X","bid":5,"ask":5,"sequence":9}',
+        b'{"instrument":"X","bid":6,"ask":5,"sequence":9}',
         b'{"instrument":"X","bid":-5,"ask":5,"sequence":9}',
     ],
 )

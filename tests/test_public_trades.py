@@ -135,12 +135,11 @@ def test_of_a_bar_that_began_before_we_listened_nothing_is_told() -> None:
     assert [shape(each)[0] for each in bars.close(300 * S)] == [120]
 
 
-def test_longer_bars_are_made_of_shorter_ones_and_close_with_the_last() -> None:
-    bars = Bars(120 * S, since=0)
-    first = Bar("v/a", "X", 0, 60 * S, 5, 8, 4, 6, 10)
-    second = Bar("v/a", "X", 60 * S, 120 * S, 6, 7, 1, 2, 5)
-    assert bars.take_bar(first) == []
-    assert [shape(each) for each in bars.take_bar(second)] == [(0, 120, 5, 8, 1, 2, 15)]
+def test_a_bar_that_is_told_is_shown_to_who_wants_its_length() -> None:
+    short, long = Onlooker("a", 60 * S), Onlooker("b", 120 * S)
+    sights = Sights(((short, ()), (long, ())), since=0)
+    sights.bar(Bar("v/a", "X", 0, 60 * S, 5, 8, 4, 6, 10))
+    assert ([shape(each)[:2] for each in short.bars], long.bars) == ([(0, 60)], [])
 
 
 # --- who sees what -------------------------------------------------------------------------------
@@ -176,6 +175,7 @@ class Onlooker:
 def test_a_strategy_is_shown_the_accounts_that_it_trades_in() -> None:
     here, everywhere = Onlooker("a"), Onlooker("b")
     sights = Sights(((here, ("w/a",)), (everywhere, ())), since=0)
+    sights.gather(trade(1, 5))
     sights.trade(trade(1, 5))
     assert (len(here.trades), len(everywhere.trades)) == (0, 1)
     sights.close(10 * S)

@@ -23,11 +23,11 @@ class Open:
     close: int
     volume: int
 
-    def join(self, high: int, low: int, close: int, volume: int) -> None:
-        """What came after."""
-        self.high, self.low = max(self.high, high), min(self.low, low)
-        self.close = close
-        self.volume += volume
+    def join(self, price: int, quantity: int) -> None:
+        """What was traded after."""
+        self.high, self.low = max(self.high, price), min(self.low, price)
+        self.close = price
+        self.volume += quantity
 
 
 class Bars:
@@ -45,15 +45,7 @@ class Bars:
         if began + self.bar_ns <= self._closed_until:
             self.late += 1
         elif began >= self._whole_from:
-            key, price = (began, trade.account, trade.instrument), trade.price
-            self._join(key, Open(price, price, price, price, trade.quantity))
-
-    def take_bar(self, bar: Bar) -> list[Bar]:
-        """A shorter bar, or one as long, was told; returns what it completed."""
-        began = bar.opened_at - bar.opened_at % self.bar_ns
-        key = (began, bar.account, bar.instrument)
-        self._join(key, Open(bar.open, bar.high, bar.low, bar.close, bar.volume))
-        return [self._closed(key)] if bar.at >= began + self.bar_ns else []
+            self._join((began, trade.account, trade.instrument), trade.price, trade.quantity)
 
     def close(self, now: int) -> list[Bar]:
         """The bars whose grace is over, in order of their ends."""
@@ -65,12 +57,12 @@ class Bars:
         """When to close bars next."""
         return (now - GRACE_NS) // self.bar_ns * self.bar_ns + self.bar_ns + GRACE_NS
 
-    def _join(self, key: tuple[int, str, str], told: Open) -> None:
+    def _join(self, key: tuple[int, str, str], price: int, quantity: int) -> None:
         known = self._open.get(key)
         if known is None:
-            self._open[key] = told
+            self._open[key] = Open(price, price, price, price, quantity)
         else:
-            known.join(told.high, told.low, told.close, told.volume)
+            known.join(price, quantity)
 
     def _closed(self, key: tuple[int, str, str]) -> Bar:
         (began, account, instrument), told = key, self._open.pop(key)

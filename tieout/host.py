@@ -53,7 +53,7 @@ from tieout.truths import cancels_wanted
 from tieout.twins import TWINS
 from tieout.view import View
 from venues.dialect import Request
-from venues.public import Heard, MarketData
+from venues.public import Dial, Heard, MarketData
 
 if TYPE_CHECKING:
     from tieout.cold import ColdEngine
@@ -496,7 +496,7 @@ class Host:
             market = MarketData(
                 site.spec.account,
                 TWINS[site.spec.dialect].dialect,
-                site.public.open_stream,
+                self._dial_of(site),
                 self._world.clock,
                 self.heard,
                 on_trade=self._trade,
@@ -506,6 +506,9 @@ class Host:
             self._market[site.spec.account] = market
             market.open()
             self._world.call_in(market.look_ns, self._look, Door(self, self._life), market)
+
+    def _dial_of(self, site: Site) -> Dial:
+        return site.public.open_stream
 
     def slow_down(self) -> None:
         """Nobody trades any more, so that tops only repeat."""
@@ -530,6 +533,7 @@ class Host:
         self._close_bars(self._life)
 
     def _trade(self, told: PublicTrade) -> None:
+        self._sights.gather(told)
         self._wish(self._sights.trade(told))
 
     def _close_bars(self, life: int) -> None:

@@ -388,6 +388,7 @@ class LiveNode:
                         self.loop.deliver(reference)
 
     def _trade(self, told: PublicTrade) -> None:
+        self._sights.gather(told)
         self._wish(self._sights.trade(told))
         for each in self._beside:
             if isinstance(each, HearsTrades):

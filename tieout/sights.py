@@ -27,11 +27,14 @@ class Sights:
             if isinstance(strategy, SeesBars):
                 self._bars.append((strategy, accounts, Bars(strategy.bar_ns, since)))
 
-    def trade(self, told: PublicTrade) -> list[Wish]:
-        """A trade was told just now; returns what is wished for on it."""
+    def gather(self, told: PublicTrade) -> None:
+        """A trade was told just now, of which bars are made."""
         for _, accounts, bars in self._bars:
             if not accounts or told.account in accounts:
                 bars.take(told)
+
+    def trade(self, told: PublicTrade) -> list[Wish]:
+        """A trade was told just now; returns what is wished for on it."""
         return [
             wish
             for strategy, accounts in self._trades
@@ -40,13 +43,13 @@ class Sights:
         ]
 
     def bar(self, told: Bar) -> list[Wish]:
-        """A bar was told just now, by who has no trades of it."""
+        """A bar was told just now, whole: whoever wants bars of its length sees it."""
+        length = told.at - told.opened_at
         return [
             wish
-            for strategy, accounts, bars in self._bars
-            if not accounts or told.account in accounts
-            for closed in bars.take_bar(told)
-            for wish in strategy.on_bar(closed)
+            for strategy, accounts, _ in self._bars
+            if strategy.bar_ns == length and (not accounts or told.account in accounts)
+            for wish in strategy.on_bar(told)
         ]
 
     def close(self, now: int) -> list[Wish]:

@@ -157,8 +157,6 @@ class Simulation:
         self._load_limits()
         self.host.open_for_business()
         for site in self.sites:
-            if is_watched(site.spec.account, self.scenario.strategies):
-                site.venue.tell_trades()
             self._let_trade(site)
         if self.rails is not None:
             self.rails.begin(self.host)
@@ -378,6 +376,8 @@ class Simulation:
 
     def _let_trade(self, site: Site) -> None:
         self._let_list_again(site)
+        if is_watched(site.spec.account, self.scenario.strategies):
+            site.venue.tell_trades()
         for instrument in site.spec.instruments:
             crowd = Crowd(
                 world=self.world,

@@ -73,6 +73,7 @@ class StrategyProcess:
     def trade(self, told: PublicTrade) -> None:
         """A trade was told just now."""
         self._quotes = self._look()
+        self._sights.gather(told)
         self._wish(self._sights.trade(told))
 
     async def _close_bars(self) -> None:

@@ -872,6 +872,17 @@ class Exchange:
         away = market / BANKRUPT_ONE_IN // terms.tick * terms.tick
         return max(terms.tick, market - away if side == "sell" else market + away)
 
+    def unrealised(self) -> list[tuple[Terms, Decimal]]:
+        """What closing each position at the last price would realise, in its settlement coin."""
+        return [
+            (self.terms[symbol], self._gain(self.terms[symbol], position))
+            for (symbol, _), position in self.positions.items()
+            if position.quantity
+        ]
+
+    def _gain(self, terms: Terms, position: Position) -> Decimal:
+        return profit(terms, position.quantity, position.entry, self.last_price(terms))
+
     def flatten(self) -> None:
         """Somebody takes all orders off and closes every position by hand."""
         for ticket in self.open_tickets():

@@ -185,7 +185,7 @@ class MarketData:
             self._heard.unreadable += 1
 
     def _take(self, top: Top, now: int) -> None:
-        if min(top.bid, top.ask) < 0 or (top.ask and top.bid >= top.ask):
+        if min(top.bid, top.ask) < 0 or (top.ask and top.bid > top.ask):
             raise Unreadable(f"a book of {top.bid} to {top.ask}")
         order = (top.sequence, top.occurred_at)
         if order <= self._newest.get(top.instrument, (-1, -1)):
