@@ -1,1 +1,1 @@
-"""Recorded markets from files: exact, in every format that people have, or refused with the place."""
+"""Recorded markets from files: exact, in each format that people have, or refused by place."""

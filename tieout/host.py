@@ -461,7 +461,7 @@ class Host:
                     self._wish(strategy.on_position(effect, self._world.now))
             case TellMove():
                 mover = self._strategies.get(effect.strategy)
-                if isinstance(mover, MovesCash):
+                if mover is not None and isinstance(mover, MovesCash):
                     self._wish(mover.on_move(effect, self._world.now))
             case MoveCash():
                 self._sim.treasury.move(effect)

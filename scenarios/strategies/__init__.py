@@ -49,8 +49,8 @@ def _of_file(path: Path) -> MakeStrategy:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        found = f"{type(error).__name__}: {error}"
-        raise NoStrategy(f"{path}: cannot be imported: {found}") from error
+        why = f"{type(error).__name__}: {error}"
+        raise NoStrategy(f"{path}: cannot be imported: {why}") from error
     found = getattr(module, "make", None)
     if not callable(found):
         raise NoStrategy(

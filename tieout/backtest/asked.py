@@ -19,10 +19,12 @@ from scenarios.model import DIALECTS, BadScenario, Scenario, check
 from scenarios.model import load as load_scenario
 from tieout.backtest.data import Recorded, load
 from tieout.backtest.frames import last_prices
+from tieout.backtest.funding_file import rates
 from tieout.backtest.rows import Told
-from tieout.backtest.run import Tapes
+from tieout.backtest.run import Paid, Tapes
 from tieout.bad_input import BadMarket
 from tieout.dialects import MODELS
+from venues.recorded.funding import Funding
 from venues.recorded.tape import Tape
 
 QUOTES: Final = ("USDT", "USDC", "FDUSD", "USD", "EUR", "BTC", "ETH")
@@ -43,6 +45,7 @@ class Asked:
     scenario: Scenario
     tapes: Tapes
     assumed: tuple[str, ...]
+    rates: Paid = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -113,6 +116,7 @@ def told_by(path: Path, told: Told) -> Asked:
     scenario = load_scenario(path)
     tapes: dict[tuple[str, str], Tape] = {}
     assumed: list[str] = []
+    paid: dict[tuple[str, str], Funding] = {}
     for venue in scenario.venues:
         for number, each in enumerate(venue.instruments):
             where = f"{path}: venues.{venue.dialect}.instruments.{number}.recorded"
@@ -124,7 +128,9 @@ def told_by(path: Path, told: Told) -> Asked:
             recorded = load(market.path, replace(told, kind=kind, tick=tick, lot=lot))
             assumed += _said(market, recorded)
             tapes[venue.account, each.symbol] = recorded.tape
-    return Asked(scenario, tapes, tuple(dict.fromkeys(assumed)))
+            if each.recorded.funding:
+                paid[venue.account, each.symbol] = rates(path.parent / each.recorded.funding)
+    return Asked(scenario, tapes, tuple(dict.fromkeys(assumed)), paid)
 
 
 def _market(text: str) -> Market:

@@ -114,7 +114,12 @@ def backtest(
                 strategy, options, markets, funds=funds, models=models, told=Told(zone=zone)
             )
         outcome = run(
-            wanted.scenario, wanted.tapes, seed, assumptions=wanted.assumed, progress=tell
+            wanted.scenario,
+            wanted.tapes,
+            seed,
+            rates=wanted.rates,
+            assumptions=wanted.assumed,
+            progress=tell,
         )
         if out is not None:
             from tieout.backtest.files import save

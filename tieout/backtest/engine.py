@@ -19,26 +19,38 @@ the cold engine is asked and answers in simulated time, as its limits' heartbeat
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
 from msgspec.structs import replace
 
-from core.effects import Effect, RaiseAlert, SetAlarm, TellPosition, TellStrategy
+from core.effects import (
+    Effect,
+    MoveCash,
+    RaiseAlert,
+    SetAlarm,
+    TellMove,
+    TellPosition,
+    TellStrategy,
+)
 from core.events import AlarmRang, Event, NodeStarted, OrderRequested, ReferenceSet
 from core.journal import Journal
 from core.node import Node
 from core.risk_effects import AskEngine
-from core.strategy import Quote, SeesBars, SeesTrades, Strategy, Tick, Wish
+from core.strategy import MovesCash, Quote, SeesBars, SeesTrades, Strategy, Tick, Wish
 from risk.adapter import LimitGate
 from sim.dice import Dice
 from sim.memory_store import MemoryStore
+from sim.treasury import Treasury
 from sim.truth import Fact
 from sim.world import World
 from tieout.backtest import views
 from tieout.backtest.venue import RecordedVenue
 from tieout.cold import ColdEngine
 from venues.recorded.book import RecordedBook
+from venues.recorded.funding import Due, Funding
+from venues.recorded.liquidation import Threatened, take_over, threatened
 from venues.recorded.tape import Tape
 
 NODE: Final = "tie"
@@ -60,6 +72,8 @@ class Feed:
     book: RecordedBook
     tick: int
     lot: int
+    funding: Funding | None = None
+    maintenance: Decimal | None = None
 
     def catch_up(self, now: int) -> None:
         """Every row that is known by now has passed; none of them can touch an order of ours."""
@@ -69,9 +83,26 @@ class Feed:
             assert not executions, "rows that touch an order come one by one"
 
     def touches(self) -> int:
-        """The row that may touch an order next, or where to look again; the last but one: END."""
-        stop = min(len(self.tape), self.book.row + BLOCK)
-        return self.book.next_touch(stop)
+        """The row that may touch an order of ours or take a position over, or where to look again;
+        the number of rows where no row can."""
+        row = stop = min(len(self.tape), self.book.row + BLOCK)
+        exchange, matters = self.venue.exchange, False
+        if any(each.symbol == self.instrument for each in exchange.open.values()):
+            row, matters = self.book.next_touch(stop), True
+        for one in self.threatened():
+            row, matters = min(row, self.book.next_reach(stop, one.sign, one.price)), True
+        return row if matters else len(self.tape)
+
+    def threatened(self) -> list[Threatened]:
+        """Positions here that a price would take over."""
+        if self.maintenance is None:
+            return []
+        exchange = self.venue.exchange
+        return [
+            each
+            for each in threatened(exchange, self.maintenance)
+            if each.symbol == self.instrument
+        ]
 
 
 @dataclass(slots=True, eq=False)
@@ -119,6 +150,7 @@ class Engine:
     items_seen: int = 0
     statements_told: int = 0
     cold: ColdEngine | None = None
+    treasury: Treasury | None = None
     node: Node = field(init=False)
     _watches: list[Watch] = field(default_factory=list)
     _alarms: dict[str, int] = field(default_factory=dict)
@@ -185,19 +217,25 @@ class Engine:
         """When which market may touch an order of ours, or must be looked through further."""
         first: tuple[int, Feed | None] = (END, None)
         for feed in self.feeds:
-            if any(each.symbol == feed.instrument for each in feed.venue.exchange.open.values()):
-                row = feed.touches()
-                last = len(feed.tape) - 1
-                if row <= last and int(feed.tape.at[row]) < first[0]:
-                    first = int(feed.tape.at[row]), feed
+            row = feed.touches()
+            if row < len(feed.tape) and int(feed.tape.at[row]) < first[0]:
+                first = int(feed.tape.at[row]), feed
         return first
 
     def _row(self, feed: Feed, at: int) -> None:
-        """A row passes that may touch an order."""
+        """A row passes that may touch an order, or take a position over."""
         self.world.skip_to(at)
         self._stale = True
-        executions = feed.book.advance(feed.touches() + 1)
-        feed.venue.exchange.passed(feed.instrument, executions)
+        row, exchange = feed.touches(), feed.venue.exchange
+        ends = [
+            each
+            for each in feed.threatened()
+            if feed.book.next_reach(row + 1, each.sign, each.price) == row
+        ]
+        exchange.passed(feed.instrument, feed.book.advance(row + 1))
+        for one in ends:
+            if exchange.positions[one.symbol, one.leg].quantity:
+                take_over(exchange, feed.book, one)
 
     def _show(self, watch: Watch, until: int) -> None:
         """Let a strategy see what there is, until it wishes for something or something is due."""
@@ -255,6 +293,19 @@ class Engine:
             self.tell(event)
         for name, strategy in self.strategies.items():
             self._let_see(name, strategy)
+        for feed in self.feeds:
+            self._await_funding(feed)
+
+    def _await_funding(self, feed: Feed) -> None:
+        due = feed.funding.next_after(self.world.now) if feed.funding is not None else None
+        if due is not None:
+            self.world.call_at(due.at, self._fund, feed, due)
+
+    def _fund(self, feed: Feed, due: Due) -> None:
+        """Who holds a position at this moment pays, or gets."""
+        self.catch_up()
+        self._stale = feed.venue.exchange.pay_funding(feed.instrument, due.rate) or self._stale
+        self._await_funding(feed)
 
     def _let_see(self, name: str, strategy: Strategy) -> None:
         for feed in self.feeds:
@@ -310,6 +361,13 @@ class Engine:
                 strategy = self.strategies.get(effect.strategy)
                 if strategy is not None:
                     self._wish(strategy.on_position(effect, self.world.now))
+            case TellMove():
+                mover = self.strategies.get(effect.strategy)
+                if mover is not None and isinstance(mover, MovesCash):
+                    self._wish(mover.on_move(effect, self.world.now))
+            case MoveCash():
+                if self.treasury is not None:
+                    self.treasury.move(effect)
             case AskEngine():
                 if self.cold is not None:
                     self.cold.ask(effect.request)

@@ -6,6 +6,7 @@ which strategies under which limits. What it does not say stands in the outcome'
 
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final
 
 from core.events import AssetListed, Event, OpeningSet
@@ -18,6 +19,7 @@ from scenarios.model import BadScenario, Scenario, VenueSpec
 from scenarios.recorded import ModelsSpec
 from sim.dice import Dice
 from sim.faults import Faults
+from sim.treasury import Treasury
 from sim.truth import Truth
 from sim.world import World
 from tieout.backtest import views
@@ -26,15 +28,19 @@ from tieout.backtest.frames import Told, frames
 from tieout.backtest.outcome import Outcome
 from tieout.backtest.venue import RecordedVenue
 from tieout.cold import ColdEngine
+from tieout.dialects import MODELS
 from tieout.loading import loaded
 from tieout.opening import instrument_listed
 from tieout.sites import habits_of, terms_of
 from venues.recorded.book import RecordedBook
+from venues.recorded.funding import Funding
 from venues.recorded.tape import Tape
 
 MS: Final = 1_000_000
 MINUTE_NS: Final = 60_000 * MS
 Tapes = Mapping[tuple[str, str], Tape]
+# Rates of funding that were recorded, by account and symbol.
+Paid = Mapping[tuple[str, str], Funding]
 
 
 def run(
@@ -42,6 +48,7 @@ def run(
     tapes: Tapes,
     seed: int = 0,
     *,
+    rates: Paid = MappingProxyType({}),
     statement_ns: int = 0,
     assumptions: tuple[str, ...] = (),
     progress: Callable[[float], None] = lambda share: None,
@@ -75,12 +82,23 @@ def run(
     truth.on_fact = engine.moved
     for spec in scenario.venues:
         venue = venues[spec.account] = _venue(spec, engine, truth, decimals)
-        feeds += _feeds(spec, venue, tapes)
+        feeds += _feeds(spec, venue, tapes, rates)
     opening = list(_opening(scenario, venues, world.now, decimals))
     if scenario.limits is not None:
         engine.cold = ColdEngine(
-            world, Faults([], dice, world.elapsed), dice.stream("engine"), engine.store, engine.tell
+            world, _no_faults(dice, world), dice.stream("engine"), engine.store, engine.tell
         )
+    acts, moves = scenario.treasury.acts_s, scenario.treasury.moves_s
+    engine.treasury = Treasury(
+        world,
+        dice.stream("treasury"),
+        _no_faults(dice, world),
+        {account: venue.exchange for account, venue in venues.items()},
+        _counted_in(venues, decimals),
+        acts,
+        moves,
+        lambda asked, sign: None,  # every recorded venue lists what moved
+    )
     try:
         engine.run(opening, progress)
     except views.NoSuchView as error:
@@ -95,6 +113,15 @@ def run(
         assumptions=assumptions,
         store=engine.store,
     )
+
+
+def _no_faults(dice: Dice, world: World) -> Faults:
+    return Faults([], dice, world.elapsed)
+
+
+def _counted_in(venues: Mapping[str, RecordedVenue], decimals: Mapping[str, int]) -> dict[str, int]:
+    assets = {asset for venue in venues.values() for asset in venue.exchange.assets()}
+    return {asset: decimals.get(asset, ASSET_DECIMALS) for asset in sorted(assets)}
 
 
 def decimals_of(scenario: Scenario) -> dict[str, int]:
@@ -166,7 +193,7 @@ def _venue(
     return venue
 
 
-def _feeds(spec: VenueSpec, venue: RecordedVenue, tapes: Tapes) -> Iterator[Feed]:
+def _feeds(spec: VenueSpec, venue: RecordedVenue, tapes: Tapes, rates: Paid) -> Iterator[Feed]:
     for number, each in enumerate(spec.instruments):
         tape = tapes.get((spec.account, each.symbol))
         if tape is None:
@@ -175,9 +202,23 @@ def _feeds(spec: VenueSpec, venue: RecordedVenue, tapes: Tapes) -> Iterator[Feed
                 " `recorded: {file: …}` would do"
             )
         impact = each.recorded.impact if each.recorded is not None else None
-        book = RecordedBook(tape, spec.account, models_of(spec).assumed(each.lot, impact))
+        models = models_of(spec)
+        book = RecordedBook(tape, spec.account, models.assumed(each.lot, impact))
         venue.exchange.books[each.symbol] = book
-        yield Feed(venue, each.symbol, tape, book, tape.tick, tape.lot)
+        funding, liquidation = models.funding, models.liquidation
+        paid: Funding | None = rates.get((spec.account, each.symbol))
+        if paid is None and funding is not None and MODELS[spec.dialect] != "spot":
+            paid = funding.made()
+        yield Feed(
+            venue,
+            each.symbol,
+            tape,
+            book,
+            tape.tick,
+            tape.lot,
+            funding=paid,
+            maintenance=liquidation.maintenance_rate if liquidation is not None else None,
+        )
 
 
 def _opening(
