@@ -279,8 +279,8 @@ def account_numbers(
 
 
 @main.command()
-@click.argument("journal", type=click.Path(path_type=Path))
 @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("--journal", type=click.Path(path_type=Path), help="Tie a bank's FILES with it.")
 @click.option(
     "--account",
     "numbers",
@@ -289,23 +289,36 @@ def account_numbers(
     metavar="NUMBER=ACCOUNT",
     help="Which account of ours a bank's number is.",
 )
+@click.option("--from-zero", is_flag=True, help="Exports have all there was: it began at nothing.")
+@click.option("--zone", metavar="ZONE", help="Of moments that name none: UTC, UTC+8, Asia/Tokyo.")
+@click.option("--pair", "pairs", multiple=True, metavar="SYMBOL=BASE-QUOTE", help="Its two coins.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for tied.json and journal.db.")
 @click.option("--json", "as_json", is_flag=True)
 def tie(
-    journal: Path,
     files: tuple[Path, ...],
+    journal: Path | None,
     numbers: dict[str, str],
-    as_json: bool,  # noqa: FBT001  # click hands flags over so
+    from_zero: bool,  # noqa: FBT001  # click hands flags over so
+    zone: str | None,
+    pairs: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Reconcile a JOURNAL with a bank's FILES: camt.052/053/054, BAI2, MT940, MT942.
+    """Tie FILES: an exchange's exports with one another, or a bank's with a journal.
+
+    Exports of Binance, OKX and Bybit (fills, positions, balances, ledgers; CSV or JSON) need no
+    journal and no account: docs/tie.md says which. A bank's files (camt.052/053/054, BAI2, MT940,
+    MT942) are tied with the --journal, or with the journal that is the first of the FILES.
 
     Prints what tied and every difference; exits 1 where there is one.
     """
-    with refusals():
-        from tieout.tie import tie_files
+    with refusals(), progress("tie", shown=not as_json) as tell:
+        from tieout.tie_cli import Wanted, tie_any
 
-        outcome = tie_files(journal, files, numbers)
-    show(outcome, as_json=as_json)
-    sys.exit(FAILED if outcome.differences else HELD)
+        wanted = Wanted(journal, numbers, from_zero, zone, pairs, out)
+        outcome = tie_any(files, wanted, tell)
+    show(outcome.shown, as_json=as_json, tables=True)
+    sys.exit(HELD if outcome.held else FAILED)
 
 
 @main.command()

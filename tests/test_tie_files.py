@@ -1,0 +1,382 @@
+"""Exports tied with one another: clean ones tie to the unit, each planted break is found, bad data
+is refused with its place and what would do."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.own_exports import VENUES, Exports, ms
+from tests.test_cli import tieout
+from tieout.bad_input import BadFile
+from tieout.tie_breaks import Break
+from tieout.tie_exports import Begins, books_of
+from tieout.tied import Story, Tied, tied
+
+
+def tie(exports: Exports, folder: Path, begins: Begins = "zero") -> Tied:
+    return tied(books_of(exports.save(folder), begins=begins))
+
+
+# --- what ties -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_clean_exports_tie_to_the_unit(venue: str, tmp_path: Path) -> None:
+    """No break, nothing left over, and every holding held against a statement."""
+    outcome = tie(VENUES[venue](), tmp_path)
+    assert outcome.breaks == ()
+    assert len(outcome.holdings) == 3
+    assert [each.difference for each in outcome.holdings] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_the_order_of_the_files_and_of_their_rows_changes_nothing(
+    venue: str, tmp_path: Path
+) -> None:
+    """Oldest first and newest first are both sorted; a file that is given twice is once."""
+    once = tie(VENUES[venue](), tmp_path / "once")
+    amounts = [_amounts(each) for each in once.holdings]
+    turned = VENUES[venue]()
+    for rows in turned.rows.values():
+        rows.reverse()
+    paths = turned.save(tmp_path / "turned")[::-1]
+    turned_round = tied(books_of(paths, begins="zero"))
+    assert [_amounts(each) for each in turned_round.holdings] == amounts
+    again = tied(books_of([*paths, *paths], begins="zero"))
+    assert again.breaks == ()
+    assert [_amounts(each) for each in again.holdings] == amounts
+    assert again.echoes > once.echoes
+
+
+def _amounts(story: Story) -> Story:
+    return story._replace(opened_by="")
+
+
+# --- what breaks ---------------------------------------------------------------------------------
+
+
+class Planted(NamedTuple):
+    """A break in one venue's exports, and what is to be found: of what, how much, of which cause.
+
+    `says` stands in the explanation of the first, or in its evidence.
+    """
+
+    what: str
+    venue: str
+    plant: Callable[[Exports], object]
+    found: set[tuple[str, str, str]]
+    says: str
+
+
+def without(file: str, **told: object) -> Callable[[Exports], object]:
+    """Rows of a file that tell this are not there."""
+
+    def plant(exports: Exports) -> None:
+        rows = exports.rows[file]
+        kept = [row for row in rows if not all(row[key] == x for key, x in told.items())]
+        assert len(kept) < len(rows)
+        exports.rows[file] = kept
+
+    return plant
+
+
+def changed(file: str, key: str, value: object, **told: object) -> Callable[[Exports], object]:
+    """The row that tells this says otherwise in one cell."""
+
+    def plant(exports: Exports) -> None:
+        (row,) = (r for r in exports.rows[file] if all(r[k] == x for k, x in told.items()))
+        row[key] = value
+
+    return plant
+
+
+def both(*plants: Callable[[Exports], object]) -> Callable[[Exports], object]:
+    return lambda exports: [plant(exports) for plant in plants]
+
+
+def told_again(file: str, key: str, value: object, **told: object) -> Callable[[Exports], object]:
+    """The row that tells this stands there twice, the second time with another cell."""
+
+    def plant(exports: Exports) -> None:
+        rows = exports.rows[file]
+        at, row = next(
+            (n, r) for n, r in enumerate(rows) if all(r[k] == x for k, x in told.items())
+        )
+        rows.insert(at + 1, row | {key: value})
+
+    return plant
+
+
+def balanced(file: str, change: str, balance: str) -> Callable[[Exports], object]:
+    """A ledger's balances follow from its rows again, newest first."""
+
+    def plant(exports: Exports) -> None:
+        stands = Decimal(0)
+        for row in reversed(exports.rows[file]):
+            stands += Decimal(row[change])
+            row[balance] = str(stands)
+
+    return plant
+
+
+def liquidated(exports: Exports) -> None:
+    """The venue closed 1 of 4 by force, as bill and position say; no fill tells it."""
+    rows = exports.rows["bills.json"]
+    taken = rows[0] | {
+        "billId": "8000", "type": "5", "subType": "100", "instId": "SOL-USDT-SWAP",
+        "tradeId": "99", "sz": "1", "balChg": "-7.5", "fee": "-0.5", "pnl": "-7",
+        "bal": str(Decimal(rows[0]["bal"]) - Decimal("7.5")), "ts": str(ms(800)),
+    }  # fmt: skip
+    rows.insert(0, taken)
+    changed("positions.json", "pos", "3", instId="SOL-USDT-SWAP")(exports)
+    changed("positions.json", "uTime", str(ms(800)), instId="SOL-USDT-SWAP")(exports)
+    changed("positions.json", "tradeId", "99", instId="SOL-USDT-SWAP")(exports)
+
+
+PLANTED = [
+    Planted(
+        "a missing fill", "binance_usdm", without("userTrades.json", id=2),
+        {("SOLUSDT/net", "1", "unknown"), ("USDT/cash", "-0.0515", "missing_fill")}, "trade 2 of",
+    ),
+    Planted(
+        "a missing fill", "okx", without("fills.json", tradeId="4"),
+        {("SOL-USDT-SWAP/net", "-2", "missing_fill"), ("USDT/cash", "17.89", "missing_fill")},
+        "trade 4 of SOL-USDT-SWAP",
+    ),
+    Planted(
+        "a missing fill", "bybit_table", without("executions.json", execId="exec4"),
+        {("SOLUSDT/net", "-2", "missing_fill"), ("USDT/cash", "17.89", "missing_fill")}, "log.csv",
+    ),
+    Planted(
+        "a missing fill", "binance_spot", without("trades.csv", Executed="1SOL"),
+        {("SOL/cash", "1", "missing_fill"), ("USDT/cash", "-103", "missing_fill"),
+         ("BNB/cash", "-0.001", "missing_fill")}, "transactions.csv",
+    ),
+    Planted(
+        "a row told again with other content", "okx",
+        told_again("fills.json", "fillSz", "7", tradeId="8"),
+        {("XRP-USDT-SWAP/net", "-4", "conflict")}, "fills.json, row 2",
+    ),
+    Planted(
+        "a wrong fee", "bybit", changed("executions.json", "execFee", "0.06", execId="exec3"),
+        {("USDT/cash", "0.01", "fee")}, "another fee of exec3",
+    ),
+    Planted(
+        "a missing funding", "binance_usdm", without("income.json", tranId=951),
+        {("USDT/cash", "0.0625", "unknown")}, "balance.json",
+    ),
+    Planted(
+        "a missing funding", "okx", without("bills.json", type="8", ts=str(ms(700))),
+        {("USDT/cash", "-0.125", "unknown")}, "a row between them is missing",
+    ),
+    Planted(
+        "an unlisted deposit", "binance_spot", changed("account.json", "free", "913", asset="USDT"),
+        {("USDT/cash", "100", "unknown")}, "account.json",
+    ),
+    Planted(
+        "a busted trade", "bybit", both(
+            without("transaction-log.json", tradeId="exec8"),
+            balanced("transaction-log.json", "change", "cashBalance"),
+            changed("positions.json", "size", "2", symbol="XRPUSDT"),
+            changed("positions.json", "side", "Sell", symbol="XRPUSDT"),
+        ), {("XRPUSDT/net", "-3", "unknown"), ("USDT/cash", "-5.973", "unknown")}, "exec8",
+    ),
+    Planted(
+        "an external trade", "okx", both(
+            changed("positions.json", "pos", "7", instId="SOL-USDT-SWAP"),
+            changed("positions.json", "uTime", str(ms(800)), instId="SOL-USDT-SWAP"),
+            changed("positions.json", "tradeId", "12", instId="SOL-USDT-SWAP"),
+        ), {("SOL-USDT-SWAP/net", "3", "unknown")}, "positions.json",
+    ),
+    Planted(
+        "a wrong multiplier", "okx",
+        changed("positions.json", "pos", "40", instId="SOL-USDT-SWAP"),
+        {("SOL-USDT-SWAP/net", "36", "unknown")}, "a change of the contract's size by 10",
+    ),
+    Planted(
+        "a stale snapshot", "binance_usdm",
+        changed("positionRisk.json", "positionAmt", "1", symbol="SOLUSDT"),
+        {("SOLUSDT/net", "-3", "unknown")}, "undone and not told yet, or booked twice",
+    ),
+    Planted(
+        "a liquidation without its fill", "okx", liquidated,
+        {("SOL-USDT-SWAP/net", "-1", "liquidation"), ("USDT/cash", "-7.5", "liquidation")},
+        "trade 99",
+    ),
+    Planted(
+        "a flipped sign", "binance_usdm", changed("userTrades.json", "side", "SELL", id=7),
+        {("SOLUSDT/net", "6", "unknown")}, "row 7 with the other sign",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda p: f"{p.what} at {p.venue}")
+def test_a_planted_break_is_found_with_its_size_and_cause(planted: Planted, tmp_path: Path) -> None:
+    """To the unit, and nothing beside it."""
+    exports = VENUES[planted.venue]()
+    planted.plant(exports)
+    outcome = tie(exports, tmp_path)
+    found = {(f"{b.subject}/{b.leg}", f"{b.size.normalize():f}", b.cause) for b in outcome.breaks}
+    assert found == planted.found
+    assert len(outcome.breaks) == len(found)
+    assert any(planted.says in _all(each) for each in outcome.breaks), outcome.breaks
+
+
+def _all(broken: Break) -> str:
+    return " ".join((broken.explanation, *broken.evidence))
+
+
+# --- where books begin ---------------------------------------------------------------------------
+
+
+def test_a_holding_begins_with_its_first_statement_which_is_not_compared(tmp_path: Path) -> None:
+    """Two snapshots: the first opens, what is older is in it, the second is held against it."""
+    exports = VENUES["binance_usdm"]()
+    early = {"symbol": "SOLUSDT", "positionSide": "BOTH", "positionAmt": "3", "updateTime": ms(120)}
+    exports.add("positions-before.json", [early])
+    story = next(each for each in tie(exports, tmp_path, "stated").holdings if each.leg == "net")
+    assert (story.opening, story.trades) == (Decimal(3), Decimal(1))
+    assert story.difference == 0
+    assert story.opened_by == "positions-before.json"
+    exports.rows["positions-before.json"][0]["positionAmt"] = "2"
+    (broken,) = tie(exports, tmp_path, "stated").breaks
+    assert (broken.subject, broken.size) == ("SOLUSDT", Decimal(1))
+
+
+def test_what_only_one_statement_tells_of_is_shown_as_not_tied(tmp_path: Path) -> None:
+    """An opening alone proves nothing, and is not called tied; a ledger opens its own assets."""
+    outcome = tie(VENUES["okx"](), tmp_path, "stated")
+    assert [each.difference for each in outcome.holdings] == [None, 0, None]
+    assert "--from-zero" in str(outcome)
+
+
+def test_a_ledger_ties_with_itself_where_nothing_else_is_given(tmp_path: Path) -> None:
+    """Its balances follow from its rows, or a row is missing: where, and of what size."""
+    exports = VENUES["okx"]()
+    del exports.rows["fills.json"], exports.rows["positions.json"]
+    assert tie(exports, tmp_path, "stated").breaks == ()
+    without("bills.json", tradeId="4")(exports)
+    (broken,) = tie(exports, tmp_path, "stated").breaks
+    assert (broken.subject, broken.size) == ("USDT", Decimal("17.89"))
+    assert broken.evidence == ("bills.json, row 7", "bills.json, row 6")
+
+
+# --- what cannot be read -------------------------------------------------------------------------
+
+TRADES = "Date(UTC),Pair,Side,Price,Executed,Amount,Fee\n"
+ROW = "2026-01-01 00:0{}:00,SOLUSDT,BUY,100,2SOL,200USDT,0.002BNB\n"
+OKX = (
+    "id,Order id,Time,Trade Type,Symbol,Action,Amount,Trading Unit,Filled Price,PnL,Fee,Fee Unit,"
+    "Position Change,Position Balance,Balance Change,Balance,Balance Unit\n"
+)
+OKX_ROW = "1,2,{},Transfer,,Transfer in,0,cont,0,0,0,USDT,0,0,5,5,USDT\n"
+
+BAD: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "an empty file": ("a.csv", " \n", ("a.csv: empty", "an export of an exchange would do")),
+    "a heading alone": ("a.csv", TRADES, ("no row below its heading",)),
+    "a missing column": (
+        "a.csv", "Date(UTC),Pair,Side,Price,Executed,Amount\n1,2,3,4,5,6\n",
+        ("missing columns: Fee", "Binance spot trade history (CSV)"),
+    ),
+    "a missing key": (
+        "a.json", json.dumps([{"symbol": "A", "positionAmt": "1", "updateTime": 1}]),
+        ("missing columns: positionSide", "positionRisk"),
+    ),
+    "a key that one row lacks": (
+        "a.json", json.dumps([
+            {"symbol": "A", "positionSide": "BOTH", "positionAmt": "1", "updateTime": ms(1)},
+            {"symbol": "A", "positionAmt": "1", "updateTime": ms(1)}]),
+        ("row 2: no 'positionSide'",),
+    ),
+    "a negative price": (
+        "a.csv", TRADES + ROW.format(1) + ROW.format(2).replace(",100,", ",-100,"),
+        ("a.csv, row 3, column 'Price'", "found '-100'", "above 0"),
+    ),
+    "rows out of order": (
+        "a.csv", TRADES + ROW.format(1) + ROW.format(3) + ROW.format(2),
+        ("row 4", "rows out of order", "sorted by time"),
+    ),
+    "mixed zones": (
+        "a.csv", TRADES + ROW.format(1) + ROW.format(2).replace(":00,SOL", ":00+08:00,SOL"),
+        ("row 3, column 'Date(UTC)'", "another zone"),
+    ),
+    "a zone in a column of UTC": (
+        "a.csv", TRADES + ROW.format(1).replace(":00,SOL", ":00+08:00,SOL"),
+        ("row 2, column 'Date(UTC)'", "in a column of UTC"),
+    ),
+    "no zone": ("a.csv", OKX + OKX_ROW.format("2026-01-01 00:00:00"), ("names no zone", "--zone")),
+    "no moment": ("a.csv", TRADES + ROW.format("x"), ("column 'Date(UTC)'", "a moment such as")),
+    "seconds for milliseconds": (
+        "a.json", json.dumps([
+            {"symbol": "", "incomeType": "TRANSFER", "income": "1", "asset": "USDT",
+             "time": 1767225600, "tranId": 1, "tradeId": ""}]),
+        ("row 1, column 'time'", "found 1767225600", "milliseconds"),
+    ),
+    "no number": (
+        "a.csv", TRADES + ROW.format(1).replace(",100,", ",about 100,"),
+        ("row 2, column 'Price'", "found 'about 100'", "a decimal number"),
+    ),
+    "no coin": (
+        "a.csv", TRADES + ROW.format(1).replace("2SOL", "2"),
+        ("row 2, column 'Executed'", "a number and its coin"),
+    ),
+    "coins of another pair": (
+        "a.csv", TRADES + ROW.format(1).replace("2SOL", "2ADA"), ("row 2", "not the coins of"),
+    ),
+    "a row with a cell too few": (
+        "a.csv", TRADES + "2026-01-01 00:01:00,SOLUSDT,BUY\n", ("row 2", "found 3 cells; 7"),
+    ),
+    "another table": ("a.csv", "name,amount\nx,1\n", ("no export that is known", "docs/tie.md")),
+    "half a document": ("a.json", '[{"symbol":', ("not JSON", "a whole JSON document")),
+    "numbers for rows": ("a.json", "[1, 2]", ("row 1: found 1", "named fields")),
+    "a venue's refusal": ("a.json", '{"code": "50011", "data": []}', ("no row in it",)),
+    "fills alone": ("a.csv", TRADES + ROW.format(1), ("nothing to tie", "a statement of")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_bad_data_is_refused_with_the_place_and_what_would_do(bad: str, tmp_path: Path) -> None:
+    name, content, says = BAD[bad]
+    path = tmp_path / name
+    path.write_text(content)
+    with pytest.raises(BadFile) as refused:
+        tied(books_of([path], begins="stated"))
+    for words in says:
+        assert words in str(refused.value)
+
+
+def test_a_file_that_is_not_there_and_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    noise = tmp_path / "noise"
+    noise.write_bytes(b"\xff\xfe\x00\x01")
+    for path in (tmp_path / "nowhere", tmp_path, noise):
+        with pytest.raises(BadFile, match=str(path)):
+            books_of([path])
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+def test_the_command_exits_with_what_it_found(tmp_path: Path) -> None:
+    """0 nothing open, 1 breaks, 2 bad input; one object with --json."""
+    paths = [str(path) for path in VENUES["okx"]().save(tmp_path / "clean")]
+    done = tieout("tie", "--from-zero", *paths)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip().endswith("3 holdings: 3 tied, 0 not tied, 0 breaks")
+    exports = VENUES["okx"]()
+    without("fills.json", tradeId="4")(exports)
+    out = tmp_path / "out"
+    broken = [str(path) for path in exports.save(tmp_path / "broken")]
+    done = tieout("tie", "--from-zero", "--json", "--out", str(out), *broken)
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert {each["size"] for each in told["breaks"]} == {"-2", "17.89"}
+    assert json.loads((out / "tied.json").read_text()) == told
+    assert tieout("verify", str(out / "journal.db")).returncode == 0
+    (tmp_path / "empty.csv").write_text("")
+    done = tieout("tie", str(tmp_path / "empty.csv"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "empty.csv: empty" in done.stderr
