@@ -54,6 +54,8 @@ MS = 1_000_000
 ALL = Keep(*[10**9] * len(Keep._fields))
 # With what the books of a holding begin: what a statement says, or nothing.
 Begins = Literal["stated", "zero"]
+# So many facts are one group of the journal.
+GROUP = 1000
 Progress = Callable[[float], None]
 
 
@@ -146,7 +148,8 @@ class _Feed:
         for number, (at, fact) in enumerate(events):
             self.now = max(self.now + 1, at)
             self._tell(fact)
-            if not number % 1000:
+            if not number % GROUP:
+                self.node.commit()
                 progress(number / len(events))
         self.node.commit()
         return self.books
@@ -287,7 +290,8 @@ class _Feed:
             if line.holding:
                 purpose = line.figure.rsplit("/", 2)[1]
                 self.books.posted.append(Posted(fact, line.holding, purpose, line.amount))
-        self._settle()
+        if state.suspects or state.readings:
+            self._settle()
 
     def _state(self, event: StatementReported, place: str) -> None:
         told = replace(event, received_at=self.now, asked_at=self.now)
