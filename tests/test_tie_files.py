@@ -12,6 +12,8 @@ import pytest
 from tests.own_exports import VENUES, Exports, ms
 from tests.test_cli import tieout
 from tieout.bad_input import BadFile
+from tieout.export_facts import Told, take
+from tieout.exports import read_export
 from tieout.tie_breaks import Break
 from tieout.tie_exports import Begins, books_of
 from tieout.tied import Story, Tied, tied
@@ -357,6 +359,28 @@ def test_a_file_that_is_not_there_and_bytes_that_are_no_text_are_refused(tmp_pat
             books_of([path])
 
 
+SAMPLED = ("binance", "binanceusdm", "okx", "bybit")
+
+
+def test_what_venues_really_answer_is_read_whole_or_refused(samples: Path, tmp_path: Path) -> None:
+    """Nothing else happens to real bytes; at least twenty of them are exports that are read."""
+    path, whole, refusals = tmp_path / "answer.json", 0, []
+    for venue in SAMPLED:
+        for file in sorted((samples / "venues" / venue).glob("*-rest-*.json")):
+            path.write_text(json.loads(file.read_bytes())["raw_text"])
+            told = Told()
+            try:
+                take(told, read_export(path), 1)
+            except BadFile as refused:
+                refusals.append(str(refused))
+                continue
+            assert told.facts, file
+            whole += 1
+    assert whole >= 20
+    assert all(text.startswith(str(path)) for text in refusals)
+    assert all("would do" in text or "docs/tie.md" in text for text in refusals)
+
+
 # --- the command ---------------------------------------------------------------------------------
 
 
@@ -375,6 +399,7 @@ def test_the_command_exits_with_what_it_found(tmp_path: Path) -> None:
     told = json.loads(done.stdout)
     assert {each["size"] for each in told["breaks"]} == {"-2", "17.89"}
     assert json.loads((out / "tied.json").read_text()) == told
+    assert "trade 4 of SOL-USDT-SWAP" in (out / "report.html").read_text()
     assert tieout("verify", str(out / "journal.db")).returncode == 0
     (tmp_path / "empty.csv").write_text("")
     done = tieout("tie", str(tmp_path / "empty.csv"))

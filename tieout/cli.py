@@ -292,7 +292,7 @@ def account_numbers(
 @click.option("--from-zero", is_flag=True, help="Exports have all there was: it began at nothing.")
 @click.option("--zone", metavar="ZONE", help="Of moments that name none: UTC, UTC+8, Asia/Tokyo.")
 @click.option("--pair", "pairs", multiple=True, metavar="SYMBOL=BASE-QUOTE", help="Its two coins.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for tied.json and journal.db.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for journal and report.")
 @click.option("--json", "as_json", is_flag=True)
 def tie(
     files: tuple[Path, ...],

@@ -131,7 +131,7 @@ KINDS: tuple[Kind, ...] = (
          ("assets", "positions", "totalWalletBalance")),
     Kind("OKX fills", "okx_swap", "fills", "data",
          ("instType", "instId", "tradeId", "ordId", "clOrdId", "side", "fillPx", "fillSz", "fee",
-          "feeCcy", "fillPnl", "execType", "ts"),
+          "feeCcy", "execType", "ts"),
          at="ts", positive=("fillPx", "fillSz"), assets=("feeCcy",)),
     Kind("OKX bills", "okx_swap", "ledger", "data",
          ("billId", "type", "subType", "ccy", "balChg", "bal", "instId", "ts"),

@@ -82,9 +82,11 @@ def _one_another(
     outcome = tied(books)
     if wanted.out is not None:
         from tieout.files import save_journal
+        from tieout.tie_page import page_of
 
         wanted.out.mkdir(parents=True, exist_ok=True)
         save_journal(books.store, wanted.out / "journal.db")
+        (wanted.out / "report.html").write_text(page_of(outcome, files), encoding="utf-8")
         text = json.dumps(outcome.as_dict(), indent=2)
         (wanted.out / "tied.json").write_text(text + "\n", encoding="utf-8")
     return Outcome(outcome, not outcome.breaks)

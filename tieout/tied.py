@@ -80,7 +80,7 @@ class Tied:
 
     def _lines(self) -> Iterator[Text]:
         for each in self.holdings:
-            yield Text(_story(each), style="red" if each.difference else "")
+            yield Text(_in_words(each), style="red" if each.difference else "")
         yield from self._closing()
 
     def _closing(self) -> Iterator[Text]:
@@ -94,7 +94,7 @@ class Tied:
         for number, broken in enumerate(self.breaks, 1):
             name = f"{broken.account} {broken.subject}/{broken.leg}"
             where = f" [{'; '.join(broken.evidence)}]" if broken.evidence else ""
-            what = f"{_signed(broken.size)} {broken.cause}: {broken.explanation}{where}"
+            what = f"{signed(broken.size)} {broken.cause}: {broken.explanation}{where}"
             yield Text(f"break {number}: {name} {what}", style="red")
 
 
@@ -176,7 +176,8 @@ def plain(amount: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _signed(size: Decimal) -> str:
+def signed(size: Decimal) -> str:
+    """The same, with its sign where it is above zero, too."""
     return plain(size) if size <= 0 else f"+{plain(size)}"
 
 
@@ -190,7 +191,7 @@ def _difference(story: Story) -> dict[str, Any]:
     return {"difference": None if difference is None else plain(difference)}
 
 
-def _story(each: Story) -> str:
+def _in_words(each: Story) -> str:
     name = f"{each.account} {each.subject}/{each.leg}"
     began = f"opening {plain(each.opening)}"
     parts = (("trades", each.trades), ("fees", each.fees), ("funding", each.funding))
