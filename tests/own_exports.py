@@ -155,6 +155,29 @@ def binance_usdm() -> Exports:
     return exports
 
 
+def binance_usdm_table() -> Exports:
+    """The same with the fills as people download them: none has a number there."""
+    exports = binance_usdm()
+    rows = exports.rows.pop("userTrades.json")
+    exports.add("trades.csv", [_trade_row(row) for row in rows])
+    return exports
+
+
+def _trade_row(row: Row) -> Row:
+    return {
+        "Date(UTC)": moment(row["time"]),
+        "Symbol": row["symbol"],
+        "Side": row["side"],
+        "Price": row["price"],
+        "Quantity": row["qty"],
+        "Amount": "0",
+        "Fee": row["commission"],
+        "Fee Coin": row["commissionAsset"],
+        "Realized Profit": row["realizedPnl"],
+        "Quote Asset": "USDT",
+    }
+
+
 def _user_trade(trade: Trade) -> Row:
     return {
         "symbol": trade.instrument,
@@ -283,6 +306,70 @@ def _bill(at_ms: int, kind: str, sub_kind: str, amount: Decimal) -> Row:
         "pnl": "0",
         "ts": str(at_ms),
     }
+
+
+def okx_table() -> Exports:
+    """The bills as people download them: in the zone of their profile, a trade without a number."""
+    exports = okx()
+    bills = exports.rows.pop("bills.json")
+    exports.add("trading.csv", [_okx_row(bill) for bill in bills])
+    exports.first_lines["trading.csv"] = "UID:1,Account Type:Main,Time Zone:UTC+8\n"
+    return exports
+
+
+def _okx_row(bill: Row) -> Row:
+    actions = {"1": "Transfer in", "8": "Funding fee expense"}
+    action = actions.get(bill["type"]) or ("Buy" if bill["subType"] == "1" else "Sell")
+    return {
+        "id": bill["billId"],
+        "Order id": "5",
+        "Time": moment(int(bill["ts"]) + 8 * 3_600_000),
+        "Trade Type": "Swap",
+        "Symbol": bill["instId"],
+        "Action": action,
+        "Amount": bill["sz"],
+        "Trading Unit": "cont",
+        "Filled Price": "0",
+        "PnL": bill["pnl"],
+        "Fee": bill["fee"],
+        "Fee Unit": "USDT",
+        "Position Change": "0",
+        "Position Balance": "0",
+        "Balance Change": bill["balChg"],
+        "Balance": bill["bal"],
+        "Balance Unit": "USDT",
+    }
+
+
+def okx_spot() -> Exports:
+    """Fills of a pair and both bills of each: the fee is of the coin that came in."""
+    fills: list[Row] = []
+    bills = [_bill(ms(0), "1", "11", Decimal(1000))]
+    for n, (side, units, at) in enumerate(SPOT, 1):
+        quantity, price = Decimal(units), Decimal(at)
+        came, went = ("SOL", "USDT") if side == "BUY" else ("USDT", "SOL")
+        moved = {"SOL": quantity, "USDT": quantity * price}
+        fee = moved[came] / 1000
+        fill = {
+            "instType": "SPOT", "instId": "SOL-USDT", "tradeId": str(n), "ordId": str(500 + n),
+            "clOrdId": "", "billId": str(6000 + n), "side": side.lower(), "posSide": "",
+            "fillPx": at, "fillSz": units, "fee": text(-fee), "feeCcy": came, "fillPnl": "0",
+            "execType": "M", "ts": str(ms(60 * n)),
+        }  # fmt: skip
+        fills.append(fill)
+        told = {"instId": "SOL-USDT", "tradeId": str(n), "sz": units}
+        sub_kind = "1" if side == "BUY" else "2"
+        bill = _bill(ms(60 * n) + 2, "2", sub_kind, moved[came] - fee)
+        bills.append(bill | told | {"ccy": came, "fee": text(-fee)})
+        bills.append(_bill(ms(60 * n) + 2, "2", sub_kind, -moved[went]) | told | {"ccy": went})
+    stands: dict[str, Decimal] = {}
+    for number, bill in enumerate(bills, 1):
+        stands[bill["ccy"]] = stands.get(bill["ccy"], Decimal(0)) + Decimal(bill["balChg"])
+        bill |= {"billId": str(7000 + number), "bal": text(stands[bill["ccy"]])}
+    exports = Exports()
+    exports.add("fills.json", fills[::-1], _data)
+    exports.add("bills.json", bills[::-1], _data)
+    return exports
 
 
 # --- Bybit ---------------------------------------------------------------------------------------
@@ -460,7 +547,10 @@ def _transaction(second: int, operation: str, coin: str, change: Decimal) -> Row
 VENUES: dict[str, Callable[[], Exports]] = {
     "binance_usdm": binance_usdm,
     "binance_spot": binance_spot,
+    "binance_usdm_table": binance_usdm_table,
     "okx": okx,
+    "okx_table": okx_table,
+    "okx_spot": okx_spot,
     "bybit": bybit,
     "bybit_table": bybit_table,
 }

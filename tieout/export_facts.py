@@ -7,7 +7,7 @@ its file, so that a row in two files is one fact and two rows in one file are tw
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -37,6 +37,9 @@ from tieout.exports import Export, Row, moment
 from venues.bybit_inverse.decoder import LINES_OF_TRADES
 from venues.okx_swap.decoder import BILLS_OF_TRADES, SUBTYPE
 
+TRANSACTIONS = "Binance transaction history (CSV)"
+# In an id that is ours: between the content of a row, and which of the rows alike it is.
+DERIVED = " #"
 Purpose = Literal["trade", "fee"]
 Reason = Literal["transfer", "deposit", "withdrawal", "adjustment"]
 Json = dict[str, Any]
@@ -107,10 +110,28 @@ class Told:
     balances: list[Balance] = field(default_factory=list)
     pairs: dict[str, tuple[str, str]] = field(default_factory=dict)
     by_moment: set[str] = field(default_factory=set)
+    # Which kind of file tells an account's fills, or its ledger.
+    claims: dict[tuple[str, str], str] = field(default_factory=dict)
     rows_seen: set[str] = field(default_factory=set)
     # From when to when the ledger of an account reaches.
     spans: dict[str, tuple[int, int]] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
+
+
+def claim(told: Told, exports: Sequence[Export]) -> None:
+    """One kind of file tells an account's fills, and one its ledger: two would tell them twice.
+
+    Binance's transactions are of every wallet, and give way where one has a ledger of its own.
+    """
+    for export in sorted(exports, key=lambda each: each.kind.name == TRANSACTIONS):
+        kind = export.kind
+        if kind.subject not in ("fills", "ledger"):
+            continue
+        venue = f"{kind.venue}/main"
+        known = told.claims.setdefault((venue, kind.subject), kind.name)
+        if known != kind.name and kind.name != TRANSACTIONS:
+            two = f"{known} and {kind.name}"
+            raise BadFile(f"{export.path}: {two} tell the same {kind.subject}; one would do")
 
 
 def take(told: Told, export: Export, frame: int) -> None:
@@ -146,7 +167,7 @@ class _Reader:
         return rows[::-1]
 
     def _row(self, row: Row) -> None:
-        if self.kind.name.startswith("Binance transaction"):
+        if self.kind.name == TRANSACTIONS:
             self._transaction(row)
             return
         fields = self._named(row)
@@ -198,6 +219,8 @@ class _Reader:
         if not self.kind.columns:
             return fields
         derived = self._id(fields)
+        if self.kind.subject == "fills":
+            self.told.by_moment.add(self.account)
         if self.kind.venue == "binance_spot":
             self._pair(row, fields)
             return {**fields, "id": derived, "orderId": "", "isMaker": False}
@@ -210,7 +233,7 @@ class _Reader:
     def _id(self, fields: Json) -> str:
         content = " ".join(str(value) for value in fields.values())
         self.alike[content] += 1
-        return f"{content} #{self.alike[content]}"
+        return f"{content}{DERIVED}{self.alike[content]}"
 
     def _pair(self, row: Row, fields: Json) -> None:
         symbol, base, quote = fields["symbol"], fields["base"], fields["quote"]
@@ -315,6 +338,10 @@ class _Reader:
             self.told.left_out[f"of the wallet {fields['account']!r}"] += 1
             return
         self.account = f"{venue}/main"
+        told_by = self.told.claims.setdefault((self.account, "ledger"), TRANSACTIONS)
+        if told_by != TRANSACTIONS:
+            self.told.left_out[f"told by {told_by}"] += 1
+            return
         operation, asset = fields["operation"].lower(), fields["asset"]
         amount, ident = units(fields["change"]), self._id(fields)
         purpose = BINANCE_TRADES.get(operation)

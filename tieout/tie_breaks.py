@@ -5,6 +5,7 @@ exactly; then it has their cause. What only looks alike is named as that, and th
 the books say of it. A difference that explains no break is a break of its own.
 """
 
+import re
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from tieout.export_facts import Told
 from tieout.history import exact
 from tieout.tie_exports import Books, Posted
 from tieout.tie_lines import Difference, differences
+from tieout.words import clock
 
 
 class Break(NamedTuple):
@@ -97,7 +99,8 @@ def _open(books: Books, name: str, drift: Drift, found: list[Difference]) -> Bre
         text, places = text or drift.proposal, places or told
         return Break(*_holding(name, drift), drift.cause, text, places)
     likely = _looks_like(books, name, drift, found)
-    text = f"looks like: {likely}; {drift.proposal}" if likely else drift.proposal
+    proposal = re.sub(r"\b\d{19}\b", lambda ns: clock(int(ns[0])), drift.proposal)
+    text = f"looks like: {likely}; {proposal}" if likely else proposal
     return Break(*_holding(name, drift), drift.cause, text, told)
 
 

@@ -44,7 +44,7 @@ from core.node import Keep, Node
 from core.state import Drift, State, holding
 from sim.memory_store import MemoryStore
 from tieout.bad_input import BadFile
-from tieout.export_facts import Balance, Fact, Told, take, terms_of
+from tieout.export_facts import Balance, Fact, Told, claim, take, terms_of
 from tieout.export_listings import Pairs, listed
 from tieout.exports import Export, read_export
 
@@ -54,6 +54,8 @@ MS = 1_000_000
 ALL = Keep(*[10**9] * len(Keep._fields))
 # With what the books of a holding begin: what a statement says, or nothing.
 Begins = Literal["stated", "zero"]
+# As often as an absurd reading must insist, and a round more: then a suspect is a break.
+READS_MAX = 5
 # So many facts are one group of the journal.
 GROUP = 1000
 Progress = Callable[[float], None]
@@ -135,6 +137,7 @@ class _Feed:
         told = Told()
         told.pairs.update(pairs)
         self.books = Books(self.node.state, self.store, told)
+        claim(told, exports)
         for export in exports:
             take(told, export, self._keep(export))
         self.last: dict[tuple[str, StatementKind], StatementReported] = {}
@@ -303,6 +306,10 @@ class _Feed:
             self.books.compared[name] = Compared(0, told.as_of, place)
         self._deliver(told)
         self._settle()
+        for _ in range(READS_MAX):
+            if self.node.state.suspects:
+                self._perform(FetchStatement(account=told.account, kind=told.kind))
+                self._settle()
 
     def _deliver(self, event: Event) -> None:
         self.node.deliver(replace(event, received_at=self.now))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from core.events import Cause, FillReported
-from tieout.export_facts import Line, Told
+from tieout.export_facts import DERIVED, Line, Told
 from tieout.tie_exports import Books, Posted
 from tieout.words import clock
 
@@ -36,7 +36,7 @@ class Difference(NamedTuple):
     quantity: int = 0
 
 
-class Told2(NamedTuple):
+class TradeSums(NamedTuple):
     """One side of a trade: its value and its fee in one asset."""
 
     trade: int
@@ -79,11 +79,11 @@ class _Account:
         posted: dict[Key, list[Posted]] = {}
         near = _Near(self.lines, self.posted) if self.by_moment else None
         for line in self.lines:
-            key = near.key(line.at) if near else (line.instrument, line.trade)
+            key = near.key(line.instrument, line.at) if near else (line.instrument, line.trade)
             lines.setdefault(key, []).append(line)
         for each in self.posted:
             at, trade = _trade(each)
-            key = near.key(at) if near else trade
+            key = near.key(trade[0], at) if near else trade
             if self.since <= at <= self.until or key in lines:
                 posted.setdefault(key, []).append(each)
         return lines, posted
@@ -148,44 +148,58 @@ def _asset(each: Posted) -> str:
     return each.holding.split("/")[2]
 
 
-def _sum_lines(lines: Iterable[Line]) -> Told2:
+def _sum_lines(lines: Iterable[Line]) -> TradeSums:
     trade = fee = 0
     for line in lines:
         trade, fee = (
             (trade, fee + line.amount) if line.purpose == "fee" else (trade + line.amount, fee)
         )
-    return Told2(trade, fee)
+    return TradeSums(trade, fee)
 
 
-def _sum_posted(posted: Iterable[Posted]) -> Told2:
+def _sum_posted(posted: Iterable[Posted]) -> TradeSums:
     trade = fee = 0
     for each in posted:
         trade, fee = (
             (trade, fee + each.amount) if each.purpose == "fee" else (trade + each.amount, fee)
         )
-    return Told2(trade, fee)
+    return TradeSums(trade, fee)
 
 
-def _why(lines: list[Line], posted: list[Posted], theirs: Told2, ours: Told2) -> tuple[Cause, str]:
+def _why(
+    lines: list[Line], posted: list[Posted], theirs: TradeSums, ours: TradeSums
+) -> tuple[Cause, str]:
     if not any(isinstance(each.fact.event, FillReported) for each in posted):
         line = lines[0]
-        named = f"trade {line.trade} of {line.instrument}" if line.trade else "a trade"
-        what = f"the ledger has {named} at {clock(line.at)}, and the record of fills does not"
-        return line.cause, what
+        what = _name(line.at, line.instrument, line.trade)
+        return line.cause, f"the ledger has {what}, and the record of fills does not"
     at, (instrument, trade) = _trade(posted[0])
+    several = len({_trade(each)[1] for each in posted})
+    if several > 1:
+        what = f"one of {several} trades of {instrument} about {clock(at)}, or one more"
+        return "unknown", f"the ledger tells otherwise of {what}"
+    what = _name(at, instrument, trade)
     if not lines:
-        what = f"the record of fills has {trade} of {instrument} at {clock(at)}"
-        return "unknown", f"{what}, and the ledger does not; looks like: undone, or left out there"
+        likely = "looks like: undone, or left out there"
+        return "unknown", f"the record of fills has {what}, and the ledger does not; {likely}"
     if theirs.trade == ours.trade:
-        return "fee", f"the ledger has another fee of {trade} of {instrument} at {clock(at)}"
-    return "conflict", f"the ledger has another value of {trade} of {instrument} at {clock(at)}"
+        return "fee", f"the ledger has another fee of {what}"
+    return "conflict", f"the ledger has another value of {what}"
+
+
+def _name(at: int, instrument: str, trade: str) -> str:
+    """A trade by its venue's number, where it has one that a venue gave."""
+    what = f"trade {trade}" if trade and DERIVED not in trade else "a trade"
+    return f"{what} of {instrument} at {clock(at)}" if instrument else f"{what} at {clock(at)}"
 
 
 class _Near:
-    """Moments that are near one another are one: all that a table tells of a trade is when."""
+    """Moments that are near one another are one: all that a table tells of a trade is when, and
+    mostly in which instrument."""
 
     def __init__(self, lines: list[Line], posted: list[Posted]) -> None:
         moments = sorted({line.at for line in lines} | {_trade(each)[0] for each in posted})
+        self.named = any(line.instrument for line in lines)
         self.first: dict[int, int] = {}
         first = last = -NEAR_NS
         for at in moments:
@@ -193,8 +207,8 @@ class _Near:
                 first = at
             self.first[at], last = first, at
 
-    def key(self, at: int) -> Key:
-        return ("", str(self.first[at]))
+    def key(self, instrument: str, at: int) -> Key:
+        return (instrument if self.named else "", str(self.first[at]))
 
 
 # --- balances ------------------------------------------------------------------------------------
