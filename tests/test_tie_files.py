@@ -13,6 +13,7 @@ from tests.own_exports import VENUES, Exports, ms
 from tests.test_cli import tieout
 from tieout.bad_input import BadFile
 from tieout.export_facts import Told, take
+from tieout.export_kinds import KINDS
 from tieout.exports import read_export
 from tieout.tie_breaks import Break
 from tieout.tie_exports import Begins, books_of
@@ -279,6 +280,52 @@ def test_a_ledger_ties_with_itself_where_nothing_else_is_given(tmp_path: Path) -
     assert broken.evidence == ("bills.json, row 7", "bills.json, row 6")
 
 
+def test_a_ledger_that_begins_in_the_middle_opens_before_its_first_trade(tmp_path: Path) -> None:
+    """The match was before the bill: it is in the ledger all the same; what was earlier is not."""
+    exports = VENUES["okx"]()
+    exports.rows["bills.json"] = exports.rows["bills.json"][:5]
+    outcome = tie(exports, tmp_path, "stated")
+    assert outcome.breaks == ()
+    cash = next(each for each in outcome.holdings if each.leg == "cash")
+    assert (cash.opening, cash.trades) == (Decimal("10017.6755"), Decimal(14))
+
+
+def test_a_contract_of_another_size_is_no_break_where_the_venue_told_of_it(tmp_path: Path) -> None:
+    """Terms come from the venue's own list of instruments, a change at its own moment."""
+    exports = VENUES["okx"]()
+    changed("positions.json", "pos", "40", instId="SOL-USDT-SWAP")(exports)
+    changed("positions.json", "uTime", str(ms(900)), instId="SOL-USDT-SWAP")(exports)
+    changed("positions.json", "tradeId", "", instId="SOL-USDT-SWAP")(exports)
+    changed("positions.json", "uTime", str(ms(901)), instId="XRP-USDT-SWAP")(exports)
+    change = {"param": "ctVal", "newValue": "0.1", "effTime": str(ms(800))}
+    terms = {
+        "instType": "SWAP", "instId": "SOL-USDT-SWAP", "ctVal": "1", "ctValCcy": "SOL",
+        "ctMult": "1", "ctType": "linear", "settleCcy": "USDT", "uly": "SOL-USDT",
+        "baseCcy": "", "quoteCcy": "", "upcChg": [change],
+    }  # fmt: skip
+    exports.add("instruments.json", [terms], lambda rows: {"code": "0", "data": rows})
+    assert tie(exports, tmp_path).breaks == ()
+    terms["upcChg"] = []
+    assert [each.size for each in tie(exports, tmp_path).breaks] == [Decimal(36)]
+
+
+def test_long_and_short_legs_are_kept_apart(tmp_path: Path) -> None:
+    exports = VENUES["binance_usdm"]()
+    trade = exports.rows["userTrades.json"][0]
+    exports.rows["userTrades.json"] = [
+        trade | {"positionSide": "LONG"},
+        trade | {"positionSide": "SHORT", "side": "SELL", "qty": "1", "id": 2},
+    ]
+    held = exports.rows["positionRisk.json"][0]
+    exports.rows["positionRisk.json"] = [
+        held | {"positionSide": "LONG", "positionAmt": "2"},
+        held | {"positionSide": "SHORT", "positionAmt": "-2"},
+    ]
+    del exports.rows["income.json"], exports.rows["balance.json"]
+    (broken,) = tie(exports, tmp_path).breaks
+    assert (broken.leg, broken.size) == ("short", Decimal(-1))
+
+
 def test_what_two_kinds_of_files_would_tell_twice_is_refused(tmp_path: Path) -> None:
     """The log as the API has it beside the table of it: one of them would do."""
     paths = VENUES["bybit"]().save(tmp_path / "api") + VENUES["bybit_table"]().save(
@@ -372,6 +419,7 @@ BAD: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "half a document": ("a.json", '[{"symbol":', ("not JSON", "a whole JSON document")),
     "numbers for rows": ("a.json", "[1, 2]", ("row 1: found 1", "named fields")),
     "a venue's refusal": ("a.json", '{"code": "50011", "data": []}', ("no row in it",)),
+    "a bank's file": ("a.xml", "<Document/>", ("a bank's file", "--journal")),
     "fills alone": ("a.csv", TRADES + ROW.format(1), ("nothing to tie", "a statement of")),
 }  # fmt: skip
 
@@ -393,6 +441,14 @@ def test_a_file_that_is_not_there_and_bytes_that_are_no_text_are_refused(tmp_pat
     for path in (tmp_path / "nowhere", tmp_path, noise):
         with pytest.raises(BadFile, match=str(path)):
             books_of([path])
+
+
+def test_the_document_lists_every_export_that_is_read() -> None:
+    """And no other: a row for each."""
+    document = (Path(__file__).parent.parent / "docs" / "tie.md").read_text(encoding="utf-8")
+    table = document.partition("| file |")[2].partition("\n\n")[0]
+    rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")]
+    assert rows == [kind.name for kind in KINDS]
 
 
 SAMPLED = ("binance", "binanceusdm", "okx", "bybit")

@@ -394,7 +394,11 @@ BYBIT_CAUSE: Mapping[str, Cause] = {"LIQUIDATION": "liquidation", "ADL": "liquid
 
 def units(text: object) -> int:
     """An amount of any asset, as finely as our books count any."""
-    return parse(str(text), ASSET_DECIMALS_MAX)
+    told = str(text)
+    # `parse` is quick at plain digits, and half of what a ledger tells is negative.
+    if told[:1] == "-" and told[1:2].isdigit():
+        return -parse(told[1:], ASSET_DECIMALS_MAX)
+    return parse(told, ASSET_DECIMALS_MAX)
 
 
 def _lines(venue: str, fields: Json, by: str) -> list[Line]:

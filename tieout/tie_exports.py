@@ -149,6 +149,7 @@ class _Feed:
         events = self._in_order()
         self._open(events)
         for number, (at, fact) in enumerate(events):
+            self._ring("restate/", at)
             self.now = max(self.now + 1, at)
             self._tell(fact)
             if not number % GROUP:
@@ -279,7 +280,15 @@ class _Feed:
                 found[account, instrument] = listed(
                     account, instrument, category, self.books.told.pairs
                 )
-        return [*found.values(), *[e for e in told if (e.account, e.instrument) in found]]
+        later: list[InstrumentListed] = []
+        for terms in told:
+            known = found.get((terms.account, terms.instrument))
+            if known is not None and not known.frame:
+                found[terms.account, terms.instrument] = terms
+            elif known is not None:
+                later.append(terms)
+        # What the books begin with is no change of anything: no venue tells it them.
+        return [*[replace(each, frame=0) for each in found.values()], *later]
 
     # --- tell -------------------------------------------------------------------------------------
 
@@ -316,17 +325,22 @@ class _Feed:
 
     def _settle(self) -> None:
         """Answer what the books ask, and ring what is due, until nothing is left of either."""
-        alarms = self.node.state.alarms
         while True:
             effects = self.node.commit()
             for effect in effects:
                 self._perform(effect)
-            due = [name for name in alarms if name.startswith("readings/")]
-            for alarm in due:
-                self.now = max(self.now, alarms[alarm])
-                self._deliver(AlarmRang(received_at=0, alarm=alarm))
-            if not effects and not due:
+            rang = self._ring("readings/", YEARS_NS)
+            if not effects and not rang:
                 return
+
+    def _ring(self, kind: str, until: int) -> bool:
+        """Ring alarms of a kind that are due by then; others keep a schedule, and files none."""
+        alarms = self.node.state.alarms
+        due = [name for name, at in alarms.items() if name.startswith(kind) and at <= until]
+        for alarm in due:
+            self.now = max(self.now, alarms[alarm])
+            self._deliver(AlarmRang(received_at=0, alarm=alarm))
+        return bool(due)
 
     def _perform(self, effect: Effect) -> None:
         """The files have no more than they told."""
