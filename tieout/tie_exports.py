@@ -293,17 +293,19 @@ class _Feed:
     # --- tell -------------------------------------------------------------------------------------
 
     def _tell(self, fact: Fact) -> None:
-        event, state = fact.event, self.node.state
+        event = fact.event
         if isinstance(event, StatementReported):
             self._state(event, fact.place)
             return
-        self.node.deliver(replace(event, received_at=self.now))
-        for line in state.posted:
+        self._deliver(event)
+        self._note(fact)
+
+    def _note(self, fact: Fact) -> None:
+        """What the books have just made of it."""
+        for line in self.node.state.posted:
             if line.holding:
                 purpose = line.figure.rsplit("/", 2)[1]
                 self.books.posted.append(Posted(fact, line.holding, purpose, line.amount))
-        if state.suspects or state.readings:
-            self._settle()
 
     def _state(self, event: StatementReported, place: str) -> None:
         told = replace(event, received_at=self.now, asked_at=self.now)
@@ -339,7 +341,9 @@ class _Feed:
         due = [name for name, at in alarms.items() if name.startswith(kind) and at <= until]
         for alarm in due:
             self.now = max(self.now, alarms[alarm])
-            self._deliver(AlarmRang(received_at=0, alarm=alarm))
+            rang = AlarmRang(received_at=0, alarm=alarm)
+            self._deliver(rang)
+            self._note(Fact(rang, alarm))
         return bool(due)
 
     def _perform(self, effect: Effect) -> None:
