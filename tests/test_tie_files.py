@@ -174,7 +174,7 @@ PLANTED = [
     ),
     Planted(
         "a missing funding", "okx", without("bills.json", type="8", ts=str(ms(700))),
-        {("USDT/cash", "-0.125", "unknown")}, "a row between them is missing",
+        {("USDT/cash", "-0.125", "unknown")}, "by what no row says",
     ),
     Planted(
         "an unlisted deposit", "binance_spot", changed("account.json", "free", "913", asset="USDT"),

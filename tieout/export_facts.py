@@ -9,6 +9,7 @@ its file, so that a row in two files is one fact and two rows in one file are tw
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -99,6 +100,36 @@ class Balance(NamedTuple):
     change: int
     balance: int
     place: str
+
+
+def in_turn(balances: list[Balance]) -> list[Balance]:
+    """By their moments, and within one each after the row that left what it began with.
+
+    Ledgers come newest first or oldest first, in pages that may part a moment: only that orders it.
+    """
+    stood: dict[tuple[str, str], int] = {}
+    ordered: list[Balance] = []
+    rising = sorted(balances, key=lambda each: each.at)
+    for _, together in groupby(rising, key=lambda each: each.at):
+        rest = list(together)
+        while rest:
+            turn = _next(rest, stood)
+            rest.remove(turn)
+            stood[turn.account, turn.asset] = turn.balance
+            ordered.append(turn)
+    return ordered
+
+
+def _next(rest: list[Balance], stood: dict[tuple[str, str], int]) -> Balance:
+    """One that follows; of an asset that begins, one that follows none of the others."""
+    if len(rest) == 1:
+        return rest[0]
+    for each in rest:
+        before, asset = each.balance - each.change, (each.account, each.asset)
+        left = [e.balance for e in rest if e is not each and (e.account, e.asset) == asset]
+        if before == stood[asset] if asset in stood else before not in left:
+            return each
+    return rest[0]
 
 
 @dataclass(slots=True)

@@ -44,7 +44,7 @@ from core.node import Keep, Node
 from core.state import Drift, State, holding
 from sim.memory_store import MemoryStore
 from tieout.bad_input import BadFile
-from tieout.export_facts import Balance, Fact, Told, claim, take, terms_of
+from tieout.export_facts import Balance, Fact, Told, claim, in_turn, take, terms_of
 from tieout.export_listings import Pairs, listed
 from tieout.exports import Export, read_export
 
@@ -467,7 +467,7 @@ def _of_ledgers(told: Told) -> dict[str, list[_Stated]]:
     """
     found: dict[str, list[_Stated]] = {}
     for account in dict.fromkeys(each.account for each in told.balances):
-        rows = sorted((b for b in told.balances if b.account == account), key=lambda b: b.at)
+        rows = in_turn([each for each in told.balances if each.account == account])
         moments = [*_of_trades(told, account), rows[0].at, rows[-1].at]
         start, end = min(moments) - MS, max(moments)
         first: dict[str, Balance] = {}
