@@ -12,6 +12,7 @@ import pytest
 from tests.own_exports import VENUES, Exports, ms
 from tests.test_cli import tieout
 from tieout.bad_input import BadFile
+from tieout.export_cells import zone_of
 from tieout.export_facts import Told, take
 from tieout.export_kinds import KINDS
 from tieout.exports import read_export
@@ -243,6 +244,52 @@ def test_of_trades_of_one_moment_no_cause_is_said_where_only_the_moment_is_told(
     outcome = tie(exports, tmp_path)
     assert {each.cause for each in outcome.breaks} == {"unknown"}
     assert "one of 2 trades of SOLUSDT" in outcome.breaks[0].explanation
+
+
+# --- what the user says --------------------------------------------------------------------------
+
+
+def test_a_zone_that_no_file_names_is_the_users(tmp_path: Path) -> None:
+    """The right one ties, another one moves the ledger away from its fills."""
+    exports = VENUES["okx_table"]()
+    exports.first_lines.clear()
+    paths = exports.save(tmp_path)
+    assert tied(books_of(paths, begins="zero", zone=zone_of("UTC+8"))).breaks == ()
+    assert tied(books_of(paths, begins="zero", zone=zone_of("Asia/Hong_Kong"))).breaks == ()
+    assert tied(books_of(paths, begins="zero", zone=zone_of("UTC"))).breaks
+
+
+def test_a_pair_whose_name_does_not_say_its_coins_is_the_users(tmp_path: Path) -> None:
+    trade = {
+        "symbol": "AAABBB", "id": 1, "orderId": 1, "price": "2", "qty": "3", "quoteQty": "6",
+        "commission": "0", "commissionAsset": "BBB", "time": ms(1), "isBuyer": True,
+        "isMaker": False,
+    }  # fmt: skip
+    exports = Exports()
+    exports.add("trades.json", [trade])
+    held = {"makerCommission": 0, "updateTime": ms(2), "balances": [
+        {"asset": "AAA", "free": "3", "locked": "0"}]}  # fmt: skip
+    exports.add("account.json", [held], lambda rows: rows[0])
+    paths = exports.save(tmp_path)
+    with pytest.raises(BadFile, match="--pair AAABBB=BASE-QUOTE would do"):
+        books_of(paths, begins="zero")
+    (broken,) = tied(books_of(paths, begins="zero", pairs={"AAABBB": ("AAA", "BBB")})).breaks
+    assert (broken.subject, broken.size) == ("BBB", Decimal(6))
+
+
+WRONG = {
+    ("--zone", "Nowhere"): "found 'Nowhere'; UTC, UTC+8",
+    ("--pair", "BTCUSDT"): "SYMBOL=BASE-QUOTE would do",
+    ("--journal", "out.db", "--from-zero"): "for exports alone",
+}
+
+
+@pytest.mark.parametrize("said", WRONG, ids=" ".join)
+def test_what_the_user_says_wrongly_is_bad_input(said: tuple[str, ...], tmp_path: Path) -> None:
+    path, *_ = VENUES["okx"]().save(tmp_path)
+    done = tieout("tie", *said, str(path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert WRONG[said] in done.stderr
 
 
 # --- where books begin ---------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from core.events import Cause, FillReported
-from tieout.export_facts import DERIVED, Line, Told, in_turn
+from tieout.export_facts import DERIVED, Told
+from tieout.export_ledgers import Line, in_turn
 from tieout.tie_exports import Books, Posted
 from tieout.words import clock
 
