@@ -1,9 +1,11 @@
 """A venue's live twin: ccxt signs, authenticates and subscribes; what comes back stays raw bytes.
 
 Rule 1. ccxt is a transport. What a socket or an answer said is handed on as it came; no result of
-ccxt's parsers is used, and one that trips over a message ends no listening.
-Rule 2. A request is sent once. Whatever is no complete HTTP answer is status 0: done or not, only
-the venue can say. Neither ccxt nor aiohttp sends anything again by itself.
+ccxt's parsers is used. Wherever ccxt trips over what it was told, whoever waits hears that nothing
+came of it, and no listening ends.
+Rule 2. A request is sent once, and to the venue alone. Whatever is no complete HTTP answer is
+status 0: done or not, only the venue can say. Neither ccxt nor aiohttp sends anything again by
+itself, or follows a redirect: that would be a second order, and another's to have seen the key.
 Rule 3. A new stream is a new socket: the last one is dropped before, and what still comes of it is
 told to nobody.
 Rule 4. A node that does not lead sends nothing: that is asked right before a request is written.
@@ -18,8 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
-from aiohttp import ClientError, ClientSession, ClientTimeout, WSMsgType
-from ccxt import BaseError
+from aiohttp import ClientError, ClientSession, ClientTimeout, TraceConfig, WSMsgType
 
 from venues.dialect import Request
 from venues.read_only import Forbidden, Reads
@@ -43,6 +44,14 @@ def message_of(body: bytes) -> dict[str, Any]:
     except msgspec.DecodeError:
         return {}
     return told if isinstance(told, dict) else {}
+
+
+class Redirected(ClientError):
+    """A venue sends us elsewhere; the text does not have where."""
+
+
+async def _refuse_redirect(*asked: object) -> None:
+    raise Redirected("a redirect, which is not followed")
 
 
 class Socket(Protocol):
@@ -104,6 +113,10 @@ class Live:
         # Rule 2: else aiohttp asks again itself where a connection that it kept ends unanswered,
         # a GET, a PUT and a DELETE; it has no public switch for that.
         self.session._retry_connection = False
+        stays = TraceConfig()
+        stays.on_request_redirect.append(_refuse_redirect)
+        stays.freeze()
+        self.session.trace_configs.append(stays)
 
     # --- requests ---------------------------------------------------------------------------------
 
@@ -112,13 +125,14 @@ class Live:
         self._spawn(self._send(request, on_answer))
 
     async def _send(self, request: Request, on_answer: OnAnswer) -> None:
+        on_answer(*await self._answered(request))
+
+    async def _answered(self, request: Request) -> tuple[int, bytes, Headers]:
+        """Whatever breaks is an answer that did not come: somebody waits for one."""
         try:
             signed = self._signed(request)
-        except (BaseError, ValueError) as error:
-            on_answer(0, f"not sent: {type(error).__name__}".encode())
-            return
-        status, body = 0, b""
-        headers: Headers = ()
+        except Exception as error:  # noqa: BLE001  # Rule 1
+            return 0, f"not sent: {type(error).__name__}".encode(), ()
         try:
             async with self.session.request(
                 signed["method"],
@@ -126,14 +140,14 @@ class Live:
                 data=signed["body"],
                 headers=signed["headers"],
                 timeout=ClientTimeout(total=TIMEOUT_S),
+                allow_redirects=False,
             ) as response:
                 body = await response.read()
-                status, headers = response.status, tuple(response.headers.items())
+                return response.status, body, tuple(response.headers.items())
         except Forbidden as error:
-            body = f"not sent: {error}".encode()
-        except (ClientError, OSError, TimeoutError) as error:
-            body = f"no answer: {type(error).__name__}".encode()
-        on_answer(status, body, headers)
+            return 0, f"not sent: {error}".encode(), ()
+        except Exception as error:  # noqa: BLE001  # done or not, only the venue can say
+            return 0, f"no answer: {type(error).__name__}".encode(), ()
 
     def _signed(self, request: Request) -> dict[str, Any]:
         now = self.clock()
@@ -148,7 +162,7 @@ class Live:
         """The venue's clock, asked without a signature; None where it did not say."""
         try:
             told = await asyncio.wait_for(self.exchange.fetch_time(), DIAL_S_MAX)
-        except (BaseError, ClientError, OSError, TimeoutError):
+        except Exception:  # noqa: BLE001  # Rule 1
             return None
         return told * 1_000_000 if isinstance(told, int) else None
 
@@ -240,7 +254,7 @@ class Ears:
         await self.live.drop(self.line)
         try:
             await asyncio.wait_for(self._open(place, open_up), DIAL_S_MAX)
-        except (BaseError, ClientError, OSError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001  # Rule 1
             self._end(type(error).__name__)
             return
         if self._is_newest():

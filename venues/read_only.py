@@ -65,6 +65,9 @@ def _guarded(lets: Callable[[str, URL], bool], reads: Reads) -> dict[str, Any]:
         if not lets(asked.method, asked.url):
             raise Forbidden(f"{asked.method} {asked.url.path}: this session can only read")
 
+    async def goes_on(session: ClientSession, context: SimpleNamespace, asked: object) -> None:
+        raise Forbidden("a redirect: it would be asked elsewhere, and not looked at")
+
     class Socket(ClientWebSocketResponse):
         async def send_str(self, data: str, compress: int | None = None) -> None:
             if not reads.says(data):
@@ -76,4 +79,5 @@ def _guarded(lets: Callable[[str, URL], bool], reads: Reads) -> dict[str, Any]:
 
     trace = TraceConfig()
     trace.on_request_start.append(starts)
+    trace.on_request_redirect.append(goes_on)
     return {"trace_configs": [trace], "ws_response_class": Socket}
