@@ -27,6 +27,9 @@ pytest.importorskip("trustme", reason="the extra `live` is not installed")
 HEAD = "name='a'\njournal='j'\n"
 ACCOUNT = "[[accounts]]\nvenue='okx_swap'\nkeys={key='env:A', secret='file:b'}\n"
 WIRE = "[wire]\nport=1\nca='none.pem'\n"
+ADDRESS = "0x" + 20 * "AB"
+CHAIN = f"[[chain]]\nname='eth'\nchain_id=1\nnodes=['env:A', 'env:B']\naddress='{ADDRESS}'\n"
+ALERTS = "[alerts]\n[[alerts.channels]]\nname='desk'\n"
 SIM, PAPER, SHADOW = ("live", "--mode", "sim"), ("live", "--mode", "paper"), ("live",)
 PREFLIGHT, LIVE = ("preflight",), ("live", "--mode", "live")
 # The command, the file, and what it says: the field, what was found, what would do.
@@ -34,7 +37,7 @@ BAD = (
     (SIM, HEAD + 2 * ACCOUNT, ("accounts", "stands twice", "a name for each would do")),
     (
         SIM,
-        HEAD + ACCOUNT + ACCOUNT.replace("venue=", "name='b'\nvenue="),
+        HEAD + ACCOUNT + ACCOUNT.replace("venue=", "name='b'\nvenue=").replace("env:A", "env:B"),
         ("okx_swap stands twice under venues", "each dialect may stand once"),
     ),
     (
@@ -87,6 +90,33 @@ BAD = (
         ("file:gone", "cannot be read"),
     ),
     (SHADOW, HEAD + ACCOUNT.replace("key='env:A', ", ""), ("keys.okx_swap/main.key", "required")),
+    (
+        SHADOW,
+        HEAD + ACCOUNT + ACCOUNT.replace("venue=", "name='two'\nvenue="),
+        ("accounts: a key stands there twice", "one account for each would do"),
+    ),
+    (
+        SHADOW,
+        HEAD + CHAIN + CHAIN.replace("eth", "two").replace("AB", "ab"),
+        ("chain: an address stands there twice",),
+    ),
+    (
+        SHADOW,
+        "name='a'\njournal='postgresql://u:sesame@h/books'\n" + ACCOUNT,
+        ("journal: a server's is a table",),
+    ),
+    (
+        SHADOW,
+        HEAD + ACCOUNT + ALERTS + "webhook='//h/sesame'\nsecret='env:B'\n",
+        ("alerts.channels.0.webhook: ",),
+    ),
+    (
+        SHADOW,
+        HEAD + ACCOUNT + ALERTS + "webhook='https://h/'\nsecret='keyring:one'\n",
+        ("alerts.channels.0.secret: ", "keyring:SERVICE/NAME would do"),
+    ),
+    (SHADOW, HEAD + CHAIN.replace(ADDRESS, "0xsesame"), ("chain.0.address: ",)),
+    (LIVE, HEAD + ACCOUNT.replace("env:A", "file:empty"), ("file:empty: the file is empty",)),
 )
 
 
@@ -103,6 +133,7 @@ def test_what_is_wrong_is_said_by_its_field_in_every_world(
     path.write_text(text)
     (tmp_path / "open").write_text("sesame")
     (tmp_path / "open").chmod(0o644)
+    (tmp_path / "empty").touch(0o600)
     done = CliRunner().invoke(main, [words[0], str(path), *words[1:]])
     assert done.exit_code == BAD_INPUT, done.output
     for each in said:

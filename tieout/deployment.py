@@ -65,8 +65,9 @@ from tieout.watch_files import AlertsSpec, LogsSpec, MetricsSpec
 
 NAME = r"^[a-z][a-z0-9]{0,7}$"
 ADDRESS = r"^0x[0-9a-fA-F]{40}$"
-# Where a secret may have been put by mistake.
+# Where a secret may have been put by mistake, or is a part of what has to stand there.
 SECRETIVE = {"keys", "nodes", "key", "password", "private_key", "secret"}
+ADDRESSES = {"url", "webhook", "jwks", "nats", "address", "journal"}
 
 
 class BadDeployment(ValueError):
@@ -188,6 +189,15 @@ class Deployment(Part):
         """What files beside the journal are named by: the file's own name, or at a server ours."""
         return self.journal if isinstance(self.journal, str) else f"{self.name}.journal"
 
+    @field_validator("journal")
+    @classmethod
+    def _a_file(cls, journal: str | JournalServer) -> str | JournalServer:
+        if isinstance(journal, str) and "://" in journal:
+            raise ValueError(
+                "a server's is a table: journal = {url = ..., password = ...} would do"
+            )
+        return journal
+
     @model_validator(mode="before")
     @classmethod
     def _limits_said(cls, told: object) -> object:
@@ -281,6 +291,16 @@ class Deployment(Part):
                 raise ValueError(f"{each.account} has no keys; key and secret would do")
         return self
 
+    @model_validator(mode="after")
+    def _each_once(self) -> "Deployment":
+        """One account under two names would be booked twice, and counted twice by its limits."""
+        keys = [(each.dialect, self.keys[each.account].key) for each in self.accounts]
+        wallets = [(each.chain_id, each.address.lower()) for each in self.chain]
+        for sort, found in (("accounts: a key", keys), ("chain: an address", wallets)):
+            if len(set(found)) < len(found):
+                raise ValueError(f"{sort} stands there twice; one account for each would do")
+        return self
+
 
 def load(path: Path) -> Deployment:
     """Read a deployment's file; raises `BadDeployment`."""
@@ -297,15 +317,13 @@ def load(path: Path) -> Deployment:
 
 def _said(each: Mapping[str, Any]) -> str:
     """Of a field of keys what was found is not shown: somebody may have put the secret there. Nor
-    is it of a URL, which may have a password in it."""
+    is it of an address, which may have a password in it, or be a key that was pasted there."""
     where = ".".join(map(str, each["loc"])).replace("dialect", "venue") or "the whole"
     text = each["msg"].removeprefix("Value error, ")
     if SECRETIVE & set(each["loc"]):
         return f"{where}: {text}; {WOULD_DO}"
-    if each["loc"][-1:] == ("nats",):
-        return f"{where}: {text}"
     found = each["input"]
-    told = isinstance(found, (str, int, float, bool)) and each["loc"][-1:] != ("url",)
+    told = isinstance(found, (str, int, float, bool)) and not ADDRESSES & set(each["loc"])
     shown = f"found {found!r}: " if told else ""
     return f"{where}: {shown}{text}"
 
@@ -324,9 +342,12 @@ def secret(reference: str, folder: Path) -> str:
         mode = path.stat().st_mode
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise NoSecret(f"{reference}: others may read it too; chmod 600 would do")
-        return content(path).decode().strip()
+        found = content(path).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise NoSecret(f"{reference}: cannot be read: {type(error).__name__}") from None
+    if not found:
+        raise NoSecret(f"{reference}: the file is empty; one with the secret in it would do")
+    return found
 
 
 def _of_keyring(reference: str, service: str, name: str) -> str:

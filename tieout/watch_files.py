@@ -27,10 +27,9 @@ from pydantic import Field, field_validator, model_validator
 
 from risk.written import Part
 from tieout.alert_rules import SEVERITIES, Severity
+from tieout.secret_references import Reference
 
 NAME = r"^[a-z][a-z0-9_]{0,31}$"
-REFERENCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|keyring:.+)$"
-Reference = Annotated[str, Field(pattern=REFERENCE)]
 Level = Literal["debug", "info", "warning", "error"]
 Form = Literal["json", "console"]
 
