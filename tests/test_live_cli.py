@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -16,10 +18,13 @@ from click.testing import CliRunner
 from tests.exporting import FULL
 from tieout.cli import main
 from tieout.exits import BAD_INPUT, FAILED, HELD
+from tieout.live_cli import _rest
 from tieout.verify import verify
 
 pytest.importorskip("ccxt.pro", reason="the extra `live` is not installed")
 pytest.importorskip("trustme", reason="the extra `live` is not installed")
+
+from tieout.ways import Mode
 
 PROGRAM = (sys.executable, "-m", "tieout")
 DEPLOYMENT = """
@@ -128,6 +133,35 @@ def test_a_key_that_can_only_read_is_enough_to_follow_an_account(
     out, err = node.communicate(timeout=60)
     assert node.returncode == HELD, err
     assert json.loads(out)["orders"] == 0
+
+
+class Ends:
+    """A node with an order that works, as whoever ends it sees it."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def rest(self) -> None:
+        self.asked.append("rest")
+
+    def cancel_all(self) -> None:
+        self.asked.append("cancel")
+
+    def at_rest(self) -> bool:
+        return "cancel" in self.asked
+
+
+@pytest.mark.parametrize(("mode", "asked"), [("live", ["rest", "cancel"]), ("shadow", ["rest"])])
+def test_a_shadow_that_ends_wishes_for_no_cancel(mode: Mode, asked: list[str]) -> None:
+    """It would be journaled, and sent by the next node that may."""
+
+    async def end(node: Any) -> None:
+        living = asyncio.create_task(asyncio.sleep(60))
+        await asyncio.wait_for(_rest(node, living, mode), 5)
+        living.cancel()
+
+    asyncio.run(end(node := Ends()))
+    assert node.asked == asked
 
 
 BAD = (

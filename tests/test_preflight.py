@@ -6,7 +6,8 @@ import asyncio
 import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,16 +19,20 @@ pytest.importorskip("ccxt.pro", reason="the extra `live` is not installed")
 pytest.importorskip("trustme", reason="the extra `live` is not installed")
 
 from core.events import EVERY, OpeningSet
-from core.journal import decode_event
+from core.gate import BreakGate
+from core.journal import Journal, decode_event
+from core.node import recover
+from core.state import State
 from scenarios.bounds import LIMITS
 from sim.faults import Fault
 from tests.deploying import Desk, desk, run, written
 from tests.exporting import FULL
 from tests.live import KEY
-from tieout import preflight_books, preflight_house
+from tieout import preflight, preflight_books, preflight_house
 from tieout.checks import Check, green
 from tieout.deployment import load
 from tieout.inspections import INSPECTIONS
+from tieout.journals import Held
 from tieout.preflight_house import of_channels
 from tieout.sqlite_store import SqliteStore
 from tieout.verify import verify
@@ -352,3 +357,27 @@ def test_on_the_journal_of_before_it_adopts_nothing_anew_and_sees_what_no_record
         assert len(opened) == 1, "adopted once"
 
     run(thrice)
+
+
+def test_a_state_that_was_kept_warm_is_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A standby's is of the moment at which it took over; the preflight adopts after that."""
+
+    async def opened(*asked: Any) -> tuple[Held | None, Check]:
+        journal, led = await preflight_house.opened(*asked)
+        return journal and replace(journal, warm=State()), led
+
+    async def goes_on() -> None:
+        found = await desk(tmp_path, "okx_swap", account=SLACK)
+        monkeypatch.setattr(preflight, "opened", opened)
+        async with AsyncExitStack() as stack:
+            flight = await preflight.preflight(found.deployment, tmp_path, "live", stack)
+            assert flight.journal is not None
+            warm = flight.journal.warm
+            begun = warm or recover(Journal(flight.journal.store), BreakGate())
+        await found.served.server.stop()
+        assert not flight.missing, [str(each) for each in flight.missing]
+        assert list(begun.accounts) == ["okx_swap/main"], "what it adopted is known to who goes on"
+
+    run(goes_on)

@@ -192,18 +192,25 @@ async def _run(
             await _first(running, ended.wait(), min(SAID_EVERY_S, until - time.monotonic()))
             if not quiet:
                 click.echo(_line(node), err=True)
-        if not running.done():
-            node.rest()
-            node.cancel_all()
-            done_by = time.monotonic() + ENDING_S_MAX
-            while not node.at_rest() and time.monotonic() < done_by and not running.done():
-                await asyncio.sleep(0.1)
+        await _rest(node, running, mode)
         if running.done():
             running.result()
         running.cancel()
         await asyncio.wait([running])
         await node.loop.commit()
         return node.said()
+
+
+async def _rest(node: "LiveNode", running: "asyncio.Task[None]", mode: "Mode") -> None:
+    """Strategies rest, and what works is cancelled. A shadow leaves alone what works: it can send
+    nothing, and a cancel that it wished for would be sent by the next life."""
+    node.rest()
+    if mode == "shadow":
+        return
+    node.cancel_all()
+    done_by = time.monotonic() + ENDING_S_MAX
+    while not node.at_rest() and time.monotonic() < done_by and not running.done():
+        await asyncio.sleep(0.1)
 
 
 async def _allowed(

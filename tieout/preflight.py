@@ -14,7 +14,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tieout.checks import Check, red
@@ -73,6 +73,8 @@ async def _of_accounts(
     known = books.known() if books is not None else Known()
     asked = (of_venue(deployment, way, mode, known, clock) for way in ways)
     checks = [each for several in await asyncio.gather(*asked) for each in several]
+    if journal is not None:  # what was kept warm is older than what is about to be journaled
+        found.journal = replace(journal, warm=None)
     missing = [*found.missing, *(each for each in checks if each.result == "red")]
     return checks + await _of_books(deployment, books, missing)
 
