@@ -185,6 +185,8 @@ def test_a_mail_that_is_not_taken_is_not_told() -> None:
             starttls = spec_of(port).model_copy(update={"tls": "starttls"})
             with pytest.raises(NotTold, match="SMTPNotSupportedError"):
                 await Email(starttls, SECRET).tell("a", TOLD)
+            with pytest.raises(NotTold, match="UnicodeEncodeError"):
+                await Email(spec_of(port), "s\xe9same").tell("a", TOLD)
         with pytest.raises(NotTold, match="ConnectionRefusedError"):
             await Email(spec_of(1), SECRET).tell("a", TOLD)
 

@@ -169,3 +169,15 @@ def test_without_a_drill_it_says_that_no_venue_can_be_reached(
     assert done.exit_code == 3
     assert "no venue can be reached from here" in done.stderr
     assert done.stdout == ""
+
+
+def test_a_deployment_without_a_venue_is_said_to_have_nothing_to_kill(tmp_path: Path) -> None:
+    """What is under way on rails is not taken back by a kill: nobody is left to think so."""
+    path = tmp_path / "rails.toml"
+    path.write_text(
+        "name='a'\njournal='j'\n[[custodian]]\nname='c'\nkey='env:A'\nsecret='env:B'\n"
+        "assets=['USDC']\n"
+    )
+    done = CliRunner().invoke(main, ["kill", str(path), "--yes"])
+    assert done.exit_code == 2, done.output
+    assert "it has no account at a venue" in done.output

@@ -289,6 +289,18 @@ def test_what_is_not_theirs_is_refused_unparsed_and_kept_nowhere(
     played(tmp_path / "j.db", play)
 
 
+@pytest.mark.parametrize("at", ["2026-11-26T00:00:00Z", [1], {"at": 1}, True, None])
+def test_what_is_theirs_with_a_time_that_is_none_is_kept_for_people(
+    at: object, tmp_path: Path
+) -> None:
+    """To answer that it failed would lose it: they do not try that again."""
+
+    async def play(front: Front, client: ClientSession) -> None:
+        assert await post(client, front, signing.signed(deposit(createdAt=at))) in (200, 410)
+
+    played(tmp_path / "j.db", play)
+
+
 def test_what_is_too_large_is_refused_by_its_length_and_by_its_bytes(tmp_path: Path) -> None:
     """Told beforehand or not, no more than the bound is ever read."""
 

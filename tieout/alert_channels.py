@@ -85,7 +85,7 @@ class Webhook:
                 allow_redirects=False,
             ) as answer:
                 status = answer.status
-        except (ClientError, TimeoutError, OSError) as error:
+        except (ClientError, TimeoutError, OSError, ValueError) as error:
             raise NotTold(f"no answer: {type(error).__name__}") from None
         if not 200 <= status < 300:
             raise NotTold(f"status {status}")
@@ -100,7 +100,7 @@ class Email:
     async def tell(self, name: str, told: Told) -> None:
         try:
             await asyncio.to_thread(self._send, letter(self._spec, name, told))
-        except (smtplib.SMTPException, OSError) as error:
+        except (smtplib.SMTPException, OSError, ValueError) as error:  # a letter it cannot write
             raise NotTold(f"no mail: {type(error).__name__}") from None
 
     def _send(self, message: EmailMessage) -> None:

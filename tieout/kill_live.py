@@ -54,7 +54,10 @@ class LiveReach:
 
 
 def accounts_of(deployment: deployed.Deployment) -> Deployment:
-    """What a kill needs to know, of the file that `tieout live` runs by."""
+    """What a kill needs to know, of the file that `tieout live` runs by; raises `BadDeployment`."""
+    if not deployment.accounts:
+        found = "it has no account at a venue, and what is under way on rails no kill takes back"
+        raise deployed.BadDeployment(f"{found}; a file with [[accounts]] would do")
     return Deployment(
         accounts=tuple(
             VenueAccount(

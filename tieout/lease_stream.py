@@ -198,10 +198,10 @@ async def connect(url: str) -> Client:
 
 
 async def reached(url: str) -> Client:
-    """A connection; raises `NoServer` where nobody answers in time."""
+    """A connection; raises `NoServer` where nobody answers in time, or who answers refuses us."""
     try:
         return await asyncio.wait_for(connect(url), REACHED_S_MAX)
-    except TimeoutError as error:
+    except (*FAILED, OSError) as error:
         raise NoServer(f"{url}: no NATS server answers there") from error
 
 

@@ -6,7 +6,6 @@ Rule 2. One that died is made anew, under a greater epoch; one that halted is no
 """
 
 import asyncio
-import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from core.events import Event
+from tieout import children
 from tieout.alert_hook import Alert
 from tieout.engine_main import Answer
 
@@ -66,14 +66,10 @@ class LiveEngine:
         self._epoch = max(self._epoch, self._epoch_heard()) + 1
         self.lives += 1
         command = ("-m", "tieout.engine_main", str(self._journal), str(self._epoch))
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *command,
-            stdin=PIPE,
-            stdout=PIPE,
-            limit=LINE_BYTES_MAX,
-            start_new_session=True,  # whoever interrupts the node does not interrupt it
-        )
+        try:
+            self.process = await children.begun(command, stdout=PIPE, limit=LINE_BYTES_MAX)
+        except OSError:  # no room for a process: it is as if it had died
+            return
         asked, answers = self.process.stdin, self.process.stdout
         assert asked is not None
         assert answers is not None
@@ -96,6 +92,4 @@ class LiveEngine:
 
     def _end(self) -> None:
         process, self.process = self.process, None
-        if process is not None and process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
+        children.end(process)

@@ -7,6 +7,7 @@ cannot keep up with the clock falls behind it, never ahead: a gate's lease ends 
 
 import asyncio
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Coroutine, Iterator
@@ -24,12 +25,13 @@ from core.journal import decode_event
 from scenarios.model import Scenario, StrategySpec
 from sim.memory_store import MemoryStore
 from sim.world import EPOCH_NS, SECOND
+from tieout.children import environment
 from tieout.host import Host
 from tieout.lease_stream import reached
 from tieout.node_process import NodeProcess
 from tieout.quote_stream import show
 from tieout.simulation import Simulation
-from tieout.strategy_lives import program, setting_of
+from tieout.strategy_lives import setting_of, words
 from tieout.strategy_main import LEAVING_S_MAX, Setting
 
 PACE_S = 0.001
@@ -151,8 +153,9 @@ class Paced:
             for each in self._scenario.strategies:
                 # An interrupt at the terminal is for us: they end with their input.
                 child = subprocess.Popen(  # noqa: S603  # our own program
-                    program(self._setting(each, socket, url)),
+                    [sys.executable, *words(self._setting(each, socket, url))],
                     stdin=subprocess.PIPE,
+                    env=environment(),
                     start_new_session=True,
                 )
                 children.append(child)

@@ -5,9 +5,7 @@ itself and orders that the node knows; the one that follows it begins under an e
 """
 
 import asyncio
-import sys
-from asyncio.subprocess import PIPE, Process
-from contextlib import suppress
+from asyncio.subprocess import Process
 from pathlib import Path
 
 import msgspec
@@ -15,6 +13,7 @@ import msgspec
 from risk.beside import POSITIONS
 from scenarios.bounds import LimitsSpec
 from scenarios.model import StrategySpec
+from tieout import children
 from tieout.alert_hook import Alert
 from tieout.loading import Traders, loaded
 from tieout.strategy_main import Setting
@@ -50,10 +49,9 @@ def _concerns(line: str, strategy: str) -> bool:
     return control in POSITIONS and (control == POSITIONS[0] or owner == strategy)
 
 
-def program(setting: Setting) -> list[str]:
-    """The command of its process."""
-    told = msgspec.json.encode(setting).decode()
-    return [sys.executable, "-m", "tieout.strategy_main", told]
+def words(setting: Setting) -> list[str]:
+    """What Python is told to run its process."""
+    return ["-m", "tieout.strategy_main", msgspec.json.encode(setting).decode()]
 
 
 class StrategyLife:
@@ -81,20 +79,17 @@ class StrategyLife:
 
     async def _live(self) -> int:
         self.lives += 1
-        self.process = await asyncio.create_subprocess_exec(
-            *program(self._setting),
-            stdin=PIPE,
-            start_new_session=True,  # whoever interrupts the node does not interrupt it
-        )
+        try:
+            self.process = await children.begun(words(self._setting))
+        except OSError:  # no room for a process: it is as if it had died
+            return 1
         if not self._wanted.is_set():
             self.leave()
         return await self.process.wait()
 
     def _end(self) -> None:
         process, self.process = self.process, None
-        if process is not None and process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
+        children.end(process)
 
     def leave(self) -> None:
         """Its gate gives back what it holds, and it ends; none follows until it is to come back."""

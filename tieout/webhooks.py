@@ -209,10 +209,12 @@ class Receiver:
         """By their own time in it, which is signed: too old, or of a future that clocks explain."""
         try:
             told = msgspec.json.decode(body)
-            at = (told.get("createdAt") or told.get("timestamp")) * MS
-        except (msgspec.DecodeError, AttributeError, TypeError):
+            at = told.get("createdAt") or told.get("timestamp")
+        except (msgspec.DecodeError, AttributeError, RecursionError):
+            at = None
+        if not isinstance(at, int):
             return None  # theirs, and strange: the reader quarantines it where people see it
-        age = self.clock() - at
+        age = self.clock() - at * MS
         if age > self.bounds.age_ns_max:
             return 410, "too old"
         if age < -self.bounds.skew_ns_max:
