@@ -53,7 +53,7 @@ async def bank_ways(
         free_name("bank", part.name)
         durable = Durable()
         pace = Pace(part.look_s, part.settle_s, part.answer_s)
-        files = _files(part, folder, reads_only=reads_only)
+        files = files_of(part, folder, reads_only=reads_only)
         by_files = ByFiles(files, clock, durable.wait, pace, leads)
         stack.push_async_callback(by_files.close)
         transport = Hears(by_files, part.answer_s) if reads_only else by_files
@@ -160,7 +160,8 @@ def _dated(event: Event, as_of: int) -> Event:
 # --- where its files are --------------------------------------------------------------------------
 
 
-def _files(part: BankPart, folder: Path, *, reads_only: bool) -> Files:
+def files_of(part: BankPart, folder: Path, *, reads_only: bool) -> Files:
+    """The place that the file names; raises `NoSecret` or `Unfit`."""
     if part.sftp is not None:
         login = _login(part.name, part.sftp, folder)
         return ReadSftp(login) if reads_only else Sftp(login)

@@ -123,7 +123,7 @@ async def chain_ways(
     """
     ways = []
     for part in deployment.chain:
-        key = None if reads_only else _key(part, folder)
+        key = None if reads_only else key_of(part, folder)
         client = await stack.enter_async_context(session(reads_only=reads_only))
         urls = [secret(each, folder) for each in part.nodes]
         if urls[0] == urls[1]:
@@ -169,8 +169,11 @@ def _chain(part: ChainPart, key: PrivateKey | None, range_max: int) -> Chain:
     )
 
 
-def _key(part: ChainPart, folder: Path) -> PrivateKey | None:
-    """The key of its address; None where the file names none: nothing is paid then."""
+def key_of(part: ChainPart, folder: Path) -> PrivateKey | None:
+    """The key of its address; None where the file names none: nothing is paid then.
+
+    Raises `NoSecret` or `Unfit`.
+    """
     if part.keystore is None:
         return None
     if part.password is None:

@@ -66,7 +66,7 @@ async def custodian_ways(
         stack.push_async_callback(custody.close)
         keys, durable = _keys(part, folder), Durable()
         if part.webhooks is not None:
-            keyring = Keyring(keys, await _list_of(part.webhooks, part.ca, folder, stack))
+            keyring = Keyring(keys, await list_of(part.webhooks, part.ca, folder, stack))
             receiver = Receiver(keyring, custody, durable, clock, path=part.webhooks.path)
             stack.push_async_callback(receiver.stop)
             tls = _tls(part.name, part.webhooks, folder)
@@ -129,7 +129,7 @@ def _keys(part: CustodianPart, folder: Path) -> Keys:
         raise Unfit(f"{where}: {said}; the custodian's key would do") from None
 
 
-async def _list_of(part: WebhooksPart, ca: str | None, folder: Path, stack: AsyncExitStack) -> Any:
+async def list_of(part: WebhooksPart, ca: str | None, folder: Path, stack: AsyncExitStack) -> Any:
     """Reads the list of keys that they publish; None where the file names none."""
     if part.jwks is None:
         return None

@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
+from msgspec import structs
+
 from core.effects import Effect
 from core.events import Event
 from core.frames import Decode, Frame, Headers
@@ -187,28 +189,45 @@ class Rails:
     # --- what stands there ------------------------------------------------------------------------
 
     def _asking(self, way: RailWay) -> Ask:
+        """As anybody asks; what was answered is journaled."""
+        journal, state = self._loop.node.journal, self._loop.node.state
+
         async def ask(effect: Effect, at: str = "") -> list[Event]:
-            request = way.dialect.request(effect)
-            request = replace(request, path=at) if at else request
-            sent = self._loop.now()
-            status, body, headers = await _answer(way.transport, request)
-            small = ((name.lower(), value) for name, value in headers)
-            journal = self._loop.node.journal
-            frame = Frame(
-                number=journal.next_number,
-                account=way.account,
-                channel="rest",
-                received_at=self._loop.now(),
-                body=body,
-                status=status,
-                about=effect,
-                asked_at=sent,
-                headers=tuple(pair for pair in small if pair[0] in way.dialect.headers),
-            )
+            frame = await _answered(way, effect, at, self._loop.now)
+            frame = structs.replace(frame, number=journal.next_number)
             journal.frame(frame)
-            return list(way.dialect.decode(frame, self._loop.node.state.decimals))
+            return list(way.dialect.decode(frame, state.decimals))
 
         return ask
+
+
+def asker(way: RailWay, clock: Callable[[], int]) -> Ask:
+    """Asks of an account without a node around it: what is answered is kept nowhere."""
+
+    async def ask(effect: Effect, at: str = "") -> list[Event]:
+        return list(way.dialect.decode(await _answered(way, effect, at, clock), {}))
+
+    return ask
+
+
+async def _answered(way: RailWay, effect: Effect, at: str, clock: Callable[[], int]) -> Frame:
+    """The answer to what an effect asks, as a frame that has no number yet."""
+    request = way.dialect.request(effect)
+    request = replace(request, path=at) if at else request
+    sent = clock()
+    status, body, headers = await _answer(way.transport, request)
+    small = ((name.lower(), value) for name, value in headers)
+    return Frame(
+        number=1,
+        account=way.account,
+        channel="rest",
+        received_at=clock(),
+        body=body,
+        status=status,
+        about=effect,
+        asked_at=sent,
+        headers=tuple(pair for pair in small if pair[0] in way.dialect.headers),
+    )
 
 
 async def _answer(transport: Transport[Request], request: Request) -> tuple[int, bytes, Headers]:

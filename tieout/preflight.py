@@ -2,6 +2,7 @@
 
     house   journal, leadership, limits, alert channel
     venue   key rights, clock, modes, instruments, standing, kill drill      (of each account)
+    rails   nodes, keys, webhooks, files, gates: what `preflight_rails` lists
     books   reconciliations: statements of each kind that agree in a row     (of each account)
 
 Rule 1. To venues it sends reads and nothing else: its sessions can do no more.
@@ -23,6 +24,7 @@ from tieout.journals import Held
 from tieout.live import Way
 from tieout.preflight_books import ShadowBooks
 from tieout.preflight_house import Channel, of_channels, of_house, opened
+from tieout.preflight_rails import of_rails
 from tieout.preflight_venue import Known, of_venue, only_rights
 from tieout.ways import Mode, ways_of
 
@@ -56,23 +58,25 @@ async def preflight(
     found.checks.append(led)
     async with AsyncExitStack() as sockets:
         ways = await ways_of(deployment, folder, sockets, "shadow")
-        found.checks += await _of_accounts(deployment, ways, mode, found, clock)
+        found.checks += await _of_accounts(deployment, folder, ways, mode, found, clock)
     return found
 
 
 async def _of_accounts(
     deployment: Deployment,
+    folder: Path,
     ways: Sequence[Way],
     mode: Mode,
     found: Preflight,
     clock: Callable[[], int],
 ) -> list[Check]:
-    """Of each account what its venue says, then what its books say."""
+    """Of each account what its venue or its rail says, then what books of venues say."""
     journal = found.journal
     books = ShadowBooks(deployment, journal.store, ways, clock) if journal is not None else None
     known = books.known() if books is not None else Known()
+    rails = await of_rails(deployment, folder, mode, books.state if books is not None else None)
     asked = (of_venue(deployment, way, mode, known, clock) for way in ways)
-    checks = [each for several in await asyncio.gather(*asked) for each in several]
+    checks = rails + [each for several in await asyncio.gather(*asked) for each in several]
     if journal is not None:  # what was kept warm is older than what is about to be journaled
         found.journal = replace(journal, warm=None)
     missing = [*found.missing, *(each for each in checks if each.result == "red")]

@@ -69,9 +69,14 @@ class ShadowBooks:
         self.node = LiveNode(self.deployment.name, self.store, self.ways, (), clock=self.clock)
         self.node.rest()
 
+    @property
+    def state(self) -> State:
+        """What the journal holds."""
+        return self.node.node.state
+
     def known(self) -> Known:
-        """What the journal holds of before."""
-        state = self.node.node.state
+        """Of that, what was there before."""
+        state = self.state
         return Known(frozenset(state.orders), frozenset(state.accounts))
 
     async def reconciled(self) -> list[Check]:

@@ -32,6 +32,8 @@ MS = 1_000_000
 DAY = 86_400 * SECOND
 BORNE = ("content-type", "fireblocks-signature", "fireblocks-webhook-signature")
 KEYS_S_MAX, KEYS_BYTES_MAX = 5.0, 64 * 1024
+# What comes of asking for a list of keys that is none, or is not there.
+NO_LIST = (ClientError, OSError, TimeoutError, KeyError, TypeError, ValueError)
 LATEST = 10_000  # how many waits are remembered
 
 
@@ -72,7 +74,7 @@ class Keyring:
         self._fetched_at = now
         try:
             found = keys(jwks=await self.fetch()).by_kid
-        except (ClientError, OSError, TimeoutError, KeyError, TypeError, ValueError):
+        except NO_LIST:
             return False
         known = self.keys.by_kid
         assert isinstance(known, dict), "a decoder reads by the same keys: they are added to"
