@@ -17,11 +17,10 @@ def on_adjustment(state: State, event: AdjustmentBooked) -> list[Effect]:
     """Book the repair at the as-of at which it was told first; the break closes if nothing is left.
 
     A statement of between, told late, then says what the books say."""
-    drift = _named(state, event.break_number)
-    fault = _fault(state, event, drift)
-    if fault or drift is None:
+    drift, wrong = _named(state, event.break_number), fault(state, event)
+    if wrong or drift is None:
         count(state, "adjustments_refused")
-        text = f"adjustment {event.adjustment_id} of {event.holding} refused: {fault}"
+        text = f"adjustment {event.adjustment_id} of {event.holding} refused: {wrong}"
         return [RaiseAlert(severity="warning", subject=event.holding, text=text)]
     count(state, f"adjusted/{event.holding.rpartition('/')[0].rpartition('/')[0]}")
     state.adjusted[event.adjustment_id] = f"{event.holding} {event.amount}"
@@ -45,8 +44,9 @@ def _named(state: State, number: int) -> Drift | None:
     return next((drift for drift in state.breaks.values() if drift.number == number), None)
 
 
-def _fault(state: State, event: AdjustmentBooked, drift: Drift | None) -> str:
+def fault(state: State, event: AdjustmentBooked) -> str:
     """Why it is refused, and what would do; "" where nothing is wrong."""
+    drift = _named(state, event.break_number)
     if not are_two(event.author, event.approver):
         return "it needs an author and another person's approval"
     if event.adjustment_id in state.adjusted:

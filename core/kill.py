@@ -122,16 +122,25 @@ def _missed(kill: Kill, event: KillOrdered) -> list[Effect]:
 
 def on_lifted(state: State, event: KillLifted) -> list[Effect]:
     """Two people lift the block of a kill that is done; strategies stay disabled."""
-    kill = state.risk.kills.get(event.kill_id)
-    if kill is None:
+    if event.kill_id not in state.risk.kills:
         return []
-    unfinished = [name for name, each in kill.accounts.items() if each.stage != "done"]
-    if unfinished or not are_two(event.by, event.approver):
-        why = f"unfinished on {', '.join(unfinished)}" if unfinished else "it takes two people"
-        text = f"kill {event.kill_id} is not lifted: {why}"
-        return [RaiseAlert(severity="warning", subject="kill", text=text)]
+    if wrong := fault(state, event):
+        return [RaiseAlert(severity="warning", subject="kill", text=wrong)]
     del state.risk.kills[event.kill_id]
     return [RaiseAlert(severity="notice", subject="kill", text=f"kill {event.kill_id} is lifted")]
+
+
+def fault(state: State, event: KillLifted) -> str:
+    """Why it is not lifted; "" where nothing is in the way."""
+    kill = state.risk.kills.get(event.kill_id)
+    if kill is None:
+        stand = ", ".join(state.risk.kills) or "none stands"
+        return f"there is no kill {event.kill_id}; one that stands would do: {stand}"
+    unfinished = [name for name, each in kill.accounts.items() if each.stage != "done"]
+    if not unfinished and are_two(event.by, event.approver):
+        return ""
+    why = f"unfinished on {', '.join(unfinished)}" if unfinished else "it takes two people"
+    return f"kill {event.kill_id} is not lifted: {why}"
 
 
 def follow(state: State, gate: Gate, event: Event) -> list[Effect]:

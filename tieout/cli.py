@@ -25,6 +25,7 @@ from tieout.gates_cli import gates
 from tieout.kill_cli import kill
 from tieout.limits_cli import limits
 from tieout.live_cli import live
+from tieout.operate_cli import operate
 from tieout.preflight_cli import preflight
 from tieout.shrink_cli import keep, shrink
 from tieout.tokens_cli import tokens
@@ -48,6 +49,7 @@ def main(debug: bool) -> None:  # noqa: FBT001  # `_command` reads it
 main.add_command(crashes)
 main.add_command(limits)
 main.add_command(kill)
+main.add_command(operate)
 main.add_command(gates)
 main.add_command(tokens)
 main.add_command(wire)

@@ -172,7 +172,7 @@ async def _run(
             ways,
             [each for each in deployment.strategies if each not in apart],
             rails=rails,
-            beside=[*issued, *gates],
+            beside=[*issued, *gates, *_operators(deployment, folder, mode)],
             clock=time.time_ns,
             warm=journal.warm,
             leading=journal.leading,
@@ -303,6 +303,17 @@ async def _gates(
 
     strategies, url = deployment.gated(), deployment.gates.nats
     return [await gates_beside(deployment.name, url, strategies, limits, stack, quotes, alert)]
+
+
+def _operators(deployment: "Deployment", folder: Path, mode: "Mode") -> "list[Beside]":
+    """Who decides for the real accounts; those of paper end with the process."""
+    if mode == "paper":
+        return []
+    from tieout.operator_door import OperatorDoor
+    from tieout.operator_socket import door_of
+
+    strategies = [each.name for each in deployment.strategies]
+    return [OperatorDoor(door_of(folder / deployment.local_name), strategies)]
 
 
 async def _issued(
