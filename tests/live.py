@@ -154,17 +154,22 @@ class Running:
         strategies: Sequence[StrategySpec] | None = None,
         beside: Sequence[Beside] = (),
         clock: Callable[[], int] = time.time_ns,
+        symbols: Sequence[str] = (),
         **settings: Any,
     ) -> Running:
-        """`limits` are a deployment's table; what the node calls people for goes to `alerts`.
+        """`limits` are a deployment's table; what the node calls people for goes to `alerts`. It is
+        told of these `symbols` alone, by default of all that are traded there.
 
         `strategies` are those in its own process, by default all.
         """
         client, spec = served.session(**settings), served.world.sites[served.venue].spec
+        if symbols:
+            kept = tuple(each for each in spec.instruments if each.symbol in symbols)
+            spec = spec.model_copy(update={"instruments": kept})
         live = Live(served.exchange(client), WAYS[served.venue], client, clock)
-        symbols = tuple(each.symbol for each in spec.instruments)
+        shown = tuple(each.symbol for each in spec.instruments)
         store, heard = SqliteStore(journal), alerts if alerts is not None else []
-        ways = [Way(spec, live, live.open_public(symbols))]
+        ways = [Way(spec, live, live.open_public(shown))]
         running = cls(
             served,
             store,

@@ -32,6 +32,7 @@ from tieout.adopting import NotAdopted, openings_of
 from tieout.dialects import DIALECTS
 from tieout.fronts import WAYS
 from tieout.replay import replay
+from tieout.verify import verify
 from tieout.wire_world import rough
 from venues.live import Live
 from venues.read_only import Forbidden, settings
@@ -171,6 +172,36 @@ def test_a_shadow_follows_the_account_and_nothing_of_it_reaches_the_venue(tmp_pa
         await asyncio.gather(*(follows(venue, tmp_path / f"{venue}.db") for venue in VENUES))
 
     run(all_follow())
+
+
+# --- an instrument that nobody told us of ---------------------------------------------------------
+
+
+async def learns(folder: Path) -> None:
+    """Somebody trades by hand what the deployment does not name: its terms are asked for."""
+    by_hand = (Fault("hand_trade", start_ns=ADOPTED_NS, every_ns=SECOND // 2),)
+    served = await Served.start("okx_swap", 3, by_hand)
+    spec, journal = served.world.sites["okx_swap"].spec, folder / "okx.db"
+    first, *others = (each.symbol for each in spec.instruments)
+    running = Running.begin(served, journal, symbols=[first])
+    running.node.rest()
+    state = await running.begun()
+    account = state.accounts["okx_swap/main"]
+    assert list(account.listings) == [first]
+    await running.last(8)
+    assert set(others) <= set(account.listings), "it knows what they are"
+    served.world.heal()
+    await running.converge()
+    await running.die()
+    assert verify(journal).status == "sound"
+    assert not replay(journal).differences
+    await served.server.stop()
+
+
+def test_an_instrument_that_is_traded_by_hand_is_learned_and_its_fills_are_booked(
+    tmp_path: Path,
+) -> None:
+    run(learns(tmp_path))
 
 
 # --- a position that stands there already ---------------------------------------------------------
