@@ -63,8 +63,10 @@ CODES: Mapping[str, tuple[str, Mapping[int, Verdict]]] = {
 
 
 # What anybody may ask, and says nothing of a key, nor of our clock: by the beginning of a path.
-PUBLIC = ("/api/v3/time", "/api/v3/exchangeInfo", "/fapi/v1/time", "/fapi/v1/exchangeInfo")
-PUBLIC += ("/api/v5/public/", "/v5/market/")
+PUBLIC = (
+    *("/api/v3/time", "/api/v3/exchangeInfo", "/fapi/v1/time", "/fapi/v1/exchangeInfo"),
+    *("/api/v5/public/", "/v5/market/"),
+)
 # Of a firewall, and of who counts requests.
 BEFORE = (403, 418, 429)
 
