@@ -16,7 +16,6 @@ from typing import Any
 import ccxt.pro
 from aiohttp import ClientSession
 
-from core.events import AdjustmentBooked
 from core.journal import Store
 from core.state import State
 from scenarios.model import Scenario, StrategySpec
@@ -26,6 +25,7 @@ from sim.world import SECOND
 from tieout.deployed_limits import DeployedLimits, Reviewed
 from tieout.dialects import DIALECTS
 from tieout.fronts import FRONTS, WAYS
+from tieout.host import booked
 from tieout.live import LiveNode, Way
 from tieout.live_rails import Beside
 from tieout.sqlite_store import SqliteStore
@@ -208,18 +208,7 @@ class Running:
             if drift.contradiction
         ]
         for each in self.people.look(time.time_ns(), told_twice):
-            self.node.loop.deliver(
-                AdjustmentBooked(
-                    received_at=0,
-                    adjustment_id=each.adjustment_id,
-                    break_number=each.break_number,
-                    holding=each.holding,
-                    amount=each.amount,
-                    author=each.author,
-                    approver=each.approver,
-                    reason=each.reason,
-                )
-            )
+            self.node.loop.deliver(booked(each, 0))
 
     async def begun(self) -> State:
         """Until its accounts are adopted and their records were read once."""
