@@ -108,7 +108,7 @@ def written(folder: Path, **told: object) -> Path:
         **fields,
     }
     path = folder / "desk.toml"
-    head = 'name = "desk"\njournal = "desk.db"\nlimits = "none"\n'
+    head = 'name = "desk"\njournal = "desk.db"\nlimits = "none"\nalerts = "none"\n'
     path.write_text(head + CUSTODIAN.format(**fields) + EUROS.format(**fields))
     (folder / "theirs.pem").write_bytes(signing.public_pem())
     for name, text in (("custody.pem", PEM), ("bank.key", str(told.get("bank_key", "")))):
