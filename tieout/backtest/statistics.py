@@ -89,7 +89,8 @@ def sampled(equity: Floats, at: Moments, period_ns: int) -> Floats:
     """What stood at the beginning and after each whole period; a rest at the end is left out."""
     whole = int(at[-1] - at[0]) // period_ns
     ends = at[0] + period_ns * np.arange(whole + 1, dtype=np.int64)
-    return equity[np.searchsorted(at, ends, side="right") - 1]
+    stood: Floats = equity[np.searchsorted(at, ends, side="right") - 1]
+    return stood
 
 
 def periods_a_year(period_ns: int) -> float:
