@@ -5,6 +5,7 @@ which strategies under which limits. What it does not say stands in the outcome'
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
@@ -176,7 +177,8 @@ def _venue(
     entry, reply = models_of(spec).latencies(spec.latency_ms)
     venue = RecordedVenue(
         spec.account,
-        habits_of(spec),
+        # No tape tells what a third asset is worth: fees are paid in what is traded.
+        replace(habits_of(spec), fee_asset=""),
         engine.world,
         truth,
         entry,
