@@ -114,7 +114,7 @@ def moments(column: Any, unit_ns: int) -> tuple[Column, bool]:
         column = pc.cast(column, pa.timestamp("s"))
     if pa.types.is_timestamp(column.type):
         return _typed(column), bool(column.type.tz)
-    if not pa.types.is_string(column.type) or _is_number(column[0].as_py()):
+    if not pa.types.is_string(column.type) or is_number(column[0].as_py()):
         return _epochs(decimals(column, 9), unit_ns), True
     return _written(pc.utf8_trim_whitespace(column))
 
