@@ -234,7 +234,7 @@ class Engine:
         ]
         exchange.passed(feed.instrument, feed.book.advance(row + 1))
         for one in ends:
-            if exchange.positions[one.symbol, one.leg].quantity:
+            if exchange.positions[one.symbol, one.leg].quantity * one.sign > 0:
                 take_over(exchange, feed.book, one)
 
     def _show(self, watch: Watch, until: int) -> None:
@@ -298,7 +298,7 @@ class Engine:
 
     def _await_funding(self, feed: Feed) -> None:
         due = feed.funding.next_after(self.world.now) if feed.funding is not None else None
-        if due is not None:
+        if due is not None and due.at <= int(feed.tape.at[-1]):
             self.world.call_at(due.at, self._fund, feed, due)
 
     def _fund(self, feed: Feed, due: Due) -> None:
