@@ -73,7 +73,8 @@ class Shop:
 
     def _page(self, since: int | None, params: dict[str, Any], rows: Page) -> Page:
         self.asked.append((since, params))
-        rows = self.whims.get(len(self.asked), lambda page: page)(rows)
+        whim = self.whims.get(len(self.asked))
+        rows = whim(rows) if whim else rows
         self.told.append(rows)
         return rows
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tieout.backtest.data import Recorded, load
+from tieout.backtest.joined import joined
 from tieout.backtest.rows import Told
 from tieout.bad_input import BadMarket
 
@@ -404,11 +405,15 @@ BAD: dict[str, tuple[Callable[[str], str], str]] = {
     "a price beyond all": (line(3, "110", "2000000000000"), "line 3: .* up to 1e12, would do"),
     "a price of too many digits": (
         line(3, "110", "1e30"),
-        "line 3: high: found 1000+; less than",
+        "line 3: high: found 1E.30; less than",
     ),
     "a price too fine": (
         line(3, "110", "110.0000000000001"),
         "line 3: high: found 110.0000000000001; at most 12 decimals would do",
+    ),
+    "a power beyond all": (
+        line(3, "110", "11e-305201000"),
+        "line 3: high: found 1.1E-305200999; at most 12 decimals would do",
     ),
     "a price that is none": (line(3, "110", "n/a"), "line 3: high: found 'n/a'; a number would do"),
     "a price that is not there": (line(3, "110", ""), "line 3: high: found ''; a number would do"),
@@ -524,6 +529,49 @@ def test_a_folder_and_a_file_that_is_not_there_are_refused(tmp_path: Path) -> No
     for path in (tmp_path, tmp_path / "none.csv"):
         with pytest.raises(BadMarket, match=r"cannot be read: .* would do"):
             load(path)
+
+
+def test_parquet_of_other_types_is_refused_or_read_by_its_text(tmp_path: Path) -> None:
+    table = {"time": [1640995200], "id": [1], "side": ["buy"], "price": ["1.5"], "size": [2]}
+    path = tmp_path / "m.parquet"
+
+    def read(**columns: object) -> Recorded:
+        pq.write_table(pa.table(table | columns), path)
+        return load(path)
+
+    for price in (["1.50"], pa.array([1.5], pa.float32()), pa.array(["1.5"]).dictionary_encode()):
+        assert read(price=price).tape.columns["price"].tolist() == [15]
+    with pytest.raises(BadMarket, match="row 0: time: found a moment beyond 1677 to 2262"):
+        read(time=pa.array([10**18], pa.timestamp("us")))
+    with pytest.raises(BadMarket, match="row 0: id: found list"):
+        read(id=[[1]])
+    with pytest.raises(BadMarket, match="row 0: price: found True; a number would do"):
+        read(price=[True])
+    with pytest.raises(BadMarket, match="row 0: size: found nothing; a value in every row"):
+        read(size=[None])
+
+
+# --- several files -------------------------------------------------------------------------------
+
+
+def test_files_that_follow_one_another_are_one_tape(tmp_path: Path) -> None:
+    """Counted by a tick and lot that fit them all, though each has its own."""
+    head, *rows = BARS.splitlines(keepends=True)
+    whole = loaded(tmp_path / "m.csv", BARS)
+    first = loaded(tmp_path / "1.csv", head + "".join(rows[:2]))
+    second = loaded(tmp_path / "2.csv", head + "".join(rows[2:]), Told(tick=25 * 10**10, lot=10**5))
+    assert (first.tape.tick, second.tape.tick) == (10**10, 25 * 10**10)
+    both = joined([first, second])
+    assert (both.tick, both.at.tolist()) == (10**10, whole.tape.at.tolist())
+    for name, column in whole.tape.columns.items():
+        assert both.columns[name].tolist() == column.tolist(), name
+    for parts in ([second, first], [first, first]):
+        with pytest.raises(BadMarket, match="files in order of time, each once, would do"):
+            joined(parts)
+    with pytest.raises(
+        BadMarket, match=r"found trades, and other bars in 1\.csv; files of one kind"
+    ):
+        joined([first, loaded(tmp_path / "t.csv", FORMATS["by name"][1])])
 
 
 # --- the recorded files --------------------------------------------------------------------------

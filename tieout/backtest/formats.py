@@ -158,12 +158,17 @@ def shape_of(row: Sequence[str | None]) -> Shape | None:
     """The shape of a row without names, if there is one."""
     fitting = [each for each in SHAPES if len(each.columns) == len(row)]
     told = [each for each in fitting if each.words and row[each.words[0]] in each.words[1]]
-    plain = [each for each in fitting if each.words is None and all(map(_is_number, row))]
+    plain = [
+        each
+        for each in fitting
+        if each.words is None and all(each is None or is_number(each) for each in row)
+    ]
     return next(iter((*told, *plain)), None)
 
 
-def _is_number(cell: str | None) -> bool:
-    return cell is None or re.fullmatch(r"[+-]?[\d.]+([eE][+-]?\d+)?", cell.strip()) is not None
+def is_number(text: str) -> bool:
+    """Whether it looks like one; what it counts is read elsewhere."""
+    return re.fullmatch(r"[+-]?[\d.]+([eE][+-]?\d+)?", text.strip()) is not None
 
 
 def kind_of(names: Iterable[str]) -> Kind | None:

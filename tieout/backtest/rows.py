@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, Final, Literal, NoReturn, TypeVar
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS, TEN_TO, show
 from tieout.backtest import exact
@@ -262,7 +260,7 @@ class _Reading:
             return {}
         whole = self._read("fresh", exact.truths)
         named = self._find("update") is not None
-        update = self._read("update", _codes) if named else at
+        update = self._read("update", exact.codes) if named else at
         begins = np.ones(len(at), dtype=bool)
         begins[1:] = (np.diff(update) != 0) | (np.diff(whole) != 0)
         news = begins if named else np.diff(whole, prepend=0) == 1
@@ -275,7 +273,7 @@ class _Reading:
     def _ids(self) -> Column | None:
         if self.kind != "trades" or self._find("id") is None:
             return None
-        return self._read("id", _codes)
+        return self._read("id", exact.codes)
 
     def _oldest_first(self, rows: Rows) -> Rows:
         if not self.table.newest_first or rows.at[0] <= rows.at[-1]:
@@ -323,16 +321,3 @@ def _in_coins(whole: Whole, close: Column, tick: int, lot: int) -> Column:
     worth = np.maximum(close, 1) * (tick / TEN_TO[PRICE_DECIMALS])
     coins = whole.values / TEN_TO[whole.places] / worth
     return np.floor(coins * (TEN_TO[QUANTITY_DECIMALS] / lot)).astype(np.int64)
-
-
-def _codes(column: Any) -> Column:
-    """Ids that are numbers are those numbers; others are counted as they appear."""
-    if column.null_count:
-        row = int(np.argmax(pc.is_null(column).to_numpy(zero_copy_only=False)))
-        raise Misfit(row, "found nothing; an id in every row would do")
-    try:
-        ids = pc.cast(column, pa.int64())
-    except pa.ArrowInvalid:
-        ids = column.dictionary_encode().indices
-    codes: Column = ids.to_numpy().astype(np.int64)
-    return codes
