@@ -74,7 +74,7 @@ def _unpacked(path: Path, bytes_: bytes) -> bytes:
             return gzip.decompress(bytes_)
         if path.suffix.lower() == ".zip":
             return _only_member(path, bytes_)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
         raise BadMarket(f"{path}: cannot be read: {error}; {WOULD_DO}") from error
     return bytes_
 
