@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from tieout.asked import seed_range
 from tieout.exits import FAILED, HELD
 
 FREE = {"maker_rate": "0", "taker_rate": "0", "latency_ms": 1, "models": {}}
@@ -74,6 +75,9 @@ def _amounts(context: click.Context, option: click.Parameter, texts: tuple[str, 
 @click.option("--ideal", is_flag=True, help="No latency and no fee: what nobody will ever get.")
 @click.option("--zone", default="", help="Of times in the files that have none: UTC, +01:00.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Of the dice.")
+@click.option("--fire", is_flag=True, help="With outages, disorder, stuck deposits: what is left.")
+@click.option("--seeds", callback=seed_range, default="0:3", show_default=True, metavar="A:B")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, help="Processes, under fire.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for tables and report.")
 @click.option("--json", "as_json", is_flag=True, help="Print one object, no more.")
 def backtest(
@@ -85,6 +89,9 @@ def backtest(
     ideal: bool,  # noqa: FBT001  # click hands flags over so
     zone: str,
     seed: int,
+    fire: bool,  # noqa: FBT001
+    seeds: range,
+    jobs: int,
     out: Path | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
@@ -113,6 +120,10 @@ def backtest(
             wanted = asked(
                 strategy, options, markets, funds=funds, models=models, told=Told(zone=zone)
             )
+        if fire:
+            from tieout.backtest.fire_cli import burnt
+
+            sys.exit(burnt(wanted, seeds, jobs, out, tell, as_json=as_json))
         outcome = run(
             wanted.scenario,
             wanted.tapes,

@@ -46,7 +46,7 @@ DOWN_KINDS: Final = ("disconnect", "public_disconnect")
 
 
 def outages(strength: Fraction, dice: Stream, run_ns: int) -> Iterator[Fault]:
-    """Every venue is out, again and again: who asks waits in vain, and hears nothing of it."""
+    """Every venue is out, again and again: who asks waits in vain, and nothing is told."""
     for start, length in _pieces(strength, dice, run_ns):
         yield Fault("request_lost", "", start, start + length)
         for kind in DOWN_KINDS:

@@ -12,7 +12,7 @@ is found of a difference is found within three minutes.
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final
@@ -22,7 +22,7 @@ from scenarios.model import Scenario, VenueSpec
 from sim.seal import seal
 from tieout.backtest.families import FAMILIES, STRENGTHS, plan_of
 from tieout.backtest.played import Played, gained, lasts_ns
-from tieout.backtest.run import Tapes, decimals_of
+from tieout.backtest.run import Paid, Tapes, decimals_of
 from tieout.campaign_seed import Done, Engine, SeedResult, Task, here
 from tieout.outcome import Claim
 from tieout.runs import conclude
@@ -61,6 +61,7 @@ class Fire:
 
     scenario: Scenario
     tapes: Tapes
+    rates: Paid = field(default_factory=dict)
 
     def __call__(self, task: Task) -> FireResult:
         """One run."""
@@ -69,7 +70,7 @@ class Fire:
         began = time.process_time()
         plan = plan_of(family, strength, task.seed, run_ns) if family != CALM else []
         with seal():
-            run = Played(self.scenario, task.seed, self.tapes, plan)
+            run = Played(self.scenario, task.seed, self.tapes, plan, self.rates)
         with seal():
             run.run()
         outcome = conclude(run, run.memory, [])

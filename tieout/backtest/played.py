@@ -9,6 +9,7 @@ over the public stream in words of our own, and are lost, late and cut off as al
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -20,13 +21,15 @@ from sim.faults import Fault
 from sim.memory_store import MemoryStore
 from sim.world import EPOCH_NS, SECOND
 from tieout.backtest import views
-from tieout.backtest.run import Tapes, models_of
+from tieout.backtest.run import Paid, Tapes, models_of
 from tieout.host import Host
 from tieout.simulation import Simulation
 from tieout.sites import Site
 from venues.exchange import Exchange, Print
 from venues.public import Dial
 from venues.recorded.book import RecordedBook
+from venues.recorded.funding import Funding
+from venues.recorded.liquidation import take_over, threatened
 from venues.recorded.tape import Tape
 
 # So long the node has to begin to listen, before the first row passes.
@@ -61,10 +64,15 @@ class Played(Simulation):
     """One run over tapes, by account and symbol, under a plan of faults."""
 
     def __init__(
-        self, scenario: Scenario, seed: int, tapes: Tapes, plan: Sequence[Fault] = ()
+        self,
+        scenario: Scenario,
+        seed: int,
+        tapes: Tapes,
+        plan: Sequence[Fault] = (),
+        rates: Paid = MappingProxyType({}),
     ) -> None:
         self.shift_ns = EPOCH_NS + LEAD_NS - began_at(tapes)
-        self._tapes = tapes
+        self._tapes, self._rates = tapes, rates
         store = MemoryStore()
         duration_ns = lasts_ns(tapes)
         super().__init__(scenario, seed, store, plan, duration_ns=duration_ns, host=PlayedHost)
@@ -79,7 +87,7 @@ class Played(Simulation):
             book = RecordedBook(tape, site.spec.account, assumed)
             site.venue.exchange.books[each.symbol] = book
             self._play(site, each, book, tape)
-        self._let_fund(site)
+            self._let_fund(site, each)
 
     def _play(self, site: Site, each: InstrumentSpec, book: RecordedBook, tape: Tape) -> None:
         """Rows pass, and whoever wants to sees trades and bars of them."""
@@ -103,21 +111,24 @@ class Played(Simulation):
         watching = [each for each in self._watching(account) if isinstance(each, SeesBars)]
         return list(dict.fromkeys(each.bar_ns for each in watching))
 
-    def _let_fund(self, site: Site) -> None:
-        """Funding falls due at recorded times, where the models say so."""
+    def _let_fund(self, site: Site, each: InstrumentSpec) -> None:
+        """Funding falls due at recorded times: at those that were recorded, or as the models say."""
         spec = models_of(site.spec).funding
-        if spec is None or not site.venue.exchange.positions:
-            return
-        funding = spec.made()
+        funding: Funding | None = self._rates.get((site.spec.account, each.symbol))
+        if funding is None and spec is not None:
+            funding = spec.made()
+        if funding is not None and site.venue.exchange.positions:
+            self._await_funding(site, each.symbol, funding)
 
-        def pay(rate: Decimal) -> None:
-            for each in site.spec.instruments:
-                site.venue.exchange.pay_funding(each.symbol, rate)
-            due = funding.next_after(self.world.now - self.shift_ns)
-            self.world.call_at(due.at + self.shift_ns, pay, due.rate)
+    def _await_funding(self, site: Site, symbol: str, funding: Funding) -> None:
+        due = funding.next_after(self.world.now - self.shift_ns)
+        if due is not None:
+            at = max(self.world.now, due.at + self.shift_ns)
+            self.world.call_at(at, self._fund, site, symbol, funding, due.rate)
 
-        first = funding.next_after(EPOCH_NS + LEAD_NS - self.shift_ns)
-        self.world.call_at(first.at + self.shift_ns, pay, first.rate)
+    def _fund(self, site: Site, symbol: str, funding: Funding, rate: Decimal) -> None:
+        site.venue.exchange.pay_funding(symbol, rate)
+        self._await_funding(site, symbol, funding)
 
 
 @dataclass(slots=True, eq=False)
@@ -142,12 +153,28 @@ class Rows:
         last = first
         while last < len(self.tape) and int(self.tape.at[last]) + self.run.shift_ns <= now:
             last += 1
-        self.site.venue.exchange.passed(self.spec.symbol, self.book.advance(last))
+        for row in range(first, last):
+            self._pass(row)
         if self.tells:
             for row in range(first, last):
                 self._print(row)
         if (at := self.next_at()) != END:
             self.run.world.call_at(at, self.pass_by)
+
+    def _pass(self, row: int) -> None:
+        """What the row does to orders that rest, and to positions that it takes over."""
+        exchange, model = self.site.venue.exchange, models_of(self.site.spec).liquidation
+        near = threatened(exchange, model.maintenance_rate) if model is not None else []
+        reached = [
+            each
+            for each in near
+            if each.symbol == self.spec.symbol
+            and self.book.next_reach(row + 1, each.sign, each.price) == row
+        ]
+        exchange.passed(self.spec.symbol, self.book.advance(row + 1))
+        for each in reached:
+            if exchange.positions[each.symbol, each.leg].quantity:
+                take_over(exchange, self.book, each)
 
     def _print(self, row: int) -> None:
         columns = self.tape.columns
