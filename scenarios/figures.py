@@ -183,6 +183,8 @@ FIGURES = (
         f"tokens.{what}"
         for what in (
             *("policy_violations", "signed_wrongly", "register_differences", "registers_compared"),
+            *("permitted_beyond", "permitted_while_paused", "nonces_shared", "declined_wrongly"),
+            "decided_by_old",
             *("contract_differences", "code_changes", "orphans", "orphans_missed", "orphans_false"),
             *("value_lost", "orphan_seconds_max", "moved_unasked", "refused_wrongly", "probes"),
             *("outstanding", "epochs_due", "moved", "policy_changes", "forged", "thefts"),
@@ -200,6 +202,7 @@ FIGURES = (
     *(f"risk.{what}" for what in ("word_age_seconds_max", "engine_lives", "engine_halted")),
     *(f"risk.{what}" for what in ("spent_when_old", "reductions", "flips")),
     *(f"risk.{what}" for what in ("word_overdue_seconds", "words_backwards", "reserved_when_over")),
+    "risk.lines_behind",
     *(f"risk.{what}" for what in ("gate_orders", "gate_refusals", "gate_crashes")),
     *("risk.turnover_max", "risk.decided_by_old_prices"),
     *(f"risk.{what}" for what in ("reports", "var_max", "shortfall_max", "stress_max")),

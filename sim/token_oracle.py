@@ -22,13 +22,13 @@ OWN = -1  # the branch of a node that follows a chain of its own
 Kind = Literal["transfer", "mint", "burn", "recovery"]
 
 
-def _topic(event: str) -> str:
+def topic(event: str) -> str:
     return "0x" + keccak256(event.encode()).hex()
 
 
 BEHIND = (
-    _topic("Moved(bytes32,address,uint256,bytes32)"),
-    _topic("Recovered(bytes32,address,uint256,bytes32)"),
+    topic("Moved(bytes32,address,uint256,bytes32)"),
+    topic("Recovered(bytes32,address,uint256,bytes32)"),
 )
 
 
@@ -136,6 +136,8 @@ class TokenOracle:
     signed_wrongly: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
     compared: int = 0
+    # The blocks that our books called final, and since when: the last two.
+    finals: list[tuple[int, int]] = field(default_factory=list)
     _mark: tuple[str, str] = ("", "")
     _sums: dict[tuple[int, int], dict[str, int]] = field(default_factory=dict)
     _branches: dict[str, int] = field(default_factory=dict)
@@ -186,6 +188,8 @@ class TokenOracle:
         if None in places or not known or places[0] == OWN:
             self.differences.append(f"at {now}: a block of the register is none of the chain's")
             return
+        if not self.finals or self.finals[-1][0] != told.blocks[0][0]:
+            self.finals = [*self.finals[-1:], (told.blocks[0][0], now)]
         if told.blocks[0][0] > self.chain.final(now):
             self.differences.append(f"at {now}: block {told.blocks[0][0]} is not final")
         if dict(told.final) != self.balances(*known[0]):
@@ -269,11 +273,11 @@ class TokenOracle:
             return "it moved otherwise than decided"
         beyond = [
             breaks(force, held, moved, max(force.at, wanted.at), wanted.kind)
-            for force in self._in_force(wanted.at, moved.at)
+            for force in self.in_force(wanted.at, moved.at)
         ]
         return beyond[0] if all(beyond) else ""
 
-    def _in_force(self, since: int, until: int) -> list[InForce]:
+    def in_force(self, since: int, until: int) -> list[InForce]:
         """What was in force at some moment of that time."""
         ended = [each.at for each in self.history[1:]] + [until + 1]
         return [

@@ -120,6 +120,7 @@ class Dared:
         self.gates: SimulatedGates | None = None
         self._heard: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
         self.backwards: list[str] = []
+        self.behind: dict[str, int] = {}
 
     def reviewed(self, limits: LimitsLoaded) -> None:
         """These are told to the node, and hold once it took them."""
@@ -139,6 +140,8 @@ class Dared:
                 if order.status == "in_flight" and order.strategy != KILL:
                     self._decide(state, order)
         self._look_at_words(state)
+        if self.gates is not None:
+            self._look_at_lines(state)
         self.oracle.look()
 
     def _look_at_words(self, state: State) -> None:
@@ -157,6 +160,22 @@ class Dared:
         if before is not None and before[0] == life and place < before[1]:
             self.backwards.append(who)
         self._heard[who] = life, place
+
+    def _look_at_lines(self, state: State) -> None:
+        """What gates trade is in the line of its place as soon as it is booked, whatever the engine
+        counted before: lines that count less than the books hold, and since when.
+
+        A fill that does not say whose it is is reserved for until its order is known to be filled.
+        """
+        for account, symbol in self._rates:
+            held = state.holdings.get(f"{account}/{symbol}/net", 0)
+            for side, amount in (("long", held), ("short", -held)):
+                name = f"account_position/{account}/{symbol}/{side}"
+                line = state.risk.lines.get(name)
+                if line is None or line.limit is None:
+                    continue
+                if line.exposure + line.reserved < amount:
+                    self.behind.setdefault(name, state.now)
 
     def _is_new(self, order: Order, now: int) -> bool:
         """Not one of before that is still the last, as another was refused in the same instant."""
@@ -238,6 +257,7 @@ class Dared:
             "word_age_seconds_max": self.word_age_ns_max / SECOND,
             "word_overdue_seconds": self._overdue_ns() / SECOND,
             "words_backwards": len(self.backwards),
+            "lines_behind": len(self.behind),
             "reserved_when_over": len(_reserved_when_over(state)),
             "spent_when_old": float(oracle.spent_when_old),
             "reductions": oracle.reductions,

@@ -26,6 +26,7 @@ from scenarios.tokens import TokenSpec
 from sim.dice import Dice
 from sim.faults import Fault, Faults
 from sim.machine import Embedded
+from sim.permission_oracle import Permission, PermissionOracle
 from sim.token_oracle import Decided, Register
 from sim.world import World
 from tieout.settling import Rails, RailSite
@@ -34,7 +35,7 @@ from tieout.token_desk import IssuerDesk
 from tieout.token_dialect import with_tokens
 from tieout.token_host import TokenHost
 from tieout.token_parties import Parties
-from tieout.token_signers import Signers
+from tieout.token_signers import Signers, epoch_of, nonce_of
 from tieout.token_subscribers import CashView, Subscribers
 from tieout.token_troubles import Troubles
 from tokens import calls
@@ -79,6 +80,7 @@ class Issue:
         self.domain = Domain(spec.token, "1", chain.chain_id, self.contract)
         self.parties.settle_in(self.contract)
         self.oracle = self.parties.oracle
+        self.permissions = PermissionOracle(self.oracle, self._takes)
         self.signers = Signers(
             chain, self.domain, self.parties.keys, self.parties.admin.key, self._judged
         )
@@ -215,6 +217,7 @@ class Issue:
     def _sign(self, asked: SignAuthorization) -> None:
         """A signer of its own process, which may be slow, unwilling, or not there for a while."""
         now = self.world.now
+        self.permissions.asked(self._permission(asked), now)
         out = self._strikes("signer_out")
         if out is not None:
             self._out[asked.signer] = now + out.strength * MS
@@ -238,6 +241,8 @@ class Issue:
         """It looks at chain, policy and facts again: what it signs is decided by what is so now."""
         answer = Refused(LOCKED) if declines else self.signers.sign(asked, self.world.now)
         if isinstance(answer, Refused):
+            if not declines:
+                self.permissions.declined(self._permission(asked), answer.reason, self.world.now)
             self.host.tell(
                 AuthorizationDeclined(
                     received_at=self.world.now,
@@ -258,6 +263,30 @@ class Issue:
                 signature="0x" + answer.signature.raw.hex(),
             )
         )
+
+    def _permission(self, asked: SignAuthorization) -> Permission:
+        """As the oracle has it; an admin's nonces are the contract's own."""
+        return Permission(
+            asked.decision_hash,
+            asked.kind,
+            asked.sender,
+            asked.receiver,
+            asked.value,
+            asked.valid_after,
+            asked.valid_before,
+            asked.sender if asked.kind == "transfer" else self.contract,
+            asked.nonce,
+            asked.epoch,
+        )
+
+    def _takes(self, wanted: Permission) -> bool:
+        """Whether its nonce is the lane's next, and its epoch the one in force, in the newest
+        block."""
+        chain, holder = self.chain, wanted.sender or wanted.receiver
+        is_next = nonce_of(chain, self.contract, wanted.owner, wanted.nonce) == wanted.nonce
+        if wanted.kind == "recovery":
+            return is_next
+        return is_next and epoch_of(chain, self.contract, holder) == wanted.epoch
 
     def _may_race(self, wanted: Authorization) -> None:
         """A revocation, or an epoch that somebody raises, races what was just permitted."""

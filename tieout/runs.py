@@ -36,6 +36,7 @@ from tieout.outcome import Claim, Found, Outcome, Sample
 from tieout.references import decided_by_old_prices
 from tieout.settlement_figures import settlement_figures
 from tieout.simulation import Simulation
+from tieout.token_decisions import decided_by_old
 from tieout.truths import (
     cancels_unpursued,
     contradictions_unshown,
@@ -179,6 +180,17 @@ OF_TOKENS = tuple(
             "tokens.policy_violations",
         ),
         ("nothing is signed that policy and facts of that moment forbid", "tokens.signed_wrongly"),
+        (
+            "nothing is permitted that could break a limit beside what may yet happen",
+            "tokens.permitted_beyond",
+        ),
+        (
+            "what is signed was decided by the policy and the facts that our books had",
+            "tokens.decided_by_old",
+        ),
+        ("nothing is permitted while the contract stands still", "tokens.permitted_while_paused"),
+        ("no nonce is in two permissions that may both be used", "tokens.nonces_shared"),
+        ("no signer that is well declines what is sound", "tokens.declined_wrongly"),
         (
             "the register equals the chain after every block and reorganisation",
             "tokens.register_differences",
@@ -526,7 +538,9 @@ def tokens_of(simulation: Simulation, state: State) -> dict[str, Any] | None:
         return None
     from tieout.token_figures import token_figures  # what executes contracts, only where there are
 
-    return token_figures(simulation.issuing, state, simulation.world.now)
+    old = decided_by_old(simulation.store)
+    told = token_figures(simulation.issuing, state, simulation.world.now)
+    return {**told, "decided_by_old": len(old), "detail": [*told["detail"], *old][:20]}
 
 
 def judges_of(simulation: Simulation) -> dict[str, "Judge"]:

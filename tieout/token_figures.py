@@ -31,6 +31,7 @@ def token_figures(issuing: Issuing, state: State, now: int) -> dict[str, Any]:
 
 def _figures(issue: Issue, state: State, now: int) -> dict[str, Any]:
     oracle, troubles, callers = issue.oracle, issue.troubles, issue.callers
+    permissions = issue.permissions
     violations, refused = oracle.violations(now), callers.refused_wrongly()
     orphans, missed, false = oracle.orphans(now), oracle.missed(now), oracle.false_orphans()
     unasked, contract = oracle.moved_unasked(now), contract_differences(issue, state)
@@ -39,6 +40,10 @@ def _figures(issue: Issue, state: State, now: int) -> dict[str, Any]:
     return {
         "policy_violations": len(violations),
         "signed_wrongly": len(oracle.signed_wrongly),
+        "permitted_beyond": len(permissions.beyond),
+        "permitted_while_paused": len(permissions.while_paused),
+        "nonces_shared": len(permissions.nonces_shared),
+        "declined_wrongly": len(permissions.declined_wrongly),
         "register_differences": len(oracle.differences),
         "registers_compared": oracle.compared,
         "contract_differences": len(contract),
@@ -66,6 +71,10 @@ def _figures(issue: Issue, state: State, now: int) -> dict[str, Any]:
         "detail": [
             *violations,
             *oracle.signed_wrongly,
+            *permissions.beyond,
+            *permissions.while_paused,
+            *permissions.nonces_shared,
+            *permissions.declined_wrongly,
             *oracle.differences,
             *contract,
             *(f"{moved.subject}: an orphan that nobody found" for moved in missed),

@@ -30,6 +30,8 @@ from tokens.typed import Domain
 
 SECOND = 1_000_000_000
 EPOCH_OF = "epochOf(address)"
+NONCE_OF = "nonces(address,uint192)"
+LANE_BITS = 64
 
 
 @dataclass(slots=True)
@@ -55,6 +57,14 @@ def epoch_of(chain: Chain, contract: str, holder: str) -> int:
     """The epoch that the contract asks of what this holder has, in the newest block."""
     assert isinstance(chain.machine, Embedded), "a chain with contracts executes them"
     data = calls.selector(EPOCH_OF) + bytes.fromhex(holder[2:]).rjust(32, b"\0")
+    return int.from_bytes(chain.machine.call(contract, data, chain.head(chain.world.now)))
+
+
+def nonce_of(chain: Chain, contract: str, owner: str, nonce: int) -> int:
+    """The next nonce that the contract takes in the lane of this one, in the newest block."""
+    assert isinstance(chain.machine, Embedded), "a chain with contracts executes them"
+    lane = (nonce >> LANE_BITS).to_bytes(32)
+    data = calls.selector(NONCE_OF) + bytes.fromhex(owner[2:]).rjust(32, b"\0") + lane
     return int.from_bytes(chain.machine.call(contract, data, chain.head(chain.world.now)))
 
 

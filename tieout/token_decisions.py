@@ -1,0 +1,39 @@
+"""By what permissions were decided: by the policy and the facts that the journal had until then?
+
+Read off the journal, record by record, and shared with nothing that decides.
+"""
+
+from core.journal import Store, decode_event
+from core.token_events import AuthorizationJudged, HolderStated, PolicyPublished
+
+# Which parties limits count as somebody: addresses, by the commitment to what is known of them.
+Stated = dict[tuple[str, str], str]
+HEARD = ("HolderStated", "PolicyPublished", "AuthorizationJudged")
+
+
+def decided_by_old(store: Store) -> list[str]:
+    """Decisions that were signed, or may be, and had been judged by a policy that was not in force
+    here any more, or by facts that somebody had stated anew."""
+    stated: Stated = {}
+    versions: dict[str, int] = {}
+    outdated: dict[int, str] = {}
+    found: dict[str, None] = {}
+    for record in store.records():
+        if record.name == "SignAuthorization":
+            if record.cause in outdated:
+                found[outdated[record.cause]] = None
+        elif record.name in HEARD:
+            match decode_event(record.body):
+                case HolderStated() as told:
+                    stated[told.token, told.address] = told.commitment
+                case PolicyPublished() as told:
+                    versions[told.token] = max(told.version, versions.get(told.token, 0))
+                case AuthorizationJudged() as told if _is_outdated(told, versions, stated):
+                    outdated[record.number] = f"{told.authorization_id}: judged by what was before"
+    return list(found)
+
+
+def _is_outdated(told: AuthorizationJudged, versions: dict[str, int], stated: Stated) -> bool:
+    """A commitment that it goes by and nobody states now, or another version than the newest."""
+    known = {commitment for (token, _), commitment in stated.items() if token == told.token}
+    return told.policy_version != versions.get(told.token) or not known.issuperset(told.commitments)
