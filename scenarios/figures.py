@@ -136,7 +136,8 @@ FIGURES = (
     *("silent_differences", "open_breaks", "open_suspects", "in_flight", "in_doubt"),
     *("unjournaled_effects", "orders_sent_twice", "orders_unwished", "orders_mismarked"),
     *("orders_given_up", "orders_given_up_taken", "orders_revived", "moves_unlisted"),
-    *("orders_rejected_unsaid", "orders_given_up_early"),
+    *("orders_rejected_unsaid", "orders_given_up_early", "orders_unasked", "streams_unread"),
+    "effects_before_durable",
     *("cancels_unpursued", "fills_unplaced", "exits_excessive", "self_trades"),
     *("breaks_hasty", "names_forgotten", "contradictions_unshown", "silence_excess_seconds_max"),
     *(f"differences.{what}" for what in ("holdings", "money", "positions", "orders")),
@@ -169,6 +170,7 @@ FIGURES = (
         f"settlement.{what}"
         for what in (
             *("payments", "doubled", "differences", "pending", "misjudged"),
+            *("nonces_doubled", "settled_unasked", "returns_strange"),
             *("ledger_faults", "limit_excess", "open_items", "told_wrongly", "astray"),
             *("balances_off", "over_limit_in_truth", "outstanding", "fees_off"),
             *("exchanges_off", "exchanged", "suspense_off"),

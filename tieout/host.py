@@ -83,6 +83,7 @@ class Host:
         self.placed: dict[str, int] = {}
         self.crashes = 0
         self.cuts_unshown = 0
+        self.early = 0
         self.placed_lost: dict[str, None] = {}
         self._floor = 0
         self._commit_due = False
@@ -426,6 +427,7 @@ class Host:
         """Commit; only what is durable was told, and found."""
         assert self.node is not None, "a node that lives"
         effects = self.node.commit()
+        self.early += len(effects) if self._group_waits() else 0
         self._sim.truth.kept()
         self._sim.oracle.node_durable()
         return effects

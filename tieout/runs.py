@@ -28,6 +28,7 @@ from sim.oracle import Drifted
 from sim.seal import seal
 from sim.world import EPOCH_NS, SECOND
 from tieout import market as markets
+from tieout.asked_again import orders_unasked, streams_unread
 from tieout.crash_points import CrashPoint
 from tieout.drill import exits
 from tieout.given_up import given_up
@@ -75,12 +76,15 @@ STANDARD = tuple(
         ("fees, funding, profit and traded value equal the truth to the unit", "differences.money"),
         ("what each strategy holds equals its trades at the venue", "differences.positions"),
         ("nothing was asked of a venue that the journal does not hold", "unjournaled_effects"),
+        ("nothing is done before its group is durable", "effects_before_durable"),
         ("no order is sent twice", "orders_sent_twice"),
         ("every order sent follows from one wish", "orders_unwished"),
         ("what is asked to reduce only reaches its venue so, and nothing else", "orders_mismarked"),
         ("no order was given up that its venue took", "orders_given_up_taken"),
         ("no order is called rejected but by its venue's word", "orders_rejected_unsaid"),
         ("no order was given up while its venue might take it yet", "orders_given_up_early"),
+        ("what was in flight as the node came up is asked for at once", "orders_unasked"),
+        ("what a stream may have missed is asked for as it opens", "streams_unread"),
         ("once healed, orders stand as their venue says", "differences.orders"),
         ("once healed, no break stays open", "open_breaks"),
         ("once healed, nothing is suspected", "open_suspects"),
@@ -118,6 +122,12 @@ OF_SETTLEMENT = tuple(
             "wrongly_settled",
         ),
         ("no payment is carried out twice", "settlement.doubled"),
+        ("a nonce is one payment's, and a payment has one", "settlement.nonces_doubled"),
+        (
+            "nothing settles by silence unless its bank was heard since it counts",
+            "settlement.settled_unasked",
+        ),
+        ("no more is said to come back of a payment than went", "settlement.returns_strange"),
         ("the ledger holds after every event", "settlement.ledger_faults"),
         ("in flight plus contingent never exceeds a limit", "settlement.limit_excess"),
         ("once healed, each payment stands as its rail has it", "settlement.differences"),
@@ -476,6 +486,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
             ][:20],
         },
         "unjournaled_effects": unjournaled(simulation, store),
+        "effects_before_durable": simulation.host.early,
         "orders_sent_twice": sum(times > 1 for times in simulation.host.placed.values()),
         "orders_unwished": unwished(store),
         "orders_mismarked": len(orders_mismarked(exchanges, store)),
@@ -483,6 +494,8 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "orders_revived": len(simulation.watch.revived),
         "orders_given_up_taken": gone.taken,
         "orders_rejected_unsaid": gone.unsaid,
+        "orders_unasked": len(orders_unasked(store)),
+        "streams_unread": len(streams_unread(store)),
         "orders_given_up_early": gone.early,
         "cancels_unpursued": len(cancels_unpursued(exchanges, store)),
         "fills_unplaced": len(_unplaced(simulation, exchanges, state)),

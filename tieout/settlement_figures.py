@@ -6,7 +6,7 @@ from typing import Any, get_args
 from core import exchanges, exposure, ledger
 from core.journal import Store
 from core.money import show
-from core.settlement_state import ItemCause, Leg
+from core.settlement_state import ItemCause, Leg, Settlement
 from core.state import State
 from core.transfers import view
 from sim import exchange_oracle, fee_oracle
@@ -15,6 +15,8 @@ from sim.world import SECOND
 from tieout.payment_view import PaymentView
 from tieout.rail_twins import DECIMALS
 from tieout.settling import Rails
+from tieout.signings import nonces_doubled
+from tieout.silences import settled_unasked
 
 DAY = 24 * 3600 * SECOND
 RECALL_GRACE = 6 * DAY
@@ -42,6 +44,9 @@ def settlement_figures(
     return {
         "payments": len(rails.payments.all),
         "doubled": len(rails.oracle.doubled()),
+        "nonces_doubled": len(nonces_doubled(store)),
+        "settled_unasked": len(settled_unasked(settlement, store)),
+        "returns_strange": len(returns_strange(settlement)),
         "differences": len(differences),
         "pending": len(pending(state)),
         "misjudged": len(misjudged(rails, state, crashed=crashed)),
@@ -117,6 +122,13 @@ def is_left(leg: Leg) -> bool:
     # What came back after a customer had it counts until it is paid, and its rest may come back.
     counts = ledger.owed(leg) + leg.contingent
     return bool(leg.outstanding or leg.held or (over and leg.exposed > counts))
+
+
+def returns_strange(settlement: Settlement) -> list[str]:
+    """Payments of ours of which more is said to have come back than went."""
+    items = settlement.items.values()
+    strange = [each.subject for each in items if each.cause == "unmatched_return"]
+    return [subject for subject in strange if subject in settlement.legs]
 
 
 def recalls_off(rails: Rails, books: "PaymentView", now: int) -> list[str]:

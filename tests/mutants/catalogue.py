@@ -298,11 +298,11 @@ MUTANTS = (
     ),
     known(
         "what is held for one leg is paid out by another",
-        RAILS,
+        "held_is_not_free",
         "Holds may exceed the balance (R1).",
     ),
     known("limits are not asked", RAILS, "Transfers pass whatever is in flight."),
-    known("a hold counts against no limit", RAILS, "What was not sent yet is not counted."),
+    known("a hold counts against no limit", "two_people", "What was not sent yet is not counted."),
     known(
         "what may come back counts against no limit",
         "fiat_in_crypto_out_reversed",
@@ -341,7 +341,7 @@ MUTANTS = (
     ),
     # --- chains ------------------------------------------------------------------------------------
     known("a block that is mined settles", RAILS, "Settled at the first confirmation."),
-    known("one node's word settles", RAILS, "A lying node completes payments."),
+    known("one node's word settles", "lying_node", "A lying node completes payments."),
     known("a reverted transaction settles", RAILS, "Mined is taken for paid (R8)."),
     known(
         "a deposit is credited before it is final", RAILS, "A reorg takes back what a customer has."
