@@ -20,6 +20,9 @@ EPOCHS = CLAIMS["tokens.epochs_due"]
 SIGNED = CLAIMS["tokens.signed_wrongly"]
 CONTRACT = CLAIMS["tokens.contract_differences"]
 UNASKED = CLAIMS["tokens.moved_unasked"]
+BEYOND = CLAIMS["tokens.permitted_beyond"]
+DECLINED = CLAIMS["tokens.declined_wrongly"]
+SHARED = CLAIMS["tokens.nonces_shared"]
 REFUSED = CLAIMS["tokens.refused_wrongly"]
 LEFT = CLAIMS["tokens.outstanding"]
 
@@ -42,6 +45,33 @@ BUGS = (
         "two_authorizations_one_cap",
         range(1),
         VIOLATED,
+    ),
+    Bug(
+        "what is on its way to a holder is not counted",
+        "core.reservations:by_sums",
+        "held + book.incoming.get(receiver, 0) + value",
+        "held + value",
+        "two_authorizations_one_cap",
+        range(1),
+        BEYOND,
+    ),
+    Bug(
+        "every window is over for those who sign",
+        "tokens.signers.verifying:_window",
+        "if message.valid_before <= view.head:",
+        "if True:",
+        "two_authorizations_one_cap",
+        range(1),
+        DECLINED,
+    ),
+    Bug(
+        "every permission of a holder has one lane",
+        "core.authorizations:_take_lane",
+        "not lane.user and lane.bound_until <= final",
+        "True",
+        "two_authorizations_one_cap",
+        range(1),
+        SHARED,
     ),
     Bug(
         "what is seen is final",

@@ -1,4 +1,4 @@
-"""What is asked at once: as a stream opens, as the node comes up, of a signer, before silence."""
+"""What the journal alone shows: what was asked at once, under which nonce, and decided by what."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from core.effects import Effect, FetchFills, FetchInstruments, PlaceOrder, Query
 from core.events import Event, NodeStarted, OrderReport, OrderReported, PageReported, StreamOpened
 from core.journal import Journal
 from core.rail_effects import SignTransaction
+from core.token_effects import SignAuthorization
+from core.token_events import AuthorizationJudged, HolderStated, PolicyPublished
 from sim.memory_store import MemoryStore
 from tieout.asked_again import orders_unasked, streams_unread
 from tieout.signings import nonces_doubled
+from tieout.token_decisions import decided_by_old
 
 HOUSE = "binance_spot/main"
+NOTE = "NOTE"
 OPENED = StreamOpened(received_at=1, account=HOUSE, epoch=1)
 FETCH = FetchFills(account=HOUSE, instrument="BTCUSDT", after="")
 STARTED = NodeStarted(received_at=1, node="tie", epoch=2)
@@ -92,3 +96,57 @@ def test_a_nonce_is_one_payments_and_a_payment_has_one() -> None:
         "chain/hot nonce 2: q, r"
     ]
     assert nonces_doubled(journal((STARTED, [*again, signing("p", 3)]))) == ["p: 2 nonces"]
+
+
+def stated(commitment: str) -> HolderStated:
+    return HolderStated(
+        received_at=1, token=NOTE, address="0x1", group="", locked=0, commitment=commitment
+    )
+
+
+def policy(version: int) -> PolicyPublished:
+    return PolicyPublished(
+        received_at=1,
+        token=NOTE,
+        version=version,
+        content_hash=str(version),
+        window_s=1,
+        skew_s=1,
+        head_age_s_max=1,
+    )
+
+
+JUDGED = AuthorizationJudged(
+    received_at=1,
+    token=NOTE,
+    authorization_id="NOTE/1",
+    policy_version=1,
+    refusal="",
+    decision_hash="0x1",
+    lane=0,
+    commitments=("known",),
+)
+SIGN = SignAuthorization(
+    token=NOTE,
+    authorization_id="NOTE/1",
+    signer="0x2",
+    kind="transfer",
+    sender="0x1",
+    receiver="0x3",
+    value=1,
+    valid_after=1,
+    valid_before=2,
+    nonce=0,
+    epoch=0,
+    decision_hash="0x1",
+)
+
+
+def test_what_is_signed_was_decided_by_the_newest_policy_and_facts() -> None:
+    terms: list[tuple[Event, list[Effect]]] = [(policy(1), []), (stated("known"), [])]
+    signed = (JUDGED, [SIGN])
+    assert decided_by_old(journal(*terms, signed)) == []
+    assert decided_by_old(journal(*terms, (stated("others"), []), (JUDGED, []))) == []
+    for change in (stated("others"), policy(2)):
+        found = decided_by_old(journal(*terms, (change, []), signed))
+        assert found == ["NOTE/1: judged by what was before"]
