@@ -221,6 +221,14 @@ MUTANTS = (
         VENUES,
         "After a crash, orders stay as the journal last knew them.",
     ),
+    Mutant(
+        "a restart queries only what was unknown before",
+        "core.trading:after_restart",
+        'if order.status in ("in_flight", "unknown"):',
+        'if order.status == "unknown":',
+        VENUES,
+        "What was sent a moment before the crash stands as if its answer were to come.",
+    ),
     # --- the node and its journal ------------------------------------------------------------------
     Mutant(
         "acknowledgement before fsync",
@@ -502,6 +510,31 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "what is on its way to a group is not counted",
+        "core.reservations:by_sums",
+        "book.totals.get(group, 0) + book.arriving.get(group, 0) + value",
+        "book.totals.get(group, 0) + value",
+        TOKENS,
+        "A jurisdiction's cap is asked of what is there, and not of what may come.",
+    ),
+    Mutant(
+        "what is on its way out is not counted",
+        "core.reservations:by_sums",
+        "book.balances.get(sender, 0) - book.outgoing.get(sender, 0) - value",
+        "book.balances.get(sender, 0) - value",
+        TOKENS,
+        "Each of two transfers leaves what is locked, and both together do not.",
+    ),
+    Mutant(
+        "a policy's caps are those of the first",
+        "core.issuance:_on_policy",
+        "limits=Limits(",
+        "limits=token.policy.limits if token.policy.version else Limits(",
+        TOKENS,
+        "A policy that is published anew changes windows, and no limit.",
+    ),
+    known("every permission of a holder has one lane", TOKENS, "Each takes the first lane's nonce."),
+    Mutant(
         "newcomers on their way are not counted",
         "core.reservations:_is_full",
         "len(book.balances) + len(book.newcomers) + joins",
@@ -567,7 +600,7 @@ MUTANTS = (
         "what a block mined that gave way stays mined", TOKENS, "A reorganisation is not unapplied."
     ),
     known("what is seen is final", TOKENS, "The head is taken for finality."),
-    known("what is final is told by one node", TOKENS, "One node may leave out a log."),
+    known("what is final is told by one node", "lying_chain_nodes", "One node may leave out a log."),
     known(
         "what nobody decided is nothing to speak of",
         TOKENS,
