@@ -121,7 +121,6 @@ class Dared:
         self._heard: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
         self.backwards: list[str] = []
         self.behind: dict[str, int] = {}
-        self._foreign: dict[str, int] = {}
 
     def reviewed(self, limits: LimitsLoaded) -> None:
         """These are told to the node, and hold once it took them."""
@@ -166,34 +165,17 @@ class Dared:
         """What gates trade is in the line of its place as soon as it is booked, whatever the engine
         counted before: lines that count less than the books hold, and since when.
 
-        What others traded is the engine's to count: a word that was asked for before may lack it.
         A fill that does not say whose it is is reserved for until its order is known to be filled.
         """
-        gated = self._gated()
-        for line in state.posted:
-            if line.holding and line.figure.partition("/")[0] not in gated:
-                self._foreign[line.holding] = state.now
         for account, symbol in self._rates:
-            holding = f"{account}/{symbol}/net"
-            held = state.holdings.get(holding, 0)
-            if self._foreign.get(holding, -1) >= self._word_asked():
-                continue
+            held = state.holdings.get(f"{account}/{symbol}/net", 0)
             for side, amount in (("long", held), ("short", -held)):
                 name = f"account_position/{account}/{symbol}/{side}"
-                its = state.risk.lines.get(name)
-                if its is None or its.limit is None:
+                line = state.risk.lines.get(name)
+                if line is None or line.limit is None:
                     continue
-                if its.exposure + its.reserved < amount:
+                if line.exposure + line.reserved < amount:
                     self.behind.setdefault(name, state.now)
-
-    def _gated(self) -> tuple[str, ...]:
-        """The strategies that trade by way of gates."""
-        return tuple(name for gate in self._limits.gates for name in gate.strategies)
-
-    def _word_asked(self) -> int:
-        """When the newest word of the engine that came was asked for."""
-        words = self.engine.words if self.engine is not None else []
-        return words[-1][1] if words else 0
 
     def _is_new(self, order: Order, now: int) -> bool:
         """Not one of before that is still the last, as another was refused in the same instant."""
