@@ -541,7 +541,9 @@ MUTANTS = (
         TOKENS,
         "A policy that is published anew changes windows, and no limit.",
     ),
-    known("every permission of a holder has one lane", TOKENS, "Each takes the first lane's nonce."),
+    known(
+        "every permission of a holder has one lane", TOKENS, "Each takes the first lane's nonce."
+    ),
     Mutant(
         "newcomers on their way are not counted",
         "core.reservations:_is_full",
@@ -608,7 +610,9 @@ MUTANTS = (
         "what a block mined that gave way stays mined", TOKENS, "A reorganisation is not unapplied."
     ),
     known("what is seen is final", TOKENS, "The head is taken for finality."),
-    known("what is final is told by one node", "lying_chain_nodes", "One node may leave out a log."),
+    known(
+        "what is final is told by one node", "lying_chain_nodes", "One node may leave out a log."
+    ),
     known(
         "what nobody decided is nothing to speak of",
         TOKENS,
