@@ -7,7 +7,8 @@ move it. We know what became of it by what the two venues tell of their own acco
 Rule 2. Between the debit that one venue told and the credit that the other told, it is in flight,
 and nobody's to use. A movement is known by account, asset and exact amount, the oldest move first.
 Where a venue lists no movements of cash, those who moved it tell of it.
-Rule 3. What is not there in time is an open break until it is. It is never asked for again.
+Rule 3. What is not there in time is an open break until it is; what left too late has as long
+again. It is never asked for again.
 """
 
 from msgspec import UNSET
@@ -96,6 +97,11 @@ def on_told(state: State, move: CashMove, event: CashMoved) -> list[Effect]:
         move.debited_at = event.received_at
         note_move(state, "cash", "asked", "in_flight")
         effects: list[Effect] = [] if move.credited_at else [_tell(move, "in_flight")]
+        if (
+            move.due_at <= event.received_at and not move.credited_at
+        ):  # nobody waits for its credit any more
+            move.due_at = event.received_at + move.due_at - move.requested_at
+            effects.append(arm(state, f"move/{move.move_id}", move.due_at))
     else:
         move.credited_at = event.received_at
         note_move(state, "cash", "in_flight", "arrived")

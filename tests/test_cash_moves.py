@@ -144,6 +144,16 @@ def test_what_nobody_sent_is_asked_of_people_and_is_no_break() -> None:
     assert books.state.settlement.items == {}
 
 
+def test_what_left_too_late_and_does_not_come_is_a_break_too() -> None:
+    """The alarm has rung before it left: without another it would be in flight for ever."""
+    books = Books()
+    books.ask()
+    books.rings()
+    books.moved(A, -600)
+    assert told(books.rings()) == ["overdue"]
+    assert [item.cause for item in books.state.settlement.items.values()] == ["not_arrived"]
+
+
 REFUSED = {
     "more than is there": ({"amount": 1001}, "NOT_THERE"),
     "nothing": ({"amount": 0}, "NO_AMOUNT"),
