@@ -260,6 +260,29 @@ def test_a_strategy_sees_the_accounts_that_it_is_given(played: Play) -> None:
     assert seen == {OTHER}
 
 
+def test_under_limits_no_reference_grows_stale(played: Play) -> None:
+    """Nothing is lent on a stale one: an order minutes after the last would be refused."""
+    limits = {"file": "simulated", "rates": {"USDT": "1", "BTC": "20000"}, "heartbeat_ms": 2000}
+    told = scenario("momentum", limits=limits)
+    outcome = played(OfBars(lambda bar: [wish(bar)]), {PLACE: bars(6)}, told)
+    assert list(outcome.frames["orders"]["status"]) == ["filled"] * 6
+
+
+def test_a_fill_is_marked_at_what_was_known_then(
+    played: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few rows are marks, the last one before each fill is among them."""
+    monkeypatch.setattr("tieout.backtest.frames.MARKS_MAX", 4)
+    tape = bars(400)
+    buys = OfBars(lambda bar: [wish(bar)] if bar.at % (50 * MINUTE) == 0 else [])
+    outcome = played(buys, {PLACE: tape}, scenario("momentum", free=False))
+    marks = outcome.marks
+    assert len(outcome.fills) == 8
+    for fill in outcome.fills.itertuples():
+        marked = marks[marks["at"] <= fill.at].iloc[-1]
+        assert marked["at"] == tape.at[tape.at <= fill.at][-1]
+
+
 def test_a_tape_in_other_ticks_is_refused() -> None:
     """Counted in another step, every price would be another."""
     tape = bars(5)

@@ -12,8 +12,9 @@ Rule 2. Each account's statements are told as of every whole multiple of `statem
 one after an account moved is told at once, and so is each while the reconciler is in doubt; those
 that say the same word for word are told as one run, before anything happens there next
 (`core.reconcile` judges each of them).
-Rule 3. A reference price is told before an order that is wished for, where limits may ask for it;
-the cold engine is asked and answers in simulated time, as its limits' heartbeat wants.
+Rule 3. Under limits a reference price is told before each order that is wished for, and every
+`REFERENCE_NS`, for nothing is lent on a stale one; the cold engine is asked and answers in
+simulated time, as its limits' heartbeat wants.
 """
 
 from collections import deque
@@ -64,6 +65,7 @@ OVER: Final = ("refused", "rejected", "filled", "cancelled", "expired")
 SETTLING_NS: Final = 60 * 1_000_000_000
 STATED_AGAIN_MAX: Final = 10
 WISHES_MAX: Final = 10_000
+REFERENCE_NS: Final = 10 * 1_000_000_000
 
 
 class BadStrategy(ValueError):
@@ -339,6 +341,8 @@ class Engine:
             self._let_see(name, strategy)
         for feed in self.feeds:
             self._await_funding(feed)
+        if self.node.state.risk.content_hash:
+            self.world.call_in(REFERENCE_NS, self._refer)
 
     def _await_funding(self, feed: Feed) -> None:
         due = feed.funding.next_after(self.world.now) if feed.funding is not None else None
@@ -362,6 +366,27 @@ class Engine:
                 self._watches.append(Watch(name, strategy.on_trade, trades))  # type: ignore[arg-type]  # trades
         if self.ticks_ns.get(name):
             self.world.call_in(self.ticks_ns[name], self._tick, name)
+
+    def _refer(self) -> None:
+        """What every market is at, for those who count what is held."""
+        for feed in self.feeds:
+            feed.catch_up(self.world.now)
+            self._tell_reference(feed)
+        if self.world.now + REFERENCE_NS <= self._ends:
+            self.world.call_in(REFERENCE_NS, self._refer)
+
+    def _tell_reference(self, feed: Feed) -> None:
+        now, last = self.world.now, feed.book.last * feed.tick
+        if last:
+            self.tell(
+                ReferenceSet(
+                    received_at=now,
+                    account=feed.venue.account,
+                    instrument=feed.instrument,
+                    price=last,
+                    as_of=now,
+                )
+            )
 
     def _shown_to(self, name: str) -> Sequence[Feed]:
         """The markets of a strategy."""
@@ -498,17 +523,8 @@ class Engine:
         if feed is not None:
             feed.catch_up(self.world.now)
             seen = feed.book.last * feed.tick
-            if seen and self.node.state.risk.content_hash:
-                now = self.world.now
-                self.tell(
-                    ReferenceSet(
-                        received_at=now,
-                        account=wish.account,
-                        instrument=wish.instrument,
-                        price=seen,
-                        as_of=now,
-                    )
-                )
+            if self.node.state.risk.content_hash:
+                self._tell_reference(feed)
         key = (wish.strategy, wish.reference)
         self._unnamed.setdefault(key, deque()).append(Wished(wish, self.world.now, seen))
 

@@ -137,7 +137,7 @@ def _movement(told: FundingPaid | CashMoved, decimals: Mapping[str, int]) -> Map
 
 
 def _marks(feeds: Sequence[Feed], fills: Sequence[FillReported]) -> Iterable[Mapping[str, Any]]:
-    """The last price: evenly over the rows, at the first row from each fill on, and later."""
+    """The last price: evenly over the rows, before and from each fill on, and later."""
     for feed in feeds:
         rows = len(feed.tape)
         if not rows:
@@ -152,7 +152,7 @@ def _marks(feeds: Sequence[Feed], fills: Sequence[FillReported]) -> Iterable[Map
         filled = np.searchsorted(feed.tape.at, at, side="left")
         later = [
             np.searchsorted(feed.tape.at, at + after, side="right") - 1
-            for after in horizons(_between(feed.tape)).values()
+            for after in (0, *horizons(_between(feed.tape)).values())
         ]
         those = np.concatenate([filled[filled < rows], *later])
         wanted = np.unique(np.concatenate([even, those[those >= 0]]))
