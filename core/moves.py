@@ -19,6 +19,11 @@ from core.items import close_item, open_item
 from core.listening import arm
 from core.state import CashMove, State, count, holding, note_move
 
+MOVES: dict[str, tuple[str, ...]] = {
+    "none": ("asked",),
+    "asked": ("in_flight",),
+    "in_flight": ("arrived",),
+}
 # Of a strategy so many may be open: one that asks without end is no treasury's to serve.
 OPEN_MAX = 8
 

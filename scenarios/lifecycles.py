@@ -16,6 +16,7 @@ from core import (
     leases,
     leg_moves,
     listening,
+    moves,
     orders,
     recalls,
     reconcile,
@@ -48,6 +49,7 @@ def tables() -> dict[str, Table]:
         "standing": strategies.BY_A_PERSON,
         "halt": strategies.BY_ITSELF,
         "kill": {stage: row.then for stage, row in kill.PROCEDURE.items()},
+        "cash": moves.MOVES,
         "token": register.MOVES,
         "authorization": authorizations.NEXT,
     }

@@ -27,7 +27,7 @@ from sim.faults import KINDS, OF_KEEPERS, UNABLE, Fault, Faults
 from sim.market import MS, Crowd, Trade
 from sim.oracle import Oracle
 from sim.treasury import Asked, Treasury
-from sim.truth import Truth
+from sim.truth import Fact, Truth
 from sim.world import EPOCH_NS, SECOND, World
 from tieout.bridges import Bridge
 from tieout.crash_points import CrashPoint, Reached
@@ -264,8 +264,14 @@ class Simulation:
         account = asked.source if sign < 0 else asked.target
         if TWINS[account.partition("/")[0]].dialect.ledger:
             return
+        fact = self.truth.facts[-1]  # it was done just now
+        self.truth.told_by_hand(fact)
+        self._say_moved(asked, sign, fact)
+
+    def _say_moved(self, asked: Asked, sign: int, fact: Fact) -> None:
+        account = asked.source if sign < 0 else asked.target
         if not self.host.alive:
-            self.world.call_in(SECOND, self._tell_moved, asked, sign)
+            self.world.call_in(SECOND, self._say_moved, asked, sign, fact)
             return
         told = CashMoved(
             received_at=self.world.now,
@@ -274,8 +280,9 @@ class Simulation:
             asset=asked.asset,
             amount=sign * asked.amount,
             reason="transfer",
-            occurred_at=self.world.now,
+            occurred_at=fact.at,
         )
+        self.truth.heard((fact,))
         self.host.tell(told)
 
     def _rails(self) -> Rails | None:
