@@ -16,7 +16,6 @@ from core import (
     leases,
     leg_moves,
     listening,
-    moves,
     orders,
     recalls,
     reconcile,
@@ -24,6 +23,7 @@ from core import (
     strategies,
     transfers,
 )
+from core.moves import MOVES as CASH
 from risk import lease_holder
 
 # Each table's keys are words of its own.
@@ -49,7 +49,7 @@ def tables() -> dict[str, Table]:
         "standing": strategies.BY_A_PERSON,
         "halt": strategies.BY_ITSELF,
         "kill": {stage: row.then for stage, row in kill.PROCEDURE.items()},
-        "cash": moves.MOVES,
+        "cash": CASH,
         "token": register.MOVES,
         "authorization": authorizations.NEXT,
     }

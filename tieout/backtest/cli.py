@@ -122,9 +122,7 @@ def backtest(
         if strategy.endswith((".yaml", ".yml")):
             wanted = told_by(Path(strategy), files)
         else:
-            wanted = asked(
-                strategy, options, markets, funds=funds, models=models, told=files
-            )
+            wanted = asked(strategy, options, markets, funds=funds, models=models, told=files)
         if fire:
             from tieout.backtest.fire_cli import burnt
 
