@@ -179,6 +179,13 @@ def fetch_instruments(account: Account) -> list[Effect]:
     return [FetchInstruments(account=account.name, instrument=name) for name in account.listings]
 
 
+def fetch_instrument(account: Account, instrument: str) -> list[Effect]:
+    """Ask what an instrument is that is in no book of ours, where the venue can be asked."""
+    if not account.instruments:
+        return []
+    return [FetchInstruments(account=account.name, instrument=instrument)]
+
+
 # --- back-fill -----------------------------------------------------------------------------------
 
 

@@ -391,7 +391,10 @@ def _strange(
             effects.append(_told_twice(event, name))
         return effects
     text = f"a fill of {event.instrument}, which is not listed in our books: not booked"
-    return [RaiseAlert(severity="critical", subject=account.name, text=text)]
+    return [
+        RaiseAlert(severity="critical", subject=account.name, text=text),
+        *listening.fetch_instrument(account, event.instrument),
+    ]
 
 
 def _told_twice(event: FillReported, name: str) -> Effect:
@@ -594,8 +597,8 @@ def _is_known(state: State, asset: str) -> bool:
 def _on_listed(state: State, event: InstrumentListed) -> list[Effect]:
     account = state.accounts[event.account]
     known = account.listings.get(event.instrument)
-    if known is None and event.frame:
-        return []  # a venue lists much that we do not trade; what we do trade we were told to
+    if known is None and event.frame and not event.asked_at:
+        return []  # a venue lists much that we do not trade; what we asked for, somebody traded
     if known is not None and known.listing == event.listing:
         if event.frame or event.effective_at:
             return restatement.on_told(state, account, known, event)
@@ -613,6 +616,8 @@ def _on_listed(state: State, event: InstrumentListed) -> list[Effect]:
         effective_at=event.effective_at,
         at_first=event.multiplier,
     )
+    if known is None and event.frame:  # what was told of it before is in its record
+        effects += listening.request_backfill(state, account, event.received_at)
     return effects
 
 

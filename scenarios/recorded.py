@@ -167,11 +167,13 @@ class ModelsSpec(Part):
 class RecordedSpec(Part):
     """A market file of an instrument, whose `price_factor` and `quantity_factor` scale it.
 
-    `kind` is what its rows are, where the file does not show it. `funding` is a file of the rates
-    that were paid, instead of the venue's one rate.
+    `kind` is what its rows are, where the file does not show it. `trades` is a file of the trades
+    beside levels, by which queues are known; `funding` one of the rates that were paid, instead of
+    the venue's one rate.
     """
 
     file: str = Field(min_length=1)
     kind: Literal[Kind, ""] = ""
+    trades: str = ""
     impact: ImpactSpec | None = None
     funding: str = ""

@@ -42,6 +42,18 @@ def samples() -> Path:
     pytest.skip(text)
 
 
+@pytest.fixture(scope="session")
+def market(samples: Path) -> Path:
+    """The folder of recorded markets, which lies beside the samples."""
+    folder = samples.parent / "data" / "market"
+    if folder.is_dir():
+        return folder
+    text = f"no recorded markets: {folder} would do"
+    if os.environ.get("CI"):
+        pytest.fail(text)
+    pytest.skip(text)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """At the end: what was read of the samples, and what is said without one to compare.
 

@@ -19,6 +19,7 @@ TEXT = """
 name = "desk"
 journal = "desk.db"
 {limits}
+alerts = "none"
 
 [wire]
 port = {port}

@@ -16,7 +16,6 @@ from typing import Any
 import ccxt.pro
 from aiohttp import ClientSession
 
-from core.events import AdjustmentBooked
 from core.journal import Store
 from core.state import State
 from scenarios.model import Scenario, StrategySpec
@@ -26,9 +25,10 @@ from sim.world import SECOND
 from tieout.deployed_limits import DeployedLimits, Reviewed
 from tieout.dialects import DIALECTS
 from tieout.fronts import FRONTS, WAYS
+from tieout.host import booked
 from tieout.live import LiveNode, Way
 from tieout.live_rails import Beside
-from tieout.sights import is_watched
+from tieout.seen import is_watched
 from tieout.sqlite_store import SqliteStore
 from tieout.view import View
 from tieout.wire_server import WireServer
@@ -155,19 +155,24 @@ class Running:
         strategies: Sequence[StrategySpec] | None = None,
         beside: Sequence[Beside] = (),
         clock: Callable[[], int] = time.time_ns,
+        symbols: Sequence[str] = (),
         **settings: Any,
     ) -> Running:
-        """`limits` are a deployment's table; what the node calls people for goes to `alerts`.
+        """`limits` are a deployment's table; what the node calls people for goes to `alerts`. It is
+        told of these `symbols` alone, by default of all that are traded there.
 
         `strategies` are those in its own process, by default all.
         """
         client, spec = served.session(**settings), served.world.sites[served.venue].spec
+        if symbols:
+            kept = tuple(each for each in spec.instruments if each.symbol in symbols)
+            spec = spec.model_copy(update={"instruments": kept})
         live = Live(served.exchange(client), WAYS[served.venue], client, clock)
-        symbols = tuple(each.symbol for each in spec.instruments)
+        shown = tuple(each.symbol for each in spec.instruments)
         store, heard = SqliteStore(journal), alerts if alerts is not None else []
         trading_ = trading(served.venue, tick_ms) if strategies is None else strategies
-        trades = symbols if is_watched(spec.account, trading_) else ()
-        ways = [Way(spec, live, live.open_public(symbols, trades))]
+        trades = shown if is_watched(spec.account, trading_) else ()
+        ways = [Way(spec, live, live.open_public(shown, trades))]
         running = cls(
             served,
             store,
@@ -206,18 +211,7 @@ class Running:
             if drift.contradiction
         ]
         for each in self.people.look(time.time_ns(), told_twice):
-            self.node.loop.deliver(
-                AdjustmentBooked(
-                    received_at=0,
-                    adjustment_id=each.adjustment_id,
-                    break_number=each.break_number,
-                    holding=each.holding,
-                    amount=each.amount,
-                    author=each.author,
-                    approver=each.approver,
-                    reason=each.reason,
-                )
-            )
+            self.node.loop.deliver(booked(each, 0))
 
     async def begun(self) -> State:
         """Until its accounts are adopted and their records were read once."""

@@ -3,11 +3,14 @@
 Each set ties to the unit. The rows are plain dictionaries, so that a test plants what is to be
 found; `save` writes them as the venue has them, JSON or a table. Two rows share no moment, and the
 venue's numbers are its own count.
+
+    python -m tests.own_exports VENUE FOLDER DEALS    so many deals, to see what a large file costs
 """
 
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -63,7 +66,7 @@ class Trade:
 
 
 # Instrument, side, quantity, price: long, more, out; short, and through nothing to the other side.
-DEALS = (
+DEALS: tuple[tuple[str, int, str, str], ...] = (
     ("A", 1, "2", "100"),
     ("A", 1, "1", "103"),
     ("B", -1, "5", "20"),
@@ -75,7 +78,7 @@ DEALS = (
 )
 FEE_RATE = Decimal("0.0005")
 TRANSFER = Decimal(10_000)
-FUNDING = (Decimal("-0.125"), Decimal("0.0625"))
+FUNDING: tuple[Decimal, ...] = (Decimal("-0.125"), Decimal("0.0625"))
 
 
 def ms(second: int) -> int:
@@ -554,3 +557,21 @@ VENUES: dict[str, Callable[[], Exports]] = {
     "bybit": bybit,
     "bybit_table": bybit_table,
 }
+
+
+def many(make: Callable[[], Exports], deals: int) -> Exports:
+    """The same of so many deals, one a minute, and no funding among them."""
+    global DEALS, FUNDING
+    few, funding = DEALS, FUNDING
+    ways = (("A", 1), ("A", -1), ("B", -1), ("B", 1))
+    DEALS = tuple((*ways[n % 4], "2", "100") for n in range(deals))
+    FUNDING = ()
+    try:
+        return make()
+    finally:
+        DEALS, FUNDING = few, funding
+
+
+if __name__ == "__main__":
+    _, venue, folder, deals = sys.argv
+    many(VENUES[venue], int(deals)).save(Path(folder))

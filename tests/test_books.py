@@ -9,8 +9,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from core.effects import RaiseAlert
+from core.effects import FetchFills, FetchInstruments, RaiseAlert
 from core.events import TOLD_DECIMALS, AssetListed, CashMoved, Event
 from core.money import ASSET_DECIMALS
 from tests.facts import (
@@ -228,6 +229,23 @@ def test_a_fill_of_an_unlisted_instrument_is_not_booked_and_somebody_is_told() -
     effects = books.tell(fill("7", "buy", "10", "0.001", instrument="NOBODY"))
     assert books.all_holdings() == before
     assert [alert.severity for alert in only(RaiseAlert, effects)] == ["critical"]
+    assert not only(FetchInstruments, effects), "this venue cannot be asked what it is"
+
+
+def test_an_instrument_that_was_traded_is_listed_once_the_venue_said_what_it_is() -> None:
+    """What it tells unasked of all that it lists is for nobody here."""
+    books, ada = spot_books(instruments=True), replace(spot("ADAETH", "ADA"), frame=7)
+    traded = fill("7", "buy", "10", "0.001", instrument="ADAETH")
+    (asked,) = only(FetchInstruments, books.tell(traded))
+    assert asked.instrument == "ADAETH"
+    assert not books.tell(ada)
+    assert list(books.account().listings) == ["XRPETH"]
+    books.done.clear()
+    books.account().backfill.waiting.clear()
+    told = books.tell(replace(ada, asked_at=ms(5)))
+    assert "ADAETH" in [each.instrument for each in only(FetchFills, told)], "its record is read"
+    books.tell(traded)
+    assert books.all_holdings()["venue/main/ADA/cash"] == "10"
 
 
 # --- busts and corrections -----------------------------------------------------------------------

@@ -140,6 +140,7 @@ DEPLOYMENT = """
 name = "desk"
 journal = "desk.db"
 limits = "none"
+alerts = "none"
 
 [[chain]]
 name = "eth"

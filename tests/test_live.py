@@ -32,16 +32,19 @@ from tieout.adopting import NotAdopted, openings_of
 from tieout.dialects import DIALECTS
 from tieout.fronts import WAYS
 from tieout.replay import replay
+from tieout.verify import verify
 from tieout.wire_world import rough
 from venues.live import Live
 from venues.read_only import Forbidden, settings
 from venues.served import Key
 
+# On a machine that has much else to do.
+ADOPTED_S_MAX = 60.0
 VENUES = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse")
 
 
-def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(test, 170))
+def run(test: Coroutine[Any, Any, None], seconds: float = 170) -> None:
+    asyncio.run(asyncio.wait_for(test, seconds))
 
 
 # --- the served venue, and ccxt as anybody uses it ------------------------------------------------
@@ -80,6 +83,7 @@ def test_who_signs_wrongly_is_refused_and_nothing_leaves_the_machine(
 async def trades(venue: str, journal: Path, seconds: float, one_in: int, kills: int) -> None:
     served = await Served.start(venue, 7, rough(one_in) if one_in else ())
     running = Running.begin(served, journal)
+    await adopted(running)  # a life that ends before that begins anew, and so might each of them
     for _ in range(kills):
         await running.last(seconds / (kills + 1))
         await running.die()
@@ -106,6 +110,13 @@ async def trades(venue: str, journal: Path, seconds: float, one_in: int, kills: 
     assert (replayed.differences, replayed.state.holdings) == ((), books)
 
 
+async def adopted(running: Running) -> None:
+    """Until what stands at its account is in its books."""
+    state, until = running.node.node.state, time.monotonic() + ADOPTED_S_MAX
+    while not state.accounts and time.monotonic() < until:
+        await running.last(0.25)
+
+
 async def all_trade(folder: Path, seconds: float, one_in: int, kills: int) -> None:
     """Each venue with a node of its own, at once."""
     journals = {venue: folder / f"{venue}.db" for venue in VENUES}
@@ -118,7 +129,8 @@ def test_its_books_are_the_venue_s_where_nothing_fails(tmp_path: Path) -> None:
 
 
 def test_its_books_are_the_venue_s_after_every_fault_and_kill(tmp_path: Path) -> None:
-    run(all_trade(tmp_path, 40, 15, 3))
+    """The short form of `make live-proof`: a minute, and five lives that end in the midst of it."""
+    run(all_trade(tmp_path, 60, 15, 5), 235)
 
 
 # --- shadow ---------------------------------------------------------------------------------------
@@ -171,6 +183,36 @@ def test_a_shadow_follows_the_account_and_nothing_of_it_reaches_the_venue(tmp_pa
         await asyncio.gather(*(follows(venue, tmp_path / f"{venue}.db") for venue in VENUES))
 
     run(all_follow())
+
+
+# --- an instrument that nobody told us of ---------------------------------------------------------
+
+
+async def learns(folder: Path) -> None:
+    """Somebody trades by hand what the deployment does not name: its terms are asked for."""
+    by_hand = (Fault("hand_trade", start_ns=ADOPTED_NS, every_ns=SECOND // 2),)
+    served = await Served.start("okx_swap", 3, by_hand)
+    spec, journal = served.world.sites["okx_swap"].spec, folder / "okx.db"
+    first, *others = (each.symbol for each in spec.instruments)
+    running = Running.begin(served, journal, symbols=[first])
+    running.node.rest()
+    state = await running.begun()
+    account = state.accounts["okx_swap/main"]
+    assert list(account.listings) == [first]
+    await running.last(8)
+    assert set(others) <= set(account.listings), "it knows what they are"
+    served.world.heal()
+    await running.converge()
+    await running.die()
+    assert verify(journal).status == "sound"
+    assert not replay(journal).differences
+    await served.server.stop()
+
+
+def test_an_instrument_that_is_traded_by_hand_is_learned_and_its_fills_are_booked(
+    tmp_path: Path,
+) -> None:
+    run(learns(tmp_path))
 
 
 # --- a position that stands there already ---------------------------------------------------------

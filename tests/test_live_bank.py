@@ -18,7 +18,7 @@ pytest.importorskip("asyncssh", reason="the extra `live` is not installed")
 import asyncssh
 
 from rails.bank.folder import Folder, ReadFolder
-from rails.bank.live import ByFiles, Files, Forbidden, Pace
+from rails.bank.live import FILES_AT_ONCE, ByFiles, Files, Forbidden, Pace
 from rails.bank.sftp import ReadSftp, Sftp
 from rails.dialect import Request
 from sim.faults import Fault
@@ -132,6 +132,27 @@ def test_a_file_is_read_once_it_is_whole(tmp_path: Path, kind: str) -> None:
         await way.close()
 
     played(tmp_path, kind, play)
+
+
+class Slow(Folder):
+    """A place at which nothing that is written comes to an end."""
+
+    async def write(self, path: str, body: bytes) -> None:
+        await asyncio.Event().wait()
+
+
+def test_what_we_ask_however_much_keeps_nobody_from_reading(tmp_path: Path) -> None:
+    async def play(place: Place) -> None:
+        way = place.way(Slow(place.root))
+        for _ in range(4 * FILES_AT_ONCE):
+            way.send(BALANCE, place.answered)
+        place.listen(way)
+        place.lay("a.xml", b"<told/>")
+        await place.until(lambda: place.names("done"), 5)
+        assert place.told == [b"<told/>"]
+        await way.close()
+
+    played(tmp_path, "folder", play)
 
 
 @both

@@ -31,6 +31,7 @@ DEPLOYMENT = """
 name = "desk"
 journal = "desk.db"
 {limits}
+alerts = "none"
 
 [wire]
 port = {port}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -204,3 +205,35 @@ def test_a_disk_that_fails_before_a_reader_ends_the_loop_too() -> None:
         reading.cancel()
 
     asyncio.run(story())
+
+
+# --- a journal without room -----------------------------------------------------------------------
+
+
+class Full:
+    """A loop whose journal took a group, and takes no more."""
+
+    def __init__(self) -> None:
+        self.held, self.commits, self.waits = False, 0, True
+        self.node = SimpleNamespace(state="the state")
+
+    async def commit(self) -> None:
+        self.commits += 1
+        assert self.commits < 10, "it is asked again and again, and nobody else has a turn"
+        self.held = True
+
+
+def test_who_reads_while_the_journal_has_no_room_lets_all_others_live() -> None:
+    async def test() -> None:
+        loop: Any = Full()
+        host = LoopHost(loop)
+        reading = asyncio.create_task(host.state())
+        await asyncio.sleep(0)
+        host.committed()
+        await asyncio.sleep(0.05)
+        assert (reading.done(), loop.commits) == (False, 1)
+        loop.held = loop.waits = False
+        host.committed()
+        assert await asyncio.wait_for(reading, 5) == "the state"
+
+    asyncio.run(test())

@@ -183,6 +183,23 @@ def test_a_socket_in_a_deep_folder_has_a_name(tmp_path: Path) -> None:
     assert (deep / "desk.db.door").read_text() == "there"
 
 
+def test_a_node_lives_on_where_no_socket_can_be_made(tmp_path: Path) -> None:
+    """A file that is none lies in its place, or the folder's system knows no sockets."""
+    place, said = door_of(tmp_path / "desk.db"), list[tuple[str, str, str]]()
+    place.write_text("no socket")
+
+    async def live() -> None:
+        door = OperatorDoor(place, (), lambda *words: said.append(words))
+        living = asyncio.create_task(door.run())
+        await asyncio.sleep(0.2)
+        assert not living.done()
+        living.cancel()
+
+    asyncio.run(live())
+    assert [each[:2] for each in said] == [("operators", "critical")]
+    assert place.read_text() == "no socket"
+
+
 def test_nobody_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(NoNode, match="no node answers there"):
         asyncio.run(ask(tmp_path / "desk.db.door", Shown()))

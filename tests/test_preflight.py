@@ -260,6 +260,20 @@ def test_a_disk_without_room_is_red(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     run(is_red)
 
 
+def test_a_deployment_that_says_nothing_of_alerts_is_red(tmp_path: Path) -> None:
+    """Where nobody is to hear of anything, that stands there in so many words."""
+    path = written(tmp_path, "okx_swap")
+    none = asyncio.run(of_channels(load(path), tmp_path))
+    path.write_text(path.read_text().replace('alerts = "none"\n', ""))
+    silent = asyncio.run(of_channels(load(path), tmp_path))
+    shadow = asyncio.run(of_channels(load(path), tmp_path, "shadow"))
+    assert [each.result for each in (none, silent, shadow)] == [
+        "not applicable",
+        "red",
+        "not applicable",
+    ]
+
+
 def test_another_node_with_the_journal_is_red(tmp_path: Path) -> None:
     held = SqliteStore(tmp_path / "desk.db")
 
@@ -301,6 +315,7 @@ def test_each_channel_that_the_deployment_names_is_told_a_test(tmp_path: Path) -
     server = ThreadingHTTPServer(("127.0.0.1", 0), Takes)
     path = written(tmp_path, "okx_swap")
     where = f"http://127.0.0.1:{server.server_port}"
+    path.write_text(path.read_text().replace('alerts = "none"\n', ""))
     with path.open("a") as file:
         file.write(f'[[alerts.channels]]\nname = "desk"\nwebhook = "{where}"\n')
         file.write('secret = "file:secret"\n')

@@ -23,7 +23,8 @@ from sim.truth import Truth
 from sim.world import EPOCH_NS, SECOND
 from tests.test_shapes import MODULES
 from tieout.bars import GRACE_NS, Bars
-from tieout.sights import Sights, is_watched
+from tieout.seen import is_watched
+from tieout.sights import Sights
 from tieout.simulation import Simulation
 from tieout.twins import TWINS
 from venues.dialect import Print

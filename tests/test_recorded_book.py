@@ -253,6 +253,24 @@ STORIES = {
     "depth and trades: or both ahead and behind, in proportion": Story(
         CANCELLED, QUEUED + "advance 8 -> a 3@100, a 2@100", Assumed(queue=Likely(power(1)))
     ),
+    "depth and trades: a snapshot that has the level is no news, one without it is": Story(
+        merged(
+            at(
+                written(
+                    "depth",
+                    "1 100 6 0 1, -1 102 5 1 0, 1 99 1 0 1, 1 100 6 0 0, -1 102 5 1 0, 1 99 1 1 1",
+                ),
+                *(1, 1, 2, 2, 2, 4),
+            ),
+            at(written("trades", "-1 100 5, -1 100 2"), 3, 5),
+        ),
+        """
+        advance 2 ->
+        a buy 5 100 limit -> ; resting
+        advance 6 ->
+        advance 8 -> a 2@100
+        """,
+    ),
     "depth and trades: a trade through the price fills as far as it goes": Story(
         merged(
             at(written("depth", "1 100 4 0 1, -1 102 5 1 0"), 1, 1),

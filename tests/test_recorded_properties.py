@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.naive_market import Naive, Rests
 from tests.tapes import tape
 from venues.matching import Execution, Placement
 from venues.recorded.book import Assumed, RecordedBook
@@ -113,6 +114,45 @@ def _pass(life: Life, until: int, steps: int) -> None:
         if executions:
             assert touch == stop - 1, "no row executes that was not announced"
             life.by_row[touch] = executions
+
+
+@given(
+    tapes("trades", "quotes", "bars"),
+    st.lists(st.tuples(st.integers(0, 30), st.booleans(), lots, st.integers(0, 8)), max_size=8),
+    st.booleans(),
+    st.sampled_from([None, 0, 5]),
+    st.sampled_from([Fraction(1), Fraction(1, 7)]),
+)
+def test_what_rests_is_executed_as_by_plain_arithmetic(
+    market: Tape,
+    wanted: list[tuple[int, bool, int, int]],
+    touch: bool,  # noqa: FBT001  # drawn
+    ahead: int | None,
+    share: Fraction,
+) -> None:
+    """Row by row and order by order, by a model that shares no code; far looks ahead disturb none.
+
+    Our bids lie at 98 and below, our offers at 102 and above: none trades at once but by chance.
+    """
+    models = Assumed(ahead=ahead, bar_fills="touch" if touch else "through", volume_share=share)
+    book, naive = RecordedBook(market, US, models), Naive([], touch, share, {})
+    columns = {name: column.tolist() for name, column in market.columns.items()}
+    for row in range(len(market)):
+        for number, (at, buys, count, away) in enumerate(wanted):
+            if at != row:
+                continue
+            price = 98 - away if buys else 102 + away
+            placed = book.place(
+                str(number), US, "buy" if buys else "sell", count, price, "post_only"
+            )
+            if placed.resting:
+                naive.resting.append(Rests(str(number), buys, price, count, ahead))
+        touched = book.next_touch(len(market))
+        executions = book.advance(row + 1)
+        told = naive.row(market.kind, {name: column[row] for name, column in columns.items()})
+        assert [(one.maker_id, one.quantity, one.price) for one in executions] == told
+        assert touched >= row
+        assert touched == row or not executions
 
 
 @given(tapes(), orders, assumed, st.integers(2, 40))

@@ -247,6 +247,8 @@ def test_of_two_that_stand_by_one_leads_and_the_other_follows_it(server: Postgre
 
 DEPLOYMENT = """
 name = "desk"
+limits = "none"
+alerts = "none"
 {wire}
 [journal]
 url = "{url}"

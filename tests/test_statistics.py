@@ -92,6 +92,7 @@ def test_a_series_is_sampled_at_whole_periods_by_what_stood_then() -> None:
     equity = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
     at = np.array([0, 5, 10, 11, 25], dtype=np.int64)
     assert ours.sampled(equity, at, 10).tolist() == [1, 3, 4]
+    assert len(ours.sampled(DAYS.astype(float), DAYS, DAY_NS)) == len(DAYS)  # of many, the last too
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ import pytest
 from tests.own_exports import VENUES, Exports, ms
 from tests.test_cli import tieout
 from tieout.bad_input import BadFile
+from tieout.export_cells import zone_of
 from tieout.export_facts import Told, take
+from tieout.export_kinds import KINDS
 from tieout.exports import read_export
 from tieout.tie_breaks import Break
 from tieout.tie_exports import Begins, books_of
@@ -64,7 +66,7 @@ def _amounts(story: Story) -> Story:
 class Planted(NamedTuple):
     """A break in one venue's exports, and what is to be found: of what, how much, of which cause.
 
-    `says` stands in the explanation of the first, or in its evidence.
+    `says` stands in the explanation of each, or in its evidence.
     """
 
     what: str
@@ -173,7 +175,7 @@ PLANTED = [
     ),
     Planted(
         "a missing funding", "okx", without("bills.json", type="8", ts=str(ms(700))),
-        {("USDT/cash", "-0.125", "unknown")}, "a row between them is missing",
+        {("USDT/cash", "-0.125", "unknown")}, "by what no row says",
     ),
     Planted(
         "an unlisted deposit", "binance_spot", changed("account.json", "free", "913", asset="USDT"),
@@ -225,7 +227,7 @@ def test_a_planted_break_is_found_with_its_size_and_cause(planted: Planted, tmp_
     found = {(f"{b.subject}/{b.leg}", f"{b.size.normalize():f}", b.cause) for b in outcome.breaks}
     assert found == planted.found
     assert len(outcome.breaks) == len(found)
-    assert any(planted.says in _all(each) for each in outcome.breaks), outcome.breaks
+    assert all(planted.says in _all(each) for each in outcome.breaks), outcome.breaks
 
 
 def _all(broken: Break) -> str:
@@ -242,6 +244,52 @@ def test_of_trades_of_one_moment_no_cause_is_said_where_only_the_moment_is_told(
     outcome = tie(exports, tmp_path)
     assert {each.cause for each in outcome.breaks} == {"unknown"}
     assert "one of 2 trades of SOLUSDT" in outcome.breaks[0].explanation
+
+
+# --- what the user says --------------------------------------------------------------------------
+
+
+def test_a_zone_that_no_file_names_is_the_users(tmp_path: Path) -> None:
+    """The right one ties, another one moves the ledger away from its fills."""
+    exports = VENUES["okx_table"]()
+    exports.first_lines.clear()
+    paths = exports.save(tmp_path)
+    assert tied(books_of(paths, begins="zero", zone=zone_of("UTC+8"))).breaks == ()
+    assert tied(books_of(paths, begins="zero", zone=zone_of("Asia/Hong_Kong"))).breaks == ()
+    assert tied(books_of(paths, begins="zero", zone=zone_of("UTC"))).breaks
+
+
+def test_a_pair_whose_name_does_not_say_its_coins_is_the_users(tmp_path: Path) -> None:
+    trade = {
+        "symbol": "AAABBB", "id": 1, "orderId": 1, "price": "2", "qty": "3", "quoteQty": "6",
+        "commission": "0", "commissionAsset": "BBB", "time": ms(1), "isBuyer": True,
+        "isMaker": False,
+    }  # fmt: skip
+    exports = Exports()
+    exports.add("trades.json", [trade])
+    held = {"makerCommission": 0, "updateTime": ms(2), "balances": [
+        {"asset": "AAA", "free": "3", "locked": "0"}]}  # fmt: skip
+    exports.add("account.json", [held], lambda rows: rows[0])
+    paths = exports.save(tmp_path)
+    with pytest.raises(BadFile, match="--pair AAABBB=BASE-QUOTE would do"):
+        books_of(paths, begins="zero")
+    (broken,) = tied(books_of(paths, begins="zero", pairs={"AAABBB": ("AAA", "BBB")})).breaks
+    assert (broken.subject, broken.size) == ("BBB", Decimal(6))
+
+
+WRONG = {
+    ("--zone", "Nowhere"): "found 'Nowhere'; UTC, UTC+8",
+    ("--pair", "BTCUSDT"): "SYMBOL=BASE-QUOTE would do",
+    ("--journal", "out.db", "--from-zero"): "for exports alone",
+}
+
+
+@pytest.mark.parametrize("said", WRONG, ids=" ".join)
+def test_what_the_user_says_wrongly_is_bad_input(said: tuple[str, ...], tmp_path: Path) -> None:
+    path, *_ = VENUES["okx"]().save(tmp_path)
+    done = tieout("tie", *said, str(path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert WRONG[said] in done.stderr
 
 
 # --- where books begin ---------------------------------------------------------------------------
@@ -277,6 +325,55 @@ def test_a_ledger_ties_with_itself_where_nothing_else_is_given(tmp_path: Path) -
     (broken,) = tie(exports, tmp_path, "stated").breaks
     assert (broken.subject, broken.size) == ("USDT", Decimal("17.89"))
     assert broken.evidence == ("bills.json, row 7", "bills.json, row 6")
+
+
+def test_a_ledger_that_begins_in_the_middle_opens_before_its_first_trade(tmp_path: Path) -> None:
+    """The match was before the bill: it is in the ledger all the same; what was earlier is not."""
+    exports = VENUES["okx"]()
+    exports.rows["bills.json"] = exports.rows["bills.json"][:5]
+    outcome = tie(exports, tmp_path, "stated")
+    assert outcome.breaks == ()
+    cash = next(each for each in outcome.holdings if each.leg == "cash")
+    assert (cash.opening, cash.trades) == (Decimal("10017.6755"), Decimal(14))
+
+
+def test_a_contract_of_another_size_is_no_break_where_the_venue_told_of_it(tmp_path: Path) -> None:
+    """Terms come from the venue's own list of instruments, a change at its own moment."""
+    exports = VENUES["okx"]()
+    changed("positions.json", "pos", "40", instId="SOL-USDT-SWAP")(exports)
+    changed("positions.json", "uTime", str(ms(900)), instId="SOL-USDT-SWAP")(exports)
+    changed("positions.json", "tradeId", "", instId="SOL-USDT-SWAP")(exports)
+    changed("positions.json", "uTime", str(ms(901)), instId="XRP-USDT-SWAP")(exports)
+    change = {"param": "ctVal", "newValue": "0.1", "effTime": str(ms(800))}
+    terms = {
+        "instType": "SWAP", "instId": "SOL-USDT-SWAP", "ctVal": "1", "ctValCcy": "SOL",
+        "ctMult": "1", "ctType": "linear", "settleCcy": "USDT", "uly": "SOL-USDT",
+        "baseCcy": "", "quoteCcy": "", "upcChg": [change],
+    }  # fmt: skip
+    exports.add("instruments.json", [terms], lambda rows: {"code": "0", "data": rows})
+    outcome = tie(exports, tmp_path)
+    assert outcome.breaks == ()
+    story = outcome.holdings[0]
+    assert (story.trades, story.moved, story.later) == (Decimal(4), Decimal(36), Decimal(0))
+    terms["upcChg"] = []
+    assert [each.size for each in tie(exports, tmp_path).breaks] == [Decimal(36)]
+
+
+def test_long_and_short_legs_are_kept_apart(tmp_path: Path) -> None:
+    exports = VENUES["binance_usdm"]()
+    trade = exports.rows["userTrades.json"][0]
+    exports.rows["userTrades.json"] = [
+        trade | {"positionSide": "LONG"},
+        trade | {"positionSide": "SHORT", "side": "SELL", "qty": "1", "id": 2},
+    ]
+    held = exports.rows["positionRisk.json"][0]
+    exports.rows["positionRisk.json"] = [
+        held | {"positionSide": "LONG", "positionAmt": "2"},
+        held | {"positionSide": "SHORT", "positionAmt": "-2"},
+    ]
+    del exports.rows["income.json"], exports.rows["balance.json"]
+    (broken,) = tie(exports, tmp_path).breaks
+    assert (broken.leg, broken.size) == ("short", Decimal(-1))
 
 
 def test_what_two_kinds_of_files_would_tell_twice_is_refused(tmp_path: Path) -> None:
@@ -372,6 +469,7 @@ BAD: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "half a document": ("a.json", '[{"symbol":', ("not JSON", "a whole JSON document")),
     "numbers for rows": ("a.json", "[1, 2]", ("row 1: found 1", "named fields")),
     "a venue's refusal": ("a.json", '{"code": "50011", "data": []}', ("no row in it",)),
+    "a bank's file": ("a.xml", "<Document/>", ("a bank's file", "--journal")),
     "fills alone": ("a.csv", TRADES + ROW.format(1), ("nothing to tie", "a statement of")),
 }  # fmt: skip
 
@@ -393,6 +491,14 @@ def test_a_file_that_is_not_there_and_bytes_that_are_no_text_are_refused(tmp_pat
     for path in (tmp_path / "nowhere", tmp_path, noise):
         with pytest.raises(BadFile, match=str(path)):
             books_of([path])
+
+
+def test_the_document_lists_every_export_that_is_read() -> None:
+    """And no other: a row for each."""
+    document = (Path(__file__).parent.parent / "docs" / "tie.md").read_text(encoding="utf-8")
+    table = document.partition("| file |")[2].partition("\n\n")[0]
+    rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")]
+    assert rows == [kind.name for kind in KINDS]
 
 
 SAMPLED = ("binance", "binanceusdm", "okx", "bybit")

@@ -10,7 +10,7 @@ from scenarios.figures import TOKEN_REFUSALS
 from scenarios.model import BadScenario, check, find, names
 from scenarios.tokens import AskSpec, HolderSpec
 from sim import machine
-from tieout.campaign import campaign, runs_here
+from tieout.campaign import campaign, runs_here, runs_here_in_short
 from tieout.cli import main
 from tieout.exits import HELD, LACKING
 from tieout.report import report
@@ -152,6 +152,9 @@ def test_without_an_evm_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         assert told.exit_code == LACKING, told.output
         assert "no embedded EVM" in told.output
     assert [name for name in names() if not runs_here(name)] == sorted([*OF_TOKENS, *STORMS])
+    in_short = [name for name in names() if not runs_here_in_short(name)]
+    assert "storm_tokens" in in_short
+    assert "storm" not in in_short, "its short form has no token"
     with pytest.raises(machine.NoEvm):
         campaign("storm_tokens", [0])
 

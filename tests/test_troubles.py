@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from core.events import Event
 from core.risk_events import EntriesClosed, EntriesOpened
 from tieout.troubles import Troubles
 from tieout.verdicts import verdict
+from venues.dialect import Request
 
 MS = 1_000_000
 SECOND = 1_000 * MS
@@ -35,15 +38,23 @@ class Told:
         self.troubles, self.now = Troubles(f"{venue}/main"), 0
         self.open: list[str] = []
 
-    def hears(self, *answers: tuple[int, bytes], method: str = "GET", ms: int = 1000) -> list[str]:
+    def hears(
+        self,
+        *answers: tuple[int, bytes],
+        method: Literal["GET", "POST", "DELETE"] = "GET",
+        path: str = "/of/the/account",
+        ms: int = 1000,
+    ) -> list[str]:
+        request = Request(method, path)
         for status, body in answers:
             asked_at, self.now = self.now, self.now + ms * MS
-            self._take(self.troubles.answered(method, status, body, asked_at, self.now))
+            self._take(self.troubles.answered(request, status, body, asked_at, self.now))
         return self.open
 
     def hears_late(self, asked_at: int, answer: tuple[int, bytes]) -> list[str]:
         """To a request that was under way for long."""
-        self._take(self.troubles.answered("GET", *answer, asked_at, self.now))
+        request = Request("GET", "/of/the/account")
+        self._take(self.troubles.answered(request, *answer, asked_at, self.now))
         return self.open
 
     def measures(self, offset_ms: int, took_ms: int = 20) -> list[str]:
@@ -70,6 +81,40 @@ def test_a_key_that_is_refused_closes_at_once_until_it_is_taken(venue: str) -> N
     assert told.hears(REVOKED[venue]) == ["KEY_REFUSED"]
     assert told.hears((503, b""), (0, b"")) == ["KEY_REFUSED"], "that says nothing of a key"
     assert told.hears(FINE) == []
+
+
+PUBLIC = {
+    "binance_spot": "/api/v3/exchangeInfo",
+    "binance_usdm": "/fapi/v1/time",
+    "okx_swap": "/api/v5/public/instruments",
+    "bybit_inverse": "/v5/market/instruments-info",
+}
+BEFORE = (
+    (403, b"<html><body>Forbidden</body></html>"),
+    (418, b'{"code":-1003,"msg":"Way too many requests; IP banned until 1."}'),
+    (429, b'{"code":"50011","msg":"Too Many Requests"}'),
+    (200, b'{"retCode":10006,"retMsg":"Too many visits!"}'),
+    (200, b"<html><body>welcome</body></html>"),
+)
+
+
+@pytest.mark.parametrize("venue", REVOKED)
+def test_who_answers_before_a_key_is_looked_at_ends_nothing_of_it(venue: str) -> None:
+    """What anybody may ask, and a firewall, and who counts requests."""
+    told = Told(venue)
+    told.hears(REVOKED[venue])
+    assert told.hears(FINE, path=PUBLIC[venue]) == ["KEY_REFUSED"]
+    named = "retCode" if venue == "bybit_inverse" else "code"
+    assert told.hears(
+        *(each for each in BEFORE if b"{" not in each[1] or named.encode() in each[1])
+    )
+    assert told.hears(FINE) == []
+
+
+def test_a_request_too_many_is_an_answer_of_a_venue_that_is_there() -> None:
+    told = Told()
+    told.hears(*[(503, b"")] * 4)
+    assert told.hears((429, b'{"code":-1003,"msg":"Too many requests."}')) == []
 
 
 def test_a_key_that_reads_and_may_not_trade_stays_refused_until_something_is_taken() -> None:
@@ -131,6 +176,7 @@ def test_an_answer_to_what_was_asked_before_it_began_ends_nothing() -> None:
 def test_what_an_answer_says_is_read_of_anything() -> None:
     for venue in ("binance_spot", "okx_swap", "bybit_inverse", "coinbase"):
         for body in (b"", b"[]", b"{}", b"null", b'{"code":"x"}', b'{"retCode":[]}', b"\xff"):
-            assert verdict(venue, 200, body) == "fine"
-            assert verdict(venue, 503, body) == "down"
-            assert verdict(venue, 401, body) == "key"
+            is_message = body not in (b"", b"\xff")
+            assert verdict(venue, "/", 200, body) == ("fine" if is_message else "unsure")
+            assert verdict(venue, "/", 503, body) == "down"
+            assert verdict(venue, "/", 401, body) == "key"

@@ -124,7 +124,7 @@ def test_a_deployment_keeps_books_of_what_is_served(
 ) -> None:
     """By the machine's clock, over TLS: what it prints is all that the file needs."""
     monkeypatch.setenv("CUSTODY_KEY", custodian.said["key"])
-    path, unlimited = tmp_path / "desk.toml", 'limits = "none"\n'
+    path, unlimited = tmp_path / "desk.toml", 'limits = "none"\nalerts = "none"\n'
     age = datetime.now(UTC) - datetime.fromisoformat(bank.said["as_of"])
     assert timedelta(0) <= age < timedelta(minutes=5), "the keepers live now"
     text = DEPLOYMENT.format_map({**custodian.said, **bank.said, "port": port})

@@ -317,6 +317,11 @@ def runs_here(name: str) -> bool:
     return name == CANARY or machine.there() or not find(name).tokens
 
 
+def runs_here_in_short(name: str) -> bool:
+    """The same of its short form, which may leave its tokens out."""
+    return name == CANARY or machine.there() or not find(name).in_short().tokens
+
+
 def merge(folders: Sequence[Path], out: Path, at_least: int | None = None) -> Campaign:
     """One campaign of its shards, in a folder of its own, as if it had been run in one go.
 
@@ -439,7 +444,8 @@ def _planned_work(
     chosen = _chosen(scenario)
     if scenario not in ("all", CANARY):
         find(scenario)
-    left_out = {name: machine.NONE for name in chosen if not runs_here(name)}
+    runs = runs_here_in_short if short else runs_here
+    left_out = {name: machine.NONE for name in chosen if not runs(name)}
     if left_out and scenario != "all":
         machine.load()
     work = [(name, seed) for name in chosen if name not in left_out for seed in seeds]

@@ -21,6 +21,7 @@ from tieout.backup_cli import accept_cut, backup
 from tieout.campaign_cli import campaign, merge
 from tieout.compare_cli import compare
 from tieout.crashes_cli import crashes
+from tieout.data_cli import data
 from tieout.exits import BAD_INPUT, FAILED, HELD, LACKING, breaking, end, fail, give_up
 from tieout.gates_cli import gates
 from tieout.kill_cli import kill
@@ -65,6 +66,7 @@ main.add_command(campaign)
 main.add_command(merge)
 main.add_command(shrink)
 main.add_command(keep)
+main.add_command(data)
 
 
 def run() -> NoReturn:

@@ -36,7 +36,8 @@ was parsed.
 Rule 2. An account has the fields of a scenario's venue, each from the table where nothing is said,
 and of its own `keys` and `margin` (what its venue must say of it). Wallets are what it begins with
 in `sim` and `paper`; in `shadow` and `live` what is there, the venue says.
-Rule 3. Limits are those of a scenario, or `limits = "none"` in so many words.
+Rule 3. Limits are those of a scenario, or `limits = "none"` in so many words; so are alerts, which
+need channels, or `alerts = "none"`.
 Rule 4. Chains, custodians and banks are those of `shadow` and `live` alone; what the file says of
 custodians and banks see `tieout.deployed_rails`.
 Rule 5. Paths are relative to the folder of the file. Each world has a journal of its own: books of
@@ -176,6 +177,7 @@ class Deployment(Part):
     strategies: tuple[StrategySpec, ...] = ()
     limits: DeployedLimits | None = None
     unlimited: bool = False
+    unalerted: bool = False
     gates: GatesPart | None = None
     standing: Standing = "refuse"
     wire: Wire | None = None
@@ -200,13 +202,18 @@ class Deployment(Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _limits_said(cls, told: object) -> object:
-        """`limits = "none"` is something else than nothing said of limits."""
-        if not isinstance(told, dict) or not isinstance(told.get("limits"), str):
+    def _none_said(cls, told: object) -> object:
+        """`limits = "none"` is something else than nothing said of limits; so it is of alerts."""
+        if not isinstance(told, dict):
             return told
-        if told["limits"] != NONE:
-            raise ValueError(f"limits: found {told['limits']!r}: a table, or {NONE!r}, would do")
-        return {name: each for name, each in told.items() if name != "limits"} | {"unlimited": True}
+        for name, said in (("limits", "unlimited"), ("alerts", "unalerted")):
+            found = told.get(name)
+            if not isinstance(found, str):
+                continue
+            if found != NONE:
+                raise ValueError(f"{name}: found {found!r}: a table, or {NONE!r}, would do")
+            told = {each: told[each] for each in told if each != name} | {said: True}
+        return told
 
     @model_validator(mode="before")
     @classmethod

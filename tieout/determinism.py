@@ -27,7 +27,7 @@ import click
 
 from core.journal import Record
 from sim import machine
-from tieout.campaign import campaign, runs_here
+from tieout.campaign import campaign, runs_here, runs_here_in_short
 from tieout.campaign_seed import SeedResult
 from tieout.cli import refusals
 from tieout.exits import FAILED, HELD, LACKING
@@ -146,7 +146,7 @@ def tell(name: str, first: int, end: int, jobs: int, short: bool) -> None:  # no
     import core.step
 
     told: dict[str, object] = {"step": core.step.__file__, "lacking": "", "digests": {}}
-    if runs_here(name):
+    if runs_here_in_short(name) if short else runs_here(name):
         # One worker is this process: others choose their hash seeds themselves.
         many = jobs if jobs > 1 else None
         results = campaign(name, range(first, end), jobs=many, short=short).results

@@ -9,14 +9,13 @@ its file, so that a row in two files is one fact and two rows in one file are tw
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from core.effects import Effect, FetchFills, FetchInstruments, FetchLedger, FetchStatement
 from core.events import (
     CashMoved,
-    Cause,
     Event,
     FrameDismissed,
     FrameQuarantined,
@@ -28,23 +27,29 @@ from core.events import (
     StatementReported,
 )
 from core.frames import Frame
-from core.money import ASSET_DECIMALS_MAX, InexactAmount, parse, quantity
+from core.money import ASSET_DECIMALS_MAX, InexactAmount
 from core.reading import MS
 from tieout.bad_input import BadFile
 from tieout.dialects import DIALECTS
 from tieout.export_kinds import Envelope
+from tieout.export_ledgers import (
+    BINANCE_MOVES,
+    BINANCE_TRADES,
+    BINANCE_WALLETS,
+    OKX_TRADES,
+    Balance,
+    Line,
+    Reason,
+    lines_of,
+    units,
+)
 from tieout.exports import Export, Row, moment
 from venues.bybit_inverse.decoder import LINES_OF_TRADES
-from venues.okx_swap.decoder import BILLS_OF_TRADES, SUBTYPE
 
 TRANSACTIONS = "Binance transaction history (CSV)"
 # In an id that is ours: between the content of a row, and which of the rows alike it is.
 DERIVED = " #"
-Purpose = Literal["trade", "fee"]
-Reason = Literal["transfer", "deposit", "withdrawal", "adjustment"]
 Json = dict[str, Any]
-# Value and fee of one trade in one asset.
-Both = tuple[tuple[Purpose, int], tuple[Purpose, int]]
 
 
 class Finest(Mapping[str, int]):
@@ -69,36 +74,6 @@ class Fact(NamedTuple):
     event: Event
     place: str
     category: str = ""
-
-
-class Line(NamedTuple):
-    """What a ledger tells again of a trade: so much of an asset, as value or as fee.
-
-    `trade` is the venue's number of the fill, "" where it tells none; `quantity` is signed, 0 where
-    not told.
-    """
-
-    account: str
-    instrument: str
-    trade: str
-    at: int
-    asset: str
-    purpose: Purpose
-    amount: int
-    place: str
-    quantity: int = 0
-    cause: Cause = "missing_fill"
-
-
-class Balance(NamedTuple):
-    """What stood in an asset after a ledger's row, and by how much the row changed it."""
-
-    account: str
-    asset: str
-    at: int
-    change: int
-    balance: int
-    place: str
 
 
 @dataclass(slots=True)
@@ -249,7 +224,7 @@ class _Reader:
             return
         self._reaches(row)
         self._balance(row, fields)
-        for line in _lines(self.kind.venue, fields, self.kind.by):
+        for line in lines_of(self.kind.venue, fields, self.kind.by):
             self._line(row, line)
 
     def _reaches(self, row: Row) -> None:
@@ -354,102 +329,6 @@ class _Reader:
         else:
             reason = next((r for word, r in BINANCE_MOVES.items() if word in operation), None)
             self._moved(row, reason or "adjustment", ident, asset, amount)
-
-
-# --- words of ledgers ----------------------------------------------------------------------------
-
-BINANCE_WALLETS: Mapping[str, str] = {
-    "spot": "binance_spot",
-    "usdt-futures": "binance_usdm",
-    "usd-m futures": "binance_usdm",
-    "usdⓢ-m futures": "binance_usdm",
-}
-BINANCE_TRADES: Mapping[str, Purpose] = {
-    "buy": "trade",
-    "sell": "trade",
-    "transaction buy": "trade",
-    "transaction sold": "trade",
-    "transaction spend": "trade",
-    "transaction revenue": "trade",
-    "transaction related": "trade",
-    "realized profit and loss": "trade",
-    "fee": "fee",
-    "transaction fee": "fee",
-}
-BINANCE_MOVES: Mapping[str, Reason] = {
-    "deposit": "deposit",
-    "withdraw": "withdrawal",
-    "transfer": "transfer",
-}
-BINANCE_INCOME: Mapping[str, Purpose] = {"COMMISSION": "fee", "REALIZED_PNL": "trade"}
-OKX_TRADES = ("buy", "sell", "open long", "open short", "close long", "close short")
-# A bill's subType of a trade: which way it went.
-OKX_SIGN: Mapping[str, int] = {
-    **dict.fromkeys(("1", "3", "6", "101", "102", "105", "106", "126", "127"), 1),
-    **dict.fromkeys(("2", "4", "5", "100", "103", "104", "107", "125", "128"), -1),
-}
-BYBIT_SIGN: Mapping[str, int] = {"Buy": 1, "Sell": -1}
-BYBIT_CAUSE: Mapping[str, Cause] = {"LIQUIDATION": "liquidation", "ADL": "liquidation"}
-
-
-def units(text: object) -> int:
-    """An amount of any asset, as finely as our books count any."""
-    return parse(str(text), ASSET_DECIMALS_MAX)
-
-
-def _lines(venue: str, fields: Json, by: str) -> list[Line]:
-    """What a row of a ledger tells again of a trade: its value, and its fee."""
-    if venue == "binance_usdm":
-        purpose = BINANCE_INCOME.get(fields["incomeType"])
-        if purpose is None:
-            return []
-        trade, asset = str(fields["tradeId"]), fields["asset"]
-        return [_told(fields["symbol"], trade, asset, purpose, units(fields["income"]))]
-    if venue == "okx_swap":
-        return _okx_lines(fields, by)
-    if fields["type"] not in LINES_OF_TRADES:
-        return []
-    size = quantity(str(fields.get("qty") or "0"))
-    cause = BYBIT_CAUSE.get(fields["type"], "missing_fill")
-    fee, change = -units(fields["fee"]), units(fields["change"])
-    signed = BYBIT_SIGN.get(fields["side"], 0) * abs(size)
-    both: Both = (("fee", fee), ("trade", change - fee))
-    return _parted(fields["symbol"], fields["tradeId"], fields["currency"], both, signed, cause)
-
-
-def _okx_lines(fields: Json, by: str) -> list[Line]:
-    if by == "trade":
-        is_trade, sub_type = fields["type"] in BILLS_OF_TRADES, fields["subType"]
-        forced = SUBTYPE.get(sub_type) in ("liquidation", "adl")
-    else:
-        action = fields["action"].lower()
-        forced = "liquidation" in action
-        is_trade, sub_type = action in OKX_TRADES or forced, ""
-    if not is_trade:
-        return []
-    size = quantity(str(fields.get("sz") or "0")) * OKX_SIGN.get(sub_type, 0)
-    fee, change = units(fields.get("fee") or "0"), units(fields["balChg"])
-    both: Both = (("fee", fee), ("trade", change - fee))
-    cause: Cause = "liquidation" if forced else "missing_fill"
-    trade = fields.get("tradeId") or ""
-    return _parted(fields["instId"], trade, fields["ccy"], both, size, cause)
-
-
-def _parted(
-    instrument: str,
-    trade: str,
-    asset: str,
-    both: Both,
-    signed: int,
-    cause: Cause,
-) -> list[Line]:
-    """The quantity goes with one of the two, so that it counts once."""
-    told = [_told(instrument, trade, asset, purpose, amount) for purpose, amount in both if amount]
-    return [line._replace(quantity=0 if n else signed, cause=cause) for n, line in enumerate(told)]
-
-
-def _told(instrument: str, trade: str, asset: str, purpose: Purpose, amount: int) -> Line:
-    return Line("", instrument, trade, 0, asset, purpose, amount, "")
 
 
 # --- as an answer --------------------------------------------------------------------------------

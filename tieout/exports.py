@@ -27,6 +27,8 @@ TRUTH = ("isBuyer", "isMaker", "maker", "buyer")
 TRUTHS: Mapping[str, bool] = {"TRUE": True, "FALSE": False}
 # Moments in milliseconds: from 2001 on, and before 2286.
 MS_MIN, MS_MAX = 10**12, 10**13
+# How XML, MT940, and BAI2 begin.
+BANKS = (b"<", b":20:", b"{1:", b"01,")
 WOULD_DO = "docs/tie.md lists the exports that do"
 
 
@@ -128,6 +130,8 @@ def _an_object(path: Path, number: int, row: object) -> Fields:
 
 
 def _table(path: Path, body: bytes, zone: tzinfo | None) -> Export:
+    if body.lstrip().startswith(BANKS):
+        raise BadFile(f"{path}: a bank's file, it seems; --journal JOURNAL would do beside it")
     try:
         text = body.decode("utf-8-sig").replace("\ufeff", "")
     except UnicodeDecodeError as error:

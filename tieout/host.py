@@ -36,7 +36,7 @@ from risk.adapter import LimitGate
 from scenarios import strategies
 from scenarios.model import Scenario
 from sim.market import MS
-from sim.operators import OpenBreak, Operator
+from sim.operators import Adjustment, OpenBreak, Operator
 from sim.world import SECOND
 from tieout.connector import Connector
 from tieout.crash_points import Died, Moment, MortalJournal
@@ -576,18 +576,7 @@ class Host:
     def _operate(self, operator: Operator) -> None:
         """People look at what is open, and what they book enters by the one door."""
         for each in operator.look(self._world.now, self._open_breaks()):
-            self.tell(
-                AdjustmentBooked(
-                    received_at=self._world.now,
-                    adjustment_id=each.adjustment_id,
-                    break_number=each.break_number,
-                    holding=each.holding,
-                    amount=each.amount,
-                    author=each.author,
-                    approver=each.approver,
-                    reason=each.reason,
-                )
-            )
+            self.tell(booked(each, self._world.now))
         self._world.call_in(operator.after_ns // LOOKS + 1, self._operate, operator)
 
     def _open_breaks(self) -> list[OpenBreak]:
@@ -642,3 +631,17 @@ def keep_of(scenario: Scenario) -> Keep:
     if told is None:
         return Keep()
     return Keep(told.ids, told.orders, told.progress, transfers=told.transfers)
+
+
+def booked(each: Adjustment, now: int) -> AdjustmentBooked:
+    """What two people of a simulation agreed on, as a node is told of it."""
+    return AdjustmentBooked(
+        received_at=now,
+        adjustment_id=each.adjustment_id,
+        break_number=each.break_number,
+        holding=each.holding,
+        amount=each.amount,
+        author=each.author,
+        approver=each.approver,
+        reason=each.reason,
+    )

@@ -100,7 +100,7 @@ class Watched:
         def answered(status: int, body: bytes, headers: Headers = ()) -> None:
             on_answer(status, body, headers)
             now = self.loop.now()
-            for told in self.troubles.answered(request.method, status, body, asked_at, now):
+            for told in self.troubles.answered(request, status, body, asked_at, now):
                 self.loop.deliver(told)
 
         self.transport.send(request, answered)

@@ -172,7 +172,7 @@ async def _run(
             ways,
             [each for each in deployment.strategies if each not in apart],
             rails=rails,
-            beside=[*issued, *gates, *_operators(deployment, folder, mode)],
+            beside=[*issued, *gates, *_operators(deployment, folder, mode, watching.alert)],
             clock=time.time_ns,
             warm=journal.warm,
             leading=journal.leading,
@@ -305,7 +305,9 @@ async def _gates(
     return [await gates_beside(deployment.name, url, strategies, limits, stack, quotes, alert)]
 
 
-def _operators(deployment: "Deployment", folder: Path, mode: "Mode") -> "list[Beside]":
+def _operators(
+    deployment: "Deployment", folder: Path, mode: "Mode", alert: "Alert"
+) -> "list[Beside]":
     """Who decides for the real accounts; those of paper end with the process."""
     if mode == "paper":
         return []
@@ -313,7 +315,7 @@ def _operators(deployment: "Deployment", folder: Path, mode: "Mode") -> "list[Be
     from tieout.operator_socket import door_of
 
     strategies = [each.name for each in deployment.strategies]
-    return [OperatorDoor(door_of(folder / deployment.local_name), strategies)]
+    return [OperatorDoor(door_of(folder / deployment.local_name), strategies, alert)]
 
 
 async def _issued(

@@ -72,7 +72,7 @@ class LoopHost:
         if self._ended:
             raise NotTaken("the node ended")
         while self._loop.waits:  # something new came meanwhile: whoever reads waits for one group
-            await self._commit_now()
+            await (self._durable() if self._loop.held else self._commit_now())
         return self.node.state
 
     async def _durable(self) -> None:

@@ -9,6 +9,7 @@ Rule 3. While the journal has no room nothing is taken: it would be done at a mo
 chose.
 """
 
+import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from core.people import are_two, person
 from core.risk_events import KillLifted, KillOrdered, StrategyStateSet
 from core.state import Drift, State
 from tieout import operator_socket
+from tieout.alert_hook import Alert, logged
 from tieout.durable import Durable, NotDurable
 from tieout.node_loop import NodeLoop
 from tieout.operator_words import (
@@ -60,9 +62,10 @@ class OperatorDoor:
 
     readers: Mapping[str, Decode] = {}
 
-    def __init__(self, socket: Path, strategies: Sequence[str]) -> None:
-        """`strategies` are those that there are: a name that was mistyped is no new one."""
-        self._socket, self._strategies = socket, tuple(strategies)
+    def __init__(self, socket: Path, strategies: Sequence[str], alert: Alert = logged) -> None:
+        """`strategies` are those that there are: a name that was mistyped is no new one. `alert` is
+        called where no socket can be made: the node lives on, and nobody decides anything."""
+        self._socket, self._strategies, self._alert = socket, tuple(strategies), alert
         self._proposals: dict[str, Proposal] = {}
         self._durable = Durable()
 
@@ -80,7 +83,12 @@ class OperatorDoor:
 
     async def run(self) -> None:
         """Until cancelled; the socket is gone then."""
-        await operator_socket.serve(self._socket, self.answer)
+        try:
+            await operator_socket.serve(self._socket, self.answer)
+        except OSError as error:
+            text = f"operators are not heard at {self._socket}: {type(error).__name__}"
+            self._alert("operators", "critical", text)
+            await asyncio.Event().wait()
 
     @property
     def _state(self) -> State:

@@ -21,7 +21,7 @@ from tieout.deployment import BadDeployment, Deployment
 from tieout.fronts import WAYS
 from tieout.live import Way
 from tieout.paper_world import PaperWorld
-from tieout.sights import is_watched
+from tieout.seen import is_watched
 from tieout.ways import session_of
 from venues.live import Live, Ways
 from venues.read_only import one_socket

@@ -53,7 +53,7 @@ async def preflight(
 ) -> Preflight:
     """Make every check for going `mode`. Raises `NoSecret`; whatever else is wrong is a check."""
     found = Preflight(of_house(deployment, folder, mode))
-    found.checks.append(await (channel() if channel else of_channels(deployment, folder)))
+    found.checks.append(await (channel() if channel else of_channels(deployment, folder, mode)))
     found.journal, led = await opened(deployment, folder, mode, found.missing, stack)
     found.checks.append(led)
     async with AsyncExitStack() as sockets:

@@ -35,12 +35,15 @@ def _of_server(name: str) -> Check:
     return no_matter(name, "", "a server's journal is judged as it is opened, and by `verify URL`")
 
 
-async def of_channels(deployment: Deployment, folder: Path) -> Check:
-    """Every channel that the deployment names is told a test; where it names none, so it is said.
+async def of_channels(deployment: Deployment, folder: Path, mode: Mode = "live") -> Check:
+    """Every channel that the deployment names is told a test; where it names none, so it must say.
 
     Raises `NoSecret`.
     """
     name, spec = "alert channel", deployment.alerts
+    if spec is None and mode == "live" and not deployment.unalerted:
+        would_do = f"a table [alerts], or alerts = {NONE!r} in so many words, would do"
+        return red(name, "", "the deployment names none: nobody would hear", would_do)
     if spec is None:
         return no_matter(name, "", "the deployment names none")
     from tieout.alert_channels import tried

@@ -8,8 +8,6 @@ there did not see it.
 from collections.abc import Iterable
 
 from core.strategy import Bar, PublicTrade, SeesBars, SeesTrades, Strategy, Wish
-from scenarios import strategies
-from scenarios.model import StrategySpec
 from tieout.bars import Bars
 
 Accounts = tuple[str, ...]
@@ -64,13 +62,3 @@ class Sights:
     def next_close(self, now: int) -> int:
         """When to close bars next; 0 where nobody sees any."""
         return min((bars.next_at(now) for _, _, bars in self._bars), default=0)
-
-
-def sees(spec: StrategySpec) -> bool:
-    """Whether a strategy wants to hear of trades, or of bars of them."""
-    return isinstance(strategies.make(spec.kind, spec.name, spec.options), SeesTrades | SeesBars)
-
-
-def is_watched(account: str, trading: Iterable[StrategySpec]) -> bool:
-    """Whether any of them wants to hear of the trades of this account's venue."""
-    return any(sees(each) for each in trading if not each.accounts or account in each.accounts)

@@ -39,8 +39,8 @@ from tieout.host import Crashable, Host
 from tieout.loading import loaded
 from tieout.opening import SILENCE_NS, account_opened, instrument_listed
 from tieout.rail_twins import DECIMALS
+from tieout.seen import is_watched
 from tieout.settling import Rails
-from tieout.sights import is_watched
 from tieout.sites import Site, asset_decimals, bound_ns, market_pace, site_of
 from tieout.twins import TWINS
 from tieout.watch import Watch

@@ -4,8 +4,7 @@ Rule 1. The files are a counterparty. Their facts come through the one door in t
 moments; asked again, they say the same: so a suspect ripens into a break as it does live.
 Rule 2. A holding begins with the earliest statement of it that the files have, which is then not
 compared; with a ledger's own first balance; or, where the user says that the files have all of it
-(`begins`), with nothing. One that begins with nothing told, or of which nothing later is told,
-is *not tied*, and shown as that.
+(`begins`), with nothing. Of which nothing later is told, that is *not tied*, and shown as such.
 Rule 3. What a difference is of is said where the files say it (`tieout/tie_lines.py`).
 """
 
@@ -34,7 +33,6 @@ from core.events import (
     PositionModeReported,
     StatementKind,
     StatementReported,
-    StatementRow,
 )
 from core.frames import Frame
 from core.gate import BreakGate
@@ -44,12 +42,12 @@ from core.node import Keep, Node
 from core.state import Drift, State, holding
 from sim.memory_store import MemoryStore
 from tieout.bad_input import BadFile
-from tieout.export_facts import Balance, Fact, Told, claim, take, terms_of
+from tieout.export_facts import Fact, Told, claim, take, terms_of
 from tieout.export_listings import Pairs, listed
 from tieout.exports import Export, read_export
+from tieout.tie_statements import Stated, statements_in
 
 YEARS_NS = 100 * 365 * 86_400 * 1_000_000_000
-MS = 1_000_000
 # Everything stays at hand: an export is read once, and ends.
 ALL = Keep(*[10**9] * len(Keep._fields))
 # With what the books of a holding begin: what a statement says, or nothing.
@@ -117,15 +115,6 @@ def books_of(
     return feed.run(progress)
 
 
-class _Stated(NamedTuple):
-    """A statement of the files: all that holds at a moment."""
-
-    at: int
-    event: StatementReported
-    place: str
-    opens: bool = False  # a ledger's first balance: an opening, also where all began at zero
-
-
 class _Feed:
     """The files as a counterparty of a node in memory."""
 
@@ -149,6 +138,7 @@ class _Feed:
         events = self._in_order()
         self._open(events)
         for number, (at, fact) in enumerate(events):
+            self._ring("restate/", at)
             self.now = max(self.now + 1, at)
             self._tell(fact)
             if not number % GROUP:
@@ -177,7 +167,7 @@ class _Feed:
         events = [(_moment(f.event), f) for f in told.facts if _is_timed(f.event)]
         events += [(at, f) for at, f in self._unrecorded()]
         end = max([at for at, _ in events] + [b.at for b in told.balances], default=0)
-        for stated in self._compared(self._statements(end)):
+        for stated in self._compared(statements_in(self.books.told, end)):
             events.append((stated.at, Fact(stated.event, stated.place)))
         events.sort(key=lambda each: (each[0], isinstance(each[1].event, StatementReported)))
         return events
@@ -200,22 +190,11 @@ class _Feed:
                 )
                 yield line.at, Fact(event, line.place)
 
-    def _statements(self, end: int) -> dict[tuple[str, StatementKind], list[_Stated]]:
-        """By account and kind, the earliest first."""
-        found: dict[tuple[str, StatementKind], list[_Stated]] = {}
-        for fact in self.books.told.facts:
-            if isinstance(fact.event, StatementReported):
-                stated = _of_snapshot(fact, end)
-                found.setdefault((fact.event.account, fact.event.kind), []).append(stated)
-        for account, pair in _of_ledgers(self.books.told).items():
-            found.setdefault((account, "balances"), []).extend(pair)
-        return {key: sorted(each, key=lambda s: s.at) for key, each in found.items()}
-
     def _compared(
-        self, statements: Mapping[tuple[str, StatementKind], list[_Stated]]
-    ) -> list[_Stated]:
+        self, statements: Mapping[tuple[str, StatementKind], list[Stated]]
+    ) -> list[Stated]:
         """Those that are not openings; the openings are noted."""
-        rest: list[_Stated] = []
+        rest: list[Stated] = []
         for stated in statements.values():
             first, *later = stated
             if first.opens or not self.from_zero:
@@ -225,7 +204,7 @@ class _Feed:
                 rest += [each for each in stated if not each.opens]
         return rest
 
-    def _note_opening(self, stated: _Stated) -> None:
+    def _note_opening(self, stated: Stated) -> None:
         account = stated.event.account
         at = max([row.as_of for row in stated.event.rows] + [0]) or stated.at
         for row in stated.event.rows:
@@ -279,22 +258,32 @@ class _Feed:
                 found[account, instrument] = listed(
                     account, instrument, category, self.books.told.pairs
                 )
-        return [*found.values(), *[e for e in told if (e.account, e.instrument) in found]]
+        later: list[InstrumentListed] = []
+        for terms in told:
+            known = found.get((terms.account, terms.instrument))
+            if known is not None and not known.frame:
+                found[terms.account, terms.instrument] = terms
+            elif known is not None:
+                later.append(terms)
+        # What the books begin with is no change of anything: no venue tells it them.
+        return [*[replace(each, frame=0) for each in found.values()], *later]
 
     # --- tell -------------------------------------------------------------------------------------
 
     def _tell(self, fact: Fact) -> None:
-        event, state = fact.event, self.node.state
+        event = fact.event
         if isinstance(event, StatementReported):
             self._state(event, fact.place)
             return
-        self.node.deliver(replace(event, received_at=self.now))
-        for line in state.posted:
+        self._deliver(event)
+        self._note(fact)
+
+    def _note(self, fact: Fact) -> None:
+        """What the books have just made of it."""
+        for line in self.node.state.posted:
             if line.holding:
                 purpose = line.figure.rsplit("/", 2)[1]
                 self.books.posted.append(Posted(fact, line.holding, purpose, line.amount))
-        if state.suspects or state.readings:
-            self._settle()
 
     def _state(self, event: StatementReported, place: str) -> None:
         told = replace(event, received_at=self.now, asked_at=self.now)
@@ -316,17 +305,24 @@ class _Feed:
 
     def _settle(self) -> None:
         """Answer what the books ask, and ring what is due, until nothing is left of either."""
-        alarms = self.node.state.alarms
         while True:
             effects = self.node.commit()
             for effect in effects:
                 self._perform(effect)
-            due = [name for name in alarms if name.startswith("readings/")]
-            for alarm in due:
-                self.now = max(self.now, alarms[alarm])
-                self._deliver(AlarmRang(received_at=0, alarm=alarm))
-            if not effects and not due:
+            rang = self._ring("readings/", YEARS_NS)
+            if not effects and not rang:
                 return
+
+    def _ring(self, kind: str, until: int) -> bool:
+        """Ring alarms of a kind that are due by then; others keep a schedule, and files none."""
+        alarms = self.node.state.alarms
+        due = [name for name, at in alarms.items() if name.startswith(kind) and at <= until]
+        for alarm in due:
+            self.now = max(self.now, alarms[alarm])
+            rang = AlarmRang(received_at=0, alarm=alarm)
+            self._deliver(rang)
+            self._note(Fact(rang, alarm))
+        return bool(due)
 
     def _perform(self, effect: Effect) -> None:
         """The files have no more than they told."""
@@ -431,62 +427,3 @@ def _is_left_out(name: str, told: StatementReported) -> bool:
     if not told.complete or not of_kind or not name.startswith(f"{told.account}/"):
         return False
     return all(name != holding(told.account, row.subject, row.leg) for row in told.rows)
-
-
-def _of_snapshot(fact: Fact, end: int) -> _Stated:
-    """It holds at its newest line's moment. What it leaves out may have ended since then: that is
-    compared as of the files' end, and agrees by the first of the two."""
-    event = fact.event
-    assert isinstance(event, StatementReported)
-    newest = event.as_of or max([row.as_of for row in event.rows], default=0) or end
-    return _Stated(newest, replace(event, as_of=event.as_of or max(newest, end)), fact.place)
-
-
-def _of_ledgers(told: Told) -> dict[str, list[_Stated]]:
-    """What stood before a ledger's first row, and after its last, for each account that has one.
-
-    A trade is in the ledger later than at its moment: the ledger begins with the first that it has.
-    """
-    found: dict[str, list[_Stated]] = {}
-    for account in dict.fromkeys(each.account for each in told.balances):
-        rows = sorted((b for b in told.balances if b.account == account), key=lambda b: b.at)
-        moments = [*_of_trades(told, account), rows[0].at, rows[-1].at]
-        start, end = min(moments) - MS, max(moments)
-        first: dict[str, Balance] = {}
-        for each in rows:
-            first.setdefault(each.asset, each)
-        last = {each.asset: each for each in rows}
-        before = {asset: each.balance - each.change for asset, each in first.items()}
-        after = {asset: each.balance for asset, each in last.items()}
-        found[account] = [
-            _ledger_stands(account, before, start, rows[0].place, opens=True),
-            _ledger_stands(account, after, end, rows[-1].place, opens=False),
-        ]
-    return found
-
-
-def _of_trades(told: Told, account: str) -> list[int]:
-    """The moments of those fills that the account's ledger tells again."""
-    again = {(line.instrument, line.trade) for line in told.lines if line.account == account}
-    return [
-        fact.event.occurred_at
-        for fact in told.facts
-        if isinstance(fact.event, FillReported)
-        and (fact.event.instrument, fact.event.fill_id) in again
-    ]
-
-
-def _ledger_stands(
-    account: str, amounts: Mapping[str, int], at: int, place: str, *, opens: bool
-) -> _Stated:
-    rows = tuple(StatementRow(asset, "cash", amount, as_of=at) for asset, amount in amounts.items())
-    event = StatementReported(
-        received_at=0,
-        account=account,
-        kind="balances",
-        rows=rows,
-        asked_at=at,
-        as_of=at,
-        as_of_step=MS,
-    )
-    return _Stated(at, event, place, opens)

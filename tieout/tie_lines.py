@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from core.events import Cause, FillReported
-from tieout.export_facts import DERIVED, Line, Told
+from tieout.export_facts import DERIVED, Told
+from tieout.export_ledgers import Line, in_turn
 from tieout.tie_exports import Books, Posted
 from tieout.words import clock
 
@@ -221,12 +222,11 @@ def _gaps(told: Told, found: list[Difference]) -> Iterator[Difference]:
     """
     unlisted = [(each.account, each.asset, -each.size) for each in found if each.cause == "unknown"]
     last: dict[tuple[str, str], tuple[int, str]] = {}
-    for each in sorted(told.balances, key=lambda b: b.at):
+    for each in in_turn(told.balances):
         key = (each.account, each.asset)
         stood, place = last.get(key, (each.balance - each.change, ""))
         last[key] = (each.balance, each.place)
         size = each.balance - each.change - stood
         if size and (*key, size) not in unlisted:
-            what = f"{place} left another balance than {each.place} began with"
-            text = f"{what}: a row between them is missing"
+            text = f"between {place} and {each.place} the balance moved by what no row says"
             yield Difference(*key, size, "unknown", text, (place, each.place))

@@ -21,6 +21,7 @@ from tieout.tie_breaks import Break, breaks_of, shown
 from tieout.tie_exports import Books, Posted
 from tieout.words import clock, count
 
+MOVES = ("trades", "fees", "funding", "moved")
 TRADES = ("trade", "realised", "position")
 NO_OPENING = "one statement of it: an earlier one, or --from-zero, would do"
 NO_CLOSING = "no statement of it after what moved it: one would do"
@@ -66,7 +67,7 @@ class Tied:
         return "\n".join(text.plain for text in self._lines())
 
     def __rich__(self) -> RenderableType:
-        return Group(_table(self.holdings), *self._closing())
+        return Group(*_tables(self.holdings), *self._closing())
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: amounts as decimal texts."""
@@ -129,7 +130,8 @@ def _stories(books: Books) -> Iterator[Story]:
     names = [n for n in [*books.openings, *posted, *books.compared, *drifts] if "/*/" not in n]
     for name in sorted(dict.fromkeys(names)):
         story = _story_of(books, name, posted.get(name, []), drifts.get(name))
-        if any((story.opening, story.trades, story.fees, story.ours, story.theirs, story.moved)):
+        # An account lists many assets that it never had any of.
+        if posted.get(name) or story.opening or story.ours or story.theirs:
             yield story
 
 
@@ -194,8 +196,7 @@ def _difference(story: Story) -> dict[str, Any]:
 def _in_words(each: Story) -> str:
     name = f"{each.account} {each.subject}/{each.leg}"
     began = f"opening {plain(each.opening)}"
-    parts = (("trades", each.trades), ("fees", each.fees), ("funding", each.funding))
-    moves = [f"{what} {plain(x)}" for what, x in (*parts, ("moved", each.moved)) if x]
+    moves = [f"{name} {plain(moved)}" for name in MOVES if (moved := getattr(each, name))]
     if each.theirs is None:
         ends = f"ours {plain(each.ours)}, not tied: {each.why_not}"
     else:
@@ -205,16 +206,23 @@ def _in_words(each: Story) -> str:
     return f"{name}: {', '.join([began, *moves])}; {ends}{later}"
 
 
-def _table(stories: tuple[Story, ...]) -> Table:
+def _tables(stories: tuple[Story, ...]) -> Iterator[RenderableType]:
+    """A table for each account; what moved nothing in it has no column there."""
+    for account in dict.fromkeys(story.account for story in stories):
+        yield Text(account, style="bold")
+        yield _table([story for story in stories if story.account == account])
+
+
+def _table(stories: list[Story]) -> Table:
     table = Table(box=None, pad_edge=False)
-    names = ("account", "of", "opening", "trades", "fees", "funding", "moved")
-    for n, name in enumerate((*names, "ours", "theirs", "difference")):
-        table.add_column(name, justify="left" if n < 2 else "right")
+    moves = [name for name in MOVES if any(getattr(each, name) for each in stories)]
+    for name in ("of", "opening", *moves, "ours", "theirs", "difference"):
+        # Folded where the terminal is narrow: an amount that is cut short is another one.
+        table.add_column(name, justify="left" if name == "of" else "right", overflow="fold")
     for each in stories:
-        amounts = (each.opening, each.trades, each.fees, each.funding, each.moved, each.ours)
+        amounts = [plain(getattr(each, name)) for name in ("opening", *moves, "ours")]
         theirs = "not tied" if each.theirs is None else plain(each.theirs)
         difference = "" if each.difference is None else plain(each.difference)
         style = "red" if each.difference else "yellow" if each.theirs is None else ""
-        cells = [each.account, f"{each.subject}/{each.leg}", *map(plain, amounts)]
-        table.add_row(*cells, theirs, difference, style=style)
+        table.add_row(f"{each.subject}/{each.leg}", *amounts, theirs, difference, style=style)
     return table

@@ -19,6 +19,7 @@ from typing import Literal
 from core.events import Event
 from core.risk_events import EntriesClosed, EntriesOpened
 from tieout.verdicts import Verdict, verdict
+from venues.dialect import Request
 
 Code = Literal["CLOCK_WRONG", "KEY_REFUSED", "VENUE_DOWN"]
 MS = 1_000_000
@@ -51,11 +52,11 @@ class Troubles:
         return self.account.partition("/")[0]
 
     def answered(
-        self, method: str, status: int, body: bytes, asked_at: int, now: int
+        self, request: Request, status: int, body: bytes, asked_at: int, now: int
     ) -> list[Event]:
         """An answer came to a request of then, or (status 0) none did."""
-        told = verdict(self.venue, status, body)
-        is_read = method == "GET"
+        told = verdict(self.venue, request.path, status, body)
+        is_read = request.method == "GET"
         self._count(told, asked_at, now)
         if told == "key":
             self._reads_refused |= is_read

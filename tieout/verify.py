@@ -549,7 +549,7 @@ class _Listings:
             self._epochs[event.account] = {}
         elif isinstance(event, InstrumentListed) and event.account in self._epochs:
             known = self._epochs[event.account]
-            if event.instrument in known or not event.frame:
+            if event.instrument in known or not event.frame or event.asked_at:
                 known[event.instrument] = event.listing
 
     def identity(self, event: Event) -> str:

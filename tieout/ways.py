@@ -18,7 +18,7 @@ from tieout.deployment import BadDeployment, Deployment, Wire
 from tieout.fronts import FRONTS, WAYS
 from tieout.journals import always
 from tieout.live import Way
-from tieout.sights import is_watched
+from tieout.seen import is_watched
 from tieout.wire_tls import session
 from venues.live import Live
 from venues.read_only import settings

@@ -149,7 +149,9 @@ class ByFiles:
     _looking: "asyncio.Task[None] | None" = None
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _laying: set[str] = field(default_factory=set)
-    _at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FILES_AT_ONCE))
+    # Apart: what we ask, however much that is, keeps nobody from reading what the bank tells.
+    _reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FILES_AT_ONCE))
+    _writing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FILES_AT_ONCE))
 
     # --- out -------------------------------------------------------------------------------------
 
@@ -167,7 +169,7 @@ class ByFiles:
             return  # the same bytes are being laid there: one file, and its answer is to both
         self._laying.add(name)
         try:
-            async with self._at_once:
+            async with self._writing:
                 await self._upload(name, body)
         except (Forbidden, NotSent) as error:
             self._answer(name, 0, f"not sent: {error}".encode())
@@ -295,7 +297,7 @@ class ByFiles:
 
     async def _take(self, ears: Ears, name: str, stamp: Stamp) -> None:
         """Read one file, tell it, and put it away."""
-        async with self._at_once:
+        async with self._reading:
             body = await self._told(ears, name, stamp)
             if body is not None:
                 await self.durable(self.pace.durable_s)  # at once: a commit is waited for, not any

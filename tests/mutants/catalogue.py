@@ -221,6 +221,14 @@ MUTANTS = (
         VENUES,
         "After a crash, orders stay as the journal last knew them.",
     ),
+    Mutant(
+        "a restart queries only what was unknown before",
+        "core.trading:after_restart",
+        'if order.status in ("in_flight", "unknown"):',
+        'if order.status == "unknown":',
+        VENUES,
+        "What was sent a moment before the crash stands as if its answer were to come.",
+    ),
     # --- the node and its journal ------------------------------------------------------------------
     Mutant(
         "acknowledgement before fsync",
@@ -268,7 +276,7 @@ MUTANTS = (
         "core.payments:on_return_reported",
         "known = account.seen.get(key)",
         "known = None",
-        RAILS,
+        "returned_once",
         "A message of a return that comes twice is booked twice (R4).",
     ),
     Mutant(
@@ -352,7 +360,7 @@ MUTANTS = (
         "core.nonces:on_reported",
         "its.next_nonce = max(its.next_nonce, most)",
         "its.next_nonce = most",
-        RAILS,
+        "payment_killed",
         "After a restart the node's word for the next nonce forgets what no node has yet.",
     ),
     known("bytes are signed anew after a restart", RAILS, "Two transactions for one payment."),
@@ -448,12 +456,12 @@ MUTANTS = (
         "A lease kept on a reject: headroom leaks away.",
     ),
     Mutant(
-        "the engine's word forgets what moved since it counted",
-        "core.leases:on_exposure",
-        "stated.exposure + line.moved - stated.moved",
-        "stated.exposure",
+        "what a fill relieves is relieved twice",
+        "core.leases:_hold",
+        "_expose(other, use.relief * before // order.quantity - relief)",
+        "_expose(other, 2 * (use.relief * before // order.quantity - relief))",
         GATES,
-        "A slow answer overwrites what fills did meanwhile.",
+        "A purchase makes more room to sell than it takes of the room to buy.",
     ),
     Mutant(
         "a fill is exposed to nothing",
@@ -500,6 +508,41 @@ MUTANTS = (
                 "book.supply + minted",
             ),
         ),
+    ),
+    Mutant(
+        "a mint is not counted in what it makes",
+        "core.reservations:by_sums",
+        "elif 0 <= limits.supply_max < book.supply + book.minting + value:",
+        "elif 0 <= limits.supply_max < book.supply + book.minting:",
+        TOKENS,
+        "The supply's cap is asked of what there would be without it.",
+    ),
+    Mutant(
+        "what is on its way to a group is not counted",
+        "core.reservations:by_sums",
+        "book.totals.get(group, 0) + book.arriving.get(group, 0) + value",
+        "book.totals.get(group, 0) + value",
+        TOKENS,
+        "A jurisdiction's cap is asked of what is there, and not of what may come.",
+    ),
+    Mutant(
+        "what is on its way out is not counted",
+        "core.reservations:by_sums",
+        "book.balances.get(sender, 0) - book.outgoing.get(sender, 0) - value",
+        "book.balances.get(sender, 0) - value",
+        TOKENS,
+        "Each of two transfers leaves what is locked, and both together do not.",
+    ),
+    Mutant(
+        "a policy's caps are those of the first",
+        "core.issuance:_on_policy",
+        "limits=Limits(",
+        "limits=token.policy.limits if token.policy.version else Limits(",
+        TOKENS,
+        "A policy that is published anew changes windows, and no limit.",
+    ),
+    known(
+        "every permission of a holder has one lane", TOKENS, "Each takes the first lane's nonce."
     ),
     Mutant(
         "newcomers on their way are not counted",
@@ -567,7 +610,9 @@ MUTANTS = (
         "what a block mined that gave way stays mined", TOKENS, "A reorganisation is not unapplied."
     ),
     known("what is seen is final", TOKENS, "The head is taken for finality."),
-    known("what is final is told by one node", TOKENS, "One node may leave out a log."),
+    known(
+        "what is final is told by one node", "lying_chain_nodes", "One node may leave out a log."
+    ),
     known(
         "what nobody decided is nothing to speak of",
         TOKENS,

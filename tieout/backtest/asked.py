@@ -25,6 +25,7 @@ from tieout.backtest.run import Paid, Tapes
 from tieout.bad_input import BadMarket
 from tieout.dialects import MODELS
 from venues.recorded.funding import Funding
+from venues.recorded.merged import merged
 from venues.recorded.tape import Tape
 
 QUOTES: Final = ("USDT", "USDC", "FDUSD", "USD", "EUR", "BTC", "ETH")
@@ -127,9 +128,18 @@ def told_by(path: Path, told: Told) -> Asked:
             tick, lot = price(str(each.tick)), quantity(str(each.lot))
             recorded = load(market.path, replace(told, kind=kind, tick=tick, lot=lot))
             assumed += _said(market, recorded)
-            tapes[venue.account, each.symbol] = recorded.tape
+            place = venue.account, each.symbol
+            tapes[place] = recorded.tape
+            if each.recorded.trades:
+                if recorded.tape.kind != "depth":
+                    found = f"{where}.trades: found beside {recorded.tape.kind}"
+                    raise BadScenario(f"{found}; beside depth it would do")
+                beside = replace(told, kind="trades", tick=tick, lot=lot)
+                trades = load(path.parent / each.recorded.trades, beside)
+                assumed.append(str(trades.source))
+                tapes[place] = merged(recorded.tape, trades.tape)
             if each.recorded.funding:
-                paid[venue.account, each.symbol] = rates(path.parent / each.recorded.funding)
+                paid[place] = rates(path.parent / each.recorded.funding)
     return Asked(scenario, tapes, tuple(dict.fromkeys(assumed)), paid)
 
 

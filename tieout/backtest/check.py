@@ -6,6 +6,7 @@ What `refuses` cannot be run on; the rest may be true and is for a person to jud
   100 are shorter;
 - a price *jumps* where it moves by more than `JUMP_TIMES` the median move, and by more than one in
   `JUMP_SHARE` of itself;
+- trades are *lost* where ids jump and all but one in `LOST_SHARE` count up by one;
 - a price is *fine* where all but one in `FINE_SHARE` fit a coarser step, and it may be made up.
 """
 
@@ -25,6 +26,7 @@ JUMP_SHARE: Final = 20
 # Beyond these a number is no price and no amount, and would only make a world of nonsense.
 PRICE_MAX, AMOUNT_MAX = 10**12 * PRICE_ONE, 10**15 * QUANTITY_ONE
 FINE_SHARE: Final = 100
+LOST_SHARE: Final = 10
 FEW: Final = 30  # rows that make a median worth its name
 
 Mask = NDArray[np.bool_]
@@ -134,6 +136,19 @@ def _gaps(rows: Rows) -> Mask:
     if len(waits) < FEW:
         return np.zeros(len(rows.at), dtype=bool)
     return np.append(False, waits > GAP_TIMES * max(1, int(np.quantile(waits, 0.99))))
+
+
+def _lost(rows: Rows) -> Mask:
+    """Ids that jump, where nearly all count up by one."""
+    if rows.ids is None or len(rows.ids) < FEW:
+        return np.zeros(len(rows.at), dtype=bool)
+    steps = np.diff(rows.ids)
+    counted = np.count_nonzero(steps != 1) * LOST_SHARE < len(steps)
+    return np.append(False, (steps > 1) & counted)
+
+
+def _id(rows: Rows, row: int) -> int:
+    return 0 if rows.ids is None else int(rows.ids[row])
 
 
 def _times(rows: Rows, row: int) -> str:
@@ -268,6 +283,13 @@ CHECKS: Final = (
         ),
     ),
     Check("gap", False, EVERY, _gaps, lambda rows, row: f"nothing between {_times(rows, row)}"),
+    Check(
+        "lost trades",
+        False,
+        ("trades",),
+        _lost,
+        lambda rows, row: f"ids go from {_id(rows, row - 1)} to {_id(rows, row)}",
+    ),
     Check(
         "jump",
         False,

@@ -37,7 +37,7 @@ from core.effects import (
 from core.events import AlarmRang, Event, NodeStarted, OrderRequested, ReferenceSet
 from core.journal import Journal
 from core.node import Node
-from core.risk_effects import AskEngine
+from core.risk_effects import AskEngine, TellStanding
 from core.strategy import MovesCash, Quote, SeesBars, SeesTrades, Strategy, Tick, Wish
 from risk.adapter import LimitGate
 from sim.dice import Dice
@@ -234,7 +234,7 @@ class Engine:
         ]
         exchange.passed(feed.instrument, feed.book.advance(row + 1))
         for one in ends:
-            if exchange.positions[one.symbol, one.leg].quantity:
+            if exchange.positions[one.symbol, one.leg].quantity * one.sign > 0:
                 take_over(exchange, feed.book, one)
 
     def _show(self, watch: Watch, until: int) -> None:
@@ -298,7 +298,7 @@ class Engine:
 
     def _await_funding(self, feed: Feed) -> None:
         due = feed.funding.next_after(self.world.now) if feed.funding is not None else None
-        if due is not None:
+        if due is not None and due.at <= int(feed.tape.at[-1]):
             self.world.call_at(due.at, self._fund, feed, due)
 
     def _fund(self, feed: Feed, due: Due) -> None:
@@ -371,8 +371,8 @@ class Engine:
             case AskEngine():
                 if self.cold is not None:
                     self.cold.ask(effect.request)
-            case RaiseAlert():
-                pass  # it stands in the journal, and in the breaks
+            case RaiseAlert() | TellStanding():
+                pass  # an alert is in the journal and the breaks; a standing, in each refusal
             case _:
                 self._stale = True
                 self.venues[effect.account].perform(effect)  # type: ignore[union-attr]  # of a venue

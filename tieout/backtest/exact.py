@@ -15,14 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.money import TEN_TO
-from tieout.backtest.formats import SIDES, TRUTHS
+from tieout.backtest.formats import SIDES, TRUTHS, is_number
 from venues.recorded.tape import Column
 
 # The sizes of a moment that is counted in seconds, in ms, in µs and in ns: from 1973 to 2262.
 UNITS: Final = ((10**8, 10**9), (10**11, 10**6), (10**14, 10**3), (10**17, 1))
 ZONED: Final = r"\d:?\d\d.*(?P<zone>Z|[+-]\d\d:?\d\d)$"
 FLOAT_MAX: Final = 2.0**53
-NUMBER_MAX: Final = Decimal("1e18")
+NUMBER_MAX, POWER_MAX = Decimal("1e18"), 30
+NO_NUMBER: Final = "none"
 
 
 class Misfit(ValueError):
@@ -58,12 +59,13 @@ def decimals(column: Any, places_max: int) -> Whole:
     if pa.types.is_float64(column.type):
         return _floats(column, places_max)
     texts = _texts(column)
-    for places in _places(texts, places_max):
+    plain = _spelled_out(texts)
+    for places in _places(plain, places_max):
         try:
-            return Whole(_int64(pc.cast(texts, pa.decimal128(38, places))), places)
+            return Whole(_int64(pc.cast(plain, pa.decimal128(38, places))), places)
         except pa.ArrowInvalid:
             continue
-    row = first_failing(texts, lambda part: pc.cast(part, pa.decimal128(38, places_max)))
+    row = first_failing(plain, lambda part: pc.cast(part, pa.decimal128(38, places_max)))
     raise _wrong(row, texts[row].as_py(), places_max)
 
 
@@ -71,27 +73,35 @@ def truncated(column: Any, places: int) -> Whole:
     """The column at that many decimals, what is finer cut off."""
     if pa.types.is_float64(column.type):
         return Whole(np.floor(column.to_numpy() * TEN_TO[places]).astype(np.int64), places)
-    texts = _texts(column)
-    if not _has_exponents(texts):
-        cut = pc.replace_substring_regex(texts, rf"(\.\d{{{places}}})\d+$", r"\1")
-        return decimals(cut, places)
-    fine = pc.cast(texts, pa.decimal128(38, 18))
-    return Whole(_int64(pc.cast(fine, pa.decimal128(38, places), safe=False)), places)
+    plain = _spelled_out(_texts(column))
+    cut = pc.replace_substring_regex(plain, rf"(\.\d{{{places}}})\d+$", r"\1")
+    return decimals(cut, places)
+
+
+def _spelled_out(texts: Any) -> Any:
+    """The same without powers of ten: of `1e-305201000` Arrow's own reader would die."""
+    if not pc.any(pc.match_substring(texts, "e", ignore_case=True)).as_py():
+        return texts
+    return pa.array([_without_power(text) for text in texts.to_pylist()], pa.string())
+
+
+def _without_power(text: str) -> str:
+    if "e" not in text.lower():
+        return text
+    try:
+        told = Decimal(text)
+    except DecimalException:
+        return NO_NUMBER
+    return f"{told:f}" if abs(told.adjusted()) < POWER_MAX else NO_NUMBER
 
 
 def _places(texts: Any, most: int) -> range:
-    """How many decimals to try: the digits behind the point, or all where there are powers."""
-    if _has_exponents(texts):
-        return range(most + 1)
+    """How many decimals to try: as many as there are digits behind the point, if not too many."""
     trimmed = pc.utf8_rtrim(texts, "0")
     point = pc.find_substring(trimmed, ".").to_numpy()
     behind = np.where(point < 0, 0, pc.binary_length(trimmed).to_numpy() - point - 1)
     needed = int(behind.max(initial=0))
     return range(needed, min(needed, most) + 1)
-
-
-def _has_exponents(texts: Any) -> bool:
-    return bool(pc.any(pc.match_substring(texts, "e", ignore_case=True)).as_py())
 
 
 def moments(column: Any, unit_ns: int) -> tuple[Column, bool]:
@@ -103,8 +113,8 @@ def moments(column: Any, unit_ns: int) -> tuple[Column, bool]:
     if pa.types.is_date(column.type):
         column = pc.cast(column, pa.timestamp("s"))
     if pa.types.is_timestamp(column.type):
-        return _ns(pc.cast(column, pa.timestamp("ns", column.type.tz))), bool(column.type.tz)
-    if not pa.types.is_string(column.type) or _is_number(column[0].as_py()):
+        return _typed(column), bool(column.type.tz)
+    if not pa.types.is_string(column.type) or is_number(column[0].as_py()):
         return _epochs(decimals(column, 9), unit_ns), True
     return _written(pc.utf8_trim_whitespace(column))
 
@@ -130,6 +140,17 @@ def sides(column: Any) -> Column:
 def truths(column: Any) -> Column:
     """1 for the words of yes, 0 for those of no."""
     return _by_word(column, TRUTHS, "true or false would do")
+
+
+def codes(column: Any) -> Column:
+    """Ids that are whole numbers are those numbers; others are counted as they first appear."""
+    _all_there(column)
+    texts = _texts(column)
+    try:
+        ids = pc.cast(texts, pa.int64())
+    except pa.ArrowInvalid:
+        ids = texts.dictionary_encode().indices
+    return np.asarray(ids.to_numpy(), dtype=np.int64)
 
 
 def first_failing(column: Any, does: Callable[[Any], object]) -> int:
@@ -197,16 +218,9 @@ def _wrong(row: int, text: str, places_max: int) -> Misfit:
         return Misfit(row, f"found {text!r:.40}; a number would do")
     if not found.is_finite():
         return Misfit(row, f"found {found}; a number would do")
-    if abs(found) > NUMBER_MAX:
+    if found.copy_abs() > NUMBER_MAX:
         return Misfit(row, f"found {found!s:.40}; less than {NUMBER_MAX} would do")
     return TooFine(row, f"found {found!s:.40}; at most {places_max} decimals would do")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return Decimal(text.strip()).is_finite()
-    except DecimalException:
-        return False
 
 
 def _epochs(told: Whole, unit_ns: int) -> Column:
@@ -249,6 +263,15 @@ def _written(texts: Any) -> tuple[Column, bool]:
         row = first_failing(texts, lambda part: pc.cast(part, kind))
         found = f"found {texts[row].as_py()!r:.40}"
         raise Misfit(row, f"{found}; 2022-01-31T23:59:00Z would do") from error
+
+
+def _typed(column: Any) -> Column:
+    kind = pa.timestamp("ns", column.type.tz)
+    try:
+        return _ns(pc.cast(column, kind))
+    except pa.ArrowInvalid as error:
+        row = first_failing(column, lambda part: pc.cast(part, kind))
+        raise Misfit(row, "found a moment beyond 1677 to 2262; one within would do") from error
 
 
 def _ns(moments: Any) -> Column:

@@ -27,13 +27,17 @@ UNITS = ((3600 * SECOND, "h"), (60 * SECOND, "min"), (SECOND, "s"), (10**6, "ms"
 NONE = np.zeros(0, dtype=np.int64)
 
 
-def horizons(marks: pd.DataFrame) -> Mapping[str, int]:
-    """Names and lengths of the times after a fill."""
-    at = np.unique(marks["at"].to_numpy(dtype=np.int64))
-    between = int(np.median(np.diff(at))) if len(at) > 1 else SECOND
-    each = max(SECOND, between)
+def horizons(between_ns: int) -> Mapping[str, int]:
+    """Names and lengths of the times after a fill, where marks are so far apart."""
+    each = max(SECOND, between_ns)
     unit, name = next((unit, name) for unit, name in UNITS if each % unit == 0)
     return {f"after {n * each // unit:,} {name}": n * each for n in AFTER}
+
+
+def between(marks: pd.DataFrame) -> int:
+    """How far apart marks are where they are nearest: the length of a bar."""
+    at = np.unique(marks["at"].to_numpy(dtype=np.int64))
+    return int(np.diff(at).min()) if len(at) > 1 else SECOND
 
 
 def measured(outcome: Outcome, earned: Earned) -> pd.DataFrame:
@@ -67,7 +71,8 @@ def _worth(outcome: Outcome, earned: Earned) -> Floats:
 
 def _marks_after(outcome: Outcome) -> Mapping[str, Floats]:
     """The mark of each fill's instrument so long after it."""
-    fills, marks, lengths = outcome.fills, outcome.marks, horizons(outcome.marks)
+    fills, marks = outcome.fills, outcome.marks
+    lengths = horizons(between(marks))
     filled_at = fills["at"].to_numpy(dtype=np.int64)
     marked = _alike(marks, "account", "instrument")
     found = {name: np.full(len(fills), np.nan) for name in lengths}

@@ -158,12 +158,17 @@ def shape_of(row: Sequence[str | None]) -> Shape | None:
     """The shape of a row without names, if there is one."""
     fitting = [each for each in SHAPES if len(each.columns) == len(row)]
     told = [each for each in fitting if each.words and row[each.words[0]] in each.words[1]]
-    plain = [each for each in fitting if each.words is None and not _worded(row)]
+    plain = [
+        each
+        for each in fitting
+        if each.words is None and all(each is None or is_number(each) for each in row)
+    ]
     return next(iter((*told, *plain)), None)
 
 
-def _worded(row: Sequence[str | None]) -> bool:
-    return any(cell is not None and cell.isalpha() for cell in row)
+def is_number(text: str) -> bool:
+    """Whether it looks like one; what it counts is read elsewhere."""
+    return re.fullmatch(r"[+-]?[\d.]+([eE][+-]?\d+)?", text.strip()) is not None
 
 
 def kind_of(names: Iterable[str]) -> Kind | None:

@@ -12,7 +12,9 @@ from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS
 from core.state import UNATTRIBUTED
 from scenarios.model import Scenario
 from tieout.backtest.engine import Engine, Feed
+from tieout.backtest.fill_quality import horizons
 from tieout.backtest.outcome import COLUMNS
+from tieout.backtest.views import length_of
 from tieout.dialects import MODELS
 from venues.recorded.tape import Column, Tape
 
@@ -116,7 +118,7 @@ def _movement(told: FundingPaid | CashMoved, decimals: Mapping[str, int]) -> Map
 
 
 def _marks(feeds: Sequence[Feed], fills: Sequence[FillReported]) -> Iterable[Mapping[str, Any]]:
-    """The last price, evenly over the rows, and at the first row from each fill on."""
+    """The last price: evenly over the rows, at the first row from each fill on, and later."""
     for feed in feeds:
         rows = len(feed.tape)
         if not rows:
@@ -127,8 +129,14 @@ def _marks(feeds: Sequence[Feed], fills: Sequence[FillReported]) -> Iterable[Map
             for fill in fills
             if (fill.account, fill.instrument) == (feed.venue.account, feed.instrument)
         ]
-        filled = np.searchsorted(feed.tape.at, np.array(moments, dtype=np.int64), side="left")
-        wanted = np.unique(np.concatenate([even, filled[filled < rows]]))
+        at = np.array(moments, dtype=np.int64)
+        filled = np.searchsorted(feed.tape.at, at, side="left")
+        later = [
+            np.searchsorted(feed.tape.at, at + after, side="right") - 1
+            for after in horizons(_between(feed.tape)).values()
+        ]
+        those = np.concatenate([filled[filled < rows], *later])
+        wanted = np.unique(np.concatenate([even, those[those >= 0]]))
         prices = last_prices(feed.tape)[wanted].tolist()
         for at, ticks in zip(feed.tape.at[wanted].tolist(), prices, strict=True):
             yield {
@@ -137,6 +145,10 @@ def _marks(feeds: Sequence[Feed], fills: Sequence[FillReported]) -> Iterable[Map
                 "instrument": feed.instrument,
                 "price": _decimal(ticks * feed.tick, PRICE_DECIMALS),
             }
+
+
+def _between(tape: Tape) -> int:
+    return length_of(tape) if tape.kind == "bars" else 0
 
 
 def last_prices(tape: Tape) -> Column:

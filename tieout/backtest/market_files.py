@@ -18,7 +18,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from risk.written import content
-from tieout.backtest.formats import Shape, shape_of
+from tieout.backtest.formats import Shape, is_number, shape_of
 from tieout.backtest.json_rows import BadRows, columns_of
 from tieout.bad_input import BadMarket
 
@@ -74,7 +74,7 @@ def _unpacked(path: Path, bytes_: bytes) -> bytes:
             return gzip.decompress(bytes_)
         if path.suffix.lower() == ".zip":
             return _only_member(path, bytes_)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
         raise BadMarket(f"{path}: cannot be read: {error}; {WOULD_DO}") from error
     return bytes_
 
@@ -100,7 +100,7 @@ def _csv(path: Path, bytes_: bytes) -> Table:
     head = bytes_.removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].decode("utf-8", "replace")
     delimiter = max(",;\t", key=head.count)
     cells = [cell.strip().strip('"') for cell in head.strip().split(delimiter)]
-    if not any(_number(cell) for cell in cells):
+    if not any(is_number(cell) for cell in cells):
         _unlike(path, cells)
         return Table("CSV", _csv_columns(path, bytes_, delimiter, cells, 1), first_line=2)
     shape = shape_of([cell.lower() for cell in cells])
@@ -156,10 +156,6 @@ def _flat(column: Any) -> Any:
     if pa.types.is_dictionary(whole.type):
         whole = whole.dictionary_decode()
     return whole.cast(pa.string()) if pa.types.is_large_string(whole.type) else whole
-
-
-def _number(cell: str) -> bool:
-    return cell.replace(".", "", 1).isdecimal()
 
 
 def _line(error: Exception) -> str:

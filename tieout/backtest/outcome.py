@@ -6,6 +6,7 @@ What is reckoned from them for people (equity, drawdown, statistics) is float an
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -76,8 +77,11 @@ class Outcome:
             "began_at": self.began_at,
             "ended_at": self.ended_at,
             "reporting": sheet.reporting,
-            "profit": {part: str(amount) for part, amount in sheet.parts.items()},
-            "statistics": sheet.statistics._asdict(),
+            "profit": {part: format(amount, "f") for part, amount in sheet.parts.items()},
+            "statistics": {
+                name: None if isnan(figure) else figure  # JSON has no word for it
+                for name, figure in sheet.statistics._asdict().items()
+            },
             "counts": dict(self.counts),
-            "assumptions": [*self.assumptions, *sheet.assumptions],
+            "assumptions": list(sheet.assumptions),
         }

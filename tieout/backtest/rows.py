@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final, Literal, NoReturn, TypeVar
 
 import numpy as np
-import pyarrow.compute as pc
 
 from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS, TEN_TO, show
 from tieout.backtest import exact
@@ -47,7 +46,7 @@ class Told:
 
 @dataclass(slots=True)
 class Rows:
-    """The rows of one file; `ids` are codes of the ids of trades, equal where those are.
+    """The rows of one file; `ids` are the ids of trades, or numbers for them.
 
     `numbers` says which row of the file each is, where that is another than its own number.
     """
@@ -219,23 +218,30 @@ class _Reading:
         """The columns in whole steps, and the step: that which was told, or the coarsest."""
         places = max(whole.places for whole in wholes.values())
         if step is None:
-            step = TEN_TO[scale - places]
-            self.assumed.append(
-                f"the {word} is taken to be {show(step, scale)}, the coarsest power of ten, at most"
-                " one, that all of them fit"
-            )
+            step = self._coarsest(places, scale, word)
         counted = {}
         for name, whole in wholes.items():
             counted[name] = self._read(name, partial(_in_steps, whole, scale, step, word))
         return step, counted
 
+    def _coarsest(self, places: int, scale: int, word: str) -> int:
+        step = TEN_TO[scale - places]
+        self.assumed.append(
+            f"the {word} is taken to be {show(step, scale)}, the coarsest power of ten up to one"
+            " that all of them fit"
+        )
+        return step
+
     def _volumes(self, tick: int, prices: Mapping[str, Column]) -> tuple[int, dict[str, Column]]:
         """How much was traded in each bar, in lots, rounded down where it is no multiple."""
-        whole = self._read("volume", _volume)
-        lot = self.told.lot or TEN_TO[QUANTITY_DECIMALS - whole.places]
+        whole, is_cut = self._read("volume", _volume)
+        if is_cut:
+            self.assumed.append(f"volumes are cut to {QUANTITY_DECIMALS} decimals")
         if self.told.volume == "quote":
             self.assumed.append("volumes count the quote asset; each is divided by its bar's close")
+            lot = self.told.lot or 1
             return lot, {"volume": _in_coins(whole, prices["close"], tick, lot)}
+        lot = self.told.lot or self._coarsest(whole.places, QUANTITY_DECIMALS, "lot")
         units = self._read("volume", lambda _: whole.at(QUANTITY_DECIMALS))
         rounded = int(np.count_nonzero(units % lot))
         if rounded:
@@ -254,7 +260,7 @@ class _Reading:
             return {}
         whole = self._read("fresh", exact.truths)
         named = self._find("update") is not None
-        update = self._read("update", _codes) if named else at
+        update = self._read("update", exact.codes) if named else at
         begins = np.ones(len(at), dtype=bool)
         begins[1:] = (np.diff(update) != 0) | (np.diff(whole) != 0)
         news = begins if named else np.diff(whole, prepend=0) == 1
@@ -267,7 +273,7 @@ class _Reading:
     def _ids(self) -> Column | None:
         if self.kind != "trades" or self._find("id") is None:
             return None
-        return self._read("id", _codes)
+        return self._read("id", exact.codes)
 
     def _oldest_first(self, rows: Rows) -> Rows:
         if not self.table.newest_first or rows.at[0] <= rows.at[-1]:
@@ -302,22 +308,16 @@ def _zeros(step: int, most: int) -> int:
     return next(n for n in range(most, -1, -1) if step % TEN_TO[n] == 0)
 
 
-def _volume(column: Any) -> Whole:
+def _volume(column: Any) -> tuple[Whole, bool]:
+    """A column of volumes, and whether it was cut: they bound what is filled, and are no money."""
     try:
-        return exact.decimals(column, QUANTITY_DECIMALS)
+        return exact.decimals(column, QUANTITY_DECIMALS), False
     except TooFine:
-        return exact.truncated(column, QUANTITY_DECIMALS)
+        return exact.truncated(column, QUANTITY_DECIMALS), True
 
 
 def _in_coins(whole: Whole, close: Column, tick: int, lot: int) -> Column:
-    """By floats: a volume only bounds what may be filled, and is booked nowhere."""
+    """By floats, rounded down: a volume only bounds what may be filled, and is booked nowhere."""
     worth = np.maximum(close, 1) * (tick / TEN_TO[PRICE_DECIMALS])
     coins = whole.values / TEN_TO[whole.places] / worth
     return np.floor(coins * (TEN_TO[QUANTITY_DECIMALS] / lot)).astype(np.int64)
-
-
-def _codes(column: Any) -> Column:
-    if column.null_count:
-        raise Misfit(int(np.argmax(pc.is_null(column))), "found nothing; an id would do")
-    codes: Column = column.dictionary_encode().indices.to_numpy().astype(np.int64)
-    return codes

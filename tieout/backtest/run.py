@@ -5,6 +5,7 @@ which strategies under which limits. What it does not say stands in the outcome'
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
@@ -82,7 +83,7 @@ def run(
     truth.on_fact = engine.moved
     for spec in scenario.venues:
         venue = venues[spec.account] = _venue(spec, engine, truth, decimals)
-        feeds += _feeds(spec, venue, tapes, rates)
+        feeds += _feeds(spec, venue, tapes, rates, world.clock)
     opening = list(_opening(scenario, venues, world.now, decimals))
     if scenario.limits is not None:
         engine.cold = ColdEngine(
@@ -176,7 +177,8 @@ def _venue(
     entry, reply = models_of(spec).latencies(spec.latency_ms)
     venue = RecordedVenue(
         spec.account,
-        habits_of(spec),
+        # No tape tells what a third asset is worth: fees are paid in what is traded.
+        replace(habits_of(spec), fee_asset=""),
         engine.world,
         truth,
         entry,
@@ -193,7 +195,13 @@ def _venue(
     return venue
 
 
-def _feeds(spec: VenueSpec, venue: RecordedVenue, tapes: Tapes, rates: Paid) -> Iterator[Feed]:
+def _feeds(
+    spec: VenueSpec,
+    venue: RecordedVenue,
+    tapes: Tapes,
+    rates: Paid,
+    clock: Callable[[], int],
+) -> Iterator[Feed]:
     for number, each in enumerate(spec.instruments):
         tape = tapes.get((spec.account, each.symbol))
         if tape is None:
@@ -203,7 +211,7 @@ def _feeds(spec: VenueSpec, venue: RecordedVenue, tapes: Tapes, rates: Paid) -> 
             )
         impact = each.recorded.impact if each.recorded is not None else None
         models = models_of(spec)
-        book = RecordedBook(tape, spec.account, models.assumed(each.lot, impact))
+        book = RecordedBook(tape, spec.account, models.assumed(each.lot, impact), clock)
         venue.exchange.books[each.symbol] = book
         funding, liquidation = models.funding, models.liquidation
         paid: Funding | None = rates.get((spec.account, each.symbol))

@@ -87,8 +87,10 @@ def period_of(lasted_ns: int) -> int:
 
 def sampled(equity: Floats, at: Moments, period_ns: int) -> Floats:
     """What stood at the beginning and after each whole period; a rest at the end is left out."""
-    ends = np.arange(at[0], at[-1] + 1, period_ns, dtype=np.int64)
-    return equity[np.searchsorted(at, ends, side="right") - 1]
+    whole = int(at[-1] - at[0]) // period_ns
+    ends = at[0] + period_ns * np.arange(whole + 1, dtype=np.int64)
+    stood: Floats = equity[np.searchsorted(at, ends, side="right") - 1]
+    return stood
 
 
 def periods_a_year(period_ns: int) -> float:

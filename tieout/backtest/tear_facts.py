@@ -126,20 +126,21 @@ def quality_lines(sheet: TearSheet) -> Lines:
     """How well each strategy's orders in each instrument were filled."""
     told = sheet.quality_by(*KEYS).reset_index()
     after = after_of(told)
-    shown: dict[str, Callable[[float], str]] = {
-        "orders": count,
-        "fill_rate": partial(percent, decimals=0),
-        "fills": count,
-        "traded": money,
-        "maker_share": partial(percent, decimals=0),
-        "slippage": basis,
-        **dict.fromkeys(after, basis),
-    }
+    whole = partial(percent, decimals=0)
+    shown: list[tuple[str, str, Callable[[float], str]]] = [
+        ("orders", "orders", count),
+        ("fill_rate", "filled", whole),
+        ("fills", "fills", count),
+        ("traded", "traded", money),
+        ("maker_share", "maker", whole),
+        ("slippage", "slippage, bp", number),
+        *((name, f"{name.replace('after ', '+')}, bp", number) for name in after),
+    ]
     columns = [
         *(told[name].tolist() for name in KEYS),
-        *([words(figure) for figure in told[name].tolist()] for name, words in shown.items()),
+        *([words(figure) for figure in told[name].tolist()] for name, _, words in shown),
     ]
-    heads = (*KEYS, *(name.replace("_", " ") for name in shown))
+    heads = (*KEYS, *(head for _, head, _ in shown))
     return Lines(heads, len(KEYS), list(zip(*columns, strict=True)))
 
 

@@ -10,6 +10,8 @@ from tieout.backtest.tear import TearSheet
 from tieout.backtest.tear_facts import Lines, facts, profit_lines, quality_lines
 from tieout.words import minute
 
+COLUMNS_MAX = 4
+
 
 def tables(sheet: TearSheet) -> RenderableType:
     """What it earned, the figures under their heads, and what they stand on."""
@@ -25,8 +27,7 @@ def tables(sheet: TearSheet) -> RenderableType:
         for fact in told:
             table.add_row(*fact)
         parts.append(table)
-    if len(sheet.fills):
-        parts.append(_table("How well it was filled", quality_lines(sheet)))
+    parts += _filled(quality_lines(sheet)) if len(sheet.fills) else []
     parts += [Text(f"assumed: {each}", style="dim") for each in sheet.assumptions]
     return Group(*parts)
 
@@ -35,7 +36,22 @@ def _table(title: str, lines: Lines) -> Table:
     table = Table(title=title, title_justify="left", box=None)
     for number, head in enumerate(lines.heads):
         justify: Literal["left", "right"] = "left" if number < lines.names else "right"
-        table.add_column(head, justify=justify)
+        table.add_column(head, justify=justify, overflow="fold")
     for row in lines.rows:
         table.add_row(*row)
     return table
+
+
+def _filled(lines: Lines) -> list[RenderableType]:
+    """Each strategy's figures in a column, a few of them beside one another, for eighty letters."""
+    parts: list[RenderableType] = []
+    for first in range(0, len(lines.rows), COLUMNS_MAX):
+        those = lines.rows[first : first + COLUMNS_MAX]
+        table = Table(title="How well it was filled", title_justify="left", box=None)
+        table.add_column()
+        for row in those:
+            table.add_column("\n".join(row[: lines.names]), justify="right", overflow="fold")
+        for number in range(lines.names, len(lines.heads)):
+            table.add_row(lines.heads[number], *(row[number] for row in those))
+        parts.append(table)
+    return parts

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from core.strategy import Bar, PublicTrade
+from venues.recorded.merged import trades_of
 from venues.recorded.tape import Column, Tape
 
 BLOCK: Final = 4096
@@ -44,7 +45,9 @@ class View:
 
 
 def trades(tape: Tape, account: str, instrument: str) -> View:
-    """Every trade of a tape of trades."""
+    """Every trade of a tape that has them."""
+    if tape.kind == "depth_and_trades":
+        tape = trades_of(tape)
     if tape.kind != "trades":
         raise NoSuchView(f"{instrument}: {tape.kind} were recorded, and no trades; bars would do")
     columns = tape.columns
@@ -68,6 +71,8 @@ def trades(tape: Tape, account: str, instrument: str) -> View:
 
 def bars(tape: Tape, account: str, instrument: str, bar_ns: int) -> View:
     """Bars of that length; where nothing was traded there is none."""
+    if tape.kind == "depth_and_trades":
+        tape = trades_of(tape)
     told = _bars_of(tape, instrument, bar_ns)
 
     def block(lo: int, hi: int) -> Sequence[Seen]:

@@ -29,6 +29,14 @@ def merged(depth: Tape, trades: Tape) -> Tape:
     return Tape("depth_and_trades", tick, lot, at, {name: column(name) for name in names})
 
 
+def trades_of(tape: Tape) -> Tape:
+    """The trades alone."""
+    assert tape.kind == "depth_and_trades", tape.kind
+    rows = np.flatnonzero(tape.columns["traded"])
+    columns = {name: tape.columns[name][rows] for name in COLUMNS["trades"]}
+    return Tape("trades", tape.tick, tape.lot, tape.at[rows], columns)
+
+
 def _told(tape: Tape, name: str, unit: int) -> Column:
     """A column of one of both, in the unit of both; what its kind leaves out is the same always."""
     if name not in tape.columns:

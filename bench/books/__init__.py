@@ -1,0 +1,1 @@
+"""One recorded order book, tried with the same orders by hftbacktest and by our own model."""
