@@ -45,7 +45,7 @@ def on_requested(state: State, event: MoveRequested) -> list[Effect]:
     )
     code = _refusal(state, move)
     if code:
-        count(state, f"moves_refused/{code}")
+        count(state, "moves_refused")
         return [_tell(move, "refused", code)]
     if state.cash_moves is UNSET:
         state.cash_moves = {}

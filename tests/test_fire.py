@@ -1,4 +1,4 @@
-"""Backtests under fire: the same fills without faults, the law with them, and what is left."""
+"""Backtests under fire: the same fills without faults; with them the law, and what is left."""
 
 from __future__ import annotations
 
