@@ -23,7 +23,9 @@ from core import (
     strategies,
     transfers,
 )
-from core.moves import MOVES as CASH
+from core import (
+    moves as cash_moves,
+)
 from risk import lease_holder
 
 # Each table's keys are words of its own.
@@ -34,6 +36,7 @@ def tables() -> dict[str, Table]:
     """Each lifecycle's name, and what may become what in it."""
     return {
         "order": {**orders.MOVES, orders.TAKEN_BACK[0]: orders.TAKEN_BACK[1:]},
+        "cash": cash_moves.MOVES,
         "drift": reconcile.MOVES,
         "stream": listening.MOVES,
         "cut": cut.MOVES,
@@ -49,7 +52,6 @@ def tables() -> dict[str, Table]:
         "standing": strategies.BY_A_PERSON,
         "halt": strategies.BY_ITSELF,
         "kill": {stage: row.then for stage, row in kill.PROCEDURE.items()},
-        "cash": CASH,
         "token": register.MOVES,
         "authorization": authorizations.NEXT,
     }

@@ -152,11 +152,6 @@ class Truth:
             if fact.told_at < 0 and fact.lost_at < 0:
                 fact.lost_at = self._clock()
 
-    def told_by_hand(self, fact: Fact) -> None:
-        """Whoever did it will tell of it himself: its venue, which tells nobody, lost nothing."""
-        fact.lost_at = -1
-        fact.on_wire += 1
-
     def statement_path(self, what: str, spoiled_until: int) -> None:
         """A statement cannot be read before then; 0 when one that was answered well arrived."""
         self.on_statement_path(what, spoiled_until)

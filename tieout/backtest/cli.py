@@ -101,8 +101,8 @@ def backtest(
 ) -> None:
     """Run STRATEGY over recorded markets, by the gate, books and reconciler that run live.
 
-    STRATEGY is a kind that `tieout backtest --help` lists below, a .py file with a `make`, or a
-    scenario's .yaml file, which says markets and models itself.
+    STRATEGY is a kind of the house (arbitrage, maker, momentum, taker, …), a .py file of yours with
+    a `make(name, options)`, or a scenario's .yaml file, which says markets and models itself.
 
     \b
     tieout backtest momentum --market btc_perp_1m.csv.gz
