@@ -37,7 +37,7 @@ from core.effects import (
 from core.events import AlarmRang, Event, NodeStarted, OrderRequested, ReferenceSet
 from core.journal import Journal
 from core.node import Node
-from core.risk_effects import AskEngine
+from core.risk_effects import AskEngine, TellStanding
 from core.strategy import MovesCash, Quote, SeesBars, SeesTrades, Strategy, Tick, Wish
 from risk.adapter import LimitGate
 from sim.dice import Dice
@@ -371,8 +371,8 @@ class Engine:
             case AskEngine():
                 if self.cold is not None:
                     self.cold.ask(effect.request)
-            case RaiseAlert():
-                pass  # it stands in the journal, and in the breaks
+            case RaiseAlert() | TellStanding():
+                pass  # they stand in the journal, a break's among the breaks
             case _:
                 self._stale = True
                 self.venues[effect.account].perform(effect)  # type: ignore[union-attr]  # of a venue
