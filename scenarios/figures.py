@@ -91,6 +91,7 @@ COUNTS_OF_NOTHING = (
     *("transfers_validated", "transfers_echo", "releases_wanted"),
     *("covers", "covers_echo", "covers_conflict", "engine_echoes", "resolutions_refused"),
     *("quotes", "quotes_refused", "quotes_echo", "quotes_conflict"),
+    *("moves_asked", "moves_refused", "moves_arrived"),
 )
 
 # Of a token: why a request is refused, and what else core counts.

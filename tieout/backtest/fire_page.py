@@ -1,4 +1,4 @@
-"""The page of a backtest under fire: what is left of its profit, drawn and listed, standing alone."""
+"""The page of a backtest under fire: what is left of its profit, drawn and listed, on its own."""
 
 import json
 from collections.abc import Sequence

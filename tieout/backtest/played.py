@@ -112,7 +112,7 @@ class Played(Simulation):
         return list(dict.fromkeys(each.bar_ns for each in watching))
 
     def _let_fund(self, site: Site, each: InstrumentSpec) -> None:
-        """Funding falls due at recorded times: at those that were recorded, or as the models say."""
+        """Funding falls due at recorded times: at those recorded, or as the models say."""
         spec = models_of(site.spec).funding
         funding: Funding | None = self._rates.get((site.spec.account, each.symbol))
         if funding is None and spec is not None:
