@@ -438,7 +438,7 @@ PROVEN = (
     ),
     Proof(
         7,
-        "one recorded book, the same orders: filled as hftbacktest fills them, or it is known why not",
+        "one recorded book, the same orders: filled as hftbacktest does, or it is known why not",
         (sys.executable, "-m", "bench.book_fills"),
         needs=PEERS,
     ),

@@ -129,12 +129,8 @@ def backtest(
         if ideal:
             models = FREE | {"models": AT_ONCE}
         if strategy.endswith((".yaml", ".yml")):
-<<<<<<< HEAD
-            wanted = told_by(Path(strategy), files)
-=======
             _refuse_what_it_says(click.get_current_context())
-            wanted = told_by(Path(strategy), Told(zone=zone))
->>>>>>> review8
+            wanted = told_by(Path(strategy), files)
         else:
             wanted = asked(strategy, options, markets, funds=funds, models=models, told=files)
         if fire:
