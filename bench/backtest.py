@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import Final, NamedTuple
 
 from bench.backtests.expected import expected
 from bench.backtests.told import Kind, Told
@@ -22,6 +22,7 @@ WORKER = Path(__file__).parent / "backtests" / "worker.py"
 MONTH_BARS = 45_031
 MONTHS = 23
 UNIT = "events per CPU-second"
+KINDS: Final[tuple[Kind, Kind]] = ("noop", "orders")
 
 
 class Contestant(NamedTuple):
@@ -34,16 +35,21 @@ class Contestant(NamedTuple):
 
 
 def rows(*, quick: bool = False) -> list[Row]:
-    """One row per strategy and peer: our rate, and how many times the peer's it is."""
-    ours, others = _ours(), peers()
+    """One row per strategy and peer: our rate, and how many times the peer's it is.
+
+    The last is ours under limits, beside ours without.
+    """
+    mine, others = ours(), peers()
     if not MARKET.exists():
         why = "the recorded month is not in ../shared"
-        return [_absent(kind, peer, why) for kind in get_args(Kind) for peer in others]
+        return [_absent(kind, peer, why) for kind in KINDS for peer in others]
     bars = MONTH_BARS * (1 if quick else MONTHS)
-    return [row for kind in get_args(Kind) for row in _beside(ours, others, kind, bars)]
+    found = [row for kind in KINDS for row in _beside(mine, others, kind, bars)]
+    return [*found, _under_limits(mine, bars)]
 
 
-def _ours() -> Contestant:
+def ours() -> Contestant:
+    """The compiled build where it is made, else the plain source."""
     python, _ = compiled_python()
     return Contestant("ours", python or Path(sys.executable))
 
@@ -59,10 +65,10 @@ def peers() -> tuple[Contestant, ...]:
     )
 
 
-def _beside(ours: Contestant, others: Iterable[Contestant], kind: Kind, bars: int) -> Iterable[Row]:
+def _beside(mine: Contestant, others: Iterable[Contestant], kind: Kind, bars: int) -> Iterable[Row]:
     here = [peer for peer in others if peer.python is not None]
     told: dict[str, Told] = {}
-    for each in (ours, *here, *reversed(here), ours):
+    for each in (mine, *here, *reversed(here), mine):
         found = ask(each, kind, bars)
         if each.runner not in told or found.cpu_seconds < told[each.runner].cpu_seconds:
             told[each.runner] = found
@@ -71,7 +77,14 @@ def _beside(ours: Contestant, others: Iterable[Contestant], kind: Kind, bars: in
         if peer.python is None:
             yield _absent(kind, peer, peer.why)
         else:
-            yield _row(kind, peer, told[ours.runner], told[peer.runner], asked_for)
+            yield _row(kind, peer, told[mine.runner], told[peer.runner], asked_for)
+
+
+def _under_limits(mine: Contestant, bars: int) -> Row:
+    free, bound, again = (ask(mine, kind, bars) for kind in ("orders", "limits", "orders"))
+    took = min(free.cpu_seconds, again.cpu_seconds)
+    rate, ratio = bars / bound.cpu_seconds, took / bound.cpu_seconds
+    return Row("backtest/orders, under limits", rate, UNIT, ratio, "the same without")
 
 
 def ask(contestant: Contestant, kind: Kind, bars: int) -> Told:
@@ -85,12 +98,12 @@ def ask(contestant: Contestant, kind: Kind, bars: int) -> Told:
     return Told(**json.loads(finished.stdout.splitlines()[-1]))
 
 
-def _row(kind: Kind, peer: Contestant, ours: Told, theirs: Told, asked_for: tuple[int, str]) -> Row:
-    for told in (ours, theirs):
+def _row(kind: Kind, peer: Contestant, mine: Told, theirs: Told, asked_for: tuple[int, str]) -> Row:
+    for told in (mine, theirs):
         if why := strays(told, asked_for):
             return _absent(kind, peer, f"{told.engine} {why}")
-    rate = ours.bars / ours.cpu_seconds
-    ratio = theirs.cpu_seconds / ours.cpu_seconds
+    rate = mine.bars / mine.cpu_seconds
+    ratio = theirs.cpu_seconds / mine.cpu_seconds
     return Row(f"backtest/{kind}/{peer.runner}", rate, UNIT, ratio, theirs.engine, peer.target)
 
 

@@ -20,6 +20,12 @@ from core.items import close_item, open_item
 from core.listening import arm
 from core.state import CashMove, State, count, holding, note_move
 
+# What may become of one. Where the credit is told first it has arrived, whatever is told after.
+MOVES: dict[str, tuple[str, ...]] = {
+    "none": ("asked",),
+    "asked": ("in_flight", "arrived"),
+    "in_flight": ("arrived",),
+}
 # Of a strategy so many may be open: one that asks without end is no treasury's to serve.
 OPEN_MAX = 8
 
@@ -40,7 +46,7 @@ def on_requested(state: State, event: MoveRequested) -> list[Effect]:
     )
     code = _refusal(state, move)
     if code:
-        count(state, f"moves_refused/{code}")
+        count(state, "moves_refused")
         return [_tell(move, "refused", code)]
     if state.cash_moves is UNSET:
         state.cash_moves = {}
@@ -93,18 +99,18 @@ def of(state: State, event: CashMoved) -> CashMove | None:
 
 def on_told(state: State, move: CashMove, event: CashMoved) -> list[Effect]:
     """Its movement was booked: it left, or it came."""
+    effects: list[Effect] = []
     if event.amount < 0:
         move.debited_at = event.received_at
-        note_move(state, "cash", "asked", "in_flight")
-        effects: list[Effect] = [] if move.credited_at else [_tell(move, "in_flight")]
-        if (
-            move.due_at <= event.received_at and not move.credited_at
-        ):  # nobody waits for its credit any more
-            move.due_at = event.received_at + move.due_at - move.requested_at
-            effects.append(arm(state, f"move/{move.move_id}", move.due_at))
+        if not move.credited_at:
+            note_move(state, "cash", "asked", "in_flight")
+            effects = [_tell(move, "in_flight")]
+            if move.due_at <= event.received_at:  # its alarm has rung
+                move.due_at = event.received_at + move.due_at - move.requested_at
+                effects.append(arm(state, f"move/{move.move_id}", move.due_at))
     else:
         move.credited_at = event.received_at
-        note_move(state, "cash", "in_flight", "arrived")
+        note_move(state, "cash", "in_flight" if move.debited_at else "asked", "arrived")
         count(state, "moves_arrived")
         close_item(state, move.move_id, "it came", event.frame, "not_arrived")
         effects = [_tell(move, "arrived")]

@@ -10,7 +10,7 @@ from sim.dice import Dice, Stream
 from sim.faults import KINDS, OF_RISK, UNABLE, Fault
 
 SECOND = 1_000_000_000
-# Drawn elsewhere; what happens to cash between venues is listed by who wants it.
+# Drawn elsewhere.
 APART = ("bank", "custodian", "chain", "token", "treasury")
 # For a storm: one opportunity in how many at the mildest and at the worst, and how strong.
 RATES = {
@@ -91,6 +91,8 @@ RISK_STRENGTHS = {
     "public_absurd": (3, 400),
     "price_jump": (1, 9),
 }
+# How much later cash comes that is stuck between two venues.
+STUCK_MS = (5_000, 60_000)
 AT_COMMITS = ("crash_torn_tail", "crash_cut_tail")
 RARE = (
     "disconnect",
@@ -120,7 +122,32 @@ def plan_of(scenario: Scenario, seed: int, duration_ns: int) -> list[Fault]:
         drawn += draw_rails(scenario.settling.rails, kinds, dice, duration_ns)
     tokens = Dice(seed).stream("plan/tokens")
     issued = draw_tokens(scenario.tokens, kinds, tokens, duration_ns)
+    drawn += _of_treasury(scenario, kinds, seed, duration_ns)
     return listed + drawn + issued + _of_risk(scenario, kinds, seed, duration_ns)
+
+
+def _moves_cash(scenario: Scenario) -> bool:
+    return any(each.kind == "arbitrage" for each in scenario.strategies)
+
+
+def _of_treasury(scenario: Scenario, kinds: list[str], seed: int, duration_ns: int) -> list[Fault]:
+    """What happens to cash between venues, where a strategy has it moved."""
+    if not _moves_cash(scenario) or "credit_stuck" not in kinds:
+        return []
+    dice = Dice(seed).stream("plan/treasury")
+    start = dice.below(max(1, duration_ns // 2))
+    ends = start + duration_ns // 4 + dice.below(max(1, duration_ns // 2))
+    least, most = STUCK_MS
+    strength = dice.between(least, most)
+    fault = Fault(
+        kind="credit_stuck",
+        where="treasury",
+        start_ns=start,
+        end_ns=ends,
+        one_in=1 + dice.below(3),
+        strength=strength,
+    )
+    return [fault] if dice.below(4) else []
 
 
 def _of_risk(scenario: Scenario, kinds: list[str], seed: int, duration_ns: int) -> list[Fault]:
@@ -169,7 +196,8 @@ def kinds_drawn(scenario: Scenario) -> list[str]:
         )
     for rail in scenario.settling.rails if scenario.settling is not None else ():
         able |= dict.fromkeys(drawn_at(rail, kinds))
-    able |= dict.fromkeys(risk_kinds(scenario, kinds))
+    stuck = [kind for kind in kinds if kind == "credit_stuck" and _moves_cash(scenario)]
+    able |= dict.fromkeys([*risk_kinds(scenario, kinds), *stuck])
     able |= dict.fromkeys(kinds_of_tokens(kinds) if scenario.tokens else ())
     return list(able)
 

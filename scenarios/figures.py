@@ -91,6 +91,7 @@ COUNTS_OF_NOTHING = (
     *("transfers_validated", "transfers_echo", "releases_wanted"),
     *("covers", "covers_echo", "covers_conflict", "engine_echoes", "resolutions_refused"),
     *("quotes", "quotes_refused", "quotes_echo", "quotes_conflict"),
+    *("moves_asked", "moves_refused", "moves_arrived"),
 )
 
 # Of a token: why a request is refused, and what else core counts.
@@ -148,6 +149,7 @@ FIGURES = (
     *(f"drift.closed_by_cause.{cause}" for cause in get_args(Cause)),
     *(f"market_data.{what}" for what in ("frames", "unreadable", "overtaken", "stale")),
     *("market_data.references", "market_data.age_ns_max"),
+    *("market_data.trades", "market_data.trades_echoed"),
     *("detection_bound_ns.ACCOUNT", "paused_seconds.ACCOUNT"),
     *(f"counts.{what}/ACCOUNT" for what in COUNTS_OF_ACCOUNTS),
     *(f"counts.{what}" for what in COUNTS_OF_NOTHING),

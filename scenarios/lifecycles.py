@@ -23,6 +23,9 @@ from core import (
     strategies,
     transfers,
 )
+from core import (
+    moves as cash_moves,
+)
 from risk import lease_holder
 
 # Each table's keys are words of its own.
@@ -33,6 +36,7 @@ def tables() -> dict[str, Table]:
     """Each lifecycle's name, and what may become what in it."""
     return {
         "order": {**orders.MOVES, orders.TAKEN_BACK[0]: orders.TAKEN_BACK[1:]},
+        "cash": cash_moves.MOVES,
         "drift": reconcile.MOVES,
         "stream": listening.MOVES,
         "cut": cut.MOVES,

@@ -1,10 +1,8 @@
 """The peers of the backtester fill as the rule says, and what fills otherwise has no speed."""
 
-from typing import get_args
-
 import pytest
 
-from bench.backtest import MARKET, Contestant, ask, peers, strays
+from bench.backtest import KINDS, MARKET, Contestant, ask, ours, peers, strays
 from bench.backtests.expected import expected
 from bench.backtests.told import Kind, Told
 
@@ -12,7 +10,7 @@ BARS = 5_050
 AS_ASKED = Told("an engine", BARS, BARS, 50, "the same", [], 1.0)
 
 
-@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("peer", peers(), ids=lambda peer: peer.runner)
 def test_a_peer_fills_at_the_close_of_each_hundredth_bar(peer: Contestant, kind: Kind) -> None:
     """In time, side, quantity and price as reckoned from the file alone; and it saw every bar."""
@@ -24,6 +22,15 @@ def test_a_peer_fills_at_the_close_of_each_hundredth_bar(peer: Contestant, kind:
     assert strays(told, expected(MARKET, BARS if kind == "orders" else 0)) == ""
     assert told.bars == BARS
     assert told.cpu_seconds > 0
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "limits"])
+def test_ours_fills_there_too_with_everything_on(kind: Kind) -> None:
+    """Statements at each bar's close and no break: the runner itself asserts these."""
+    if not MARKET.exists():
+        pytest.skip("the recorded month is not in ../shared")
+    told = ask(ours(), kind, BARS)
+    assert strays(told, expected(MARKET, BARS if kind != "noop" else 0)) == ""
 
 
 @pytest.mark.parametrize(

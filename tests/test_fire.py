@@ -48,12 +48,12 @@ def bars_of(close: NDArray[np.int64], volume: int = 100_000) -> Tape:
 def walk(rows: int) -> Tape:
     """A market that goes up and down by the hour, with noise."""
     noise = np.random.default_rng(7).integers(-20, 21, rows)
-    wave = (4000 * np.sin(np.arange(rows) / 25)).astype(np.int64)
+    wave = (4000 * np.sin(np.arange(rows) / 6)).astype(np.int64)
     return bars_of((500_000 + wave + np.cumsum(noise)).astype(np.int64))
 
 
 def momentum(rows: int) -> tuple[Scenario, Tapes]:
-    options = {"bars": 3, "bar_s": 300, "quantity": "1"}
+    options = {"bars": 2, "bar_s": 300, "quantity": "1"}
     told = {
         "name": "fire",
         "claim": "a backtest under fire",

@@ -130,7 +130,7 @@ def test_its_books_are_the_venue_s_where_nothing_fails(tmp_path: Path) -> None:
 
 def test_its_books_are_the_venue_s_after_every_fault_and_kill(tmp_path: Path) -> None:
     """The short form of `make live-proof`: a minute, and five lives that end in the midst of it."""
-    run(all_trade(tmp_path, 60, 15, 5), 235)
+    run(all_trade(tmp_path, 60, 15, 5), 290)
 
 
 # --- shadow ---------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ pytest.importorskip("ccxt.pro", reason="the extra `live` is not installed")
 from aiohttp import ClientError, ClientSession, web
 
 from tieout.fronts import WAYS
+from tieout.live import LiveNode
 from venues.dialect import Request
 from venues.live import Live
 from venues.read_only import Forbidden, settings
@@ -150,3 +151,25 @@ def test_a_stream_that_ccxt_cannot_open_is_told_as_closed(
 
 def _nothing(*told: object) -> None:
     """Nobody listens."""
+
+
+def test_a_node_ends_though_a_client_forgets_that_it_is_to_end() -> None:
+    """`asyncio.wait_for` before Python 3.12 does, where an answer comes together with a cancel."""
+
+    class Forgets:
+        async def venue_time(self) -> int | None:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                return None
+            return None
+
+    async def test() -> None:
+        node: Any = SimpleNamespace(_clock=time.time_ns)
+        watching = asyncio.create_task(LiveNode._watch_clock(node, "okx_swap/main", Forgets()))
+        await asyncio.sleep(0.05)
+        watching.cancel()
+        done, _ = await asyncio.wait([watching], timeout=5)
+        assert done, "it goes on for ever, and the node with it"
+
+    asyncio.run(test())

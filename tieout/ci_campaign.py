@@ -29,6 +29,8 @@ RUNS: dict[str, tuple[int, ...]] = {
     "storm_tokens": (7, 17, 47, 57, 97),
     "storm": (7,),
     "asked_back_both_ways": (0,),
+    "cash_between_venues": (0,),
+    "storm_between_venues": (7,),
     "coins_arrive": (0,),
     "cold_path_stalls": (0,),
     "custodian_completed_but_failed": (0,),

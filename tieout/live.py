@@ -314,8 +314,12 @@ class LiveNode:
         return Connector(account, dialect.request, transport, door, clock, dialect.headers)
 
     async def _watch_clock(self, account: str, transport: TellsTime) -> None:
-        """Measured by the machine's clock itself, which requests are signed by."""
-        while True:
+        """Measured by the machine's clock itself, which requests are signed by.
+
+        Whoever is asked may forget that this task is to end, as libraries do: then it ends here.
+        """
+        task = asyncio.current_task()
+        while not (task and task.cancelling()):
             asked_at = self._clock()
             told, heard_at = await transport.venue_time(), self._clock()
             if told is not None:

@@ -10,6 +10,8 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from core.events import (
     AssetListed,
     CashMoved,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 # or was read in the record.
 HALT_NS = 12 * SECOND
 RESTART_NS = 500 * MS
+AGAIN_NS = 10 * SECOND
 # What a keeper put right is told and read by then.
 MENDED_NS = 6 * 3600 * SECOND
 
@@ -260,23 +263,29 @@ class Simulation:
         )
 
     def _tell_moved(self, asked: Asked, sign: int) -> None:
-        """Where the venue lists no movements of cash, who moved it says so, when we are there."""
+        """Where the venue tells no movements of cash, who moved it says so, under its number."""
         account = asked.source if sign < 0 else asked.target
-        if TWINS[account.partition("/")[0]].dialect.ledger:
+        site = next(site for site in self.sites if site.spec.account == account)
+        if TWINS[site.spec.dialect].dialect.ledger:
             return
-        if not self.host.alive:
-            self.world.call_in(SECOND, self._tell_moved, asked, sign)
-            return
+        movement = site.venue.exchange.movements[-1]
         told = CashMoved(
-            received_at=self.world.now,
+            received_at=0,
             account=account,
-            movement_id=f"{asked.move_id}/{'out' if sign < 0 else 'in'}",
+            movement_id=str(movement.number),
             asset=asked.asset,
             amount=sign * asked.amount,
             reason="transfer",
-            occurred_at=self.world.now,
+            occurred_at=movement.at * MS,
         )
-        self.host.tell(told)
+        for wait in (0, AGAIN_NS):  # a node that died with it did not keep it
+            self.world.call_in(wait, self._tell_when_alive, told)
+
+    def _tell_when_alive(self, told: CashMoved) -> None:
+        if self.host.alive:
+            self.host.tell(replace(told, received_at=self.world.now))
+        else:
+            self.world.call_in(SECOND, self._tell_when_alive, told)
 
     def _rails(self) -> Rails | None:
         settling = self.scenario.settling

@@ -92,14 +92,14 @@ class _Account:
     def _compare(self, lines: list[Line], posted: list[Posted]) -> Iterator[Difference]:
         assets = dict.fromkeys([line.asset for line in lines] + [_asset(each) for each in posted])
         names = dict.fromkeys([line.instrument for line in lines] + [_of(each) for each in posted])
-        for number, asset in enumerate(assets):
+        missing = _quantity(lines, posted)
+        for asset in assets:
             theirs = _sum_lines(line for line in lines if line.asset == asset)
             ours = _sum_posted(each for each in posted if _asset(each) == asset)
             size = sum(theirs) - sum(ours)
             if not size:
                 continue
             cause, text = _why(lines, posted, theirs, ours)
-            missing = 0 if number else _quantity(lines, posted)
             places = [line.place for line in lines if line.asset == asset]
             places += [each.fact.place for each in posted if _asset(each) == asset]
             yield Difference(
@@ -112,6 +112,7 @@ class _Account:
                 next(iter(names), ""),
                 missing,
             )
+            missing = 0  # the position is one, however many assets the trade moved
 
 
 def _quantity(lines: list[Line], posted: list[Posted]) -> int:

@@ -162,7 +162,8 @@ class Live:
     async def venue_time(self) -> int | None:
         """The venue's clock, asked without a signature; None where it did not say."""
         try:
-            told = await asyncio.wait_for(self.exchange.fetch_time(), DIAL_S_MAX)
+            async with asyncio.timeout(DIAL_S_MAX):
+                told = await self.exchange.fetch_time()
         except Exception:  # noqa: BLE001  # Rule 1
             return None
         return told * 1_000_000 if isinstance(told, int) else None
@@ -259,7 +260,8 @@ class Ears:
         """Drop the last socket, open this one; what fails is told as a close."""
         await self.live.drop(self.line)
         try:
-            await asyncio.wait_for(self._open(place, open_up), DIAL_S_MAX)
+            async with asyncio.timeout(DIAL_S_MAX):
+                await self._open(place, open_up)
         except Exception as error:  # noqa: BLE001  # Rule 1
             self._end(type(error).__name__)
             return

@@ -9,7 +9,8 @@ import hashlib
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
-Kind = Literal["noop", "orders"]
+# `limits` is `orders` under a whole file of limits, with the cold engine: only ours has them.
+Kind = Literal["noop", "orders", "limits"]
 EVERY_BARS = 100
 LOT = "0.001"
 CASH = 1_000_000_000

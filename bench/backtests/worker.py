@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("runner")
     parser.add_argument("--market", type=Path, required=True)
     parser.add_argument("--bars", type=int, required=True)
-    parser.add_argument("--strategy", choices=("noop", "orders"), required=True)
+    parser.add_argument("--strategy", choices=("noop", "orders", "limits"), required=True)
     asked = parser.parse_args()
     bars = month(asked.market, asked.bars)
     run = import_module(f"bench.backtests.{asked.runner}").run

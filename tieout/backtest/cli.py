@@ -7,7 +7,7 @@ import json
 import sys
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from click.core import ParameterSource
@@ -83,6 +83,8 @@ def _refuse_what_it_says(context: click.Context) -> None:
 )
 @click.option("--ideal", is_flag=True, help="No latency and no fee: what nobody will ever get.")
 @click.option("--zone", default="", help="Of times in the files that have none: UTC, +01:00.")
+@click.option("--bar-time", type=click.Choice(["open", "close"]), help="What a bar's time is.")
+@click.option("--volume", type=click.Choice(["base", "quote"]), default="base", help="Of bars.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Of the dice.")
 @click.option("--fire", is_flag=True, help="With outages, disorder, stuck deposits: what is left.")
 @click.option("--seeds", callback=seed_range, default="0:3", show_default=True, metavar="A:B")
@@ -97,6 +99,8 @@ def backtest(
     latency_ms: int,
     ideal: bool,  # noqa: FBT001  # click hands flags over so
     zone: str,
+    bar_time: Literal["open", "close"] | None,
+    volume: Literal["base", "quote"],
     seed: int,
     fire: bool,  # noqa: FBT001
     seeds: range,
@@ -106,8 +110,8 @@ def backtest(
 ) -> None:
     """Run STRATEGY over recorded markets, by the gate, books and reconciler that run live.
 
-    STRATEGY is a kind that `tieout backtest --help` lists below, a .py file with a `make`, or a
-    scenario's .yaml file, which says markets and models itself.
+    STRATEGY is a kind of the house (arbitrage, maker, momentum, taker, …), a .py file of yours with
+    a `make(name, options)`, or a scenario's .yaml file, which says markets and models itself.
 
     \b
     tieout backtest momentum --market btc_perp_1m.csv.gz
@@ -120,16 +124,15 @@ def backtest(
         from tieout.backtest.rows import Told
         from tieout.backtest.run import run
 
+        files = Told(zone=zone, bar_time=bar_time, volume=volume)
         models: dict[str, Any] = {"latency_ms": latency_ms, "latency_ms_p99": latency_ms}
         if ideal:
             models = FREE | {"models": AT_ONCE}
         if strategy.endswith((".yaml", ".yml")):
             _refuse_what_it_says(click.get_current_context())
-            wanted = told_by(Path(strategy), Told(zone=zone))
+            wanted = told_by(Path(strategy), files)
         else:
-            wanted = asked(
-                strategy, options, markets, funds=funds, models=models, told=Told(zone=zone)
-            )
+            wanted = asked(strategy, options, markets, funds=funds, models=models, told=files)
         if fire:
             from tieout.backtest.fire_cli import burnt
 
