@@ -52,7 +52,7 @@ def walk(rows: int) -> Tape:
     return bars_of((500_000 + wave + np.cumsum(noise)).astype(np.int64))
 
 
-def momentum(rows: int) -> tuple[Scenario, Tapes]:
+def momentum(rows: int, quote: str = "USDT") -> tuple[Scenario, Tapes]:
     options = {"bars": 2, "bar_s": 300, "quantity": "1"}
     told = {
         "name": "fire",
@@ -63,8 +63,8 @@ def momentum(rows: int) -> tuple[Scenario, Tapes]:
                 "dialect": "binance_usdm",
                 "latency_ms": 12,
                 "latency_ms_p99": 12,
-                "instruments": [BTC | {"price": "50000"}],
-                "wallets": {"USDT": "1000000"},
+                "instruments": [BTC | {"price": "50000", "quote": quote}],
+                "wallets": {quote: "1000000"},
                 "models": {"entry": {"ns": 12_000_000}, "reply": {"ns": 12_000_000}},
             }
         ],
@@ -104,6 +104,17 @@ def test_without_faults_its_fills_are_those_of_the_direct_backtest() -> None:
         for each, told in zip(trades, direct.itertuples(), strict=True)
     ]
     assert all(0 <= each < MINUTE // 10 for each in late), late
+
+
+@pytest.mark.parametrize("quote", ["USDT", "USD", "ETH"])
+def test_the_limits_of_a_run_that_has_none_refuse_nothing(quote: str) -> None:
+    scenario, tapes = momentum(60, quote)
+    played = Played(set_up(scenario, tapes), 0, tapes)
+    played.run()
+    state = played.host.state
+    assert state is not None
+    assert not [name for name in state.counts if name.startswith("refused/")]
+    assert len(played.sites[0].venue.exchange.trades["BTCUSDT"]) > 2
 
 
 def test_profit_is_what_the_venue_has_more_and_its_fees_are_in_it() -> None:

@@ -94,9 +94,9 @@ def frame(results: Sequence[FireResult]) -> "pd.DataFrame":
 def table(results: Sequence[FireResult], coin: str) -> Table:
     """What is left of the profit, family by family."""
     shown = Table(title=f"Profit under fire, {coin}", title_justify="left", box=None)
-    for head in ("family", "strength"):
-        shown.add_column(head)
-    for head in ("profit", "left", "worst seed", "fills", "faults", "breaks", "silent", "failed"):
+    for head in ("family", "faults at"):
+        shown.add_column(head, no_wrap=True)
+    for head in ("profit", "left", "worst", "fills", "faults", "breaks", "silent", "failed"):
         shown.add_column(head, justify="right")
     for each in cells(results):
         left = "–" if each.share is None else f"{each.share:.0%}"
