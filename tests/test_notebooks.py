@@ -102,6 +102,16 @@ def test_a_notebook_can_be_read_without_running_it(path: Path) -> None:
     assert path.stat().st_size < BYTES_MAX
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_has_a_plot_and_imports_nothing_of_the_tests(path: Path) -> None:
+    """What it is made of is what a user has."""
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    shown = [output.get("data", {}) for cell in code for output in cell.outputs]
+    assert any("image/png" in data for data in shown)
+    assert not any("from tests" in cell.source for cell in code)
+
+
 def test_each_figure_that_a_claim_is_about_is_explained() -> None:
     """The first section prints their names; its text says what they count."""
     notebook = nbformat.read(NOTEBOOKS[0], as_version=4)
