@@ -61,7 +61,7 @@ class Books:
     def ask(self, amount: int = 600, **said: Any) -> list[Effect]:
         told = {"strategy": "arb", "reference": "r", "account": A, "target": B, "asset": "USDT"}
         within = {"amount": amount, "within_ns": 60 * SECOND}
-        return self.tell(MoveRequested(received_at=0, **(told | within | said)))  # type: ignore[arg-type]  # fields by name
+        return self.tell(MoveRequested(received_at=0, **(told | within | said)))
 
     def moved(self, account: str, amount: int, name: str = "m1") -> list[Effect]:
         return self.tell(

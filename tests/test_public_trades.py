@@ -94,7 +94,7 @@ def test_what_a_simulated_venue_prints_is_what_was_traded(venue: str, side: Any)
     exchange.list_instrument(Terms("X", twin.model, "B", "Q", "Q", Decimal("0.1"), Decimal("0.01")))
     printed: list[Printed] = []
     exchange.on_print = printed.append
-    other = "sell" if side == "buy" else "buy"
+    other: Any = "sell" if side == "buy" else "buy"
     exchange.crowd_rests("X", other, Decimal(3), Decimal("100.2"))
     exchange.crowd("X", side, Decimal("1.25"), Decimal("100.2"))
     (told,) = [
@@ -193,7 +193,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[Onlooker]:
         made.append(Onlooker(name))
         return made[-1]
 
-    monkeypatch.setitem(strategies.KINDS, "taker", make)  # type: ignore[arg-type]  # a dictionary
+    monkeypatch.setitem(strategies.KINDS, "taker", make)
     return made
 
 

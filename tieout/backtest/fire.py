@@ -158,16 +158,10 @@ def _wide(scenario: Scenario) -> LimitsSpec:
 
     Their rates only size what is far from any limit.
     """
-    coins = {
-        asset: Decimal(1)
-        for venue in scenario.venues
-        for each in venue.instruments
-        for asset in (*venue.wallets, each.base, each.quote, each.settle)
-        if asset and asset != "USD"
-    }
+    coins = [each.quote for venue in scenario.venues for each in venue.instruments]
     return LimitsSpec(
         file="simulated",
-        rates=coins,
+        rates=dict.fromkeys(coins, Decimal(1)),
         amounts=WIDE | {"reference_age": Decimal(60 * MINUTE_MS), "collar": Decimal(9_999)},
         collateral=Decimal(10**10),
         heartbeat_ms=MINUTE_MS,

@@ -93,20 +93,22 @@ def frame(results: Sequence[FireResult]) -> "pd.DataFrame":
 
 def table(results: Sequence[FireResult], coin: str) -> Table:
     """What is left of the profit, family by family."""
-    shown = Table(title=f"Profit under fire, {coin}", title_justify="left", box=None)
-    for head in ("family", "strength"):
-        shown.add_column(head)
-    for head in ("profit", "left", "worst seed", "fills", "faults", "breaks", "silent", "failed"):
-        shown.add_column(head, justify="right")
+    shown = Table(
+        title=f"Profit under fire, {coin}", title_justify="left", box=None, padding=(0, 1, 0, 0)
+    )
+    for head in ("family", "at"):
+        shown.add_column(head, no_wrap=True)
+    for head in ("profit", "left", "worst", "fills", "faults", "breaks", "silent", "failed"):
+        shown.add_column(head, justify="right", no_wrap=True)
     for each in cells(results):
         left = "–" if each.share is None else f"{each.share:.0%}"
         counts = (each.fills, each.struck, each.breaks, each.silent, each.failed)
         shown.add_row(
             each.family if not each.strength else "",
             f"{float(each.strength):.2f}",
-            f"{each.profit:,.2f}",
+            f"{each.profit:,.0f}",
             left,
-            f"{each.worst:,.2f}",
+            f"{each.worst:,.0f}",
             *map(str, counts),
         )
     return shown
