@@ -149,6 +149,7 @@ FIGURES = (
     *(f"drift.closed_by_cause.{cause}" for cause in get_args(Cause)),
     *(f"market_data.{what}" for what in ("frames", "unreadable", "overtaken", "stale")),
     *("market_data.references", "market_data.age_ns_max"),
+    *("market_data.trades", "market_data.trades_echoed"),
     *("detection_bound_ns.ACCOUNT", "paused_seconds.ACCOUNT"),
     *(f"counts.{what}/ACCOUNT" for what in COUNTS_OF_ACCOUNTS),
     *(f"counts.{what}" for what in COUNTS_OF_NOTHING),

@@ -120,6 +120,8 @@ def test_a_movement_that_is_told_twice_moves_nothing_twice() -> None:
     books.moved(A, -300)
     assert told(books.moved(A, -300)) == [], "an echo of the first, not the debit of the second"
     assert [bool(each.debited_at) for each in open_moves(books.state)] == [True, False]
+    assert told(books.moved(A, -300, "m2")) == ["in_flight"]
+    assert [bool(each.debited_at) for each in open_moves(books.state)] == [True, True]
 
 
 def test_what_left_and_does_not_come_is_a_break_until_it_does() -> None:

@@ -1,4 +1,4 @@
-"""A drawn market: the same for the same seed, each bar sound, and of the shape that it claims."""
+"""A drawn market: the same for the same seed, sound bar by bar, of the shape that it claims."""
 
 import numpy as np
 import pytest

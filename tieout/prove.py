@@ -27,6 +27,7 @@ MARKET = "../shared/data/market/binance_xrp_eth_trades.json.gz"
 OUT = "DIR"
 COMPILED = ".venv-compiled/bin/"
 SLITHER = ".venv-slither/bin/python"
+PEERS = ".venv-peers/bin/python"
 
 
 class Proof(NamedTuple):
@@ -381,6 +382,11 @@ PROVEN = (
     ),
     Proof(
         5,
+        "ten bugs by somebody who had read no claim: what sees each, in at most fifty seeds",
+        (sys.executable, "-m", "tests.mutants", "--blind"),
+    ),
+    Proof(
+        5,
         "10,000 seeds of storm, short: no false alarm",
         tieout("campaign", "storm", "--seeds", "0:10000", "--short", "--jobs", "2"),
     ),
@@ -411,6 +417,56 @@ PROVEN = (
         6,
         "the journal on PostgreSQL, its server killed under load, and a standby that takes over",
         ("env", "TIEOUT_FULL=1", *pytest("tests/test_postgres_store.py", "tests/test_standby.py")),
+    ),
+    Proof(
+        7,
+        "what comes later, replaced or cut, changes nothing before; without latency and fees every"
+        " fill and the profit are plain arithmetic; every statement agrees",
+        pytest("tests/test_backtest.py"),
+    ),
+    Proof(
+        7,
+        "each model alone against numbers by hand, and against a market that shares no code",
+        pytest(
+            "tests/test_recorded_book.py",
+            "tests/test_recorded_exchange.py",
+            "tests/test_recorded_models.py",
+            "tests/test_recorded_properties.py",
+            "tests/test_recorded_spec.py",
+            "tests/test_recorded_wired.py",
+        ),
+    ),
+    Proof(
+        7,
+        "one recorded book, the same orders: filled as hftbacktest does, or it is known why not",
+        (sys.executable, "-m", "bench.book_fills"),
+        needs=PEERS,
+    ),
+    Proof(
+        7,
+        "a month of minutes many times over, at 20 times backtrader and 3 times NautilusTrader",
+        (sys.executable, "-m", "bench", "--only", "backtest", "--must-hold"),
+        needs=PEERS,
+    ),
+    Proof(
+        7,
+        "under fire: without faults the same fills, with them the law, and what is left is told",
+        pytest("tests/test_fire.py"),
+    ),
+    Proof(
+        7,
+        "all notebooks, twice with the same output",
+        pytest("tests/test_notebooks.py"),
+    ),
+    Proof(
+        7,
+        "tie finds each planted break in exports of three venues, and none in clean ones",
+        pytest("tests/test_tie_files.py", "tests/test_tie_simulated.py"),
+    ),
+    Proof(
+        7,
+        "bad data is refused with the place and what would do",
+        pytest("tests/test_market_files.py", "tests/test_market_check.py"),
     ),
 )
 

@@ -20,6 +20,7 @@ UNSEEN: dict[str, str] = {
     "told/completed_returnable>completed_returnable": (
         "needs several debits in one transfer, of which the longest to come back ends first"
     ),
+    "cash/asked>arrived": "needs a debit that is read in the record only after its credit came",
     "told/cancelled>failed": SCREENED_TWICE,
     "told/cancelled>returned": SCREENED_TWICE,
     "item/none>screening_hit": SCREENED_TWICE,

@@ -1,6 +1,6 @@
 """Plant every bug of the catalogue in a copy of the tree, and see how soon a storm finds it.
 
-    python -m tests.mutants [--only WORD] [--ranges N] [--jobs N] [--seconds N] [--afresh]
+    python -m tests.mutants [--only WORD] [--blind] [--ranges N] [--jobs N] [--seconds N] [--afresh]
 
 Results go to bench/mutants.json as they come. Of what is known of this very tree nothing is run
 again: with more ranges only those are looked at that are new. The status is 1 where a bug that was
@@ -27,6 +27,7 @@ from typing import Any
 import click
 
 from tests.mutants import campaign, tree
+from tests.mutants.blind import BLIND
 from tests.mutants.catalogue import MUTANTS, Mutant
 
 KEPT = tree.ROOT / "bench" / "mutants.json"
@@ -40,16 +41,18 @@ Found = dict[str, Any]
 )
 @click.option("--jobs", default=2, help="Processes.")
 @click.option("--seconds", default=900.0, help="The most that one bug may take.")
+@click.option("--blind", is_flag=True, help="The ten of `blind.py` instead.")
 @click.option("--afresh", is_flag=True, help="Look for all of them again.")
-def main(only: str, count: int, jobs: int, seconds: float, *, afresh: bool) -> None:
+def main(only: str, count: int, jobs: int, seconds: float, *, blind: bool, afresh: bool) -> None:
     """Hunt each bug, print the table, keep the results."""
     kept = Kept(KEPT, afresh=afresh)
-    mutants = campaign.named(only)
+    sort = "blind" if blind else "mutants"
+    mutants = campaign.named(only, BLIND if blind else MUTANTS)
     work = []
     for each in mutants:
-        before = kept.of("mutants", each.name, campaign.text_of(each.storm, each.edits))
+        before = kept.of(sort, each.name, campaign.text_of(each.storm, each.edits))
         chosen = campaign.ranges(count)[before.get("ranges", 0) :]
-        work.append((campaign.hunt, "mutants", each.name, each, chosen, seconds, before))
+        work.append((campaign.hunt, sort, each.name, each, chosen, seconds, before))
     for storm in dict.fromkeys(each.storm for each in mutants):
         before = kept.of("sound", storm, campaign.text_of(storm))
         chosen = campaign.ranges(count)[before.get("ranges", 0) :]
@@ -57,7 +60,7 @@ def main(only: str, count: int, jobs: int, seconds: float, *, afresh: bool) -> N
     _spread([each for each in work if each[4]], jobs, kept)
     kept.prune()
     print(table(kept.found))
-    sys.exit(0 if is_well(kept.found, mutants) else 1)
+    sys.exit(0 if is_well(kept.found, mutants, sort) else 1)
 
 
 class Kept:
@@ -66,9 +69,9 @@ class Kept:
     def __init__(self, path: Path, *, afresh: bool) -> None:
         self._path, self._lock = path, threading.Lock()
         self._tree, self._commit, self._afresh = tree.digest(), _commit(), afresh
-        self.found: Found = {"mutants": {}, "sound": {}}
+        self.found: Found = {"mutants": {}, "blind": {}, "sound": {}}
         if path.exists():
-            self.found = json.loads(path.read_text(encoding="utf-8"))
+            self.found |= json.loads(path.read_text(encoding="utf-8"))
 
     def of(self, sort: str, name: str, text: str) -> Found:
         """What is known of it in this tree; nothing where it was of another text."""
@@ -147,10 +150,10 @@ def _outcome(found: Found) -> str:
 # --- what it comes to ----------------------------------------------------------------------------
 
 
-def is_well(found: Found, asked: Sequence[Mutant]) -> bool:
+def is_well(found: Found, asked: Sequence[Mutant], sort: str = "mutants") -> bool:
     """Each bug that was asked for was looked at and seen, and nothing of its storm failed without
     it. What is kept of others says nothing of this tree."""
-    seen = [found["mutants"].get(each.name, {}).get("failed") for each in asked]
+    seen = [found[sort].get(each.name, {}).get("failed") for each in asked]
     without = [found["sound"].get(storm) for storm in {each.storm for each in asked}]
     quiet = all(each and not (each["failed"] or each["stopped"]) for each in without)
     return quiet and all(seen)
@@ -166,6 +169,8 @@ def summary(found: Found) -> Found:
         "trees": len({each["tree"] for each in every.values()}),
         "not_looked_at": [each.name for each in MUTANTS if each.name not in every],
         "survived": [name for name, each in every.items() if not each["failed"]],
+        "blind_caught": sum(each["failed"] > 0 for each in found["blind"].values()),
+        "blind_survived": [name for name, each in found["blind"].items() if not each["failed"]],
         "expected_seeds_median": median(seeds) if seeds else None,
         "expected_seeds_max": max(seeds, default=None),
         "caught_without_faults": sum(e["without_faults"]["failed"] > 0 for e in every.values()),
@@ -176,7 +181,7 @@ def summary(found: Found) -> Found:
 def table(found: Found) -> str:
     """For people: a line for each bug, and what it comes to."""
     lines = [f"{'storm':13}{'seeds':>6}  {'95 %':13}{'calm':5} bug: the claim that caught it", ""]
-    for name, each in found["mutants"].items():
+    for name, each in [*found["mutants"].items(), *found["blind"].items()]:
         caught = next(iter(each["claims"]), f"SURVIVED {each['ran']} seeds")
         lines.append(f"{each['storm']:13}{_seeds(each)} {name}: {caught}")
     for storm, each in found["sound"].items():

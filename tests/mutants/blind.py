@@ -10,7 +10,7 @@ BLIND: tuple[Mutant, ...] = (
     # --- execution --------------------------------------------------------------------------------
     Mutant(
         name="An answer that was long on its way proves that an order never arrived.",
-        place="core/trading.py",
+        place="core.trading",
         old="    if event.asked_at - order.requested_at < grace_ns(account):",
         new="    if event.received_at - order.requested_at < grace_ns(account):",
         storm="storm_venues",
@@ -22,7 +22,7 @@ BLIND: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="A back-fill that began before the suspect counts as evidence against it.",
-        place="core/reconcile.py",
+        place="core.reconcile",
         old="        began_after = suspect.opened_at <= account.backfill.started_at",
         new="        began_after = suspect.opened_at <= account.backfill.finished_at",
         storm="storm_venues",
@@ -34,7 +34,7 @@ BLIND: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="A fill that is told after its bust is booked.",
-        place="core/books.py",
+        place="core.books",
         old=(
             "    if fill is None:\n"
             "        account.seen[fill_id] = _content(event)\n"
@@ -50,7 +50,7 @@ BLIND: tuple[Mutant, ...] = (
     # --- settlement -------------------------------------------------------------------------------
     Mutant(
         name="One node's word settles a payment on a chain.",
-        place="core/chain.py",
+        place="core.chain",
         old=(
             "    words = {attempt.told.get(source)"
             " for source in state.accounts[leg.account].sources}\n"
@@ -65,7 +65,7 @@ BLIND: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="What a customer owes us may be spent.",
-        place="core/ledger.py",
+        place="core.ledger",
         old=(
             '    owed = ledger.get(f"held/{name}/{asset}", 0)'
             ' + ledger.get(f"receivable/{name}/{asset}", 0)\n'
@@ -81,7 +81,7 @@ BLIND: tuple[Mutant, ...] = (
     # --- risk -------------------------------------------------------------------------------------
     Mutant(
         name="A buy that closes a disputed short takes our word against the venue's.",
-        place="risk/controls.py",
+        place="risk.controls",
         old="holding.long + lots <= min(0, -holding.disputed)",
         new="holding.long + lots <= min(0, holding.disputed)",
         storm="storm_risk",
@@ -93,7 +93,7 @@ BLIND: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="What a gate spent on orders that have not come is lent again.",
-        place="core/leases.py",
+        place="core.leases",
         old="            total += max(0, _ceiling(epoch, name) - epoch.spent.get(name, 0))",
         new="            total += max(0, _ceiling(epoch, name) - _spent(epoch, name))",
         storm="storm_risk",
@@ -106,7 +106,7 @@ BLIND: tuple[Mutant, ...] = (
     # --- tokens -----------------------------------------------------------------------------------
     Mutant(
         name="A sender's new mark leaves what is open of it in the old sums.",
-        place="core/reservations.py",
+        place="core.reservations",
         old="if address in (each.sender, each.receiver)]",
         new="if address == each.receiver]",
         storm="storm_tokens",
@@ -119,7 +119,7 @@ BLIND: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="Who vouched for one block has vouched for the next.",
-        place="core/register.py",
+        place="core.register",
         old="        token.blocks.pop(0)\n        token.vouched.clear()\n",
         new="        token.blocks.pop(0)\n",
         storm="storm_tokens",
@@ -132,7 +132,7 @@ BLIND: tuple[Mutant, ...] = (
     # --- the node ---------------------------------------------------------------------------------
     Mutant(
         name="After a cut the boot epoch is chosen again.",
-        place="core/node.py",
+        place="core.node",
         old="    return max(state.epoch, store.epoch) + 1",
         new="    return state.epoch + 1",
         storm="storm_venues",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from math import inf
 from pathlib import Path
@@ -137,8 +137,8 @@ def watch(
     return [json.loads(each) for each in lines], stopped
 
 
-def named(word: str) -> list[Mutant]:
+def named(word: str, mutants: Sequence[Mutant] = MUTANTS) -> list[Mutant]:
     """Those with the word in their name or their storm's; the cheapest scenarios first."""
-    found = [each for each in MUTANTS if word in each.name or word == each.storm]
+    found = [each for each in mutants if word in each.name or word == each.storm]
     dear = {storm: number for number, storm in enumerate(STORMS)}
     return sorted(found, key=lambda each: dear.get(each.storm, -1))

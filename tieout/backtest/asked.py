@@ -60,6 +60,16 @@ class Market:
     assumed: list[str] = field(default_factory=list)
 
     @property
+    def cash(self) -> str:
+        """What it is paid in: of an inverse contract the coin itself."""
+        return self.base if MODELS[self.venue] == "inverse" else self.quote
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """What a wallet there holds of it."""
+        return (self.quote, self.base) if MODELS[self.venue] == "spot" else (self.cash,)
+
+    @property
     def symbol(self) -> str:
         """As its venue would write it."""
         between = "-" if self.venue in ("okx_swap", "coinbase") else ""
@@ -82,16 +92,23 @@ def asked(
     assumed = [line for market, recorded in read for line in _said(market, recorded)]
     venues: dict[str, dict[str, Any]] = {}
     tapes: dict[tuple[str, str], Tape] = {}
+    for asset in funds:
+        if not any(asset in market.held for market, _ in read):
+            known = ", ".join(dict.fromkeys(each for market, _ in read for each in market.held))
+            raise BadMarket(f"--fund {asset}: no market is paid in it; {known} would do")
     for market, recorded in read:
+        if (f"{market.venue}/main", market.symbol) in tapes:
+            twice = f"--market {market.path}: {market.symbol} at {market.venue} stands there twice"
+            raise BadMarket(f"{twice}; each market once would do")
         venue = venues.setdefault(market.venue, _venue(market.venue, models))
         venue["instruments"].append(_instrument(market, recorded.tape, models))
-        venue["wallets"] |= {market.quote: funds.get(market.quote, WALLET)}
+        venue["wallets"] |= {market.cash: funds.get(market.cash, WALLET)}
         if MODELS[market.venue] == "spot" and market.base in funds:
             venue["wallets"][market.base] = funds[market.base]
         tapes[f"{market.venue}/main", market.symbol] = recorded.tape
     for market, _ in read:
-        if market.quote not in funds:
-            assumed.append(f"{market.venue}: {WALLET:,} {market.quote} to begin with (--fund)")
+        if market.cash not in funds:
+            assumed.append(f"{market.venue}: {WALLET:,} {market.cash} to begin with (--fund)")
     seconds = max(int(tape.at[-1] - tape.at[0]) for tape in tapes.values()) // 10**9 + 1
     scenario = check(
         {
@@ -186,7 +203,8 @@ def _said(market: Market, recorded: Recorded) -> list[str]:
 
 
 def _venue(dialect: str, models: Mapping[str, Any]) -> dict[str, Any]:
-    about = {key: value for key, value in models.items() if key in ("models", "latency_ms")}
+    names = ("models", "latency_ms", "latency_ms_p99")
+    about = {key: value for key, value in models.items() if key in names}
     return {"dialect": dialect, "instruments": [], "wallets": {}, **about}
 
 
@@ -197,6 +215,7 @@ def _instrument(market: Market, tape: Tape, models: Mapping[str, Any]) -> dict[s
         "symbol": market.symbol,
         "base": market.base,
         "quote": market.quote,
+        "settle": "" if market.cash == market.quote else market.cash,
         "tick": tick,
         "lot": Decimal(show(tape.lot, QUANTITY_DECIMALS)),
         "price": max(int(last_prices(tape)[0]), 10) * tick,

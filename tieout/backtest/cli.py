@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from tieout.asked import seed_range
 from tieout.exits import FAILED, HELD
@@ -38,6 +39,14 @@ def _amounts(context: click.Context, option: click.Parameter, texts: tuple[str, 
         return {asset: Decimal(text) for asset, text in pairs.items()}
     except InvalidOperation as error:
         raise click.BadParameter("an amount is a decimal number: USDT=10000 would do") from error
+
+
+def _refuse_what_it_says(context: click.Context) -> None:
+    """A scenario's file says these itself: what is said beside it would be said in vain."""
+    for name in ("markets", "options", "funds", "latency_ms", "ideal"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = next(each.opts[0] for each in context.command.params if each.name == name)
+            raise click.UsageError(f"found {option}; the scenario's file, alone, would do")
 
 
 @click.command()
@@ -120,6 +129,7 @@ def backtest(
         if ideal:
             models = FREE | {"models": AT_ONCE}
         if strategy.endswith((".yaml", ".yml")):
+            _refuse_what_it_says(click.get_current_context())
             wanted = told_by(Path(strategy), files)
         else:
             wanted = asked(strategy, options, markets, funds=funds, models=models, told=files)

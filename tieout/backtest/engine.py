@@ -17,9 +17,12 @@ the cold engine is asked and answers in simulated time, as its limits' heartbeat
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
+from traceback import walk_tb
 from typing import Final
 
 import numpy as np
@@ -60,6 +63,25 @@ OVER: Final = ("refused", "rejected", "filled", "cancelled", "expired")
 # After the last row, so long is waited for what is under way.
 SETTLING_NS: Final = 60 * 1_000_000_000
 STATED_AGAIN_MAX: Final = 10
+WISHES_MAX: Final = 10_000
+
+
+class BadStrategy(ValueError):
+    """A strategy raised, or would never end; the text says which, and where."""
+
+
+@contextmanager
+def asked(strategy: str) -> Iterator[None]:
+    """What a strategy raises while it is asked is said to be its own."""
+    try:
+        yield
+    except Exception as error:
+        *_, last = walk_tb(error.__traceback__)
+        frame, line = last
+        where = f"{Path(frame.f_code.co_filename).name}:{line}"
+        raise BadStrategy(
+            f"strategy {strategy}: raised {type(error).__name__}: {error} ({where})"
+        ) from error
 
 
 @dataclass(slots=True, eq=False)
@@ -91,7 +113,13 @@ class Feed:
             row, matters = self.book.next_touch(stop), True
         for one in self.threatened():
             row, matters = min(row, self.book.next_reach(stop, one.sign, one.price)), True
+        # Where other markets bear on what covers a position, no price is its own for long.
+        if matters and self.maintenance is not None and self._covers_several():
+            row = min(row, self.book.row)
         return row if matters else len(self.tape)
+
+    def _covers_several(self) -> bool:
+        return sum(bool(held.quantity) for held in self.venue.exchange.positions.values()) > 1
 
     def threatened(self) -> list[Threatened]:
         """Positions here that a price would take over."""
@@ -140,7 +168,8 @@ class Engine:
     strategies: Mapping[str, Strategy]
     statement_ns: int
     ticks_ns: Mapping[str, int] = field(default_factory=dict)
-    group_wait_ns: int = 0
+    # Which accounts a strategy trades at; who is not named here, at all.
+    trades_at: Mapping[str, Sequence[str]] = field(default_factory=dict)
     on_event: Callable[[Event], None] = lambda event: None
     wished: dict[str, Wished] = field(default_factory=dict)
     told: dict[str, TellStrategy] = field(default_factory=dict)
@@ -155,11 +184,13 @@ class Engine:
     _watches: list[Watch] = field(default_factory=list)
     _alarms: dict[str, int] = field(default_factory=dict)
     _stated_to: int = 0
+    _ends: int = END
+    _wished_at: int = 0
+    _wished_now: int = 0
     _inbox: deque[Event] = field(default_factory=deque)
     _delivering: bool = False
-    _commit_due: bool = False
     _unnamed: dict[tuple[str, str], deque[Wished]] = field(default_factory=dict)
-    _touch: tuple[int, Feed | None] = (END, None)
+    _touch: tuple[int, Feed | None, int] = (END, None, 0)
     _stale: bool = True
     _moved: bool = False
 
@@ -169,6 +200,7 @@ class Engine:
         """Open the books, play the tapes to their end, and wait for what is under way."""
         self._begin(opening)
         ends = max((int(feed.tape.at[-1]) for feed in self.feeds if len(feed.tape)), default=0)
+        self._ends = ends
         began = self.world.now
         self._play(ends, lambda at: progress((at - began) / max(1, ends - began)))
         self.state_before(ends + 1)
@@ -177,13 +209,17 @@ class Engine:
 
     def _wind_up(self, ends: int) -> None:
         """What is under way comes in; what is in doubt is stated a few times more."""
+        self._step_to(ends + SETTLING_NS)
         for number in range(1, STATED_AGAIN_MAX + 1):
-            until = max(ends + SETTLING_NS, self._stated_to)
-            while self.world.peek() <= until:
-                self.world.step()
             if not self._is_awaited():
                 return
+            self._step_to(ends + number * self.statement_ns)
             self.state_before(ends + number * self.statement_ns + 1)
+            self._step_to(max(ends + SETTLING_NS, self._stated_to))
+
+    def _step_to(self, until: int) -> None:
+        while self.world.peek() <= until:
+            self.world.step()
 
     def _play(self, ends: int, progress: Callable[[int], None]) -> None:
         shown = self.world.now
@@ -191,7 +227,7 @@ class Engine:
         while True:
             if self._stale:
                 self._touch, self._stale = self._next_touch(), False
-            touch_at, feed = self._touch
+            touch_at, feed, row = self._touch
             watch = min(self._watches, key=_next_at, default=None)
             watch_at = watch.next_at if watch is not None else END
             due = int(min(self.world.peek(), END))
@@ -204,7 +240,7 @@ class Engine:
             if feed is not None and touch_at <= watch_at and touch_at <= due:
                 self.state_before(touch_at)
                 if self.world.peek() >= touch_at:  # what was just told may be due before it
-                    self._row(feed, touch_at)
+                    self._row(feed, row)
             elif watch is not None and watch_at <= due:
                 self._show(watch, min(due, touch_at - 1))
             else:
@@ -213,20 +249,26 @@ class Engine:
                 shown = self.world.now
                 progress(shown)
 
-    def _next_touch(self) -> tuple[int, Feed | None]:
-        """When which market may touch an order of ours, or must be looked through further."""
-        first: tuple[int, Feed | None] = (END, None)
+    def _next_touch(self) -> tuple[int, Feed | None, int]:
+        """When, where and by which row an order of ours may be touched, or we must look on."""
+        first: tuple[int, Feed | None, int] = (END, None, 0)
+        for feed in self.feeds:
+            # What passed could touch nothing then, whatever has changed since.
+            feed.catch_up(self.world.now - 1)
         for feed in self.feeds:
             row = feed.touches()
             if row < len(feed.tape) and int(feed.tape.at[row]) < first[0]:
-                first = int(feed.tape.at[row]), feed
+                first = int(feed.tape.at[row]), feed, row
         return first
 
-    def _row(self, feed: Feed, at: int) -> None:
-        """A row passes that may touch an order, or take a position over."""
-        self.world.skip_to(at)
+    def _row(self, feed: Feed, row: int) -> None:
+        """A row passes that may touch an order, or take a position over.
+
+        It is the row that was found: whoever looked at the market since has let others pass.
+        """
+        self.world.skip_to(int(feed.tape.at[row]))
         self._stale = True
-        row, exchange = feed.touches(), feed.venue.exchange
+        exchange = feed.venue.exchange
         ends = [
             each
             for each in feed.threatened()
@@ -244,23 +286,25 @@ class Engine:
         stop = int(np.searchsorted(watch.view.at, until, side="right"))
         look, place = watch.look, watch.place
         items = watch.view.upto(place, max(stop, place + 1))
-        for item in items:
-            place += 1
-            wishes = look(item)
-            if wishes:
-                self.items_seen += place - watch.place
-                watch.place = place
-                self.world.skip_to(item.at)
-                self._wish(wishes)
-                return
+        wishes: list[Wish] = []
+        with asked(watch.strategy):
+            for item in items:
+                place += 1
+                wishes = look(item)
+                if wishes:
+                    break
         self.items_seen += place - watch.place
         watch.place = place
+        if wishes:
+            self.world.skip_to(item.at)
+            self._wish(wishes)
 
     # --- statements -------------------------------------------------------------------------------
 
     def moved(self, fact: Fact) -> None:
-        """Something happened at a venue: the next statement has another content."""
-        self._moved = True
+        """Something happened at a venue: the next statement has another content, and a position
+        may be taken over elsewhere."""
+        self._moved = self._stale = True
 
     def _is_awaited(self) -> bool:
         """Whether the next statement is news, or the reconciler waits for it."""
@@ -308,7 +352,7 @@ class Engine:
         self._await_funding(feed)
 
     def _let_see(self, name: str, strategy: Strategy) -> None:
-        for feed in self.feeds:
+        for feed in self._shown_to(name):
             about = (feed.tape, feed.venue.account, feed.instrument)
             if isinstance(strategy, SeesBars):
                 bars = views.bars(*about, strategy.bar_ns)
@@ -318,6 +362,11 @@ class Engine:
                 self._watches.append(Watch(name, strategy.on_trade, trades))  # type: ignore[arg-type]  # trades
         if self.ticks_ns.get(name):
             self.world.call_in(self.ticks_ns[name], self._tick, name)
+
+    def _shown_to(self, name: str) -> Sequence[Feed]:
+        """The markets of a strategy."""
+        accounts = self.trades_at.get(name)
+        return [each for each in self.feeds if not accounts or each.venue.account in accounts]
 
     def tell(self, event: Event) -> None:
         """Deliver, commit and perform; what is told meanwhile waits its turn."""
@@ -332,16 +381,8 @@ class Engine:
                 told = replace(told, received_at=now)
             self.node.deliver(told)
             self.on_event(told)
-            if not self.group_wait_ns:
-                self._commit()
-            elif not self._commit_due:
-                self._commit_due = True
-                self.world.call_in(self.group_wait_ns, self._commit_due_now)
+            self._commit()
         self._delivering = False
-
-    def _commit_due_now(self) -> None:
-        self._commit_due = False
-        self._commit()
 
     def _commit(self) -> None:
         for effect in self.node.commit():
@@ -360,11 +401,15 @@ class Engine:
             case TellPosition():
                 strategy = self.strategies.get(effect.strategy)
                 if strategy is not None:
-                    self._wish(strategy.on_position(effect, self.world.now))
+                    with asked(effect.strategy):
+                        wishes = strategy.on_position(effect, self.world.now)
+                    self._wish(wishes)
             case TellMove():
                 mover = self.strategies.get(effect.strategy)
                 if mover is not None and isinstance(mover, MovesCash):
-                    self._wish(mover.on_move(effect, self.world.now))
+                    with asked(effect.strategy):
+                        wishes = mover.on_move(effect, self.world.now)
+                    self._wish(wishes)
             case MoveCash():
                 if self.treasury is not None:
                     self.treasury.move(effect)
@@ -399,10 +444,14 @@ class Engine:
         self._show_markets()
 
     def _tick(self, name: str) -> None:
+        if self.world.now > self._ends:
+            return  # no market is there to be looked at
         self._show_markets()
         word = self.dice.stream(f"strategy/{name}").word()
-        tick = Tick(self.world.now, word, tuple(map(self._quote, self.feeds)))
-        self._wish(self.strategies[name].on_tick(tick))
+        tick = Tick(self.world.now, word, tuple(map(self._quote, self._shown_to(name))))
+        with asked(name):
+            wishes = self.strategies[name].on_tick(tick)
+        self._wish(wishes)
         self.world.call_in(self.ticks_ns[name], self._tick, name)
 
     def _quote(self, feed: Feed) -> Quote:
@@ -419,9 +468,21 @@ class Engine:
 
     def _wish(self, wishes: Sequence[Wish]) -> None:
         for wish in wishes:
+            self._count(wish)
             if isinstance(wish, OrderRequested):
                 self._note(wish)
             self.tell(wish)
+
+    def _count(self, wish: Wish) -> None:
+        """Time does not pass while strategies wish: who answers every word would wish for ever."""
+        if self.world.now > self._wished_at:
+            self._wished_at, self._wished_now = self.world.now, 0
+        self._wished_now += 1
+        if self._wished_now > WISHES_MAX:
+            raise BadStrategy(
+                f"strategy {wish.strategy}: more than {WISHES_MAX} wishes at one moment; one that"
+                " does not answer each word with another wish would do"
+            )
 
     def _note(self, wish: OrderRequested) -> None:
         """What the market showed when it was wished for; a gate under limits is told it first."""
@@ -464,7 +525,9 @@ class Engine:
             self.codes[name] = order.reason if order is not None else told.reason
         strategy = self.strategies.get(told.strategy)
         if strategy is not None:
-            self._wish(strategy.on_order(told, self.world.now))
+            with asked(told.strategy):
+                wishes = strategy.on_order(told, self.world.now)
+            self._wish(wishes)
 
 
 def _next_at(watch: Watch) -> int:

@@ -24,18 +24,37 @@ SIDES: Final = {"buy": 1, "sell": -1}
 
 
 class Told:
-    """What venues told of money, kept as it is delivered."""
+    """What venues told of money, kept as it is delivered; what is told again is no more than once.
+
+    A record that is read back tells what was on its way to us as well.
+    """
 
     def __init__(self) -> None:
-        self.fills: list[FillReported] = []
-        self.movements: list[FundingPaid | CashMoved] = []
+        self._fills: dict[tuple[str, ...], FillReported] = {}
+        self._movements: dict[tuple[str, ...], FundingPaid | CashMoved] = {}
+
+    @property
+    def fills(self) -> list[FillReported]:
+        """Every fill."""
+        return [*self._fills.values()]
+
+    @property
+    def movements(self) -> list[FundingPaid | CashMoved]:
+        """Every movement of cash that is no fill."""
+        return [*self._movements.values()]
 
     def hear(self, event: Event) -> None:
         """Every event of the run comes by."""
-        if isinstance(event, FillReported):
-            self.fills.append(event)
-        elif isinstance(event, FundingPaid | CashMoved):
-            self.movements.append(event)
+        match event:
+            case FillReported():
+                key = (event.account, event.instrument, event.fill_id, event.order_id)
+                self._fills.setdefault(key, event)
+            case FundingPaid():
+                self._movements.setdefault((event.account, event.funding_id), event)
+            case CashMoved():
+                self._movements.setdefault((event.account, event.movement_id), event)
+            case _:
+                pass
 
 
 def frames(

@@ -12,11 +12,20 @@ from typing import Final
 
 from core.events import AssetListed, Event, OpeningSet
 from core.journal import digest_of
-from core.money import ASSET_DECIMALS, ASSET_DECIMALS_MAX, parse
+from core.money import (
+    ASSET_DECIMALS,
+    ASSET_DECIMALS_MAX,
+    PRICE_DECIMALS,
+    QUANTITY_DECIMALS,
+    parse,
+    price,
+    quantity,
+    show,
+)
 from core.risk_events import StrategyStateSet
 from core.strategy import SeesBars, SeesTrades, Strategy
 from scenarios import strategies
-from scenarios.model import BadScenario, Scenario, VenueSpec
+from scenarios.model import BadScenario, Scenario, StrategySpec, VenueSpec
 from scenarios.recorded import ModelsSpec
 from sim.dice import Dice
 from sim.faults import Faults
@@ -24,7 +33,7 @@ from sim.treasury import Treasury
 from sim.truth import Truth
 from sim.world import World
 from tieout.backtest import views
-from tieout.backtest.engine import Engine, Feed
+from tieout.backtest.engine import BadStrategy, Engine, Feed, asked
 from tieout.backtest.frames import Told, frames
 from tieout.backtest.outcome import Outcome
 from tieout.backtest.venue import RecordedVenue
@@ -62,10 +71,7 @@ def run(
     world, dice = World(began_at), Dice(seed)
     truth = Truth(world.clock)
     decimals = decimals_of(scenario)
-    traders = {
-        spec.name: strategies.make(spec.kind, spec.name, spec.options)
-        for spec in scenario.strategies
-    }
+    traders = {spec.name: _made(spec) for spec in scenario.strategies}
     venues: dict[str, RecordedVenue] = {}
     feeds: list[Feed] = []
     told = Told()
@@ -77,7 +83,7 @@ def run(
         strategies=traders,
         statement_ns=statement_ns or _statement_ns(tapes),
         ticks_ns=_ticks(scenario, traders),
-        group_wait_ns=0,
+        trades_at={spec.name: spec.accounts for spec in scenario.strategies},
         on_event=told.hear,
     )
     truth.on_fact = engine.moved
@@ -94,7 +100,7 @@ def run(
         world,
         dice.stream("treasury"),
         _no_faults(dice, world),
-        {account: venue.exchange for account, venue in venues.items()},
+        venues,
         _counted_in(venues, decimals),
         acts,
         moves,
@@ -102,7 +108,7 @@ def run(
     )
     try:
         engine.run(opening, progress)
-    except views.NoSuchView as error:
+    except (views.NoSuchView, BadStrategy) as error:
         raise BadScenario(str(error)) from error
     return Outcome(
         name=scenario.name,
@@ -114,6 +120,14 @@ def run(
         assumptions=assumptions,
         store=engine.store,
     )
+
+
+def _made(spec: StrategySpec) -> Strategy:
+    try:
+        with asked(spec.name):
+            return strategies.make(spec.kind, spec.name, spec.options)
+    except BadStrategy as error:
+        raise BadScenario(str(error)) from error
 
 
 def _no_faults(dice: Dice, world: World) -> Faults:
@@ -211,6 +225,14 @@ def _feeds(
             )
         impact = each.recorded.impact if each.recorded is not None else None
         models = models_of(spec)
+        wanted = price(str(each.tick)), quantity(str(each.lot))
+        if (tape.tick, tape.lot) != wanted:
+            found = show(tape.tick, PRICE_DECIMALS), show(tape.lot, QUANTITY_DECIMALS)
+            raise BadScenario(
+                f"venues.{spec.dialect}.instruments.{number}: {each.symbol} counts ticks of"
+                f" {each.tick} and lots of {each.lot}, its recorded market of {found[0]} and"
+                f" {found[1]}; the same would do"
+            )
         book = RecordedBook(tape, spec.account, models.assumed(each.lot, impact), clock)
         venue.exchange.books[each.symbol] = book
         funding, liquidation = models.funding, models.liquidation

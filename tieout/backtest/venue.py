@@ -244,6 +244,17 @@ class RecordedVenue:
             )
         )
 
+    # --- in: what people do with our account ------------------------------------------------------
+
+    def free(self, asset: str) -> Decimal:
+        """What no order holds."""
+        return self.exchange.free(asset)
+
+    def transfer(self, asset: str, amount: Decimal) -> None:
+        """Cash comes or goes; what was so until now is stated before."""
+        self._catch_up()
+        self.exchange.transfer(asset, amount)
+
     # --- out: what it tells -----------------------------------------------------------------------
 
     def _say(self, event: Event) -> None:

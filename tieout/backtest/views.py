@@ -133,6 +133,11 @@ def _grouped(
     ends = np.append(starts[1:], len(began)) - 1
     opened, highest, lowest, closed = prices
     closes_at = (number[starts] + 1) * bar_ns
+    if late := int(np.count_nonzero(known[ends] > closes_at)):
+        raise NoSuchView(
+            f"{late} bars are known only after the whole multiple of {bar_ns} ns that ends them;"
+            " bars that open at whole multiples since the epoch of UTC would do"
+        )
     whole = len(starts) if known[-1] >= closes_at[-1] else len(starts) - 1
     return _Bars(
         number[starts][:whole] * bar_ns,
