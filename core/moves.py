@@ -124,10 +124,17 @@ def on_told(state: State, move: CashMove, event: CashMoved) -> list[Effect]:
 
 
 def on_alarm(state: State, name: str) -> list[Effect]:
-    """It should be over: what left and did not come is a break, what did not leave a question."""
+    """It should be over: what left and did not come is a break, what did not leave a question.
+
+    What came, and nobody told that it left, is over: what is missing there a statement says.
+    """
     move = state.cash_moves.get(name) if state.cash_moves is not UNSET else None
-    if move is None or move.credited_at:
+    if move is None or state.cash_moves is UNSET:
         return []
+    if move.credited_at:
+        del state.cash_moves[name]
+        text = f"{move.target} has {move.amount} {move.asset}, and {move.source} told of no debit"
+        return [RaiseAlert(severity="warning", subject="treasury", text=text)]
     if not move.debited_at:
         text = f"{move.source} was to send {move.amount} {move.asset} to {move.target}: not yet"
         return [RaiseAlert(severity="warning", subject="treasury", text=text)]

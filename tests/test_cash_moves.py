@@ -113,6 +113,15 @@ def test_the_credit_may_be_told_before_the_debit() -> None:
     assert open_moves(books.state) == []
 
 
+def test_a_credit_whose_debit_nobody_tells_is_asked_of_people_and_counts_no_more() -> None:
+    books = Books()
+    books.ask()
+    books.moved(B, 600)
+    (alert,) = [each for each in books.rings() if isinstance(each, RaiseAlert)]
+    assert "told of no debit" in alert.text
+    assert open_moves(books.state) == []
+
+
 def test_a_movement_that_is_told_twice_moves_nothing_twice() -> None:
     books = Books()
     books.ask(300)
