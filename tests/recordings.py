@@ -86,3 +86,31 @@ def scenario(strategy: str, *, venue: str = PERP, free: bool = True, **more: Any
         },
         "tests",
     )
+
+
+def between(**options: Any) -> Scenario:
+    """An arbitrage of one coin between two spot venues, free of fees and of latency."""
+    venues = [
+        {
+            "dialect": dialect,
+            "instruments": [
+                {
+                    "symbol": symbol,
+                    "base": "XRP",
+                    "quote": "ETH",
+                    "tick": "0.01",
+                    "lot": "1",
+                    "price": "200",
+                    "maker_rate": "0",
+                    "taker_rate": "0",
+                }
+            ],
+            "wallets": {"XRP": "1000000", "ETH": "100000000"},
+            "models": AT_ONCE,
+        }
+        for dialect, symbol in (("binance_spot", "XRPETH"), ("coinbase", "XRP-ETH"))
+    ]
+    told = {"base": "XRP", "quote": "ETH", "size": "3", "limit": "100000", "edge_bp": 2} | options
+    strategies = [{"kind": "arbitrage", "name": "ours", "options": told, "tick_ms": 1000}]
+    about = {"name": "recorded", "claim": "a backtest of a test", "duration_s": 1}
+    return check(about | {"venues": venues, "strategies": strategies}, "tests")

@@ -38,6 +38,13 @@ def of_trades(tape: Tape, *, free: bool = True) -> Outcome:
     return run(told, {PLACE[SPOT]: tape})
 
 
+BETWEEN = ((SPOT, "XRPETH"), ("coinbase/main", "XRP-ETH"))
+
+
+def of_two(one: Tape, other: Tape, **options: Any) -> Outcome:
+    return run(recordings.between(**options), dict(zip(BETWEEN, (one, other), strict=True)))
+
+
 # --- nobody sees what is yet to come -------------------------------------------------------------
 
 
@@ -76,6 +83,18 @@ def test_what_comes_later_changes_nothing_before(kind: str, share: float) -> Non
     assert whole[0], "nothing was wished for: a test that cannot fail"
     assert before(play(replaced(tape, at)), at) == whole
     assert before(play(tape.until(at)), at) == whole
+
+
+@pytest.mark.parametrize("share", [0.3, 0.8])
+def test_what_comes_later_at_two_venues_changes_nothing_before(share: float) -> None:
+    """What is moved between them, and how long it takes, included."""
+    one, other = trades(1500, 1), trades(1500, 2)
+    at = int(one.at[int(len(one) * share)])
+    whole = before(of_two(one, other, limit="30"), at)
+    assert len(whole[0]) > 10, "too little was wished for to say anything"
+    cut = of_two(replaced(one, at), replaced(other, at), limit="30")
+    assert before(cut, at) == whole
+    assert before(of_two(one.until(at), other.until(at), limit="30"), at) == whole
 
 
 NOSY = '''
@@ -150,13 +169,15 @@ def names_of(outcome: Outcome) -> Mapping[str, int]:
     return {name: n for n, name in enumerate(outcome.frames["orders"]["client_order_id"])}
 
 
-def by_hand(outcome: Outcome, tape: Tape) -> list[tuple[int, int, int, int]]:
+def by_hand(outcome: Outcome, tape: Tape, account: str = "") -> list[tuple[int, int, int, int]]:
     """Each fill as (at, side, quantity, price), row by row, with nothing of ours but the wishes.
 
-    A market order trades at the last price. One that rests is filled where somebody trades through
-    its price, the best and the oldest first, for as much as was traded.
+    A market order trades at the last price, and so does one that is to fill at once, where that is
+    no worse than its own. One that rests is filled where somebody trades through its price, the
+    best and the oldest first, for as much as was traded.
     """
-    told = list(wishes(outcome))
+    told = [each for each in wishes(outcome) if getattr(each, "account", account) == account]
+    told = told if account else list(wishes(outcome))
     names = names_of(outcome)
     rests: list[list[int]] = []  # number, side, price, left
     fills, last, number, asked = [], 0, 0, 0
@@ -169,9 +190,10 @@ def by_hand(outcome: Outcome, tape: Tape) -> list[tuple[int, int, int, int]]:
                 rests = [each for each in rests if each[0] != names[wish.client_order_id]]
                 continue
             side = 1 if wish.side == "buy" else -1
-            if wish.kind == "market":
+            is_worse = wish.kind == "ioc" and side * last > side * wish.price
+            if wish.kind == "market" or (wish.kind == "ioc" and not is_worse):
                 fills.append((wish.received_at, side, wish.quantity, last))
-            else:
+            elif wish.kind == "limit":
                 rests.append([number, side, wish.price, wish.quantity])
             number += 1
         left = size * tape.lot
@@ -199,8 +221,9 @@ def profit_by_hand(fills: list[tuple[int, int, int, int]], last: int) -> Decimal
     return Decimal(cash + held * last).scaleb(-PRICE_DECIMALS - QUANTITY_DECIMALS)
 
 
-def told_fills(outcome: Outcome) -> list[tuple[int, int, int, int]]:
+def told_fills(outcome: Outcome, account: str = "") -> list[tuple[int, int, int, int]]:
     frame = outcome.fills
+    frame = frame[frame["account"] == account] if account else frame
     rows = zip(frame["at"], frame["side"], frame["quantity"], frame["price"], strict=True)
     return [
         (at, side, int(size.scaleb(QUANTITY_DECIMALS)), int(price.scaleb(PRICE_DECIMALS)))
@@ -221,6 +244,21 @@ def test_without_latency_and_fees_profit_is_plain_arithmetic(kind: str, seed: in
     earned = outcome.tear_sheet().parts
     traded = sum(amount for part, amount in earned.items() if part != "held")
     assert traded == profit_by_hand(expected, last)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_between_two_venues_too_profit_is_plain_arithmetic(seed: int) -> None:
+    """Nothing is moved between them: what coins are worth at each is then all that there is."""
+    tapes = trades(1500, 2 * seed + 1), trades(1500, 2 * seed + 2)
+    outcome = of_two(*tapes)
+    profit = Decimal(0)
+    for (account, _), tape in zip(BETWEEN, tapes, strict=True):
+        expected = by_hand(outcome, tape, account)
+        assert len(expected) > 10, "too few fills to say anything"
+        assert told_fills(outcome, account) == expected
+        profit += profit_by_hand(expected, int(tape.columns["price"][-1]) * tape.tick)
+    earned = outcome.tear_sheet().parts
+    assert sum(amount for part, amount in earned.items() if part != "held") == profit
 
 
 def test_equal_round_trips_are_never_lost() -> None:
