@@ -128,9 +128,9 @@ def on_alarm(state: State, name: str) -> list[Effect]:
 
     What came, and nobody told that it left, is over: what is missing there a statement says.
     """
-    move = state.cash_moves.get(name) if state.cash_moves is not UNSET else None
-    if move is None or state.cash_moves is UNSET:
+    if state.cash_moves is UNSET or name not in state.cash_moves:
         return []
+    move = state.cash_moves[name]
     if move.credited_at:
         del state.cash_moves[name]
         text = f"{move.target} has {move.amount} {move.asset}, and {move.source} told of no debit"

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from core.effects import TellMove, TellPosition, TellStrategy
 from core.events import MoveRequested, Side
 from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS, quantity
+from core.orders import TERMINAL
 from core.strategy import Quote, Strategy, Tick, Wish, order
 
-OVER = ("refused", "filled", "cancelled", "expired", "rejected")
 SECOND = 1_000_000_000
 TEN_THOUSAND = 10_000
 # An order that nobody told us of in so long is none: the wish was lost with whoever heard it.
@@ -118,7 +118,7 @@ class Arbitrage:
     def on_order(self, told: TellStrategy, now: int) -> list[Wish]:
         if told.status in ("in_flight", "refused"):
             self._asked = max(0, self._asked - 1)
-        if told.status in OVER:
+        if told.status in TERMINAL:
             self._working.pop(told.client_order_id, None)
         else:
             self._working[told.client_order_id] = None

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 
 from core.effects import TellPosition, TellStrategy
 from core.events import CancelRequested, Side
+from core.orders import TERMINAL
 from core.strategy import Quote, Strategy, Tick, Wish, order
 from scenarios.strategies.held import Held
-
-OVER = ("refused", "filled", "cancelled", "expired", "rejected")
 
 
 class Maker:
@@ -79,7 +78,7 @@ class Maker:
             return []
         name = told.client_order_id
         self._held.hear(told)
-        if told.status in OVER:
+        if told.status in TERMINAL:
             self._live.pop(name, None)
         else:
             self._live[name] = told

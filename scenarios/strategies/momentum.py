@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from core.effects import TellPosition, TellStrategy
 from core.events import Leg, OrderRequested, Side
 from core.money import quantity
+from core.orders import TERMINAL
 from core.strategy import Bar, Strategy, Tick, Wish
 from scenarios.strategies.held import Held
 
 SECOND = 1_000_000_000
-OVER = ("refused", "filled", "cancelled", "expired", "rejected")
 
 
 class Momentum:
@@ -80,7 +80,7 @@ class Momentum:
 
     def on_order(self, told: TellStrategy, now: int) -> list[Wish]:
         self._held.hear(told)
-        if told.status in OVER:
+        if told.status in TERMINAL:
             self._working.pop(told.client_order_id, None)
         else:
             self._working[told.client_order_id] = f"{told.account}/{told.instrument}"

@@ -41,6 +41,7 @@ from core.effects import (
 from core.events import AlarmRang, Event, NodeStarted, OrderRequested, ReferenceSet
 from core.journal import Journal
 from core.node import Node
+from core.orders import TERMINAL
 from core.risk_effects import AskEngine, TellStanding
 from core.strategy import MovesCash, Quote, SeesBars, SeesTrades, Strategy, Tick, Wish
 from risk.adapter import LimitGate
@@ -60,7 +61,6 @@ from venues.recorded.tape import Tape
 NODE: Final = "tie"
 END: Final = 2**62
 BLOCK: Final = 4096
-OVER: Final = ("refused", "rejected", "filled", "cancelled", "expired")
 # After the last row, so long is waited for what is under way.
 SETTLING_NS: Final = 60 * 1_000_000_000
 STATED_AGAIN_MAX: Final = 10
@@ -535,7 +535,7 @@ class Engine:
             if waiting:
                 self.wished[name] = waiting.popleft()
         self.told[name] = told
-        if told.status in OVER:
+        if told.status in TERMINAL:
             self.ended_at.setdefault(name, self.world.now)
             order = self.node.state.orders.get(name)
             self.codes[name] = order.reason if order is not None else told.reason
