@@ -524,13 +524,13 @@ BUGS = (
         lambda: test_it_closes_what_both_agree_on_or_what_the_venue_says("ours", "-2", ""),
     ),
     Bug(
-        "core.kill:on_lifted",
-        "not are_two(event.by, event.approver)",
-        "False",
+        "core.kill:fault",
+        "are_two(event.by, event.approver)",
+        "True",
         test_it_is_lifted_by_two_people_and_only_when_it_is_done,
     ),
     Bug(
-        "core.kill:on_lifted",
+        "core.kill:fault",
         'if each.stage != "done"',
         "if not each.stage",
         test_it_is_lifted_by_two_people_and_only_when_it_is_done,
