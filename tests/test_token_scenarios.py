@@ -20,6 +20,7 @@ from tieout.words import duration
 from tokens.policy import RULES
 
 STORMS = ("storm", "storm_tokens")
+SLOW = ("mint_on_settled_cash",)  # a minute a seed; in its short form too where bugs are planted
 OF_TOKENS = [name for name in names() if find(name).tokens and name not in STORMS]
 executed = pytest.mark.skipif(not machine.there(), reason="no embedded EVM for this Python")
 
@@ -27,7 +28,7 @@ executed = pytest.mark.skipif(not machine.there(), reason="no embedded EVM for t
 @executed
 @pytest.mark.parametrize("name", OF_TOKENS)
 def test_a_scenario_of_tokens_holds(name: str) -> None:
-    for seed in range(2):
+    for seed in range(1 if name in SLOW else 2):
         outcome = run(name, seed, sampled=False)
         assert [f"{c.claim}: {c.figure}" for c in outcome.claims if not c.held] == [], (
             f"seed {seed}"
