@@ -196,7 +196,7 @@ BUGS = (
     ),
     Bug(
         "a thief has the holder's key as well",
-        "tieout.token_troubles:Troubles._forge",
+        "tieout.issuing.troubles:Troubles._forge",
         "parties.thief.key",
         "parties.wallets[holder].key",
         "stolen_keys_move_nothing",
