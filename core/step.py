@@ -205,8 +205,7 @@ def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
         case InstrumentListed():
             return _on_listed(state, event)
         case OpeningSet():
-            books.book_opening(state, state.accounts[event.account], event)
-            return []
+            return _on_opening(state, event)
         case ReferenceSet():
             return _on_reference(state, event)
         case AdjustmentBooked():
@@ -321,6 +320,14 @@ def _on_bust(state: State, event: FillBusted) -> list[Effect]:
     if order is None and undone:
         effects += trading.remember_orphan(state, account, event, undone)
     return effects + trading.on_filled(state, order, undone, moves=False)
+
+
+def _on_opening(state: State, event: OpeningSet) -> list[Effect]:
+    account = state.accounts[event.account]
+    if books.book_opening(state, account, event) != "conflict":
+        return []
+    name = holding(account.name, event.subject, event.leg)
+    return reconcile.conflict(state, account, name, event.frame, event.received_at)
 
 
 def _on_funding(state: State, event: FundingPaid) -> list[Effect]:

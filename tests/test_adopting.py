@@ -11,7 +11,7 @@ import pytest
 from msgspec import UNSET
 
 from core import ids
-from core.effects import QueryOrder
+from core.effects import QueryOrder, RaiseAlert
 from core.events import EVERY, CashMoved, OpeningSet
 from core.frames import Frame
 from core.journal import encode_state
@@ -69,12 +69,12 @@ def begun() -> Books:
     return books
 
 
-def positioned(**more: Any) -> Books:
-    """3 contracts and 100 USDT stood there."""
+def positioned(amount: str = "3", **more: Any) -> Books:
+    """So many contracts and 100 USDT stood there."""
     books = Books()
     books.tell(started(), opened(PERP), linear())
     books.tell(
-        adopted(SWAP, "3", "net", PERP, **more),
+        adopted(SWAP, amount, "net", PERP, **more),
         adopted("USDT", "100", account=PERP),
         adopted(EVERY, "0", account=PERP),
         adopted(EVERY, "0", "net", PERP),
@@ -144,18 +144,55 @@ def test_a_covered_fill_of_contracts_leaves_no_value_behind() -> None:
     assert not [name for name, amount in books.state.figures.items() if "value" in name and amount]
 
 
-def test_a_venue_s_own_sequence_decides_where_it_tells_one() -> None:
-    books = positioned(sequence=7)
-    terms = {"account": PERP, "instrument": SWAP, "at": AS_OF}
-    books.tell(fill("1", "buy", "1", "50000", sequence=7, **terms))
-    books.tell(fill("2", "buy", "1", "50000", sequence=8, **terms))
-    assert stands(books)[SWAP] == "4"
+@pytest.mark.parametrize(
+    ("opening_at", "fill_at", "at", "covered"),
+    [
+        (7, 7, AS_OF + 1, True),
+        (7, 8, AS_OF - 1, False),
+        (7, 0, AS_OF, True),  # where one of both bears none, their times decide
+        (7, 0, AS_OF + 1, False),
+        (0, 8, AS_OF, True),
+        (0, 8, AS_OF + 1, False),
+    ],
+)
+def test_a_venue_s_own_sequence_decides_where_it_tells_one(
+    opening_at: int,
+    fill_at: int,
+    at: int,
+    covered: bool,  # noqa: FBT001
+) -> None:
+    books = positioned(sequence=opening_at)
+    told = fill("1", "buy", "1", "50000", sequence=fill_at, account=PERP, instrument=SWAP, at=at)
+    books.tell(told)
+    assert stands(books)[SWAP] == ("3" if covered else "4")
 
 
-def test_a_position_is_adopted_at_the_price_that_its_venue_tells() -> None:
+@pytest.mark.parametrize(
+    ("amount", "at_price", "worth"),
+    [("3", "40000", "-1200"), ("-3", "40000", "1200"), ("3", "0", "0"), ("0", "40000", "0")],
+)
+def test_a_position_is_adopted_at_the_price_that_its_venue_tells(
+    amount: str, at_price: str, worth: str
+) -> None:
     """So that its result is counted from there: 3 contracts of 0.01 BTC for 40,000 each."""
-    books = positioned(price=price("40000"))
-    assert books.figure(f"opening/{PERP}/{SWAP}/value/USDT") == "-1200"
+    books = positioned(amount, price=price(at_price))
+    name = f"opening/{PERP}/{SWAP}/value/USDT"
+    assert books.figure(name) == worth
+    assert (name in books.state.figures) == (worth != "0")
+
+
+@pytest.mark.parametrize("told", [adopted, opening], ids=["adopted", "by hand"])
+def test_an_opening_that_is_told_otherwise_is_a_break_and_not_booked(
+    told: Callable[[str, str], OpeningSet],
+) -> None:
+    """Told again as it was it is an echo."""
+    books = Books()
+    books.tell(started(), opened(), spot())
+    assert not books.tell(told("XRP", "10"), told("XRP", "10"))
+    (alert,) = books.tell(told("XRP", "11"))
+    assert stands(books) == {"XRP": "10"}
+    assert isinstance(alert, RaiseAlert)
+    assert list(books.state.breaks) == [alert.subject] == [f"{SPOT}/XRP/cash"]
 
 
 def test_an_order_that_was_found_partly_filled_claims_nothing_that_is_in_the_opening() -> None:
