@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from core.books import MOVES_KEPT, RECENT_KEPT, RECENT_MAX, at, post
 from core.effects import FetchFills, FetchInstruments, RaiseAlert
 from core.events import TOLD_DECIMALS, AssetListed, CashMoved, Event
-from core.money import ASSET_DECIMALS
+from core.money import ASSET_DECIMALS, show
+from core.state import Move, Posting, State
 from tests.facts import (
     PERP,
     Books,
@@ -24,6 +26,7 @@ from tests.facts import (
     ms,
     only,
     opened,
+    opening,
     perp_books,
     progress,
     report,
@@ -39,6 +42,18 @@ def perp(fill_id: str, side: Any, amount: str, at_price: str, **terms: Any) -> E
     """A fill of the linear contract."""
     usual: dict[str, Any] = {"account": PERP, "instrument": "BTC-PERP"}
     return fill(fill_id, side, amount, at_price, **{**usual, **terms})
+
+
+def moved(movement_id: str, amount: str, reason: Any = "transfer") -> CashMoved:
+    return CashMoved(
+        received_at=ms(200),
+        occurred_at=ms(190),
+        account=PERP,
+        movement_id=movement_id,
+        asset="USDT",
+        amount=units(amount),
+        reason=reason,
+    )
 
 
 # --- what a fill moves ---------------------------------------------------------------------------
@@ -248,6 +263,45 @@ def test_an_instrument_that_was_traded_is_listed_once_the_venue_said_what_it_is(
     assert books.all_holdings()["venue/main/ADA/cash"] == "10"
 
 
+REMEMBERED: list[tuple[list[Event], dict[str, str]]] = [
+    (
+        [perp("1", "buy", "3", "50000", fee="0.75", fee_asset="USDT")],
+        {"BTC-PERP:1:1:buy": "o1 300000000 50000000000000000 75000000USDT"},
+    ),
+    (
+        [perp("2", "sell", "3", "50000", order_id="")],
+        {"BTC-PERP:1:2:sell": "? 300000000 50000000000000000 -"},
+    ),
+    (
+        [bust(perp("1", "buy", "3", "50000"))],
+        {
+            "bust:BTC-PERP:B1": "1 300000000 50000000000000000",
+            "busted:BTC-PERP:1:1:buy": "B1",
+            "BTC-PERP:1:1:buy": "o1 300000000 50000000000000000 -",
+        },
+    ),
+    ([funding("f1", "-1.25")], {"funding:f1:USDT": "-125000000"}),
+    ([moved("m", "5")], {"transfer:m": "USDT 500000000"}),
+    ([opening("BTC", "2", account=PERP)], {"opening:BTC:cash": "200000000"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("told", "known"), REMEMBERED, ids=[" ".join(each) for _, each in REMEMBERED]
+)
+def test_what_is_remembered_of_a_fact_is_its_key_and_all_that_may_not_differ(
+    told: list[Event], known: dict[str, str]
+) -> None:
+    """Journals keep it for years: what is written so today must be known again then."""
+    books = Books()
+    books.tell(started(), opened(PERP), linear())
+    books.tell(*told)
+    assert books.account(PERP).seen == known
+    books.tell(*told)
+    assert books.account(PERP).seen == known
+    assert not books.state.breaks
+
+
 # --- busts and corrections -----------------------------------------------------------------------
 
 SEVEN = fill("7", "buy", "10", "0.001", fee="0.0001", fee_asset="BNB")
@@ -410,18 +464,6 @@ def test_where_progress_is_what_counts_a_told_fill_adds_nothing() -> None:
 # --- cash ----------------------------------------------------------------------------------------
 
 
-def moved(movement_id: str, amount: str, reason: Any = "transfer") -> CashMoved:
-    return CashMoved(
-        received_at=ms(200),
-        occurred_at=ms(190),
-        account=PERP,
-        movement_id=movement_id,
-        asset="USDT",
-        amount=units(amount),
-        reason=reason,
-    )
-
-
 def test_funding_is_its_own_event_and_idempotent() -> None:
     books = perp_books(usdt="0")
     books.tell(*[funding("f1", "-1.25")] * 3, funding("f2", "0.25"))
@@ -546,6 +588,131 @@ def summed(books: Books) -> dict[str, int]:
             name = f"{venue}/{account}/{unit}/cash"
         sums[name] = sums.get(name, 0) + amount
     return sums
+
+
+# --- as it was at a moment -----------------------------------------------------------------------
+
+SECOND = 10**9
+HOLDING = "venue/main/XRP/cash"
+MOMENTS = st.integers(0, 12)
+# A holding's postings: at that second, with that number of the venue (0: none), so much.
+ENTRIES = st.lists(st.tuples(MOMENTS, st.integers(0, 5), st.integers(-9, 9)), max_size=12)
+
+
+def posted(entries: list[tuple[int, int, int]]) -> State:
+    state = State()
+    for moment, sequence, amount in entries:
+        post(state, [Posting(HOLDING, "figure", amount)], moment * SECOND, sequence)
+    return state
+
+
+@given(ENTRIES, MOMENTS, MOMENTS)
+def test_a_holding_is_told_as_it_was_from_one_moment_to_another(
+    entries: list[tuple[int, int, int]], one: int, other: int
+) -> None:
+    """The sum of all up to the first, and then after each that followed, up to the last."""
+    lo, hi = sorted((one, other))
+    values = [sum(amount for moment, _, amount in entries if moment <= lo)]
+    for moment, _, amount in sorted(entries, key=lambda entry: entry[0]):
+        if lo < moment <= hi:
+            values.append(values[-1] + amount)
+    assert at(posted(entries), HOLDING, lo * SECOND, hi * SECOND, 0) == values
+
+
+@given(ENTRIES, MOMENTS, st.integers(1, 5))
+def test_a_holding_is_told_as_it_was_at_a_number_of_the_venue(
+    entries: list[tuple[int, int, int]], hi: int, sequence: int
+) -> None:
+    """Up to it, and by their time those that bear none; what is five seconds older is within."""
+
+    def within(moment: int, number: int) -> bool:
+        return moment < hi - 5 or (number <= sequence if number else moment <= hi)
+
+    value = sum(amount for moment, number, amount in entries if within(moment, number))
+    assert at(posted(entries), HOLDING, hi * SECOND, hi * SECOND, sequence) == [value]
+
+
+BURSTS = st.lists(st.tuples(MOMENTS, st.integers(1, 140)), max_size=6)
+
+
+@given(BURSTS, MOMENTS)
+def test_what_is_forgotten_is_never_told_otherwise(bursts: list[tuple[int, int]], hi: int) -> None:
+    """As of a moment further back there is no figure; as of every other the true one."""
+    entries = [(moment, 0, 1) for moment, times in bursts for _ in range(times)]
+    state = posted(entries)
+    told = at(state, HOLDING, hi * SECOND, hi * SECOND, 0)
+    assert told in ([], [sum(1 for moment, _, _ in entries if moment <= hi)])
+    assert told or len(entries) > RECENT_MAX
+    assert at(state, HOLDING, 12 * SECOND, 12 * SECOND, 0) == [len(entries)]
+
+
+def test_of_so_many_entries_the_newest_half_is_remembered() -> None:
+    entries = [(moment, 0, 1) for moment in range(1, RECENT_MAX + 1)]
+    assert at(posted(entries), HOLDING, 0, SECOND, 0) == [0, 1], "all of them"
+    state = posted([*entries, (RECENT_MAX + 1, 0, 1)])
+    since = RECENT_MAX + 1 - RECENT_KEPT
+    assert state.horizon == {HOLDING: since * SECOND}
+    assert at(state, HOLDING, 0, since * SECOND - 1, 0) == []
+    assert at(state, HOLDING, since * SECOND, since * SECOND, 0) == [since]
+
+
+# --- what it is attributed to --------------------------------------------------------------------
+
+
+def test_each_movement_has_a_figure_that_says_whose_where_and_why() -> None:
+    books = Books()
+    books.tell(started(), opened(), opened(PERP), spot(), linear())
+    books.tell(opening("XRP", "7"), wish("buy", "20", "0.001"))
+    name = books.order().client_order_id
+    books.tell(
+        fill("1", "buy", "10", "0.002", client_order_id=name, fee="0.1", fee_asset="BNB"),
+        perp("2", "sell", "3", "50000", realised=units("-12.5"), fee="1", fee_asset="USDT"),
+        funding("f1", "-1.25"),
+        moved("m", "5"),
+    )
+    told = {name: show(amount, ASSET_DECIMALS) for name, amount in books.state.figures.items()}
+    assert told == {
+        "opening/venue/main/XRP/opening/cash": "7",
+        "mm/venue/main/XRPETH/trade/XRP": "10",
+        "mm/venue/main/XRPETH/trade/ETH": "-0.02",
+        "mm/venue/main/XRPETH/fee/BNB": "-0.1",
+        "unattributed/perps/main/BTC-PERP/position/net": "-3",
+        "unattributed/perps/main/BTC-PERP/value/USDT": "1500",
+        "unattributed/perps/main/BTC-PERP/realised/USDT": "-12.5",
+        "unattributed/perps/main/BTC-PERP/fee/USDT": "-1",
+        "unattributed/perps/main/BTC-PERP/funding/USDT": "-1.25",
+        "unattributed/perps/main/-/transfer/USDT": "5",
+    }
+    assert [list(books.account(each).fee_assets) for each in ("venue/main", PERP)] == [["BNB"], []]
+
+
+@pytest.mark.parametrize(
+    ("amount", "at_price", "worth", "doubt"),
+    [
+        ("3", "0.001", "-0.003", 0),
+        ("3", "0.000000001", "0", 1),  # 0.000000003 ETH, and ETH has eight decimals
+        ("15", "0.000000001", "-0.00000001", 1),
+    ],
+)
+def test_a_value_of_our_own_that_does_not_come_out_even_is_in_doubt_by_its_last_unit(
+    amount: str, at_price: str, worth: str, doubt: int
+) -> None:
+    books = spot_books(xrp="0", eth="0")
+    books.tell(fill("1", "buy", amount, at_price))
+    assert (books.hold("XRP"), books.hold("ETH")) == (amount, worth)
+    assert books.state.doubts.get("venue/main/ETH/cash", 0) == doubt
+
+
+def test_the_newest_movements_are_remembered_as_what_a_difference_may_look_like() -> None:
+    """Profit is no movement of its own: its fill tells it, too."""
+    books = perp_books()
+    books.tell(moved("p", "1", "realised"), funding("f", "2"))
+    books.tell(*[moved(f"{n}", f"{n}") for n in range(1, MOVES_KEPT)])
+    moves = books.account(PERP).moves
+    assert moves[0] == Move("funding", "f", "USDT", units("2"))
+    assert (len(moves), moves[-1]) == (MOVES_KEPT, Move("transfer", "63", "USDT", units("63")))
+    books.tell(moved("more", "1"))
+    assert (len(moves), moves[0].ident, moves[-1].ident) == (MOVES_KEPT, "1", "more")
 
 
 # --- how finely an asset is counted --------------------------------------------------------------
