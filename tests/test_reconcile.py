@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from core.causes import REMEDIES
 from core.effects import PlaceOrder, RaiseAlert, TellStrategy
 from core.events import PositionModeReported
+from core.reconcile import RESOLVED_KEPT, judge
+from core.state import Reading, Resolved
 from tests.facts import (
     PERP,
     Books,
@@ -27,6 +30,7 @@ from tests.facts import (
     wish,
 )
 
+XRP = "venue/main/XRP/cash"
 MORE = fill("1", "buy", "100", "0.001", at=1000, value=units("0.1"))
 
 
@@ -185,14 +189,75 @@ def test_a_bracketed_read_of_quiet_books_agrees_or_differs_outright() -> None:
     assert books.suspect("XRP") == "42"
 
 
-def test_what_is_in_doubt_does_not_differ() -> None:
-    """Within a provisional value's doubt a line agrees; a unit beyond it does not."""
+@pytest.mark.parametrize(
+    ("told", "verdict"),
+    [
+        ("1003", "agrees"),
+        ("997", "agrees"),
+        ("1003.00000001", "differs"),
+        ("996.99999999", "differs"),
+        ("897", "weak"),
+        ("903", "weak"),
+        ("896.99999999", "differs"),
+        ("903.00000001", "differs"),
+    ],
+)
+def test_what_is_in_doubt_does_not_differ(told: str, verdict: str) -> None:
+    """Within a provisional value's doubt a line agrees; a unit beyond it does not. 100 came in the
+    very tick of the statement: it may be meant without them."""
+    books = spot_books(xrp="900")
+    books.tell(fill("1", "buy", "100", "0.001", at=1000))
+    books.state.doubts[XRP] = units("3")
+    (row,) = statement({"XRP": told}, as_of=1000, heard=1100).rows
+    reading = Reading(XRP, row.amount, ms(999), ms(1000), 0, ms(1080), ms(1100), 1, ms(1500))
+    size = 0 if verdict == "agrees" else units(told) - units("1000")
+    assert judge(books.state, reading) == (verdict, size)
+
+
+@pytest.mark.parametrize(("tick_ns", "verdict"), [(10**6, "differs"), (10**6 + 1, "inconclusive")])
+def test_within_one_tick_of_the_tellers_clock_a_figure_that_is_neither_differs(
+    tick_ns: int, verdict: str
+) -> None:
+    """Its size is counted from the tick's last; where the books moved in a wider bracket, it proves
+    nothing."""
     books = spot_books()
-    books.state.doubts["venue/main/XRP/cash"] = units("3")
-    books.tell(balances("1003", as_of=990, heard=1000))
-    assert not books.doubted()
-    books.tell(balances("1003.00000001", as_of=990, heard=1000))
-    assert books.doubted()
+    books.tell(MORE)
+    hi = ms(1000)
+    reading = Reading(XRP, units("1042"), hi - tick_ns, hi, 0, hi, hi, 1, hi)
+    assert judge(books.state, reading) == (verdict, units("-58"))
+
+
+@pytest.mark.parametrize(
+    ("moved_at", "told", "verdict"),
+    [
+        (951, "1000", "weak"),  # the fill came within 50 ms before we asked
+        (950, "1000", "differs"),
+        (950, "1100", "agrees"),
+        (1150, "1100", "agrees"),  # or within 50 ms after the answer
+        (1150, "1000", "weak"),
+        (1151, "1000", "agrees"),
+        (1151, "1100", "differs"),
+    ],
+)
+def test_a_read_without_as_of_is_bracketed_by_as_much_as_the_clocks_may_differ(
+    moved_at: int, told: str, verdict: str
+) -> None:
+    """Asked at 1000 and answered at 1100 by our clock, which may be 50 ms off theirs."""
+    books = spot_books(bracketed=True, clock_error_ns=50 * 10**6)
+    books.tell(fill("1", "buy", "100", "0.001", at=moved_at, heard=1090, value=units("0.1")))
+    effects = books.tell(statement({"XRP": told}, as_of=None, asked=1000, heard=1100))
+    assert ("FetchStatement balances" in names(effects)) == (verdict == "weak")
+    assert (XRP in books.state.readings) == (verdict == "differs")
+
+
+@pytest.mark.parametrize(("moved_at", "verdict"), [(999, "differs"), (1000, "weak")])
+def test_an_as_of_is_as_wide_as_its_tick(moved_at: int, verdict: str) -> None:
+    """One of 1000 ms, to the millisecond, has in it all that happened at 999."""
+    books = spot_books()
+    books.tell(fill("1", "buy", "100", "0.001", at=moved_at))
+    effects = books.tell(statement({"XRP": "1000"}, as_of=1000, heard=1100))
+    assert ("FetchStatement balances" in names(effects)) == (verdict == "weak")
+    assert (XRP in books.state.readings) == (verdict == "differs")
 
 
 # --- what was not told ---------------------------------------------------------------------------
@@ -240,7 +305,10 @@ def test_one_wild_read_never_makes_a_break_nor_moves_the_books(rows: dict[str, s
     assert books.all_holdings() == before
 
 
-@pytest.mark.parametrize(("told", "reads"), [("1050", 2), ("0", 4), ("2001", 4)])
+@pytest.mark.parametrize(
+    ("told", "reads"),
+    [("1050", 2), ("2000", 2), ("0", 4), ("2001", 4), ("-2000", 2), ("-2001", 4)],
+)
 def test_an_absurd_figure_must_insist_longer_than_a_plausible_one(told: str, reads: int) -> None:
     books = spot_books()
     for n in range(reads):
@@ -317,6 +385,34 @@ def test_a_suspect_whose_size_keeps_changing_is_looked_into_again() -> None:
     assert books.suspect("XRP") == "60"
 
 
+def test_what_says_something_else_each_time_is_a_break_once_it_is_old() -> None:
+    """Ten periods of statements are enough: a suspect that keeps changing is no way to hide."""
+    books = spot_books()
+    for n in range(11):
+        disagree(books, f"10{n + 50}", at=2000 + 1000 * n)
+        backfilled(books, at=2500 + 1000 * n)
+        assert books.break_("XRP") is None
+        assert books.suspect("XRP") == f"{n + 50}"
+    disagree(books, "1070", at=13_000)
+    assert (books.break_("XRP"), books.suspect("XRP")) == ("70", None)
+
+
+def test_what_is_absurd_and_something_else_each_time_is_no_break_however_old() -> None:
+    books = spot_books()
+    for n in range(15):
+        disagree(books, f"{9000 + n}", at=2000 + 1000 * n)
+        backfilled(books, at=2500 + 1000 * n)
+    assert (books.break_("XRP"), books.suspect("XRP")) == (None, "8014")
+
+
+def test_beside_nothing_no_figure_is_absurd() -> None:
+    books = spot_books(xrp="0")
+    for at in (2000, 3000):
+        disagree(books, "7", at=at)
+        backfilled(books, at=at + 500)
+    assert books.break_("XRP") == "7"
+
+
 def test_back_fills_that_run_beside_every_statement_keep_no_break_from_opening() -> None:
     """A busy account without an as-of reads its record with each statement: what counts is the
     round that the suspect survived, not the latest."""
@@ -353,6 +449,110 @@ def test_evidence_that_is_booked_closes_a_break_and_says_what_it_was() -> None:
     assert (resolved.cause, resolved.resolution) == ("external_trade", "evidence booked")
     assert (resolved.size, resolved.number) == (units("50"), 1)
     assert resolved.broken_at - resolved.opened_at == 1000 * 10**6
+
+
+def test_all_of_a_breaks_life_is_kept_and_counted() -> None:
+    """What it was of, how long it was open, by which frames it was told and ended, and whose."""
+    books = spot_books()
+    books.state.moves = {}
+    for at in (2000, 3000):
+        told = balances("1050", as_of=at - 10, heard=at, frame=at)
+        books.tell(told)
+        due = books.state.alarms["readings/venue/main"]
+        assert due == ms(at + 400)
+        books.ring("readings/venue/main")
+        backfilled(books, at=at + 500)
+    assert only(RaiseAlert, books.done) == [
+        RaiseAlert(
+            severity="critical",
+            subject=XRP,
+            text=f"break 1: {XRP} differs by {units('50')} after back-fill and re-read",
+        )
+    ]
+    books.tell(fill("9", "buy", "50", "0.001", at=1500, heard=4000, frame=7, value=units("0.05")))
+    (resolved,) = [each for each in books.state.resolved if each.holding == XRP]
+    assert resolved == Resolved(
+        holding=XRP,
+        size=units("50"),
+        number=1,
+        opened_at=ms(2400),
+        broken_at=ms(3400),
+        closed_at=ms(4000),
+        cause="external_trade",
+        owner="trading",
+        proposal=REMEDIES["external_trade"].proposal,
+        resolution="evidence booked",
+        evidence=(3000, 7),
+    )
+    assert books.state.causes == {"external_trade": 1}
+    assert books.state.resolved_made == 1
+    assert books.state.moves == {
+        "drift/none>suspect": 1,
+        "drift/suspect>break": 1,
+        "drift/break>resolved": 1,
+    }
+    counts = books.state.counts
+    assert (counts["suspects/venue/main"], counts["breaks/venue/main"]) == (1, 1)
+    assert counts["statements/venue/main"] == 2
+
+
+def test_all_of_a_suspects_life_is_kept_and_counted() -> None:
+    """It had no number and was no break; what a later statement ends was a stale one."""
+    books = spot_books()
+    books.state.moves = {}
+    books.tell(balances("1050", as_of=1990, heard=2000, frame=5))
+    books.ring("readings/venue/main")
+    books.tell(balances("1000", as_of=2990, heard=3000, frame=6))
+    assert books.state.resolved == [
+        Resolved(
+            holding=XRP,
+            size=units("50"),
+            number=0,
+            opened_at=ms(2400),
+            broken_at=0,
+            closed_at=ms(3000),
+            cause="stale_snapshot",
+            owner="operations",
+            proposal=REMEDIES["stale_snapshot"].proposal,
+            resolution="a later statement agrees",
+            evidence=(5, 6),
+        )
+    ]
+    assert books.state.moves == {"drift/none>suspect": 1, "drift/suspect>explained": 1}
+
+
+def test_a_contradiction_says_so_and_of_what_it_was_told() -> None:
+    books = spot_books()
+    books.tell(fill("7", "buy", "10", "0.001"))
+    books.state.moves = {}
+    (opened, _) = only(RaiseAlert, books.tell(fill("7", "buy", "11", "0.001", frame=8, heard=300)))
+    drift = books.state.breaks[XRP]
+    assert opened.subject == XRP
+    assert opened.text == f"break 1: {XRP} is told in two ways that contradict: {drift.proposal}"
+    assert (drift.opened_at, drift.broken_at, drift.number) == (ms(300), ms(300), 1)
+    assert drift.survived
+    assert drift.reading == Reading(
+        XRP, units("1010"), ms(300), ms(300), 0, ms(300), ms(300), 8, ms(300)
+    )
+    assert books.state.moves == {"drift/none>break": 1}
+    assert books.state.counts["conflicts/venue/main"] == 1
+
+
+def test_what_was_resolved_is_kept_to_a_number_but_all_of_one_step_is() -> None:
+    """Who looks at each step misses none, however many one statement ends."""
+    books = spot_books()
+    coins = [f"C{n}" for n in range(70)]
+    for start, told in ((2000, "5"), (4000, "0")):
+        rows = dict.fromkeys(coins, told)
+        books.tell(statement({"XRP": "1000", "ETH": "10", **rows}, as_of=start, heard=start + 10))
+        if told == "5":
+            books.ring("readings/venue/main")
+            assert len(books.state.suspects) == 70
+    assert len(books.state.resolved) == books.state.resolved_made == 70
+    disagree(books, "1050", at=5000)
+    books.tell(balances("1000", as_of=6000, heard=6010))
+    assert (len(books.state.resolved), books.state.resolved_made) == (RESOLVED_KEPT, 71)
+    assert books.state.resolved[-1].holding == XRP
 
 
 def test_part_of_the_evidence_leaves_the_rest_named() -> None:
