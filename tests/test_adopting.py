@@ -100,6 +100,18 @@ def test_an_older_fill_is_not_booked_on_top_of_an_opening() -> None:
     assert books.state.counts[f"fills_echo/{SPOT}"] == 1, "its id is known"
 
 
+@pytest.mark.parametrize(("at", "more"), [(AS_OF, {}), (AS_OF + 1, {"BNB": "-1"})])
+def test_a_fee_that_is_told_late_is_covered_with_its_fill(at: int, more: dict[str, str]) -> None:
+    """It was paid when the fill was made, not when it was told."""
+    books = begun()
+    bare = fill("1", "buy", "2", "0.5", at=at)
+    books.tell(bare)
+    held = stands(books)
+    late = {"heard": AS_OF + 2_000, "fee": "1", "fee_asset": "BNB"}
+    books.tell(fill("1", "buy", "2", "0.5", at=at, **late))
+    assert stands(books) == held | more
+
+
 def test_a_fill_of_the_very_moment_is_in_the_opening_and_a_later_one_is_not() -> None:
     books = begun()
     books.tell(fill("1", "buy", "2", "0.5", at=AS_OF), fill("2", "buy", "2", "0.5", at=AS_OF + 1))

@@ -263,6 +263,27 @@ def test_an_instrument_that_was_traded_is_listed_once_the_venue_said_what_it_is(
     assert books.all_holdings()["venue/main/ADA/cash"] == "10"
 
 
+def test_a_fee_that_is_told_late_is_booked_once_and_with_it_the_fill_is_the_same_fill() -> None:
+    """Whoever tells it without a fee again contradicts nothing; another fee is another matter."""
+    books = spot_books()
+    bare = fill("7", "buy", "10", "0.001")
+    whole = fill("7", "buy", "10", "0.001", fee="0.1", fee_asset="BNB")
+    books.tell(bare, whole)
+    once = books.all_holdings()
+    assert once == {"venue/main/XRP/cash": "1010", "venue/main/ETH/cash": "9.99"} | {
+        "venue/main/BNB/cash": "-0.1"
+    }
+    assert books.figure("unattributed/venue/main/XRPETH/fee/BNB") == "-0.1"
+    assert list(books.account().fee_assets) == ["BNB"], "entries here spend it from now on"
+    books.tell(whole, bare)
+    assert books.all_holdings() == once
+    assert not books.state.breaks
+    assert books.state.counts["fills_echo/venue/main"] == 2
+    books.tell(fill("7", "buy", "10", "0.001", fee="0.2", fee_asset="BNB"))
+    assert books.all_holdings() == once
+    assert list(books.state.breaks) == ["venue/main/BNB/cash"]
+
+
 REMEMBERED: list[tuple[list[Event], dict[str, str]]] = [
     (
         [perp("1", "buy", "3", "50000", fee="0.75", fee_asset="USDT")],
