@@ -11,58 +11,7 @@ from tests import test_deposits
 from tests.settling import DAY, HOUR, Books, change, pay, pull
 from tests.subscribing import FUND, Issuer
 
-# --- entries -------------------------------------------------------------------------------------
-
-
-def test_an_entry_names_what_it_is_about_and_its_evidence_and_leaves_nothing_out() -> None:
-    """What moves nothing is no line of it."""
-    state = State()
-    lines = (("suspense/b/USD", 5), ("income/b/USD", 0), ("customer/a/USD", -5))
-    ledger.book(state, "found", "L1", 7, lines)
-    assert state.booked == [LedgerEntry("found", "L1", 7, (lines[0], lines[2]))]
-    assert state.settlement.ledger == {"suspense/b/USD": 5, "customer/a/USD": -5}
-
-
-def test_an_entry_of_nothing_is_no_entry() -> None:
-    state = State()
-    ledger.book(state, "found", "L1", 7, (("suspense/b/USD", 0), ("customer/a/USD", 0)))
-    assert not state.booked
-    assert not state.settlement.ledger
-
-
-@pytest.mark.parametrize(
-    "lines",
-    [
-        (("suspense/b/USD", 5),),
-        (("suspense/b/USD", 5), ("customer/a/USD", 5)),
-        (("suspense/b/USD", 5), ("customer/a/EUR", -5)),
-    ],
-    ids=["one side", "the same sign", "two assets"],
-)
-def test_an_entry_that_does_not_balance_in_each_asset_is_never_booked(
-    lines: tuple[tuple[str, int], ...],
-) -> None:
-    state = State()
-    with pytest.raises(AssertionError, match="L1"):
-        ledger.book(state, "found", "L1", 7, lines)
-    assert not state.settlement.ledger
-
-
-@pytest.mark.parametrize(("told", "stands"), [(30, 30), (0, 99)])
-def test_a_line_of_a_nostro_moves_its_holding_when_the_counterparty_booked_it(
-    told: int, stands: int
-) -> None:
-    """Or now, where that is not told; no other line is a holding."""
-    state = State(now=99)
-    lines = (("nostro/bank/ops/USD", 5), ("suspense/bank/ops/USD", -5))
-    ledger.book(state, "found", "L1", 7, lines, told)
-    ledger.book(state, "found", "L2", 8, lines, told)
-    assert state.holdings == {"bank/ops/USD/cash": 10}
-    assert state.figures == {"settlement/bank/ops/found/USD": 10}
-    assert state.recent == {"bank/ops/USD/cash": [Entry(stands, 0, 5)] * 2}
-
-
-# --- what must hold ------------------------------------------------------------------------------
+# --- stories -------------------------------------------------------------------------------------
 
 
 def under_way() -> Books:
@@ -101,6 +50,111 @@ def issued() -> Books:
     books = Issuer(alice=1000)
     books.subscribed(30)
     return books
+
+
+# --- entries -------------------------------------------------------------------------------------
+
+
+def test_an_entry_names_what_it_is_about_and_its_evidence_and_leaves_nothing_out() -> None:
+    """What moves nothing is no line of it."""
+    state = State()
+    lines = (("suspense/b/USD", 5), ("income/b/USD", 0), ("customer/a/USD", -5))
+    ledger.book(state, "found", "L1", 7, lines)
+    assert state.booked == [LedgerEntry("found", "L1", 7, (lines[0], lines[2]))]
+    assert state.settlement.ledger == {"suspense/b/USD": 5, "customer/a/USD": -5}
+
+
+def test_an_entry_of_nothing_is_no_entry() -> None:
+    state = State()
+    ledger.book(state, "found", "L1", 7, (("suspense/b/USD", 0), ("customer/a/USD", 0)))
+    assert not state.booked
+    assert not state.settlement.ledger
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (("suspense/b/USD", 5),),
+        (("suspense/b/USD", 5), ("customer/a/USD", 5)),
+        (("suspense/b/USD", 5), ("customer/a/EUR", -5)),
+    ],
+    ids=["one side", "the same sign", "two assets"],
+)
+def test_an_entry_that_does_not_balance_in_each_asset_is_never_booked(
+    lines: tuple[tuple[str, int], ...],
+) -> None:
+    state = State()
+    with pytest.raises(AssertionError, match="L1"):
+        ledger.book(state, "found", "L1", 7, lines)
+    assert not state.settlement.ledger
+
+
+@pytest.mark.parametrize(("told", "stands"), [((30,), 30), ((0,), 99), ((), 99)])
+def test_a_line_of_a_nostro_moves_its_holding_when_the_counterparty_booked_it(
+    told: tuple[int, ...], stands: int
+) -> None:
+    """Or now, where that is not told; no other line is a holding."""
+    state = State(now=99)
+    lines = (("nostro/bank/ops/USD", 5), ("suspense/bank/ops/USD", -5))
+    ledger.book(state, "found", "L1", 7, lines, *told)
+    ledger.book(state, "found", "L2", 8, lines, *told)
+    assert state.holdings == {"bank/ops/USD/cash": 10}
+    assert state.figures == {"settlement/bank/ops/found/USD": 10}
+    assert state.recent == {"bank/ops/USD/cash": [Entry(stands, 0, 5)] * 2}
+
+
+def test_what_is_held_and_what_may_come_back_are_entries_of_their_payment() -> None:
+    """A hold is ours; what may come back names the frame that settled it."""
+    books = Books(alice=1000)
+    (leg,) = books.request("t1", pay("wire", 200))
+    state = books.state
+    state.booked.clear()
+    ledger.hold(state, leg, 5)
+    ledger.hold(state, leg, -2)
+    ledger.memorise(state, leg, 7, 9)
+    ledger.memorise(state, leg, -3, 10)
+    assert (leg.held, leg.contingent) == (3, 4)
+    name = leg.payment_id
+    assert state.booked == [
+        LedgerEntry("hold", name, 0, (("held/alice/USD", 5), ("intended/wire/USD", -5))),
+        LedgerEntry("hold", name, 0, (("held/alice/USD", -2), ("intended/wire/USD", 2))),
+        LedgerEntry(
+            "contingent", name, 9, (("contingent/wire/USD", 7), ("revocable/wire/USD", -7))
+        ),
+        LedgerEntry(
+            "contingent", name, 10, (("contingent/wire/USD", -3), ("revocable/wire/USD", 3))
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("story", "settled_at", "due"),
+    [(settled, 5, 300 - 40 - 7), (settled, 0, 0), (under_way, 5, 0)],
+    ids=["hers once", "never hers", "paid out"],
+)
+def test_what_came_back_is_owed_where_its_customer_had_it(
+    story: Callable[[], Books], settled_at: int, due: int
+) -> None:
+    """Less what was set off against what she has, and what was written off."""
+    leg = next(iter(story().state.settlement.legs.values()))
+    leg.returned, leg.set_off, leg.written_off, leg.settled_at = 300, 40, 7, settled_at
+    assert ledger.owed(leg) == due
+
+
+def test_what_a_customer_may_dispose_of_is_less_what_is_held_and_what_is_owed() -> None:
+    state = State()
+    state.settlement.ledger |= {
+        "customer/a/USD": -100,
+        "held/a/USD": 30,
+        "receivable/a/USD": 9,
+        "customer/a/EUR": -1000,
+        "held/b/USD": 1000,
+    }
+    assert (ledger.posted(state, "a", "USD"), ledger.available(state, "a", "USD")) == (100, 61)
+    assert (ledger.posted(state, "c", "USD"), ledger.available(state, "c", "USD")) == (0, 0)
+
+
+# --- what must hold ------------------------------------------------------------------------------
 
 
 def off(name: str, change: int) -> Callable[[State], None]:
