@@ -364,9 +364,12 @@ def test_what_differed_beside_a_contradiction_keeps_a_name_when_people_end_that(
         for subject in list(books.account().backfill.waiting):
             books.tell(page(subject, "", at=at + 500))
     assert the_break(books).size == units("3")
+    books.state.moves = {}
     books.tell(adjusted("0"))
     assert not books.state.breaks
     assert books.suspect("XRP") == "3"
+    assert books.state.suspects[XRP].opened_at == ms(9000)
+    assert books.state.moves == {"drift/break>resolved": 1, "drift/none>suspect": 1}
 
 
 def test_people_know_better_than_what_it_was_taken_for() -> None:

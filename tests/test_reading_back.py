@@ -4,9 +4,10 @@ import pytest
 from msgspec import UNSET
 
 from core import leases
-from core.effects import Effect, FetchFills, FetchOpenOrders, PlaceOrder
+from core.effects import Effect, FetchFills, FetchOpenOrders, PlaceOrder, SetAlarm
 from core.events import AlarmRang, NodeStarted, OpenOrdersReported, OrderRequested, PageReported
 from core.gate import BreakGate
+from core.listening import RETRY_NS
 from core.state import State
 from core.step import step
 from core.trading import grace_ns
@@ -115,11 +116,27 @@ def test_the_listing_is_asked_for_when_it_can_be_complete_and_again() -> None:
     assert state.alarms["cut/venue/a"] == late
     for at in (late, late + 500 * MS):
         rang = AlarmRang(received_at=at, alarm="cut/venue/a")
-        assert FetchOpenOrders(account="venue/a") in step(state, rang, BreakGate())
+        asked_again = SetAlarm(alarm="cut/venue/a", at=at + RETRY_NS)
+        assert step(state, rang, BreakGate()) == [FetchOpenOrders(account="venue/a"), asked_again]
+        assert state.alarms["cut/venue/a"] == at + RETRY_NS
     listing(state, late + 600 * MS)
     rang = AlarmRang(received_at=late + 1000 * MS, alarm="cut/venue/a")
     assert step(state, rang, BreakGate()) == []
     assert "cut/venue/a" not in state.alarms
+
+
+def test_every_account_is_to_be_asked_and_each_turn_of_it_is_counted() -> None:
+    state = cut("venue/a", "venue/b")
+    state.moves = {}
+    lost = NodeStarted(received_at=CUT_AT, node="tie", epoch=3, records_lost=1)
+    armed = [each for each in step(state, lost, BreakGate()) if isinstance(each, SetAlarm)]
+    late = since(state)
+    alarms = {each.alarm: each.at for each in armed if each.alarm.startswith("cut/")}
+    assert alarms == {"cut/venue/a": late, "cut/venue/b": late}
+    listing(state, late)
+    assert state.moves == {"cut/lost>listed": 1}
+    page(state, late + 2 * MS)
+    assert state.moves == {"cut/lost>listed": 1, "cut/listed>read": 1}
 
 
 def test_limits_are_the_firm_s_so_one_account_bars_them_all() -> None:
