@@ -107,7 +107,7 @@ def test_a_fee_that_is_told_late_is_covered_with_its_fill(at: int, more: dict[st
     bare = fill("1", "buy", "2", "0.5", at=at)
     books.tell(bare)
     held = stands(books)
-    late = {"heard": AS_OF + 2_000, "fee": "1", "fee_asset": "BNB"}
+    late: dict[str, Any] = {"heard": AS_OF + 2_000, "fee": "1", "fee_asset": "BNB"}
     books.tell(fill("1", "buy", "2", "0.5", at=at, **late))
     assert stands(books) == held | more
 
