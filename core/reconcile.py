@@ -289,7 +289,7 @@ def _older(reading: Reading, than: Reading) -> bool:
 
 
 def _implausible(state: State, reading: Reading) -> bool:
-    """All gone, or doubled and more: more likely a bad read than the truth; it must insist."""
+    """All gone, or more than doubled: more likely a bad read than the truth; it must insist."""
     ours = abs(state.holdings.get(reading.holding, 0))
     return ours > 0 and (reading.told == 0 or abs(reading.told) > 2 * ours)
 
