@@ -9,8 +9,8 @@ import pandas as pd
 
 from core.events import CashMoved, Event, FillReported, FundingPaid
 from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS
-from core.state import UNATTRIBUTED
 from scenarios.model import Scenario
+from tieout.backtest.attributed import attributed
 from tieout.backtest.engine import Engine, Feed
 from tieout.backtest.fill_quality import horizons
 from tieout.backtest.outcome import COLUMNS
@@ -62,7 +62,10 @@ def frames(
 ) -> dict[str, pd.DataFrame]:
     """All of them."""
     rows: dict[str, list[Mapping[str, Any]]] = {
-        "fills": [_fill(engine, scenario, fill, decimals) for fill in told.fills],
+        "fills": [
+            _fill(engine, scenario, fill, strategy, decimals)
+            for fill, strategy in zip(told.fills, _strategies(engine, told), strict=True)
+        ],
         "orders": list(_orders(engine)),
         "movements": [_movement(each, decimals) for each in told.movements],
         "marks": sorted(_marks(engine.feeds, told.fills), key=lambda row: row["at"]),
@@ -77,8 +80,17 @@ def frames(
     return {name: pd.DataFrame(rows[name], columns=list(COLUMNS[name])) for name in COLUMNS}
 
 
+def _strategies(engine: Engine, told: Told) -> Sequence[str]:
+    wished = {name: each.wish.strategy for name, each in engine.wished.items()}
+    return attributed(told.fills, wished)
+
+
 def _fill(
-    engine: Engine, scenario: Scenario, fill: FillReported, decimals: Mapping[str, int]
+    engine: Engine,
+    scenario: Scenario,
+    fill: FillReported,
+    strategy: str,
+    decimals: Mapping[str, int],
 ) -> Mapping[str, Any]:
     wished = engine.wished.get(fill.client_order_id)
     venue = next(each for each in scenario.venues if each.account == fill.account)
@@ -89,7 +101,7 @@ def _fill(
         "at": fill.occurred_at,
         "account": fill.account,
         "instrument": fill.instrument,
-        "strategy": wished.wish.strategy if wished is not None else UNATTRIBUTED,
+        "strategy": strategy,
         "client_order_id": fill.client_order_id,
         "side": SIDES[fill.side],
         "quantity": _decimal(fill.quantity, QUANTITY_DECIMALS),
