@@ -26,24 +26,17 @@ D = Decimal
 PLACE = (PERP, "BTCUSDT")
 ONCE = '''
 from core.events import OrderRequested
+from tests.silent import Silent
 
 
-class Once:
+class Once(Silent):
     """Buys ten at the first bar, and waits."""
 
     bar_ns = 60 * 10**9
 
     def __init__(self, name):
-        self.name, self.wanted = name, True
-
-    def on_tick(self, tick):
-        return []
-
-    def on_order(self, told, now):
-        return []
-
-    def on_position(self, told, now):
-        return []
+        super().__init__(name)
+        self.wanted = True
 
     def on_bar(self, bar):
         if not self.wanted:

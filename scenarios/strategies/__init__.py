@@ -5,8 +5,8 @@ Anybody's own is a .py file with a `make(name, options)`, named by its path in p
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 from core.strategy import MakeStrategy, Strategy
 from scenarios.strategies import arbitrage, maker, momentum, runaway, scripted, taker
@@ -33,7 +33,11 @@ def make(kind: str, name: str, options: Mapping[str, object]) -> Strategy:
 def maker_of(kind: str) -> MakeStrategy:
     """What makes strategies of that kind, or of that file; raises `NoStrategy`."""
     if kind.endswith(".py"):
-        return _of_file(Path(kind).absolute())
+        path = Path(kind).absolute()
+        try:
+            return _of_file(path, path.read_bytes())
+        except OSError as error:
+            raise NoStrategy(f"{path}: no such file; a .py file with a `make` would do") from error
     if kind not in KINDS:
         known = ", ".join(sorted(KINDS))
         raise NoStrategy(f"no strategy {kind!r}; there are {known}, and a .py file would do")
@@ -41,13 +45,12 @@ def maker_of(kind: str) -> MakeStrategy:
 
 
 @cache
-def _of_file(path: Path) -> MakeStrategy:
-    spec = spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise NoStrategy(f"{path}: no such file; a .py file with a `make` would do")
-    module = module_from_spec(spec)
+def _of_file(path: Path, source: bytes) -> MakeStrategy:
+    """By its content, so that one which was edited meanwhile is run as it is, whatever its age."""
+    module = ModuleType(path.stem)
+    module.__file__ = str(path)
     try:
-        spec.loader.exec_module(module)
+        exec(compile(source, path, "exec"), module.__dict__)  # noqa: S102  # as an import would
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
         raise NoStrategy(f"{path}: cannot be imported: {why}") from error
