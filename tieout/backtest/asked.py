@@ -14,6 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS, price, quantity, show
 from scenarios.model import DIALECTS, BadScenario, Scenario, check
 from scenarios.model import load as load_scenario
@@ -208,6 +210,11 @@ def _venue(dialect: str, models: Mapping[str, Any]) -> dict[str, Any]:
     return {"dialect": dialect, "instruments": [], "wallets": {}, **about}
 
 
+def _first_price(tape: Tape) -> int:
+    """In ticks; 0 where the first moment shows none."""
+    return next((ticks for _, ticks in last_prices(tape, np.zeros(1, dtype=np.int64))), 0)
+
+
 def _instrument(market: Market, tape: Tape, models: Mapping[str, Any]) -> dict[str, Any]:
     tick = Decimal(show(tape.tick, PRICE_DECIMALS))
     rates = {key: value for key, value in models.items() if key in ("maker_rate", "taker_rate")}
@@ -218,7 +225,7 @@ def _instrument(market: Market, tape: Tape, models: Mapping[str, Any]) -> dict[s
         "settle": "" if market.cash == market.quote else market.cash,
         "tick": tick,
         "lot": Decimal(show(tape.lot, QUANTITY_DECIMALS)),
-        "price": max(int(last_prices(tape)[0]), 10) * tick,
+        "price": max(_first_price(tape), 10) * tick,
         "recorded": {"file": str(market.path)},
         **rates,
     }
