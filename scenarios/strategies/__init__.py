@@ -21,23 +21,31 @@ KINDS: Mapping[str, MakeStrategy] = {
 }
 
 
+_read: dict[str, MakeStrategy] = {}
+
+
 class NoStrategy(ValueError):
     """No kind of that name, no file of that path, or a file without a `make`; says which."""
 
 
 def make(kind: str, name: str, options: Mapping[str, object]) -> Strategy:
-    """A strategy of that kind, or of that file; raises `NoStrategy`."""
-    return maker_of(kind)(name, options)
+    """A strategy of that kind, or of that file as it was read last; raises `NoStrategy`."""
+    return (_read.get(kind) or maker_of(kind))(name, options)
 
 
 def maker_of(kind: str) -> MakeStrategy:
-    """What makes strategies of that kind, or of that file; raises `NoStrategy`."""
+    """What makes strategies of that kind, or of that file, which is read; raises `NoStrategy`.
+
+    So whoever checks a scenario reads its files, and a run, which may read none, has them as then.
+    """
     if kind.endswith(".py"):
         path = Path(kind).absolute()
         try:
-            return _of_file(path, path.read_bytes())
+            source = path.read_bytes()
         except OSError as error:
             raise NoStrategy(f"{path}: no such file; a .py file with a `make` would do") from error
+        _read[kind] = _of_file(path, source)
+        return _read[kind]
     if kind not in KINDS:
         known = ", ".join(sorted(KINDS))
         raise NoStrategy(f"no strategy {kind!r}; there are {known}, and a .py file would do")
