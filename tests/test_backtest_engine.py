@@ -349,6 +349,7 @@ def test_an_inverse_contract_is_paid_in_its_coin(file: Path) -> None:
         (("BTC/USDT", "BTC/USDT"), {}, "BTCUSDT at binance_spot stands there twice"),
         (("BTC/USDT",), {"USD": Decimal(1)}, "--fund USD: .* USDT, BTC would do"),
         (("binance_usdm:BTC/USDT",), {"BTC": Decimal(1)}, "--fund BTC: .* USDT would do"),
+        (("okx_swap:BTC/USDT",), {}, "contracts of so many coins .* a `multiplier`, would do"),
     ],
 )
 def test_what_would_be_passed_over_is_refused(

@@ -224,6 +224,18 @@ def test_trades_beside_depth_and_rates_of_funding_are_read(tmp_path: Path) -> No
     assert first.rate == D("0.0001")
 
 
+def test_contracts_say_how_many_coins_they_are(tmp_path: Path) -> None:
+    """A hundredth, or a thousand: 1 is never meant."""
+    (tmp_path / "trades.csv").write_text(TRADES)
+    path = tmp_path / "s.yaml"
+    written = WRITTEN.replace("binance_usdm", "okx_swap").format(recorded="{file: trades.csv}")
+    path.write_text(written)
+    with pytest.raises(BadScenario, match=r"instruments\.0\.multiplier: found nothing; how many"):
+        told_by(path, Told())
+    path.write_text(written.replace("lot: 1", "lot: 1\n        multiplier: 0.01"))
+    assert told_by(path, Told()).scenario.venues[0].instruments[0].multiplier == D("0.01")
+
+
 def test_trades_beside_trades_are_refused(tmp_path: Path) -> None:
     (tmp_path / "trades.csv").write_text(TRADES)
     path = tmp_path / "s.yaml"
