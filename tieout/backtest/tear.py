@@ -156,7 +156,7 @@ class TearSheet:
     def liquidated(self) -> pd.DataFrame:
         """What the venue closed of each strategy, account and instrument: `fills`, and `worth`."""
         forced = self.fills[self.fills["cause"] == "liquidation"]
-        return forced.groupby(list(KEYS))["worth"].agg(fills="size", worth="sum")
+        return forced.groupby(list(KEYS)).agg(fills=("worth", "size"), worth=("worth", "sum"))
 
     @property
     def traded(self) -> float:
