@@ -77,8 +77,10 @@ def _moments(state: State, account: Account, event: StatementReported) -> list[i
     moments = {event.since: None}
     for name, entries in state.recent.items():
         if _belongs(name, account.name, event.kind):
-            for entry in entries:
-                if event.since < entry.occurred_at < event.as_of:
+            for entry in reversed(entries):  # in order of time
+                if entry.occurred_at <= event.since:
+                    break
+                if entry.occurred_at < event.as_of:
                     moments[entry.occurred_at] = None
     return sorted(moments)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from core.events import CancelRequested, FillReported, OrderRequested
 from core.journal import decode_event
 from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS
 from core.strategy import Bar
+from scenarios.strategies import make
 from tests import recordings
 from tests.recordings import PERP, SPOT, bars, scenario, trades
 from tieout.backtest.outcome import Outcome
@@ -97,29 +99,25 @@ def test_what_comes_later_at_two_venues_changes_nothing_before(share: float) -> 
     assert before(of_two(one.until(at), other.until(at), limit="30"), at) == whole
 
 
+MINE = """
+from tests.silent import Silent
+
+
+def make(name, options):
+    return Silent("{}")
+"""
 NOSY = '''
 import gc
 from core.strategy import Bar
+from tests.silent import Silent
 
 LATER = []
 
 
-class Nosy:
+class Nosy(Silent):
     """Looks through all that it can reach from what it is given for what it must not know."""
 
     bar_ns = 60 * 10**9
-
-    def __init__(self, name):
-        self.name = name
-
-    def on_tick(self, tick):
-        return []
-
-    def on_order(self, told, now):
-        return []
-
-    def on_position(self, told, now):
-        return []
 
     def on_bar(self, bar):
         seen, todo = set(), [bar]
@@ -150,6 +148,19 @@ def test_a_strategy_that_looks_around_finds_nothing_of_later(tmp_path: Path) -> 
     assert outcome.counts["items_seen"] == 300
     module = next(m for m in gc.get_objects() if isinstance(m, dict) and "LATER" in m)
     assert module["LATER"] == []
+
+
+def test_a_strategy_file_that_was_edited_is_run_as_it_stands(tmp_path: Path) -> None:
+    """In a notebook it may change twice a second, to the same length; a scenario reads it."""
+    file = tmp_path / "mine.py"
+
+    def named(word: str) -> str:
+        file.write_text(MINE.format(word))
+        os.utime(file, (0, 0))
+        scenario("mine", kind=str(file))
+        return make(str(file), "mine", {}).name
+
+    assert [named(word) for word in ("one", "two", "one")] == ["one", "two", "one"]
 
 
 # --- the same as plain arithmetic ----------------------------------------------------------------

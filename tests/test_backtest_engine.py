@@ -18,7 +18,10 @@ from core.strategy import Bar, Strategy, Tick, Wish, order
 from scenarios import strategies
 from scenarios.model import BadScenario, Scenario, check
 from tests.recordings import MINUTE, PERP, SPOT, START, bars, scenario
+from tests.silent import Silent
+from tests.tapes import at, written
 from tieout.backtest.asked import asked
+from tieout.backtest.frames import last_prices
 from tieout.backtest.outcome import Outcome
 from tieout.backtest.rows import Told
 from tieout.backtest.run import run
@@ -32,20 +35,15 @@ OTHER = "bybit_inverse/main"
 HOUR = 60 * MINUTE
 
 
-class Asking:
+class Asking(Silent):
     """Says what a function says; of ticks, or of bars where a subclass sees them."""
 
     def __init__(self, says: Callable[[Any], list[Wish]]) -> None:
-        self.name, self.says = "ours", says
+        super().__init__("ours")
+        self.says = says
 
     def on_tick(self, tick: Tick) -> list[Wish]:
         return self.says(tick)
-
-    def on_order(self, told: Any, now: int) -> list[Wish]:
-        return []
-
-    def on_position(self, told: Any, now: int) -> list[Wish]:
-        return []
 
 
 class OfBars(Asking):
@@ -283,6 +281,34 @@ def test_a_fill_is_marked_at_what_was_known_then(
         assert marked["at"] == tape.at[tape.at <= fill.at][-1]
 
 
+@pytest.mark.parametrize(
+    ("tape", "marks"),
+    [
+        # The third row touches a level far from the top, the next two take the tops away; then
+        # nothing is left, and at last there is a snapshot.
+        (
+            at(
+                written(
+                    "depth",
+                    "1 100 5 0 1, -1 104 5 1 0, 1 90 7 1 0, 1 100 0 0 0, -1 104 0 1 0,"
+                    " 1 90 0 1 0, 1 50 1 0 1, -1 60 1 1 0",
+                ),
+                *(1, 1, 2, 3, 3, 4, 5, 5),
+            ),
+            [(1, 102), (2, 102), (3, 90), (5, 55)],
+        ),
+        (
+            written("quotes", "100 5 104 5, 0 0 104 5, 100 5 0 0, 0 0 0 0"),
+            [(1, 102), (2, 104), (3, 100)],
+        ),
+        (written("trades", "1 7 1, -1 9 1"), [(1, 7), (2, 9)]),
+    ],
+)
+def test_a_mark_is_the_last_price_of_the_book(tape: Tape, marks: list[tuple[int, int]]) -> None:
+    """The middle of the top, or the side that is there; none of an empty book."""
+    assert list(last_prices(tape, np.arange(len(tape)))) == marks
+
+
 def test_a_tape_in_other_ticks_is_refused() -> None:
     """Counted in another step, every price would be another."""
     tape = bars(5)
@@ -323,6 +349,7 @@ def test_an_inverse_contract_is_paid_in_its_coin(file: Path) -> None:
         (("BTC/USDT", "BTC/USDT"), {}, "BTCUSDT at binance_spot stands there twice"),
         (("BTC/USDT",), {"USD": Decimal(1)}, "--fund USD: .* USDT, BTC would do"),
         (("binance_usdm:BTC/USDT",), {"BTC": Decimal(1)}, "--fund BTC: .* USDT would do"),
+        (("okx_swap:BTC/USDT",), {}, "contracts of so many coins .* a `multiplier`, would do"),
     ],
 )
 def test_what_would_be_passed_over_is_refused(

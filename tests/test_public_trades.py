@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from core.effects import TellPosition, TellStrategy
 from core.journal import decode_event, digest_of
 from core.money import price, quantity
-from core.strategy import Bar, PublicTrade, Strategy, Tick, Wish
+from core.strategy import Bar, PublicTrade, Strategy, Wish
 from scenarios import strategies
 from scenarios.model import Scenario, check
 from sim.faults import Fault
@@ -21,6 +20,7 @@ from sim.market import MS
 from sim.memory_store import MemoryStore
 from sim.truth import Truth
 from sim.world import EPOCH_NS, SECOND
+from tests.silent import Silent
 from tests.test_shapes import MODULES
 from tieout.node.bars import GRACE_NS, Bars
 from tieout.node.seen import is_watched
@@ -147,7 +147,7 @@ def test_a_bar_that_is_told_is_shown_to_who_wants_its_length() -> None:
 
 
 @dataclass
-class Onlooker:
+class Onlooker(Silent):
     """Wants to see all that there is, and writes it down."""
 
     name: str
@@ -155,21 +155,12 @@ class Onlooker:
     trades: list[PublicTrade] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
 
-    def on_tick(self, tick: Tick) -> list[Wish]:
-        return []
-
     def on_trade(self, trade: PublicTrade) -> list[Wish]:
         self.trades.append(trade)
         return []
 
     def on_bar(self, bar: Bar) -> list[Wish]:
         self.bars.append(bar)
-        return []
-
-    def on_order(self, told: TellStrategy, now: int) -> list[Wish]:
-        return []
-
-    def on_position(self, told: TellPosition, now: int) -> list[Wish]:
         return []
 
 

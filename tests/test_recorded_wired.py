@@ -1,5 +1,6 @@
 """In a backtest funding is paid and positions are taken over, and the books know of both."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,16 @@ import numpy as np
 import pytest
 
 from core.money import price, quantity
+from core.state import UNATTRIBUTED
 from scenarios.model import BadScenario, Scenario, check
+from tests.facts import fill
 from tests.recordings import AT_ONCE, MINUTE, PERP, START
 from tieout.backtest.asked import told_by
+from tieout.backtest.attributed import LIQUIDATED, attributed
 from tieout.backtest.outcome import Outcome
 from tieout.backtest.rows import Told
 from tieout.backtest.run import run
+from tieout.backtest.tear_facts import facts, money
 from venues.recorded.funding import Due, Rates
 from venues.recorded.tape import Tape
 
@@ -21,24 +26,17 @@ D = Decimal
 PLACE = (PERP, "BTCUSDT")
 ONCE = '''
 from core.events import OrderRequested
+from tests.silent import Silent
 
 
-class Once:
+class Once(Silent):
     """Buys ten at the first bar, and waits."""
 
     bar_ns = 60 * 10**9
 
     def __init__(self, name):
-        self.name, self.wanted = name, True
-
-    def on_tick(self, tick):
-        return []
-
-    def on_order(self, told, now):
-        return []
-
-    def on_position(self, told, now):
-        return []
+        super().__init__(name)
+        self.wanted = True
 
     def on_bar(self, bar):
         if not self.wanted:
@@ -67,7 +65,9 @@ def minutes(*rows: tuple[int, int, int, int]) -> Tape:
     return Tape("bars", price("1"), quantity("1"), opened + MINUTE, columns)
 
 
-def scenario(tmp_path: Path, wallet: int, **models: Any) -> Scenario:
+def scenario(
+    tmp_path: Path, wallet: int, names: Sequence[str] = ("once",), **models: Any
+) -> Scenario:
     path = tmp_path / "once.py"
     path.write_text(ONCE)
     venue = {
@@ -87,8 +87,8 @@ def scenario(tmp_path: Path, wallet: int, **models: Any) -> Scenario:
         "wallets": {"USDT": wallet},
         "models": AT_ONCE | models,
     }
-    once = {"kind": str(path), "name": "once"}
-    told = {"name": "x", "claim": "x", "duration_s": 1, "venues": [venue], "strategies": [once]}
+    once = [{"kind": str(path), "name": name} for name in names]
+    told = {"name": "x", "claim": "x", "duration_s": 1, "venues": [venue], "strategies": once}
     return check(told, "tests")
 
 
@@ -146,6 +146,45 @@ def test_what_its_margin_does_not_cover_is_taken_over(
     assert outcome.counts["open_breaks"] == 0, "and the books know of it"
 
 
+@pytest.mark.parametrize(
+    ("names", "whose", "profit"),
+    [
+        (["once"], "once", {"once": -190}),
+        # Each still counts ten at the last mark; what the venue sold of both is its own row.
+        (["once", "twin"], LIQUIDATED, {LIQUIDATED: -180, "once": -100, "twin": -100}),
+    ],
+)
+def test_what_was_taken_over_is_of_who_alone_held_it(
+    tmp_path: Path, names: list[str], whose: str, profit: dict[str, int]
+) -> None:
+    """Each bought ten at 100 with 200 behind them; all was sold at 81, and the last mark is 90."""
+    told = scenario(tmp_path, 200 * len(names), names, liquidation={"maintenance_rate": "0.01"})
+    rows = minutes(*[(100, 100, 100, 100)] * 2, (100, 100, 70, 90))
+    sheet = run(told, {PLACE: rows}).tear_sheet()
+    assert sheet.profit_by("strategy")["profit"].to_dict() == profit
+    assert sheet.liquidated.index.to_list() == [(whose, *PLACE)]
+    forced = [fact for fact in facts(sheet)["Trading"] if fact.name == "Liquidated by the venue"]
+    sold = 810 * len(names)
+    assert [(fact.figure, fact.means) for fact in forced] == [
+        (money(sold), f"USDT in 1 fill: {whose}, {PERP}, BTCUSDT")
+    ]
+    assert (whose, *PLACE) in sheet.quality_by("strategy", "account", "instrument").index
+
+
+def test_what_a_strategy_held_no_more_was_taken_from_the_other() -> None:
+    """Legs are held apart, and who closed its own has nothing to lose."""
+    fills = [
+        fill("1", "buy", "5", "7", leg="long", client_order_id="a"),
+        fill("2", "sell", "5", "7", leg="short", client_order_id="b"),
+        fill("3", "sell", "5", "7", leg="short", client_order_id="a"),
+        fill("4", "buy", "5", "7", leg="short", client_order_id="b"),
+        fill("5", "buy", "5", "7", leg="short", cause="liquidation"),
+        fill("6", "sell", "5", "7", leg="long"),
+    ]
+    found = attributed(fills, {"a": "first", "b": "second"})
+    assert found[-2:] == ["first", UNATTRIBUTED], "a fill by hand is nobody's, as ever"
+
+
 # --- what stands beside a market's file ----------------------------------------------------------
 
 WRITTEN = """
@@ -183,6 +222,18 @@ def test_trades_beside_depth_and_rates_of_funding_are_read(tmp_path: Path) -> No
     first = found.rates[PLACE].next_after(0)
     assert first is not None
     assert first.rate == D("0.0001")
+
+
+def test_contracts_say_how_many_coins_they_are(tmp_path: Path) -> None:
+    """A hundredth, or a thousand: 1 is never meant."""
+    (tmp_path / "trades.csv").write_text(TRADES)
+    path = tmp_path / "s.yaml"
+    written = WRITTEN.replace("binance_usdm", "okx_swap").format(recorded="{file: trades.csv}")
+    path.write_text(written)
+    with pytest.raises(BadScenario, match=r"instruments\.0\.multiplier: found nothing; how many"):
+        told_by(path, Told())
+    path.write_text(written.replace("lot: 1", "lot: 1\n        multiplier: 0.01"))
+    assert told_by(path, Told()).scenario.venues[0].instruments[0].multiplier == D("0.01")
 
 
 def test_trades_beside_trades_are_refused(tmp_path: Path) -> None:

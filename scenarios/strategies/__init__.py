@@ -5,8 +5,8 @@ Anybody's own is a .py file with a `make(name, options)`, named by its path in p
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 from core.strategy import MakeStrategy, Strategy
 from scenarios.strategies import arbitrage, maker, momentum, runaway, scripted, taker
@@ -21,19 +21,31 @@ KINDS: Mapping[str, MakeStrategy] = {
 }
 
 
+_read: dict[str, MakeStrategy] = {}
+
+
 class NoStrategy(ValueError):
     """No kind of that name, no file of that path, or a file without a `make`; says which."""
 
 
 def make(kind: str, name: str, options: Mapping[str, object]) -> Strategy:
-    """A strategy of that kind, or of that file; raises `NoStrategy`."""
-    return maker_of(kind)(name, options)
+    """A strategy of that kind, or of that file as it was read last; raises `NoStrategy`."""
+    return (_read.get(kind) or maker_of(kind))(name, options)
 
 
 def maker_of(kind: str) -> MakeStrategy:
-    """What makes strategies of that kind, or of that file; raises `NoStrategy`."""
+    """What makes strategies of that kind, or of that file, which is read; raises `NoStrategy`.
+
+    So whoever checks a scenario reads its files, and a run, which may read none, has them as then.
+    """
     if kind.endswith(".py"):
-        return _of_file(Path(kind).absolute())
+        path = Path(kind).absolute()
+        try:
+            source = path.read_bytes()
+        except OSError as error:
+            raise NoStrategy(f"{path}: no such file; a .py file with a `make` would do") from error
+        _read[kind] = _of_file(path, source)
+        return _read[kind]
     if kind not in KINDS:
         known = ", ".join(sorted(KINDS))
         raise NoStrategy(f"no strategy {kind!r}; there are {known}, and a .py file would do")
@@ -41,13 +53,12 @@ def maker_of(kind: str) -> MakeStrategy:
 
 
 @cache
-def _of_file(path: Path) -> MakeStrategy:
-    spec = spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise NoStrategy(f"{path}: no such file; a .py file with a `make` would do")
-    module = module_from_spec(spec)
+def _of_file(path: Path, source: bytes) -> MakeStrategy:
+    """By its content, so that one which was edited meanwhile is run as it is, whatever its age."""
+    module = ModuleType(path.stem)
+    module.__file__ = str(path)
     try:
-        spec.loader.exec_module(module)
+        exec(compile(source, path, "exec"), module.__dict__)  # noqa: S102  # as an import would
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
         raise NoStrategy(f"{path}: cannot be imported: {why}") from error

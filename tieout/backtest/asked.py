@@ -14,6 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from core.money import PRICE_DECIMALS, QUANTITY_DECIMALS, price, quantity, show
 from scenarios.model import DIALECTS, BadScenario, Scenario, check
 from scenarios.model import load as load_scenario
@@ -36,6 +38,8 @@ SPOT, LINEAR = "binance_spot", "binance_usdm"
 MARKET: Final = re.compile(
     r"(?:(?P<venue>[a-z0-9_]+):)?(?P<base>[^/=:]+)/(?P<quote>[^/=:]+)=(?P<file>.+)"
 )
+# Where a quantity of 1 is not one coin, nor one of quote: it differs from instrument to instrument.
+COUNTS_CONTRACTS: Final = ("okx_swap",)
 WOULD_DO: Final = "[VENUE:]BASE/QUOTE=FILE, or a FILE, would do"
 
 
@@ -72,7 +76,7 @@ class Market:
     @property
     def symbol(self) -> str:
         """As its venue would write it."""
-        between = "-" if self.venue in ("okx_swap", "coinbase") else ""
+        between = "-" if self.venue == "coinbase" else ""
         return f"{self.base}{between}{self.quote}"
 
 
@@ -138,6 +142,9 @@ def told_by(path: Path, told: Told) -> Asked:
     for venue in scenario.venues:
         for number, each in enumerate(venue.instruments):
             where = f"{path}: venues.{venue.dialect}.instruments.{number}.recorded"
+            if venue.dialect in COUNTS_CONTRACTS and "multiplier" not in each.model_fields_set:
+                terms = f"{path}: venues.{venue.dialect}.instruments.{number}.multiplier"
+                raise BadScenario(f"{terms}: found nothing; how many coins a contract is would do")
             if each.recorded is None:
                 raise BadScenario(f"{where}: found nothing; {{file: MARKET}} would do")
             market = Market(venue.dialect, each.base, each.quote, path.parent / each.recorded.file)
@@ -167,6 +174,11 @@ def _market(text: str) -> Market:
     venue = found["venue"]
     if venue is not None and venue not in DIALECTS:
         raise BadMarket(f"--market {text}: no venue {venue!r}; {', '.join(DIALECTS)} would do")
+    if venue in COUNTS_CONTRACTS:
+        raise BadMarket(
+            f"--market {text}: {venue} trades contracts of so many coins each, which no file of a"
+            " market tells; a scenario's, whose instrument has a `multiplier`, would do"
+        )
     return Market(venue or SPOT, found["base"], found["quote"], Path(found["file"]))
 
 
@@ -208,6 +220,11 @@ def _venue(dialect: str, models: Mapping[str, Any]) -> dict[str, Any]:
     return {"dialect": dialect, "instruments": [], "wallets": {}, **about}
 
 
+def _first_price(tape: Tape) -> int:
+    """In ticks; 0 where the first moment shows none."""
+    return next((ticks for _, ticks in last_prices(tape, np.zeros(1, dtype=np.int64))), 0)
+
+
 def _instrument(market: Market, tape: Tape, models: Mapping[str, Any]) -> dict[str, Any]:
     tick = Decimal(show(tape.tick, PRICE_DECIMALS))
     rates = {key: value for key, value in models.items() if key in ("maker_rate", "taker_rate")}
@@ -218,7 +235,7 @@ def _instrument(market: Market, tape: Tape, models: Mapping[str, Any]) -> dict[s
         "settle": "" if market.cash == market.quote else market.cash,
         "tick": tick,
         "lot": Decimal(show(tape.lot, QUANTITY_DECIMALS)),
-        "price": max(int(last_prices(tape)[0]), 10) * tick,
+        "price": max(_first_price(tape), 10) * tick,
         "recorded": {"file": str(market.path)},
         **rates,
     }

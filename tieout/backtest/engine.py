@@ -12,9 +12,9 @@ Rule 2. Each account's statements are told as of every whole multiple of `statem
 one after an account moved is told at once, and so is each while the reconciler is in doubt; those
 that say the same word for word are told as one run, before anything happens there next
 (`core.reconcile` judges each of them).
-Rule 3. Under limits a reference price is told before each order that is wished for, and every
-`REFERENCE_NS`, for nothing is lent on a stale one; the cold engine is asked and answers in
-simulated time, as its limits' heartbeat wants.
+Rule 3. Under limits whoever decides has the market's price: references are told before each order
+that is wished for and before the cold engine is asked, and between the two to nobody. One that is
+still the price is told again when it is `REFERENCE_NS` old, for nothing is lent on a stale one.
 """
 
 from collections import deque
@@ -26,7 +26,6 @@ from pathlib import Path
 from traceback import walk_tb
 from typing import Final
 
-import numpy as np
 from msgspec.structs import replace
 
 from core.effects import (
@@ -98,10 +97,12 @@ class Feed:
     lot: int
     funding: Funding | None = None
     maintenance: Decimal | None = None
+    # The price in ticks that was told as a reference, and when.
+    referred: tuple[int, int] = (0, 0)
 
     def catch_up(self, now: int) -> None:
         """Every row that is known by now has passed; none of them can touch an order of ours."""
-        known = int(np.searchsorted(self.tape.at, now, side="right"))
+        known = int(self.tape.at.searchsorted(now, side="right"))
         if known > self.book.row:
             executions = self.book.advance(known)
             assert not executions, "rows that touch an order come one by one"
@@ -285,7 +286,7 @@ class Engine:
         """Let a strategy see what there is, until it wishes for something or something is due."""
         others = [each.next_at for each in self._watches if each is not watch]
         until = min(until, *others) if others else until
-        stop = int(np.searchsorted(watch.view.at, until, side="right"))
+        stop = int(watch.view.at.searchsorted(until, side="right"))
         look, place = watch.look, watch.place
         items = watch.view.upto(place, max(stop, place + 1))
         wishes: list[Wish] = []
@@ -341,8 +342,6 @@ class Engine:
             self._let_see(name, strategy)
         for feed in self.feeds:
             self._await_funding(feed)
-        if self.node.state.risk.content_hash:
-            self.world.call_in(REFERENCE_NS, self._refer)
 
     def _await_funding(self, feed: Feed) -> None:
         due = feed.funding.next_after(self.world.now) if feed.funding is not None else None
@@ -368,22 +367,23 @@ class Engine:
             self.world.call_in(self.ticks_ns[name], self._tick, name)
 
     def _refer(self) -> None:
-        """What every market is at, for those who count what is held."""
+        """What every market is at, for those who are about to count what is held."""
         for feed in self.feeds:
             feed.catch_up(self.world.now)
-            self._tell_reference(feed)
-        if self.world.now + REFERENCE_NS <= self._ends:
-            self.world.call_in(REFERENCE_NS, self._refer)
+            price, as_of = feed.referred
+            if price != feed.book.last or as_of + REFERENCE_NS <= self.world.now:
+                self._tell_reference(feed)
 
     def _tell_reference(self, feed: Feed) -> None:
-        now, last = self.world.now, feed.book.last * feed.tick
-        if last:
+        now, last = self.world.now, feed.book.last
+        if last and feed.referred != (last, now):
+            feed.referred = last, now
             self.tell(
                 ReferenceSet(
                     received_at=now,
                     account=feed.venue.account,
                     instrument=feed.instrument,
-                    price=last,
+                    price=last * feed.tick,
                     as_of=now,
                 )
             )
@@ -440,6 +440,7 @@ class Engine:
                     self.treasury.move(effect)
             case AskEngine():
                 if self.cold is not None:
+                    self._refer()
                     self.cold.ask(effect.request)
             case RaiseAlert() | TellStanding():
                 pass  # an alert is in the journal and the breaks; a standing, in each refusal
@@ -524,6 +525,7 @@ class Engine:
             feed.catch_up(self.world.now)
             seen = feed.book.last * feed.tick
             if self.node.state.risk.content_hash:
+                self._refer()
                 self._tell_reference(feed)
         key = (wish.strategy, wish.reference)
         self._unnamed.setdefault(key, deque()).append(Wished(wish, self.world.now, seen))

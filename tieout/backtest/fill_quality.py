@@ -45,7 +45,7 @@ def measured(outcome: Outcome, earned: Earned) -> pd.DataFrame:
     fills = outcome.fills
     side = fills["side"].to_numpy(dtype=float)
     price, seen = floats(fills["price"]), floats(fills["seen"])
-    found = fills[["at", *KEYS, "client_order_id", "is_maker"]].copy()
+    found = fills[["at", *KEYS, "client_order_id", "is_maker", "cause"]].copy()
     found["strategy"] = found["strategy"].replace("", UNATTRIBUTED)
     found["worth"] = _worth(outcome, earned)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -111,7 +111,7 @@ def quality(fills: pd.DataFrame, orders: pd.DataFrame, *by: str) -> pd.DataFrame
     asked, told = _alike(orders, *by), _alike(fills, *by)
     rows = [
         (*key, *_of_orders(orders.iloc[numbers]), *_of_fills(fills.iloc[told.get(key, NONE)]))
-        for key, numbers in sorted((asked or dict.fromkeys(told, NONE)).items())
+        for key, numbers in sorted({**dict.fromkeys(told, NONE), **asked}.items())
     ]
     frame = pd.DataFrame(rows, columns=[*by, *ORDERED, *FILLED, *after_of(fills)])
     return frame.set_index(list(by)) if by else frame

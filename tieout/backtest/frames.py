@@ -1,6 +1,6 @@
 """What an engine saw, as the frames of an outcome: exact decimals, in order of time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -9,13 +9,14 @@ import pandas as pd
 
 from core.events import CashMoved, Event, FillReported, FundingPaid
 from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS
-from core.state import UNATTRIBUTED
 from scenarios.model import Scenario
+from tieout.backtest.attributed import attributed
 from tieout.backtest.engine import Engine, Feed
 from tieout.backtest.fill_quality import horizons
 from tieout.backtest.outcome import COLUMNS
 from tieout.backtest.views import length_of
 from tieout.node.dialects import MODELS
+from venues.recorded.book import Assumed, shown
 from venues.recorded.tape import Column, Tape
 
 # Of each instrument so many marks at most, evenly taken, beside those at its fills.
@@ -61,8 +62,12 @@ def frames(
     engine: Engine, scenario: Scenario, told: Told, decimals: Mapping[str, int]
 ) -> dict[str, pd.DataFrame]:
     """All of them."""
+    assets = _valued_in(scenario)
     rows: dict[str, list[Mapping[str, Any]]] = {
-        "fills": [_fill(engine, scenario, fill, decimals) for fill in told.fills],
+        "fills": [
+            _fill(engine, assets[fill.account, fill.instrument], fill, strategy, decimals)
+            for fill, strategy in zip(told.fills, _strategies(engine, told), strict=True)
+        ],
         "orders": list(_orders(engine)),
         "movements": [_movement(each, decimals) for each in told.movements],
         "marks": sorted(_marks(engine.feeds, told.fills), key=lambda row: row["at"]),
@@ -77,25 +82,42 @@ def frames(
     return {name: pd.DataFrame(rows[name], columns=list(COLUMNS[name])) for name in COLUMNS}
 
 
+def _strategies(engine: Engine, told: Told) -> Sequence[str]:
+    wished = {name: each.wish.strategy for name, each in engine.wished.items()}
+    return attributed(told.fills, wished)
+
+
+def _valued_in(scenario: Scenario) -> dict[tuple[str, str], str]:
+    """In which asset trades of each place are paid: quote (spot) or settlement coin."""
+    return {
+        (venue.account, each.symbol): (
+            each.quote if MODELS[venue.dialect] == "spot" else each.settle or each.quote
+        )
+        for venue in scenario.venues
+        for each in venue.instruments
+    }
+
+
 def _fill(
-    engine: Engine, scenario: Scenario, fill: FillReported, decimals: Mapping[str, int]
+    engine: Engine,
+    asset: str,
+    fill: FillReported,
+    strategy: str,
+    decimals: Mapping[str, int],
 ) -> Mapping[str, Any]:
     wished = engine.wished.get(fill.client_order_id)
-    venue = next(each for each in scenario.venues if each.account == fill.account)
-    listed = next(each for each in venue.instruments if each.symbol == fill.instrument)
-    is_spot = MODELS[venue.dialect] == "spot"
     assert fill.value is not None, "a recorded venue tells every value"
     return {
         "at": fill.occurred_at,
         "account": fill.account,
         "instrument": fill.instrument,
-        "strategy": wished.wish.strategy if wished is not None else UNATTRIBUTED,
+        "strategy": strategy,
         "client_order_id": fill.client_order_id,
         "side": SIDES[fill.side],
         "quantity": _decimal(fill.quantity, QUANTITY_DECIMALS),
         "price": _decimal(fill.price, PRICE_DECIMALS),
         "value": _decimal(fill.value, fill.told_decimals),
-        "asset": listed.quote if is_spot else listed.settle or listed.quote,
+        "asset": asset,
         "fee": _decimal(fill.fee, decimals.get(fill.fee_asset, ASSET_DECIMALS)),
         "fee_asset": fill.fee_asset,
         "is_maker": fill.maker,
@@ -156,8 +178,7 @@ def _marks(feeds: Sequence[Feed], fills: Sequence[FillReported]) -> Iterable[Map
         ]
         those = np.concatenate([filled[filled < rows], *later])
         wanted = np.unique(np.concatenate([even, those[those >= 0]]))
-        prices = last_prices(feed.tape)[wanted].tolist()
-        for at, ticks in zip(feed.tape.at[wanted].tolist(), prices, strict=True):
+        for at, ticks in last_prices(feed.tape, wanted):
             yield {
                 "at": at,
                 "account": feed.venue.account,
@@ -170,14 +191,15 @@ def _between(tape: Tape) -> int:
     return length_of(tape) if tape.kind == "bars" else 0
 
 
-def last_prices(tape: Tape) -> Column:
-    """In ticks, what each row leaves as the last known price; of a depth update its own."""
-    columns = tape.columns
-    if tape.kind == "bars":
-        return columns["close"]
-    if tape.kind == "quotes":
-        return (columns["bid"] + columns["ask"]) // 2
-    return columns["price"]
+def last_prices(tape: Tape, rows: Column) -> Iterator[tuple[int, int]]:
+    """When each of those rows is known, with all of its moment: the last price, as a book has it,
+    in ticks. Moments at which a book is empty are left out."""
+    market = shown(tape, Assumed())
+    ends = tape.at.searchsorted(tape.at[rows], side="right")
+    for end in dict.fromkeys(ends.tolist()):
+        market.pass_to(end)
+        if market.last:
+            yield int(tape.at[end - 1]), market.last
 
 
 def _instruments(scenario: Scenario) -> Iterable[Mapping[str, Any]]:

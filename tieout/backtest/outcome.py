@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # when the strategy wished for the order, `seen` the price that the market showed it then: the
 # middle of the top, else the last trade, else the last close. A fill's `value` is what it is worth
 # in `asset`, which is quote (spot) or settlement coin; `fee` is paid where positive, in
-# `fee_asset`.
+# `fee_asset`. `strategy` is who wished for it, or who alone held what was taken over.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "fills": (
         *("at", "account", "instrument", "strategy", "client_order_id", "side", "quantity"),

@@ -152,6 +152,12 @@ class TearSheet:
         """What each closing trade gained."""
         return np.array([each.gained for each in closed(self.outcome, self.earned)])
 
+    @cached_property
+    def liquidated(self) -> pd.DataFrame:
+        """What the venue closed of each strategy, account and instrument: `fills`, and `worth`."""
+        forced = self.fills[self.fills["cause"] == "liquidation"]
+        return forced.groupby(list(KEYS)).agg(fills=("worth", "size"), worth=("worth", "sum"))
+
     @property
     def traded(self) -> float:
         """The worth of all fills."""

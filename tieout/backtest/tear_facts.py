@@ -3,7 +3,7 @@
 Each has a name, what it came to, and what it means in a few words; formulas are in `statistics.py`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import partial
 from math import isnan
@@ -14,6 +14,7 @@ from tieout.backtest.fill_quality import after_of
 from tieout.backtest.statistics import DAY_NS
 from tieout.backtest.tear import KEYS, TearSheet
 from tieout.reports.words import SECOND, duration
+from tieout.reports.words import count as counted
 
 NAMES_OF_PERIODS = {DAY_NS: "day", DAY_NS // 24: "hour", DAY_NS // 1440: "minute", SECOND: "second"}
 CENT = Decimal("0.01")
@@ -93,6 +94,7 @@ def _trading(sheet: TearSheet) -> list[Fact]:
             f" filled whole, {percent(told.get('filled_in_part'), 0)} in part",
         ),
         Fact("Fills", count(told.get("fills", 0)), "executions"),
+        *_liquidated(sheet),
         Fact("Fill rate", percent(told.get("fill_rate"), 0), "of an order, on average"),
         Fact("Maker share", percent(told.get("maker_share"), 0), "of what was traded"),
         Fact("Slippage", basis(told.get("slippage")), "paid beyond the price that was seen"),
@@ -100,6 +102,15 @@ def _trading(sheet: TearSheet) -> list[Fact]:
         Fact("Hit rate, trades", percent(sheet.trades_hit_rate, 0), _closings(sheet)),
         Fact("Profit factor, trades", number(sheet.trades_profit_factor), "gains over losses"),
     ]
+
+
+def _liquidated(sheet: TearSheet) -> Iterator[Fact]:
+    """One for each strategy and place; none where every position was covered."""
+    for key, row in sheet.liquidated.iterrows():
+        assert isinstance(key, tuple)
+        where = ", ".join(map(str, key))
+        told = f"{sheet.reporting} in {counted(int(row['fills']), 'fill')}: {where}"
+        yield Fact("Liquidated by the venue", money(float(row["worth"])), told)
 
 
 def _closings(sheet: TearSheet) -> str:
