@@ -123,7 +123,7 @@ def reviewed(served: Served, table: dict[str, Any], journal: Path) -> Reviewed:
     told = {"file": "simulated", "rates": {"USDT": 1, "USD": 1}, "enabled_by": "anna", **table}
     spec = DeployedLimits.model_validate(told)
     venues = (served.world.sites[served.venue].spec,)
-    return Reviewed(spec, venues, trading(served.venue), journal)
+    return Reviewed(spec, venues, trading(served.venue), str(journal))
 
 
 def people(store: Store) -> Operator:
