@@ -44,7 +44,7 @@ ENDS_BEATS = 12
 # A heartbeat is so many times as long as a request and its grant take; and less is too short.
 TRIPS, TRIPS_MIN = 5, 4
 # Whoever waits for longer waits for what never comes.
-PATIENCE_S = 300.0
+PATIENCE_S = 900.0
 _NUMBERS = count(1)
 
 
