@@ -6,7 +6,7 @@ own words).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from core.effects import Effect
@@ -32,3 +32,7 @@ class Dialect:
     request: Callable[[Effect], Request]
     decode: Decode
     headers: tuple[str, ...] = (RETRY_AFTER,)
+
+    def read_by(self, decode: Decode, rail: str) -> "Dialect":
+        """The same way to ask, under another name, and read by more than its own decoder."""
+        return replace(self, rail=rail, decode=decode)

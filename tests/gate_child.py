@@ -3,8 +3,9 @@
     python -m tests.gate_child NAME DEPLOYMENT SOCKET NATS_URL
 
 It reads a command a line and answers with a line: `order buy 3`, `cancel ID`, `want 5`, `phase`,
-`usage`, `told`, `position`, `leave`, `mute` (its gate says nothing to the stream), `speak`, and
-`forge 9` (it lets pass what its lease does not).
+`usage`, `told`, `position`, `leave`, `node` (whether one is there), `mute` (its gate says nothing
+to the stream), `speak`, `trip` (nanoseconds that a grant took at most since that was asked last; 0
+where none came) and `forge 9` (it lets pass what its lease does not).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from core.effects import TellPosition, TellStrategy
 from core.events import CancelRequested, OrderRequested
+from core.risk_effects import GrantLease
 from core.risk_events import Ticket
 from tests.facts import PERP
 from tests.leasing import LOT, uses_of
@@ -30,7 +32,9 @@ class Commanded:
     def __init__(self, gate: GateProcess, told: list[Told]) -> None:
         self._gate, self._told = gate, told
         self._tell: Any = gate._leases.tell
-        self._orders = 0
+        self._orders = self._trip = 0
+        take, gate._take = gate._take, self._take  # type: ignore[method-assign]
+        self._taken = take
 
     async def obey(self, command: str) -> str:
         match command.split():
@@ -61,6 +65,11 @@ class Commanded:
             case ["leave"]:
                 await self._gate.leave()
                 return self._gate.holder.phase
+            case ["node"]:
+                return "gone" if self._gate._writer is None else "there"
+            case ["trip"]:
+                worst, self._trip = self._trip, 0
+                return str(worst)
             case ["mute"]:
                 self._gate._leases.tell = lambda *told: None  # type: ignore[method-assign]
                 return ""
@@ -70,6 +79,13 @@ class Commanded:
             case ["forge", lots]:
                 return self._forge(int(lots))
         return f"no command: {command}"
+
+    def _take(self, told: Any) -> None:
+        if isinstance(told, GrantLease):
+            asked_at = self._gate.holder._asked.get(told.request)
+            if asked_at is not None:
+                self._trip = max(self._trip, self._gate._clock() - asked_at)
+        self._taken(told)
 
     def _wish(self, side: Any, lots: int) -> OrderRequested:
         self._orders += 1

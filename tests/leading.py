@@ -39,7 +39,7 @@ from venues.live import Live, OnAnswer
 
 NAME = "tie"
 FREEZES_AT = 4  # the order
-PATIENCE_S = 300.0
+PATIENCE_S = 900.0
 
 
 class Terms(msgspec.Struct, frozen=True):

@@ -51,7 +51,8 @@ def trading(venue: str, tick_ms: int = 100) -> tuple[StrategySpec, ...]:
     )
 
 
-CONVERGED_S_MAX = 60.0
+# Whoever waits for longer waits for what never comes.
+PATIENCE_S = 900.0
 LOOK_S = 0.5
 FIRST = asyncio.FIRST_COMPLETED
 
@@ -123,7 +124,7 @@ def reviewed(served: Served, table: dict[str, Any], journal: Path) -> Reviewed:
     told = {"file": "simulated", "rates": {"USDT": 1, "USD": 1}, "enabled_by": "anna", **table}
     spec = DeployedLimits.model_validate(told)
     venues = (served.world.sites[served.venue].spec,)
-    return Reviewed(spec, venues, trading(served.venue), journal)
+    return Reviewed(spec, venues, trading(served.venue), str(journal))
 
 
 def people(store: Store) -> Operator:
@@ -215,8 +216,8 @@ class Running:
 
     async def begun(self) -> State:
         """Until its accounts are adopted and their records were read once."""
-        state = self.node.node.state
-        for _ in range(100):
+        state, until = self.node.node.state, time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
             await self.last(0.25)
             accounts = state.accounts.values()
             if accounts and all(each.backfill.finished_at for each in accounts):
@@ -248,7 +249,7 @@ class Running:
 
     async def converge(self) -> None:
         """Until books are the truth and nothing is open; it has to come to that."""
-        state, until = self.node.node.state, time.monotonic() + CONVERGED_S_MAX
+        state, until = self.node.node.state, time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
             await self.last(0.5)
             open_orders = [each for each in state.orders.values() if each.status == "unknown"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from asyncio.subprocess import PIPE
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -52,7 +51,7 @@ def test_an_engine_that_finds_no_room_is_tried_again(monkeypatch: pytest.MonkeyP
 
     async def live() -> None:
         engine = LiveEngine(
-            Path("none.db"), int, int, lambda told: None, lambda *words: said.append(words)
+            "none.db", int, int, lambda told: None, lambda *words: said.append(words)
         )
         engine.ask(1)
         await _for_a_while(engine.run())

@@ -7,6 +7,7 @@ import random
 import stat
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ from core.risk_effects import AcknowledgeReturn
 from core.risk_events import Ticket
 from tests import gate_world
 from tests.facts import MS, PERP
-from tests.gate_world import BEAT, ENDS, NatsServer, ProcessWorld, served
+from tests.gate_world import NatsServer, ProcessWorld, served, wait_for
 from tests.leasing import GATES, HEARTBEAT, LIMITS, LOT, TTL, Leasing, uses_of
 from tests.planting import plant
 from tieout.gates import lease_stream, order_socket
@@ -160,7 +161,7 @@ def a_node_that_stalls_closes_its_gates_when_their_leases_end(world: Leasing) ->
     world.exchange()
     assert world.order("a", "buy", 1), "lent, and fresh"
     if isinstance(world, ProcessWorld):
-        time.sleep(ENDS / 1e9)  # its loop runs only while the test waits
+        time.sleep(world.ends / 1e9)  # its loop runs only while the test waits
         assert {world.phase(name) for name in GATES} == {"closed"}
     else:
         world.wait(TTL)
@@ -226,7 +227,7 @@ def test_what_was_told_is_acknowledged_after_its_commit_and_not_before(
         told = await jetstream.consumer_info(f"{world.deployment}_leases", DURABLE)
         return told.num_ack_pending or 0
 
-    world.process.loop.group_wait_s = 0.5
+    world.process.loop.group_wait_s = 5 * world.beat / 1e9
     world.commit()
     world.until(lambda: bool(world.process.gates._uncommitted))
     asked = world.do(unacknowledged())
@@ -234,8 +235,7 @@ def test_what_was_told_is_acknowledged_after_its_commit_and_not_before(
     world.process.loop.group_wait_s = 0.0
     for name in GATES:
         world.children[name].ask("mute")
-    world.run_for(600 * MS)
-    assert world.do(unacknowledged()) == 0
+    world.until(lambda: world.do(unacknowledged()) == 0)
 
 
 def test_what_was_committed_and_not_acknowledged_is_told_to_the_next_life(
@@ -314,7 +314,7 @@ def test_without_a_server_gates_close_when_their_leases_end_and_orders_still_com
         own_server.kill()
         assert world.order("a", "buy", 1)
         world.until(lambda: len(world.venue) == 1)
-        world.run_for(ENDS)
+        world.run_for(world.ends)
         assert {world.phase(name) for name in GATES} == {"closed"}
         own_server.start()
         world.until(lambda: world.phase("a") == "open")
@@ -329,7 +329,7 @@ def test_without_a_node_nothing_passes_and_nothing_is_spent(world: ProcessWorld)
         world.heartbeat(name, 3)
     world.exchange()
     world.stop()
-    time.sleep(0.1)
+    wait_for(lambda: world.children["a"].ask("node") == "gone")
     assert world.children["a"].ask("order buy 1") == str(NO_NODE)
     assert world.children["a"].ask("usage") == "0"
 
@@ -341,8 +341,9 @@ def test_a_gate_that_is_parted_from_the_stream_closes_and_the_others_trade_on(
         world.heartbeat(name, 3)
     world.exchange()
     world.children["a"].ask("mute")
-    world.run_for(ENDS + BEAT)
-    assert (world.phase("a"), world.phase("b")) == ("closed", "open")
+    world.run_for(world.ends + world.beat)
+    assert world.phase("a") == "closed"
+    world.until(lambda: world.phase("b") == "open")
     assert not world.order("a", "buy", 1)
     assert committed(world.node.state, LINE) >= 3, "what it might hold is free for nobody"
     world.children["a"].ask("speak")
@@ -383,16 +384,16 @@ def test_a_ticket_of_the_life_before_is_refused(world: ProcessWorld) -> None:
     world.restart("a")
     beat(world)
     late = replace(taken, ticket=replace(taken.ticket, sequence=taken.ticket.sequence + 1))
-    _say(world, framed(GateConnected("a")), framed(late))
-    world.until(lambda: world.node.state.counts.get("refused/GATE_FENCED") == 1)
+    with _said(world, framed(GateConnected("a")), framed(late)):
+        world.until(lambda: world.node.state.counts.get("refused/GATE_FENCED") == 1)
     assert len(world.venue) == 1
 
 
 def test_an_order_that_is_told_twice_is_one_order(world: ProcessWorld) -> None:
     assert world.passes("a", "buy", 2)
     beat(world)
-    _say(world, framed(GateConnected("a")), framed(_wishes(world)[-1]))
-    world.until(lambda: world.node.state.counts.get("tickets_told_twice") == 1)
+    with _said(world, framed(GateConnected("a")), framed(_wishes(world)[-1])):
+        world.until(lambda: world.node.state.counts.get("tickets_told_twice") == 1)
     assert len(world.venue) == 1
 
 
@@ -413,21 +414,22 @@ def _wishes(world: ProcessWorld) -> list[OrderRequested]:
     return [each for each in told if isinstance(each, OrderRequested)]
 
 
-def _say(world: ProcessWorld, *frames: bytes) -> bytes:
-    """Connect, say it, and hear until the node hangs up or has nothing to say for a while."""
+@contextmanager
+def _said(world: ProcessWorld, *frames: bytes) -> Iterator[asyncio.StreamReader]:
+    """Over a connection of its own, which stands meanwhile."""
+    reader, writer = world.do(asyncio.open_unix_connection(world.socket))
+    writer.write(b"".join(frames))
+    try:
+        yield reader
+    finally:
+        writer.close()
 
-    async def spoken() -> bytes:
-        reader, writer = await asyncio.open_unix_connection(world.socket)
-        writer.write(b"".join(frames))
-        try:
-            return await asyncio.wait_for(reader.read(), 0.5)
-        except TimeoutError:
-            return b"still there"
-        finally:
-            writer.close()
 
-    heard: bytes = world.do(spoken())
-    return heard
+def _hung_up_on(world: ProcessWorld, *frames: bytes) -> bytes:
+    """What is heard until the node hangs up; it has to come to that."""
+    with _said(world, *frames) as reader:
+        heard: bytes = world.do(asyncio.wait_for(reader.read(), gate_world.PATIENCE_S))
+        return heard
 
 
 def a_wish(**terms: Any) -> OrderRequested:
@@ -476,7 +478,7 @@ def test_who_says_what_it_may_not_is_hung_up_on_and_nothing_of_it_is_booked(
     before = _names(quiet).count("OrderRequested")
     key = f"hung up: {why}"
     times = quiet.process.counts[key]
-    assert _say(quiet, *said) == b"", "hung up on"
+    assert _hung_up_on(quiet, *said) == b"", "it hears nothing"
     assert quiet.process.counts[key] == times + 1, quiet.process.counts
     assert _names(quiet).count("OrderRequested") == before
 
@@ -530,7 +532,8 @@ async def _refused(world: ProcessWorld) -> str:
     reader, writer = await asyncio.open_unix_connection(world.socket)
     writer.write(HELLO + framed(a_wish()))
     try:
-        while (heard := await asyncio.wait_for(order_socket.told(reader), 5)) is not None:
+        told = order_socket.told
+        while (heard := await asyncio.wait_for(told(reader), gate_world.PATIENCE_S)) is not None:
             if isinstance(heard.what, TellStrategy):
                 return heard.what.reason
     finally:
@@ -559,7 +562,7 @@ def test_a_full_journal_takes_no_order_and_what_was_told_comes_again_once_there_
     world.until(lambda: world.process.loop.held)
     asked, unheard = world._asked("b"), len(world.process.gates._uncommitted)
     assert world.do(_refused(world)) == "JOURNAL_FULL"
-    world.run_for(3 * BEAT)
+    world.run_for(3 * world.beat)
     assert (world._asked("b"), len(world.process.gates._uncommitted)) == (asked, unheard)
     monkeypatch.undo()
     world.until(lambda: not world.process.loop.held)
@@ -579,7 +582,7 @@ def test_an_order_waits_for_its_commit_and_a_cancel_does_not(world: ProcessWorld
     (name,) = world.venue
     world.heartbeat("b", 2)
     world.exchange()
-    world.process.loop.group_wait_s = 1.0
+    world.process.loop.group_wait_s = 10 * world.beat / 1e9
     world.commit()
     assert world.order("b", "buy", 1)
     assert world.children["a"].ask(f"cancel {name}") == "True"
@@ -693,7 +696,7 @@ def test_a_storm_overdraws_nothing(world: ProcessWorld, seed: int) -> None:
                 world.wipe_stream()
             case _:
                 pass
-        world.run_for(dice.choice((1, 10, 40, 120)) * MS)
+        world.run_for(dice.choice((1, 10, 40, 120)) * world.beat // 100)
         world.check()
     world.settle()
     for name in GATES:
@@ -771,6 +774,6 @@ def test_a_planted_bug_is_seen(
     bug: Bug, world: ProcessWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch, bug.function, bug.old, bug.new)
-    monkeypatch.setattr(gate_world, "PATIENCE_S", 3.0)
-    with pytest.raises((AssertionError, KeyError)):
+    monkeypatch.setattr(gate_world, "PATIENCE_S", 30 * world.beat / 1e9)
+    with pytest.raises((AssertionError, KeyError, TimeoutError)):
         bug.seen_by(world)

@@ -28,7 +28,7 @@ from core.risk_events import LeaseReturned
 from scenarios.bounds import LIMITS as FILES
 from tests import gate_world
 from tests.gate_world import NatsServer
-from tests.live import Running, Served, reviewed, trading
+from tests.live import PATIENCE_S, Running, Served, reviewed, trading
 from tests.test_live_cli import DEPLOYMENT, deployment, started, wire  # noqa: F401  # fixtures
 from tests.test_live_limits import running_events, until
 from tieout.deployment.file import BadDeployment, load
@@ -37,7 +37,6 @@ from tieout.exits import HELD
 from tieout.gates.gate_server import DURABLE
 from tieout.gates.lease_stream import connect
 from tieout.gates.live import LiveGates, gates_beside
-from tieout.gates.strategy_main import LEAVING_S_MAX
 from tieout.journals.replay import replay
 
 FULL = pytest.mark.skipif("TIEOUT_FULL" not in os.environ, reason="takes half a minute")
@@ -92,7 +91,7 @@ class Desk:
             self._look()
             return true()
 
-        await until(self.running, looks, 40)
+        await until(self.running, looks)
 
     def _look(self) -> None:
         """By the venue's truth no position goes beyond its limit, at any time."""
@@ -123,7 +122,7 @@ class Desk:
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(test, 100))
+    asyncio.run(asyncio.wait_for(test, 3 * PATIENCE_S))
 
 
 async def killed_and_parted(folder: Path, server: NatsServer) -> None:
@@ -253,12 +252,10 @@ def test_the_file_alone_runs_them(
     while " 0 orders" in node.stderr.readline():
         pass
     node.kill()
-    node.communicate(
-        timeout=LEAVING_S_MAX + 20
-    )  # its processes have its streams: it waits for them
+    node.communicate(timeout=PATIENCE_S)  # its processes have its streams: it waits for them
     assert not _processes(server.url)
     node = started(deployment, wire, "live", "--mode", "live", "--seconds", "12", "--json")
-    out, err = node.communicate(timeout=90)
+    out, err = node.communicate(timeout=PATIENCE_S)
     assert not _processes(server.url)
     assert node.returncode == HELD, (out, err)
     assert json.loads(out)["fills"] > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from decimal import Decimal
@@ -19,7 +20,7 @@ pytest.importorskip("trustme", reason="the extra `live` is not installed")
 
 from core.journal import decode_event
 from core.risk_events import LimitsLoaded, StrategyStateSet
-from tests.live import Running, Served
+from tests.live import PATIENCE_S, Running, Served
 from tieout.cli import main
 from tieout.exits import BAD_INPUT
 from tieout.journals.replay import replay
@@ -29,7 +30,7 @@ ENABLED = {"enabled": ("mm", "tk")}
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(test, 100))
+    asyncio.run(asyncio.wait_for(test, 3 * PATIENCE_S))
 
 
 def refused(running: Running) -> Counter[str]:
@@ -37,9 +38,10 @@ def refused(running: Running) -> Counter[str]:
     return Counter({k[8:]: n for k, n in counts.items() if k.startswith("refused/")})
 
 
-async def until(running: Running, true: Any, seconds: float = 20) -> None:
+async def until(running: Running, true: Any) -> None:
     """Let it live until something is true of it; it has to come to that."""
-    for _ in range(int(seconds * 10)):
+    by = time.monotonic() + PATIENCE_S
+    while time.monotonic() < by:
         if true():
             return
         await running.last(0.1)
@@ -114,7 +116,7 @@ async def position_limited(folder: Path) -> None:
             worst[symbol] = max(worst[symbol], abs(position.quantity))
         return refused(running)["ACCOUNT_POSITION"] > 5
 
-    await until(running, looks, 40)
+    await until(running, looks)
     assert all(worst[symbol] <= most[symbol] for symbol in most), (worst, most)
     assert any(worst.values()), "it traded"
     await ends(running, served)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ pytest.importorskip("trustme", reason="the extra `live` is not installed")
 
 from core.events import OrderRequested
 from core.positions import held
-from tests.live import KEY, OurClock, Running, Served
+from tests.live import KEY, PATIENCE_S, OurClock, Running, Served
 from tieout.journals.replay import replay
 from tieout.node import loop as node_loop
 from venues.served import Key
@@ -39,7 +40,7 @@ Alerts = list[tuple[str, str, str]]
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(test, 150))
+    asyncio.run(asyncio.wait_for(test, 3 * PATIENCE_S))
 
 
 class Story:
@@ -58,8 +59,9 @@ class Story:
         await story.until(lambda: running.node.said()["fills"] > 5 and running.node.working() > 0)
         return story
 
-    async def until(self, true: Callable[[], object], seconds: float = 40) -> None:
-        for _ in range(int(seconds * 20)):
+    async def until(self, true: Callable[[], object]) -> None:
+        by = time.monotonic() + PATIENCE_S
+        while time.monotonic() < by:
             if true():
                 return
             await self.running.last(0.05)

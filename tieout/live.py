@@ -12,7 +12,6 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from msgspec import UNSET
@@ -328,7 +327,7 @@ class LiveNode:
                     self.loop.deliver(event)
             await asyncio.sleep(CLOCK_EVERY_S)
 
-    def _engine(self, journal: Path) -> LiveEngine:
+    def _engine(self, journal: str) -> LiveEngine:
         def heard() -> int:
             cold = self.node.state.risk.cold
             return cold.epoch if cold is not UNSET else 0

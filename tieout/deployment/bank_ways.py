@@ -148,7 +148,7 @@ def dialect(part: BankPart) -> Dialect:
     def decode(frame: Frame, known: Decimals) -> list[Event]:
         return [_dated(each, as_of) for each in told.decode(frame, known)]
 
-    return Dialect(part.name, told.request, decode, told.headers)
+    return told.read_by(decode, part.name)
 
 
 def _dated(event: Event, as_of: int) -> Event:

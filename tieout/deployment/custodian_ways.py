@@ -101,7 +101,7 @@ def dialect(part: CustodianPart, keys: Keys, kept: Decimals) -> Dialect:
     def decode(frame: Frame, known: Decimals) -> list[Event]:
         return told.decode(frame, {**kept, **known})
 
-    return Dialect(part.name, told.request, decode, told.headers)
+    return told.read_by(decode, part.name)
 
 
 # --- keys -----------------------------------------------------------------------------------------

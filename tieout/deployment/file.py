@@ -126,6 +126,7 @@ class JournalServer(Part):
     password: Reference | None = None
     standby: bool = False
     lease_s: Annotated[float, Field(ge=1, le=60)] = 5.0
+    answer_s: Annotated[float, Field(ge=1, le=600)] = 10.0  # who is silent for longer hangs
 
     @model_validator(mode="after")
     def _without_password(self) -> "JournalServer":
@@ -254,9 +255,6 @@ class Deployment(Part):
         for name in self.limits.enabled if self.limits is not None else ():
             if name not in known:
                 raise ValueError(f"limits.enabled: found {name!r}; one of {known} would do")
-        if self.limits is not None and not isinstance(self.journal, str):
-            found = "limits: the cold engine cannot read a journal at a server yet"
-            raise ValueError(f"{found}; a journal in a file would do")
         return self
 
     @model_validator(mode="after")
@@ -279,10 +277,12 @@ class Deployment(Part):
         return tuple(each for each in self.strategies if not names or each.name in names)
 
     def reviewed(self, folder: Path) -> Reviewed | None:
-        """The limits with whom they are applied to; None where there are none."""
+        """The limits with whom they are applied to, if there are any; raises `NoSecret`."""
         if self.limits is None:
             return None
-        return Reviewed(self.limits, self.accounts, self.strategies, folder / self.local_name)
+        at = self.journal
+        journal = str(folder / at) if isinstance(at, str) else at.place(folder)
+        return Reviewed(self.limits, self.accounts, self.strategies, journal)
 
     @model_validator(mode="after")
     def _all_keyed(self) -> "Deployment":

@@ -57,12 +57,13 @@ def beside(told: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 class Reviewed(NamedTuple):
-    """A deployment's limits, whom they are applied to, and the journal that the engine reads."""
+    """A deployment's limits, whom they are applied to, and where the journal is that the engine
+    reads: a path, or a server's URL."""
 
     spec: DeployedLimits
     venues: tuple[VenueSpec, ...]
     strategies: tuple[StrategySpec, ...]
-    journal: Path
+    journal: str
 
     def events(self, state: State, now: int) -> Iterator[Event]:
         """What a node is told at each start: the limits as they stand, and who may trade."""

@@ -72,6 +72,7 @@ async def _led(journal: "JournalServer", folder: Path, name: str, stack: AsyncEx
             lease_s=journal.lease_s,
             wait_s=journal.lease_s * WAIT_LEASES,
             anchor=folder / name,
+            answer_s=journal.answer_s,
         )
 
     store = await asyncio.to_thread(opened)

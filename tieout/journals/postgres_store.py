@@ -6,7 +6,9 @@ Rule 2. One writer: who leads (`tieout.journals.leadership`). A store that follo
 come to lead.
 Rule 3. A commit whose answer was lost is neither done nor undone until it was looked up, by a new
 connection, once the server refuses whatever the old one may still bring.
-Rule 4. The head of the chain and the boot epoch stand outside the database too, in an anchor beside
+Rule 4. A server that says nothing for `answer_s` ends the store: no caller waits for it for ever,
+and whether a group is there, the next life reads.
+Rule 5. The head of the chain and the boot epoch stand outside the database too, in an anchor beside
 the node, as they do beside a file: a database put back from an old copy shows (`sqlite_store`).
 
 Records, their bytes, the chain and what rests compressed in `blobs` are those of SQLite's journal;
@@ -16,9 +18,10 @@ breaks is made anew for as long as `patience_s`; after that the store must be op
 """
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
+from math import inf
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Literal, TypeVar
@@ -58,6 +61,8 @@ Role = Literal["leads", "follows"]
 T = TypeVar("T")
 
 PATIENCE_S = 5.0
+# Two leases: a server that is slow is waited for, one that hangs is not.
+ANSWER_S = 10.0
 AGAIN_S = 0.05
 READ_AT_ONCE = 5000
 FOR_EVER = 2**62
@@ -150,6 +155,7 @@ class PostgresStore:
         wait_s: float = 0.0,
         anchor: Path | None = None,
         patience_s: float = PATIENCE_S,
+        answer_s: float = ANSWER_S,
     ) -> None:
         """`wait_s` is how long another's lease is waited for; raises `JournalBusy` after it.
 
@@ -158,13 +164,15 @@ class PostgresStore:
         """
         self.place, self.leadership, self.epoch = shown(url), Leadership(lease_s), 0
         self.records_lost = 0
-        self._url, self._patience_s, self._anchor_place = url, patience_s, anchor
+        self._url, self._anchor_place = url, anchor
+        self._patience_s, self._answer_s = patience_s, answer_s
         self._anchor: AnchorFile | None = None
         self._waiting = _Group()
         self._horizon = FOR_EVER
+        self._last: tuple[int, bytes] | None = None  # who leads knows it: nobody else writes
         self._failed = False
         with plain_errors(self.place):
-            self._connection = connect(url, lease_s)
+            self._connection = connect(url, lease_s, answer_s)
             try:
                 self._prepare(role)
                 if role == "leads":
@@ -185,6 +193,7 @@ class PostgresStore:
         self._asked(lambda each: each.execute("UNLISTEN *"))
         late = "DELETE FROM snapshots WHERE number > (SELECT coalesce(max(last), 0) FROM groups)"
         self._asked(lambda each: each.execute(late))
+        self._last = self._asked(read_last)
         return True
 
     def renew(self) -> None:
@@ -222,6 +231,9 @@ class PostgresStore:
         try:
             with self.leadership.renewing():
                 self._connection.execute(_GROUP, values, prepare=True)
+        except NoAnswer:
+            self._failed = True
+            raise
         except psycopg.Error as error:
             if is_refusal(error):
                 raise self.leadership.lost() from error
@@ -239,7 +251,7 @@ class PostgresStore:
 
     def _settle(self, last: int, chain: bytes) -> None:
         boot, self._waiting = self._waiting.boot, _Group()
-        self.records_lost = 0
+        self._last, self.records_lost = (last, chain), 0
         if boot is not None:
             self.epoch = max(self.epoch, boot.epoch)
         if self._anchor is not None:
@@ -303,14 +315,13 @@ class PostgresStore:
 
     def last(self) -> tuple[int, bytes]:
         """The number and chain hash of the last committed group; (0, b"") of an empty store."""
+        if self._last is not None:
+            return self._last
         return self._asked(lambda each: read_last(each, self._horizon))
 
     def snapshots(self) -> Iterator[tuple[int, bytes]]:
         """The snapshots that are whole, newest first."""
-        query = "SELECT number, state, crc FROM snapshots ORDER BY number DESC"
-        for number, data, crc in self._asked(lambda each: each.execute(query).fetchall()):
-            if crc32c(data) == crc:
-                yield number, data
+        return read_snapshots(self._asked)
 
     def news(self, after: int) -> tuple[list[int], list[tuple[int, bytes]]]:
         """Where the groups after a record end, and the events in them, with their numbers.
@@ -353,7 +364,7 @@ class PostgresStore:
         while True:
             try:
                 self._connection.close()
-                self._connection = connect(self._url, self.leadership.lease_s)
+                self._connection = connect(self._url, self.leadership.lease_s, self._answer_s)
                 if self.leadership.token:
                     self.leadership.resume(self._connection)
                 else:
@@ -498,6 +509,14 @@ def read_events(
         yield number, body
 
 
+def read_snapshots(asked: Asked) -> Iterator[tuple[int, bytes]]:
+    """The snapshots that are whole, newest first."""
+    query = "SELECT number, state, crc FROM snapshots ORDER BY number DESC"
+    for number, data, crc in asked(lambda each: each.execute(query).fetchall()):
+        if crc32c(data) == crc:
+            yield number, data
+
+
 def _rows(asked: Asked, query: str, after: int, through: int) -> Iterator[tuple[Any, ...]]:
     """Some at a time: what is read once does not change, so that no transaction need be held."""
     while True:
@@ -548,9 +567,42 @@ def shown(url: str) -> str:
     return f"postgresql://{told.get('host', '')}{port}/{told.get('dbname', '')}{options}"
 
 
-def connect(url: str, lease_s: float = LEASE_S) -> _Connection:
+class NoAnswer(JournalFailed):
+    """The server is there and says nothing; what it was asked for may be done, or come to be."""
+
+
+class Answering(Connection[tuple[Any, ...]]):
+    """A connection that is closed, with `NoAnswer`, once nothing went over it for `answer_s`.
+
+    That nobody is at the other end the network finds out. A process of the server that was stopped,
+    or waits for a disk, it does not: the kernel takes what we send, and nothing comes.
+    """
+
+    answer_s, place = inf, ""
+
+    def wait(self, gen: Generator[Any, Any, T], *told: Any, **named: Any) -> T:
+        return super().wait(self._heard_of(gen), *told, **named)
+
+    def _heard_of(self, gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
+        """The same conversation. Who leads it says every so often what is ready, be it nothing."""
+        silent_since, said = monotonic(), None
+        while True:
+            try:
+                ready = yield gen.send(said)
+            except StopIteration as over:
+                told: T = over.value
+                return told
+            said = ready
+            if ready:
+                silent_since = monotonic()
+            elif monotonic() - silent_since > self.answer_s:
+                self.close()
+                raise NoAnswer(f"{self.place}: the server has said nothing for {self.answer_s:g} s")
+
+
+def connect(url: str, lease_s: float = LEASE_S, answer_s: float = inf) -> Answering:
     """A connection that notices within a lease that nobody is at the other end."""
-    connection = psycopg.connect(
+    connection = Answering.connect(
         url,
         autocommit=True,
         application_name="tieout",
@@ -560,6 +612,17 @@ def connect(url: str, lease_s: float = LEASE_S) -> _Connection:
         keepalives_count=3,
         tcp_user_timeout=int(lease_s * 1000),
     )
+    connection.answer_s, connection.place = answer_s, shown(url)
+    return connection
+
+
+def opened(url: str) -> Answering:
+    """A connection to a journal, to read it; raises `NotAJournal` where there is none, and
+    `NoAnswer` from then on where the server is silent."""
+    with plain_errors(shown(url), NotAJournal):
+        connection = connect(url, answer_s=ANSWER_S)
+        if not has_tables(connection):
+            raise NotAJournal(f"{shown(url)}: a database without a journal's tables")
     return connection
 
 

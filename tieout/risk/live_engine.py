@@ -9,7 +9,6 @@ import asyncio
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import msgspec
 
@@ -27,13 +26,13 @@ class LiveEngine:
 
     def __init__(
         self,
-        journal: Path,
+        journal: str,
         epoch: Callable[[], int],
         clock: Callable[[], int],
         tell: Callable[[Event], None],
         alert: Alert,
     ) -> None:
-        """`epoch` is the greatest that the node has heard of."""
+        """`journal` is a path or a server's URL, `epoch` the greatest that the node heard of."""
         self._journal, self._epoch_heard, self._clock = journal, epoch, clock
         self._tell, self._alert = tell, alert
         self._epoch = 0
@@ -65,7 +64,7 @@ class LiveEngine:
     async def _live(self) -> None:
         self._epoch = max(self._epoch, self._epoch_heard()) + 1
         self.lives += 1
-        command = ("-m", "tieout.risk.engine_main", str(self._journal), str(self._epoch))
+        command = ("-m", "tieout.risk.engine_main", str(self._epoch))
         try:
             self.process = await children.begun(command, stdout=PIPE, limit=LINE_BYTES_MAX)
         except OSError:  # no room for a process: it is as if it had died
@@ -74,6 +73,7 @@ class LiveEngine:
         assert asked is not None
         assert answers is not None
         with suppress(ConnectionError, ValueError):
+            asked.write(self._journal.encode() + b"\n")
             while not self.halted:
                 await self._some.wait()
                 self._some.clear()

@@ -22,6 +22,7 @@ from core.effects import RaiseAlert
 from core.journal import Record, Store
 from core.risk_effects import GrantLease
 from core.state import State
+from tieout.journals.sqlite_store import JournalError
 from tieout.watching.alert_book import Book
 from tieout.watching.alert_channels import channel
 from tieout.watching.alert_rules import JOURNAL_BEHIND_NS, Severity, Vitals, standing
@@ -101,7 +102,7 @@ class Watching:
                 yield self
             except BaseException as error:
                 if not isinstance(error, asyncio.CancelledError):
-                    self.alert("node", "critical", f"the node ended: {type(error).__name__}")
+                    self.alert("node", "critical", f"the node ended: {_reason(error)}")
                 raise
             finally:
                 self.say("info", "node ends")
@@ -202,6 +203,14 @@ class Watching:
     def _standing(self) -> list[tuple[str, str]]:
         desk = self.desk
         return [(a.severity, a.status) for a in desk.book.standing()] if desk is not None else []
+
+
+def _reason(error: BaseException) -> str:
+    """Of what kind it is; a journal's words besides, which have no secret in them."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(_reason(each) for each in error.exceptions)
+    name = type(error).__name__
+    return f"{name}: {error}" if isinstance(error, JournalError) else name
 
 
 @contextmanager

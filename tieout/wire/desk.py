@@ -51,10 +51,10 @@ class DeskWorld:
         return self.simulation.world.now
 
     async def pace(self) -> None:
-        """Let time pass there, until cancelled."""
-        world, step = self.simulation.world, int(STEP_S * 1e9) * self.speed
+        """Let time pass there, until cancelled, at the `speed` of each moment."""
+        world = self.simulation.world
         while True:
-            world.run(world.now + step)
+            world.run(world.now + int(STEP_S * 1e9) * self.speed)
             await asyncio.sleep(STEP_S)
 
     async def sleep(self, for_ns: int) -> None:
