@@ -89,7 +89,8 @@ class Stream:
         """As `chance(1, n)`, for what is asked most often of all: whether a fault strikes."""
         if n < 1:
             raise ValueError(f"nothing is one in {n}")
-        product = self.word() * n
+        words = self._words  # as `word` does it
+        product = (words.pop() if words else self.word()) * n
         low = product & _MASK
         if low < n:  # the word may have to be rejected: it is put back, and `below` looks at it
             self._words.append(product // n)

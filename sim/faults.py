@@ -339,12 +339,12 @@ class Faults:
 
         What is said of no place in particular spares those that are unable to have it.
         """
+        if self.healed:
+            return None
         active = self._by_site.get((kind, where))
         if active is None:
-            able = kind not in UNABLE.get(where, ())
-            there = [f for f in self.plan if able and f.kind == kind and f.where in ("", where)]
-            active = self._by_site[kind, where] = [self._place(fault, where) for fault in there]
-        if not active or self.healed:
+            active = self._by_site[kind, where] = self._places_of(kind, where)
+        if not active:
             return None
         now = self._clock()
         struck = None
@@ -357,6 +357,11 @@ class Faults:
                     self._note(place, where)
                     self.count(kind)
         return struck
+
+    def _places_of(self, kind: str, where: str) -> list[_Place]:
+        able = kind not in UNABLE.get(where, ())
+        there = [f for f in self.plan if able and f.kind == kind and f.where in ("", where)]
+        return [self._place(fault, where) for fault in there]
 
     def awaits(self, fault: Fault, where: str) -> int:
         """What happens by itself will come to this place: the number of its line."""

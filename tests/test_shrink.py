@@ -86,6 +86,16 @@ def test_time_to_heal_is_kept_for_a_claim_about_a_healed_world(
     assert early.share < 0.1
 
 
+def test_what_may_happen_at_no_time_needs_no_time_to_heal() -> None:
+    """Although it is counted at the end only: it has happened by then, or not yet."""
+    claims = [{"claim": "seven", "figure": "moves_unlisted", "equals": 7}]
+    shrunk = shrink(plan(claims=claims))
+    assert shrunk.last.moment("seven") is None
+    assert shrunk.plan.whole().heal_s == HEAL_S_MIN
+    assert not shrunk.plan.faults
+    assert shrunk.share < 0.05
+
+
 def test_what_a_run_raises_is_shrunk_like_a_claim(monkeypatch: pytest.MonkeyPatch) -> None:
     """By its type and place; a planted line has no file, and its place is who called it."""
     plant(monkeypatch, *BREAKING_BUST)

@@ -387,6 +387,12 @@ PROVEN = (
     ),
     Proof(
         5,
+        "ten planted bugs: what fails shrinks to at most 3 families and a tenth of the events, and"
+        " fails again from its one command in a fresh clone",
+        (sys.executable, "-m", "tests.shrinking"),
+    ),
+    Proof(
+        5,
         "10,000 seeds of storm, short: no false alarm",
         tieout("campaign", "storm", "--seeds", "0:10000", "--short", "--jobs", "2"),
     ),

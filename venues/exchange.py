@@ -505,8 +505,8 @@ class Exchange:
         """The best level of each side."""
         terms, book = self.terms[symbol], self.books[symbol]
         bid, ask = (
-            (levels[0][0] * terms.tick, levels[0][1] * terms.lot) if levels else None
-            for levels in (book.depth("buy", 1), book.depth("sell", 1))
+            (level[0] * terms.tick, level[1] * terms.lot) if level is not None else None
+            for level in (book.best("buy"), book.best("sell"))
         )
         return bid, ask
 

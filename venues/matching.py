@@ -157,6 +157,14 @@ class Book:
         best_first = half.keys[::-1] if levels is None else half.keys[::-1][:levels]
         return [(key * half.sign, half.levels[key].quantity) for key in best_first]
 
+    def best(self, side: Side) -> tuple[int, int] | None:
+        """(price, quantity) of the best level, None if nobody is there."""
+        half, _ = self._halves(side)
+        if not half.keys:
+            return None
+        key = half.keys[-1]
+        return key * half.sign, half.levels[key].quantity
+
     def queue(self, side: Side) -> list[Resting]:
         """Every resting order of one side, in the order in which they would trade."""
         half, _ = self._halves(side)

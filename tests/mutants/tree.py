@@ -79,6 +79,13 @@ class Tree:
                 folder / package, quiet=1, invalidation_mode=PycInvalidationMode.CHECKED_HASH
             )
 
+    @classmethod
+    def at(cls, folder: Path) -> Tree:
+        """The packages that are in that folder already: somebody else's copy."""
+        tree = cls.__new__(cls)
+        tree.folder = folder
+        return tree
+
     @contextmanager
     def planted(self, edits: tuple[Edit, ...]) -> Iterator[None]:
         """These bugs are in the copy until it is left."""

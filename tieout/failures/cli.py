@@ -21,7 +21,13 @@ FOLDER = click.Path(path_type=Path)
 
 @click.command()
 @click.argument("failure", type=FOLDER)
-@click.option("--minutes", type=click.FloatRange(0), default=10.0, show_default=True)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0),
+    default=10.0,
+    show_default=True,
+    help="Of the processor's time.",
+)
 @click.option("--claim", default="", help="Which claim, where several failed; else the first.")
 @click.option("--market", type=FOLDER, help="The recorded trades that the plan is of.")
 @click.option("--out", type=FOLDER, help="Folder for what is left; by default in FAILURE's.")

@@ -41,6 +41,19 @@ CONTINUOUS: dict[str, Callable[[Simulation], int]] = {
         lambda sim: len(sim.rails.payments.raised_too_little) if sim.rails else 0
     ),
 }
+# What may happen at no time, so that no claim about it is one about a healed world: it has
+# happened, or not yet. Of those that are counted at the end only, the moment stays unknown.
+NEVER = (
+    *CONTINUOUS,
+    "moves_unlisted",
+    "silence_excess_seconds_max",
+    *(f"risk.{what}" for what in ("engine_halted", "decided_by_old_prices")),
+    *(f"risk.{what}" for what in ("word_overdue_seconds", "words_backwards")),
+    *(f"settlement.{what}" for what in ("doubled", "nonces_doubled", "settled_unasked")),
+    *(f"tokens.{what}" for what in ("policy_violations", "signed_wrongly", "permitted_beyond")),
+    *(f"tokens.{what}" for what in ("decided_by_old", "permitted_while_paused", "nonces_shared")),
+    *(f"tokens.{what}" for what in ("moved_unasked", "replays_moved")),
+)
 ROOT = Path(__file__).parents[2]
 RAISED = "no run raises"
 

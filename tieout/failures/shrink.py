@@ -1,15 +1,18 @@
 """From a plan that fails to a small one: the same claim, by fewer faults, in less world and time.
 
-In this order: what came after the claim failed, whole families of faults, single lines of the plan,
-the length of the run, the world (venues and rails, strategies, limits, customers' flows, how often
-anybody is read, and how much goes on), then strikes one by one; and length and world once more,
-since less of them is needed by then. World and length come before strikes, since a strike is named
-by its number among its opportunities, of which another world has others.
+In this order: what came after the claim failed, all faults at once, the length of the run, the
+world (venues and rails, strategies, limits, customers' flows, how often anybody is read, and how
+much goes on), whole families of faults, single lines of the plan, then strikes one by one; and
+length and world once more, since less of them is needed by then. What makes every later run shorter
+comes first: a storm has forty families, and each is a run or two. Strikes come late, since one is
+named by its number among its opportunities, of which another world has others.
 
 Rule 1. Each step is a run: what is left out stays out only where the same claim still fails.
 Rule 2. Time to heal is part of a claim about a healed world and stays whole; it is cut only where
-the claim fails in the midst of the run. A claim of so much at least keeps its world and its length.
-Rule 3. The same plan shrinks to the same plan, unless time ran out.
+the claim fails in the midst of the run, or is of what may happen at no time (`rerun.NEVER`).
+A claim of so much at least keeps its world and its length.
+Rule 3. The same plan shrinks to the same plan, unless time ran out. Time is the processor's: what
+else goes on in a machine says nothing of the plan.
 """
 
 import time
@@ -25,7 +28,7 @@ from scenarios.thinning import CUSTOMERS, as_told, parts, quieter, read_seldom, 
 from sim.faults import Fault
 from sim.materialised import materialised
 from tieout.failures.plans import BadPlan, Plan, places_of
-from tieout.failures.rerun import Rerun, TooLong, rerun
+from tieout.failures.rerun import NEVER, Rerun, TooLong, figure_of, rerun
 
 T = TypeVar("T")
 
@@ -92,7 +95,7 @@ def shrink(
         shrinker.first,
         shrinker.best,
         shrinker.runs,
-        time.monotonic() - began,
+        time.process_time() - began,
         finished,
     )
 
@@ -108,7 +111,7 @@ class Shrinker:
         market: Path | None,
         tell: Callable[[str], None],
     ) -> None:
-        self.began = time.monotonic()
+        self.began = time.process_time()
         self._until = self.began + seconds
         self._market, self._tell = market, tell
         self._steps_max = 0
@@ -125,10 +128,11 @@ class Shrinker:
     def shrink(self) -> None:
         """All steps; raises `TooLong` where time is up."""
         self.cut()
-        self.families()
-        self._lines()
+        self._try("faults", replace(self.best.plan, faults=[]))
         self._length()
         self._world()
+        self.families()
+        self._lines()
         self._strikes()
         self._length()
         self._world()
@@ -143,6 +147,14 @@ class Shrinker:
         second = Decimal(moment.at_s).quantize(Decimal("0.001"), ROUND_UP) + 1
         ended = partial(_of_length, seconds=second, heal_s=HEAL_S_MIN)
         return self._try("length", _scenario(self.best.plan, ended))
+
+    def _unhealed(self) -> None:
+        """What may happen at no time needs no healed world to be seen in."""
+        plan = self.best.plan
+        if figure_of(self.first.failed[self.claim]) in NEVER and _heal_s(plan) > HEAL_S_MIN:
+            short = bool(plan.short)
+            less = _of_length(plan.whole(), _seconds(plan), short=short, heal_s=HEAL_S_MIN)
+            self._try("heal", _in(less, plan))
 
     def families(self) -> None:
         """Kinds of fault that are not needed go."""
@@ -192,6 +204,7 @@ class Shrinker:
             self._try("form", replace(plan, short=True))
         if self.cut():
             return
+        self._unhealed()
         while self._shorter():
             pass  # what is left may be cut by as much again
 
@@ -274,7 +287,7 @@ class Shrinker:
         try:
             return self._run(plan)
         except TooLong:
-            if time.monotonic() > self._until:
+            if time.process_time() > self._until:
                 raise
             return None
         except ValueError:  # an asset that nobody counts, where what is left cannot be built
@@ -286,11 +299,11 @@ class Shrinker:
 
     def _watch(self, steps: int) -> None:
         over = self._steps_max and steps > self._steps_max
-        if over or (self._steps_max and steps % 64 == 0 and time.monotonic() > self._until):
+        if over or (self._steps_max and steps % 64 == 0 and time.process_time() > self._until):
             raise TooLong
 
     def _say(self, text: str) -> None:
-        seconds = time.monotonic() - self.began
+        seconds = time.process_time() - self.began
         self._tell(f"{text} ({self.runs} runs, {self.best.events} events, {seconds:.0f} s)")
 
 
@@ -339,9 +352,13 @@ def _of_length(
 
 def _scenario(plan: Plan, shorter: "partial[Scenario]") -> Plan | None:
     """The plan in that scenario; None where it is none, or no shorter."""
-    scenario = shorter(plan.whole(), short=bool(plan.short))
+    made = _in(shorter(plan.whole(), short=bool(plan.short)), plan)
+    return made if made is not None and 0 < _seconds(made) < _seconds(plan) else None
+
+
+def _in(scenario: Scenario, plan: Plan) -> Plan | None:
+    """The plan in that scenario; None where it is none."""
     try:
-        made = replace(plan, scenario=check(as_told(scenario), scenario.name))
+        return replace(plan, scenario=check(as_told(scenario), scenario.name))
     except BadScenario:
         return None
-    return made if 0 < _seconds(made) < _seconds(plan) else None
