@@ -38,6 +38,8 @@ UNDONE = CLAIMS["settlement.undone_wrongly"]
 RAISES = CLAIMS["settlement.raises_too_small"]
 REVERSED = CLAIMS["settlement.reversal_excess"]
 OVERDRAWN = CLAIMS["settlement.overdrawn"]
+OWED = CLAIMS["settlement.held_beyond"]
+BY_EACH = CLAIMS["settlement.ended_by_one"]
 
 BUGS = (
     Bug(
@@ -1322,6 +1324,24 @@ BUGS = (
         "coins_in_turn",
         range(1),
         PENDING,
+    ),
+    Bug(
+        "what a customer owes us may be spent",
+        "core.ledger:available",
+        ' + ledger.get(f"receivable/{name}/{asset}", 0)',
+        "",
+        "runs_away",
+        range(2),
+        OWED,
+    ),
+    Bug(
+        "one node's word ends a payment",
+        "core.chain:_if_final",
+        "{attempt.told.get(source) for source in state.accounts[leg.account].sources}",
+        "set(attempt.told.values())",
+        "reorgs",
+        range(1),
+        BY_EACH,
     ),
 )
 

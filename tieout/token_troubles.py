@@ -170,7 +170,9 @@ class Troubles:
     def _narrower(self) -> dict[str, Any]:
         """A lower cap, a larger lot, or one place fewer to receive from."""
         policy = self.parties.policy
-        how, pick = self.dice.below(3), self.dice.pick(list(policy.jurisdictions))
+        how, pick = self.dice.below(4), self.dice.pick(list(policy.jurisdictions))
+        if how == 3 and policy.supply_max is not None:
+            return {"supply_max": policy.supply_max * 9 // 10}
         if how == 0 and policy.holder_max is not None and policy.holder_max > 4 * policy.lot_min:
             return {"holder_max": policy.holder_max * 4 // 5}
         home = policy.jurisdictions[pick]
@@ -181,7 +183,9 @@ class Troubles:
     def _wider(self) -> dict[str, Any]:
         """What was narrowed is as at first, or a cap is higher."""
         policy, first = self.parties.policy, self.parties.spec.policy
-        how, pick = self.dice.below(3), self.dice.pick(list(policy.jurisdictions))
+        how, pick = self.dice.below(4), self.dice.pick(list(policy.jurisdictions))
+        if how == 3 and policy.supply_max is not None:
+            return {"supply_max": policy.supply_max * 11 // 10}
         if how == 0 and policy.holder_max is not None:
             return {"holder_max": policy.holder_max * 5 // 4}
         if how == 1 and policy.jurisdictions[pick] != first.jurisdictions[pick]:
