@@ -7,7 +7,7 @@ from scenarios.draw_rails import draw_rails, drawn_at
 from scenarios.draw_tokens import draw_tokens, kinds_of_tokens
 from scenarios.model import FaultSpec, Scenario
 from sim.dice import Dice, Stream
-from sim.faults import KINDS, OF_RISK, TIMES_MAX, UNABLE, Fault
+from sim.faults import KINDS, OF_RISK, UNABLE, Fault
 
 SECOND = 1_000_000_000
 # Drawn elsewhere.
@@ -94,8 +94,6 @@ RISK_STRENGTHS = {
 # How much later cash comes that is stuck between two venues.
 STUCK_MS = (5_000, 60_000)
 AT_COMMITS = ("crash_torn_tail", "crash_cut_tail")
-# Cuts come one by one, or a few in a row: the next takes the boot after the one before with it.
-IN_A_ROW_MAX = 3
 RARE = (
     "disconnect",
     "disconnect_replay",
@@ -225,7 +223,7 @@ def _draw(kind: str, where: str, dice: Stream, duration_ns: int) -> list[Fault]:
     if not present or kind in UNABLE.get(where, ()):
         return []
     site = KINDS[kind][0]
-    one_in, every_ns, times_max = 1, 0, TIMES_MAX
+    one_in, every_ns = 1, 0
     if site == "venue" and not kind.startswith("fill_after"):
         every_ns = SECOND * (20 + (100 - intensity))
     elif kind == "key_expired":
@@ -237,9 +235,7 @@ def _draw(kind: str, where: str, dice: Stream, duration_ns: int) -> list[Fault]:
         one_in = mild - (mild - worst) * intensity // 100
         one_in = one_in // 4 if kind in AT_COMMITS else one_in  # there are fewer than steps
         one_in *= 8 if kind in RARE else 2 if kind in FOR_PEOPLE else 1
-    if kind == "crash_cut_tail" and intensity > 50:
-        one_in, times_max = one_in // 10, IN_A_ROW_MAX
-    return [Fault(kind, where, start, start + length, one_in, strength, every_ns, times_max)]
+    return [Fault(kind, where, start, start + length, one_in, strength, every_ns)]
 
 
 def _as_fault(spec: FaultSpec) -> Fault:

@@ -245,9 +245,6 @@ OF_KEEPERS: Mapping[str, tuple[Site, ...]] = {
 }
 
 
-# Of a line that may strike as often as it comes to.
-TIMES_MAX = 2**31
-
 ON_REQUEST = ("fill_after_cancel", "fill_after_reject")
 
 
@@ -287,7 +284,7 @@ class Fault:
     one_in: int = 1
     strength: int = 0
     every_ns: int = 0
-    times_max: int = TIMES_MAX
+    times_max: int = 2**31
     line: int = -1
     strikes: tuple[int, ...] | None = None
 
