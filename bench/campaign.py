@@ -8,8 +8,8 @@ from os import cpu_count
 from time import perf_counter
 
 from bench.rows import Row, not_run
-from tieout.campaign_seed import Done, Engine, Run, SeedResult, Task, here, run_seed
-from tieout.campaign_workers import workers
+from tieout.campaigns.seed import Done, Engine, Run, SeedResult, Task, here, run_seed
+from tieout.campaigns.workers import workers
 
 SCENARIO = "lost_frame"
 FULL, QUICK = 200, 24
@@ -46,7 +46,7 @@ def _dask(seeds: int, here_s: float) -> Row:
     try:
         from distributed import LocalCluster
 
-        from tieout.campaign_dask import cluster
+        from tieout.campaigns.cluster import cluster
     except ModuleNotFoundError:
         return not_run(name, "us", "", "", "the extra `dask` is not installed")
     sized = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}

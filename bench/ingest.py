@@ -24,8 +24,8 @@ from core.events import Event
 from core.frames import Frame
 from core.journal import Journal, decode_event, decode_frame
 from core.node import Node
-from tieout.dialects import READERS
-from tieout.sqlite_store import TABLES, WAL_PAGES_MAX, SqliteStore
+from tieout.journals.sqlite_store import TABLES, WAL_PAGES_MAX, SqliteStore
+from tieout.node.dialects import READERS
 
 SINGLES = 200
 

@@ -28,10 +28,10 @@ from core.frames import Frame
 from core.journal import Journal, Store, decode_event
 from core.node import Node
 from sim.memory_store import MemoryStore
-from tieout.connector import Connector
-from tieout.dialects import DIALECTS, READERS
-from tieout.node_loop import NodeLoop
-from tieout.sqlite_store import SqliteStore
+from tieout.journals.sqlite_store import SqliteStore
+from tieout.node.connector import Connector
+from tieout.node.dialects import DIALECTS, READERS
+from tieout.node.loop import NodeLoop
 
 AGAINST = "ccxt's watch_my_trades"
 DURABLE, APPLIED = "live: socket to durable and applied", "live: socket to applied"
@@ -112,8 +112,8 @@ class Server:
         """ccxt's client of the venue, and its session."""
         import ccxt.pro
 
-        from tieout.fronts import FRONTS, WAYS
-        from tieout.wire_tls import session
+        from tieout.wire.fronts import FRONTS, WAYS
+        from tieout.wire.tls import session
 
         tls = ssl.create_default_context(cafile=str(self.ca))
         client = session(FRONTS[VENUE](KEY).hosts, self.port, tls)
@@ -188,7 +188,7 @@ class Ours:
     """A node at the venue's stream; of what it asks for only the stream is opened."""
 
     def __init__(self, server: Server, setup: list[Event], store: Store) -> None:
-        from tieout.fronts import WAYS
+        from tieout.wire.fronts import WAYS
         from venues.live import Live
 
         exchange, self._client = server.exchange()

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tieout.fronts import FRONTS
-from tieout.wire_server import WireServer
-from tieout.wire_tls import Authority
-from tieout.wire_world import WireWorld, scenario_of
+from tieout.wire.fronts import FRONTS
+from tieout.wire.server import WireServer
+from tieout.wire.tls import Authority
+from tieout.wire.world import WireWorld, scenario_of
 from venues.served import Key
 
 VENUE = "binance_spot"

@@ -26,7 +26,7 @@ from core.journal import Journal, Store
 from core.node import Node
 from core.risk_events import LimitsLoaded, RiskLimit, StrategyStateSet
 from sim.memory_store import MemoryStore
-from tieout.sqlite_store import SqliteStore
+from tieout.journals.sqlite_store import SqliteStore
 
 NAME, ACCOUNT, INSTRUMENT, LOT = "a", "venue/main", "BTC-PERP", 10**8
 ORDERS, APART_S = 2_000, 0.002
@@ -41,7 +41,7 @@ LINES = [
 def rows(*, quick: bool = False) -> list[Row]:
     """Four ways, each with a node and a gate's process of its own."""
     try:
-        import tieout.node_process  # noqa: F401  # the extra `nats` may be absent
+        import tieout.gates.node_process  # noqa: F401  # the extra `nats` may be absent
     except ModuleNotFoundError as error:
         return [not_run("order path over a socket", "µs", "", "", str(error))]
     orders = 200 if quick else ORDERS
@@ -78,8 +78,8 @@ async def _run(
     store: Store, place: Path, url: str, deployment: str, orders: int, gate: int
 ) -> tuple[list[int], list[int]]:
     """The nanoseconds of each call, and of each order's whole way."""
-    from tieout.lease_stream import connect  # as above
-    from tieout.node_process import NodeProcess
+    from tieout.gates.lease_stream import connect  # as above
+    from tieout.gates.node_process import NodeProcess
 
     ways: list[int] = []
 
@@ -162,8 +162,8 @@ def _server(folder: str) -> Iterator[str]:
 
 async def _strategy(deployment: str, socket: str, url: str, orders: int, gate: int) -> list[int]:
     from risk.beside import uses_of
-    from tieout.gate_process import GateProcess
-    from tieout.lease_stream import connect
+    from tieout.gates.gate_process import GateProcess
+    from tieout.gates.lease_stream import connect
 
     uses = uses_of if gate else lambda wish: ()
     process = GateProcess(NAME, deployment, Path(socket), await connect(url), uses=uses)

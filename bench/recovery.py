@@ -17,8 +17,8 @@ from core.journal import Journal, Record, decode_event
 from core.node import Keep, decode_snapshot, encode_snapshot, recover
 from core.state import State
 from core.step import step
-from tieout.replay import replay
-from tieout.sqlite_store import SqliteStore
+from tieout.journals.replay import replay
+from tieout.journals.sqlite_store import SqliteStore
 
 TAIL = 5_000
 KNOWN_FILLS = 500_000

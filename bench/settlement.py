@@ -25,7 +25,7 @@ from core.rail_events import (
     TransferRequested,
 )
 from core.tying import Booked, Expected, tie
-from tieout.sqlite_store import SqliteStore
+from tieout.journals.sqlite_store import SqliteStore
 
 LIVES = 20_000
 GROUP = 100

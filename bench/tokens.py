@@ -24,7 +24,7 @@ from core.token_events import (
 )
 from core.token_state import Movement
 from rails.keys import PrivateKey
-from tieout.sqlite_store import SqliteStore
+from tieout.journals.sqlite_store import SqliteStore
 from tokens import typed
 from tokens.facts import Facts
 from tokens.judging import Judge

@@ -45,7 +45,7 @@ EXEMPT = (
 # before, something is cleared away, somebody looks at the run with a debugger or prints.
 NOT_OF_THE_RUN = ("importlib._bootstrap", "weakref", "pdb", "ipykernel.iostream")
 # What is read when it is first needed, and is the same in every run: what lies beside the code,
-# what people wrote beside a scenario, and the machine's time zones.
+# what people wrote beside a scenario, the machine's time zones, and any source.
 BESIDE = tuple(str(Path(__file__).parent.parent / name) + os.sep for name in OURS)
 READERS = ("risk.written", "scenarios.bounds")
 # Who asks on somebody else's behalf.
@@ -270,6 +270,8 @@ def _may_be_read(path: object, mode: str | None, flags: int) -> bool:
     """A table that is the same in every run."""
     if mode not in ("r", "rb") or not isinstance(path, str):
         return False
+    if path.endswith(".py"):  # of a traceback, perhaps of a finalizer that is of no run
+        return True
     return path.startswith((*BESIDE, *TZPATH)) or _asker()[0] in READERS
 
 

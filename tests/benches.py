@@ -35,15 +35,15 @@ from scenarios.model import InstrumentSpec, Scenario, check
 from sim.faults import Fault, Faults
 from sim.memory_store import MemoryStore
 from tests.live import Served
-from tieout.connector import Connector, OnAnswer, Transport
-from tieout.dialects import DIALECTS, READERS
-from tieout.fronts import WAYS
-from tieout.opening import opened
-from tieout.simulated_live import SimulatedLive
-from tieout.sites import Site
-from tieout.transports import SimulatedTransport
-from tieout.view import View
-from tieout.wire_world import WireWorld
+from tieout.claims.view import View
+from tieout.node.connector import Connector, OnAnswer, Transport
+from tieout.node.dialects import DIALECTS, READERS
+from tieout.node.opening import opened
+from tieout.wire.fronts import WAYS
+from tieout.wire.world import WireWorld
+from tieout.world.simulated_live import SimulatedLive
+from tieout.world.sites import Site
+from tieout.world.transports import SimulatedTransport
 from venues.dialect import Request
 from venues.live import Live
 from venues.served import Gateway

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from sim.faults import Fault
 from tests.live import KEY, Served
-from tieout.deployment import Deployment, load
-from tieout.dialects import DIALECTS
-from tieout.preflight import Preflight, preflight
-from tieout.ways import Mode
+from tieout.deployment.file import Deployment, load
+from tieout.deployment.ways import Mode
+from tieout.node.dialects import DIALECTS
+from tieout.preflight.whole import Preflight, preflight
 
 TEXT = """
 name = "desk"

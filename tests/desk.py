@@ -18,16 +18,16 @@ from core.state import State
 from rails.dialect import Request
 from scenarios.model import Scenario, check
 from sim.faults import Fault
-from tieout.connector import Connector, Transport
-from tieout.durable import Durable
-from tieout.host import Host
-from tieout.node_loop import NodeLoop
-from tieout.settlement_figures import pending, settlement_figures
-from tieout.settling import RailSite
+from tieout.claims.view import View
+from tieout.journals.durable import Durable
+from tieout.node.connector import Connector, Transport
+from tieout.node.loop import NodeLoop
+from tieout.settlement.figures import pending, settlement_figures
+from tieout.settlement.simulated import RailSite
 from tieout.simulation import Simulation
-from tieout.transports import Door
-from tieout.view import View
-from tieout.wire_desk import DeskWorld
+from tieout.wire.desk import DeskWorld
+from tieout.world.host import Host
+from tieout.world.transports import Door
 
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND

@@ -28,7 +28,7 @@ from core.events import Event
 from core.gate import BreakGate
 from core.journal import Journal
 from core.node import Node
-from tieout.sqlite_store import SqliteStore
+from tieout.journals.sqlite_store import SqliteStore
 
 FOLDER = "TIEOUT_EXPORT"
 FULL = os.environ.get("TIEOUT_FULL") == "1"

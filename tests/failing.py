@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from scenarios.model import Scenario, check
-from tieout.plans import Plan, drawn
+from tieout.failures.plans import Plan, drawn
 
 POSTED = "whole = _post_contracts(state, account, listing, undone, multiplier, event, strategy)"
 # A bust is noted and not posted; a bust breaks us.

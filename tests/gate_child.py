@@ -19,9 +19,9 @@ from core.events import CancelRequested, OrderRequested
 from core.risk_events import Ticket
 from tests.facts import PERP
 from tests.leasing import LOT, uses_of
-from tieout.gate_process import GateProcess
-from tieout.lease_stream import connect
-from tieout.order_socket import Told
+from tieout.gates.gate_process import GateProcess
+from tieout.gates.lease_stream import connect
+from tieout.gates.order_socket import Told
 
 
 class Commanded:

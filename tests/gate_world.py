@@ -33,9 +33,9 @@ from core.risk_events import LimitsLoaded, StrategyStateSet, Ticket
 from core.state import State
 from tests.facts import MS, PERP, linear, opened, started
 from tests.leasing import GATES, HOLD, LIMITS, Leasing, Placed
-from tieout.lease_stream import connect
-from tieout.node_process import NodeProcess
-from tieout.sqlite_store import SqliteStore
+from tieout.gates.lease_stream import connect
+from tieout.gates.node_process import NodeProcess
+from tieout.journals.sqlite_store import SqliteStore
 
 ROOT = Path(__file__).parent.parent
 BEAT = 100 * MS

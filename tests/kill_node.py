@@ -22,10 +22,10 @@ from core.node import Node, boot_epoch, recover
 from core.state import State
 from sim.truth import Fact, FactKind
 from tests.planting import locate, planted
-from tieout.dialects import READERS
-from tieout.host import SNAPSHOT_EVERY
-from tieout.sqlite_store import SqliteStore
-from tieout.view import View
+from tieout.claims.view import View
+from tieout.journals.sqlite_store import SqliteStore
+from tieout.node.dialects import READERS
+from tieout.world.host import SNAPSHOT_EVERY
 
 COMMITTING = b"committing"
 

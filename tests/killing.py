@@ -35,10 +35,10 @@ from sim.memory_store import MemoryStore
 from sim.truth import Fact
 from sim.world import EPOCH_NS
 from tests.kill_node import COMMITTING, Asked, Bug, Notice, Told, live
-from tieout.dialects import READERS
-from tieout.host import Host
+from tieout.journals.sqlite_store import open_for_reading, read_records
+from tieout.node.dialects import READERS
 from tieout.simulation import Simulation
-from tieout.sqlite_store import open_for_reading, read_records
+from tieout.world.host import Host
 
 ZERO = Decimal(0)
 PATIENCE_S = 60

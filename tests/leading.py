@@ -27,13 +27,13 @@ from aiohttp import ClientSession
 from risk.adapter import LimitGate
 from scenarios.model import VenueSpec
 from tests.live import KEY, Running, Served, people, trading
-from tieout.fronts import FRONTS, WAYS
-from tieout.leadership import LeadershipLost, kept
+from tieout.journals.leadership import LeadershipLost, kept
+from tieout.journals.postgres_store import PostgresStore
+from tieout.journals.standby import Standby, until_leading
 from tieout.live import LiveNode, Way
-from tieout.postgres_store import PostgresStore
-from tieout.standby import Standby, until_leading
-from tieout.wire_tls import session
-from tieout.wire_world import scenario_of
+from tieout.wire.fronts import FRONTS, WAYS
+from tieout.wire.tls import session
+from tieout.wire.world import scenario_of
 from venues.dialect import Request
 from venues.live import Live, OnAnswer
 

@@ -22,18 +22,18 @@ from scenarios.model import Scenario, StrategySpec
 from sim.faults import Fault
 from sim.operators import OpenBreak, Operator
 from sim.world import SECOND
-from tieout.deployed_limits import DeployedLimits, Reviewed
-from tieout.dialects import DIALECTS
-from tieout.fronts import FRONTS, WAYS
-from tieout.host import booked
+from tieout.claims.view import View
+from tieout.deployment.limits import DeployedLimits, Reviewed
+from tieout.journals.sqlite_store import SqliteStore
 from tieout.live import LiveNode, Way
-from tieout.live_rails import Beside
-from tieout.seen import is_watched
-from tieout.sqlite_store import SqliteStore
-from tieout.view import View
-from tieout.wire_server import WireServer
-from tieout.wire_tls import Authority, session
-from tieout.wire_world import WireWorld, scenario_of
+from tieout.node.dialects import DIALECTS
+from tieout.node.rails import Beside
+from tieout.node.seen import is_watched
+from tieout.wire.fronts import FRONTS, WAYS
+from tieout.wire.server import WireServer
+from tieout.wire.tls import Authority, session
+from tieout.wire.world import WireWorld, scenario_of
+from tieout.world.host import booked
 from venues.exchange import Exchange
 from venues.live import Live
 from venues.served import Call, Gateway, Key

@@ -40,9 +40,9 @@ from rails.evm.wallet import Wallet
 from rails.keys import PrivateKey
 from tests import evms
 from tests.chains import DEPOSIT, ETH, KEY, OTHER, OURS
-from tieout.chain_ways import Chain, chain_way
+from tieout.deployment.chain_ways import Chain, chain_way
+from tieout.journals.sqlite_store import SqliteStore
 from tieout.live import LiveNode
-from tieout.sqlite_store import SqliteStore
 
 ACCOUNT, RAIL = "eth/hot", "eth"
 SECOND = 1_000_000_000

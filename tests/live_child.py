@@ -27,11 +27,11 @@ from scenarios.model import VenueSpec
 from sim.dice import Dice
 from tests.live import KEY, trading
 from tests.vfs import Disk, Op
-from tieout.fronts import FRONTS, WAYS
+from tieout.journals.sqlite_store import SqliteStore
 from tieout.live import LiveNode, Way
-from tieout.sqlite_store import SqliteStore
-from tieout.wire_tls import session
-from tieout.wire_world import scenario_of
+from tieout.wire.fronts import FRONTS, WAYS
+from tieout.wire.tls import session
+from tieout.wire.world import scenario_of
 from venues.live import Live
 
 TICK_MS = 60

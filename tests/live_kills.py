@@ -32,10 +32,10 @@ from core.journal import decode_effect
 from core.orders import TERMINAL
 from sim.dice import Dice
 from tests.live import Running, Served
-from tieout.replay import replay
-from tieout.sqlite_store import SqliteStore
-from tieout.verify import verify
-from tieout.wire_world import rough
+from tieout.journals.replay import replay
+from tieout.journals.sqlite_store import SqliteStore
+from tieout.journals.verify import verify
+from tieout.wire.world import rough
 from venues.simulated import Asked, SimulatedVenue
 
 VENUES = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse")

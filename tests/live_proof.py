@@ -35,8 +35,8 @@ from sim.faults import KINDS, UNABLE, Fault
 from sim.world import SECOND
 from tests.live import Running, Served
 from tests.naive import WHAT_CLIENTS_CATCH, Naive
-from tieout.sqlite_store import SqliteStore
-from tieout.wire_world import SOCKETS
+from tieout.journals.sqlite_store import SqliteStore
+from tieout.wire.world import SOCKETS
 
 VENUES = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse")
 # Milliseconds: silence as long as a few beats, and cuts that end before everybody noticed.

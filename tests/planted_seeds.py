@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from tieout.campaign_seed import CANARY, SeedResult, Task, run_seed
+from tieout.campaigns.seed import CANARY, SeedResult, Task, run_seed
 
 BAD = 5
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
@@ -22,6 +22,11 @@ class Bug(NamedTuple):
     scenario: str
     seeds: range
     claim: str
+
+
+def seeds_of(bugs: Iterable[Bug], scenario: str) -> list[int]:
+    """Those that any of its bugs is looked for with."""
+    return sorted({seed for bug in bugs if bug.scenario == scenario for seed in bug.seeds})
 
 
 def locate(function: str) -> FunctionType:

@@ -4,7 +4,7 @@
 import pytest
 
 from scenarios.model import find, names
-from tieout.campaign import runs_here
+from tieout.campaigns.campaign import runs_here
 from tieout.runs import run
 
 SEEDS = 20

@@ -202,14 +202,6 @@ WORLDS: dict[str, dict[str, Any]] = {
         duration_s=4 * DAY,
         heal_s=20 * DAY,
     ),
-    "runs_away": _of(
-        [{**EU, "outsiders_every_s": 4000}],
-        [INSTANT],
-        {"kind": "deposit_reversed", "one_in": 1},
-        customers={"balances": {"EUR": "900"}, "every_s": 8000, "runs_one_in": 1},
-        duration_s=2 * DAY,
-        heal_s=20 * DAY,
-    ),
     "two_out": _of(
         [US],
         [{"flow": "two", "legs": [*ACH["legs"], *WIRE["legs"]]}],

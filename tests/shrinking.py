@@ -18,9 +18,9 @@ import pytest
 
 from scenarios.model import find
 from tests.planting import Bug, plant
-from tieout.plans import Plan, drawn
-from tieout.rerun import rerun
-from tieout.shrink import Shrunk, shrink
+from tieout.failures.plans import Plan, drawn
+from tieout.failures.rerun import rerun
+from tieout.failures.shrink import Shrunk, shrink
 
 FAMILIES_MAX, SHARE_MAX = 3, 0.1
 # Seeds under all faults, as most are.

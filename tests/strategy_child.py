@@ -15,8 +15,8 @@ from core.strategy import Quote
 from scenarios.strategies import taker
 from tests.facts import PERP
 from tests.leasing import LOT, uses_of
-from tieout.lease_stream import connect
-from tieout.strategy_process import StrategyProcess
+from tieout.gates.lease_stream import connect
+from tieout.gates.strategy_process import StrategyProcess
 
 QUOTE = Quote(PERP, "BTC-PERP", price("99"), price("101"), price("1"), LOT, 0)
 

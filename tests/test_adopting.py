@@ -37,9 +37,9 @@ from tests.facts import (
     statement,
     units,
 )
-from tieout import adopting
-from tieout.adopting import NotAdopted, openings_of
-from tieout.entries import entry_prices
+from tieout.node import adopting
+from tieout.node.adopting import NotAdopted, openings_of
+from tieout.node.entries import entry_prices
 
 AS_OF = 50_000
 SWAP = "BTC-PERP"

@@ -20,8 +20,8 @@ from aiohttp import ClientSession, web
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 from pydantic import ValidationError
 
-from tieout.alert_channels import Email, NotTold, Webhook, letter, signature, verify
-from tieout.watch_files import AlertsSpec, ChannelSpec, EmailSpec
+from tieout.watching.alert_channels import Email, NotTold, Webhook, letter, signature, verify
+from tieout.watching.watch_files import AlertsSpec, ChannelSpec, EmailSpec
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 SECRET = "a-word-of-a-test"  # noqa: S105  # a test's own

@@ -14,7 +14,7 @@ from core.risk_state import Cold, Epoch, Kill
 from core.settlement_state import Item
 from core.state import Account, Drift, Reading, ReadingBack, State
 from tests.settling import HOUR, Books, pay, pull
-from tieout.alert_rules import RULES, SECOND, Vitals, gate_of, standing
+from tieout.watching.alert_rules import RULES, SECOND, Vitals, gate_of, standing
 
 NOW = 1_000 * SECOND
 ACCOUNT = "okx_swap/main"

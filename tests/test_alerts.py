@@ -18,11 +18,11 @@ from core.effects import RaiseAlert
 from core.events import NodeStarted
 from core.journal import Journal
 from sim.memory_store import MemoryStore
-from tieout.alert_book import BACK_OFF_NS_MAX, MOVES, Book, NoAlert, NoBook
-from tieout.alert_channels import NotTold
-from tieout.alert_rules import Condition, Rule
-from tieout.alerts import AGAIN_NS, QUIET_NS, SAID_NS, SECOND, UNTOLD_NS, Desk
-from tieout.watch_files import AlertsSpec
+from tieout.watching.alert_book import BACK_OFF_NS_MAX, MOVES, Book, NoAlert, NoBook
+from tieout.watching.alert_channels import NotTold
+from tieout.watching.alert_rules import Condition, Rule
+from tieout.watching.alerts import AGAIN_NS, QUIET_NS, SAID_NS, SECOND, UNTOLD_NS, Desk
+from tieout.watching.watch_files import AlertsSpec
 
 AT_ONCE = Rule("break", "an open break", 0, lambda state, vitals: iter(()))
 SLOWLY = Rule("stream", "a stream is down", 15 * SECOND, lambda state, vitals: iter(()))

@@ -23,10 +23,10 @@ pytest.importorskip("prometheus_client", reason="the extra `live` is not install
 from click.testing import CliRunner, Result
 
 from tests.test_alerts import AT_ONCE, BROKEN, House
-from tieout.alert_channels import verify
 from tieout.cli import main
 from tieout.exits import BAD_INPUT, FAILED, HELD
-from tieout.heartbeats import Verdict, Watched, round_of
+from tieout.watching.alert_channels import verify
+from tieout.watching.heartbeats import Verdict, Watched, round_of
 
 NODE = """
 import asyncio, sys, time
@@ -35,8 +35,8 @@ from core.journal import Journal
 from core.events import NodeStarted
 from core.state import State
 from sim.memory_store import MemoryStore
-from tieout.watch_files import MetricsSpec
-from tieout.watching import Watching
+from tieout.watching.watch_files import MetricsSpec
+from tieout.watching.watcher import Watching
 
 async def live():
     watching = Watching("tie", MemoryStore(), metrics=MetricsSpec(port=0))

@@ -19,10 +19,10 @@ from tests.postgres_server import programs, shared
 from tests.toy_venue import boot
 from tieout.cli import main
 from tieout.exits import BAD_INPUT, FAILED, HELD
-from tieout.postgres_store import PostgresStore
-from tieout.replay import replay
-from tieout.sqlite_store import JournalDamaged, SqliteStore, anchor_path
-from tieout.verify import verify
+from tieout.journals.postgres_store import PostgresStore
+from tieout.journals.replay import replay
+from tieout.journals.sqlite_store import JournalDamaged, SqliteStore, anchor_path
+from tieout.journals.verify import verify
 
 
 def tieout(*words: object) -> Result:

@@ -27,7 +27,7 @@ from rails.schemes import load
 from tests.banks import amounts, bank, local
 from tests.rail_bench import DAY, HOUR, SECOND, Bench, always
 from tests.test_message_rules import pacs004, status
-from tieout.connector import Connector
+from tieout.node.connector import Connector
 
 DEBTOR = "DE02120300000000202051"
 MANDATES = {DEBTOR: Mandate("M-1", "2026-01-05")}

@@ -12,7 +12,7 @@ import pytest
 from core.risk_events import LimitsLoaded
 from scenarios import bounds
 from scenarios.model import BadScenario, Scenario, check, find
-from tieout.loading import loaded
+from tieout.risk.loading import loaded
 from tieout.runs import run
 
 USUAL: dict[str, Any] = {

@@ -11,9 +11,9 @@ from core import node
 from core.events import Event, FillReported
 from core.state import State
 from tieout.exits import BROKEN, INTERRUPTED
-from tieout.plans import load_plan
-from tieout.replay import replay
-from tieout.verify import verify
+from tieout.failures.plans import load_plan
+from tieout.journals.replay import replay
+from tieout.journals.verify import verify
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.skipif(
@@ -108,7 +108,7 @@ def test_what_is_kept_breaks_again(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "summary.json" in whole
     assert load_plan(tmp_path / "plan.json").seed == 7
     assert verify(tmp_path / "journal.db").status == "sound"
-    monkeypatch.setattr("tieout.replay.step", step)
+    monkeypatch.setattr("tieout.journals.replay.step", step)
     told = replay(tmp_path / "journal.db")
     [difference] = told.differences
     assert (difference.number, difference.computed) == (told.last, "KeyError: 'planted'")

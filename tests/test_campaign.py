@@ -16,9 +16,9 @@ import pytest
 from core.refusals import RULES
 from scenarios.model import find
 from tests.test_cli import ROOT, SMALL
-from tieout.campaign import Campaign, SeedResult, campaign
-from tieout.campaign_seed import CANARY
-from tieout.console import show_campaign
+from tieout.campaigns.campaign import Campaign, SeedResult, campaign
+from tieout.campaigns.seed import CANARY
+from tieout.reports.console import show_campaign
 from tieout.simulation import Simulation
 
 

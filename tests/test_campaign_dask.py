@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from tests import planted_seeds as planted
 from tests.test_cli import SMALL
 from tieout.bad_input import BadCluster
-from tieout.campaign import Campaign, campaign
-from tieout.campaign_seed import Done, Run, run_seed, tasks_of
+from tieout.campaigns.campaign import Campaign, campaign
+from tieout.campaigns.seed import Done, Run, run_seed, tasks_of
 from tieout.cli import main
 
 pytest.importorskip("distributed", reason="the extra `dask` is not installed")
@@ -35,7 +35,7 @@ def cluster() -> "Iterator[LocalCluster]":
 
 
 def over(cluster: "LocalCluster", run: Run, seeds: int, seconds_max: float = 600) -> Campaign:
-    from tieout.campaign_dask import cluster as engine
+    from tieout.campaigns.cluster import cluster as engine
 
     address = cluster.scheduler_address
     return campaign(NAME, range(seeds), short=True, run=run, engine=engine(address, seconds_max))
@@ -91,7 +91,7 @@ def test_workers_of_other_code_or_of_many_threads_are_refused(
     with LocalCluster(**threaded, host="127.0.0.1", scheduler_port=0, silence_logs=50) as other:
         said = CliRunner().invoke(main, [*words, other.scheduler_address])
     assert (said.exit_code, "has 2 threads; workers of one thread" in said.output) == (2, True)
-    monkeypatch.setattr("tieout.campaign_dask.code_version", _another)
+    monkeypatch.setattr("tieout.campaigns.cluster.code_version", _another)
     said = CliRunner().invoke(main, [*words, cluster.scheduler_address])
     assert said.exit_code == 2
     assert "not another; the same code everywhere would do" in said.output
@@ -115,9 +115,9 @@ def test_a_cluster_whose_workers_are_gone_is_not_waited_for(
     """Without a nanny nobody starts them anew: it says so, and the ledger goes on elsewhere."""
     from distributed import LocalCluster
 
-    from tieout.campaign_dask import cluster as engine
+    from tieout.campaigns.cluster import cluster as engine
 
-    monkeypatch.setattr("tieout.campaign_dask.WORKERLESS_SECONDS_MAX", 2)
+    monkeypatch.setattr("tieout.campaigns.cluster.WORKERLESS_SECONDS_MAX", 2)
     with LocalCluster(**WORKERS, host="127.0.0.1", scheduler_port=0, silence_logs=50) as dying:
         tasks = tasks_of([(NAME, seed) for seed in range(3000)], True, [])
         events = engine(dying.scheduler_address)(tasks, planted.waits)
@@ -133,7 +133,7 @@ def _another() -> str:
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nowhere://x"])
 def test_where_no_scheduler_is_it_says_so(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tieout.campaign_dask.CONNECT_SECONDS_MAX", 1)
+    monkeypatch.setattr("tieout.campaigns.cluster.CONNECT_SECONDS_MAX", 1)
     said = CliRunner().invoke(main, ["campaign", NAME, "--seeds", "0:2", "--dask", address])
     assert said.exit_code == 2
     assert f"--dask {address}: " in said.output

@@ -13,12 +13,12 @@ from scenarios.model import find
 from tests import planted_seeds as planted
 from tests.planting import plant
 from tests.test_cli import SMALL
-from tieout import campaign_cover, canary
-from tieout.campaign import PAGE, WHOLE, Campaign, campaign
-from tieout.campaign_ledger import FAILURES
-from tieout.campaign_seed import SeedResult, Task
+from tieout.campaigns import canary, cover
+from tieout.campaigns.campaign import PAGE, WHOLE, Campaign, campaign
+from tieout.campaigns.ledger import FAILURES
+from tieout.campaigns.seed import SeedResult, Task
 from tieout.cli import main
-from tieout.console import show_campaign
+from tieout.reports.console import show_campaign
 
 NAME = "lost_frame"
 
@@ -92,7 +92,7 @@ def test_a_campaign_that_does_not_report_what_it_sees_is_red(
         return result if task.scenario == canary.NAME else planted.SeedResult(*task.key, held=True)
 
     assert campaign(NAME, range(100), run=well, out=tmp_path / "well").held
-    plant(monkeypatch, f"tieout.campaign{function}", old, new)
+    plant(monkeypatch, f"tieout.campaigns.campaign{function}", old, new)
     done = campaign(NAME, range(100), run=well, out=tmp_path / "broken")
     assert not done.held
     assert said in done.canary_missed()
@@ -195,8 +195,8 @@ def test_a_pair_is_seen_where_both_struck_in_one_run() -> None:
     assert pairs.never()[0] == ("deposit", "reorg")
     told = pairs.summary()
     assert told["never"][0] == "deposit with reorg"
-    assert len(told["never"]) == campaign_cover.NEVER_SHOWN
-    assert told["never_besides"] == len(pairs.runs) - 1 - campaign_cover.NEVER_SHOWN
+    assert len(told["never"]) == cover.NEVER_SHOWN
+    assert told["never_besides"] == len(pairs.runs) - 1 - cover.NEVER_SHOWN
 
 
 def test_a_fault_that_did_not_strike_is_in_no_pair() -> None:
@@ -213,7 +213,7 @@ def test_transitions_are_summed_and_what_was_never_taken_is_told_with_its_reason
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     expected = {"order/new>working": "", "order/working>filled": "", "leg/a>b": "no rail does"}
-    monkeypatch.setattr("tieout.campaign_cover.expected", lambda: expected)
+    monkeypatch.setattr("tieout.campaigns.cover.expected", lambda: expected)
     done = ran(7)
     told = done.summary()
     assert told["visited"] == {"order/working>filled": 7}

@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from tests import planted_seeds as planted
 from tests.test_cli import SMALL, tieout
 from tieout.bad_input import BadLedger
-from tieout.campaign import WHOLE, Campaign, campaign, merge
-from tieout.campaign_ledger import SEEDS, read
-from tieout.campaign_seed import Run, SeedResult, Task
+from tieout.campaigns.campaign import WHOLE, Campaign, campaign, merge
+from tieout.campaigns.ledger import SEEDS, read
+from tieout.campaigns.seed import Run, SeedResult, Task
 from tieout.cli import main
 
 NAME = "lost_frame"
@@ -151,7 +151,7 @@ def test_nor_that_of_another_scenario_or_code(
     with pytest.raises(BadLedger, match=r"begun with content of its scenario [0-9a-f]{12}, not"):
         campaign(str(path), range(3), out=out, run=planted.sound, resume=True)
     path.write_text(SMALL)
-    monkeypatch.setattr("tieout.campaign.code_version", lambda: "another")
+    monkeypatch.setattr("tieout.campaigns.campaign.code_version", lambda: "another")
     with pytest.raises(BadLedger, match=r"begun with code .*, not another; what it was begun"):
         campaign(str(path), range(3), out=out, run=planted.sound, resume=True)
 

@@ -14,14 +14,14 @@ from click.testing import CliRunner
 
 from tests import planted_seeds as planted
 from tests.test_cli import SMALL
-from tieout import campaign_cli
-from tieout.campaign import PAGE, WHOLE, Campaign, campaign, merge
-from tieout.campaign_ledger import FAILURES, read
-from tieout.campaign_seed import Begun, Done, Events, Run, SeedResult, Task
-from tieout.campaign_workers import workers
+from tieout.campaigns import cli
+from tieout.campaigns.campaign import PAGE, WHOLE, Campaign, campaign, merge
+from tieout.campaigns.ledger import FAILURES, read
+from tieout.campaigns.seed import Begun, Done, Events, Run, SeedResult, Task
+from tieout.campaigns.workers import workers
 from tieout.cli import main
-from tieout.console import show_campaign
-from tieout.shrink import NothingFails
+from tieout.failures.shrink import NothingFails
+from tieout.reports.console import show_campaign
 
 NAME = "lost_frame"
 
@@ -120,7 +120,7 @@ def cut_short(monkeypatch: pytest.MonkeyPatch, others_take: float) -> Campaign:
             now[0] += others_take
             yield Done(task, run(task))
 
-    monkeypatch.setattr("tieout.campaign.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("tieout.campaigns.campaign.time", SimpleNamespace(monotonic=lambda: now[0]))
     return ran(3000, engine=engine, seconds_max=600.0)
 
 
@@ -159,8 +159,10 @@ def test_no_seed_may_take_longer_than_the_budget(
         asked.append(seed_seconds_max)
         return workers(jobs, seed_seconds_max)
 
-    monkeypatch.setattr("tieout.campaign_workers.workers", noting)
-    monkeypatch.setattr("tieout.campaign.campaign", lambda *words, **named: Campaign([], 0.0))
+    monkeypatch.setattr("tieout.campaigns.workers.workers", noting)
+    monkeypatch.setattr(
+        "tieout.campaigns.campaign.campaign", lambda *words, **named: Campaign([], 0.0)
+    )
     said = CliRunner().invoke(main, ["campaign", NAME, "--seeds", "0:2", "--json", *words])
     assert said.exit_code == 0, said.output
     assert asked == [seconds]
@@ -220,8 +222,8 @@ def test_a_scenario_that_is_gone_is_a_finding_too(tmp_path: Path) -> None:
 def test_without_a_screen_it_says_now_and_then_that_it_goes_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(campaign_cli, "LINE_SECONDS", 0.05)
-    with campaign_cli.progress("storm", shown=True) as tell:
+    monkeypatch.setattr(cli, "LINE_SECONDS", 0.05)
+    with cli.progress("storm", shown=True) as tell:
         for done in range(1, 5):
             time.sleep(0.03)
             tell(done, 4, 1)

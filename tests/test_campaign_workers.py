@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests import planted_seeds as planted
-from tieout.campaign import Campaign, campaign
-from tieout.campaign_ledger import SEEDS
-from tieout.campaign_seed import Begun, Done, Run, here, run_seed, runs_twice, tasks_of
-from tieout.campaign_workers import BATCH_MAX, _Todo, workers
+from tieout.campaigns.campaign import Campaign, campaign
+from tieout.campaigns.ledger import SEEDS
+from tieout.campaigns.seed import Begun, Done, Run, here, run_seed, runs_twice, tasks_of
+from tieout.campaigns.workers import BATCH_MAX, _Todo, workers
 
 NAME = "lost_frame"
 

@@ -4,8 +4,8 @@ import pytest
 
 from sim import machine
 from tests.test_token_trace import ALICE, BOB, NAME, START, Chain, chain, hashed
-from tieout.cap_table import NotFinal, cap_table, cap_tables
 from tieout.runs import run
+from tieout.tokens.cap_table import NotFinal, cap_table, cap_tables
 
 __all__ = ["chain"]  # the fixture: Alice has 1000 at block 101, gives 250 in 102; 103 is final
 executed = pytest.mark.skipif(not machine.there(), reason="no embedded EVM for this Python")

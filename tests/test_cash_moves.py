@@ -26,7 +26,7 @@ from core.stuck import stuck
 from scenarios.model import Scenario, check
 from sim.memory_store import MemoryStore
 from sim.world import SECOND
-from tieout.opening import account_opened
+from tieout.node.opening import account_opened
 from tieout.runs import run
 from tieout.simulation import Simulation
 

@@ -23,14 +23,14 @@ from rails.evm.read_only import READS
 from rails.evm.wallet import RANGES
 from tests.chains import DEPOSIT, OURS
 from tests.live_chain import AT_FIRST, Bench, methods
-from tieout.chain_ways import chain_ways, fit
 from tieout.cli import main
-from tieout.deployment import load
+from tieout.deployment.chain_ways import chain_ways, fit
+from tieout.deployment.file import load
+from tieout.deployment.rail_terms import Unfit
+from tieout.deployment.secret_references import WOULD_DO
 from tieout.exits import BAD_INPUT, FAILED
-from tieout.rail_terms import Unfit
-from tieout.replay import replay
-from tieout.secret_references import WOULD_DO
-from tieout.sqlite_store import SqliteStore
+from tieout.journals.replay import replay
+from tieout.journals.sqlite_store import SqliteStore
 
 
 @pytest.fixture

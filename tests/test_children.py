@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from tieout import children, live_engine
-from tieout.children import begun, environment
-from tieout.live_engine import LiveEngine
+from tieout.gates import children
+from tieout.gates.children import begun, environment
+from tieout.risk import live_engine
+from tieout.risk.live_engine import LiveEngine
 
 SHOWN = "import json, os; print(json.dumps(dict(os.environ)))"
 
@@ -63,9 +64,9 @@ def test_an_engine_that_finds_no_room_is_tried_again(monkeypatch: pytest.MonkeyP
 
 def test_a_strategy_that_finds_no_room_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("nats", reason="the extra `nats` is not installed")
-    from tieout import strategy_lives
-    from tieout.strategy_lives import StrategyLife
-    from tieout.strategy_main import Setting
+    from tieout.gates import strategy_lives
+    from tieout.gates.strategy_lives import StrategyLife
+    from tieout.gates.strategy_main import Setting
 
     monkeypatch.setattr(children, "begun", _no_room)
     monkeypatch.setattr(strategy_lives, "AGAIN_S", 0.01)

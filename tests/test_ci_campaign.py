@@ -13,8 +13,9 @@ from scenarios.draw import kinds_drawn
 from scenarios.model import find, names
 from sim.faults import KINDS
 from tests import planted_seeds as planted
-from tieout import ci_campaign, visited
-from tieout.campaign_seed import Run, Task, run_seed
+from tieout import ci_campaign
+from tieout.campaigns import visited
+from tieout.campaigns.seed import Run, Task, run_seed
 from tieout.ci_campaign import RUNS, UNSTRUCK, Seen, missed, report, together
 
 ROOT = Path(__file__).parent.parent

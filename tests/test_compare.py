@@ -38,13 +38,13 @@ from risk.adapter import LimitGate
 from scenarios.model import Scenario, find
 from sim.memory_store import MemoryStore
 from tieout.cli import main
-from tieout.compare import PARTS, Compared, compare, whole
-from tieout.dialects import READERS
 from tieout.exits import BAD_INPUT, FAILED, HELD
-from tieout.files import save_journal
-from tieout.relive import relive
+from tieout.journals.relive import relive
+from tieout.node.dialects import READERS
+from tieout.reports.compare import PARTS, Compared, compare, whole
+from tieout.reports.files import save_journal
+from tieout.reports.session import BadSession, Session, session_of
 from tieout.runs import run
-from tieout.session import BadSession, Session, session_of
 
 ACCOUNT = "binance_spot/main"
 SECOND = 1_000_000_000
@@ -495,7 +495,7 @@ def test_wrong_input_is_a_message_and_a_status(
 def test_a_residual_is_a_failure(
     journals: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tieout import session
+    from tieout.reports import session
 
     monkeypatch.setattr(session, "_posted", lambda *told: iter(()))
     assert tieout(*journals).exit_code == FAILED

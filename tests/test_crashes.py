@@ -13,8 +13,7 @@ from click.testing import CliRunner
 from scenarios.model import find
 from sim.memory_store import MemoryStore
 from tests.planting import plant
-from tieout.cli import main
-from tieout.crash_points import (
+from tieout.campaigns.crash_points import (
     MOMENTS,
     BadPoint,
     CrashPoint,
@@ -24,11 +23,12 @@ from tieout.crash_points import (
     read_point,
     sample,
 )
-from tieout.crashes import Crashes, Subject, crashes
-from tieout.host import Host
-from tieout.outcome import Outcome
+from tieout.campaigns.crashes import Crashes, Subject, crashes
+from tieout.cli import main
+from tieout.reports.outcome import Outcome
 from tieout.runs import run
 from tieout.simulation import Simulation
+from tieout.world.host import Host
 
 FULL = os.environ.get("TIEOUT_FULL") == "1"
 SMALL = """\

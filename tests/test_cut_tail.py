@@ -25,10 +25,10 @@ from core.state import State
 from core.step import step
 from scenarios.model import check
 from sim.memory_store import MemoryStore
-from tieout.outcome import Outcome
+from tieout.journals.sqlite_store import SqliteStore, accept_cut
+from tieout.reports.outcome import Outcome
 from tieout.runs import conclude
 from tieout.simulation import Simulation
-from tieout.sqlite_store import SqliteStore, accept_cut
 
 OPENED = AccountOpened(
     received_at=1,

@@ -13,7 +13,7 @@ from tests.settling import BANK, DAY, HOUR, Books, change, pay, pull
 from tests.test_deposits import PUSHED, deposit
 from tests.test_deposits import books as pushed
 from tests.test_partial_returns import back, pulled
-from tieout.stuck_view import of_state
+from tieout.settlement.stuck import of_state
 
 
 def owing() -> tuple[Books, Leg]:

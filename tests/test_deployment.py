@@ -16,8 +16,8 @@ from keyring.errors import KeyringLocked
 from scenarios.bounds import LIMITS
 from tests.deploying import written
 from tieout.cli import main
-from tieout.deployed import scenario_of
-from tieout.deployment import NoSecret, load, secret
+from tieout.deployment.file import NoSecret, load, secret
+from tieout.deployment.scenario import scenario_of
 from tieout.exits import BAD_INPUT, HELD
 from tieout.runs import run
 

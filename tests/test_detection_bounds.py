@@ -5,7 +5,7 @@ import pytest
 from scenarios.model import find
 from sim.dice import Dice
 from sim.wire import MS, Latency
-from tieout.sites import bound_ns
+from tieout.world.sites import bound_ns
 
 # By hand: a log-normal's quantiles are median * exp(z * sigma), with z = 2.32635 for 99 % and
 # z = 3.09023 for 99.9 %. Of 12 ms and 60 ms sigma is ln(5) / 2.32635 = 0.691830.

@@ -21,7 +21,7 @@ RUNS = (("lost_frame", 7), ("spot_weather", 1), ("spot_weather", 2))
 # Prints the version it ran on, then each run's digest and that of the replay of its journal.
 PROGRAM = f"""
 import sys
-from tieout.replay import replay
+from tieout.journals.replay import replay
 from tieout.runs import run
 print("%d.%d" % sys.version_info[:2])
 for name, seed in {RUNS!r}:

@@ -16,8 +16,10 @@ from core.token_state import AuthorizationStatus
 from rails import schemes
 from risk.lease_holder import MOVES as HOLDER_MOVES
 from risk.tightening import CURVE
-from tieout import docs, docs_risk, docs_tokens
+from tieout import docs
+from tieout.risk import document as risk_document
 from tieout.runs import run
+from tieout.tokens import document as token_document
 from tokens.http.bodies import REASONS
 from tokens.http.callers import MAY
 from tokens.http.views import ABOUT_PEOPLE
@@ -50,7 +52,7 @@ def test_the_picture_has_every_move_and_no_other() -> None:
 
 
 def test_the_pictures_of_risk_have_every_move_of_their_tables() -> None:
-    text = docs_risk.lifecycles()
+    text = risk_document.lifecycles()
     moves = [(was, to) for was, row in PROCEDURE.items() for to in row.then]
     moves += [(was, to) for was, told in HOLDER_MOVES.items() for to in told.values()]
     moves += [(was, to) for was, told in EPOCH_MOVES.items() for to in told]
@@ -66,22 +68,22 @@ def test_the_pictures_of_risk_have_every_move_of_their_tables() -> None:
 
 def test_the_life_of_an_authorization_has_every_move_and_no_other() -> None:
     """With every status, what it means, and which of them hold value."""
-    text = docs_tokens.tokens()
+    text = token_document.tokens()
     drawn = {
         tuple(line.split(" --> "))
         for line in map(str.strip, text.splitlines())
         if " --> " in line and "[*]" not in line
     }
     assert drawn == {(status, to) for status, moves in NEXT.items() for to in moves}
-    assert docs_tokens.MEANS.keys() == set(get_args(AuthorizationStatus))
-    for status, words in docs_tokens.MEANS.items():
+    assert token_document.MEANS.keys() == set(get_args(AuthorizationStatus))
+    for status, words in token_document.MEANS.items():
         assert f"| {status} | {words} | " in text
         assert (f"    {status} --> [*]" in text) == (status not in NEXT)
     assert f"    class {','.join(OPEN)} open" in text
 
 
 def test_the_control_planes_words_are_its_tables() -> None:
-    text = docs_tokens.tokens()
+    text = token_document.tokens()
     for reason, words in REASONS.items():
         assert f"| `{reason}` | {words} |" in text
     head, *rows = (line for line in text.splitlines() if line.startswith(("| role |", *_roles())))

@@ -24,8 +24,8 @@ from tests.facts import fill, opened, spot, started
 from tests.kill_node import COMMITTING, Notice, Told
 from tests.killing import Life, prepare
 from tests.leasing import GATES, TTL, GateProcess, Leasing, uses_of
-from tieout.sqlite_store import anchor_path, open_for_reading, read_records
-from tieout.verify import verify
+from tieout.journals.sqlite_store import anchor_path, open_for_reading, read_records
+from tieout.journals.verify import verify
 
 STARTERS = 5
 

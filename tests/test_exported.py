@@ -15,8 +15,8 @@ from tests import exporting
 from tests.conftest import ROOT
 from tests.exporting import FOLDER, Machine
 from tests.planting import plant
-from tieout.replay import replay
-from tieout.verify import verify
+from tieout.journals.replay import replay
+from tieout.journals.verify import verify
 
 KEPT = sorted((ROOT / "tests" / "exported").glob("*.jsonl"))
 

@@ -16,12 +16,12 @@ from scenarios.model import find
 from sim.faults import ENGINE
 from tests.failing import BREAKING_BUST, SILENT_BUST, less_each_strike, world
 from tests.planting import plant
-from tieout.failures import failed_plan, keep, keep_plan
-from tieout.plans import BadPlan, drawn, load_plan, materialised_plan, replay
-from tieout.regression import regression, text_of
-from tieout.rerun import rerun
+from tieout.failures.failure import failed_plan, keep, keep_plan
+from tieout.failures.plans import BadPlan, drawn, load_plan, materialised_plan, replay
+from tieout.failures.regression import regression, text_of
+from tieout.failures.rerun import rerun
+from tieout.failures.shrink import NothingFails
 from tieout.runs import STANDARD, run
-from tieout.shrink import NothingFails
 
 ROOT = Path(__file__).parent.parent
 CLAIMS = {spec.figure: spec.claim for spec in STANDARD}

@@ -10,13 +10,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tieout import files
-from tieout.files import CannotSave, load_table
-from tieout.outcome import Outcome
-from tieout.replay import replay
+from tieout.journals.replay import replay
+from tieout.journals.verify import verify
+from tieout.reports import files
+from tieout.reports.files import CannotSave, load_table
+from tieout.reports.outcome import Outcome
+from tieout.reports.tables import COLUMNS, table
 from tieout.runs import run
-from tieout.tables import COLUMNS, table
-from tieout.verify import verify
 
 RUNS = ("lost_frame", "spot_weather", "coinbase_weather")
 each_run = pytest.mark.parametrize("name", RUNS)

@@ -8,7 +8,7 @@ import pytest
 from core.effects import Effect, FetchFills, PlaceOrder
 from core.events import FillReported
 from core.frames import Frame
-from tieout.twins import TWINS
+from tieout.world.twins import TWINS
 
 FILLS = FetchFills(account="v/main", instrument="X", after="")
 PLACE = PlaceOrder(

@@ -20,7 +20,7 @@ from tieout.backtest.fire_page import page_of, summary
 from tieout.backtest.fire_view import cells
 from tieout.backtest.played import LEAD_NS, Played, began_at, gained, lasts_ns
 from tieout.backtest.run import Tapes, run
-from tieout.campaign_seed import Task
+from tieout.campaigns.seed import Task
 from venues.recorded.tape import Tape
 
 MINUTE = 60 * 10**9

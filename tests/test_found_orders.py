@@ -8,7 +8,7 @@ from core.effects import CancelOrder
 from scenarios.model import check
 from sim.memory_store import MemoryStore
 from tieout.simulation import Simulation
-from tieout.twins import TWINS
+from tieout.world.twins import TWINS
 from venues.simulated import Asked
 
 # Each has an order that somebody placed by hand, under an id of his own or under none.

@@ -11,7 +11,7 @@ from risk.decisions import KEPT_MAX, Decisions
 from tests.facts import MS, PERP
 from tests.leasing import HEARTBEAT, LOT, TTL, Leasing
 from tests.planting import plant
-from tieout.replay import replay
+from tieout.journals.replay import replay
 
 LINE = "firm/long"
 

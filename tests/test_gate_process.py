@@ -26,12 +26,12 @@ from tests.facts import MS, PERP
 from tests.gate_world import BEAT, ENDS, NatsServer, ProcessWorld, served
 from tests.leasing import GATES, HEARTBEAT, LIMITS, LOT, TTL, Leasing, uses_of
 from tests.planting import plant
-from tieout import lease_stream, order_socket
-from tieout.gate_process import NO_NODE
-from tieout.gate_server import DURABLE
-from tieout.order_socket import FRAME_BYTES_MAX, GateConnected, framed
-from tieout.replay import replay
-from tieout.sqlite_store import JournalFull
+from tieout.gates import lease_stream, order_socket
+from tieout.gates.gate_process import NO_NODE
+from tieout.gates.gate_server import DURABLE
+from tieout.gates.order_socket import FRAME_BYTES_MAX, GateConnected, framed
+from tieout.journals.replay import replay
+from tieout.journals.sqlite_store import JournalFull
 
 LINE = "firm/long"
 
@@ -718,25 +718,25 @@ class Bug(NamedTuple):
 
 BUGS = (
     Bug(
-        "tieout.gate_server:GateServer._hear",
+        "tieout.gates.gate_server:GateServer._hear",
         "self._uncommitted.append(message)",
         "await message.ack()",
         test_what_was_told_is_acknowledged_after_its_commit_and_not_before,
     ),
     Bug(
-        "tieout.gate_server:GateServer._decided_again",
+        "tieout.gates.gate_server:GateServer._decided_again",
         "if wrong and",
         "if False and",
         test_a_gate_that_lets_pass_what_its_lease_does_not_is_fenced_before_the_order_is_taken,
     ),
     Bug(
-        "tieout.node_loop:NodeLoop.cancels_now",
+        "tieout.node.loop:NodeLoop.cancels_now",
         "for effect in self.node.cancels():",
         "for effect in ():",
         test_an_order_waits_for_its_commit_and_a_cancel_does_not,
     ),
     Bug(
-        "tieout.gate_server:GateServer._take",
+        "tieout.gates.gate_server:GateServer._take",
         "if told.ticket is None or told.ticket.gate != gate:",
         "if False:",
         lambda world: test_who_says_what_it_may_not_is_hung_up_on_and_nothing_of_it_is_booked(
@@ -744,7 +744,7 @@ BUGS = (
         ),
     ),
     Bug(
-        "tieout.lease_stream:LeaseStream._is_there",
+        "tieout.gates.lease_stream:LeaseStream._is_there",
         "return False",
         "return True",
         lambda world: test_a_wiped_stream_is_made_anew_and_forgets_no_order(

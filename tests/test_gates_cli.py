@@ -14,12 +14,12 @@ from click.testing import CliRunner
 
 from core.journal import decode_event
 from core.risk_events import LeaseReturned
-from tieout import nats_server
 from tieout.cli import main
 from tieout.exits import BAD_INPUT, HELD, LACKING
-from tieout.nats_server import NoServer
-from tieout.replay import replay
-from tieout.sqlite_store import SqliteStore
+from tieout.gates import nats_server
+from tieout.gates.nats_server import NoServer
+from tieout.journals.replay import replay
+from tieout.journals.sqlite_store import SqliteStore
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = (sys.executable, "-m", "tieout")
@@ -100,7 +100,7 @@ def test_without_a_server_it_says_what_would_help(
 def test_a_server_that_does_not_answer_is_not_waited_for_for_ever(
     scenario: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tieout.lease_stream.REACHED_S_MAX", 0.3)
+    monkeypatch.setattr("tieout.gates.lease_stream.REACHED_S_MAX", 0.3)
     result = CliRunner().invoke(main, ["gates", str(scenario), "--nats", "nats://127.0.0.1:9"])
     assert result.exit_code == LACKING
     assert "no NATS server answers" in result.output

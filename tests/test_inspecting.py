@@ -17,9 +17,9 @@ from core.effects import PlaceOrder
 from core.money import price, quantity
 from core.reading import STRANGE
 from tests.live import KEY, Served
-from tieout.dialects import DIALECTS
-from tieout.fronts import WAYS
-from tieout.inspections import INSPECTIONS
+from tieout.node.dialects import DIALECTS
+from tieout.preflight.inspections import INSPECTIONS
+from tieout.wire.fronts import WAYS
 from venues.inspecting import Listing, Modes, Rights
 from venues.live import Live
 from venues.served import Key

@@ -18,9 +18,9 @@ from core.node import Node, recover
 from sim.dice import Dice, Stream
 from tests.toy_venue import Fill, Told, boot, frame_of, read, truth
 from tests.vfs import Disk
-from tieout import sqlite_store
-from tieout.sqlite_store import JournalError, JournalFailed, SqliteStore, anchor_path
-from tieout.verify import verify
+from tieout.journals import sqlite_store
+from tieout.journals.sqlite_store import JournalError, JournalFailed, SqliteStore, anchor_path
+from tieout.journals.verify import verify
 
 GROUPS = 60
 MOMENTS = 150

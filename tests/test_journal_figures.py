@@ -9,9 +9,9 @@ from core.rail_effects import SignTransaction
 from core.token_effects import SignAuthorization
 from core.token_events import AuthorizationJudged, HolderStated, PolicyPublished
 from sim.memory_store import MemoryStore
-from tieout.asked_again import orders_unasked, streams_unread
-from tieout.signings import nonces_doubled
-from tieout.token_decisions import decided_by_old
+from tieout.claims.asked_again import orders_unasked, streams_unread
+from tieout.claims.signings import nonces_doubled
+from tieout.tokens.decisions import decided_by_old
 
 HOUSE = "binance_spot/main"
 NOTE = "NOTE"

@@ -4,7 +4,7 @@ Two real venues, their market and our strategies live in this process, with the 
 a process of its own. It is killed a hundred times, at commits, as it takes something in and as it
 recovers. What is drawn here is when; how far it had come is the machine's affair, and must not
 matter. The books are judged by what the node said after each commit; what is watched at every
-single step (`tieout/watch.py`) is not looked at here.
+single step (`tieout/claims/watch.py`) is not looked at here.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from sim.memory_store import MemoryStore
 from tests.kill_node import Bug, Told
 from tests.killing import ChildHost, Life, killed_run
 from tests.planting import locate
-from tieout.replay import replay
+from tieout.claims.view import View
+from tieout.journals.replay import replay
+from tieout.journals.sqlite_store import SqliteStore
+from tieout.journals.verify import verify
 from tieout.runs import conclude
 from tieout.simulation import Simulation
-from tieout.sqlite_store import SqliteStore
-from tieout.verify import verify
-from tieout.view import View
 
 KILLS = 100
 SCENARIO = Scenario.model_validate(

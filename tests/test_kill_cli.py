@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from tests.planting import plant
 from tests.test_kill_switch import DEPLOYMENT
 from tieout.cli import main
-from tieout.verify import verify
+from tieout.journals.verify import verify
 
 ACCOUNTS = ("okx_swap/main", "binance_usdm/main", "bybit_inverse/main", "binance_spot/main")
 
@@ -62,7 +62,7 @@ def test_the_name_of_each_account_is_typed(file: str) -> None:
 def test_whoever_types_anything_else_has_sent_nothing(
     file: str, typed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tieout.kill.kill", lambda *_, **__: pytest.fail("it was pulled"))
+    monkeypatch.setattr("tieout.operating.kill.kill", lambda *_, **__: pytest.fail("it was pulled"))
     done = pulled(file, "--drill", typed=typed)
     assert done.exit_code == 2
     assert "would do, or --yes; nothing was sent" in done.stderr

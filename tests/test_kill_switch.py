@@ -19,8 +19,8 @@ from core.risk_state import Stage
 from sim.memory_store import MemoryStore
 from tests.facts import PERP, Books, fill, ms, only, perp_books, report, statement, wish
 from tests.planting import locate, plant, planted
-from tieout.kill import BadDeployment, Ending, credentials, kill, load
-from tieout.kill_drill import DeadNode, dead_node
+from tieout.operating.kill import BadDeployment, Ending, credentials, kill, load
+from tieout.operating.kill_drill import DeadNode, dead_node
 from tieout.runs import run
 
 SWAP = "BTC-PERP"

@@ -12,7 +12,7 @@ from core.effects import Effect
 from scenarios.model import check, find
 from sim.market import MS
 from sim.memory_store import MemoryStore
-from tieout.outcome import Outcome
+from tieout.reports.outcome import Outcome
 from tieout.runs import conclude, run
 from tieout.simulation import Simulation
 

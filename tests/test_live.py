@@ -1,6 +1,6 @@
 """The live node over real sockets: the same law as in simulation, by the machine's clock.
 
-The venue is served by `tieout.wire_server`, its client is ccxt as it comes. Nothing leaves the
+The venue is served by `tieout.wire.server`, its client is ccxt as it comes. Nothing leaves the
 machine: any other host is nowhere.
 """
 
@@ -27,13 +27,13 @@ from scenarios.model import VenueSpec
 from sim.faults import Fault
 from sim.world import SECOND
 from tests.live import KEY, Running, Served
-from tieout import adopting
-from tieout.adopting import NotAdopted, openings_of
-from tieout.dialects import DIALECTS
-from tieout.fronts import WAYS
-from tieout.replay import replay
-from tieout.verify import verify
-from tieout.wire_world import rough
+from tieout.journals.replay import replay
+from tieout.journals.verify import verify
+from tieout.node import adopting
+from tieout.node.adopting import NotAdopted, openings_of
+from tieout.node.dialects import DIALECTS
+from tieout.wire.fronts import WAYS
+from tieout.wire.world import rough
 from venues.live import Live
 from venues.read_only import Forbidden, settings
 from venues.served import Key

@@ -24,8 +24,8 @@ from rails.dialect import Request
 from sim.faults import Fault
 from tests.desk import HOUR, Desk, scenario, within
 from tests.sftp_server import Server
-from tieout.durable import NotDurable
-from tieout.wire_bank import BankDesk, Habits
+from tieout.journals.durable import NotDurable
+from tieout.wire.bank import BankDesk, Habits
 
 FULL = bool(os.environ.get("TIEOUT_FULL"))
 PAY = Request("POST", "/v1/payments", {}, {"Content-Type": "application/xml"}, b"<pay/>" * 2000)

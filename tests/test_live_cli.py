@@ -17,14 +17,14 @@ from click.testing import CliRunner
 
 from tests.exporting import FULL
 from tieout.cli import main
+from tieout.deployment.live_cli import _rest
 from tieout.exits import BAD_INPUT, FAILED, HELD
-from tieout.live_cli import _rest
-from tieout.verify import verify
+from tieout.journals.verify import verify
 
 pytest.importorskip("ccxt.pro", reason="the extra `live` is not installed")
 pytest.importorskip("trustme", reason="the extra `live` is not installed")
 
-from tieout.ways import Mode
+from tieout.deployment.ways import Mode
 
 PROGRAM = (sys.executable, "-m", "tieout")
 DEPLOYMENT = """

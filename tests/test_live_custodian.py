@@ -39,9 +39,9 @@ from rails.custodian.served import LIFE_S_MAX, Call, Gateway
 from rails.dialect import Request
 from sim.faults import Fault
 from tests.desk import HOUR, Desk, scenario, within
-from tieout.webhooks import Keyring, Receiver, published
-from tieout.wire_custodian import CustodianServer
-from tieout.wire_tls import Authority
+from tieout.node.webhooks import Keyring, Receiver, published
+from tieout.wire.custodian import CustodianServer
+from tieout.wire.tls import Authority
 
 FULL = bool(os.environ.get("TIEOUT_FULL"))
 NAME = "an-api-user"

@@ -20,9 +20,9 @@ from rails.evm.read_only import READS, Forbidden
 from tests.chains import DEPOSIT, ETH, GWEI, OTHER, OURS, coin
 from tests.live_chain import AT_FIRST, OUTSIDER, SECOND, Bench, Running, methods, wanted
 from tests.rail_child import Child
-from tieout import chain_ways
-from tieout.adopting import NotAdopted
-from tieout.replay import replay
+from tieout.deployment import chain_ways
+from tieout.journals.replay import replay
+from tieout.node.adopting import NotAdopted
 
 with kept_depth():
     from web3 import AsyncWeb3

@@ -31,14 +31,14 @@ from tests.gate_world import NatsServer
 from tests.live import Running, Served, reviewed, trading
 from tests.test_live_cli import DEPLOYMENT, deployment, started, wire  # noqa: F401  # fixtures
 from tests.test_live_limits import running_events, until
-from tieout.deployed import scenario_of
-from tieout.deployment import BadDeployment, load
+from tieout.deployment.file import BadDeployment, load
+from tieout.deployment.scenario import scenario_of
 from tieout.exits import HELD
-from tieout.gate_server import DURABLE
-from tieout.lease_stream import connect
-from tieout.live_gates import LiveGates, gates_beside
-from tieout.replay import replay
-from tieout.strategy_main import LEAVING_S_MAX
+from tieout.gates.gate_server import DURABLE
+from tieout.gates.lease_stream import connect
+from tieout.gates.live import LiveGates, gates_beside
+from tieout.gates.strategy_main import LEAVING_S_MAX
+from tieout.journals.replay import replay
 
 FULL = pytest.mark.skipif("TIEOUT_FULL" not in os.environ, reason="takes half a minute")
 VENUE, BOTH = "binance_usdm", ("mm", "tk")
@@ -226,7 +226,7 @@ def _processes(url: str) -> list[str]:
     for each in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):  # it ended meanwhile
             commands.append(each.read_bytes().replace(b"\0", b" ").decode())
-    return [each for each in commands if "tieout.strategy_main" in each and url in each]
+    return [each for each in commands if "tieout.gates.strategy_main" in each and url in each]
 
 
 def test_in_the_simulated_world_its_gates_are_played(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from core.risk_events import LimitsLoaded, StrategyStateSet
 from tests.live import Running, Served
 from tieout.cli import main
 from tieout.exits import BAD_INPUT
-from tieout.replay import replay
+from tieout.journals.replay import replay
 
 FULL = pytest.mark.skipif("TIEOUT_FULL" not in os.environ, reason="takes half a minute")
 ENABLED = {"enabled": ("mm", "tk")}
@@ -79,7 +79,7 @@ async def trades_under_limits(folder: Path) -> None:
 
 
 def running_events(journal: Path) -> list[bytes]:
-    from tieout.sqlite_store import open_for_reading, read_events
+    from tieout.journals.sqlite_store import open_for_reading, read_events
 
     return list(read_events(open_for_reading(journal)))
 

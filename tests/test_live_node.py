@@ -17,8 +17,8 @@ from rails.dialect import Request
 from rails.jsonrpc import answers, batch, number, results
 from tests.issuing import ADMIN, ALICE, BOB, FIRST, PAUSER, SECOND
 from tests.nodes import Anvil, Node, Simulated, embedded
-from tieout.rpc_nodes import HttpNodes
-from tieout.token_signers import HonestNode
+from tieout.issuing.signers import HonestNode
+from tieout.tokens.rpc_nodes import HttpNodes
 from tokens import calls
 from tokens.calls import Parameters
 from tokens.signers.live import ANSWER_BYTES_MAX, Http, LiveNode

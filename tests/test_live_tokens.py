@@ -23,10 +23,10 @@ from tests.test_token_process import Stubborn, wish
 from tests.test_token_serving import AUTHORIZATIONS, asked, body, permission
 from tests.test_token_trace import NAME, Chain
 from tests.token_child import AnvilNode, Issuer
-from tieout.live_tokens import LoopHost
-from tieout.node_loop import NodeLoop
-from tieout.replay import replay
-from tieout.sqlite_store import JournalFailed
+from tieout.journals.replay import replay
+from tieout.journals.sqlite_store import JournalFailed
+from tieout.node.loop import NodeLoop
+from tieout.tokens.live import LoopHost
 from tokens import calls
 from tokens.calls import Release
 from tokens.http.host import NotTaken

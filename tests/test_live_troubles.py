@@ -23,8 +23,8 @@ pytest.importorskip("trustme", reason="the extra `live` is not installed")
 from core.events import OrderRequested
 from core.positions import held
 from tests.live import KEY, OurClock, Running, Served
-from tieout import node_loop
-from tieout.replay import replay
+from tieout.journals.replay import replay
+from tieout.node import loop as node_loop
 from venues.served import Key
 
 CANCELS = {

@@ -16,8 +16,8 @@ from core.events import FrameQuarantined, NodeStarted, RequestFailed, StreamClos
 from core.frames import Frame
 from core.journal import Journal
 from sim.memory_store import MemoryStore
-from tieout.logs import EVENTS, FIELDS, JOURNALED, Library, Log
-from tieout.watch_files import Form, Level
+from tieout.watching.logs import EVENTS, FIELDS, JOURNALED, Library, Log
+from tieout.watching.watch_files import Form, Level
 
 NOW = 1_700_000_000_123_456_789
 PLANTED = "sk-live-0123456789"

@@ -27,9 +27,9 @@ from sim.truth import Truth
 from sim.wire import Latency, Wire
 from sim.world import World
 from tests.test_shapes import MODULES
-from tieout.dialects import DIALECTS
+from tieout.node.dialects import DIALECTS
 from tieout.simulation import Simulation
-from tieout.twins import TWINS
+from tieout.world.twins import TWINS
 from venues.dialect import Top
 from venues.exchange import Exchange, Terms
 from venues.public import LEAP_LOOKS, LOOK_NS, QUOTE_NS_MAX, REFERENCE_NS_MAX, Heard, MarketData

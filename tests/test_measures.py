@@ -22,8 +22,8 @@ from sim.memory_store import MemoryStore
 from tests.facts import PERP
 from tests.test_cycle import LINES, USD, Told
 from tests.test_limit_gate import limits
-from tieout.outcome import Outcome
-from tieout.risk_history import risk_history
+from tieout.reports.outcome import Outcome
+from tieout.risk.history import risk_history
 from tieout.runs import run
 from tieout.simulation import Simulation
 

@@ -45,13 +45,13 @@ from tests.facts import (
     stream,
     wish,
 )
-from tieout.history import history
-from tieout.outcome import Outcome
-from tieout.replay import replay
+from tieout.claims.view import View
+from tieout.journals.replay import replay
+from tieout.journals.sqlite_store import SqliteStore
+from tieout.journals.verify import verify
+from tieout.reports.history import history
+from tieout.reports.outcome import Outcome
 from tieout.runs import run
-from tieout.sqlite_store import SqliteStore
-from tieout.verify import verify
-from tieout.view import View
 
 GATE = BreakGate()
 LITTLE = Keep(ids=4, orders=2, progress=2)

@@ -20,9 +20,9 @@ from core.state import State
 from sim.memory_store import MemoryStore
 from tests.settling import Books, pay
 from tests.test_alert_rules import ACCOUNT, NOW, broken, engine_lost, quiet
-from tieout.alert_rules import SECOND, Vitals
-from tieout.metrics import AGES, Metrics, band_of, serve
-from tieout.observed import Group, Observed
+from tieout.watching.alert_rules import SECOND, Vitals
+from tieout.watching.metrics import AGES, Metrics, band_of, serve
+from tieout.watching.observed import Group, Observed
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 

@@ -17,9 +17,9 @@ from core.reading import dismissed
 from risk.adapter import LimitGate
 from sim.memory_store import MemoryStore
 from tests.facts import SPOT, opened, spot, started, wish
-from tieout import node_loop
-from tieout.node_loop import NodeLoop, Overwhelmed
-from tieout.sqlite_store import JournalFull
+from tieout.journals.sqlite_store import JournalFull
+from tieout.node import loop as node_loop
+from tieout.node.loop import NodeLoop, Overwhelmed
 
 
 class Wrong(Exception):

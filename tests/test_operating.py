@@ -20,12 +20,12 @@ from core.journal import decode_event
 from core.risk_events import KillLifted, KillOrdered, StrategyStateSet
 from tests.deploying import written
 from tests.live import Running, Served
-from tieout import operator_door
 from tieout.cli import main
 from tieout.exits import BAD_INPUT, LACKING
-from tieout.operator_door import OperatorDoor
-from tieout.operator_socket import NoNode, ask, door_of, named
-from tieout.operator_words import (
+from tieout.operating import operator_door
+from tieout.operating.operator_door import OperatorDoor
+from tieout.operating.operator_socket import NoNode, ask, door_of, named
+from tieout.operating.operator_words import (
     AdjustmentProposed,
     Answered,
     Approved,

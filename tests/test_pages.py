@@ -7,9 +7,9 @@ import pytest
 from core.events import FillReported, PageReported, ProgressReported
 from core.journal import decode_event, decode_frame
 from scenarios.model import BadScenario, check, find
-from tieout.outcome import Outcome
+from tieout.reports.outcome import Outcome
 from tieout.runs import run
-from tieout.twins import TWINS
+from tieout.world.twins import TWINS
 from venues.exchange import Exchange
 
 ROWS = 3

@@ -24,16 +24,16 @@ from ccxt import BaseError
 from core.orders import TERMINAL
 from scenarios.model import VenueSpec
 from tests.deploying import Desk, desk, run
-from tieout.deployment import BadDeployment, load
-from tieout.fronts import WAYS
-from tieout.journals import journal_of
+from tieout.claims.view import View
+from tieout.deployment.file import BadDeployment, load
+from tieout.deployment.paper import check_fresh, paper_ways, public_feed
+from tieout.deployment.paper_world import PaperWorld
+from tieout.journals.deployed import journal_of
+from tieout.journals.sqlite_store import SqliteStore
+from tieout.journals.verify import verify
 from tieout.live import LiveNode
-from tieout.paper import check_fresh, paper_ways, public_feed
-from tieout.paper_world import PaperWorld
-from tieout.sqlite_store import SqliteStore
-from tieout.verify import verify
-from tieout.view import View
-from tieout.wire_world import scenario_of
+from tieout.wire.fronts import WAYS
+from tieout.wire.world import scenario_of
 from venues.read_only import Forbidden
 
 # --- the market of a paper account ----------------------------------------------------------------

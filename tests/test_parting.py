@@ -18,7 +18,7 @@ from sim import machine
 from sim.memory_store import MemoryStore
 from tests.conftest import ROOT
 from tests.test_cli import SMALL
-from tieout.campaign_seed import SeedResult
+from tieout.campaigns.seed import SeedResult
 from tieout.determinism import (
     PACKAGES,
     Build,
@@ -33,8 +33,8 @@ from tieout.determinism import (
     lines,
     write,
 )
-from tieout.files import save_journal
-from tieout.outcome import Outcome
+from tieout.reports.files import save_journal
+from tieout.reports.outcome import Outcome
 from tieout.runs import run
 
 LAST = "    return effects\n\n\ndef _take("

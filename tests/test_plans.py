@@ -17,8 +17,7 @@ from scenarios.thinning import as_told
 from sim import machine
 from sim.faults import Fault
 from sim.materialised import strikes_in
-from tieout.outcome import Outcome
-from tieout.plans import (
+from tieout.failures.plans import (
     BadPlan,
     Plan,
     chosen,
@@ -28,6 +27,7 @@ from tieout.plans import (
     plan_text,
     replay,
 )
+from tieout.reports.outcome import Outcome
 from tieout.runs import run
 
 executed = pytest.mark.skipif(not machine.there(), reason="no embedded EVM for this Python")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scenarios.model import find
-from tests.planting import Bug, must_be_seen
+from tests.planting import Bug, must_be_seen, seeds_of
 from tieout.runs import OF_RISK, run
 
 CLAIMS = {spec.figure: spec.claim for spec in OF_RISK}
@@ -257,5 +257,5 @@ def test_a_planted_bug_makes_its_claim_fail(bug: Bug, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("name", sorted({bug.scenario for bug in BUGS}))
 def test_without_a_bug_every_claim_holds_on_the_same_seeds(name: str) -> None:
-    for seed in range(max(bug.seeds.stop for bug in BUGS if bug.scenario == name)):
+    for seed in seeds_of(BUGS, name):
         assert failing(name, seed) == {}

@@ -6,7 +6,7 @@ import pytest
 
 from scenarios.model import Scenario, find
 from sim import machine
-from tests.planting import Bug, must_be_seen, plant
+from tests.planting import Bug, must_be_seen, plant, seeds_of
 from tieout.runs import OF_OFFERINGS, OF_SETTLEMENT, run
 
 pytestmark = pytest.mark.skipif(not machine.there(), reason="no embedded EVM for this Python")
@@ -105,5 +105,5 @@ def test_a_redemption_that_is_paid_while_its_burn_is_under_way_is_seen(
 
 @pytest.mark.parametrize("name", sorted({bug.scenario for bug in BUGS}))
 def test_without_a_bug_every_claim_holds_on_the_same_seeds(name: str) -> None:
-    for seed in range(max(bug.seeds.stop for bug in BUGS if bug.scenario == name)):
+    for seed in seeds_of(BUGS, name):
         assert failing(name, seed) == {}

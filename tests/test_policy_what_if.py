@@ -10,9 +10,9 @@ import pytest
 
 from scenarios.tokens import changed
 from sim import machine
-from tieout.outcome import Outcome
-from tieout.policy_what_if import ERASED, Change, NoJudge, Opinion, opinions
+from tieout.reports.outcome import Outcome
 from tieout.runs import run
+from tieout.tokens.policy_what_if import ERASED, Change, NoJudge, Opinion, opinions
 
 if not machine.there():
     pytest.skip("pyrevm has no wheel for this Python", allow_module_level=True)

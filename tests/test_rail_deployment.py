@@ -33,19 +33,19 @@ from tests.desk import scenario, within
 from tests.live_chain import free_port
 from tests.settling import BANK, Books
 from tests.sftp_server import Server
-from tieout import custodian_ways
-from tieout.adopting import NotAdopted
-from tieout.bank_ways import bank_ways
+from tieout.claims.view import View
 from tieout.cli import main
-from tieout.custodian_ways import opened_by_reads
-from tieout.deployment import load
+from tieout.deployment import custodian_ways
+from tieout.deployment.bank_ways import bank_ways
+from tieout.deployment.custodian_ways import opened_by_reads
+from tieout.deployment.file import load
 from tieout.exits import BAD_INPUT
+from tieout.journals.sqlite_store import SqliteStore
 from tieout.live import LiveNode
-from tieout.sqlite_store import SqliteStore
-from tieout.view import View
-from tieout.wire_bank import BankDesk
-from tieout.wire_custodian import CustodianServer
-from tieout.wire_desk import DeskWorld
+from tieout.node.adopting import NotAdopted
+from tieout.wire.bank import BankDesk
+from tieout.wire.custodian import CustodianServer
+from tieout.wire.desk import DeskWorld
 
 FULL = bool(os.environ.get("TIEOUT_FULL"))
 SECOND = 1_000_000_000

@@ -12,9 +12,9 @@ from core.journal import Journal, decode_event, decode_frame
 from scenarios.model import check
 from sim.memory_store import MemoryStore
 from sim.truth import Truth
-from tieout.connector import Connector
+from tieout.node.connector import Connector
 from tieout.runs import run
-from tieout.twins import TWINS
+from tieout.world.twins import TWINS
 from venues.dialect import Request
 from venues.exchange import Exchange
 

@@ -11,7 +11,7 @@ from core.reading import Unreadable, sound
 from rails.bitcoin.decoder import decode as decode_bitcoin
 from rails.evm.decoder import decode as decode_evm
 from tests import chains, test_bitcoin_rail
-from tieout.dialects import READERS
+from tieout.node.dialects import READERS
 
 DEEP = b"[" * 100_000
 READ = FetchStatement(account="a", kind="balances")

@@ -21,16 +21,16 @@ from core.journal import digest_of
 from scenarios.model import find
 from sim.faults import Fault
 from tieout.cli import main
-from tieout.compare import compare
-from tieout.dialects import READERS
 from tieout.exits import BAD_INPUT
-from tieout.files import save_journal
-from tieout.host import keep_of
-from tieout.outcome import Outcome
-from tieout.relive import relive
+from tieout.journals.relive import relive
+from tieout.node.dialects import READERS
+from tieout.reports.compare import compare
+from tieout.reports.files import save_journal
+from tieout.reports.outcome import Outcome
+from tieout.reports.session import session_of
 from tieout.runs import run
-from tieout.session import session_of
-from tieout.wire_world import rough
+from tieout.wire.world import rough
+from tieout.world.host import keep_of
 
 if TYPE_CHECKING:
     from tests.live import Running

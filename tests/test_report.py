@@ -9,13 +9,13 @@ import pytest
 
 from core.state import Drift, Reading
 from scenarios.model import ClaimSpec, find
-from tieout import plots
-from tieout.outcome import Outcome, Sample
-from tieout.page import page, text
-from tieout.plots import Point
-from tieout.report import pretty, report
+from tieout.reports import plots
+from tieout.reports.outcome import Outcome, Sample
+from tieout.reports.page import page, text
+from tieout.reports.plots import Point
+from tieout.reports.report import pretty, report
+from tieout.reports.words import duration
 from tieout.runs import run
-from tieout.words import duration
 
 RUNS = ("lost_frame", "demo", "spot_weather", "binance_usdm_weather", "coinbase_weather")
 each_run = pytest.mark.parametrize("name", RUNS)

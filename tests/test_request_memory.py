@@ -15,7 +15,7 @@ from core.token_events import AuthorizationRequested
 from core.token_state import Token
 from sim.memory_store import MemoryStore
 from tests.test_token_trace import ALICE, BOB, CAROL, NAME, Chain
-from tieout.sqlite_store import SqliteStore
+from tieout.journals.sqlite_store import SqliteStore
 
 KEPT = authorizations.OVER_KEPT
 

@@ -17,9 +17,9 @@ from core.journal import decode_event
 from tests.live import Running, Served
 from tieout.cli import main
 from tieout.exits import HELD
-from tieout.replay import replay
-from tieout.sqlite_store import open_for_reading, read_events
-from tieout.verify import verify
+from tieout.journals.replay import replay
+from tieout.journals.sqlite_store import open_for_reading, read_events
+from tieout.journals.verify import verify
 
 
 async def restored(folder: Path) -> None:

@@ -4,10 +4,10 @@ import re
 from functools import cache
 
 from tests.test_report import Reader
-from tieout.history import history
-from tieout.outcome import Outcome
-from tieout.report import report
-from tieout.risk_report import RiskSection
+from tieout.reports.history import history
+from tieout.reports.outcome import Outcome
+from tieout.reports.report import report
+from tieout.risk.report import RiskSection
 from tieout.runs import run
 
 HEADS = (

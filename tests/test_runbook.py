@@ -21,12 +21,12 @@ from core.events import Cause
 from risk import codes
 from tests.toy_venue import boot
 from tieout.cli import main
-from tieout.deployed_limits import beside
-from tieout.deployment import Deployment, load
+from tieout.deployment.file import Deployment, load
+from tieout.deployment.limits import beside
 from tieout.exits import FAILED, HELD
-from tieout.node_loop import JOURNAL_FULL, QUEUE_FULL
-from tieout.sqlite_store import JournalDamaged, SqliteStore
-from tieout.troubles import Code
+from tieout.journals.sqlite_store import JournalDamaged, SqliteStore
+from tieout.node.loop import JOURNAL_FULL, QUEUE_FULL
+from tieout.node.troubles import Code
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")

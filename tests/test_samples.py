@@ -3,7 +3,7 @@
 A module `tests/samples_DIALECT.py` claims venues of the index and says, by hand and from the
 venue's documentation, what each verbatim sample tells:
 
-    DIALECT = "binance_usdm"                 # a dialect of tieout/twins.py
+    DIALECT = "binance_usdm"                 # a dialect of tieout/world/twins.py
     VENUES = ("binanceusdm",)                # names in the index whose samples it claims
     def about(sample) -> Effect              # what a REST sample answers, from its kind and name
     EXPECTED = {"sample-id": [fact, ...]}    # one list for each verbatim sample, in order
@@ -44,7 +44,7 @@ from core.events import (
 from core.frames import Frame
 from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS, show
 from core.reading import sound
-from tieout.dialects import READERS
+from tieout.node.dialects import READERS
 
 HERE = Path(__file__).parent
 NAMES = sorted(path.stem for path in HERE.glob("samples_*.py"))

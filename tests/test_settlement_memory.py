@@ -48,13 +48,13 @@ from scenarios.model import find
 from sim.memory_store import MemoryStore
 from tests.rail_worlds import world
 from tests.settling import BANK, DAY, HOUR, SECOND, Books, pay, pull
-from tieout import settling_tables
-from tieout.history import history
-from tieout.replay import replay
+from tieout.journals.replay import replay
+from tieout.journals.sqlite_store import SqliteStore
+from tieout.journals.verify import verify
+from tieout.reports.history import history
 from tieout.runs import run
-from tieout.sqlite_store import SqliteStore
-from tieout.transfer_trace import follow
-from tieout.verify import verify
+from tieout.settlement import tables
+from tieout.settlement.trace import follow
 
 GATE = BreakGate()
 MUCH = 10**9
@@ -705,7 +705,7 @@ def test_of_the_breaks_that_closed_the_state_keeps_a_tail_and_the_journal_all() 
     past = history(books.store)
     assert past.closed[-64:] == books.state.settlement.closed
     assert [each.number for each in past.closed] == list(range(1, 101))
-    assert len(list(settling_tables.breaks(past, books.state))) == 100
+    assert len(list(tables.breaks(past, books.state))) == 100
 
 
 # --- whole runs ----------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from core.transfers import view
 from tests.test_cli import tieout
-from tieout.console import show_settlement
-from tieout.outcome import Outcome
+from tieout.reports.console import show_settlement
+from tieout.reports.outcome import Outcome
 from tieout.runs import run
 
 

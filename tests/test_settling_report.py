@@ -11,13 +11,13 @@ from core.suspense import UNEXPLAINED
 from core.transfers import view
 from scenarios.model import find
 from tests.test_report import Reader
-from tieout import settling_plots
-from tieout.history import history
-from tieout.outcome import Outcome
-from tieout.report import report
+from tieout.reports.history import history
+from tieout.reports.outcome import Outcome
+from tieout.reports.report import report
 from tieout.runs import run
-from tieout.settling_report import SettlingSections
-from tieout.stuck_view import moment, state_at
+from tieout.settlement import plots
+from tieout.settlement.report import SettlingSections
+from tieout.settlement.stuck import moment, state_at
 
 RUNS = ("storm_rails", "stuck_mempool")
 each_run = pytest.mark.parametrize("name", RUNS)
@@ -70,7 +70,7 @@ def test_the_customers_figure_ends_as_customers_see_it(name: str) -> None:
     transfers = outcome.state.settlement.transfers.values()
     seen = [view(outcome.state, each)[0] for each in transfers if each.customer]
     assert {status: values[-1] for status, values in counts.items()} == {
-        status: seen.count(status) for status in settling_plots.SEEN
+        status: seen.count(status) for status in plots.SEEN
     }
     assert at == sorted(at)
     assert min(min(values) for values in counts.values()) == 0

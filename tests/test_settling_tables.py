@@ -9,12 +9,12 @@ import pytest
 
 from core.transfers import view
 from scenarios.model import find
-from tieout.files import load_table, save_table
-from tieout.history import history
-from tieout.outcome import Outcome
-from tieout.report import report
+from tieout.reports.files import load_table, save_table
+from tieout.reports.history import history
+from tieout.reports.outcome import Outcome
+from tieout.reports.report import report
+from tieout.reports.tables import COLUMNS, frame
 from tieout.runs import run
-from tieout.tables import COLUMNS, frame
 
 RUNS = ("stuck_mempool", "custodian_completed_but_failed", "storm_rails")
 each_run = pytest.mark.parametrize("name", RUNS)

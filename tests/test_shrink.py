@@ -13,10 +13,10 @@ from scenarios.thinning import CUSTOMERS, quieter, read_seldom, without
 from sim.materialised import strikes_in
 from tests.failing import BREAKING_BUST, SILENT_BUST, less_each_strike, plan, world
 from tests.planting import plant
-from tieout.plans import Plan, drawn, load_plan, replay
-from tieout.rerun import rerun
+from tieout.failures.plans import Plan, drawn, load_plan, replay
+from tieout.failures.rerun import rerun
+from tieout.failures.shrink import HEAL_S_MIN, NothingFails, Shrunk, shrink
 from tieout.runs import STANDARD
-from tieout.shrink import HEAL_S_MIN, NothingFails, Shrunk, shrink
 
 CLAIMS = {spec.figure: spec.claim for spec in STANDARD}
 EVERY_LINE_AGREES = ("if -doubt <= size <= doubt:", "if True:")

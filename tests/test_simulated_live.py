@@ -17,9 +17,9 @@ pytest.importorskip("ccxt.pro", reason="the extra `live` is not installed")
 
 from scenarios.model import Scenario, StrategySpec, check
 from sim.links import Weather
-from tieout.dialects import DIALECTS
-from tieout.simulated_live import Session, SimulatedLive, session
-from tieout.wire_world import rough, scenario_of
+from tieout.node.dialects import DIALECTS
+from tieout.wire.world import rough, scenario_of
+from tieout.world.simulated_live import Session, SimulatedLive, session
 from venues.binance_usdm import served
 
 VENUES = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse")

@@ -16,9 +16,9 @@ from core.state import State
 from core.step import step
 from sim.memory_store import MemoryStore
 from tests.toy_venue import Fill, Told, boot, founding, frame_of, read
-from tieout.replay import replay
+from tieout.journals.replay import replay
+from tieout.journals.sqlite_store import SqliteStore
 from tieout.runs import run
-from tieout.sqlite_store import SqliteStore
 
 GATE = BreakGate()
 

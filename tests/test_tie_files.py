@@ -12,13 +12,13 @@ import pytest
 from tests.own_exports import VENUES, Exports, ms
 from tests.test_cli import tieout
 from tieout.bad_input import BadFile
-from tieout.export_cells import zone_of
-from tieout.export_facts import Told, take
-from tieout.export_kinds import KINDS
-from tieout.exports import read_export
-from tieout.tie_breaks import Break
-from tieout.tie_exports import Begins, books_of
-from tieout.tied import Story, Tied, tied
+from tieout.tie.books import Begins, books_of
+from tieout.tie.breaks import Break
+from tieout.tie.cells import zone_of
+from tieout.tie.exports import read_export
+from tieout.tie.facts import Told, take
+from tieout.tie.kinds import KINDS
+from tieout.tie.tied import Story, Tied, tied
 
 
 def tie(exports: Exports, folder: Path, begins: Begins = "zero") -> Tied:

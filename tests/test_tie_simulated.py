@@ -16,8 +16,8 @@ from core.effects import FetchFills, FetchLedger, FetchStatement
 from core.frames import Frame
 from core.journal import decode_frame
 from tieout.runs import run
-from tieout.tie_exports import books_of
-from tieout.tied import Tied, tied
+from tieout.tie.books import books_of
+from tieout.tie.tied import Tied, tied
 
 # Scenarios whose faults are of the stream, or of nobody: the venues' own record is whole.
 CALM = ("contracts_are_not_coins", "forced_closes", "fee_in_a_third_asset")

@@ -22,7 +22,7 @@ from tests.issuing import ADMIN, ALICE, BOB, FIRST, KEYS, PAUSER, SECOND, STRANG
 from tests.nodes import DEVIATES, Anvil, Simulated, deviates, embedded
 from tests.openings import NAME
 from tests.token_books import Sent, TokenBooks
-from tieout import token_messages
+from tieout.tokens import messages
 from tokens import calls
 
 WINDOW_BLOCKS = 10  # of twelve seconds, in a window of two minutes
@@ -313,12 +313,12 @@ def test_a_transfer_that_a_fork_took_back_may_expire(books: TokenBooks) -> None:
 def test_what_nobody_decided_closes_the_token_until_its_block_gives_way(books: TokenBooks) -> None:
     """Both authorizers' keys are stolen, and a holder acts with the thief."""
     stolen = replace(
-        token_messages.message(books.permit("transfer", ALICE, BOB, 1)),
+        messages.message(books.permit("transfer", ALICE, BOB, 1)),
         value=40,
         policy_hash=b"\x66" * 32,
     )
-    by = {who: token_messages.sign(books.domain, stolen, KEYS[who]) for who in (FIRST, SECOND)}
-    theft = books.send(ALICE, token_messages.call(stolen, by))
+    by = {who: messages.sign(books.domain, stolen, KEYS[who]) for who in (FIRST, SECOND)}
+    theft = books.send(ALICE, messages.call(stolen, by))
     books.until(lambda: books.token.closed != "")
     (told,) = books.breaks
     assert told.startswith("orphan ")
@@ -380,9 +380,9 @@ def test_nothing_is_replayed_on_a_fork_and_no_signer_signs_for_one(books: TokenB
     assert set(books.declined) == {"the node is of chain 1337, not 1"}
     void = [books.use(each, relayed=by) for each in (used, open_) for by in (False, True)]
     there = replace(books.domain, chain_id=1337)
-    permit = token_messages.message(open_)
-    by_both = {who: token_messages.sign(there, permit, KEYS[who]) for who in (FIRST, SECOND)}
-    anew = token_messages.call(permit, by_both)
+    permit = messages.message(open_)
+    by_both = {who: messages.sign(there, permit, KEYS[who]) for who in (FIRST, SECOND)}
+    anew = messages.call(permit, by_both)
     void.append(books.send(BOB, anew))
     good = books.send(ALICE, anew)
     assert [books.succeeded(each) for each in (*void, good)] == [*[False] * 5, True]

@@ -7,8 +7,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from tieout.token_deployment import BadDeployment, read_deployment
-from tieout.tokens_cli import tokens
+from tieout.tokens.cli import tokens
+from tieout.tokens.deployment import BadDeployment, read_deployment
 from tokens.people import read_people
 
 HASH = "0x" + "ab" * 32

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.test_cli import tieout
 from tests.test_limits import keygen
 from tests.test_token_policy import ESTATE
-from tieout.approvals import OF_POLICIES
+from tieout.risk.approvals import OF_POLICIES
 from tokens.policy import Policy, tightens
 from tokens.policy_changes import changes
 

@@ -14,8 +14,8 @@ from core.token_effects import JudgeAuthorization
 from core.token_events import AuthorizationRequested
 from sim.memory_store import MemoryStore
 from tests.test_token_trace import ALICE, NAME, Chain
-from tieout.sqlite_store import JournalFailed, SqliteStore
-from tieout.token_process import ConnectorDoor, TokenProcess
+from tieout.journals.sqlite_store import JournalFailed, SqliteStore
+from tieout.tokens.process import ConnectorDoor, TokenProcess
 from tokens.http.host import NotTaken
 
 

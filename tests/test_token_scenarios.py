@@ -10,16 +10,17 @@ from scenarios.figures import TOKEN_REFUSALS
 from scenarios.model import BadScenario, check, find, names
 from scenarios.tokens import AskSpec, HolderSpec
 from sim import machine
-from tieout.campaign import campaign, runs_here, runs_here_in_short
+from tieout.campaigns.campaign import campaign, runs_here, runs_here_in_short
 from tieout.cli import main
 from tieout.exits import HELD, LACKING
-from tieout.report import report
+from tieout.reports.report import report
+from tieout.reports.words import duration
 from tieout.runs import run
-from tieout.token_refusals import CHAIN, LIMITS, REQUEST, refused_by
-from tieout.words import duration
+from tieout.tokens.refusals import CHAIN, LIMITS, REQUEST, refused_by
 from tokens.policy import RULES
 
 STORMS = ("storm", "storm_tokens")
+SLOW = ("mint_on_settled_cash",)  # a minute a seed; in its short form too where bugs are planted
 OF_TOKENS = [name for name in names() if find(name).tokens and name not in STORMS]
 executed = pytest.mark.skipif(not machine.there(), reason="no embedded EVM for this Python")
 
@@ -27,7 +28,7 @@ executed = pytest.mark.skipif(not machine.there(), reason="no embedded EVM for t
 @executed
 @pytest.mark.parametrize("name", OF_TOKENS)
 def test_a_scenario_of_tokens_holds(name: str) -> None:
-    for seed in range(2):
+    for seed in range(1 if name in SLOW else 2):
         outcome = run(name, seed, sampled=False)
         assert [f"{c.claim}: {c.figure}" for c in outcome.claims if not c.held] == [], (
             f"seed {seed}"
@@ -162,7 +163,7 @@ def test_without_an_evm_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_campaign_of_all_says_what_it_left_out_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
     """On stderr for people, and in the one object for programs."""
     some = ["lost_frame", "issued_and_moved", "signer_stolen"]
-    monkeypatch.setattr("tieout.campaign.names", lambda: some)
+    monkeypatch.setattr("tieout.campaigns.campaign.names", lambda: some)
     words = ["campaign", "all", "--seeds", "0:1", "--short", "--json"]
     if machine.there():
         result = campaign("all", [])

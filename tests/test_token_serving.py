@@ -15,7 +15,7 @@ from tests.evms import Sent
 from tests.issuing import ADMIN, ALICE, BOB, FIRST, RELAYER, SECOND
 from tests.planes import TOKEN, Plane
 from tests.rpc_node import RpcNode
-from tieout.sqlite_store import SqliteStore
+from tieout.journals.sqlite_store import SqliteStore
 from tokens import calls
 from tokens.calls import Release
 from tokens.http.bodies import checksummed

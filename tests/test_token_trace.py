@@ -38,10 +38,10 @@ from tests.openings import (
     published,
 )
 from tests.test_cli import tieout
-from tieout.files import save_journal
-from tieout.tables import table
-from tieout.token_trace import Held, trace_token
-from tieout.trace import BadKey
+from tieout.reports.files import save_journal
+from tieout.reports.tables import table
+from tieout.reports.trace import BadKey
+from tieout.tokens.trace import Held, trace_token
 from tokens.decoder import MOVED, TRANSFER, decode
 
 START = 1_700_000_000

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from core.journal import decode_event
-from tieout.files import save_journal
-from tieout.history import amount_of
-from tieout.outcome import Outcome
+from tieout.journals.sqlite_store import JournalError
+from tieout.reports.files import save_journal
+from tieout.reports.history import amount_of
+from tieout.reports.outcome import Outcome
+from tieout.reports.trace import BadKey, excerpt, plain, trace, words_of
 from tieout.runs import run
-from tieout.sqlite_store import JournalError
-from tieout.trace import BadKey, excerpt, plain, trace, words_of
 
 RUNS = ("lost_frame", "spot_weather", "binance_usdm_weather", "coinbase_weather")
 each_run = pytest.mark.parametrize("name", RUNS)

@@ -12,11 +12,11 @@ from core.ledger import theirs
 from core.rail_effects import TellCustomer
 from core.settlement_state import Leg
 from tests.test_cli import tieout
-from tieout.files import save_journal
-from tieout.outcome import Outcome
+from tieout.reports.files import save_journal
+from tieout.reports.outcome import Outcome
+from tieout.reports.trace import BadKey, passage, trace
 from tieout.runs import run
-from tieout.trace import BadKey, passage, trace
-from tieout.transfer_trace import Story, follow
+from tieout.settlement.trace import Story, follow
 
 RUNS = ("storm_rails", "stuck_mempool")
 each_run = pytest.mark.parametrize("name", RUNS)

@@ -16,8 +16,8 @@ pytest.importorskip("ccxt.pro", reason="the extra `live` is not installed")
 
 from aiohttp import ClientError, ClientSession, web
 
-from tieout.fronts import WAYS
 from tieout.live import LiveNode
+from tieout.wire.fronts import WAYS
 from venues.dialect import Request
 from venues.live import Live
 from venues.read_only import Forbidden, settings

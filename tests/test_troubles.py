@@ -8,8 +8,8 @@ import pytest
 
 from core.events import Event
 from core.risk_events import EntriesClosed, EntriesOpened
-from tieout.troubles import Troubles
-from tieout.verdicts import verdict
+from tieout.node.troubles import Troubles
+from tieout.node.verdicts import verdict
 from venues.dialect import Request
 
 MS = 1_000_000

@@ -10,7 +10,7 @@ from core.node import Node
 from sim.memory_store import MemoryStore
 from sim.truth import Fact, Truth
 from tests.facts import SPOT, fill, opened, opening, spot, started
-from tieout.truths import contradictions_unshown
+from tieout.claims.truths import contradictions_unshown
 
 CASH = f"{SPOT}/XRP/cash"
 

@@ -14,9 +14,9 @@ from scenarios.model import DIALECTS, check
 from sim.memory_store import MemoryStore
 from sim.world import EPOCH_NS
 from tests.facts import only, spot_books, wish
-from tieout.dialects import READERS
+from tieout.node.dialects import READERS
 from tieout.simulation import Simulation
-from tieout.twins import TWINS
+from tieout.world.twins import TWINS
 from venues.simulated import Asked
 
 LATE, IN_TIME = EPOCH_NS - 1, EPOCH_NS

@@ -30,7 +30,7 @@ from core.effects import (
 from core.events import CancelRequested
 from core.state import Order
 from tests.benches import Bench, Stories, adapter, sockets, twin
-from tieout.dialects import DIALECTS
+from tieout.node.dialects import DIALECTS
 
 VENUES = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse")
 GRACE_S = 1.6

@@ -9,7 +9,7 @@ from core.journal import decode_event
 from core.money import parse
 from scenarios.model import Scenario
 from tieout.runs import run
-from tieout.sites import asset_decimals
+from tieout.world.sites import asset_decimals
 
 OUT = {"kind": "out", "asset": "ETH", "scheme": "evm", "rate": "0.001"}
 

@@ -21,9 +21,9 @@ from core.journal import Journal, Record, digest_of, encode_state, link
 from core.node import Node
 from sim.memory_store import MemoryStore
 from tests.toy_venue import ACCOUNT, Fill, Told, boot, founding, frame_of, read
-from tieout import sqlite_store
-from tieout.replay import replay
-from tieout.sqlite_store import (
+from tieout.journals import sqlite_store
+from tieout.journals.replay import replay
+from tieout.journals.sqlite_store import (
     AnchorFile,
     JournalDamaged,
     NotAJournal,
@@ -34,7 +34,7 @@ from tieout.sqlite_store import (
     parse_anchor,
     read_records,
 )
-from tieout.verify import verify
+from tieout.journals.verify import verify
 
 
 class Written:

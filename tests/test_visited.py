@@ -14,8 +14,8 @@ from core.settlement_memory import kept_in, whole
 from core.state import State, note_move
 from scenarios import lifecycles
 from tests.planting import plant
-from tieout import visited
-from tieout.outcome import Outcome
+from tieout.campaigns import visited
+from tieout.reports.outcome import Outcome
 from tieout.runs import run
 
 ROOT = Path(__file__).parent.parent

@@ -20,7 +20,7 @@ pytest.importorskip("prometheus_client", reason="the extra `live` is not install
 from tests.test_alerts_cli import listening
 from tests.test_live_cli import PROGRAM, wire
 from tests.test_metrics import Samples, parsed
-from tieout.alert_channels import verify
+from tieout.watching.alert_channels import verify
 
 __all__ = ["wire"]
 SECRET = "sk-planted-0123456789"  # noqa: S105  # a test's own

@@ -25,13 +25,13 @@ from core.state import State
 from sim.memory_store import MemoryStore
 from tests.live import Running, Served
 from tests.test_metrics import Samples, parsed
-from tieout.alert_book import Book
-from tieout.fronts import WAYS
+from tieout.journals.sqlite_store import SqliteStore
 from tieout.live import LiveNode, Way
-from tieout.logs import Log
-from tieout.sqlite_store import SqliteStore
-from tieout.watch_files import AlertsSpec, MetricsSpec
-from tieout.watching import SECOND, Watching
+from tieout.watching.alert_book import Book
+from tieout.watching.logs import Log
+from tieout.watching.watch_files import AlertsSpec, MetricsSpec
+from tieout.watching.watcher import SECOND, Watching
+from tieout.wire.fronts import WAYS
 from venues.live import Live
 
 VENUE = "okx_swap"

@@ -26,12 +26,12 @@ from rails import custodian
 from rails.custodian import signing, webhooks
 from rails.custodian.live import Custody
 from risk.adapter import LimitGate
-from tieout.connector import Connector
-from tieout.durable import Durable
+from tieout.journals.durable import Durable
+from tieout.journals.sqlite_store import SqliteStore, open_for_reading, read_records
 from tieout.live import Door
-from tieout.node_loop import NodeLoop
-from tieout.sqlite_store import SqliteStore, open_for_reading, read_records
-from tieout.webhooks import DAY, Bounds, Keyring, Receiver, quantiles
+from tieout.node.connector import Connector
+from tieout.node.loop import NodeLoop
+from tieout.node.webhooks import DAY, Bounds, Keyring, Receiver, quantiles
 
 ACCOUNT = "custodian/vault"
 MS = 1_000_000

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from tieout.outcome import Outcome
+from tieout.reports.outcome import Outcome
+from tieout.risk.what_if import NoLimits, opinions
 from tieout.runs import run
-from tieout.what_if import NoLimits, opinions
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 
 from scenarios.model import check
 from sim.faults import Fault
-from tieout.outcome import Outcome
+from tieout.reports.outcome import Outcome
 from tieout.runs import run
 from venues.simulated import SimulatedVenue
 

@@ -24,7 +24,7 @@ from core.money import parse
 from tests.live_chain import free_port
 from tieout.cli import main
 from tieout.exits import BAD_INPUT, HELD
-from tieout.replay import replay
+from tieout.journals.replay import replay
 
 FULL = bool(os.environ.get("TIEOUT_FULL"))
 ROOT = Path(__file__).parent.parent

@@ -47,8 +47,8 @@ from tests import nodes, openings
 from tests.chains import DEPOSIT, GWEI, OURS
 from tests.issuing import ADMIN, ALICE, BOB, FIRST, KEYS, PAUSER, RELAYER, SECOND, STRANGER, call_of
 from tests.openings import ACCOUNT, NAME
-from tieout import token_messages
-from tieout.issuing import with_tokens
+from tieout.issuing.simulated import with_tokens
+from tieout.tokens import messages
 from tokens import calls
 from tokens.calls import Parameters
 from tokens.signers import memory, verifying
@@ -212,7 +212,7 @@ class TokenBooks:
         )
 
     def _sign(self, asked: SignAuthorization) -> None:
-        permit = token_messages.message(asked)
+        permit = messages.message(asked)
         (told,) = self.signers[asked.signer].sign([permit], self.now // NS)
         about: dict[str, Any] = {
             "received_at": self.now,
@@ -342,12 +342,12 @@ class TokenBooks:
 
     def call_of(self, wanted: Authorization, *, relayed: bool = False) -> bytes:
         """What the contract is called with to use it."""
-        permit = token_messages.message(wanted)
+        permit = messages.message(wanted)
         told = {who: bytes.fromhex(each[2:]) for who, each in wanted.signatures.items()}
         consent = b""
         if relayed:
-            consent = token_messages.consent(self.domain, permit, KEYS[wanted.sender])
-        return token_messages.call(permit, told, consent)
+            consent = messages.consent(self.domain, permit, KEYS[wanted.sender])
+        return messages.call(permit, told, consent)
 
     def use(self, wanted: Authorization, *, relayed: bool = False, **how: int) -> Sent:
         """Handed in, by the holder or by a relayer; what comes into being a relayer brings."""

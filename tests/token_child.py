@@ -26,12 +26,12 @@ from tests.issuing import ADMIN, ALICE, FIRST, KEYS, PAUSER, SECOND
 from tests.live_chain import WAIT_S, Bench, chain
 from tests.planes import TOKEN, Plane
 from tests.rail_child import LIVES, prepare
-from tieout.chain_ways import chain_way
+from tieout.deployment.chain_ways import chain_way
+from tieout.journals.sqlite_store import SqliteStore
 from tieout.live import LiveNode
-from tieout.live_tokens import tokens_beside
-from tieout.sqlite_store import SqliteStore
-from tieout.token_deployment import SOURCES, read_deployment
-from tieout.token_serving import make_missing
+from tieout.tokens.deployment import SOURCES, read_deployment
+from tieout.tokens.live import tokens_beside
+from tieout.tokens.serving import make_missing
 from tokens import calls
 from tokens.calls import Parameters
 

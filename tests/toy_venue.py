@@ -23,7 +23,7 @@ from core.frames import Frame
 from core.gate import BreakGate
 from core.journal import Journal
 from core.node import Node, recover
-from tieout.sqlite_store import SqliteStore
+from tieout.journals.sqlite_store import SqliteStore
 
 ACCOUNT = "toy/main"
 INSTRUMENT = "BTCUSDT"

@@ -10,13 +10,13 @@ that a command which needs no data frame never waits for pandas.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tieout.files import save
-    from tieout.outcome import Outcome
+    from tieout.reports.files import save
+    from tieout.reports.outcome import Outcome
     from tieout.runs import run
 
 __all__ = ["Outcome", "run", "save"]
 
-_HOMES = {"Outcome": "outcome", "run": "runs", "save": "files"}
+_HOMES = {"Outcome": "reports.outcome", "run": "runs", "save": "reports.files"}
 
 
 def __getattr__(name: str) -> Any:

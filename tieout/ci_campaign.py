@@ -17,9 +17,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from sim.faults import KINDS
-from tieout.campaign_seed import Done, SeedResult, Task, here, run_seed
-from tieout.campaign_workers import workers
-from tieout.visited import expected
+from tieout.campaigns.seed import Done, SeedResult, Task, here, run_seed
+from tieout.campaigns.visited import expected
+from tieout.campaigns.workers import workers
 
 # scenario: its seeds, all in the short form
 RUNS: dict[str, tuple[int, ...]] = {

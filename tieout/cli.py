@@ -14,24 +14,24 @@ from typing import Any, NoReturn, Protocol
 
 import click
 
-from tieout.alerts_cli import alerts
 from tieout.asked import SEED_DIGITS_MAX, is_seed, warn_if_idle
 from tieout.backtest.cli import backtest
-from tieout.backup_cli import accept_cut, backup
-from tieout.campaign_cli import campaign, merge
-from tieout.compare_cli import compare
-from tieout.crashes_cli import crashes
-from tieout.data_cli import data
+from tieout.backtest.data_cli import data
+from tieout.campaigns.cli import campaign, merge
+from tieout.campaigns.crashes_cli import crashes
+from tieout.deployment.live_cli import live
 from tieout.exits import BAD_INPUT, FAILED, HELD, LACKING, breaking, end, fail, give_up
-from tieout.gates_cli import gates
-from tieout.kill_cli import kill
-from tieout.limits_cli import limits
-from tieout.live_cli import live
-from tieout.operate_cli import operate
-from tieout.preflight_cli import preflight
-from tieout.shrink_cli import keep, shrink
-from tieout.tokens_cli import tokens
-from tieout.wire_cli import wire
+from tieout.failures.cli import keep, shrink
+from tieout.gates.cli import gates
+from tieout.journals.backup_cli import accept_cut, backup
+from tieout.operating.kill_cli import kill
+from tieout.operating.operate_cli import operate
+from tieout.preflight.cli import preflight
+from tieout.reports.compare_cli import compare
+from tieout.risk.cli import limits
+from tieout.tokens.cli import tokens
+from tieout.watching.alerts_cli import alerts
+from tieout.wire.cli import wire
 
 # Commands import what they need when they run: the program starts at once.
 JOURNAL_WOULD_DO = "the journal.db of `tieout run SCENARIO --out DIR` would do"
@@ -87,10 +87,10 @@ def refusals() -> Iterator[None]:
     from scenarios.model import BadScenario
     from sim.machine import NoEvm
     from tieout.bad_input import BadFile, BadMarket, BadMoment
-    from tieout.files import CannotSave
-    from tieout.plans import BadPlan
-    from tieout.sqlite_store import JournalDamaged, JournalError, NotAJournal
-    from tieout.trace import BadKey
+    from tieout.failures.plans import BadPlan
+    from tieout.journals.sqlite_store import JournalDamaged, JournalError, NotAJournal
+    from tieout.reports.files import CannotSave
+    from tieout.reports.trace import BadKey
 
     try:
         yield
@@ -157,7 +157,7 @@ def run_one(
     """Run a SCENARIO: a name of the catalogue, a file, or a stored plan (PLAN.json)."""
     with refusals(), progress(scenario, shown=not as_json) as tell:
         from scenarios.model import find
-        from tieout.plans import chosen, replay
+        from tieout.failures.plans import chosen, replay
         from tieout.runs import run as run_scenario
 
         stored = chosen(scenario, plan, seed, short=short, market=market)
@@ -171,7 +171,7 @@ def run_one(
     if as_json:
         click.echo(outcome.json())
     else:
-        from tieout.console import show_outcome
+        from tieout.reports.console import show_outcome
 
         show_outcome(outcome, out)
     sys.exit(HELD if outcome.held else FAILED)
@@ -185,7 +185,7 @@ def demo(out: Path | None) -> None:
         from tieout.runs import run as run_scenario
 
         outcome = run_scenario("demo", 7, out=out, progress=tell)
-    from tieout.console import show_story
+    from tieout.reports.console import show_story
 
     show_story(outcome, out)
     sys.exit(HELD if outcome.held else FAILED)
@@ -226,9 +226,9 @@ def trace(kind: str, key: str, journal: Path, as_json: bool) -> None:  # noqa: F
     """
     traced: Shown
     with refusals():
-        from tieout.token_trace import trace_token
-        from tieout.trace import trace as figure
-        from tieout.transfer_trace import follow
+        from tieout.reports.trace import trace as figure
+        from tieout.settlement.trace import follow
+        from tieout.tokens.trace import trace_token
 
         if kind == "token":
             traced = trace_token(key, journal)
@@ -266,7 +266,7 @@ def stuck(journal: Path, at: str | None, as_json: bool) -> None:  # noqa: FBT001
     """
     view: Shown
     with refusals():
-        from tieout.stuck_view import moment, stuck_view
+        from tieout.settlement.stuck import moment, stuck_view
 
         view = stuck_view(journal, moment(at) if at else 0)
     show(view, as_json=as_json, tables=True)
@@ -318,7 +318,7 @@ def tie(
     Prints what tied and every difference; exits 1 where there is one.
     """
     with refusals(), progress("tie", shown=not as_json) as tell:
-        from tieout.tie_cli import Wanted, tie_any
+        from tieout.tie.cli import Wanted, tie_any
 
         wanted = Wanted(journal, numbers, from_zero, zone, pairs, out)
         outcome = tie_any(files, wanted, tell)
@@ -341,7 +341,7 @@ def verify(journal: str, anchor: Path | None, as_json: bool) -> None:  # noqa: F
     password file. The anchor of such a journal stands beside each node that wrote it.
     """
     with refusals():
-        from tieout.verify import verify as judge
+        from tieout.journals.verify import verify as judge
 
         verdict = judge(journal, anchor)
     if verdict.status == "not_a_journal":
@@ -364,10 +364,10 @@ def replay(journal: str, until: int | None, again: bool, as_json: bool) -> None:
     if again and until is not None:
         fail(BAD_INPUT, "--until: a journal is relived to its end; without --relive it would do")
     with refusals():
-        from tieout.replay import replay as rerun
+        from tieout.journals.replay import replay as rerun
 
         if again:
-            from tieout.relive import relive
+            from tieout.journals.relive import relive
 
             relived = relive(journal)
         result = rerun(journal, until)

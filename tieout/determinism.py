@@ -27,12 +27,12 @@ import click
 
 from core.journal import Record
 from sim import machine
-from tieout.campaign import campaign, runs_here, runs_here_in_short
-from tieout.campaign_seed import SeedResult
+from tieout.campaigns.campaign import campaign, runs_here, runs_here_in_short
+from tieout.campaigns.seed import SeedResult
 from tieout.cli import refusals
 from tieout.exits import FAILED, HELD, LACKING
-from tieout.sqlite_store import read_records
-from tieout.verify import opened
+from tieout.journals.sqlite_store import read_records
+from tieout.journals.verify import opened
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("core", "sim", "venues", "rails", "risk", "tokens", "scenarios", "tieout")
@@ -167,7 +167,7 @@ def _result(result: SeedResult) -> str:
 def write(name: str, seed: int, folder: str, short: bool) -> None:  # noqa: FBT001
     """Write a seed's journal and its last state into the folder."""
     from core.journal import encode_state
-    from tieout.files import save_journal
+    from tieout.reports.files import save_journal
     from tieout.runs import run
 
     outcome = run(name, seed, short=short, sampled=False)

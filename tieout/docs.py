@@ -36,7 +36,8 @@ from core.events import Event
 from rails import schemes
 from rails.calendars import SOURCES
 from rails.schemes import Scheme, WithinRow
-from tieout import docs_risk, docs_tokens
+from tieout.risk import document as risk_document
+from tieout.tokens import document as token_document
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -80,8 +81,8 @@ def documents() -> dict[str, str]:
         "events.md": catalogue(),
         "order_lifecycle.md": lifecycle(),
         "rails.md": rails(),
-        "risk_lifecycles.md": MARK + "\n" + docs_risk.lifecycles(),
-        "tokens.md": MARK + "\n" + docs_tokens.tokens(),
+        "risk_lifecycles.md": MARK + "\n" + risk_document.lifecycles(),
+        "tokens.md": MARK + "\n" + token_document.tokens(),
     }
 
 

@@ -32,14 +32,15 @@ from risk.adapter import LimitGate
 from risk.beside import refusal
 from scenarios import strategies
 from scenarios.model import StrategySpec, VenueSpec
-from tieout.adopting import Standing as Adoption
-from tieout.adopting import openings_of
-from tieout.alert_hook import Alert, logged
-from tieout.connector import Connector, OnAnswer, Transport
-from tieout.deployed_limits import Reviewed
-from tieout.dialects import DIALECTS, READERS
-from tieout.live_engine import LiveEngine
-from tieout.live_rails import (
+from tieout.deployment.limits import Reviewed
+from tieout.node.adopting import Standing as Adoption
+from tieout.node.adopting import openings_of
+from tieout.node.connector import Connector, OnAnswer, Transport
+from tieout.node.dialects import DIALECTS, READERS
+from tieout.node.loop import JOURNAL_FULL, NodeLoop
+from tieout.node.opening import opened
+from tieout.node.quotes import quote
+from tieout.node.rails import (
     Beside,
     HearsTrades,
     People,
@@ -48,12 +49,11 @@ from tieout.live_rails import (
     Rests,
     nobody_listens,
 )
-from tieout.node_loop import JOURNAL_FULL, NodeLoop
-from tieout.opening import opened
-from tieout.quotes import quote
-from tieout.sights import Sights
-from tieout.treasury import asked_of_people
-from tieout.troubles import Troubles
+from tieout.node.sights import Sights
+from tieout.node.treasury import asked_of_people
+from tieout.node.troubles import Troubles
+from tieout.risk.live_engine import LiveEngine
+from tieout.watching.alert_hook import Alert, logged
 from venues.dialect import Request
 from venues.public import LOOK_NS, Dial, Heard, MarketData
 

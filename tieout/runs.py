@@ -27,19 +27,13 @@ from sim.memory_store import MemoryStore
 from sim.oracle import Drifted
 from sim.seal import seal
 from sim.world import EPOCH_NS, SECOND
-from tieout import market as markets
-from tieout.asked_again import orders_unasked, streams_unread
 from tieout.bad_input import BadMarket
-from tieout.crash_points import CrashPoint
-from tieout.drill import exits
-from tieout.given_up import given_up
-from tieout.market import Market
-from tieout.outcome import Claim, Found, Outcome, Sample
-from tieout.references import decided_by_old_prices
-from tieout.settlement_figures import settlement_figures
-from tieout.simulation import Simulation
-from tieout.token_decisions import decided_by_old
-from tieout.truths import (
+from tieout.campaigns.crash_points import CrashPoint
+from tieout.campaigns.visited import unlisted, visited
+from tieout.claims.asked_again import orders_unasked, streams_unread
+from tieout.claims.given_up import given_up
+from tieout.claims.references import decided_by_old_prices
+from tieout.claims.truths import (
     cancels_unpursued,
     contradictions_unshown,
     fills_unplaced,
@@ -49,9 +43,15 @@ from tieout.truths import (
     position_differences,
     self_trades,
 )
-from tieout.view import View
-from tieout.visited import unlisted, visited
-from tieout.vouched import final_by_one
+from tieout.claims.view import View
+from tieout.claims.vouched import final_by_one
+from tieout.operating.drill import exits
+from tieout.reports.outcome import Claim, Found, Outcome, Sample
+from tieout.settlement.figures import settlement_figures
+from tieout.simulation import Simulation
+from tieout.tokens.decisions import decided_by_old
+from tieout.world import market as markets
+from tieout.world.market import Market
 from venues.exchange import Exchange
 
 if TYPE_CHECKING:  # what executes contracts, only where there are
@@ -265,8 +265,9 @@ def run(
 
     The seed is the scenario's own where none is said, which is 0 where it says none.
     With `out`, everything is written there; of a run that raises, its plan, journal and traceback.
-    `sampled` keeps truth beside books over time. A stored plan is run by `tieout.plans.replay`.
-    With `crash_at` the node is killed there; how often what happened is then not claimed.
+    `sampled` keeps truth beside books over time. A stored plan is run by
+    `tieout.failures.plans.replay`. With `crash_at` the node is killed there; how often what
+    happened is then not claimed.
     """
     if seed is not None and (not isinstance(seed, int) or seed < 0):
         raise ValueError(f"seed: found {seed!r}; a whole number from 0 on would do")
@@ -283,7 +284,7 @@ def run(
     seconds = scenario.short_s if short and scenario.short_s else scenario.duration_s
     duration = trades[-1].at + SECOND if trades else int(seconds * SECOND)
     if out is not None:
-        from tieout.files import ready
+        from tieout.reports.files import ready
 
         ready(Path(out))
     store = MemoryStore()
@@ -309,7 +310,9 @@ def run(
             sampler.end()
         outcome = conclude(simulation, store, sampler.samples, short=short, market=recorded)
         if out is not None:
-            from tieout.files import save  # plots and tables: a run without them starts sooner
+            from tieout.reports.files import (
+                save,  # plots and tables: a run without them starts sooner
+            )
 
             save(outcome, Path(out))
     return outcome
@@ -320,7 +323,7 @@ def _kept_if_broken(
     simulation: Simulation, out: str | Path | None, *, short: bool, market: Market | None
 ) -> Iterator[None]:
     """A run that raises, or is interrupted, leaves its plan and journal; the error says where."""
-    from tieout.files import CannotSave
+    from tieout.reports.files import CannotSave
 
     try:
         yield
@@ -328,7 +331,7 @@ def _kept_if_broken(
         raise
     except BaseException as error:
         if out is not None:
-            from tieout.broken import keep
+            from tieout.failures.broken import keep
 
             error.add_note(keep(simulation, Path(out), error, short=short, market=market))
         raise
@@ -559,7 +562,7 @@ def tokens_of(simulation: Simulation, state: State) -> dict[str, Any] | None:
     """What came of issued tokens; None where there are none."""
     if simulation.issuing is None:
         return None
-    from tieout.token_figures import token_figures  # what executes contracts, only where there are
+    from tieout.tokens.figures import token_figures  # what executes contracts, only where there are
 
     old, by_one = decided_by_old(simulation.store), final_by_one(state, simulation.store)
     told = token_figures(simulation.issuing, state, simulation.world.now)

@@ -31,23 +31,23 @@ from sim.oracle import Oracle
 from sim.treasury import Asked, Treasury
 from sim.truth import Truth
 from sim.world import EPOCH_NS, SECOND, World
-from tieout.bridges import Bridge
-from tieout.crash_points import CrashPoint, Reached
-from tieout.dared import Dared
-from tieout.gates import SimulatedGates
-from tieout.host import Crashable, Host
-from tieout.loading import loaded
-from tieout.opening import SILENCE_NS, account_opened, instrument_listed
-from tieout.rail_twins import DECIMALS
-from tieout.seen import is_watched
-from tieout.settling import Rails
-from tieout.sites import Site, asset_decimals, bound_ns, market_pace, site_of
-from tieout.twins import TWINS
-from tieout.watch import Watch
+from tieout.campaigns.crash_points import CrashPoint, Reached
+from tieout.claims.watch import Watch
+from tieout.gates.simulated import SimulatedGates
+from tieout.node.opening import SILENCE_NS, account_opened, instrument_listed
+from tieout.node.seen import is_watched
+from tieout.risk.dared import Dared
+from tieout.risk.loading import loaded
+from tieout.settlement.simulated import Rails
+from tieout.settlement.twins import DECIMALS
+from tieout.world.bridges import Bridge
+from tieout.world.host import Crashable, Host
+from tieout.world.sites import Site, asset_decimals, bound_ns, market_pace, site_of
+from tieout.world.twins import TWINS
 from venues.simulated import REPEAT_NS
 
 if TYPE_CHECKING:
-    from tieout.issuing import Issuing
+    from tieout.issuing.simulated import Issuing
 
 # For how long a symbol does not trade before it is listed anew: by then what was under way has come
 # or was read in the record.
@@ -301,7 +301,7 @@ class Simulation:
         """Tokens, where the scenario has any: what executes contracts is loaded only then."""
         if not self.scenario.tokens or self.rails is None:
             return None
-        from tieout.issuing import Issuing
+        from tieout.issuing.simulated import Issuing
 
         until = EPOCH_NS + self.duration_ns
         return Issuing(

@@ -23,7 +23,7 @@ from tieout.backtest.funding_file import rates
 from tieout.backtest.rows import Told
 from tieout.backtest.run import Paid, Tapes
 from tieout.bad_input import BadMarket
-from tieout.dialects import MODELS
+from tieout.node.dialects import MODELS
 from venues.recorded.funding import Funding
 from venues.recorded.merged import merged
 from venues.recorded.tape import Tape

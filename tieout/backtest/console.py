@@ -6,7 +6,7 @@ from rich.console import Console
 
 from tieout.backtest.outcome import Outcome
 from tieout.backtest.tear_tables import tables
-from tieout.words import count
+from tieout.reports.words import count
 
 
 def show(outcome: Outcome, out: Path | None) -> None:

@@ -52,7 +52,7 @@ from sim.truth import Fact
 from sim.world import World
 from tieout.backtest import views
 from tieout.backtest.venue import RecordedVenue
-from tieout.cold import ColdEngine
+from tieout.risk.cold import ColdEngine
 from venues.recorded.book import RecordedBook
 from venues.recorded.funding import Due, Funding
 from venues.recorded.liquidation import Threatened, take_over, threatened

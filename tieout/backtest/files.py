@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tieout.backtest.outcome import Outcome
-from tieout.files import naming, save_journal
+from tieout.reports.files import naming, save_journal
 
 if TYPE_CHECKING:
     import pandas as pd

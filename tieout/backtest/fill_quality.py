@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from core.state import UNATTRIBUTED
 from tieout.backtest.earned import Earned
 from tieout.backtest.outcome import Outcome
-from tieout.words import SECOND
+from tieout.reports.words import SECOND
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]

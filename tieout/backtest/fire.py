@@ -23,8 +23,8 @@ from sim.seal import seal
 from tieout.backtest.families import FAMILIES, STRENGTHS, plan_of
 from tieout.backtest.played import Played, gained, lasts_ns
 from tieout.backtest.run import Paid, Tapes, decimals_of
-from tieout.campaign_seed import Done, Engine, SeedResult, Task, here
-from tieout.outcome import Claim
+from tieout.campaigns.seed import Done, Engine, SeedResult, Task, here
+from tieout.reports.outcome import Claim
 from tieout.runs import conclude
 
 MINUTE_MS: Final = 60_000

@@ -11,8 +11,8 @@ import click
 
 from tieout.backtest.asked import Asked
 from tieout.backtest.fire import Fire, FireResult, burn, families_of, set_up, tasks_of
-from tieout.campaign_seed import Engine, here
-from tieout.campaign_workers import workers
+from tieout.campaigns.seed import Engine, here
+from tieout.campaigns.workers import workers
 from tieout.exits import FAILED, HELD
 
 

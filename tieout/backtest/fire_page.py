@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tieout.backtest.fire import FireResult
 from tieout.backtest.fire_view import cells, drawn
-from tieout.files import naming
-from tieout.page import Html, grid, join, page, row, tag, text
+from tieout.reports.files import naming
+from tieout.reports.page import Html, grid, join, page, row, tag, text
 
 HEADS = (
     *(("family", ""), ("strength", "n"), ("runs", "n"), ("profit", "n")),

@@ -119,7 +119,7 @@ def drawn(results: Sequence[FireResult], coin: str) -> str:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    from tieout.plots import LINE, MUTED, STYLE, VENUES, svg
+    from tieout.reports.plots import LINE, MUTED, STYLE, VENUES, svg
 
     known = cells(results)
     with mpl.rc_context(STYLE):

@@ -15,7 +15,7 @@ from tieout.backtest.engine import Engine, Feed
 from tieout.backtest.fill_quality import horizons
 from tieout.backtest.outcome import COLUMNS
 from tieout.backtest.views import length_of
-from tieout.dialects import MODELS
+from tieout.node.dialects import MODELS
 from venues.recorded.tape import Column, Tape
 
 # Of each instrument so many marks at most, evenly taken, beside those at its fills.

@@ -22,9 +22,9 @@ from sim.memory_store import MemoryStore
 from sim.world import EPOCH_NS, SECOND
 from tieout.backtest import views
 from tieout.backtest.run import Paid, Tapes, models_of
-from tieout.host import Host
 from tieout.simulation import Simulation
-from tieout.sites import Site
+from tieout.world.host import Host
+from tieout.world.sites import Site
 from venues.exchange import Exchange, Print
 from venues.public import Dial
 from venues.recorded.book import RecordedBook

@@ -37,11 +37,11 @@ from tieout.backtest.engine import BadStrategy, Engine, Feed, asked
 from tieout.backtest.frames import Told, frames
 from tieout.backtest.outcome import Outcome
 from tieout.backtest.venue import RecordedVenue
-from tieout.cold import ColdEngine
-from tieout.dialects import MODELS
-from tieout.loading import loaded
-from tieout.opening import instrument_listed
-from tieout.sites import habits_of, terms_of
+from tieout.node.dialects import MODELS
+from tieout.node.opening import instrument_listed
+from tieout.risk.cold import ColdEngine
+from tieout.risk.loading import loaded
+from tieout.world.sites import habits_of, terms_of
 from venues.recorded.book import RecordedBook
 from venues.recorded.funding import Funding
 from venues.recorded.tape import Tape

@@ -13,7 +13,7 @@ from tieout.backtest.earned import PARTS
 from tieout.backtest.fill_quality import after_of
 from tieout.backtest.statistics import DAY_NS
 from tieout.backtest.tear import KEYS, TearSheet
-from tieout.words import SECOND, duration
+from tieout.reports.words import SECOND, duration
 
 NAMES_OF_PERIODS = {DAY_NS: "day", DAY_NS // 24: "hour", DAY_NS // 1440: "minute", SECOND: "second"}
 CENT = Decimal("0.01")

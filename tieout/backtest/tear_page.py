@@ -1,6 +1,7 @@
 """The page of a tear sheet: verdict, curve, where profit came from, fills, assumptions.
 
-The rules of `tieout.page` and `tieout.plots` hold: it stands alone, and is the same every time.
+The rules of `tieout.reports.page` and `tieout.reports.plots` hold: it stands alone, and is the
+same every time.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -8,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tieout import plots
 from tieout.backtest import tear_plots
 from tieout.backtest.tear import TearSheet
 from tieout.backtest.tear_facts import (
@@ -20,9 +20,10 @@ from tieout.backtest.tear_facts import (
     profit_lines,
     quality_lines,
 )
-from tieout.page import Html, grid, join, page, row, tag, text
-from tieout.words import count as counted
-from tieout.words import duration, minute
+from tieout.reports import plots
+from tieout.reports.page import Html, grid, join, page, row, tag, text
+from tieout.reports.words import count as counted
+from tieout.reports.words import duration, minute
 
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 TILES = ("Profit", "Return", "Deepest drawdown", "Sharpe", "Turnover")

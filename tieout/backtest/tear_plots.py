@@ -1,7 +1,7 @@
 """The figures of a tear sheet: equity, drawdown, exposure, where profit came from, fills, days.
 
-The rules of `tieout.plots` hold: the same outcome gives the same bytes. Each function makes the
-figure; `drawn` makes it an element of a page.
+The rules of `tieout.reports.plots` hold: the same outcome gives the same bytes. Each function makes
+the figure; `drawn` makes it an element of a page.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from tieout.backtest.earned import PARTS
 from tieout.backtest.fill_quality import after_of
 from tieout.backtest.statistics import DAY_NS, Floats
 from tieout.backtest.tear import TearSheet
-from tieout.plots import (
+from tieout.reports.plots import (
     ACCENT,
     BOOKS,
     BREAK,

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from tieout.backtest.tear import TearSheet
 from tieout.backtest.tear_facts import Lines, facts, profit_lines, quality_lines
-from tieout.words import minute
+from tieout.reports.words import minute
 
 COLUMNS_MAX = 4
 

@@ -1,0 +1,315 @@
+"""campaign.html: what held, what failed and how to see it, what was seen and what never was.
+
+It stands alone, as a report does: pictures are drawn in it, nothing is loaded. Text goes in through
+`text`, which escapes.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from math import log10
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim.faults import KINDS
+from tieout.campaigns.cover import NEVER_SHOWN, Pairs
+from tieout.campaigns.ledger import FAILURES, Header, read
+from tieout.campaigns.seed import SeedResult
+from tieout.reports.page import Html, gap, grid, join, page, row, tag, text
+from tieout.reports.words import count
+
+if TYPE_CHECKING:
+    from tieout.campaigns.campaign import Campaign
+
+FAILURES_SHOWN = 50
+BARS_MAX = 16  # in one column
+# The heat map: a cell's side, and how much room names have.
+CELL, NAMES = 11, 148
+SHADES = ("#e3f0f2", "#b9dbe1", "#86bfca", "#4b9bab", "#1f6b7c")
+NEVER, CANNOT = "#f0c36d", "#f5f8fa"
+# Seconds to find: the first bin is below the first of these.
+BINS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3600.0, 14400.0, 86400.0)
+STYLE = """<style>
+.bars { display:grid; grid-template-columns:max-content minmax(60px,1fr) max-content; gap:2px 12px;
+  font-size:.84rem; align-items:center; margin:1em 0 }
+.bars i { display:block; height:10px; border-radius:2px; background:var(--accent); min-width:1px }
+.bars .n { text-align:right; font-variant-numeric:tabular-nums; color:var(--soft) }
+.bars .never { color:var(--bad) }
+.tiles { display:flex; flex-wrap:wrap }
+.tiles div { flex:1 1 180px }
+td.run,td.run code { white-space:nowrap }
+.heat svg { display:block; max-width:none }
+</style>"""
+
+
+def page_of(campaign: "Campaign", folder: Path) -> str:
+    """The whole document, of a campaign that the folder keeps."""
+    header = read(folder)[0]
+    summary = campaign.summary()
+    body = join(
+        Html(STYLE),
+        _head(header, summary, held=campaign.held),
+        _tiles(summary),
+        _failed(campaign.failures, folder),
+        _not_seen(summary),
+        _bars("Faults that struck", "So often in all runs together.", summary["faults"]),
+        _bars("What was refused", "By our gates, policies and rules.", summary["refusals"]),
+        _pairs(campaign.pairs()),
+        _transitions(summary),
+        _seconds(campaign.results),
+        _foot(header, summary),
+    )
+    return page(f"Campaign: {header.scenario}", body)
+
+
+def _head(header: Header, summary: Mapping[str, Any], *, held: bool) -> Html:
+    form = "short form" if header.short else "full form"
+    part = "" if header.shard == (1, 1) else f", shard {header.shard[0]} of {header.shard[1]}"
+    early = f" It ended early: {summary['stopped']}." if summary["stopped"] else ""
+    failed = len(summary["failed"])
+    runs = f"{summary['runs']} of {summary['asked']} runs were made."
+    if held:
+        words = join(tag("b", text("Held.")), text(f" Every claim, in every run. {runs}{early}"))
+    else:
+        why = count(failed, "run") + " broke a claim" if failed else "Not all was seen or reported"
+        words = join(tag("b", text("Failed.")), text(f" {why}. {runs}{early}"))
+    return join(
+        tag("p", text("Tieout · campaign"), "kicker"),
+        tag("h1", text(header.scenario)),
+        tag("p", text(f"Seeds {header.seeds}, {form}{part}"), "lead"),
+        tag("div", words, "verdict" if held else "verdict failed"),
+    )
+
+
+def _tiles(summary: Mapping[str, Any]) -> Html:
+    drift, pairs = summary["drift"], summary["pairs"]
+    taken = sum(times > 0 for times in summary["visited"].values())
+    known = taken + len(summary["unvisited"])
+    tiles = [
+        (f"{summary['held']:,}", f"of {summary['runs']:,} runs held every claim"),
+        (f"{sum(summary['faults'].values()):,}", "faults struck"),
+        (f"{drift['found']:,}", f"of {drift['injected']:,} hidden differences were found"),
+        (f"{drift['seconds_to_find']['p99']:.1f} s", "until one was found (p99)"),
+        *([(f"{pairs['share']:.0%}", f"of {pairs['can_be']:,} pairs of faults, together")]
+          if pairs["can_be"] else []),
+        *([(f"{taken / known:.0%}", f"of {known} transitions of core were taken")]
+          if known else []),
+        (f"{summary['simulated_per_wall_second']:,.0f} ×", "as fast as the simulated clock"),
+        (f"{summary['inputs_per_cpu_second']:,}", "inputs of core a CPU-second"),
+    ]  # fmt: skip
+    return tag(
+        "div",
+        join(
+            *(
+                tag("div", join(tag("span", text(big), "big"), tag("span", text(small))))
+                for big, small in tiles
+            )
+        ),
+        "tiles",
+    )
+
+
+def _failed(failures: Sequence[SeedResult], folder: Path) -> Html:
+    """Each with what it broke and the command that shows it; the first have a report."""
+    if not failures:
+        return Html("")
+    rows = []
+    for each in failures[:FAILURES_SHOWN]:
+        what = each.error or "; ".join(each.failed)
+        name = f"{each.scenario} seed {each.seed}"
+        place = f"{FAILURES}/{Path(each.scenario).stem}-{each.seed}"
+        shown, again = _linked(name, place, folder), tag("code", text(each.command))
+        cells = join(tag("td", shown, "run"), tag("td", text(what)), tag("td", again, "run"))
+        rows.append(tag("tr", cells))
+    if len(failures) > FAILURES_SHOWN:
+        rows.append(gap(3, f"{len(failures) - FAILURES_SHOWN} more, in campaign.json"))
+    heads = [("run", ""), ("what it broke", ""), ("run it again", "")]
+    return join(tag("h2", text("What failed")), grid(heads, rows))
+
+
+def _linked(name: str, place: str, folder: Path) -> Html:
+    """The name, with a link to the report of a failure where there is one."""
+    if not (folder / place / "report.html").exists():
+        return text(name)
+    return Html(f'<a href="{escape(place, quote=True)}/report.html">{escape(name)}</a>')
+
+
+def _not_seen(summary: Mapping[str, Any]) -> Html:
+    """What a campaign of this size has to see and this one did not; and what is of two worlds."""
+    told = [f"{what}: {times} ×" for what, times in summary["unfired"].items()]
+    told += [summary["canary"]["missed"]] if summary["canary"]["missed"] else []
+    told += [_edited(summary)] if summary["changed"] else []
+    if not told:
+        return Html("")
+    items = join(*(tag("li", text(each)) for each in told))
+    return tag(
+        "div", join(tag("h2", text("Seen too rarely, or not reported")), tag("ul", items)), "alarm"
+    )
+
+
+def _edited(summary: Mapping[str, Any]) -> str:
+    return f"its scenario was edited while it ran: begun with {summary['changed']}"
+
+
+def _bars(title: str, note: str, counts: Mapping[str, int]) -> Html:
+    """A bar for each, the longest first; what never happened is in the list, too."""
+    if not counts:
+        return Html("")
+    ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    longest = max(1, ordered[0][1])
+    return join(
+        tag("h2", text(title)),
+        tag("p", text(note, " Bars are logarithmic."), "note"),
+        _columns([(name, times, _logarithmic(times, longest)) for name, times in ordered]),
+    )
+
+
+def _columns(bars: Sequence[tuple[str, int, float]]) -> Html:
+    """Side by side, where they are many."""
+    if len(bars) <= BARS_MAX:
+        return _drawn(bars)
+    half = (len(bars) + 1) // 2
+    return tag("div", join(_drawn(bars[:half]), _drawn(bars[half:])), "pair")
+
+
+def _drawn(bars: Iterable[tuple[str, int, float]]) -> Html:
+    """Name, number and length of each, from 0 to 1."""
+    parts = []
+    for name, number, length in bars:
+        told = KINDS[name][2] if name in KINDS else ""
+        never = "" if number else ' class="never"'
+        parts.append(
+            f'<span{never} title="{escape(told, quote=True)}">{escape(name.replace("_", " "))}'
+            f'</span><i style="width:{length:.1%}"></i><span class="n">{number:,}</span>'
+        )
+    return tag("div", Html("\n".join(parts)), "bars")
+
+
+def _logarithmic(number: int, longest: int) -> float:
+    return log10(1 + number) / log10(1 + longest)
+
+
+# --- pairs ---------------------------------------------------------------------------------------
+
+
+def _pairs(pairs: Pairs) -> Html:
+    """How often each two kinds struck in one run."""
+    if not pairs.runs:
+        return Html("")
+    never = pairs.never()
+    words = f"{pairs.seen} of {len(pairs.runs)} pairs of kinds struck in one run."
+    key = "".join(
+        f'<span><i style="background:{colour}"></i>{name}</span>'
+        for colour, name in (
+            (SHADES[0], "in few runs"),
+            (SHADES[-1], "in many"),
+            (NEVER, "never, and could have"),
+            (CANNOT, "cannot"),
+        )
+    )
+    told = ", ".join(f"{one} with {other}" for one, other in never[:NEVER_SHOWN])
+    besides = f" and {len(never) - NEVER_SHOWN} more" if len(never) > NEVER_SHOWN else ""
+    return join(
+        tag("h2", text("Faults together")),
+        tag("p", text(words)),
+        tag("div", Html(key), "key"),
+        tag("div", _heat_map(pairs), "plot heat"),
+        tag("p", text(f"Never seen: {told}{besides}." if told else ""), "note"),
+    )
+
+
+def _heat_map(pairs: Pairs) -> Html:
+    """Half a square: kinds down and across, those seen most often first."""
+    kinds = sorted(pairs.alone, key=lambda kind: (-pairs.alone[kind], kind))
+    most = max(1, *pairs.runs.values())
+    parts = []
+    for down, one in enumerate(kinds):
+        y = down * CELL
+        parts.append(f'<text x="{NAMES - 6}" y="{y + CELL - 2}" text-anchor="end">{one}</text>')
+        for across, other in enumerate(kinds[:down]):
+            pair = (one, other) if one < other else (other, one)
+            runs = pairs.runs.get(pair)
+            colour = CANNOT if runs is None else _shade(runs, most)
+            title = "cannot" if runs is None else count(runs, "run")
+            parts.append(
+                f'<rect x="{NAMES + across * CELL}" y="{y}" width="{CELL - 1}" height="{CELL - 1}"'
+                f' fill="{colour}"><title>{pair[0]} with {pair[1]}: {title}</title></rect>'
+            )
+        x = NAMES + down * CELL
+        parts.append(
+            f'<text transform="translate({x + 3},{y + CELL - 3}) rotate(-40)">{one}</text>'
+        )
+    side, above, beside = len(kinds) * CELL, NAMES // 3, NAMES * 2 // 3
+    width = NAMES + side + beside
+    return Html(
+        f'<svg viewBox="0 {-above} {width} {side + above}" width="{width}" font-size="8"'
+        f' fill="#1c2733" role="img" aria-label="pairs of faults">{"".join(parts)}</svg>'
+    )
+
+
+def _shade(runs: int, most: int) -> str:
+    if not runs:
+        return NEVER
+    return SHADES[min(len(SHADES) - 1, int(_logarithmic(runs, most) * len(SHADES)))]
+
+
+# --- transitions, seconds, throughput ------------------------------------------------------------
+
+
+def _transitions(summary: Mapping[str, Any]) -> Html:
+    """What core's lifecycles went through, and what no run took, with the reason."""
+    visited, unvisited = summary["visited"], summary["unvisited"]
+    if not visited and not unvisited:
+        return Html("")
+    rows = [row([(name, ""), ("never", "n"), (why, "")]) for name, why in unvisited.items()]
+    rows += [
+        row([(name, ""), (f"{times:,}", "n"), ("", "")])
+        for name, times in sorted(visited.items(), key=lambda each: (each[1], each[0]))
+    ]
+    heads = [("transition", ""), ("times", "n"), ("why none is expected", "")]
+    return join(
+        tag("h2", text("Transitions of core")),
+        tag("p", text("The rarest first. A reason says why no campaign has to see one."), "note"),
+        Html(f"<details><summary>all {len(rows)}</summary>{grid(heads, rows)}</details>"),
+    )
+
+
+def _seconds(results: Sequence[SeedResult]) -> Html:
+    """How long hidden differences stayed hidden."""
+    seconds = [each for result in results for each in result.seconds]
+    if not seconds:
+        return Html("")
+    bins = dict.fromkeys([f"below {bound:g} s" for bound in BINS] + ["longer"], 0)
+    for each in seconds:
+        name = next((f"below {bound:g} s" for bound in BINS if each < bound), "longer")
+        bins[name] += 1
+    names = list(bins)
+    last = max(number for number, name in enumerate(names) if bins[name])
+    most = max(bins.values())
+    return join(
+        tag("h2", text("Seconds to find")),
+        tag(
+            "p", text(f"Of {count(len(seconds), 'difference')} that a message hid from us."), "note"
+        ),
+        _drawn((name, bins[name], bins[name] / most) for name in names[: last + 1]),
+    )
+
+
+def _foot(header: Header, summary: Mapping[str, Any]) -> Html:
+    facts = {
+        "code": header.code,
+        "digest": summary["digest"][:16],
+        "run twice": count(summary["twice"], "seed"),
+        "canary": _canary(summary["canary"]),
+        "wall time": f"{summary['wall_seconds']:,.0f} s",
+        "CPU time": f"{summary['cpu_seconds']:,.0f} s",
+        "simulated": f"{summary['simulated_seconds']:,.0f} s",
+        "records a CPU-second": f"{summary['records_per_cpu_second']:,}",
+    }
+    shown = (tag("div", join(tag("dt", text(k)), tag("dd", text(v)))) for k, v in facts.items())
+    return tag("footer", tag("dl", join(*shown), "facts"))
+
+
+def _canary(canary: Mapping[str, Any]) -> str:
+    if not canary["due"]:
+        return "none: fewer than a hundred runs"
+    return canary["missed"] or "failed, and was reported"

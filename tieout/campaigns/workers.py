@@ -1,0 +1,275 @@
+"""Seeds over processes of our own: one that hangs or kills its worker is a finding, not an end.
+
+Each worker is told some seeds at a time and says which it begins, so that we know which one it was
+lost with; the others of its batch are run by the next. The second run of a seed is by another
+process than the first, and each process has hash seeds of its own: what depends on the order of a
+set gives two digests.
+"""
+
+import os
+import signal
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing import get_context, parent_process, resource_tracker
+from multiprocessing.connection import Connection, wait
+from threading import Thread, current_thread, main_thread
+from time import monotonic
+
+from tieout.campaigns.seed import Begun, Done, Engine, Events, Key, Run, Task, attempt, lost
+
+# Far above the time of any seed: full forms take ten seconds, on a very busy machine minutes.
+SEED_SECONDS_MAX = 1200.0
+START_SECONDS_MAX = 300.0
+BATCH_MAX = 32
+BATCHES_LEFT = 4  # for each worker: the last ones are small, so that all end together
+
+
+def workers(jobs: int, seed_seconds_max: float = SEED_SECONDS_MAX) -> Engine:
+    """So many processes; a seed that takes longer is ended with its worker."""
+
+    def spread(tasks: Sequence[Task], run: Run) -> Events:
+        return _Pool(tasks, run, jobs, seed_seconds_max).events()
+
+    return spread
+
+
+class _Pool:
+    """All workers, and what they have to do."""
+
+    def __init__(self, tasks: Sequence[Task], run: Run, jobs: int, seed_seconds_max: float) -> None:
+        self._todo = _Todo(tasks, jobs)
+        self._run, self._jobs = run, min(jobs, len(tasks))
+        self._seed_seconds_max = seed_seconds_max
+        self._workers: list[_Worker] = []
+        self._made = 0
+
+    def events(self) -> Events:
+        """Until all is done; closed before, it ends the workers in the midst of what they do."""
+        try:
+            while self._give_out():
+                for worker in self._heard():
+                    for event in worker.hear():
+                        self._note(worker, event)
+                        yield event
+                yield from self._lost()
+        finally:
+            for worker in self._workers:
+                worker.end()
+
+    def _give_out(self) -> bool:
+        """Each idle worker has work, if there is any for it; says whether anybody has."""
+        for worker in [each for each in self._workers if not each.batch]:
+            if batch := self._todo.take(worker.number):
+                worker.give(batch)
+            elif self._todo.waits_for_another():
+                worker.end()
+                self._workers.remove(worker)
+        while len(self._workers) < self._jobs and (batch := self._todo.take(self._made + 1)):
+            self._made += 1
+            worker = _Worker(self._made, self._run, self._seed_seconds_max)
+            self._workers.append(worker)
+            worker.give(batch)
+        return any(worker.batch for worker in self._workers)
+
+    def _heard(self) -> list["_Worker"]:
+        """Those that said something, or are gone; nobody, where one is late."""
+        busy = {worker.pipe: worker for worker in self._workers if worker.batch}
+        first = min(worker.late_at for worker in busy.values())
+        return [busy[each] for each in wait(list(busy), max(0.0, first - monotonic()))]  # type: ignore[index]  # what we gave
+
+    def _note(self, worker: "_Worker", event: Begun | Done) -> None:
+        if isinstance(event, Done):
+            self._todo.done(event, worker.number)
+
+    def _lost(self) -> Iterator[Done]:
+        """What late and dead workers were at is a finding; the rest of their batches is not."""
+        for worker in [each for each in self._workers if each.batch]:
+            if why := worker.lost_by():
+                worker.end()
+                self._workers.remove(worker)
+                event = Done(worker.batch[0], lost(worker.batch[0], why))
+                self._todo.back(list(worker.batch)[1:])
+                self._todo.done(event, worker.number)
+                yield event
+
+
+class _Todo:
+    """What is to be run: first runs in their order, second ones by whom the first was not."""
+
+    def __init__(self, tasks: Sequence[Task], jobs: int) -> None:
+        self._firsts = deque(task for task in tasks if not task.again)
+        first = {task.key for task in self._firsts}
+        self._later = {task.key: task for task in tasks if task.again}
+        self._ready: dict[Key, int] = {key: 0 for key in self._later if key not in first}
+        self._jobs = jobs
+
+    def take(self, number: int) -> list[Task]:
+        """Some for this worker; none, if there is none for it now."""
+        for key, who in self._ready.items():
+            if who != number:
+                del self._ready[key]
+                return [self._later.pop(key)]
+        size = min(BATCH_MAX, len(self._firsts) // (BATCHES_LEFT * self._jobs))
+        return [self._firsts.popleft() for _ in range(max(1, size)) if self._firsts]
+
+    def waits_for_another(self) -> bool:
+        """Whether what a worker was not given are second runs of what it ran first."""
+        return bool(self._ready) and not self._firsts
+
+    def done(self, event: Done, number: int) -> None:
+        key = event.task.key
+        if event.task.again or key not in self._later:
+            return
+        if event.result.lost:
+            del self._later[key]  # once is enough
+        else:
+            self._ready[key] = number
+
+    def back(self, tasks: Sequence[Task]) -> None:
+        """Nobody began these."""
+        self._firsts.extendleft(task for task in reversed(tasks) if not task.again)
+        for task in tasks:
+            if task.again:
+                self._later[task.key] = task
+                self._ready[task.key] = 0
+
+
+class _Worker:
+    """One process, the pipe to it, and what it has yet to do: the first of it is what it is at."""
+
+    def __init__(self, number: int, run: Run, seed_seconds_max: float) -> None:
+        self.number = number
+        self.batch: deque[Task] = deque()
+        self.late_at = 0.0
+        self._seconds_max = seed_seconds_max
+        self._at = self._dead = False
+        self.pipe, theirs = get_context("spawn").Pipe()
+        self._process = get_context("spawn").Process(
+            target=_work, args=(theirs, run), daemon=True, name=f"seeds {number}"
+        )
+        resource_tracker.ensure_running()  # which unblocks interrupts when it begins
+        with _interrupts_held_back(), _hash_seed(number):
+            self._process.start()
+        theirs.close()
+        self._start_seconds = START_SECONDS_MAX
+
+    def give(self, batch: list[Task]) -> None:
+        self.batch.extend(batch)
+        self.late_at = monotonic() + self._start_seconds + self._seconds_max
+        try:
+            self.pipe.send(batch)
+        except OSError:
+            self._dead = True
+
+    def hear(self) -> list[Begun | Done]:
+        """What it said since."""
+        heard: list[Begun | Done] = []
+        try:
+            while self.pipe.poll():
+                heard.append(self._take(self.pipe.recv()))
+        except (EOFError, OSError):
+            self._dead = True
+        return heard
+
+    def _take(self, event: Begun | Done) -> Begun | Done:
+        self._start_seconds = 0.0
+        self.late_at = monotonic() + self._seconds_max
+        self._at = isinstance(event, Begun)
+        if isinstance(event, Done):
+            self.batch.popleft()
+        return event
+
+    def lost_by(self) -> str:
+        """Why what it was at is lost; "" where it is not."""
+        if self._dead:
+            self._process.join()
+            at = "" if self._at else " before it began"
+            return f"worker died{at}: {_ending(self._process.exitcode)}"
+        if monotonic() >= self.late_at:
+            return f"ran longer than {self._seconds_max:g} s, and was ended"
+        return ""
+
+    def end(self) -> None:
+        """Now, whatever it is at."""
+        self._process.kill()
+        self._process.join()
+        self.pipe.close()
+
+
+def _ending(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"exit status {code}"
+    memory = ", as when memory runs out" if code == -signal.SIGKILL else ""
+    return f"by {signal.Signals(-code).name}{memory}"
+
+
+# --- in the worker -------------------------------------------------------------------------------
+
+
+def _work(pipe: Connection, run: Run) -> None:
+    """Run what comes until nothing comes any more."""
+    end_with_parent()
+    with suppress(EOFError, BrokenPipeError):  # nobody is there any more
+        while True:
+            for task in pipe.recv():
+                pipe.send(Begun(task))
+                result = attempt(run, task)
+                pipe.send(Done(task, result))
+
+
+def end_with_parent() -> None:
+    """From now on this worker ends when its parent does, however that ended: no kill asks first."""
+    Thread(target=_wait_for_the_end, name="end with parent", daemon=True).start()
+
+
+def _wait_for_the_end() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # in the midst of a seed, which nobody wants any more
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Ctrl-C reaches the whole group: workers that start in here never hear it, we do after.
+
+    Blocking it is not enough: another thread of ours takes it, and the main one is interrupted.
+    """
+    if current_thread() is not main_thread():
+        with _blocked():
+            yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    try:
+        with _blocked():
+            yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def _blocked() -> Iterator[None]:
+    """What starts in here inherits that it hears no interrupt."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _hash_seed(number: int) -> Iterator[None]:
+    """A process that starts in here has this hash seed."""
+    before = os.environ.get("PYTHONHASHSEED")
+    os.environ["PYTHONHASHSEED"] = str(number)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONHASHSEED"]
+        else:
+            os.environ["PYTHONHASHSEED"] = before

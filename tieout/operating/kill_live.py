@@ -1,0 +1,94 @@
+"""The kill switch over real sockets: the accounts of a deployment's file, by the ways it names.
+
+True here: it is `tieout.operating.kill` and its procedure, and needs what that needs, no journal
+and no node. One event loop is turned while a request waits for its answer, and stands still else.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TypeVar
+
+from core.frames import Headers
+from tieout.deployment import file as deployed
+from tieout.deployment.ways import ways_of
+from tieout.node.connector import Transport
+from tieout.node.dialects import MODELS
+from tieout.operating.kill import Contract, Deployment, VenueAccount
+from venues.dialect import Request
+
+T = TypeVar("T")
+SECOND = 1_000_000_000
+# The deployment's file has the secrets by reference, which the ways follow; nobody reads this.
+REFERRED = "REFERRED"
+
+
+class LiveReach:
+    """A `Transport` of a kill: each account's way, until it is closed."""
+
+    def __init__(self, deployment: deployed.Deployment, folder: Path) -> None:
+        """Raises `NoSecret`."""
+        self._loop = asyncio.new_event_loop()
+        self._stack = AsyncExitStack()
+        ways = self._turn(ways_of(deployment, folder, self._stack, "live"))
+        self._ways = {way.spec.account: way.transport for way in ways}
+
+    def send(self, account: str, request: Request) -> tuple[int, bytes]:
+        return self._turn(_asked(self._ways[account], request))
+
+    def now(self) -> int:
+        return time.time_ns()
+
+    def wait_until(self, at: int) -> None:
+        self._turn(asyncio.sleep(max(0, at - self.now()) / SECOND))
+
+    def close(self) -> None:
+        """No socket outlives it."""
+        self._turn(self._stack.aclose())
+        self._loop.close()
+
+    def _turn(self, work: Awaitable[T]) -> T:
+        return self._loop.run_until_complete(work)
+
+
+def accounts_of(deployment: deployed.Deployment) -> Deployment:
+    """What a kill needs to know, of the file that `tieout live` runs by; raises `BadDeployment`."""
+    if not deployment.accounts:
+        found = "it has no account at a venue, and what is under way on rails no kill takes back"
+        raise deployed.BadDeployment(f"{found}; a file with [[accounts]] would do")
+    return Deployment(
+        accounts=tuple(
+            VenueAccount(
+                account=spec.account,
+                key=REFERRED,
+                secret=REFERRED,
+                request_validity_ms=spec.request_validity_ms,
+                latency_ms_max=2 * spec.latency_ms_p99,
+                contracts=tuple(
+                    Contract(
+                        symbol=each.symbol,
+                        base=each.base,
+                        quote=each.quote,
+                        settle=each.settle or each.quote,
+                        multiplier=str(each.multiplier),
+                    )
+                    for each in spec.instruments
+                    if MODELS[spec.dialect] != "spot"
+                ),
+            )
+            for spec in deployment.accounts
+        )
+    )
+
+
+async def _asked(transport: Transport[Request], request: Request) -> tuple[int, bytes]:
+    came: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
+
+    def answered(status: int, body: bytes, headers: Headers = ()) -> None:
+        if not came.done():
+            came.set_result((status, body))
+
+    transport.send(request, answered)
+    return await came
