@@ -104,6 +104,22 @@ class Customers:
             requested_by=customer,
         )
 
+    def all_of(self, customer: str, asset: str, units: int, now: int) -> TransferRequested | None:
+        """All that a customer has of an asset, by the first flow that pays out nothing else; None
+        where there is none, or it does not carry so much."""
+        alone = [flow for flow in self.spec.flows if len(flow.legs) == 1]
+        ways = [flow for flow in alone if (flow.legs[0].kind, flow.legs[0].asset) == ("out", asset)]
+        if not ways or units <= 0:
+            return None
+        request = self.request(ways[0], customer, now)
+        bound = self.schemes[request.legs[0].scheme].amount_max
+        if bound and units > bound:
+            return None
+        legs = (_with_amount(request.legs[0], units),)
+        whole = self._instead(request, customer, legs)
+        self.asked.append(whole)
+        return whole
+
     def _leg(self, leg: LegSpec, base: Decimal, customer: str, now: int) -> LegWanted:
         if leg.token:
             return self._of_token(leg, int(base), customer, now)

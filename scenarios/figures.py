@@ -172,12 +172,13 @@ FIGURES = (
         f"settlement.{what}"
         for what in (
             *("payments", "doubled", "differences", "pending", "misjudged"),
-            *("nonces_doubled", "settled_unasked", "returns_strange"),
+            *("nonces_doubled", "settled_unasked", "ended_by_one", "returns_strange"),
             *("ledger_faults", "limit_excess", "open_items", "told_wrongly", "astray"),
             *("balances_off", "over_limit_in_truth", "outstanding", "fees_off"),
             *("exchanges_off", "exchanged", "suspense_off"),
             *("lines_misplaced", "accounts_off", "undone_wrongly", "raises_too_small"),
             *("called_illegal", "recalls_off", "reversal_excess", "overdrawn", "to_old_details"),
+            "held_beyond",
         )
     ),
     *(f"counts.refused/{reason}/TOKEN" for reason in TOKEN_REFUSALS),
@@ -188,7 +189,7 @@ FIGURES = (
         for what in (
             *("policy_violations", "signed_wrongly", "register_differences", "registers_compared"),
             *("permitted_beyond", "permitted_while_paused", "nonces_shared", "declined_wrongly"),
-            "decided_by_old",
+            *("decided_by_old", "final_by_one", "sums_off"),
             *("contract_differences", "code_changes", "orphans", "orphans_missed", "orphans_false"),
             *("value_lost", "orphan_seconds_max", "moved_unasked", "refused_wrongly", "probes"),
             *("outstanding", "epochs_due", "moved", "policy_changes", "forged", "thefts"),
@@ -206,7 +207,7 @@ FIGURES = (
     *(f"risk.{what}" for what in ("word_age_seconds_max", "engine_lives", "engine_halted")),
     *(f"risk.{what}" for what in ("spent_when_old", "reductions", "flips")),
     *(f"risk.{what}" for what in ("word_overdue_seconds", "words_backwards", "reserved_when_over")),
-    "risk.lines_behind",
+    *("risk.lines_behind", "risk.lent_beyond"),
     *(f"risk.{what}" for what in ("gate_orders", "gate_refusals", "gate_crashes")),
     *("risk.turnover_max", "risk.decided_by_old_prices"),
     *(f"risk.{what}" for what in ("reports", "var_max", "shortfall_max", "stress_max")),

@@ -141,7 +141,8 @@ class CustomersSpec(Part):
 
     A flow with `at_s` is asked for once, then; the others are drawn, every `every_s` on average.
     One request in `wrong_one_in` is one that must be refused (of `wrong_kinds`, or any), one in
-    `again_one_in` is told again.
+    `again_one_in` is told again. One customer in `runs_one_in` who hears that something was taken
+    back asks at once for all the rest.
     """
 
     count: int = Field(default=3, ge=1, le=200)
@@ -152,6 +153,7 @@ class CustomersSpec(Part):
     wrong_kinds: tuple[Wrong, ...] = ()
     again_one_in: Times = Field(default=0, ge=0)
     cancel_one_in: Times = Field(default=0, ge=0)
+    runs_one_in: Times = Field(default=0, ge=0)
 
 
 class LimitSpec(Part):

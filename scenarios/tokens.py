@@ -93,8 +93,10 @@ class TokenSpec(Part):
     Of those `drawn`, one in `unfit_one_in` may not hold it, and one in `locked_one_in` may not give
     up some of what all of them have at first, up to a moment of the run.
     Requests are drawn every `every_s` on average (0: none but the `asks`), of at most `value_max`;
-    one in `bad_one_in` names what must be refused. At the end, `probe_s` after faults have ended,
-    every holder asks for one thing more, which must be permitted if it may.
+    one in `bad_one_in` names what must be refused, one in `whole_one_in` gives away all that its
+    sender has, and with one in `twice_one_in` another of its kind comes at once. At the end,
+    `probe_s` after faults have ended, every holder asks for one thing more, which must be permitted
+    if it may.
     With `in_short` false the short form has no such token, nor what customers do with it: a
     register reads each block of the time that a run takes, by two nodes.
     """
@@ -112,6 +114,8 @@ class TokenSpec(Part):
     value_max: Times = Field(default=1000, ge=1)
     bad_one_in: Times = Field(default=0, ge=0)
     relayed_one_in: Times = Field(default=4, ge=0)
+    whole_one_in: Times = Field(default=0, ge=0)
+    twice_one_in: Times = Field(default=0, ge=0)
     asks: tuple[AskSpec, ...] = ()
     deeds: tuple[DeedSpec, ...] = ()
     poll_s: Every = Field(default=Decimal(12), gt=0)

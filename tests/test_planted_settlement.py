@@ -38,6 +38,7 @@ UNDONE = CLAIMS["settlement.undone_wrongly"]
 RAISES = CLAIMS["settlement.raises_too_small"]
 REVERSED = CLAIMS["settlement.reversal_excess"]
 OVERDRAWN = CLAIMS["settlement.overdrawn"]
+BY_EACH = CLAIMS["settlement.ended_by_one"]
 
 BUGS = (
     Bug(
@@ -1322,6 +1323,15 @@ BUGS = (
         "coins_in_turn",
         range(1),
         PENDING,
+    ),
+    Bug(
+        "one node's word ends a payment",
+        "core.chain:_if_final",
+        "{attempt.told.get(source) for source in state.accounts[leg.account].sources}",
+        "set(attempt.told.values())",
+        "reorgs",
+        range(1),
+        BY_EACH,
     ),
 )
 

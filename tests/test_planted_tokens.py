@@ -25,6 +25,8 @@ DECLINED = CLAIMS["tokens.declined_wrongly"]
 SHARED = CLAIMS["tokens.nonces_shared"]
 REFUSED = CLAIMS["tokens.refused_wrongly"]
 LEFT = CLAIMS["tokens.outstanding"]
+BY_EACH = CLAIMS["tokens.final_by_one"]
+SUMS = CLAIMS["tokens.sums_off"]
 
 BUGS = (
     Bug(
@@ -202,6 +204,33 @@ BUGS = (
         "stolen_keys_move_nothing",
         range(1),
         UNASKED,
+    ),
+    Bug(
+        "what is final is told by one node, and none lies",
+        "core.register:_lacking",
+        "return [each for each in state.accounts[token.account].sources if each not in told]",
+        "return []",
+        "two_authorizations_one_cap",
+        range(1),
+        BY_EACH,
+    ),
+    Bug(
+        "who vouched for one block has vouched for the next",
+        "core.register:follow",
+        "        token.vouched.clear()\n",
+        "",
+        "two_authorizations_one_cap",
+        range(1),
+        BY_EACH,
+    ),
+    Bug(
+        "a sender's new mark leaves what is open of it in the old sums",
+        "core.reservations:regroup",
+        "if address in (each.sender, each.receiver)]",
+        "if address == each.receiver]",
+        "facts_change_under_a_permission",
+        range(1),
+        SUMS,
     ),
 )
 

@@ -44,6 +44,7 @@ from tieout.claims.truths import (
     self_trades,
 )
 from tieout.claims.view import View
+from tieout.claims.vouched import final_by_one
 from tieout.operating.drill import exits
 from tieout.reports.outcome import Claim, Found, Outcome, Sample
 from tieout.settlement.figures import settlement_figures
@@ -128,6 +129,10 @@ OF_SETTLEMENT = tuple(
             "nothing settles by silence unless its bank was heard since it counts",
             "settlement.settled_unasked",
         ),
+        (
+            "nothing ends on a chain but by each node's word, once both call its block final",
+            "settlement.ended_by_one",
+        ),
         ("no more is said to come back of a payment than went", "settlement.returns_strange"),
         ("the ledger holds after every event", "settlement.ledger_faults"),
         ("in flight plus contingent never exceeds a limit", "settlement.limit_excess"),
@@ -149,6 +154,7 @@ OF_SETTLEMENT = tuple(
         ("what the world has in flight never exceeds a limit", "settlement.over_limit_in_truth"),
         ("what reversals cost never exceeds a limit", "settlement.reversal_excess"),
         ("nobody pays out what he never had", "settlement.overdrawn"),
+        ("what a customer owes us no request of his takes", "settlement.held_beyond"),
         ("no raise of a fee is too small for the nodes", "settlement.raises_too_small"),
         ("no line is booked as what it is not", "settlement.lines_misplaced"),
         (
@@ -180,6 +186,7 @@ OF_RISK = tuple(
         ),
         ("once healed, nothing is reserved for what is over", "risk.reserved_when_over"),
         ("no gate spends more than it was lent", "counts.refused/LEASE_OVERSPENT"),
+        ("no grant takes what is out of a line over its limit", "risk.lent_beyond"),
     )
 )
 # Where there are tokens, all of these too.
@@ -206,6 +213,7 @@ OF_TOKENS = tuple(
             "the register equals the chain after every block and reorganisation",
             "tokens.register_differences",
         ),
+        ("no block is final here that not every node told alike", "tokens.final_by_one"),
         ("supply and balances are the contract's own", "tokens.contract_differences"),
         (
             "every movement is an authorization's or an orphan that was found",
@@ -215,6 +223,7 @@ OF_TOKENS = tuple(
         ("nothing leaves a holder who did not act", "tokens.moved_unasked"),
         ("once healed, what can safely be permitted is, and happens", "tokens.refused_wrongly"),
         ("once healed, no permission is outstanding", "tokens.outstanding"),
+        ("what counts as held and on its way is the sum of its parts", "tokens.sums_off"),
         ("once healed, every epoch that was to be raised is", "tokens.epochs_due"),
         ("the deployed code never changes", "tokens.code_changes"),
         ("what was used moves nothing again, here or elsewhere", "tokens.replays_moved"),
@@ -555,9 +564,10 @@ def tokens_of(simulation: Simulation, state: State) -> dict[str, Any] | None:
         return None
     from tieout.tokens.figures import token_figures  # what executes contracts, only where there are
 
-    old = decided_by_old(simulation.store)
+    old, by_one = decided_by_old(simulation.store), final_by_one(state, simulation.store)
     told = token_figures(simulation.issuing, state, simulation.world.now)
-    return {**told, "decided_by_old": len(old), "detail": [*told["detail"], *old][:20]}
+    beside = {"decided_by_old": len(old), "final_by_one": len(by_one)}
+    return {**told, **beside, "detail": [*told["detail"], *old, *by_one][:20]}
 
 
 def judges_of(simulation: Simulation) -> dict[str, "Judge"]:

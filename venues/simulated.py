@@ -36,6 +36,8 @@ MS = 1_000_000
 # change (Bybit's own rule and figure; the others leave it to the connection's heartbeat).
 PUBLIC_NS = 100 * MS
 REPEAT_NS = 3_000 * MS
+# Among so many last facts are those that nobody was told of yet.
+RECENT_FACTS = 500
 # So long after a fill it is told in another content.
 CONTRADICTED_NS = 1_000 * MS
 Answer = tuple[int, bytes]
@@ -420,7 +422,7 @@ class SimulatedVenue:
         recent = [t for t in recent if self.exchange.may_bust(t, held=held)]
         if not recent or self.habits.tells_progress:
             return False
-        trade = self.dice.pick(recent)
+        trade = self.dice.pick(self._unheard(recent) or recent)
         bust_id = f"B{trade.trade_id}"
         self.exchange.bust(trade, bust_id)
         ref_id = self.habits.name_trade(trade.trade_id)
@@ -432,6 +434,15 @@ class SimulatedVenue:
             self.exchange.trim(terms.symbol, trade.ticket.leg)
         self.world.call_in(fault.strength * MS, self._tell_dropcopy, reports)
         return True
+
+    def _unheard(self, trades: list[Trade]) -> list[Trade]:
+        """Those that nobody was told of yet: where one is undone, its bust comes before it."""
+        unheard = {
+            fact.key
+            for fact in self.truth.facts[-RECENT_FACTS:]
+            if fact.account == self.account and fact.kind == "fill" and fact.told_at < 0
+        }
+        return [trade for trade in trades if self.exchange.fill_key(trade) in unheard]
 
     def _corrected(self, terms: Terms, trade: Trade) -> Report:
         new = self.exchange.rebook(terms, trade, trade.price + terms.tick)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from core.effects import PlaceOrder, TellStrategy
-from core.events import OrderMissing
+from core.events import AccountOpened, OrderMissing
 from core.journal import Record, Store, decode_effect, decode_event
 from core.trading import GIVEN_UP
 from venues.exchange import Exchange
@@ -52,8 +52,21 @@ def _first_told(records: Sequence[Record]) -> dict[str, Record]:
 
 
 def _expiries(records: Sequence[Record]) -> dict[str, int]:
-    """Until when the venue might take each order, by our clock; 0: for ever, and who knows."""
-    return {each.client_order_id: each.expires_at for each in _placed(records)}
+    """Until when the venue might take each order, by our clock; 0: for ever, and who knows.
+
+    Its request ends by the venue's clock, and what comes just in time is dealt with a little later:
+    by as much as the account is said to be off, and to take.
+    """
+    late = {
+        each.account: each.clock_error_ns + each.latency_ns_max
+        for record in records
+        if record.name == "AccountOpened"
+        if isinstance(each := decode_event(record.body), AccountOpened)
+    }
+    return {
+        each.client_order_id: each.expires_at + late.get(each.account, 0) if each.expires_at else 0
+        for each in _placed(records)
+    }
 
 
 def _placed(records: Sequence[Record]) -> Iterator[PlaceOrder]:

@@ -162,8 +162,13 @@ class Callers:
         self._later()
 
     def _draw(self) -> None:
+        kind, one_in = self._kind(), self.spec.twice_one_in
+        self._draw_one(kind)
+        if one_in and self.dice.chance(1, one_in):
+            self._draw_one(kind)
+
+    def _draw_one(self, kind: TokenKind) -> None:
         dice, names = self.dice, self.parties.active()
-        kind = self._kind()
         one, other = dice.pick(names), dice.pick(names)
         value = dice.between(self.parties.policy.lot_min, self.spec.value_max)
         bad = bool(self.spec.bad_one_in) and dice.chance(1, self.spec.bad_one_in)
@@ -181,6 +186,8 @@ class Callers:
         if sender == receiver and not bad:
             other = names[(names.index(other) + 1) % len(names)]
             receiver = self._address(other)
+        if sender and self.spec.whole_one_in and dice.chance(1, self.spec.whole_one_in):
+            value = max(1, self.parties.holding(one))
         if bad:
             sender, receiver, value = self._spoilt(how, sender, receiver, value)
         past = self.world.now // SECOND - 60 if bad and how == 7 else 0

@@ -170,7 +170,9 @@ class Troubles:
     def _narrower(self) -> dict[str, Any]:
         """A lower cap, a larger lot, or one place fewer to receive from."""
         policy = self.parties.policy
-        how, pick = self.dice.below(3), self.dice.pick(list(policy.jurisdictions))
+        how, pick = self.dice.below(4), self.dice.pick(list(policy.jurisdictions))
+        if how == 3 and policy.supply_max is not None:
+            return {"supply_max": policy.supply_max * 9 // 10}
         if how == 0 and policy.holder_max is not None and policy.holder_max > 4 * policy.lot_min:
             return {"holder_max": policy.holder_max * 4 // 5}
         home = policy.jurisdictions[pick]
@@ -181,7 +183,9 @@ class Troubles:
     def _wider(self) -> dict[str, Any]:
         """What was narrowed is as at first, or a cap is higher."""
         policy, first = self.parties.policy, self.parties.spec.policy
-        how, pick = self.dice.below(3), self.dice.pick(list(policy.jurisdictions))
+        how, pick = self.dice.below(4), self.dice.pick(list(policy.jurisdictions))
+        if how == 3 and policy.supply_max is not None:
+            return {"supply_max": policy.supply_max * 11 // 10}
         if how == 0 and policy.holder_max is not None:
             return {"holder_max": policy.holder_max * 5 // 4}
         if how == 1 and policy.jurisdictions[pick] != first.jurisdictions[pick]:
@@ -191,7 +195,7 @@ class Troubles:
     def _facts_drawn(self) -> bool:
         """Somebody is sanctioned, moves, or is not approved or accredited any more; or is again."""
         parties = self.parties
-        person = self.dice.pick(list(parties.facts))
+        person = self.dice.pick(self._busy() or list(parties.facts))
         place, how = self.dice.pick(list(parties.policy.jurisdictions)), self.dice.below(4)
         facts = parties.facts[person]
         until = parties.epoch_ns // SECOND + 365 * 86_400
@@ -206,6 +210,17 @@ class Troubles:
             told = msgspec.structs.replace(facts, **FLAWS[how - 1])
         parties.change_facts(told, self.tell)
         return True
+
+    def _busy(self) -> list[str]:
+        """Every other time, those of whom a permission is asked for or open now; else nobody."""
+        state, people = self.state(), self.parties.judge.people
+        token = state.tokens.get(self.parties.spec.token) if state is not None else None
+        if token is None or self.dice.below(2):
+            return []
+        every = token.authorizations.values()
+        open_ = [each for each in every if each.status in ("requested", *OPEN)]
+        whose = [people.get(who, "") for each in open_ for who in (each.sender, each.receiver)]
+        return [person for person in whose if person in self.parties.facts]
 
     def _forge_drawn(self, *, acts: bool) -> bool:
         names = self.parties.active()

@@ -25,6 +25,7 @@ from scenarios.model import Scenario
 from sim.oracle import Oracle
 from sim.risk_oracle import Contract, RiskOracle, Sent, Traded
 from sim.truth import Truth
+from tieout.claims.lent import Lent
 from tieout.world.twins import TWINS
 from venues.exchange import Exchange, contracts_now
 
@@ -121,6 +122,7 @@ class Dared:
         self._heard: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
         self.backwards: list[str] = []
         self.behind: dict[str, int] = {}
+        self.lent = Lent()
 
     def reviewed(self, limits: LimitsLoaded) -> None:
         """These are told to the node, and hold once it took them."""
@@ -142,6 +144,7 @@ class Dared:
         self._look_at_words(state)
         if self.gates is not None:
             self._look_at_lines(state)
+            self.lent.look(state)
         self.oracle.look()
 
     def _look_at_words(self, state: State) -> None:
@@ -258,6 +261,7 @@ class Dared:
             "word_overdue_seconds": self._overdue_ns() / SECOND,
             "words_backwards": len(self.backwards),
             "lines_behind": len(self.behind),
+            "lent_beyond": len(self.lent.beyond),
             "reserved_when_over": len(_reserved_when_over(state)),
             "spent_when_old": float(oracle.spent_when_old),
             "reductions": oracle.reductions,

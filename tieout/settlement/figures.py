@@ -12,6 +12,7 @@ from core.transfers import view
 from sim import exchange_oracle, fee_oracle
 from sim.payments import Payments
 from sim.world import SECOND
+from tieout.claims.chain_words import ended_by_one
 from tieout.claims.signings import nonces_doubled
 from tieout.claims.silences import settled_unasked
 from tieout.settlement.simulated import Rails
@@ -46,6 +47,7 @@ def settlement_figures(
         "doubled": len(rails.oracle.doubled()),
         "nonces_doubled": len(nonces_doubled(store)),
         "settled_unasked": len(settled_unasked(settlement, store)),
+        "ended_by_one": len(ended_by_one(state, store)),
         "returns_strange": len(returns_strange(settlement)),
         "differences": len(differences),
         "pending": len(pending(state)),
@@ -82,6 +84,7 @@ def settlement_figures(
         "reversal_loss": reversal_loss(state),
         "reversal_excess": len(rails.reversals.beyond()),
         "overdrawn": len(rails.reversals.overdrawn),
+        "held_beyond": len(rails.holds.beyond),
         "reversal_most": [
             {
                 "limit": each.limit,
@@ -109,6 +112,7 @@ def settlement_figures(
             for text in [*rails.judge.told_wrongly, *astray, *off, *undone_wrongly][:20]
         ]
         + [{"reversals": text} for text in rails.reversals.beyond()[:20]]
+        + [{"holds": text} for text in rails.holds.beyond[:20]]
         + [{"fees": text} for text in fees_off[:20]]
         + [{"exchanges": text} for text in exchanges_off[:20]]
         + [{"suspense": text} for text in strayed[:5]]

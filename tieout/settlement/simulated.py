@@ -56,6 +56,7 @@ from sim.truth import Truth
 from sim.undo_oracle import UndoOracle
 from sim.wire import Latency, Wire
 from sim.world import World
+from tieout.claims.holds import Holds
 from tieout.node.connector import Connector
 from tieout.settlement.twins import DECIMALS, KEEPERS, Keeper, Made, Places
 from tieout.settlement.view import PaymentView
@@ -122,6 +123,7 @@ class Rails:
     exposed_max: dict[str, int] = field(default_factory=dict)
     asked_back: dict[str, int] = field(default_factory=dict)
     issued: dict[str, SubscriptionOracle] = field(default_factory=dict)
+    holds: Holds = field(default_factory=Holds)
     _connectors: dict[str, Connector[Request]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -249,6 +251,7 @@ class Rails:
     def observe(self, state: State) -> None:
         """A step was taken: payments against the world's, the ledger, and the limits."""
         self.oracle.observe(self.world.now)
+        self.holds.look(state)
         self.judge.observe(self.world.now)
         if self.reversals.is_due():
             self.look_at_losses()
@@ -394,6 +397,7 @@ class Rails:
                 self.judge.on_told(effect.transfer_id, effect.status, effect.reason, self.world.now)
                 self.undoing.on_told(effect.transfer_id, effect.status, self.world.now)
                 self._maybe_recall(effect, host)
+                self._maybe_run(effect, host)
                 if effect.status == "completed":
                     self.customers.on_completed(effect.transfer_id)
                 if "DETAILS_CORRECTED" in effect.reason:
@@ -460,6 +464,24 @@ class Rails:
                     expires_at=each.expires_at,
                 )
             )
+
+    def _maybe_run(self, told: TellCustomer, host: Host) -> None:
+        """Now and then a customer who hears that he owes us asks at once for all the rest."""
+        books, one_in = self.oracle.books, self.spec.customers.runs_one_in
+        if not one_in or told.status != "returned" or not isinstance(books, PaymentView):
+            return
+        if self.dice.stream("customers/runs").chance(1, one_in):
+            self.world.call_in(1, self._run, told.customer, host)
+
+    def _run(self, customer: str, host: Host) -> None:
+        """Of each asset that is owed to us, as much as is shown and not held."""
+        books = self.oracle.books
+        if not isinstance(books, PaymentView):
+            return
+        for asset, shown in books.shown_to_debtor(customer).items():
+            request = self.customers.all_of(customer, asset, shown, self.world.now)
+            if request is not None:
+                self._say(host, request)
 
     def _cover(self, host: Host) -> None:
         """The desk looks at what is open, and deals; what was not heard it tells once more."""

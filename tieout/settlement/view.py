@@ -93,6 +93,16 @@ class PaymentView:
         owed = self.state.settlement.ledger.get(f"receivable/{customer}/{asset}", 0)
         return ledger.posted(self.state, customer, asset) - owed
 
+    def shown_to_debtor(self, customer: str) -> dict[str, int]:
+        """Of each asset of which the customer owes us some: what he sees as his, and not held."""
+        place, sums = f"receivable/{customer}/", self.state.settlement.ledger
+        owed = [name.removeprefix(place) for name in sums if name.startswith(place) and sums[name]]
+        return {
+            asset: ledger.posted(self.state, customer, asset)
+            - sums.get(f"held/{customer}/{asset}", 0)
+            for asset in owed
+        }
+
     def beside(self) -> dict[Sum, int]:
         """Fees, income and suspense by the account of the keeper who booked them."""
         sums: dict[Sum, int] = {}

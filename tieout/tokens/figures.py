@@ -5,6 +5,7 @@ from typing import Any
 
 from core.state import State
 from sim.machine import Embedded
+from tieout.claims.token_sums import sums_off
 from tieout.issuing.simulated import Issue, Issuing
 from tokens import calls
 
@@ -37,6 +38,7 @@ def _figures(issue: Issue, state: State, now: int) -> dict[str, Any]:
     unasked, contract = oracle.moved_unasked(now), contract_differences(issue, state)
     cash = issue.subscribers.figures(now) if issue.subscribers is not None else {}
     cash_detail = cash.pop("cash_detail", ())
+    sums = sums_off(state.tokens[issue.spec.token].reserved)
     return {
         "policy_violations": len(violations),
         "signed_wrongly": len(oracle.signed_wrongly),
@@ -57,6 +59,7 @@ def _figures(issue: Issue, state: State, now: int) -> dict[str, Any]:
         "refused_wrongly": len(refused),
         "probes": sum(may for _, may in callers.probes),
         "outstanding": outstanding(issue, state),
+        "sums_off": len(sums),
         "epochs_due": epochs_due(issue, state),
         "moved": len(oracle.final(now)),
         **cash,
@@ -81,6 +84,7 @@ def _figures(issue: Issue, state: State, now: int) -> dict[str, Any]:
             *(f"{subject}: no orphan" for subject in false),
             *(f"{moved.subject}: its holder did not act" for moved in unasked),
             *refused,
+            *sums,
             *cash_detail,
         ],
     }
