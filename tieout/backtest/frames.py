@@ -178,9 +178,9 @@ def _marks(feeds: Sequence[Feed], fills: Sequence[FillReported]) -> Iterable[Map
         ]
         those = np.concatenate([filled[filled < rows], *later])
         wanted = np.unique(np.concatenate([even, those[those >= 0]]))
-        for at, ticks in last_prices(feed.tape, wanted):
+        for moment, ticks in last_prices(feed.tape, wanted):
             yield {
-                "at": at,
+                "at": moment,
                 "account": feed.venue.account,
                 "instrument": feed.instrument,
                 "price": _decimal(ticks * feed.tick, PRICE_DECIMALS),

@@ -335,12 +335,18 @@ class RecordedBook:
     @property
     def best_bid(self) -> int | None:
         """The highest price at which the market, without us, buys; None if nobody does."""
-        return next((price for price, _ in self.depth("buy", 1)), None)
+        best = self.best("buy")
+        return None if best is None else best[0]
 
     @property
     def best_ask(self) -> int | None:
         """The lowest price at which the market, without us, sells; None if nobody does."""
-        return next((price for price, _ in self.depth("sell", 1)), None)
+        best = self.best("sell")
+        return None if best is None else best[0]
+
+    def best(self, side: Side) -> tuple[int, int] | None:
+        """(price, quantity) of the market's best level, None if nobody is there."""
+        return next(iter(self.depth(side, 1)), None)
 
     def depth(self, side: Side, levels: int | None = None) -> list[tuple[int, int]]:
         """(price, quantity) of the market's best levels, less what we took of them."""
