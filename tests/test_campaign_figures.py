@@ -62,17 +62,17 @@ def test_fewer_have_none() -> None:
 @pytest.mark.parametrize(
     ("function", "old", "new", "said"),
     [
-        ("_seed:run_seed", "held=outcome.held", "held=True", "100 has to fail"),
-        ("_seed:run_seed", "if not claim.held]", "if claim.held]", "100 has to fail"),
-        ("_seed:run_seed", "held=outcome.held", "held=False", "101 has to hold"),
-        ("_seed:tasks_of", "for key in beside", "for key in ()", "100 did not run"),
+        ("seed:run_seed", "held=outcome.held", "held=True", "100 has to fail"),
+        ("seed:run_seed", "if not claim.held]", "if claim.held]", "100 has to fail"),
+        ("seed:run_seed", "held=outcome.held", "held=False", "101 has to hold"),
+        ("seed:tasks_of", "for key in beside", "for key in ()", "100 did not run"),
         (
-            "_ledger:Account.take",
+            "ledger:Account.take",
             'SeedResult(**entry["finished"])',
             'SeedResult(**{**entry["finished"], "held": True})',
             "100 has to fail",
         ),
-        ("_ledger:Account.result", "return first", "first.held = True; return first", "100 has to"),
+        ("ledger:Account.result", "return first", "first.held = True; return first", "100 has to"),
         (":_failures", "if not result.held", "if result.error", "100 has to fail"),
     ],
 )
@@ -92,7 +92,7 @@ def test_a_campaign_that_does_not_report_what_it_sees_is_red(
         return result if task.scenario == canary.NAME else planted.SeedResult(*task.key, held=True)
 
     assert campaign(NAME, range(100), run=well, out=tmp_path / "well").held
-    plant(monkeypatch, f"tieout.campaigns.campaign{function}", old, new)
+    plant(monkeypatch, f"tieout.campaigns.{function}", old, new)
     done = campaign(NAME, range(100), run=well, out=tmp_path / "broken")
     assert not done.held
     assert said in done.canary_missed()

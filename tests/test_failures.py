@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -187,7 +188,7 @@ def test_shrink_says_what_went_and_how_to_see_it(tmp_path: Path) -> None:
     assert told["claim"] == "no frame is lost"
     assert told["families"]["after"] == ["lost_frame"]
     assert told["figure"]["after"] == "faults.lost_frame = 1"
-    assert "families: 5 -> 1" in done.stderr
+    assert re.search(r"families: \d+ -> 1\b", done.stderr), done.stderr
     folder = tmp_path / "shrunk"
     done = tieout(*told["failure"]["commands"]["replay"].split()[1:], "--json")
     assert done.returncode == 1

@@ -337,15 +337,6 @@ BUGS = (
         GIVEN_UP,
     ),
     Bug(
-        "an answer that was long on its way proves that an order never arrived",
-        "core.trading:on_order_missing",
-        "if event.asked_at - order.requested_at < grace_ns(account):",
-        "if event.received_at - order.requested_at < grace_ns(account):",
-        "killed_while_slow",
-        range(6),
-        EARLY,
-    ),
-    Bug(
         "an order is given up while its venue may take it yet",
         "core.trading:on_order_missing",
         "if event.asked_at - order.requested_at < grace_ns(account):",

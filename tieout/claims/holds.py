@@ -25,7 +25,10 @@ class Holds:
 
 def _beyond(state: State, transfer_id: str) -> list[str]:
     settlement = state.settlement
-    names = settlement.transfers[transfer_id].legs
+    transfer = settlement.transfers.get(transfer_id)
+    if transfer is None:  # the newest is put away
+        return []
+    names = transfer.legs
     legs = [settlement.legs[name] for name in names if name in settlement.legs]
     sums = {f"{leg.customer}/{leg.asset}": None for leg in legs if leg.held}
     has = {place: -settlement.ledger.get(f"customer/{place}", 0) for place in sums}
