@@ -73,7 +73,7 @@ def test_fewer_have_none() -> None:
             "100 has to fail",
         ),
         ("ledger:Account.result", "return first", "first.held = True; return first", "100 has to"),
-        (":_failures", "if not result.held", "if result.error", "100 has to fail"),
+        ("campaign:_failures", "if not result.held", "if result.error", "100 has to fail"),
     ],
 )
 def test_a_campaign_that_does_not_report_what_it_sees_is_red(
