@@ -45,9 +45,10 @@ EXEMPT = (
 # before, something is cleared away, somebody looks at the run with a debugger or prints.
 NOT_OF_THE_RUN = ("importlib._bootstrap", "weakref", "pdb", "ipykernel.iostream")
 # What is read when it is first needed, and is the same in every run: what lies beside the code,
-# what people wrote beside a scenario, the machine's time zones, and any source.
+# what people wrote beside a scenario, the machine's time zones, and the source
+# that a traceback shows: perhaps that of a finalizer, which is of no run.
 BESIDE = tuple(str(Path(__file__).parent.parent / name) + os.sep for name in OURS)
-READERS = ("risk.written", "scenarios.bounds")
+READERS = ("risk.written", "scenarios.bounds", "tokenize")
 # Who asks on somebody else's behalf.
 BETWEEN = (__name__, "os", "collections.abc", "random", "uuid", "secrets", "pathlib", "io")
 
@@ -270,8 +271,6 @@ def _may_be_read(path: object, mode: str | None, flags: int) -> bool:
     """A table that is the same in every run."""
     if mode not in ("r", "rb") or not isinstance(path, str):
         return False
-    if path.endswith(".py"):  # of a traceback, perhaps of a finalizer that is of no run
-        return True
     return path.startswith((*BESIDE, *TZPATH)) or _asker()[0] in READERS
 
 

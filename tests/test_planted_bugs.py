@@ -346,6 +346,15 @@ BUGS = (
         EARLY,
     ),
     Bug(
+        "an answer that was long on its way proves that an order never arrived",
+        "core.trading:on_order_missing",
+        "if event.asked_at - order.requested_at < grace_ns(account):",
+        "if event.received_at - order.requested_at < grace_ns(account):",
+        "killed_while_slow",
+        range(5),
+        EARLY,
+    ),
+    Bug(
         "a timeout is a rejection",
         "core.trading:on_order_alarm",
         'if _move(state, order, "unknown"):',

@@ -1,11 +1,13 @@
 """A sealed run asks this machine for nothing; who is not in it asks as before."""
 
 import datetime
+import linecache
 import os
 import random
 import sys
 import threading
 import time
+import traceback
 from contextlib import suppress
 from pathlib import Path
 
@@ -126,6 +128,32 @@ def test_what_is_cleared_away_while_a_run_lasts_need_not_be_of_it(tmp_path: Path
     kept = [Kept(mine)]
     with seal():
         kept.clear()
+
+
+class Broke:
+    """What cannot be cleared away: its complaint shows the line that broke."""
+
+    def __del__(self) -> None:
+        raise OSError("it is gone")
+
+
+def test_what_complains_as_it_is_cleared_away_may_show_its_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And only that: to read a source oneself is to read a file."""
+    shown: list[str] = []
+    monkeypatch.setattr(
+        sys, "unraisablehook", lambda told: shown.extend(traceback.format_tb(told.exc_traceback))
+    )
+    kept = [Broke()]
+    linecache.clearcache()
+    with seal():
+        kept.clear()
+    assert "it is gone" in shown[-1]
+    mine = tmp_path / "mine.py"
+    mine.write_text("")
+    with pytest.raises(Broken, match=r"open .*mine\.py"), seal():
+        mine.read_bytes()
 
 
 def test_a_run_is_sealed(monkeypatch: pytest.MonkeyPatch) -> None:
