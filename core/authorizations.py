@@ -183,7 +183,7 @@ def _have_judged(token: Token, wanted: Authorization) -> JudgeAuthorization:
 def on_judged(state: State, token: Token, event: AuthorizationJudged) -> list[Effect]:
     """Reserve what the facts about people allow, and only then have it signed."""
     wanted = token.authorizations.get(event.authorization_id)
-    if wanted is None or wanted.status != "requested":
+    if wanted is None or wanted.status != "requested" or not _is_of_its_window(event, wanted):
         count(state, f"judged_again/{token.name}")
         return []
     if event.policy_version != token.policy.version:
@@ -209,6 +209,13 @@ def on_judged(state: State, token: Token, event: AuthorizationJudged) -> list[Ef
     count(state, f"reserved/{token.name}")
     signers, needed = asked_signers(token, wanted)
     return [_have_signed(token, wanted, signer) for signer in signers[:needed]]
+
+
+def _is_of_its_window(event: AuthorizationJudged, wanted: Authorization) -> bool:
+    """An answer that comes after it was asked again speaks of a window that is not its own: its
+    decision is not of what would be signed."""
+    window = (wanted.valid_after, wanted.valid_before)
+    return (event.valid_after, event.valid_before) == window
 
 
 def movement(wanted: Authorization) -> Movement:

@@ -120,12 +120,16 @@ class RequestRefused(Fact, frozen=True, kw_only=True, gc=False):
 class AuthorizationJudged(Fact, frozen=True, kw_only=True, gc=False):
     """What the facts about people say of a movement in its window: the rule that refuses it, or "".
 
-    `decision_hash` stands on chain for this decision and is unique to it; `lane` is where its nonce
-    counts. `commitments` are to the facts that were looked at.
+    `valid_after` and `valid_before` are those of the question: who is asked again is asked of
+    another window, and an answer to the first may come after that. `decision_hash` stands on chain
+    for this decision and is unique to it; `lane` is where its nonce counts. `commitments` are to
+    the facts that were looked at.
     """
 
     token: str
     authorization_id: str
+    valid_after: int
+    valid_before: int
     policy_version: int
     refusal: str
     decision_hash: str = ""

@@ -98,6 +98,8 @@ class Issuer(Books):
                 AuthorizationJudged,
                 token=FUND,
                 authorization_id=each.authorization_id,
+                valid_after=each.valid_after,
+                valid_before=each.valid_before,
                 policy_version=each.policy_version,
                 refusal=refusal,
                 decision_hash=f"decision of {each.authorization_id}",

@@ -131,6 +131,8 @@ class Books:
                 received_at=self.now,
                 token=NAME,
                 authorization_id=asked.authorization_id,
+                valid_after=asked.valid_after,
+                valid_before=asked.valid_before,
                 policy_version=asked.policy_version,
                 refusal=refusal,
                 decision_hash=f"decision of {asked.authorization_id}",
@@ -325,6 +327,8 @@ def test_a_judgement_that_is_none_permits_nothing(books: Books, changed: dict[st
         received_at=books.now,
         token=NAME,
         authorization_id=judge.authorization_id,
+        valid_after=judge.valid_after,
+        valid_before=judge.valid_before,
         policy_version=judge.policy_version,
         refusal="",
         decision_hash="its own",
@@ -990,6 +994,22 @@ def test_a_restart_asks_again_for_what_may_be_lost(books: Books) -> None:
     assert judge in effects
     assert signs[1] in effects
     assert signs[0] not in effects
+
+
+def test_an_answer_to_what_was_asked_before_a_restart_permits_nothing_else(books: Books) -> None:
+    """It was judged for a window that is no more, and signers would find another decision."""
+    (first,) = books.ask("transfer", ALICE, BOB, 10)
+    books.block("h2", seconds=36)
+    effects = books.tell(NodeStarted(received_at=books.now, node="n", epoch=2))
+    (again,) = [each for each in effects if isinstance(each, JudgeAuthorization)]
+    assert isinstance(first, JudgeAuthorization)
+    assert again.valid_after == first.valid_after + 36
+    assert books.judge(first) == []
+    assert not books.token.reserved.open
+    signs = [each for each in books.judge(again) if isinstance(each, SignAuthorization)]
+    assert {(each.valid_after, each.valid_before) for each in signs} == {
+        (again.valid_after, again.valid_before)
+    }
 
 
 def test_each_open_one_has_a_lane_for_itself(books: Books) -> None:

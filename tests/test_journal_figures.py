@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from core.effects import Effect, FetchFills, FetchInstruments, PlaceOrder, QueryOrder
 from core.events import Event, NodeStarted, OrderReport, OrderReported, PageReported, StreamOpened
 from core.journal import Journal
@@ -120,6 +122,8 @@ JUDGED = AuthorizationJudged(
     received_at=1,
     token=NOTE,
     authorization_id="NOTE/1",
+    valid_after=1,
+    valid_before=2,
     policy_version=1,
     refusal="",
     decision_hash="0x1",
@@ -150,3 +154,6 @@ def test_what_is_signed_was_decided_by_the_newest_policy_and_facts() -> None:
     for change in (stated("others"), policy(2)):
         found = decided_by_old(journal(*terms, (change, []), signed))
         assert found == ["NOTE/1: judged by what was before"]
+    earlier = msgspec.structs.replace(JUDGED, valid_after=0)
+    found = decided_by_old(journal(*terms, (earlier, [SIGN])))
+    assert found == ["NOTE/1: judged for another window"]

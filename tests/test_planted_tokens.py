@@ -25,6 +25,7 @@ DECLINED = CLAIMS["tokens.declined_wrongly"]
 SHARED = CLAIMS["tokens.nonces_shared"]
 REFUSED = CLAIMS["tokens.refused_wrongly"]
 LEFT = CLAIMS["tokens.outstanding"]
+BY_OLD = CLAIMS["tokens.decided_by_old"]
 BY_EACH = CLAIMS["tokens.final_by_one"]
 SUMS = CLAIMS["tokens.sums_off"]
 
@@ -65,6 +66,15 @@ BUGS = (
         "two_authorizations_one_cap",
         range(1),
         DECLINED,
+    ),
+    Bug(
+        "an answer to what was asked before is taken for the newest",
+        "core.authorizations:_is_of_its_window",
+        "return (event.valid_after, event.valid_before) == window",
+        "return True",
+        "node_killed_between_decision_and_use",
+        range(1),
+        BY_OLD,
     ),
     Bug(
         "every permission of a holder has one lane",

@@ -104,6 +104,8 @@ class Chain:
                         received_at=self.now,
                         token=NAME,
                         authorization_id=effect.authorization_id,
+                        valid_after=effect.valid_after,
+                        valid_before=effect.valid_before,
                         policy_version=effect.policy_version,
                         refusal=refusal,
                         decision_hash=hashed(f"d{effect.authorization_id}"),

@@ -204,6 +204,8 @@ class TokenBooks:
                 received_at=self.now,
                 token=NAME,
                 authorization_id=asked.authorization_id,
+                valid_after=asked.valid_after,
+                valid_before=asked.valid_before,
                 policy_version=asked.policy_version,
                 refusal="",
                 decision_hash="0x" + decision.hex(),

@@ -54,6 +54,8 @@ class Judge:
             received_at=now,
             token=asked.token,
             authorization_id=asked.authorization_id,
+            valid_after=asked.valid_after,
+            valid_before=asked.valid_before,
             policy_version=policy.version,
             refusal=refusal,
             decision_hash=self._decision(asked, policy, commitments),
