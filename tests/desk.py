@@ -152,9 +152,12 @@ class Desk:
         }
 
     def is_still(self) -> bool:
-        """Nothing differs, nothing is open, nobody waits."""
+        """Nothing differs, nothing is open, nobody waits, and customers have heard how it ended:
+        what a step decides is carried out once it is durable, a moment after the books say it."""
         state = self.state
-        return not (self.differences() or state.suspects or state.breaks or pending(state))
+        if self.differences() or state.suspects or state.breaks or pending(state):
+            return False
+        return not self.world.rails.judge.astray(crashed=False)
 
     def wrong(self) -> dict[str, Any]:
         """What settlement's judges hold against the run; empty where it held."""

@@ -38,6 +38,7 @@ UNDONE = CLAIMS["settlement.undone_wrongly"]
 RAISES = CLAIMS["settlement.raises_too_small"]
 REVERSED = CLAIMS["settlement.reversal_excess"]
 OVERDRAWN = CLAIMS["settlement.overdrawn"]
+OWED = CLAIMS["settlement.held_beyond"]
 BY_EACH = CLAIMS["settlement.ended_by_one"]
 
 BUGS = (
@@ -1332,6 +1333,15 @@ BUGS = (
         "reorgs",
         range(1),
         BY_EACH,
+    ),
+    Bug(
+        "what a customer owes us may be spent",
+        "core.ledger:available",
+        ' + ledger.get(f"receivable/{name}/{asset}", 0)',
+        "",
+        "owed_is_not_spent",
+        range(2),
+        OWED,
     ),
 )
 

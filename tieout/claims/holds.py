@@ -1,8 +1,9 @@
-"""What requests hold of their customers, beside what these have and owe: summed from the ledger.
+"""What requests take of their customers, beside what these have and owe: summed from the ledger.
 
 What came back after its customer had it is owed, and whoever owes it may not carry off the rest.
 """
 
+from core.settlement_state import Leg
 from core.state import State
 
 
@@ -15,7 +16,7 @@ class Holds:
         self._newest = ""
 
     def look(self, state: State) -> None:
-        """A step was taken: of a request that it took, what it holds its customer has."""
+        """A step was taken: of a request that it took, what it takes its customer has."""
         newest = next(reversed(state.settlement.transfers), "")
         fresh = state is self._life and newest != self._newest
         self._life, self._newest = state, newest
@@ -30,7 +31,7 @@ def _beyond(state: State, transfer_id: str) -> list[str]:
         return []
     names = transfer.legs
     legs = [settlement.legs[name] for name in names if name in settlement.legs]
-    sums = {f"{leg.customer}/{leg.asset}": None for leg in legs if leg.held}
+    sums = {f"{leg.customer}/{leg.asset}": None for leg in legs if _is_taken(leg)}
     has = {place: -settlement.ledger.get(f"customer/{place}", 0) for place in sums}
     bound = {
         place: settlement.ledger.get(f"held/{place}", 0)
@@ -42,3 +43,9 @@ def _beyond(state: State, transfer_id: str) -> list[str]:
         for place in sums
         if bound[place] > has[place]
     ]
+
+
+def _is_taken(leg: Leg) -> bool:
+    """Whether the request has of its customer what the leg moves: it is held, or it has left."""
+    left = leg.kind != "in" and leg.status in ("in_flight", "settled") and not leg.source
+    return bool(leg.held) or left
