@@ -443,7 +443,7 @@ BUGS = (
             "    seen = state.accounts"
         ),
         "reorgs",
-        range(1),
+        range(1, 2),
         BALANCES,
     ),
     Bug(
