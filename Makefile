@@ -13,7 +13,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 demo: $(VENV)/.base; $(BIN)/tieout demo ## one story in a minute
 test: lint $(VENV)/.notebooks $(VENV)/.servers ## everything that must hold before a commit lands
-	$(BIN)/pytest -n 2
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 2 # the programs that it starts compile what they import once
 lint: $(VENV)/.test $(VENV)/.live ## style, types and the direction of imports
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 format: $(VENV)/.test ## let ruff lay out the code

@@ -7,7 +7,9 @@ A wrong field is refused with its path, what was found and what would do. What p
 import re
 from collections.abc import Mapping
 from datetime import date
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
@@ -253,6 +255,12 @@ class Scheme(Part):
 
 
 # --- the door ------------------------------------------------------------------------------------
+
+
+@cache
+def published() -> Mapping[str, Scheme]:
+    """The rows of `schemes.yaml` by their ids, read once in a process."""
+    return MappingProxyType(load())
 
 
 def load(path: Path = SCHEMES) -> dict[str, Scheme]:

@@ -1,5 +1,6 @@
 """What several test files need: the samples of the outside world, and a place for their tables."""
 
+import gc
 import os
 from collections import Counter
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+# Runs make many things and hardly a cycle: to look for one as often as Python does costs 5 %.
+gc.set_threshold(100_000, 50, 100)
 COLUMNS = ("samples", "verbatim", "expected by hand", "quarantined", "dismissed", "events")
 
 

@@ -32,7 +32,7 @@ def failed(outcome: Outcome) -> list[str]:
 def test_what_was_told_is_what_the_journal_holds() -> None:
     """A frame that a crash took before it was durable told nothing, however far it had come."""
     store = MemoryStore()
-    simulation = Simulation(find("killed_as_it_fills"), 0, store)
+    simulation = Simulation(find("killed_as_it_fills"), 0, store, duration_ns=120 * 10**9)
     simulation.run()
     heard = b"".join(r.body for r in store.committed if r.kind == "frame" and r.name == "stream")
     venues = {"binance_spot/main": b'"t":%s,', "binance_usdm/main": b'"t":%s,'}

@@ -6,6 +6,7 @@ They must book the same.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -524,7 +525,7 @@ def endings(outcome: Outcome) -> list[tuple[object, ...]]:
 # --- a long stream on disk -----------------------------------------------------------------------
 
 KEPT = Keep(ids=400, orders=100, progress=10)
-FILLS = 24_000
+FILLS = 24_000 if os.environ.get("TIEOUT_FULL") == "1" else 8_000
 
 
 def long_stream(node: Node, begin: int, end: int) -> list[int]:
@@ -574,7 +575,7 @@ def long_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[int]]
     return path, sizes
 
 
-def test_the_state_does_not_grow_over_tens_of_thousands_of_fills(
+def test_the_state_does_not_grow_over_thousands_of_fills(
     long_run: tuple[Path, list[int]],
 ) -> None:
     _, sizes = long_run

@@ -333,7 +333,7 @@ BUGS = (
         "if event.asked_at - order.requested_at < grace_ns(account):",
         "if False:",
         "killed_while_slow",
-        range(3),
+        range(1),
         GIVEN_UP,
     ),
     Bug(
@@ -342,7 +342,7 @@ BUGS = (
         "if event.asked_at - order.requested_at < grace_ns(account):",
         "if False:",
         "killed_while_slow",
-        range(3),
+        range(1),
         EARLY,
     ),
     Bug(
@@ -351,7 +351,7 @@ BUGS = (
         "if event.asked_at - order.requested_at < grace_ns(account):",
         "if event.received_at - order.requested_at < grace_ns(account):",
         "killed_while_slow",
-        range(5),
+        range(1),
         EARLY,
     ),
     Bug(
@@ -360,7 +360,7 @@ BUGS = (
         'if _move(state, order, "unknown"):',
         'if _move(state, order, "rejected"):\n        return [_tell(order)]\n    if False:',
         "killed_while_slow",
-        range(3),
+        range(1),
         UNSAID,
     ),
     Bug(
@@ -369,7 +369,7 @@ BUGS = (
         "event.received_at + account.request_validity_ns",
         "0",
         "too_slow",
-        range(3),
+        range(1),
         GIVEN_UP,
     ),
     # those of the issue
@@ -450,7 +450,7 @@ BUGS = (
         "last = self.journal.commit()",
         "last = self.journal.commit() if self.journal.next_number % 3 else 0",
         "kills",
-        range(4),
+        range(3, 4),
         UNJOURNALED,
     ),
     # of our own
@@ -481,7 +481,7 @@ BUGS = (
         "*fetch_statements(account),",
         "*([] if max(account.unread.values(), default=0) > 2 else fetch_statements(account)),",
         "glitches",
-        range(3),
+        range(1),
         SLOW,
     ),
     Bug(
@@ -544,7 +544,7 @@ BUGS = (
         "post(state, lines + undone, event.occurred_at, event.sequence)",
         "post(state, undone, event.occurred_at, event.sequence)",
         "busts_of_untold_fills",
-        range(4),
+        range(1),
         HOLDINGS,
     ),
     Bug(
@@ -591,7 +591,7 @@ BUGS = (
         "account.cursors[event.instrument] = event.fill_id\n"
         '    if booked not in ("booked", "inexact"):',
         "lost_frames",
-        range(4),
+        range(1),
         HOLDINGS,
     ),
     Bug(
@@ -636,7 +636,7 @@ BUGS = (
         "step(state, decode_event(body), gate)",
         "if len(body) % 50:\n            step(state, decode_event(body), gate)",
         "kills",
-        range(4),
+        range(1),
         HOLDINGS,
     ),
     Bug(
@@ -701,7 +701,7 @@ BUGS = (
         'effects += [query(order), arm(state, f"order/{order.client_order_id}", now + QUERY_NS)]',
         "pass",
         "killed_at_the_end",
-        range(6),
+        range(3, 4),
         ORDERS,
     ),
     Bug(
@@ -756,7 +756,7 @@ BUGS = (
         "if event.more:",
         "if False:",
         "long_record",
-        range(2),
+        range(1),
         HOLDINGS,
     ),
     Bug(
@@ -848,7 +848,7 @@ BUGS = (
         'kept.append(_remember(account, "placed", identity.placed_key(order_id), name))',
         "pass",
         "little_memory",
-        range(3),
+        range(2, 3),
         MONEY,
     ),
     Bug(
@@ -857,7 +857,7 @@ BUGS = (
         "if name:",
         "if isinstance(event, OrderReported):\n        return []\n    if name:",
         "little_memory",
-        range(2),
+        range(1),
         ORDERS,
     ),
     # once seen by no claim at all
@@ -1023,7 +1023,7 @@ BUGS = (
         "{listing}",
         "1",
         "listed_anew",
-        range(2),
+        range(1),
         HOLDINGS,
     ),
     Bug(
@@ -1032,7 +1032,7 @@ BUGS = (
         "account.cursors.pop(event.instrument, None)",
         "pass",
         "listed_anew",
-        range(4),
+        range(2, 3),
         HOLDINGS,
     ),
 )

@@ -39,7 +39,7 @@ BUGS = (
         "if order.reserved <= 0:",
         "if order.reserved <= 0 or order.status == 'unknown':",
         "unknown_order_holds_limit",
-        range(2),
+        range(1, 2),
         OVER,
     ),
     Bug(
@@ -48,7 +48,7 @@ BUGS = (
         "_hold(state, order, min(order.reserved, left))",
         "_hold(state, order, 0)",
         "unknown_order_holds_limit",
-        range(2),
+        range(1),
         OVER,
     ),
     Bug(
@@ -57,7 +57,7 @@ BUGS = (
         "way.long + extra > way.position_max",
         "way.position + extra > way.position_max",
         "unknown_order_holds_limit",
-        range(2),
+        range(1),
         OVER,
     ),
     Bug(
@@ -66,7 +66,7 @@ BUGS = (
         "code = over(firm.scope, side, value, grows, reduces)",
         "code = codes.PASSED",
         "systemic_across_strategies",
-        range(2),
+        range(1),
         OVER,
     ),
     Bug(
@@ -75,7 +75,7 @@ BUGS = (
         "code = over(holding.asset, side, value, grows, reduces)",
         "code = codes.PASSED",
         "systemic_across_venues",
-        range(2),
+        range(1),
         OVER,
     ),
     Bug(
@@ -84,7 +84,7 @@ BUGS = (
         "kept.value_flat = -(-worth // 10 ** (8 + 8 + 12))",
         "kept.value_flat = 1",
         "systemic_across_venues",
-        range(2),
+        range(1),
         OVER,
     ),
     Bug(
@@ -102,7 +102,7 @@ BUGS = (
         "firm.open_until = cold.since + risk.ttl_ns - 1",
         "firm.open_until = now",
         "cold_path_stalls",
-        range(2),
+        range(1),
         ENDED,
     ),
     Bug(
@@ -111,7 +111,7 @@ BUGS = (
         "cold.since = cold.asked[str(event.request)]",
         "cold.since = state.now",
         "cold_path_stalls",
-        range(3),
+        range(1, 2),
         ENDED,
     ),
     Bug(
@@ -120,7 +120,7 @@ BUGS = (
         "permille(now - cold.since, risk.heartbeat_ns, risk.ttl_ns)",
         "1000",
         "cold_path_stalls",
-        range(4),
+        range(2, 3),
         HALF,
     ),
     Bug(
@@ -129,7 +129,7 @@ BUGS = (
         "elif not self._stays(instrument, middle, LEAP_LOOKS):",
         "elif False:",
         "absurd_prices",
-        range(3),
+        range(1),
         OVER,
     ),
     Bug(
@@ -156,7 +156,7 @@ BUGS = (
         "most = min(spent + share, _ceiling(epoch, name) + room)",
         "most = spent + line.limit",
         "three_gates_one_limit",
-        range(2),
+        range(1),
         LIMITED,
     ),
     Bug(
@@ -165,7 +165,7 @@ BUGS = (
         "self._spent[use.line] = self._spent.get(use.line, 0) + use.amount",
         "self._spent[use.line] = 0",
         "three_gates_one_limit",
-        range(2),
+        range(1),
         LENT,
     ),
     # what a storm is asked, whatever else it claims
@@ -184,7 +184,7 @@ BUGS = (
         "effects = _hold(state, order, min(order.reserved, left))",
         "return _hold(state, order, left)",
         "storm_risk",
-        range(2),
+        range(1),
         KEPT,
     ),
     Bug(
@@ -211,7 +211,7 @@ BUGS = (
         "self._spent[use.line] = self._spent.get(use.line, 0) + use.amount",
         "self._spent[use.line] = 0",
         "storm_risk",
-        range(2),
+        range(1),
         OVERSPENT,
     ),
     Bug(
@@ -220,7 +220,7 @@ BUGS = (
         "now - holding.reference_at > holding.reference_age_max",
         "False",
         "storm_risk",
-        range(2),
+        range(1),
         OLD_PRICES,
     ),
     Bug(
@@ -229,7 +229,7 @@ BUGS = (
         "grant.sequence > self.sequence",
         "grant.sequence != self.sequence",
         "storm_risk",
-        range(6),
+        range(1, 2),
         BACKWARDS,
     ),
     Bug(
@@ -238,7 +238,7 @@ BUGS = (
         "newer = place > (cold.epoch, cold.sequence)",
         "newer = True",
         "storm_risk",
-        range(6),
+        range(1),
         BACKWARDS,
     ),
 )

@@ -179,7 +179,7 @@ BUGS = (
         "del state.settlement.suspense[subject]",
         "pass",
         "reversed",
-        range(3),
+        range(1),
         BALANCES,
     ),
     Bug(
@@ -188,7 +188,7 @@ BUGS = (
         "if leg.untold and leg.untold in",
         "if not leg.untold and leg.untold in",
         "fees_and_amounts",
-        range(2),
+        range(1, 2),
         "nothing of it is left open",
     ),
     Bug(
@@ -197,7 +197,7 @@ BUGS = (
         "booked_at=line.booked_at or line.at,",
         "booked_at=line.at,",
         "unread",
-        range(4),
+        range(3, 4),
         ILLEGAL,
     ),
     Bug(
@@ -215,7 +215,7 @@ BUGS = (
         "if event.customer and line is not None and line.amount > 0:",
         "if False:",
         "reversed",
-        range(3),
+        range(1),
         BALANCES,
     ),
     Bug(
@@ -233,7 +233,7 @@ BUGS = (
         "recall.sendings += 1",
         "recall.sendings += 1\n    if recall.sendings > 1:\n        return []",
         "recalls",
-        range(2),
+        range(1),
         RECALLED,
     ),
     Bug(
@@ -242,7 +242,7 @@ BUGS = (
         "asked_at=recall.asked_at",
         "asked_at=recall.asked_at + recall.sendings * HOUR",
         "recalls",
-        range(2),
+        range(1),
         RECALLED,
     ),
     Bug(
@@ -251,7 +251,7 @@ BUGS = (
         "theirs.sendings += 1",
         "if theirs.sendings:\n        return []\n    theirs.sendings += 1",
         "recalls",
-        range(2),
+        range(1, 2),
         RECALLED,
     ),
     Bug(
@@ -260,7 +260,7 @@ BUGS = (
         'if subject in settlement.suspense:\n        return ""',
         'if subject in settlement.suspense:\n        return "CUST"',
         "recalls",
-        range(2),
+        range(1),
         RECALLED,
     ),
     Bug(
@@ -444,7 +444,7 @@ BUGS = (
             "    seen = state.accounts"
         ),
         "reorgs",
-        range(2),
+        range(1, 2),
         BALANCES,
     ),
     Bug(
@@ -468,7 +468,7 @@ BUGS = (
             "            expose(state, leg, leg.amount)"
         ),
         "limits_held",
-        range(2),
+        range(1, 2),
         IN_TRUTH,
     ),
     Bug(
@@ -481,7 +481,7 @@ BUGS = (
             "        expose(state, leg, -leg.exposed)"
         ),
         "fiat_in_crypto_out_reversed",
-        range(2),
+        range(1, 2),
         IN_TRUTH,
     ),
     Bug(
@@ -499,7 +499,7 @@ BUGS = (
         'ledger.get(f"held/{name}/{asset}", 0) + ',
         "",
         "two_out",
-        range(2),
+        range(1),
         OVERDRAWN,
     ),
     Bug(
@@ -544,7 +544,7 @@ BUGS = (
         "expose(state, leg, -leg.exposed)",
         "pass",
         "rejected",
-        range(2),
+        range(1, 2),
         TOLD,
     ),
     Bug(
@@ -580,7 +580,7 @@ BUGS = (
         'if was != "settled":',
         "if False:",
         "returns",
-        range(2),
+        range(1, 2),
         BALANCES,
     ),
     Bug(
@@ -643,7 +643,7 @@ BUGS = (
         "return scheme.return_fee_max if returning else scheme.fee_max",
         "return scheme.fee_max",
         "fees_and_amounts",
-        range(2),
+        range(1),
         ACCOUNTS,
     ),
     Bug(
@@ -670,7 +670,7 @@ BUGS = (
         'if leg.deducted and event.kind == "reversal":',
         "if False:",
         "abroad",
-        range(2),
+        range(1),
         ACCOUNTS,
     ),
     Bug(
@@ -679,7 +679,7 @@ BUGS = (
         "if state.now > leg.expires_at:",
         "if False:",
         "fiat_in_crypto_out_quoted",
-        range(2),
+        range(1),
         QUOTED,
     ),
     Bug(
@@ -688,7 +688,7 @@ BUGS = (
         "if at <= state.now else",
         "if False else",
         "fiat_in_crypto_out_quoted",
-        range(2),
+        range(1),
         JUDGED,
     ),
     Bug(
@@ -697,7 +697,7 @@ BUGS = (
         "if amount > left:",
         "if False:",
         "fiat_in_crypto_out_quoted",
-        range(2),
+        range(1),
         QUOTED,
     ),
     Bug(
@@ -706,7 +706,7 @@ BUGS = (
         "if leg.buys_amount == buys:",
         "if True:",
         "fiat_in_crypto_out_quoted",
-        range(2),
+        range(1),
         QUOTED,
     ),
     Bug(
@@ -715,7 +715,7 @@ BUGS = (
         'quote.told.customer not in ("", customer)',
         "False",
         "fiat_in_crypto_out_quoted",
-        range(2),
+        range(1),
         TOLD,
     ),
     Bug(
@@ -724,7 +724,7 @@ BUGS = (
         "if wanted and taken + wanted > limit.amount:",
         "if False:",
         "positions",
-        range(2),
+        range(1),
         QUOTED,
     ),
     Bug(
@@ -733,7 +733,7 @@ BUGS = (
         "taken = max(0, sign * stands) + _promised(waiting, asset, sign)",
         "taken = max(0, sign * stands)",
         "positions",
-        range(2),
+        range(1),
         QUOTED,
     ),
     Bug(
@@ -742,7 +742,7 @@ BUGS = (
         "position.realised += gain\n    return gain",
         "return 0",
         "fiat_in_crypto_out_quoted",
-        range(2),
+        range(1),
         LEDGER,
     ),
     Bug(
@@ -751,7 +751,7 @@ BUGS = (
         "lot.against -= share",
         "pass",
         "fiat_in_crypto_out_quoted",
-        range(2),
+        range(1),
         LEDGER,
     ),
     Bug(
@@ -760,7 +760,7 @@ BUGS = (
         'return f"exchange/{pair(one, other)[0]}/{asset}"',
         'return f"exchange/{asset}"',
         "fiat_in_crypto_out_quoted",
-        range(2),
+        range(1),
         LEDGER,
     ),
     Bug(
@@ -778,7 +778,7 @@ BUGS = (
         "if transfer.needs_release and not _may_go(transfer) and not _begun(state, transfer)",
         "if False",
         "people_killed",
-        range(2),
+        range(1),
         PENDING,
     ),
     Bug(
@@ -796,7 +796,7 @@ BUGS = (
         "for source in state.accounts[leg.account].sources}",
         "for source in (event.source,)}",
         "reorgs",
-        range(2),
+        range(1),
         WRONGLY,
     ),
     Bug(
@@ -805,7 +805,7 @@ BUGS = (
         'cleared = bool(transfer.approver) and transfer.screened == "clear"',
         "cleared = bool(transfer.approver)",
         "people",
-        range(3),
+        range(2, 3),
         ENDED,
     ),
     Bug(
@@ -889,7 +889,7 @@ BUGS = (
         "return effects + [_news_of(state, name) for name in names]",
         "return effects",
         "killed",
-        range(6),
+        range(5, 6),
         ENDED,
     ),
     Bug(
@@ -935,7 +935,7 @@ BUGS = (
         "if each and each not in legs]",
         "if not each]",
         "over_and_put_away",
-        range(2),
+        range(1),
         "every line found its payment",
     ),
     Bug(
@@ -954,7 +954,7 @@ BUGS = (
         "line = settlement.suspense.pop(back.disposes, None)",
         "line = settlement.suspense.get(back.disposes)",
         "strays",
-        range(2),
+        range(1),
         STRAYED,
     ),
     Bug(
@@ -963,7 +963,7 @@ BUGS = (
         'settlement.suspense[back.disposes] = replace(gone, amount=amount, sent_back="")',
         "pass",
         "strays",
-        range(2),
+        range(1),
         STRAYED,
     ),
     Bug(
@@ -972,7 +972,7 @@ BUGS = (
         "original.excess += amount",
         "pass",
         "strays",
-        range(3),
+        range(1),
         STRAYED,
     ),
     Bug(
@@ -990,7 +990,7 @@ BUGS = (
         'state.settlement.suspense[back.disposes] = replace(line, sent_back="")',
         "del state.settlement.suspense[back.disposes]",
         "strays",
-        range(2),
+        range(1),
         STRAYED,
     ),
     Bug(
@@ -999,7 +999,7 @@ BUGS = (
         "expose(state, back, back.amount)",
         "pass",
         "strays_limited",
-        range(3),
+        range(1, 2),
         IN_TRUTH,
     ),
     Bug(
@@ -1008,7 +1008,7 @@ BUGS = (
         "each.account == account.name and each.found_at >= since",
         "False",
         "unread",
-        range(4),
+        range(1),
         WRONGLY,
     ),
     Bug(
@@ -1090,7 +1090,7 @@ BUGS = (
         "return [query(leg)]",
         "return [instruction(leg)]",
         "ids_forgotten",
-        range(2),
+        range(1),
         DOUBLED,
     ),
     Bug(
@@ -1099,7 +1099,7 @@ BUGS = (
         'if _is_known(leg) or event.asked_at < _believed_from(scheme, leg):\n        return "wait"',
         'if True:\n        return "again"',
         "ids_forgotten",
-        range(2),
+        range(1),
         DOUBLED,
     ),
     Bug(
@@ -1108,7 +1108,7 @@ BUGS = (
         'scheme.resend == "one_denial" and _is_compared(scheme, leg, event.received_at)',
         "True",
         "ids_forgotten",
-        range(2),
+        range(1),
         DOUBLED,
     ),
     Bug(
@@ -1117,7 +1117,7 @@ BUGS = (
         "event.asked_at < leg.denied_at + scheme.listed_ns_max",
         "False",
         "ids_forgotten",
-        range(2),
+        range(1),
         DOUBLED,
     ),
     Bug(
@@ -1135,7 +1135,7 @@ BUGS = (
         "if event.block_hash != chain.asked_hash:",
         "if False:",
         "split",
-        range(2),
+        range(1),
         FOUND,
     ),
     Bug(
@@ -1144,7 +1144,7 @@ BUGS = (
         "if event.asked_at <= chain.agreed_at or chain.disagreed_at:",
         "if False:",
         "outlived",
-        range(2),
+        range(1),
         WRONGLY,
     ),
     Bug(
@@ -1174,7 +1174,7 @@ BUGS = (
         ),
         'return [(f"income/{leg.account}/{leg.asset}", -extra)], effects',
         "lines",
-        range(2),
+        range(1),
         ACCOUNTS,
     ),
     Bug(
@@ -1183,7 +1183,7 @@ BUGS = (
         "if 0 < short <= _explained(state, leg, amount):",
         "if 0 < short:",
         "lines",
-        range(2),
+        range(1),
         MISPLACED,
     ),
     Bug(
@@ -1211,7 +1211,7 @@ BUGS = (
             "            members[0].due += part.amount - sum(leg.due for leg in members)"
         ),
         "batches",
-        range(3),
+        range(1),
         LEDGER,
     ),
     Bug(
@@ -1250,7 +1250,7 @@ BUGS = (
         'if not of_one or line.amount + part.amount or "reversal" not in (line.kind, event.kind):',
         "if True:",
         "batches",
-        range(3),
+        range(1),
         ACCOUNTS,
     ),
     Bug(

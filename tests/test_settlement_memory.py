@@ -6,6 +6,7 @@ They must book the same, and say the same.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -782,7 +783,7 @@ def test_the_scenario_of_it_recalls_lines_messages_and_requests() -> None:
 
 # --- a long run on disk --------------------------------------------------------------------------
 
-LIVES = 20_000
+LIVES = 20_000 if os.environ.get("TIEOUT_FULL") == "1" else 4_000
 KEPT = Keep(ids=500, transfers=200)
 
 
@@ -835,7 +836,7 @@ def _life(books: NodeBooks, number: int) -> None:
 
 @pytest.fixture(scope="module")
 def long_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[int], int]:
-    """The journal of twenty thousand transfers, the state's size on the way, and the time."""
+    """The journal of thousands of transfers, the state's size on the way, and the time."""
     path = tmp_path_factory.mktemp("long") / "journal.db"
     with closing(SqliteStore(path, synchronous="OFF")) as store:
         books = NodeBooks(KEPT, store, alice=10**6)
@@ -844,7 +845,7 @@ def long_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[int],
         return path, sizes, books.now
 
 
-def test_the_state_does_not_grow_over_twenty_thousand_transfers(
+def test_the_state_does_not_grow_over_thousands_of_transfers(
     long_run: tuple[Path, list[int], int],
 ) -> None:
     """Snapshot and digest stay of one size, and whatever settlement holds is bounded."""

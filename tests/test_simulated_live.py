@@ -28,6 +28,7 @@ HOUR_S = 3600
 MINUTE_MS = 60_000
 FULL = os.environ.get("TIEOUT_FULL") == "1"
 SECONDS, SEEDS = (120, range(7, 12)) if FULL else (24, range(7, 8))
+LIFE_S = 900 if FULL else 360  # of a connection
 STORM = Weather(
     refused_one_in=15,
     reset_one_in=150,
@@ -103,13 +104,13 @@ def hours(venue: str) -> Scenario:
     return check(told, "hours")
 
 
-def lived(venue: str, hours_lived: int, weather: Weather = Weather()) -> Session:  # noqa: B008  # nobody changes it
+def lived(venue: str, seconds: int, weather: Weather = Weather()) -> Session:  # noqa: B008  # nobody changes it
     sim = SimulatedLive(hours(venue), 7, (), weather)
-    return session(sim, trading(venue, 20_000)[:1], hours_lived * HOUR_S)
+    return session(sim, trading(venue, 20_000)[:1], seconds)
 
 
 def test_a_listen_key_is_renewed_for_hours_and_its_stream_never_ends() -> None:
-    told = lived("binance_usdm", 2)
+    told = lived("binance_usdm", 2 * HOUR_S)
     assert (told.differences, told.is_open) == ({}, False)
     assert told.asked["POST /fapi/v1/listenKey"] == 1
     assert told.asked["PUT /fapi/v1/listenKey"] == 3  # each half hour
@@ -122,7 +123,7 @@ def test_a_listen_key_that_ends_before_it_is_renewed_is_asked_for_anew(
 ) -> None:
     """It lasts 20 minutes, and core renews each half hour: what lives then ends later."""
     monkeypatch.setattr(served, "KEY_MS", 20 * MINUTE_MS)
-    told = lived("binance_usdm", 1)
+    told = lived("binance_usdm", HOUR_S)
     assert (told.differences, told.is_open) == ({}, False)
     assert told.asked["POST /fapi/v1/listenKey"] == 3  # at 0, 20 and 50 minutes
     assert told.epochs == {"binance_usdm/main": 3}
@@ -130,8 +131,8 @@ def test_a_listen_key_that_ends_before_it_is_renewed_is_asked_for_anew(
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_venue_that_ends_each_connection_by_its_age_is_dialed_again(venue: str) -> None:
-    """As venues do once a day; here it is every quarter of an hour, for one."""
-    told = lived(venue, 1, Weather(life_ns=15 * 60 * 10**9))
+    """As venues do once a day; here it is four times in the time that is lived."""
+    told = lived(venue, 4 * LIFE_S, Weather(life_ns=LIFE_S * 10**9))
     assert (told.differences, told.is_open) == ({}, False)
     assert told.epochs == {f"{venue}/main": 4}
-    assert told.fills > 10
+    assert told.fills > LIFE_S // 90

@@ -84,30 +84,47 @@ def _command() -> object:
 @contextmanager
 def refusals() -> Iterator[None]:
     """What a user got wrong is a message and a status, never a traceback."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        fail(LACKING, f"{error.name} is not installed; `tieout doctor` says what is")
+    except KeyboardInterrupt as interrupt:
+        give_up("; ".join(["interrupted", *getattr(interrupt, "__notes__", ())]))
+    except Exception as error:
+        # What an error is is imported once there is one: what goes well starts in a quarter of the
+        # time.
+        _end_if_of_a_journal(error)
+        _end_if_refused(error)
+        raise
+
+
+def _end_if_of_a_journal(error: Exception) -> None:
+    from tieout.journals.sqlite_store import JournalDamaged, JournalError, NotAJournal
+
+    match error:
+        case JournalDamaged():
+            fail(FAILED, str(error))
+        case NotAJournal():
+            fail(BAD_INPUT, f"{error}; {JOURNAL_WOULD_DO}")
+        case JournalError():
+            fail(BAD_INPUT, str(error))
+
+
+def _end_if_refused(error: Exception) -> None:
     from scenarios.model import BadScenario
     from sim.machine import NoEvm
     from tieout.bad_input import BadFile, BadMarket, BadMoment
     from tieout.failures.plans import BadPlan
-    from tieout.journals.sqlite_store import JournalDamaged, JournalError, NotAJournal
     from tieout.reports.files import CannotSave
     from tieout.reports.trace import BadKey
 
-    try:
-        yield
-    except (BadScenario, BadMarket, BadPlan, CannotSave, BadKey, BadMoment, BadFile) as error:
-        fail(BAD_INPUT, str(error))
-    except JournalDamaged as error:
-        fail(FAILED, str(error))
-    except NotAJournal as error:
-        fail(BAD_INPUT, f"{error}; {JOURNAL_WOULD_DO}")
-    except JournalError as error:
-        fail(BAD_INPUT, str(error))
-    except ModuleNotFoundError as error:
-        fail(LACKING, f"{error.name} is not installed; `tieout doctor` says what is")
-    except NoEvm as error:
-        fail(LACKING, str(error))
-    except KeyboardInterrupt as interrupt:
-        give_up("; ".join(["interrupted", *getattr(interrupt, "__notes__", ())]))
+    match error:
+        case BadScenario() | BadMarket() | BadPlan() | CannotSave() | BadKey():
+            fail(BAD_INPUT, str(error))
+        case BadMoment() | BadFile():
+            fail(BAD_INPUT, str(error))
+        case NoEvm():
+            fail(LACKING, str(error))
 
 
 def whole(context: click.Context, option: click.Parameter, text: str | None) -> int | None:

@@ -110,7 +110,25 @@ PROVEN = (
     Proof(
         1,
         "100 kills, torn and unsynced bytes: nothing acknowledged lost, nothing doubled",
-        pytest("tests/test_kill.py", "tests/test_journal_crash.py", "tests/test_law.py"),
+        (
+            *("env", "TIEOUT_FULL=1"),
+            *pytest("tests/test_kill.py", "tests/test_journal_crash.py", "tests/test_law.py"),
+        ),
+    ),
+    Proof(
+        1,
+        "any flipped bit of a closed journal is damage; over 20,000 transfers and 12,000 orders the"
+        " state does not grow and forgets nothing; connections end by their age, weather and kills"
+        " over five seeds",
+        (
+            *("env", "TIEOUT_FULL=1"),
+            *pytest(
+                "tests/test_verify.py",
+                "tests/test_memory.py",
+                "tests/test_settlement_memory.py",
+                "tests/test_simulated_live.py",
+            ),
+        ),
     ),
     Proof(1, "each planted bug fails a named claim", pytest("tests/test_planted_bugs.py")),
     Proof(
@@ -204,7 +222,7 @@ PROVEN = (
     Proof(
         4,
         "every scenario of tokens holds its claims, the code of the contract unchanged in all",
-        pytest("tests/test_token_scenarios.py"),
+        ("env", "TIEOUT_FULL=1", *pytest("tests/test_token_scenarios.py")),
     ),
     Proof(
         4,

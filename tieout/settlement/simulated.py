@@ -181,7 +181,7 @@ class Rails:
         return self.issued[token].is_final(payment_id, self.world.now)
 
     def _schemes(self) -> dict[str, SchemePublished]:
-        table = schemes.load()
+        table = schemes.published()
         told = {
             name: table[name].event(name, self.epoch_ns, rail.account)
             for rail in self.spec.rails
