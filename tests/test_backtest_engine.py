@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -364,3 +365,37 @@ def test_a_latency_beyond_the_usual_tail_is_one(file: Path) -> None:
     """`--latency-ms 100` says its own tail."""
     far = ask(f"BTC/USDT={file}", models={"latency_ms": 100, "latency_ms_p99": 100})
     assert far.venues[0].latency_ms == 100
+
+
+NO_WISHES: dict[str, tuple[Callable[[Bar], Any], str]] = {
+    "nothing": (lambda bar: None, "returned NoneType; a list of wishes would do"),
+    "one alone": (wish, "returned OrderRequested; a list of wishes would do"),
+    "a word": (lambda bar: ["buy"], "wished for 'buy'; one of OrderRequested, CancelRequested"),
+    "a side": (lambda bar: [wish(bar, side="BUY")], r"Invalid enum value 'BUY' - at `\$\.side`"),
+    "a float": (lambda bar: [wish(bar, quantity=1.5)], r"got `float` - at `\$\.quantity`"),
+    "a text": (lambda bar: [wish(bar, price="x")], r"got `str` - at `\$\.price`"),
+    "as another": (lambda bar: [wish(bar, strategy="b")], "wished for as 'b'; its own name would"),
+    "an end": (lambda bar: exit(3), "raised SystemExit: 3"),
+}
+
+
+@pytest.mark.parametrize("what", NO_WISHES)
+def test_what_is_no_wish_is_its_strategys_mistake(what: str, played: Play) -> None:
+    """Named with what was found and what would do; no order is booked to who did not wish."""
+    says, said = NO_WISHES[what]
+    with pytest.raises(BadScenario, match=f"strategy ours: .*{said}"):
+        played(OfBars(says), {PLACE: bars(3)}, scenario("momentum"))
+
+
+def test_what_is_no_strategy_is_refused_before_anything_runs(played: Play) -> None:
+    """A `make` that returns nothing, another's name, a bar of no length."""
+    trader: Any = OfBars(lambda bar: [])
+    for told, said in (
+        (None, "found NoneType without on_tick; a core.strategy.Strategy would do"),
+        (SimpleNamespace(on_tick=print, on_order=print), "without on_position"),
+        (Silent("theirs"), "found the name 'theirs'"),
+        (trader, "bar_ns: found 0; whole nanoseconds over 0 would do"),
+    ):
+        trader.bar_ns = 0
+        with pytest.raises(BadScenario, match=f"strategy ours: .*{said}"):
+            played(cast("Strategy", told), {PLACE: bars(3)}, scenario("momentum"))

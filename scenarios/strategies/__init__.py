@@ -59,7 +59,7 @@ def _of_file(path: Path, source: bytes) -> MakeStrategy:
     module.__file__ = str(path)
     try:
         exec(compile(source, path, "exec"), module.__dict__)  # noqa: S102  # as an import would
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         why = f"{type(error).__name__}: {error}"
         raise NoStrategy(f"{path}: cannot be imported: {why}") from error
     found = getattr(module, "make", None)

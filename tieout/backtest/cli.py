@@ -5,6 +5,7 @@
 
 import json
 import sys
+from contextlib import redirect_stdout
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Literal
@@ -137,14 +138,15 @@ def backtest(
             from tieout.backtest.fire_cli import burnt
 
             sys.exit(burnt(wanted, seeds, jobs, out, tell, as_json=as_json))
-        outcome = run(
-            wanted.scenario,
-            wanted.tapes,
-            seed,
-            rates=wanted.rates,
-            assumptions=wanted.assumed,
-            progress=tell,
-        )
+        with redirect_stdout(sys.stderr):  # what a strategy prints is no result
+            outcome = run(
+                wanted.scenario,
+                wanted.tapes,
+                seed,
+                rates=wanted.rates,
+                assumptions=wanted.assumed,
+                progress=tell,
+            )
         if out is not None:
             from tieout.backtest.files import save
 

@@ -18,12 +18,9 @@ still the price is told again when it is `REFERENCE_NS` old, for nothing is lent
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
-from traceback import walk_tb
 from typing import Final
 
 from msgspec.structs import replace
@@ -51,6 +48,7 @@ from sim.truth import Fact
 from sim.world import World
 from tieout.backtest import views
 from tieout.backtest.venue import RecordedVenue
+from tieout.backtest.wishes import BadStrategy, asked, whole
 from tieout.risk.cold import ColdEngine
 from venues.recorded.book import RecordedBook
 from venues.recorded.funding import Due, Funding
@@ -65,24 +63,6 @@ SETTLING_NS: Final = 60 * 1_000_000_000
 STATED_AGAIN_MAX: Final = 10
 WISHES_MAX: Final = 10_000
 REFERENCE_NS: Final = 10 * 1_000_000_000
-
-
-class BadStrategy(ValueError):
-    """A strategy raised, or would never end; the text says which, and where."""
-
-
-@contextmanager
-def asked(strategy: str) -> Iterator[None]:
-    """What a strategy raises while it is asked is said to be its own."""
-    try:
-        yield
-    except Exception as error:
-        *_, last = walk_tb(error.__traceback__)
-        frame, line = last
-        where = f"{Path(frame.f_code.co_filename).name}:{line}"
-        raise BadStrategy(
-            f"strategy {strategy}: raised {type(error).__name__}: {error} ({where})"
-        ) from error
 
 
 @dataclass(slots=True, eq=False)
@@ -294,13 +274,13 @@ class Engine:
             for item in items:
                 place += 1
                 wishes = look(item)
-                if wishes:
+                if wishes != []:
                     break
         self.items_seen += place - watch.place
         watch.place = place
-        if wishes:
+        if wishes != []:
             self.world.skip_to(item.at)
-            self._wish(wishes)
+            self._wish(watch.strategy, wishes)
 
     # --- statements -------------------------------------------------------------------------------
 
@@ -428,13 +408,13 @@ class Engine:
                 if strategy is not None:
                     with asked(effect.strategy):
                         wishes = strategy.on_position(effect, self.world.now)
-                    self._wish(wishes)
+                    self._wish(effect.strategy, wishes)
             case TellMove():
                 mover = self.strategies.get(effect.strategy)
                 if mover is not None and isinstance(mover, MovesCash):
                     with asked(effect.strategy):
                         wishes = mover.on_move(effect, self.world.now)
-                    self._wish(wishes)
+                    self._wish(effect.strategy, wishes)
             case MoveCash():
                 if self.treasury is not None:
                     self.treasury.move(effect)
@@ -477,7 +457,7 @@ class Engine:
         tick = Tick(self.world.now, word, tuple(map(self._quote, self._shown_to(name))))
         with asked(name):
             wishes = self.strategies[name].on_tick(tick)
-        self._wish(wishes)
+        self._wish(name, wishes)
         self.world.call_in(self.ticks_ns[name], self._tick, name)
 
     def _quote(self, feed: Feed) -> Quote:
@@ -492,8 +472,8 @@ class Engine:
             as_of=self.world.now,
         )
 
-    def _wish(self, wishes: Sequence[Wish]) -> None:
-        for wish in wishes:
+    def _wish(self, name: str, wishes: Sequence[Wish]) -> None:
+        for wish in whole(name, wishes):
             self._count(wish)
             if isinstance(wish, OrderRequested):
                 self._note(wish)
@@ -545,7 +525,7 @@ class Engine:
         if strategy is not None:
             with asked(told.strategy):
                 wishes = strategy.on_order(told, self.world.now)
-            self._wish(wishes)
+            self._wish(told.strategy, wishes)
 
 
 def _next_at(watch: Watch) -> int:

@@ -33,10 +33,11 @@ from sim.treasury import Treasury
 from sim.truth import Truth
 from sim.world import World
 from tieout.backtest import views
-from tieout.backtest.engine import BadStrategy, Engine, Feed, asked
+from tieout.backtest.engine import Engine, Feed
 from tieout.backtest.frames import Told, frames
 from tieout.backtest.outcome import Outcome
 from tieout.backtest.venue import RecordedVenue
+from tieout.backtest.wishes import BadStrategy, asked, checked
 from tieout.node.dialects import MODELS
 from tieout.node.opening import instrument_listed
 from tieout.risk.cold import ColdEngine
@@ -125,7 +126,8 @@ def run(
 def _made(spec: StrategySpec) -> Strategy:
     try:
         with asked(spec.name):
-            return strategies.make(spec.kind, spec.name, spec.options)
+            made = strategies.make(spec.kind, spec.name, spec.options)
+        return checked(spec.name, made)
     except BadStrategy as error:
         raise BadScenario(str(error)) from error
 
