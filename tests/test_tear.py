@@ -31,6 +31,7 @@ from tests.outcomes import (
 from tieout.backtest.earned import THE_START
 from tieout.backtest.outcome import Outcome
 from tieout.backtest.tear import TearSheet
+from tieout.backtest.tear_facts import facts
 
 SPOT, LINEAR, INVERSE = ("spot", "BTCUSDT"), ("linear", "BTCUSDT"), ("inverse", "BTCUSD")
 
@@ -324,6 +325,26 @@ def test_fill_quality_by_hand() -> None:
     ]
     assert told["after 1 min"] == pytest.approx(sum(w * x for w, x in after) / 501)
     assert isnan(told["after 60 min"])  # the data end before
+
+
+def test_an_order_of_nothing_is_never_filled() -> None:
+    """Of no quantity, or of less: the gate refuses it, and nothing of it counts as done."""
+    told = [{**order_of(fill(at(2), *SPOT, 1, "1", "100"), n), "filled": D(0)} for n in ("0", "-5")]
+    quality = outcome(ended_at=at(9), orders=told).tear_sheet().quality
+    assert (quality["orders"], quality["filled_whole"], quality["fill_rate"]) == (2, 0, 0)
+
+
+def test_what_was_turned_away_is_told_with_its_reasons() -> None:
+    """An order that came to no market says so, by whom, and why; none says nothing."""
+    usual = order_of(fill(at(2), *SPOT, 1, "1", "100"), "1")
+    ended = [("refused", "UNLISTED")] * 2 + [("rejected", "balance"), ("cancelled", "ioc")]
+    orders = [{**usual, "status": status, "code": code} for status, code in ended]
+    trading = facts(outcome(ended_at=at(9), orders=orders).tear_sheet())["Trading"]
+    assert [fact[:] for fact in trading if "by " in fact.name] == [
+        ("Refused by our gate", "2", "UNLISTED (2)"),
+        ("Rejected by a venue", "1", "balance (1)"),
+    ]
+    assert not any("by " in fact.name for fact in facts(traded().tear_sheet())["Trading"])
 
 
 def test_fill_quality_stands_by_strategy_account_and_instrument() -> None:

@@ -122,12 +122,13 @@ FILLED = ("fills", "traded", "maker_share", "slippage")
 
 
 def _of_orders(orders: pd.DataFrame) -> tuple[float, ...]:
-    """In the order of `ORDERED`."""
+    """In the order of `ORDERED`; an order of nothing, which the gate refuses, is never filled."""
     wanted, filled = floats(orders["quantity"]), floats(orders["filled"])
     count = len(orders)
-    whole = _share(float((filled >= wanted).sum()), count)
+    whole = _share(float(((filled > 0) & (filled >= wanted)).sum()), count)
     in_part = _share(float(((filled > 0) & (filled < wanted)).sum()), count)
-    return count, whole, in_part, float(np.mean(filled / wanted)) if count else np.nan
+    rates = np.divide(filled, wanted, out=np.zeros(count), where=filled > 0)
+    return count, whole, in_part, float(np.mean(rates)) if count else np.nan
 
 
 def _of_fills(fills: pd.DataFrame) -> tuple[float, ...]:

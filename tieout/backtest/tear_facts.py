@@ -3,6 +3,7 @@
 Each has a name, what it came to, and what it means in a few words; formulas are in `statistics.py`.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import partial
@@ -21,6 +22,9 @@ CENT = Decimal("0.01")
 # What grew by more than this in a year is no figure that anybody should read.
 GROWTH_MAX = 100.0
 NOTHING = "–"
+# Who turned an order away, by its status; of the reasons those that were most often given.
+TURNED_AWAY = {"refused": "Refused by our gate", "rejected": "Rejected by a venue"}
+REASONS_MAX = 3
 
 
 class Lines(NamedTuple):
@@ -93,6 +97,7 @@ def _trading(sheet: TearSheet) -> list[Fact]:
             f"{percent(told.get('filled_whole'), 0)}"
             f" filled whole, {percent(told.get('filled_in_part'), 0)} in part",
         ),
+        *_turned_away(sheet),
         Fact("Fills", count(told.get("fills", 0)), "executions"),
         *_liquidated(sheet),
         Fact("Fill rate", percent(told.get("fill_rate"), 0), "of an order, on average"),
@@ -102,6 +107,17 @@ def _trading(sheet: TearSheet) -> list[Fact]:
         Fact("Hit rate, trades", percent(sheet.trades_hit_rate, 0), _closings(sheet)),
         Fact("Profit factor, trades", number(sheet.trades_profit_factor), "gains over losses"),
     ]
+
+
+def _turned_away(sheet: TearSheet) -> Iterator[Fact]:
+    """Orders that came to no market, and why; none where every one did."""
+    orders = sheet.outcome.frames["orders"]
+    for status, name in TURNED_AWAY.items():
+        reasons = Counter(orders.loc[orders["status"] == status, "code"].tolist())
+        if reasons:
+            said = [f"{why} ({many:,})" for why, many in reasons.most_common(REASONS_MAX)]
+            more = ["…"] if len(reasons) > REASONS_MAX else []
+            yield Fact(name, count(reasons.total()), "; ".join([*said, *more]))
 
 
 def _liquidated(sheet: TearSheet) -> Iterator[Fact]:
