@@ -582,7 +582,8 @@ def test_the_recorded_month_is_whole_and_thirteen_of_its_bars_are_made_up(market
     got = load(market / "btc_perp_1m_2022-01.csv.gz")
     assert (got.source.kind, got.source.rows, got.source.bar_ns) == ("bars", 45_031, MINUTE)
     assert [(each.code, each.rows) for each in got.source.findings] == [("fine price", 13)]
-    assert len(got.source.assumed) == 5
+    assert len(got.source.assumed) == 6
+    assert any("volumes count the base asset" in each for each in got.source.assumed)
 
 
 def test_the_recorded_months_times_are_closes_in_utc(market: Path) -> None:

@@ -241,6 +241,8 @@ class _Reading:
             self.assumed.append("volumes count the quote asset; each is divided by its bar's close")
             lot = self.told.lot or 1
             return lot, {"volume": _in_coins(whole, prices["close"], tick, lot)}
+        if self.table.shape is None:
+            self.assumed.append("volumes count the base asset (--volume quote says otherwise)")
         lot = self.told.lot or self._coarsest(whole.places, QUANTITY_DECIMALS, "lot")
         units = self._read("volume", lambda _: whole.at(QUANTITY_DECIMALS))
         rounded = int(np.count_nonzero(units % lot))
