@@ -351,3 +351,15 @@ def test_a_bar_is_shown_when_it_is_over() -> None:
     ]
     close = tape.columns["close"]
     assert [bar.close for bar in seen] == [int(close[4]) * tape.tick, int(close[9]) * tape.tick]
+
+
+def test_no_bar_is_shown_of_which_only_the_rest_was_recorded() -> None:
+    """Recorded from the second minute on, the first five minutes have four: they are no bar."""
+    from tieout.backtest import views
+
+    whole = bars(16)
+    columns = {name: told[1:] for name, told in whole.columns.items()}
+    tape = Tape(whole.kind, whole.tick, whole.lot, whole.at[1:], columns)
+    view = views.bars(tape, *PLACE[PERP], 5 * recordings.MINUTE)
+    five = 5 * recordings.MINUTE
+    assert view.at.tolist() == [recordings.START + n * five for n in (2, 3)]

@@ -2,8 +2,9 @@
 
 True here: an item is known at its `at` and not before; what is handed out is one item at a time, of
 plain whole numbers, through which nobody can reach another. A bar is made of the rows that were
-known before it closed, a row of that very instant belongs to the next one; the last bar of a tape
-that ends within it is none.
+known before it closed, a row of that very instant belongs to the next one. A bar is whole or none:
+not the first of a tape that begins within it, nor the last of one that ends within it (as live,
+where of what began before we listened no bar is told).
 """
 
 from collections.abc import Callable, Sequence
@@ -138,17 +139,19 @@ def _grouped(
             f"{late} bars are known only after the whole multiple of {bar_ns} ns that ends them;"
             " bars that open at whole multiples since the epoch of UTC would do"
         )
-    whole = len(starts) if known[-1] >= closes_at[-1] else len(starts) - 1
+    first = 1 if began[0] % bar_ns else 0
+    last = len(starts) if known[-1] >= closes_at[-1] else len(starts) - 1
+    whole = slice(first, last)
     return _Bars(
-        number[starts][:whole] * bar_ns,
-        closes_at[:whole],
+        number[starts][whole] * bar_ns,
+        closes_at[whole],
         (
-            opened[starts][:whole],
-            np.maximum.reduceat(highest, starts)[:whole],
-            np.minimum.reduceat(lowest, starts)[:whole],
-            closed[ends][:whole],
+            opened[starts][whole],
+            np.maximum.reduceat(highest, starts)[whole],
+            np.minimum.reduceat(lowest, starts)[whole],
+            closed[ends][whole],
         ),
-        np.add.reduceat(volume, starts)[:whole],
+        np.add.reduceat(volume, starts)[whole],
     )
 
 
