@@ -217,10 +217,10 @@ def test_the_options_say_what_the_file_does_not(tmp_path: Path) -> None:
     path = tmp_path / "m.csv"
     rows = "2022-01-01 00:00,1,1,1,1,5\n2022-01-01 00:01,1,1,1,1,5\n"
     path.write_text("date,open,high,low,close,volume\n" + rows)
-    assert tieout(path).stdout.count("assumed: ") == 4
+    assert tieout(path).stdout.count("assumed: ") == 5
     done = tieout(path, "--zone", "Europe/London", "--bar-time", "close", "--bar-seconds", "60")
     assert "from 2022-01-01T00:00:00Z to 2022-01-01T00:01:00Z" in done.stdout
-    assert done.stdout.count("assumed: ") == 2, "tick and lot"
+    assert done.stdout.count("assumed: ") == 3, "tick, lot and what a volume counts"
     assert tieout(path, "--kind", "trades").exit_code == BAD_INPUT
 
 
