@@ -461,13 +461,17 @@ class Scenario(Part):
     market_gap_ms_max: Millis = Field(default=100, ge=1)
 
     def in_short(self) -> "Scenario":
-        """The short form: without the tokens that it leaves out, and what is done with them."""
+        """The short form: without the tokens that it leaves out, what is done with them, and what
+        is claimed of them."""
         tokens = tuple(each for each in self.tokens if each.in_short)
         if len(tokens) == len(self.tokens):
             return self
         there = [each.token for each in tokens]
-        less = {"tokens": tokens, "settling": self.settling and self.settling.with_tokens(there)}
-        return self.model_copy(update=less)
+        settling = self.settling and self.settling.with_tokens(there)
+        less = self.model_copy(update={"tokens": tokens, "settling": settling})
+        subjects = less._subjects()
+        claims = tuple(each for each in self.claims if not whose(each.figure, subjects))
+        return less.model_copy(update={"claims": claims})
 
     @field_validator("venues", mode="before")
     @classmethod
@@ -531,12 +535,19 @@ class Scenario(Part):
                     )
         self._know_limits()
         self._know_tokens()
-        kept = self.settling.rails if self.settling else ()
         for strategy in self.strategies:
             self._know_places(strategy)
-        accounts = [venue.account for venue in self.venues]
-        subjects: dict[str, Sequence[str]] = {
-            "account": [*accounts, *(rail.account for rail in kept)],
+        subjects = self._subjects()
+        for claim in self.claims:
+            if said := whose(claim.figure, subjects):
+                raise ValueError(said)
+        return self
+
+    def _subjects(self) -> Mapping[str, Sequence[str]]:
+        """Whom a figure can be about, by kind."""
+        kept = self.settling.rails if self.settling else ()
+        return {
+            "account": [each.account for each in (*self.venues, *kept)],
             # What moves over no scheme counts by its kind.
             "scheme": [
                 *(scheme for rail in kept for scheme in rail.schemes),
@@ -545,10 +556,6 @@ class Scenario(Part):
             "strategy": [strategy.name for strategy in self.strategies],
             "token": [token.token for token in self.tokens],
         }
-        for claim in self.claims:
-            if said := whose(claim.figure, subjects):
-                raise ValueError(said)
-        return self
 
     def _know_limits(self) -> None:
         """Engine and gates are there where limits are; each gate stands beside known strategies."""

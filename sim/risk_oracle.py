@@ -200,9 +200,10 @@ class RiskOracle:
         self._open[client_id] = None
         self._note_prices()
         cells = self._cells()
-        lines = self._lines(cells, self._allowances())
+        allowed = self._allowances()
+        lines = self._lines(cells, allowed)
         at_word = self._lines(self._at_word, {}) if old else {}
-        for line in self._added_to(sent, cells):
+        for line in self._added_to(sent, cells, allowed):
             limit = self._limits.get(line[:2])
             exposure = lines.get(line, ZERO)
             if limit is not None and exposure > limit:
@@ -383,24 +384,17 @@ class RiskOracle:
             kept.buys += cell.buys
             kept.sells += cell.sells
             if strategy:
-                long, short = self._sides(cell, allowed.get((account, symbol, leg), (ZERO, ZERO)))
+                long, short = _sides(cell, allowed.get((account, symbol, leg), (ZERO, ZERO)))
                 name = f"{strategy}/{account}/{symbol}"
                 _worst(lines, "STRATEGY_POSITION", name, long, short)
                 self._add(lines, account, symbol, long, short, (("STRATEGY", strategy),))
         for (account, symbol, leg), cell in whole.items():
-            long, short = self._sides(cell, allowed.get((account, symbol, leg), (ZERO, ZERO)))
+            long, short = _sides(cell, allowed.get((account, symbol, leg), (ZERO, ZERO)))
             _worst(lines, "ACCOUNT_POSITION", f"{account}/{symbol}", long, short)
             asset = self._contracts[account, symbol].asset
             scopes = (("ACCOUNT", account), ("ASSET", asset), ("FIRM", ""))
             self._add(lines, account, symbol, long, short, scopes)
         return lines
-
-    @staticmethod
-    def _sides(cell: Cell, allowed: tuple[Decimal, Decimal]) -> tuple[Decimal, Decimal]:
-        longer, shorter = allowed
-        long = cell.position - longer + cell.buys
-        short = cell.sells - cell.position - shorter
-        return long, short
 
     def _add(
         self,
@@ -426,8 +420,14 @@ class RiskOracle:
             ):
                 lines[key] = lines.get(key, ZERO) + value
 
-    def _added_to(self, sent: Sent, cells: Mapping[Key, Cell]) -> list[Line]:
-        """The lines that an order makes larger: in gross, where its side is the worse one."""
+    def _added_to(
+        self,
+        sent: Sent,
+        cells: Mapping[Key, Cell],
+        allowed: Mapping[tuple[str, str, str], tuple[Decimal, Decimal]],
+    ) -> list[Line]:
+        """The lines that an order makes larger: in gross, where its side is the worse one, by what
+        our books can have."""
         side = "long" if sent.side == "buy" else "short"
         here = f"{sent.account}/{sent.symbol}"
         asset = self._contracts[sent.account, sent.symbol].asset
@@ -440,10 +440,10 @@ class RiskOracle:
             ("FIRM_NET", "", side),
         ]
         place = (sent.account, sent.symbol, sent.leg)
-        mine = [cell for key, cell in cells.items() if key == (sent.strategy, *place)]
-        if _is_worse(mine, side):
+        untold = allowed.get(place, (ZERO, ZERO))
+        if _is_worse([cells[sent.strategy, *place]], side, untold):
             lines.append(("STRATEGY_GROSS", sent.strategy, "gross"))
-        if _is_worse([cell for key, cell in cells.items() if key[1:] == place], side):
+        if _is_worse([cell for key, cell in cells.items() if key[1:] == place], side, untold):
             lines.append(("ACCOUNT_GROSS", sent.account, "gross"))
             lines += [("CONCENTRATION", asset, "gross"), ("FIRM_GROSS", "", "gross")]
         return lines
@@ -462,13 +462,23 @@ def _open(cells: dict[Key, Cell], sent: Sent, left: Decimal) -> None:
         cell.sells += left
 
 
-def _is_worse(cells: Iterable[Cell], side: str) -> bool:
-    """Whether these together are exposed on that side at least as much as on the other."""
-    long = short = ZERO
+def _sides(cell: Cell, allowed: tuple[Decimal, Decimal]) -> tuple[Decimal, Decimal]:
+    """What a place comes to if all that is bought fills, and if all that is sold does."""
+    longer, shorter = allowed
+    long = cell.position - longer + cell.buys
+    short = cell.sells - cell.position - shorter
+    return long, short
+
+
+def _is_worse(cells: Iterable[Cell], side: str, allowed: tuple[Decimal, Decimal]) -> bool:
+    """Whether these together are exposed more on that side than on the other, or not at all."""
+    whole = Cell()
     for cell in cells:
-        long += cell.position + cell.buys
-        short += cell.sells - cell.position
-    return long >= short if side == "long" else short >= long
+        whole.position += cell.position
+        whole.buys += cell.buys
+        whole.sells += cell.sells
+    long, short = _sides(whole, allowed)
+    return long > max(short, ZERO) if side == "long" else short > max(long, ZERO)
 
 
 def _worth(

@@ -21,12 +21,14 @@ from tieout.failures.plans import (
     BadPlan,
     Plan,
     chosen,
+    drawn,
     load_plan,
     materialised_plan,
     plan_of,
     plan_text,
     replay,
 )
+from tieout.failures.rerun import rerun
 from tieout.reports.outcome import Outcome
 from tieout.runs import run
 
@@ -60,6 +62,20 @@ def test_a_scenario_in_the_words_of_a_file_is_that_scenario(name: str) -> None:
     """With nothing left to the tables of venues and rails, or to a policy's own file."""
     told = json.loads(json.dumps(as_told(find(name))))
     assert check(told, name) == find(name)
+
+
+def test_the_plan_of_a_short_form_that_has_less_comes_back_and_is_what_its_seed_runs(
+    tmp_path: Path,
+) -> None:
+    """The short storm has no token: neither what is claimed of one, nor what its dice draw."""
+    plan = stored(drawn(find("storm"), 0, short=True), tmp_path)
+    whole = plan.scenario
+    assert whole is not None
+    assert (whole.tokens, whole) == ((), whole.in_short())
+    assert len(whole.claims) < len(find("storm").claims)
+    ran = run(find("storm"), seed=0, short=True, sampled=False)
+    assert (ran.plan, ran.scenario) == (plan.faults, whole)
+    assert rerun(plan).failed == {}
 
 
 def test_a_plan_is_of_what_ran_however_seeds_are_drawn(

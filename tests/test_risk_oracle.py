@@ -22,6 +22,7 @@ class AVenue:
     left: dict[str, Decimal] = field(default_factory=dict)
     trades: list[Traded] = field(default_factory=list)
     held: Decimal = Decimal(0)
+    elsewhere: Decimal = Decimal(0)
     cost: Decimal | None = Decimal(100)
 
     def leaves(self, client_id: str) -> Decimal | None:
@@ -31,7 +32,7 @@ class AVenue:
         return self.trades
 
     def position(self, symbol: str, leg: str) -> Decimal:
-        return self.held
+        return self.held if symbol == "BTC" else self.elsewhere
 
     def legs(self, symbol: str) -> tuple[str, ...]:
         return ("net",)
@@ -44,7 +45,7 @@ class AVenue:
 
 
 class Story:
-    """One strategy in one instrument under two limits."""
+    """One strategy in one instrument under two limits; somebody may hold another."""
 
     def __init__(self, position: int = 10, value: int = 10**9) -> None:
         self.now = 0
@@ -57,12 +58,13 @@ class Story:
             ("FIRM_NET", ""): Decimal(value),
             ("FIRM_GROSS", ""): Decimal(value),
         }
-        contracts = [Contract(A, "BTC", "BTC", "linear", Decimal(1))]
+        contracts = [Contract(A, each, each, "linear", Decimal(1)) for each in ("BTC", "ETH")]
         venues = {A: self.venue}
         window = 1000
-        self.oracle = RiskOracle(
-            self.truth, venues, contracts, limits, window, lambda name: self.lacking
-        )
+        self.oracle = RiskOracle(self.truth, venues, contracts, limits, window, self._lacking)
+
+    def _lacking(self, name: str) -> list[Fact]:
+        return [fact for fact in self.lacking if name in fact.deltas]
 
     def send(self, name: str, quantity: int, side: str = "buy", **terms: bool) -> None:
         sent = Sent("s", A, "BTC", "net", side, Decimal(quantity), self.now + 100, **terms)
@@ -157,6 +159,24 @@ def test_an_exit_that_could_flip_is_seen() -> None:
     assert (story.oracle.reductions, story.oracle.flips) == (1, [])
     story.send("c", 3, "sell", reduce_only=True)
     assert story.oracle.flips == ["c"]
+
+
+def test_an_exit_of_what_was_undone_untold_adds_to_nothing_that_is_over() -> None:
+    """As far as our books can know it closes what is held. With more than that, it adds."""
+    story = Story(value=1000)
+    story.send("a", 5, "sell")
+    story.venue.left["a"] = Decimal(5)
+    story.trade("a", 5, -1)
+    story.venue.elsewhere = Decimal(-11)
+    story.oracle.look()
+    story.venue.trades[0] = story.venue.trades[0]._replace(quantity=Decimal(0))
+    story.venue.held += 5
+    story.lacking.append(story.truth.record(A, "bust", ("y",), {f"{HERE}/net": Decimal(5)}))
+    story.send("b", 5, reduce_only=True)
+    assert story.oracle.still_over
+    assert not story.lines
+    story.send("c", 1)
+    assert story.lines == ["FIRM_GROSS//gross"]
 
 
 @pytest.mark.parametrize(("spent", "share"), [(2, "0.25"), (8, "1")])

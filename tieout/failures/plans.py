@@ -83,11 +83,12 @@ class Plan:
     path: Path = Path("plan")
 
     def whole(self) -> Scenario:
-        """The scenario that it runs; raises `BadPlan`."""
+        """The scenario that it runs, in the form that it runs in; raises `BadPlan`."""
         try:
-            return self.scenario or find(self.name)
+            found = self.scenario or find(self.name)
         except BadScenario as error:
             raise BadPlan(f"{self.path}: scenario: {error}") from error
+        return found.in_short() if self.short else found
 
     def text(self) -> str:
         """The file: one fault a line, so that any tool can compare two plans."""
@@ -143,6 +144,7 @@ class Plan:
 
 def drawn(scenario: Scenario, seed: int, *, short: bool) -> Plan:
     """What the run of a seed will be of, before it is run."""
+    scenario = scenario.in_short() if short else scenario
     seconds = scenario.short_s if short and scenario.short_s else scenario.duration_s
     world, policy, faults = draw(scenario, seed, int(seconds * SECOND))
     return Plan(world.name, seed, faults, world, short, None, policy, seed)
