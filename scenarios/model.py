@@ -178,6 +178,7 @@ class MakerOptions(Part):
     ticks: Times = Field(default=2, ge=0)
     lots_max: Times = Field(default=20, ge=1)
     hedged: bool = False
+    heeds: bool = False
 
 
 class TakerOptions(Part):
@@ -187,6 +188,7 @@ class TakerOptions(Part):
     one_in: Times = Field(default=4, ge=1)
     lots_max: Times = Field(default=30, ge=1)
     hedged: bool = False
+    heeds: bool = False
 
 
 class ScriptedLine(Part):
@@ -547,7 +549,7 @@ class Scenario(Part):
         """Whom a figure can be about, by kind."""
         kept = self.settling.rails if self.settling else ()
         return {
-            "account": [each.account for each in (*self.venues, *kept)],
+            "account": [*(v.account for v in self.venues), *(rail.account for rail in kept)],
             # What moves over no scheme counts by its kind.
             "scheme": [
                 *(scheme for rail in kept for scheme in rail.schemes),

@@ -43,8 +43,9 @@ KEY = Key("a-key-for-tests", "a-secret-for-tests", "a-passphrase-for-tests")
 
 
 def trading(venue: str, tick_ms: int = 100) -> tuple[StrategySpec, ...]:
-    """A taker and a maker, who know how the account keeps its positions."""
-    options = {"hedged": True} if DIALECTS[venue].hedged else {}
+    """A taker and a maker, who know how the account keeps its positions and, where it has legs,
+    heed a venue that says that there is nothing to close."""
+    options = {"hedged": True, "heeds": True} if DIALECTS[venue].hedged else {}
     return (
         StrategySpec(kind="taker", name="tk", tick_ms=tick_ms, options=options),
         StrategySpec(kind="maker", name="mm", tick_ms=3 * tick_ms, options=options),

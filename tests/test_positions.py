@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from core.effects import Effect, TellPosition, TellStrategy
@@ -11,6 +12,7 @@ from core.events import InstrumentListed
 from core.money import QUANTITY_DECIMALS, quantity, show
 from core.state import State
 from core.strategy import Quote, Tick
+from core.trading import GIVEN_UP
 from scenarios.model import check
 from scenarios.strategies.held import Held
 from scenarios.strategies.maker import Maker
@@ -74,6 +76,23 @@ def test_what_was_paid_in_it_as_a_fee_is_not_held() -> None:
     books = spot_books()
     bought(books, "30", fee="0.03", fee_asset="XRP")
     assert positions(books.tell(started(2, at=9000))) == [("mm", "XRPETH", "net", "29.97")]
+
+
+@pytest.mark.parametrize("heeds", [True, False])
+def test_who_heeds_takes_a_rejected_exit_for_nothing_left_to_close(*, heeds: bool) -> None:
+    held = Held(hedged=True, heeds=heeds)
+    book = {"strategy": "mm", "account": "okx", "instrument": "X"}
+    held.begin(TellPosition(**book, leg="long", quantity=5))
+    exit_ = {"side": "sell", "leg": "long", "status": "rejected"}
+    told = TellStrategy(
+        **book, **exit_, reference="", client_order_id="a", quantity=5, filled_quantity=0
+    )
+    held.hear(msgspec.structs.replace(told, reason=GIVEN_UP))
+    assert held.leg("okx/X", "sell", 5) == ("long", True), "an order that nobody knows says nothing"
+    held.hear(msgspec.structs.replace(told, reason="51169: no position", side="buy"))
+    assert held.leg("okx/X", "sell", 5) == ("long", True), "an entry that was rejected neither"
+    held.hear(msgspec.structs.replace(told, reason="51169: no position"))
+    assert held.leg("okx/X", "sell", 5) == (("short", False) if heeds else ("long", True))
 
 
 def test_legs_are_told_apart() -> None:

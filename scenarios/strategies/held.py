@@ -2,13 +2,18 @@
 
 from core.effects import TellPosition, TellStrategy
 from core.events import Leg, Side
+from core.trading import GIVEN_UP
 
 
 class Held:
-    """Sums the fills of one strategy's orders. Long is positive, short negative, in every leg."""
+    """Sums the fills of one strategy's orders. Long is positive, short negative, in every leg.
 
-    def __init__(self, *, hedged: bool) -> None:
-        self._hedged = hedged
+    What others did to the account it hears of by rejections only: with `heeds`, an exit that the
+    venue rejects tells it that nothing is left in that leg. Without, it asks for exits for ever.
+    """
+
+    def __init__(self, *, hedged: bool, heeds: bool = False) -> None:
+        self._hedged, self._heeds = hedged, heeds
         self._legs: dict[tuple[str, Leg], int] = {}
 
     def hear(self, told: TellStrategy) -> None:
@@ -16,6 +21,9 @@ class Held:
         key = (f"{told.account}/{told.instrument}", told.leg)
         moved = told.moved if told.side == "buy" else -told.moved
         self._legs[key] = self._legs.get(key, 0) + moved
+        if self._heeds and told.status == "rejected" and told.reason != GIVEN_UP:
+            if told.leg == ("long" if told.side == "sell" else "short"):
+                self._legs[key] = 0
 
     def begin(self, told: TellPosition) -> None:
         """What is held in all, whatever was heard before."""

@@ -16,11 +16,13 @@ from scenarios.strategies.held import Held
 class Maker:
     """Quotes `lots` at `ticks` from the middle."""
 
-    def __init__(self, name: str, *, lots: int, ticks: int, lots_max: int, hedged: bool) -> None:
+    def __init__(
+        self, name: str, *, lots: int, ticks: int, lots_max: int, hedged: bool, heeds: bool = False
+    ) -> None:
         self.name = name
         self._lots, self._ticks, self._lots_max = lots, ticks, lots_max
         self._live: dict[str, TellStrategy] = {}
-        self._held = Held(hedged=hedged)
+        self._held = Held(hedged=hedged, heeds=heeds)
         self._asked: dict[str, int] = {}
 
     def on_tick(self, tick: Tick) -> list[Wish]:
@@ -96,4 +98,5 @@ def make(name: str, options: Mapping[str, object]) -> Strategy:
         ticks=int(str(options.get("ticks", 2))),
         lots_max=int(str(options.get("lots_max", 20))),
         hedged=options.get("hedged", False) is True,
+        heeds=options.get("heeds", False) is True,
     )

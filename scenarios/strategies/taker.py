@@ -14,10 +14,12 @@ from scenarios.strategies.held import Held
 class Taker:
     """Takes up to `lots` on one tick in `one_in`."""
 
-    def __init__(self, name: str, *, lots: int, one_in: int, lots_max: int, hedged: bool) -> None:
+    def __init__(
+        self, name: str, *, lots: int, one_in: int, lots_max: int, hedged: bool, heeds: bool = False
+    ) -> None:
         self.name = name
         self._lots, self._one_in, self._lots_max = lots, one_in, lots_max
-        self._held = Held(hedged=hedged)
+        self._held = Held(hedged=hedged, heeds=heeds)
 
     def on_tick(self, tick: Tick) -> list[Wish]:
         wishes: list[Wish] = []
@@ -66,4 +68,5 @@ def make(name: str, options: Mapping[str, object]) -> Strategy:
         one_in=int(str(options.get("one_in", 4))),
         lots_max=int(str(options.get("lots_max", 30))),
         hedged=options.get("hedged", False) is True,
+        heeds=options.get("heeds", False) is True,
     )
