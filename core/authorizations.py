@@ -32,8 +32,10 @@ OVER_KEPT = 64
 OURS = ""
 SECOND = 1_000_000_000
 VALUE_MAX = (1 << 256) - 1
-# No signer signs a longer window (`tokens.signers.verifying`).
+# No signer signs a longer window, nor trusts a head that is further ahead of its clock
+# (`tokens.signers.verifying`).
 WINDOW_S_MAX = 300
+HEAD_AHEAD_S_MAX = 60
 # status: what it may become next. What is not here is over.
 NEXT: dict[AuthorizationStatus, tuple[AuthorizationStatus, ...]] = {
     "requested": ("refused", "reserved"),
@@ -177,6 +179,13 @@ def _have_judged(token: Token, wanted: Authorization) -> JudgeAuthorization:
     )
 
 
+def ask_again(token: Token) -> list[Effect]:
+    """The policy in force has other windows: what waits for the vault is asked about in one of
+    them, and an answer about one of before is none."""
+    every = token.authorizations.values()
+    return [_have_judged(token, each) for each in every if each.status == "requested"]
+
+
 # --- deciding -------------------------------------------------------------------------------------
 
 
@@ -201,7 +210,8 @@ def on_judged(state: State, token: Token, event: AuthorizationJudged) -> list[Ef
         return refuse(state, token, wanted, reason)
     lane = _lane(token, wanted)
     if lane.next_nonce < 0:
-        lane.next_nonce = event.lane << 64
+        used = token.used.pop(f"{owner(token, wanted)} {event.lane}", 0)
+        lane.next_nonce = max(event.lane << 64, used)
     wanted.nonce, wanted.epoch = lane.next_nonce, epoch_of(token, wanted)
     wanted.decision_hash = event.decision_hash
     token.decisions[event.decision_hash] = wanted.name
@@ -322,9 +332,15 @@ def on_declined(state: State, token: Token, event: AuthorizationDeclined) -> lis
         wanted.reason = event.reason
         become(state, wanted, "declined")
         return [_told(token, wanted)]
-    if wanted.void_wanted:
+    if not _may_be_signed(token, wanted):
         return []
     return [_have_signed(token, wanted, others[needed - 1])]
+
+
+def _may_be_signed(token: Token, wanted: Authorization) -> bool:
+    """Whether anybody more is to be asked: a token that is closed has nothing signed, what was
+    reserved before it closed included."""
+    return not wanted.void_wanted and not token.closed
 
 
 def on_revocation(state: State, token: Token, event: RevocationRequested) -> list[Effect]:
@@ -403,10 +419,16 @@ def void_where(
 
 def use_up(token: Token, whose: str, next_nonce: int) -> None:
     """A final block says that all below this nonce is used up in its lane: whoever had it, open or
-    over since long, and whatever used it."""
+    over since long, and whatever used it. A lane that we do not have may be one that a cut journal
+    lost: whoever is given it again goes on from there."""
+    number = next_nonce >> 64
     for lane in token.lanes.get(whose, ()):
-        if lane.next_nonce >= 0 and lane.next_nonce >> 64 == next_nonce >> 64:
+        if lane.next_nonce >= 0 and lane.next_nonce >> 64 == number:
             lane.next_nonce = max(lane.next_nonce, next_nonce)
+            return
+    if token.blocks[0].timestamp < token.silent_until:
+        place = f"{whose} {number}"
+        token.used[place] = max(token.used.get(place, 0), next_nonce)
 
 
 def expire(state: State, token: Token, timestamp: int) -> list[Effect]:
@@ -466,7 +488,8 @@ def _leave(state: State, token: Token, wanted: Authorization) -> list[Effect]:
 def after_cut(state: State, token: Token) -> None:
     """What was permitted and is lost may still be used, until a final block is later than any
     window that was signed: nothing is reserved for it, so nothing is permitted beside it."""
-    token.silent_until = max(token.silent_until, state.now // SECOND + WINDOW_S_MAX)
+    until = state.now // SECOND + HEAD_AHEAD_S_MAX + WINDOW_S_MAX
+    token.silent_until = max(token.silent_until, until)
 
 
 def after_restart(token: Token) -> list[Effect]:
@@ -475,7 +498,7 @@ def after_restart(token: Token) -> list[Effect]:
     for wanted in token.authorizations.values():
         if wanted.status == "requested":
             effects.append(_have_judged(token, wanted))
-        if wanted.status == "reserved" and not wanted.void_wanted:
+        if wanted.status == "reserved" and _may_be_signed(token, wanted):
             signers, needed = asked_signers(token, wanted)
             able = [each for each in signers if each not in wanted.declined]
             lacking = [s for s in able[:needed] if s not in wanted.signatures]

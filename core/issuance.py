@@ -164,6 +164,7 @@ def _on_policy(state: State, token: Token, event: PolicyPublished) -> list[Effec
         count(state, f"policies_refused/{token.name}")
         text = f"policy {event.version} after {token.policy.version}: it is not put in force"
         return [RaiseAlert(severity="critical", subject=token.name, text=text)]
+    before = token.policy
     token.policy = Policy(
         version=event.version,
         content_hash=event.content_hash,
@@ -173,6 +174,8 @@ def _on_policy(state: State, token: Token, event: PolicyPublished) -> list[Effec
         limits=Limits(event.holder_max, event.holders_max, event.supply_max, dict(event.groups)),
     )
     effects = breaches(state, token)
+    if (before.window_s, before.skew_s) != (event.window_s, event.skew_s):
+        effects += authorizations.ask_again(token)
     if event.tightens:
         token.epoch_due += 1
         effects += _remind(state, token)

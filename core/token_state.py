@@ -169,9 +169,10 @@ class Token(Struct):
     since `closed_at`, and `closures` are the last ones that are over; one whose journal was cut
     permits nothing before a final block is of `silent_until`. `epoch_due` is the epoch that is to
     be in force, `epoch` the final one, to which a holder's `recoveries` add. Lanes are a holder's,
-    or the contract's own: what its admin signs. `holders` are whose an address is, by a mark, and
-    `wallets` the addresses of each. One with an `offering` is issued and taken back for cash only;
-    `ended` has what became of such permissions in this step.
+    or the contract's own: what its admin signs; `used` are the next nonces of such as a cut journal
+    may have lost, by owner and number. `holders` are whose an address is, by a mark, and `wallets`
+    the addresses of each. One with an `offering` is issued and taken back for cash only; `ended`
+    has what became of such permissions in this step.
     """
 
     name: str
@@ -201,6 +202,7 @@ class Token(Struct):
     recalled: list[str] = field(default_factory=list)
     decisions: dict[str, str] = field(default_factory=dict)
     lanes: dict[str, list[Lane]] = field(default_factory=dict)
+    used: dict[str, int] = field(default_factory=dict)
     made: int = 0
     closed: str = ""
     closed_at: int = 0

@@ -1,5 +1,6 @@
 """A token's life in the core: permissions, blocks that give way, orphans, finality, restarts."""
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -615,6 +616,29 @@ def test_an_orphan_whose_block_gave_way_opens_the_token_again(books: Books) -> N
     assert not [each for each in books.state.settlement.items.values() if each.cause == "orphan"]
 
 
+def test_a_token_that_is_closed_has_nothing_more_signed(books: Books) -> None:
+    """What was reserved before it closed neither: it stays so until its window is over."""
+    books.judge(books.ask("transfer", ALICE, BOB, 10)[0])
+    wanted = books.token.authorizations["ESTATE/2"]
+    books.block("h2", moved(wanted, decision_hash="forged", nonce=9 << 64))
+    assert books.token.closed
+    declined = AuthorizationDeclined(
+        received_at=books.now,
+        token=NAME,
+        authorization_id=wanted.name,
+        signer="s1",
+        reason="the key is locked",
+    )
+    assert books.tell(declined) == []
+    again = books.tell(NodeStarted(received_at=books.now, node="n", epoch=2))
+    assert not [each for each in again if isinstance(each, SignAuthorization)]
+    assert wanted.name in books.token.reserved.open  # s2 may have signed
+    books.block("h3", seconds=books.window_s)
+    told = [each for each in books.finalize("h3") if isinstance(each, TellCaller)]
+    assert [(each.status, each.authorization_id) for each in told] == [("expired", wanted.name)]
+    assert not books.token.reserved.open
+
+
 def test_one_permission_moves_once(books: Books) -> None:
     wanted = books.permit("transfer", ALICE, BOB, 30)
     books.block("h2", moved(wanted), moved(wanted, index=1))
@@ -640,6 +664,21 @@ def test_what_was_judged_by_an_older_policy_is_judged_anew(books: Books) -> None
     (again,) = books.judge(judge)
     assert isinstance(again, JudgeAuthorization)
     assert again.policy_version == 2
+
+
+@pytest.mark.parametrize(("window_s", "lasts_s"), [(30, 42), (280, 292)])
+def test_what_is_permitted_lasts_as_long_as_the_policy_in_force_says(
+    books: Books, window_s: int, lasts_s: int
+) -> None:
+    """The vault goes by the new policy already as it answers what was asked under the old one: what
+    waits is asked about anew, and that answer is none."""
+    (asked,) = books.ask("transfer", ALICE, BOB, 10)
+    told = policy(books.now, 2, window_s=window_s)
+    (again,) = [each for each in books.tell(told) if isinstance(each, JudgeAuthorization)]
+    assert isinstance(asked, JudgeAuthorization)
+    assert books.judge(replace(asked, policy_version=2)) == []
+    signs = [each for each in books.judge(again) if isinstance(each, SignAuthorization)]
+    assert [each.valid_before - each.valid_after for each in signs] == [lasts_s, lasts_s]
 
 
 def state_facts(
@@ -909,7 +948,8 @@ def test_the_contract_says_otherwise(books: Books) -> None:
 
 
 def test_after_a_cut_journal_nothing_is_permitted_beside_what_may_be_lost(books: Books) -> None:
-    """A permission that the journal lost can be used to the end of its window, 300 s at most."""
+    """A permission that the journal lost can be used to the end of its window: 300 s at most, from
+    a head that is a minute ahead at most."""
 
     def refusal() -> str:
         books.ask("transfer", ALICE, BOB, 30)
@@ -917,7 +957,7 @@ def test_after_a_cut_journal_nothing_is_permitted_beside_what_may_be_lost(books:
 
     books.tell(NodeStarted(received_at=books.now, node="n", epoch=2, records_lost=1))
     assert refusal() == "journal_cut"
-    books.block("h2", seconds=299)
+    books.block("h2", seconds=359)
     books.block("h3", seconds=1)
     books.finalize("h2")
     assert refusal() == "journal_cut"
@@ -930,10 +970,55 @@ def test_a_cut_that_loses_the_token_itself_loses_what_was_signed_for_it() -> Non
     books = Books(cut=3)
     books.ask("transfer", ALICE, BOB, 30)
     assert books.token.authorizations["ESTATE/1"].reason == "journal_cut"
-    books.block("h1", seconds=300)
+    books.block("h1", seconds=360)
     books.finalize("h1")
     books.ask("mint", "", ALICE, 100)
     assert books.token.authorizations["ESTATE/2"].status == "requested"
+
+
+def test_what_a_cut_lost_is_over_before_anything_is_permitted_beside_it() -> None:
+    """The chain was ahead of our clock as it was signed: it may be used for longer by our clock."""
+    books, restarted = Books(window_s=288), START * SECOND
+    books.permit("mint", "", ALICE, 100)
+    books.block("h1", seconds=60)
+    books.state.now = books.now = restarted
+    lost = books.permit("mint", "", BOB, 100)
+    assert (lost.status, lost.valid_before) == ("signed", START + 60 + 288)
+    after = Books(cut=1)
+    assert after.now == restarted
+    assert after.token.silent_until >= lost.valid_before
+
+
+def test_a_lane_that_a_cut_lost_goes_on_from_what_was_used_of_it(books: Books) -> None:
+    """Else its first nonce were given again and again, and no permission of it could be used."""
+    (judge,) = books.ask("transfer", ALICE, BOB, 10)
+    before = deepcopy(books.state)
+    books.judge(judge)
+    lost = books.token.authorizations["ESTATE/2"]
+    books.state = before
+    books.tell(NodeStarted(received_at=books.now, node="n", epoch=2, records_lost=2))
+    books.block("h2", moved(lost))
+    books.finalize("h2")
+    _reopen(books)
+    books.block("h3", seconds=400)
+    books.finalize("h3")
+    assert books.permit("transfer", ALICE, BOB, 10).nonce == lost.nonce + 1
+    assert not books.token.used
+
+
+def _reopen(books: Books) -> None:
+    told = TokenReopened(
+        received_at=books.now,
+        resolution_id="lost",
+        token=NAME,
+        subject=books.token.closed,
+        author="ann",
+        approver="ben",
+        reason="the journal lost its decision",
+        evidence="the signers' memories",
+    )
+    books.tell(told)
+    assert not books.token.closed
 
 
 def test_a_pause_is_asked_for_until_it_is_final(books: Books) -> None:

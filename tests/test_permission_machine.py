@@ -2,7 +2,9 @@
 
 A chain and its signers live here and do what a contract lets them; the core is stepped by hand.
 Whatever happens in whatever order, up to eight are open at once: one more is granted exactly if
-brute force grants it, open is what may still happen, and what is final is what the chain says.
+brute force grants it, open is what may still happen, and what is final is what the chain says. An
+answer of the vault may come when other questions, facts and policies are; only the answer to the
+last question, by the facts and the policy that the books have, ever permits. Every caller is told.
 """
 
 from __future__ import annotations
@@ -13,16 +15,24 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition
+from msgspec.structs import replace
 
 from core.effects import Effect
 from core.events import NodeStarted
-from core.token_effects import JudgeAuthorization, SignAuthorization, VoidAuthorization
+from core.token_effects import (
+    JudgeAuthorization,
+    SignAuthorization,
+    TellCaller,
+    VoidAuthorization,
+)
 from core.token_events import (
     AuthorizationDeclined,
+    HolderStated,
     PolicyPublished,
     RevocationRequested,
     TokenLog,
 )
+from core.token_state import Authorization
 from tests import exporting, permission_model
 from tests.exporting import Machine, initialize, rule
 from tests.openings import CONTRACT, NAME, policy
@@ -32,11 +42,14 @@ from tests.test_issuance import ALICE, BOB, CAROL, START, Books
 DAVE = "0x" + "d" * 40
 PEOPLE = (ALICE, BOB, CAROL, DAVE)
 OPEN_MAX = 8
-# It was asked too long ago, or goes by a policy of before: whatever it is about.
-LATE = ("judged_too_late", "policy_changed")
+SKEW_S = 12
 PICK = st.integers(0, 10**6)
 WHO = st.sampled_from(PEOPLE)
 CAP = st.sampled_from((-1, -1, 12, 20))
+MEANWHILE = ("facts", "policy", "block", "restart")
+# By what the vault answers: what it had as it was asked, what the books have as the answer comes,
+# or a policy of which they hear later.
+LOOKS = st.sampled_from(("then", "now", "soon"))
 
 
 @dataclass
@@ -59,6 +72,14 @@ class Permission:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What the vault was asked, and the facts that it found as it was."""
+
+    asked: JudgeAuthorization
+    commitments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Block:
     """A block of the chain: what moved in it, and which permissions were made void."""
 
@@ -76,16 +97,21 @@ class Permissions(Machine):
         self.books = Books()
         self.caps = Caps()
         self.version = 1
+        self.window_s = 120
         self.epoch = 1
         self.made = 0
         self.granted: dict[str, Permission] = {}
-        self.judging: list[JudgeAuthorization] = []
+        self.judging: list[Question] = []
+        self.told: dict[str, str] = {}
+        self.stated = 0
         self.voiding: dict[str, None] = {}
         self.final: list[Block] = [Block("h0", START)]
         self.fork: list[Block] = []
 
     @initialize()
     def begin(self) -> None:
+        for who in PEOPLE:
+            self._state(who)
         for who, value in ((ALICE, 10), (BOB, 6)):
             self._ask("mint", "", who, value)
         self._permit_all()
@@ -113,37 +139,66 @@ class Permissions(Machine):
 
     def _permit_all(self) -> None:
         while self.judging:
-            self._judge(0)
+            self._judge(0, by="now")
         self._sign_all()
 
     def _ask(self, kind: str, sender: str, receiver: str, value: int) -> None:
         self._heed(self.books.ask(kind, sender, receiver, value))
 
-    @rule(pick=PICK)
+    @rule(meanwhile=st.sampled_from(MEANWHILE), by=LOOKS)
+    @precondition(lambda self: self._has_room() and not self.judging)
+    def race(self, meanwhile: str, by: str) -> None:
+        """Something is another as the answer comes."""
+        held = self._balances(self.final)
+        sender = max(PEOPLE, key=lambda who: held.get(who, 0))
+        self._ask("transfer", sender, PEOPLE[PEOPLE.index(sender) - 1], 1)
+        match meanwhile:
+            case "facts":
+                self._state(sender)
+            case "policy":
+                self._bind(self.caps, 180 - self.window_s)
+            case "block":
+                self._mine(12, [])
+            case _:
+                self._start()
+        if self.judging:
+            self._judge(0, by=by)
+
+    @rule(pick=PICK, by=LOOKS)
     @precondition(lambda self: self.judging)
-    def judge(self, pick: int) -> None:
-        self._judge(pick)
+    def judge(self, pick: int, *, by: str) -> None:
+        self._judge(pick, by=by)
 
     @rule()
     @precondition(lambda self: self.judging)
     def judge_all(self) -> None:
         self._permit_all()
 
-    def _judge(self, pick: int) -> None:
-        """The vault allows it; core reserves it exactly if brute force does."""
-        asked = self.judging.pop(pick % len(self.judging))
+    def _judge(self, pick: int, *, by: str) -> None:
+        """The vault allows it; core reserves it exactly if the vault has what the books have, and
+        brute force does."""
+        question = self.judging.pop(pick % len(self.judging))
+        if by != "then":
+            version = self.version + (by == "soon")
+            asked = replace(question.asked, policy_version=version)
+            question = Question(asked, self._facts(asked))
+        asked = question.asked
         wanted = self.books.token.authorizations.get(asked.authorization_id)
-        if wanted is None or wanted.status != "requested":
-            self.books.judge(asked)
+        window = (asked.valid_after, asked.valid_before)
+        if wanted is None or wanted.status != "requested" or window != _window(wanted):
+            assert self._answer(question) == []
             return
         moves = Moves(asked.sender, asked.receiver, asked.value)
         others = [each.moves for each in self._open().values()]
         right = is_grantable(self._balances(self.final), others, moves, self.caps)
         is_newest = asked.policy_version == self.version
-        effects = self.books.judge(asked)
+        are_facts = question.commitments == self._facts(asked)
+        effects = self._answer(question)
         if wanted.status == "reserved":
             assert right
             assert is_newest
+            assert are_facts
+            assert wanted.valid_before - wanted.valid_after == self.window_s + SKEW_S
             signers = sum(isinstance(each, SignAuthorization) for each in effects)
             self.granted[wanted.name] = Permission(
                 wanted.name,
@@ -153,25 +208,60 @@ class Permissions(Machine):
                 wanted.valid_before,
                 signers,
             )
-        elif wanted.status == "refused" and wanted.reason not in (
-            "judged_too_late",
-            "policy_changed",
-        ):
-            assert not right, (wanted.reason, moves, others, self.caps)
+        elif wanted.status == "refused":
+            excused = {
+                "judged_too_late": True,
+                "policy_changed": not is_newest,
+                "facts_changed": not are_facts,
+            }
+            assert excused.get(wanted.reason, not right), (wanted.reason, moves, others, self.caps)
         self._heed(effects)
 
-    @rule(holder=CAP, holders=st.sampled_from((-1, -1, 2, 3)), supply=st.sampled_from((-1, 18, 30)))
-    def bound(self, holder: int, holders: int, supply: int) -> None:
+    def _answer(self, question: Question) -> list[Effect]:
+        return self.books.judge(question.asked, "", *question.commitments)
+
+    def _facts(self, asked: JudgeAuthorization) -> tuple[str, ...]:
+        stated = self.books.token.stated
+        return tuple(stated[who] for who in (asked.sender, asked.receiver) if who)
+
+    @rule(who=WHO)
+    def state_facts(self, who: str) -> None:
+        """Somebody's facts are others, as far as limits do not count them."""
+        self._state(who)
+
+    def _state(self, who: str) -> None:
+        self.stated += 1
+        told = HolderStated(
+            received_at=self.books.now,
+            token=NAME,
+            address=who,
+            group="",
+            locked=0,
+            commitment=f"facts {self.stated}",
+        )
+        self._heed(self.books.tell(told))
+
+    @rule(
+        holder=CAP,
+        holders=st.sampled_from((-1, -1, 2, 3)),
+        supply=st.sampled_from((-1, 18, 30)),
+        window_s=st.sampled_from((120, 120, 60)),
+    )
+    def bound(self, holder: int, holders: int, supply: int, *, window_s: int) -> None:
         """Another policy: of what is open it asks nothing."""
+        self._bind(Caps(holder, holders, supply), window_s)
+
+    def _bind(self, caps: Caps, window_s: int) -> None:
         self.version += 1
-        self.caps = Caps(holder, holders, supply)
+        self.caps, self.window_s = caps, window_s
         told = policy(
             self.books.now,
             self.version,
-            window_s=120,
-            holder_max=holder,
-            holders_max=holders,
-            supply_max=supply,
+            window_s=window_s,
+            skew_s=SKEW_S,
+            holder_max=caps.holder,
+            holders_max=caps.holders,
+            supply_max=caps.supply,
         )
         assert isinstance(told, PolicyPublished)
         self._heed(self.books.tell(told))
@@ -225,13 +315,23 @@ class Permissions(Machine):
         )
         self._heed(self.books.tell(told))
 
-    @rule()
-    def restart(self) -> None:
-        """What was asked and not answered is asked again; nothing else changes."""
+    @rule(lost=st.booleans())
+    def restart(self, *, lost: bool) -> None:
+        """What was asked and not answered is asked again; nothing else changes. Whoever was asked
+        before heard nothing of it, or answers yet."""
+        if lost:
+            self.judging.clear()
+            for each in self.granted.values():
+                each.asked = dict(each.signed)
+        self._start()
+
+    def _start(self) -> None:
         self.epoch += 1
         self._heed(
             self.books.tell(NodeStarted(received_at=self.books.now, node="n", epoch=self.epoch))
         )
+        asked = {each.asked.authorization_id for each in self.judging}
+        assert asked.issuperset(self._requested())
 
     # --- the chain --------------------------------------------------------------------------------
 
@@ -334,7 +434,11 @@ class Permissions(Machine):
         }
 
     def _has_room(self) -> bool:
-        return len(self._open()) + len(self.judging) < OPEN_MAX
+        return len(self._open()) + len(self._requested()) < OPEN_MAX
+
+    def _requested(self) -> list[str]:
+        every = self.books.token.authorizations.values()
+        return [each.name for each in every if each.status == "requested"]
 
     def _unsigned(self) -> list[tuple[str, str]]:
         return [
@@ -348,10 +452,9 @@ class Permissions(Machine):
         for each in effects:
             match each:
                 case JudgeAuthorization():
-                    known = [asked.authorization_id for asked in self.judging]
-                    if each.authorization_id in known:
-                        del self.judging[known.index(each.authorization_id)]
-                    self.judging.append(each)
+                    self.judging.append(Question(each, self._facts(each)))
+                case TellCaller():
+                    self.told[each.authorization_id] = each.status
                 case SignAuthorization():
                     self.granted[each.authorization_id].asked[each.signer] = None
                 case VoidAuthorization():
@@ -374,14 +477,30 @@ class Permissions(Machine):
         known = self.books.token.authorizations.values()
         assert {each.name for each in known if each.status == "mined"} == mined
 
+    @invariant()
+    def no_nonce_is_in_two_that_may_happen(self) -> None:
+        nonces = [(each.owner, each.nonce) for each in self._open().values()]
+        assert len(nonces) == len(set(nonces))
+
     def teardown(self) -> None:
         """Time goes by and blocks become final: nothing stays open."""
         if len(self.final) < 2:
             return
         self._mine(130, [])
         self._finalize(0)
-        assert self.books.token.reserved.open == {}
+        token = self.books.token
+        assert token.reserved.open == {}
+        assert not [lane for each in token.lanes.values() for lane in each if lane.user]
+        assert self._requested() == []
+        known = token.authorizations.values()
+        assert {each.name: self.told[each.name] for each in known} == {
+            each.name: each.status for each in known
+        }
         self.what_is_final_is_the_chain_s()
+
+
+def _window(wanted: Authorization) -> tuple[int, int]:
+    return wanted.valid_after, wanted.valid_before
 
 
 def _signature(permission: Permission, signer: str) -> SignAuthorization:
