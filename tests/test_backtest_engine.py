@@ -15,13 +15,14 @@ import pytest
 from msgspec import ValidationError, convert
 from msgspec.structs import asdict, replace
 
+from core.effects import TellStrategy
 from core.events import CancelRequested, CashMoved, MoveRequested, OrderRequested, StatementReported
 from core.journal import decode_event
 from core.money import price, quantity
-from core.strategy import Bar, Strategy, Tick, Wish, order
+from core.strategy import Bar, PublicTrade, Strategy, Tick, Wish, order
 from scenarios import strategies
 from scenarios.model import BadScenario, Scenario, check
-from tests.recordings import MINUTE, PERP, SPOT, START, bars, scenario
+from tests.recordings import MINUTE, PERP, SPOT, START, bars, scenario, trades
 from tests.silent import Silent
 from tests.tapes import at, written
 from tieout.backtest.asked import asked
@@ -38,6 +39,7 @@ from venues.recorded.tape import Tape
 PLACE = (PERP, "BTCUSDT")
 OTHER = "bybit_inverse/main"
 HOUR = 60 * MINUTE
+FIRST = Bar(*PLACE, START, START, 1, 1, 1, 1, 1)
 
 
 class Asking(Silent):
@@ -213,9 +215,8 @@ def test_a_strategy_that_answers_every_word_is_ended(
 ) -> None:
     """Refused at once, it wishes at once: time would never pass again."""
     monkeypatch.setattr("tieout.backtest.engine.WISHES_MAX", 50)
-    first = Bar(*PLACE, START, START, 1, 1, 1, 1, 1)
     endless = OfBars(lambda bar: [wish(bar, instrument="NONE")])
-    monkeypatch.setattr(endless, "on_order", lambda told, now: endless.says(first))
+    monkeypatch.setattr(endless, "on_order", lambda told, now: endless.says(FIRST))
     with pytest.raises(BadScenario, match="more than 50 wishes at one moment"):
         played(endless, {PLACE: bars(3)}, scenario("momentum"))
 
@@ -391,6 +392,26 @@ def test_what_is_no_wish_is_its_strategys_mistake(what: str, played: Play) -> No
         played(OfBars(says), {PLACE: bars(3)}, scenario("momentum"))
 
 
+@pytest.mark.parametrize("leg", ["long", "short"])
+def test_spot_has_no_legs(leg: str, played: Play) -> None:
+    """Nobody takes such an order for another one in silence."""
+    spot = (SPOT, "XRPETH")
+    told: list[Any] = []
+
+    class Hearing(Asking):
+        def on_trade(self, trade: PublicTrade) -> list[Wish]:
+            about = {"account": spot[0], "instrument": spot[1], "quantity": quantity("1")}
+            return [] if told else [wish(FIRST, leg=leg, **about)]
+
+        def on_order(self, heard: TellStrategy, now: int) -> list[Wish]:
+            told.append((heard.status, heard.reason))
+            return []
+
+    outcome = played(Hearing(lambda tick: []), {spot: trades(10)}, scenario("momentum", venue=SPOT))
+    assert outcome.counts["fills"] == 0
+    assert set(told) == {("refused", f"spot has no {leg} leg: net would do")}
+
+
 def test_who_wishes_for_nothing_may_say_so_by_any_empty_answer(played: Play) -> None:
     """Nothing is done at a bar at which nothing is wanted: what comes of it is the same."""
 
@@ -405,7 +426,7 @@ def test_who_wishes_for_nothing_may_say_so_by_any_empty_answer(played: Play) -> 
 
 
 ASKED: tuple[Wish, ...] = (
-    wish(Bar(*PLACE, START, START, 1, 1, 1, 1, 1)),
+    wish(FIRST),
     CancelRequested(received_at=START, strategy="ours", client_order_id="a"),
     MoveRequested(
         received_at=START,
