@@ -54,6 +54,9 @@ class BreakGate:
             return Refused("UNKNOWN_INSTRUMENT", f"{wish.instrument!r} is not listed here")
         if wish.quantity <= 0 or wish.price < 0 or (wish.kind != "market" and wish.price == 0):
             return Refused("BAD_ORDER", "quantity and price must be positive")
+        if wish.leg != "net" and listing.kind == "spot":
+            # Its venue is told of no leg, and would buy where a short was to be closed.
+            return Refused("BAD_ORDER", f"spot has no {wish.leg} leg: net would do")
         if state.cut:
             name = holding(wish.account, listing.base, "cash")
             if not self._is_exit(state, wish, listing, name):

@@ -149,7 +149,7 @@ class TokenSpec(Part):
             if deed.holder not in known or deed.receiver not in known:
                 raise ValueError(f"deeds.{number}: holders are {known[1:]}")
             try:
-                changed(self.policy, deed.policy)
+                changed_policy(self.policy, deed.policy)
             except ValidationError as error:
                 raise ValueError(f"deeds.{number}.policy: {error.errors()[0]['msg']}") from error
         return self
@@ -159,7 +159,7 @@ class TokenSpec(Part):
         return self.policy.token
 
 
-def changed(policy: Policy, fields: Mapping[str, Any]) -> Policy:
+def changed_policy(policy: Policy, fields: Mapping[str, Any]) -> Policy:
     """The next version of a policy, with some of its fields stated anew."""
     told = msgspec.json.decode(msgspec.json.encode(policy.model_dump()))
     return Policy.model_validate({**told, "version": policy.version + 1, **fields})

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
+from msgspec import ValidationError, convert
+from msgspec.structs import asdict, replace
 
-from core.events import CashMoved, MoveRequested, OrderRequested, StatementReported
+from core.effects import TellStrategy
+from core.events import CancelRequested, CashMoved, MoveRequested, OrderRequested, StatementReported
 from core.journal import decode_event
 from core.money import price, quantity
-from core.strategy import Bar, Strategy, Tick, Wish, order
+from core.strategy import Bar, PublicTrade, Strategy, Tick, Wish, order
 from scenarios import strategies
 from scenarios.model import BadScenario, Scenario, check
-from tests.recordings import MINUTE, PERP, SPOT, START, bars, scenario
+from tests.recordings import MINUTE, PERP, SPOT, START, bars, scenario, trades
 from tests.silent import Silent
 from tests.tapes import at, written
 from tieout.backtest.asked import asked
@@ -28,12 +32,14 @@ from tieout.backtest.rows import Told
 from tieout.backtest.run import run
 from tieout.backtest.views import NoSuchView
 from tieout.backtest.views import bars as bars_of
+from tieout.backtest.wishes import BadStrategy, whole
 from tieout.bad_input import BadMarket
 from venues.recorded.tape import Tape
 
 PLACE = (PERP, "BTCUSDT")
 OTHER = "bybit_inverse/main"
 HOUR = 60 * MINUTE
+FIRST = Bar(*PLACE, START, START, 1, 1, 1, 1, 1)
 
 
 class Asking(Silent):
@@ -209,9 +215,8 @@ def test_a_strategy_that_answers_every_word_is_ended(
 ) -> None:
     """Refused at once, it wishes at once: time would never pass again."""
     monkeypatch.setattr("tieout.backtest.engine.WISHES_MAX", 50)
-    first = Bar(*PLACE, START, START, 1, 1, 1, 1, 1)
     endless = OfBars(lambda bar: [wish(bar, instrument="NONE")])
-    monkeypatch.setattr(endless, "on_order", lambda told, now: endless.says(first))
+    monkeypatch.setattr(endless, "on_order", lambda told, now: endless.says(FIRST))
     with pytest.raises(BadScenario, match="more than 50 wishes at one moment"):
         played(endless, {PLACE: bars(3)}, scenario("momentum"))
 
@@ -385,6 +390,70 @@ def test_what_is_no_wish_is_its_strategys_mistake(what: str, played: Play) -> No
     says, said = NO_WISHES[what]
     with pytest.raises(BadScenario, match=f"strategy ours: .*{said}"):
         played(OfBars(says), {PLACE: bars(3)}, scenario("momentum"))
+
+
+@pytest.mark.parametrize("leg", ["long", "short"])
+def test_spot_has_no_legs(leg: str, played: Play) -> None:
+    """Nobody takes such an order for another one in silence."""
+    spot = (SPOT, "XRPETH")
+    told: list[Any] = []
+
+    class Hearing(Asking):
+        def on_trade(self, trade: PublicTrade) -> list[Wish]:
+            about = {"account": spot[0], "instrument": spot[1], "quantity": quantity("1")}
+            return [] if told else [wish(FIRST, leg=leg, **about)]
+
+        def on_order(self, heard: TellStrategy, now: int) -> list[Wish]:
+            told.append((heard.status, heard.reason))
+            return []
+
+    outcome = played(Hearing(lambda tick: []), {spot: trades(10)}, scenario("momentum", venue=SPOT))
+    assert outcome.counts["fills"] == 0
+    assert set(told) == {("refused", f"spot has no {leg} leg: net would do")}
+
+
+def test_who_wishes_for_nothing_may_say_so_by_any_empty_answer(played: Play) -> None:
+    """Nothing is done at a bar at which nothing is wanted: what comes of it is the same."""
+
+    def at_each_tenth(empty: Any) -> Callable[[Bar], Any]:
+        return lambda bar: [wish(bar)] if bar.at // MINUTE % 10 == 0 else empty
+
+    digests = [
+        played(OfBars(at_each_tenth(each)), {PLACE: bars(100)}, scenario("momentum")).digest
+        for each in ([], ())
+    ]
+    assert digests[0] == digests[1]
+
+
+ASKED: tuple[Wish, ...] = (
+    wish(FIRST),
+    CancelRequested(received_at=START, strategy="ours", client_order_id="a"),
+    MoveRequested(
+        received_at=START,
+        strategy="ours",
+        reference="a",
+        account=PERP,
+        target=OTHER,
+        asset="USDT",
+        amount=1,
+        within_ns=1,
+    ),
+)
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=lambda asked: type(asked).__name__)
+def test_a_wish_is_whole_where_each_field_is_what_core_says_of_it(asked: Wish) -> None:
+    """Whatever may stand in a field: what is let through is what msgspec would let through."""
+    assert whole("ours", [asked]) == [asked]
+    odd = (0, -5, 2**70, True, None, 1.0, "ours", "buy", "limit", "net", b"a", [], ())
+    for field, value in product(asked.__struct_fields__, odd):
+        told = replace(asked, **{field: value})
+        try:
+            sound = convert(asdict(told), type(told)) == told and told.strategy == "ours"
+        except ValidationError:
+            sound = False
+        with nullcontext() if sound else pytest.raises(BadStrategy):
+            assert whole("ours", [told]) == [told]
 
 
 def test_what_is_no_strategy_is_refused_before_anything_runs(played: Play) -> None:

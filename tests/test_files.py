@@ -148,10 +148,11 @@ def test_a_run_without_tables_needs_neither_pandas_nor_matplotlib() -> None:
     assert told == "True []"
 
 
-def test_an_unknown_name_is_an_attribute_error() -> None:
+def test_each_public_name_is_there_and_an_unknown_one_is_an_attribute_error() -> None:
     import tieout
 
-    assert {"run", "Outcome"} <= set(dir(tieout))
+    assert {"run", "Outcome", "find", "check"} <= set(dir(tieout))
+    assert all(getattr(tieout, name).__name__ == name for name in dir(tieout))
     with pytest.raises(AttributeError, match="runn"):
         tieout.runn  # noqa: B018  # the access is what is tested
 

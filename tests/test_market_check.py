@@ -224,6 +224,22 @@ def test_the_options_say_what_the_file_does_not(tmp_path: Path) -> None:
     assert tieout(path, "--kind", "trades").exit_code == BAD_INPUT
 
 
+def test_a_zone_that_is_none_is_refused_though_the_file_names_its_own(tmp_path: Path) -> None:
+    """What is said in vain is said so: nobody learns of his slip of the pen from the figures."""
+    path = tmp_path / "m.csv"
+    rows = "2022-01-01T00:00Z,1,1,1,1,5\n2022-01-01T00:01Z,1,1,1,1,5\n"
+    path.write_text("date,open,high,low,close,volume\n" + rows)
+    other = tieout(path, "--zone", "Asia/Tokyo")
+    assert other.exit_code != BAD_INPUT, "some other file may need it"
+    done = tieout(path, "--zone", "Mars/Olympus")
+    assert done.exit_code == BAD_INPUT
+    assert "--zone': found no zone 'Mars/Olympus'; one as UTC" in done.stderr
+    words = ["backtest", "momentum", "--market", str(path), "--zone", "Mars/Olympus"]
+    run = CliRunner().invoke(main, words)
+    assert run.exit_code == BAD_INPUT
+    assert run.stderr.splitlines()[-1] == done.stderr.splitlines()[-1]
+
+
 def test_a_told_kind_and_bars_of_another_length_are_judged_by_it(tmp_path: Path) -> None:
     path = written(tmp_path / "m.csv", "bars", bars())
     _, source = examined(path, Told(bar_ns=30 * 10**9))

@@ -835,6 +835,7 @@ def test_what_the_break_does_not_touch_trades_on() -> None:
         ({"amount": "-1"}, "BAD_ORDER"),
         ({"at_price": "0"}, "BAD_ORDER"),
         ({"at_price": "-1"}, "BAD_ORDER"),
+        ({"leg": "short"}, "BAD_ORDER"),
     ],
 )
 def test_every_miss_refuses(terms: dict[str, Any], code: str) -> None:

@@ -1,4 +1,5 @@
-"""What commands are asked: seeds as people write them, and worlds in which something happens."""
+"""What commands are asked: seeds and zones as people write them, and worlds in which something
+happens."""
 
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,16 @@ def shard(context: click.Context, option: click.Parameter, text: str) -> tuple[i
     if not (is_seed(number) and is_seed(of) and 1 <= int(number) <= int(of)):
         raise click.BadParameter(f"found {text!r:.60}; I/N with I from 1 to N would do, as in 2/4")
     return int(number), int(of)
+
+
+def known_zone(context: click.Context, option: click.Parameter, text: str) -> str:
+    """A zone that market files can be read in, whether or not one of them needs it; "" is none."""
+    from tieout.backtest.exact import is_zone
+
+    if text and not is_zone(text):
+        found = f"found no zone {text!r:.60}; one as UTC, +01:00 or Europe/London would do"
+        raise click.BadParameter(found)
+    return text
 
 
 def warn_if_idle(scenario: "Scenario") -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import click
 from click.core import ParameterSource
 
-from tieout.asked import seed_range
+from tieout.asked import known_zone, seed_range
 from tieout.exits import FAILED, HELD
 
 FREE = {"maker_rate": "0", "taker_rate": "0", "latency_ms": 1, "models": {}}
@@ -83,7 +83,12 @@ def _refuse_what_it_says(context: click.Context) -> None:
     help="One way between us and a venue.",
 )
 @click.option("--ideal", is_flag=True, help="No latency and no fee: what nobody will ever get.")
-@click.option("--zone", default="", help="Of times in the files that have none: UTC, +01:00.")
+@click.option(
+    "--zone",
+    default="",
+    callback=known_zone,
+    help="Of times in the files that have none: UTC, +01:00.",
+)
 @click.option("--bar-time", type=click.Choice(["open", "close"]), help="What a bar's time is.")
 @click.option("--volume", type=click.Choice(["base", "quote"]), default="base", help="Of bars.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Of the dice.")

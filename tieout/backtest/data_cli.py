@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
 import click
 
+from tieout.asked import known_zone
 from tieout.exits import BAD_INPUT, FAILED, HELD, LACKING, fail, give_up
 
 if TYPE_CHECKING:
@@ -32,7 +33,12 @@ TOLD = (
         type=click.Choice(["trades", "quotes", "depth", "bars"]),
         help="What the files hold; by default their columns say.",
     ),
-    click.option("--zone", default="", help="Of times without one, as Europe/London; else UTC."),
+    click.option(
+        "--zone",
+        default="",
+        callback=known_zone,
+        help="Of times without one, as Europe/London; else UTC.",
+    ),
     click.option(
         "--bar-time",
         type=click.Choice(["open", "close"]),

@@ -62,6 +62,8 @@ BLOCK: Final = 4096
 SETTLING_NS: Final = 60 * 1_000_000_000
 STATED_AGAIN_MAX: Final = 10
 WISHES_MAX: Final = 10_000
+# A strategy that wishes for nothing may say so by any of these.
+NOTHING: Final[tuple[Sequence[Wish], ...]] = ([], ())
 REFERENCE_NS: Final = 10 * 1_000_000_000
 
 
@@ -274,11 +276,11 @@ class Engine:
             for item in items:
                 place += 1
                 wishes = look(item)
-                if wishes != []:
+                if wishes not in NOTHING:
                     break
         self.items_seen += place - watch.place
         watch.place = place
-        if wishes != []:
+        if wishes not in NOTHING:
             self.world.skip_to(item.at)
             self._wish(watch.strategy, wishes)
 

@@ -121,15 +121,25 @@ def moments(column: Any, unit_ns: int) -> tuple[Column, bool]:
 
 def in_zone(at: Column, zone: str) -> Column:
     """Moments of a clock on the wall of that zone; an hour that it shows twice is refused."""
+    if not is_zone(zone):
+        raise Misfit(0, f"found no zone {zone!r}; UTC would do")
     wall = pa.array(at).cast(pa.timestamp("ns"))
     try:
         return _ns(pc.assume_timezone(wall, zone))
     except pa.ArrowInvalid as error:
-        if "Cannot locate" in str(error) or "not found" in str(error):
-            raise Misfit(0, f"found no zone {zone!r}; UTC would do") from error
         row = first_failing(wall, lambda part: pc.assume_timezone(part, zone))
         shown = wall[row].as_py()
         raise Misfit(row, f"{shown} stands twice or never in {zone}; UTC would do") from error
+
+
+def is_zone(text: str) -> bool:
+    """Whether a clock on the wall can be read in it: UTC, +01:00, Europe/London."""
+    noon = pa.array([12 * 3600], pa.timestamp("s"))
+    try:
+        pc.assume_timezone(noon, text)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def sides(column: Any) -> Column:

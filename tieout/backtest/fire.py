@@ -19,9 +19,8 @@ from typing import Final
 
 from scenarios.bounds import LimitsSpec
 from scenarios.model import Scenario, VenueSpec
-from sim.seal import seal
 from tieout.backtest.families import FAMILIES, STRENGTHS, plan_of
-from tieout.backtest.played import Played, gained, lasts_ns
+from tieout.backtest.played import Played, gained, lasts_ns, play
 from tieout.backtest.run import Paid, Tapes, decimals_of
 from tieout.campaigns.seed import Done, Engine, SeedResult, Task, here
 from tieout.reports.outcome import Claim
@@ -69,10 +68,7 @@ class Fire:
         run_ns = lasts_ns(self.tapes)
         began = time.process_time()
         plan = plan_of(family, strength, task.seed, run_ns) if family != CALM else []
-        with seal():
-            run = Played(self.scenario, task.seed, self.tapes, plan, self.rates)
-        with seal():
-            run.run()
+        run = play(self.scenario, task.seed, self.tapes, plan, self.rates)
         outcome = conclude(run, run.memory, [])
         return _result(task, run, outcome.claims, outcome.summary, began)
 

@@ -19,6 +19,7 @@ from scenarios import strategies
 from scenarios.model import InstrumentSpec, Scenario
 from sim.faults import Fault
 from sim.memory_store import MemoryStore
+from sim.seal import seal
 from sim.world import EPOCH_NS, SECOND
 from tieout.backtest import views
 from tieout.backtest.run import Paid, Tapes, models_of
@@ -58,6 +59,21 @@ def lasts_ns(tapes: Tapes) -> int:
     """From the run's start to its last row."""
     ends = max(int(tape.at[-1]) for tape in tapes.values() if len(tape))
     return LEAD_NS + ends - began_at(tapes) + SECOND
+
+
+def play(
+    scenario: Scenario,
+    seed: int,
+    tapes: Tapes,
+    plan: Sequence[Fault] = (),
+    rates: Paid = MappingProxyType({}),
+) -> "Played":
+    """A run over tapes that is over and healed, under a seal from its start to its end."""
+    with seal():
+        run = Played(scenario, seed, tapes, plan, rates)
+    with seal():
+        run.run()
+    return run
 
 
 class Played(Simulation):

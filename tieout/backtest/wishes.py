@@ -7,14 +7,21 @@ answers it, as it does live.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from traceback import walk_tb
-from typing import get_args
+from types import NoneType
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 from msgspec import ValidationError, convert
-from msgspec.structs import asdict
+from msgspec.structs import asdict, astuple
 
+from core.events import Leg, OrderKind, OrderRequested, Side
 from core.strategy import SeesBars, Strategy, Wish
+
+KINDS: Final[tuple[type[Wish], ...]] = get_args(Wish)
+WOULD_DO: Final = f"one of {', '.join(each.__name__ for each in KINDS)} would do"
+WORDS: Final = frozenset(product(get_args(Side), get_args(OrderKind), get_args(Leg)))
 
 
 class BadStrategy(ValueError):
@@ -69,11 +76,10 @@ def whole(name: str, told: object) -> list[Wish]:
 
 
 def _whole(name: str, wish: object) -> Wish:
-    if not isinstance(wish, get_args(Wish)):
-        kinds = ", ".join(each.__name__ for each in get_args(Wish))
-        raise BadStrategy(f"strategy {name}: wished for {wish!r:.80}; one of {kinds} would do")
+    if not isinstance(wish, KINDS):
+        raise BadStrategy(f"strategy {name}: wished for {wish!r:.80}; {WOULD_DO}")
     try:
-        told: Wish = convert(asdict(wish), type(wish))
+        told: Wish = wish if _is_plain(wish) else convert(asdict(wish), type(wish))
     except ValidationError as error:
         raise BadStrategy(
             f"strategy {name}: wished for {type(wish).__name__}: {error};"
@@ -84,3 +90,21 @@ def _whole(name: str, wish: object) -> Wish:
             f"strategy {name}: wished for as {told.strategy!r}; its own name would do"
         )
     return told
+
+
+def _is_plain(wish: Wish) -> bool:
+    """Whether there is no doubt of any field, so that none needs to be converted: as is usual."""
+    if tuple(map(type, astuple(wish))) != PLAIN.get(type(wish)):
+        return False
+    return not isinstance(wish, OrderRequested) or (wish.side, wish.kind, wish.leg) in WORDS
+
+
+def _plain(kind: type[Wish]) -> tuple[type, ...]:
+    """Of which type each field is where it is plain: a word, a number, or nothing if it may be."""
+    hints: dict[str, Any] = get_type_hints(kind)
+    told = [hints[field] for field in kind.__struct_fields__]
+    found = [NoneType if NoneType in get_args(each) else each for each in told]
+    return tuple(str if get_origin(each) is Literal else each for each in found)
+
+
+PLAIN: Final = {kind: _plain(kind) for kind in KINDS}

@@ -12,7 +12,7 @@ import msgspec
 from core.events import Event
 from core.state import State
 from core.token_events import RevocationRequested, TokenReopened
-from scenarios.tokens import DeedSpec, changed
+from scenarios.tokens import DeedSpec, changed_policy
 from sim.dice import Stream
 from sim.execution import Plain
 from sim.faults import Fault
@@ -62,7 +62,7 @@ class Troubles:
         """What the scenario says that somebody does now."""
         match deed.deed:
             case "tighten" | "loosen":
-                self._change(changed(self.parties.policy, deed.policy))
+                self._change(changed_policy(self.parties.policy, deed.policy))
             case "facts":
                 assert deed.facts is not None, "facts that change are stated"
                 told = self.parties.facts_of(deed.holder, deed.facts)
@@ -159,7 +159,7 @@ class Troubles:
         if not fields:
             return False
         self.changes += 1
-        self.parties.go_by(changed(self.parties.policy, fields))
+        self.parties.go_by(changed_policy(self.parties.policy, fields))
         wait = self.dice.below(TOLD_S_MAX) * SECOND
         self.parties.chain.world.call_in(wait, self._publish)
         return True
