@@ -4,7 +4,7 @@ Reading is a pure function of the frame, so that a mended reader can be run over
 """
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -43,3 +43,9 @@ class Frame(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
 # A dialect's reader: the frame, and each asset's decimals (8 where not named).
 Decode = Callable[[Frame, Mapping[str, int]], list[Event]]
+
+
+class OnAnswer(Protocol):
+    """Who asked hears the answer: its status (0: none came), its body, and its headers."""
+
+    def __call__(self, status: int, body: bytes, headers: Headers = ()) -> None: ...

@@ -24,7 +24,7 @@ from msgspec.structs import replace
 
 from core.effects import Effect, RaiseAlert, SetAlarm, TellPosition, TellStrategy
 from core.events import AlarmRang, Event, FillReported, NodeStarted, OpeningSet, OrderRequested
-from core.frames import Frame
+from core.frames import Frame, OnAnswer
 from core.ids import is_ours
 from core.journal import Journal, decode_event, decode_frame
 from core.money import ASSET_DECIMALS, parse, price, quantity
@@ -36,7 +36,7 @@ from sim.faults import Fault, Faults
 from sim.memory_store import MemoryStore
 from tests.live import Served
 from tieout.claims.view import View
-from tieout.node.connector import Connector, OnAnswer, Transport
+from tieout.node.connector import Connector, Transport
 from tieout.node.dialects import DIALECTS, READERS
 from tieout.node.opening import opened
 from tieout.wire.fronts import WAYS

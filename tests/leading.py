@@ -24,6 +24,7 @@ import ccxt.pro
 import msgspec
 from aiohttp import ClientSession
 
+from core.frames import OnAnswer
 from risk.adapter import LimitGate
 from scenarios.model import VenueSpec
 from tests.live import KEY, Running, Served, people, trading
@@ -35,7 +36,7 @@ from tieout.wire.fronts import FRONTS, WAYS
 from tieout.wire.tls import session
 from tieout.wire.world import scenario_of
 from venues.dialect import Request
-from venues.live import Live, OnAnswer
+from venues.live import Live
 
 NAME = "tie"
 FREEZES_AT = 4  # the order

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from eth_abi import encode
 
+from core.frames import Headers
 from rails.dialect import Request
 from rails.jsonrpc import answers, batch, number, results
 from tests.issuing import ADMIN, ALICE, BOB, FIRST, PAUSER, SECOND
 from tests.nodes import Anvil, Node, Simulated, embedded
 from tieout.issuing.signers import HonestNode
-from tieout.tokens.rpc_nodes import HttpNodes
+from tieout.tokens.rpc_nodes import http_nodes
 from tokens import calls
 from tokens.calls import Parameters
 from tokens.signers.live import ANSWER_BYTES_MAX, Http, LiveNode
@@ -274,10 +275,13 @@ def asked_at_once(server: Server, times: int) -> list[tuple[int, bytes]]:
     """What a connector's transport tells of so many requests to one node."""
     told: list[tuple[int, bytes]] = []
 
+    def heard(status: int, body: bytes, headers: Headers = ()) -> None:
+        told.append((status, body))
+
     async def story() -> None:
-        nodes = HttpNodes({"a": server.url}, seconds_max=0.5)
+        nodes = http_nodes({"a": server.url}, seconds_max=0.5)
         for _ in range(times):
-            nodes.send(batch("a", [("eth_chainId", [])]), lambda *answer: told.append(answer))
+            nodes.send(batch("a", [("eth_chainId", [])]), heard)
         while len(told) < times:
             await asyncio.sleep(0.01)
         await nodes.stop()

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from core.effects import Effect, MoveCash, RaiseAlert, TellMove, TellPosition, TellStrategy
 from core.events import CancelRequested, NodeStarted, OrderRequested
-from core.frames import Headers
+from core.frames import Headers, OnAnswer
 from core.journal import Journal, Store
 from core.node import Keep, Node, boot_epoch, recover
 from core.orders import TERMINAL
@@ -34,7 +34,7 @@ from scenarios.model import StrategySpec, VenueSpec
 from tieout.deployment.limits import Reviewed
 from tieout.node.adopting import Standing as Adoption
 from tieout.node.adopting import openings_of
-from tieout.node.connector import Connector, OnAnswer, Transport
+from tieout.node.connector import Connector, Transport
 from tieout.node.dialects import DIALECTS, READERS
 from tieout.node.loop import JOURNAL_FULL, NodeLoop
 from tieout.node.opening import opened

@@ -22,19 +22,13 @@ from typing import Any, Protocol
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, TraceConfig, WSMsgType
 
+from core.frames import Headers, OnAnswer
 from venues.dialect import Request
 from venues.read_only import Forbidden, Reads
 
-Headers = tuple[tuple[str, str], ...]
 TIMEOUT_S = 10.0
 DIAL_S_MAX = 10.0
 PING_MS = 3_000
-
-
-class OnAnswer(Protocol):
-    """Hears the answer: its status (0: none came), its body, and its headers."""
-
-    def __call__(self, status: int, body: bytes, headers: Headers = ()) -> None: ...
 
 
 def message_of(body: bytes) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """What every dialect's reader does the same way: answers without an answer, and numbers as told."""
 
+from collections.abc import Container
+
 from core.effects import (
     CancelOrder,
     Effect,
@@ -71,6 +73,22 @@ def no_answer(frame: Frame, effect: Effect, reason: str, retry_after_ns: int = 0
     if isinstance(effect, QueryOrder):
         return dismissed(frame, f"no answer to QueryOrder: {reason}")
     return request_failed(frame, about_text(effect), reason, retry_after_ns)
+
+
+def unanswered(
+    frame: Frame, about: Effect, limited: Container[int], wait_ns: int = 0
+) -> list[Event]:
+    """What it means by its status alone that an answer is none; nothing where it is to be read.
+
+    After a status of `limited` nothing is asked for so long.
+    """
+    if frame.status == 0:
+        return no_answer(frame, about, frame.body.decode(errors="replace"))
+    if frame.status in limited:
+        return no_answer(frame, about, f"HTTP {frame.status}: rate limited", wait_ns)
+    if frame.status >= 500:
+        return no_answer(frame, about, f"HTTP {frame.status}")
+    return []
 
 
 def rejected(frame: Frame, effect: PlaceOrder, reason: str) -> list[Event]:

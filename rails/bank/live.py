@@ -30,20 +30,14 @@ from hashlib import sha256
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlencode
 
+from core.frames import OnAnswer
 from rails.dialect import Request
 
-Headers = tuple[tuple[str, str], ...]
 TO_BANK, FROM_BANK, DONE = "to_bank", "from_bank", "done"
 INSTRUCTS = "payments"
 TEMPORARY = (".part", ".tmp", ".filepart", ".writing")
 LATER_S = 0.05
 FILES_AT_ONCE = 8
-
-
-class OnAnswer(Protocol):
-    """Hears the answer: its status (0: none came), its body, and its headers."""
-
-    def __call__(self, status: int, body: bytes, headers: Headers = ()) -> None: ...
 
 
 class Forbidden(RuntimeError):

@@ -19,23 +19,17 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
+from core.frames import Headers, OnAnswer
 from rails.dialect import Request
 
-Headers = tuple[tuple[str, str], ...]
 Answer = tuple[int, bytes, Headers]
 TIMEOUT_S = 20.0
 THREADS = 4
 PREFIX = "/v1"  # of every path, and of the SDK's base
-
-
-class OnAnswer(Protocol):
-    """Hears the answer: its status (0: none came), its body, and its headers."""
-
-    def __call__(self, status: int, body: bytes, headers: Headers = ()) -> None: ...
 
 
 class Forbidden(RuntimeError):

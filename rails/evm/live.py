@@ -6,22 +6,21 @@ only the chain can say.
 Rule 2. A request names its node. An answer comes from there: no redirect is followed.
 Rule 3. No text that leaves here names a URL: its path may be a key.
 Rule 4. Of a node that another one took over from nothing is sent: it is asked right before.
-Rule 5. There is no stream: each new epoch stands at once, and the schedule of back-fill is what
-looks at the chain.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar
 
+from core.frames import Headers
 from rails.depth import kept_depth
 from rails.dialect import Request
 from rails.evm import read_only
+from rails.evm.nodes import Nodes
 from rails.evm.read_only import Forbidden
 from rails.evm.wallet import RANGES
 
@@ -29,17 +28,10 @@ with kept_depth():
     from web3.providers.async_base import AsyncJSONBaseProvider
     from web3.types import RPCEndpoint
 
-Headers = tuple[tuple[str, str], ...]
 SECONDS_MAX = 10.0
 ANSWER_BYTES_MAX = 64 << 20
 CHUNK_BYTES = 1 << 16
 JSON = {"content-type": "application/json"}
-
-
-class OnAnswer(Protocol):
-    """Hears the answer: its status (0: none came), its body, and its headers."""
-
-    def __call__(self, status: int, body: bytes, headers: Headers = ()) -> None: ...
 
 
 class BadUrl(ValueError):
@@ -98,8 +90,8 @@ def checked(url: str) -> str:
     return url
 
 
-class EvmNodes:
-    """A transport: a request's path names the node. Several may be asked at once."""
+class EvmNodes(Nodes):
+    """The nodes as a transport, and each as web3's provider."""
 
     def __init__(
         self,
@@ -109,46 +101,22 @@ class EvmNodes:
         leads: Callable[[], bool] = lambda: True,
     ) -> None:
         """The session is the caller's to close."""
+        super().__init__(self._answered)
         self._seconds_max, self._leads = seconds_max, leads
         self.providers = {name: Provider(url, session, seconds_max) for name, url in urls.items()}
-        self._asking: set[asyncio.Task[None]] = set()
 
-    def send(self, request: Request, on_answer: OnAnswer) -> None:
-        """Ask the node; the answer is told in the loop."""
-        task = asyncio.get_running_loop().create_task(self._ask(request, on_answer))
-        self._asking.add(task)
-        task.add_done_callback(self._asking.discard)
-
-    async def _ask(self, request: Request, on_answer: OnAnswer) -> None:
+    async def _answered(self, request: Request) -> tuple[int, bytes, Headers]:
         try:
             provider = self.providers[request.path.strip("/")]
             if not self._leads():
                 raise Forbidden("another node leads")
-            answer = await provider.raw(request.body)
+            return await provider.raw(request.body)
         except Forbidden as error:
-            on_answer(0, f"not sent: {error}".encode())
+            return 0, f"not sent: {error}".encode(), ()
         except TimeoutError:
-            on_answer(0, f"no answer within {self._seconds_max:g} s".encode())
+            return 0, f"no answer within {self._seconds_max:g} s".encode(), ()
         except (ClientError, OSError) as error:
-            on_answer(0, type(error).__name__.encode())
-        else:
-            on_answer(*answer)
-
-    def open_stream(
-        self,
-        epoch: int,
-        on_open: Callable[[], None],
-        on_frame: Callable[[bytes], None],
-        on_close: Callable[[str], None],
-        on_beat: Callable[[], None],
-    ) -> None:
-        asyncio.get_running_loop().call_soon(on_open)
-
-    async def stop(self) -> None:
-        """Nobody waits for what was asked any more."""
-        for task in list(self._asking):
-            task.cancel()
-        await asyncio.gather(*self._asking, return_exceptions=True)
+            return 0, type(error).__name__.encode(), ()
 
 
 def session(*, reads_only: bool) -> ClientSession:

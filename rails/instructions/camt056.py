@@ -5,8 +5,8 @@ Rule. A recall asks and obliges nobody: whoever sent it still counts the payment
 
 from core.rail_effects import RecallPayment
 from rails.instructions import text
-from rails.instructions.markup import document, element, money, named, our_bank, total, uetr
-from rails.instructions.pain001 import FLAVOURS
+from rails.instructions.markup import document, element, money, named, our_bank, total
+from rails.instructions.original import original_payment
 from rails.instructions.party import CannotSay, Original, OurAccount
 
 MESSAGE = "camt.056.001.08"
@@ -27,8 +27,6 @@ def camt056(
     why = text.words(reason, 105)
     if recall.code == "FRAD" and not why:
         raise CannotSay("a recall for fraud says in words what happened")
-    payment_id = text.identifier(recall.payment_id)
-    traced = recall.scheme in FLAVOURS and FLAVOURS[recall.scheme].traced
     assignment = element(
         "Assgnmt",
         element("Id", text.identifier(message_id)),
@@ -40,15 +38,7 @@ def camt056(
     transaction = element(
         "TxInf",
         element("CxlId", message_id),
-        element(
-            "OrgnlGrpInf",
-            element("OrgnlMsgId", text.identifier(original.message_id)),
-            element("OrgnlMsgNmId", original.message_name),
-            element("OrgnlCreDtTm", text.moment(original.sent_at)),
-        ),
-        element("OrgnlInstrId", payment_id),
-        element("OrgnlEndToEndId", payment_id),
-        element("OrgnlUETR", uetr(payment_id)) if traced else None,
+        *original_payment(recall.payment_id, recall.scheme, original),
         money("OrgnlIntrBkSttlmAmt", recall.amount, ours),
         element("OrgnlIntrBkSttlmDt", text.day(original.sent_at, ours.zone)),
         element(

@@ -6,8 +6,8 @@ the payment again.
 
 from core.rail_effects import QueryPayment
 from rails.instructions import text
-from rails.instructions.markup import document, element, uetr
-from rails.instructions.pain001 import FLAVOURS
+from rails.instructions.markup import document, element
+from rails.instructions.original import original_payment
 from rails.instructions.party import Original, OurAccount
 
 MESSAGE = "pacs.028.001.03"
@@ -17,8 +17,6 @@ def pacs028(
     query: QueryPayment, original: Original, ours: OurAccount, message_id: str, created_at: int
 ) -> bytes:
     """One status request. Raises `CannotSay`."""
-    payment_id = text.identifier(query.payment_id)
-    traced = query.scheme in FLAVOURS and FLAVOURS[query.scheme].traced
     asker = element("FinInstnId", element("Nm", text.name(ours.name, 140)))
     header = element(
         "GrpHdr",
@@ -29,14 +27,6 @@ def pacs028(
     transaction = element(
         "TxInf",
         element("StsReqId", message_id),
-        element(
-            "OrgnlGrpInf",
-            element("OrgnlMsgId", text.identifier(original.message_id)),
-            element("OrgnlMsgNmId", original.message_name),
-            element("OrgnlCreDtTm", text.moment(original.sent_at)),
-        ),
-        element("OrgnlInstrId", payment_id),
-        element("OrgnlEndToEndId", payment_id),
-        element("OrgnlUETR", uetr(payment_id)) if traced else None,
+        *original_payment(query.payment_id, query.scheme, original),
     )
     return document(MESSAGE, element("FIToFIPmtStsReq", header, transaction))

@@ -82,6 +82,11 @@ class Feed:
     # The price in ticks that was told as a reference, and when.
     referred: tuple[int, int] = (0, 0)
 
+    @property
+    def last_price(self) -> int:
+        """The last known price, which may be told as a reference; 0 before any."""
+        return self.book.last * self.tick
+
     def catch_up(self, now: int) -> None:
         """Every row that is known by now has passed; none of them can touch an order of ours."""
         known = int(self.tape.at.searchsorted(now, side="right"))
@@ -365,7 +370,7 @@ class Engine:
                     received_at=now,
                     account=feed.venue.account,
                     instrument=feed.instrument,
-                    price=last * feed.tick,
+                    price=feed.last_price,
                     as_of=now,
                 )
             )
@@ -505,7 +510,7 @@ class Engine:
         seen = 0
         if feed is not None:
             feed.catch_up(self.world.now)
-            seen = feed.book.last * feed.tick
+            seen = feed.last_price
             if self.node.state.risk.content_hash:
                 self._refer()
                 self._tell_reference(feed)

@@ -22,7 +22,7 @@ from sim.memory_store import MemoryStore
 from sim.seal import seal
 from sim.world import EPOCH_NS, SECOND
 from tieout.backtest import views
-from tieout.backtest.run import Paid, Tapes, models_of
+from tieout.backtest.run import Paid, Tapes, assumed_of, funding_of, models_of
 from tieout.simulation import Simulation
 from tieout.world.host import Host
 from tieout.world.sites import Site
@@ -98,9 +98,7 @@ class Played(Simulation):
         """The tape is the crowd."""
         for each in site.spec.instruments:
             tape = self._tapes[site.spec.account, each.symbol]
-            impact = each.recorded.impact if each.recorded is not None else None
-            assumed = models_of(site.spec).assumed(each.lot, impact)
-            book = RecordedBook(tape, site.spec.account, assumed)
+            book = RecordedBook(tape, site.spec.account, assumed_of(site.spec, each))
             site.venue.exchange.books[each.symbol] = book
             self._play(site, each, book, tape)
             self._let_fund(site, each)
@@ -128,11 +126,8 @@ class Played(Simulation):
         return list(dict.fromkeys(each.bar_ns for each in watching))
 
     def _let_fund(self, site: Site, each: InstrumentSpec) -> None:
-        """Funding falls due at recorded times: at those recorded, or as the models say."""
-        spec = models_of(site.spec).funding
-        funding: Funding | None = self._rates.get((site.spec.account, each.symbol))
-        if funding is None and spec is not None:
-            funding = spec.made()
+        """Funding falls due at recorded times."""
+        funding = funding_of(site.spec, each, self._rates)
         if funding is not None and site.venue.exchange.positions:
             self._await_funding(site, each.symbol, funding)
 

@@ -25,7 +25,7 @@ from core.money import (
 from core.risk_events import StrategyStateSet
 from core.strategy import SeesBars, SeesTrades, Strategy
 from scenarios import strategies
-from scenarios.model import BadScenario, Scenario, StrategySpec, VenueSpec
+from scenarios.model import BadScenario, InstrumentSpec, Scenario, StrategySpec, VenueSpec
 from scenarios.recorded import ModelsSpec
 from sim.dice import Dice
 from sim.faults import Faults
@@ -43,7 +43,7 @@ from tieout.node.opening import instrument_listed
 from tieout.risk.cold import ColdEngine
 from tieout.risk.loading import loaded
 from tieout.world.sites import habits_of, terms_of
-from venues.recorded.book import RecordedBook
+from venues.recorded.book import Assumed, RecordedBook
 from venues.recorded.funding import Funding
 from venues.recorded.tape import Tape
 
@@ -184,6 +184,21 @@ def models_of(spec: VenueSpec) -> ModelsSpec:
     return spec.models if spec.models is not None else ModelsSpec()
 
 
+def assumed_of(spec: VenueSpec, each: InstrumentSpec) -> Assumed:
+    """What is assumed of a book that was recorded."""
+    impact = each.recorded.impact if each.recorded is not None else None
+    return models_of(spec).assumed(each.lot, impact)
+
+
+def funding_of(spec: VenueSpec, each: InstrumentSpec, rates: Paid) -> Funding | None:
+    """At the rates that were recorded, or as the models say; None where nobody pays any."""
+    told: Funding | None = rates.get((spec.account, each.symbol))
+    funding = models_of(spec).funding
+    if told is None and funding is not None and MODELS[spec.dialect] != "spot":
+        return funding.made()
+    return told
+
+
 # --- what is wired --------------------------------------------------------------------------------
 
 
@@ -225,8 +240,6 @@ def _feeds(
                 f"venues.{spec.dialect}.instruments.{number}: {each.symbol} has no recorded market;"
                 " `recorded: {file: …}` would do"
             )
-        impact = each.recorded.impact if each.recorded is not None else None
-        models = models_of(spec)
         wanted = price(str(each.tick)), quantity(str(each.lot))
         if (tape.tick, tape.lot) != wanted:
             found = show(tape.tick, PRICE_DECIMALS), show(tape.lot, QUANTITY_DECIMALS)
@@ -235,12 +248,9 @@ def _feeds(
                 f" {each.tick} and lots of {each.lot}, its recorded market of {found[0]} and"
                 f" {found[1]}; the same would do"
             )
-        book = RecordedBook(tape, spec.account, models.assumed(each.lot, impact), clock)
+        book = RecordedBook(tape, spec.account, assumed_of(spec, each), clock)
         venue.exchange.books[each.symbol] = book
-        funding, liquidation = models.funding, models.liquidation
-        paid: Funding | None = rates.get((spec.account, each.symbol))
-        if paid is None and funding is not None and MODELS[spec.dialect] != "spot":
-            paid = funding.made()
+        liquidation = models_of(spec).liquidation
         yield Feed(
             venue,
             each.symbol,
@@ -248,7 +258,7 @@ def _feeds(
             book,
             tape.tick,
             tape.lot,
-            funding=paid,
+            funding=funding_of(spec, each, rates),
             maintenance=liquidation.maintenance_rate if liquidation is not None else None,
         )
 

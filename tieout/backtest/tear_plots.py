@@ -25,11 +25,12 @@ from tieout.reports.plots import (
     BREAK,
     GOOD,
     INK,
-    LINE,
     MUTED,
     STYLE,
     SUSPECT,
     VENUES,
+    edgeless,
+    page_wide,
     svg,
 )
 
@@ -47,8 +48,7 @@ def drawn(figure: Callable[[TearSheet], Figure], sheet: TearSheet, label: str) -
 
 def equity(sheet: TearSheet) -> Figure:
     """Equity above, below it how far from its peak, and what was held."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 5.2), layout="constrained")
+    with page_wide(5.2) as figure:
         upper, middle, lower = figure.subplots(3, 1, sharex=True, height_ratios=(2.4, 1, 1.1))
         places = _places(len(sheet.earned.moments))
         at = _times(sheet, places)
@@ -76,8 +76,7 @@ def profit(sheet: TearSheet) -> Figure:
     told = [(part, float(sheet.parts[part])) for part in PARTS if sheet.parts[part]]
     whole = float(sheet.earned.profit)
     names = [*(NAMES[part] for part, _ in told), "profit"]
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 3.0), layout="constrained")
+    with page_wide(3.0) as figure:
         axes = figure.add_subplot()
         at = 0.0
         for number, (_, amount) in enumerate(told):
@@ -121,8 +120,7 @@ def _amount(axes: Axes, number: int, top: float, amount: float) -> None:
 
 def by_strategy(sheet: TearSheet) -> Figure:
     """What each strategy had earned by when, those that moved most."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 2.8), layout="constrained")
+    with page_wide(2.8) as figure:
         axes = figure.add_subplot()
         places = _places(len(sheet.earned.moments))
         at = _times(sheet, places)
@@ -146,8 +144,7 @@ def fill_quality(sheet: TearSheet) -> Figure:
     fills = sheet.fills
     makers = fills["is_maker"].to_numpy(dtype=bool)
     sides = (("maker", makers, ACCENT), ("taker", ~makers, VENUES[1]))
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 2.9), layout="constrained")
+    with page_wide(2.9) as figure:
         left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))
         shown = [(name, fills[those], colour) for name, those, colour in sides if those.any()]
         _slippage(left, shown)
@@ -202,8 +199,7 @@ def days(sheet: TearSheet) -> Figure:
     by_day = sheet.days >= 3
     told = sheet.periods("D" if by_day else "h")["gained"]
     word, length = ("day", DAY_NS) if by_day else ("hour", DAY_NS // 24)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 2.2), layout="constrained")
+    with page_wide(2.2) as figure:
         axes = figure.add_subplot()
         gained = told.to_numpy(dtype=float)
         at = told.index.to_numpy()
@@ -236,9 +232,7 @@ def _times(sheet: TearSheet, places: "np.ndarray[Any, np.dtype[np.int64]]") -> A
 
 
 def _plain(axes: Axes) -> None:
-    axes.grid(axis="y", color=LINE, linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines["left"].set_visible(False)
+    edgeless(axes)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_formatter(FuncFormatter(_figure))
 

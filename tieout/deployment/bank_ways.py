@@ -16,7 +16,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from core.events import Event, PageReported
-from core.frames import Frame
+from core.frames import Frame, OnAnswer
 from core.listening import LEDGER
 from core.rail_events import BalanceOpened, LineBooked
 from core.reading import Decimals
@@ -31,7 +31,7 @@ from tieout.deployment.rail_terms import SECOND, Unfit, free_name, listed, opene
 from tieout.deployment.rails import BankPart, SftpPart, decimals
 from tieout.journals.deployed import always
 from tieout.journals.durable import Durable
-from tieout.node.connector import OnAnswer, Transport
+from tieout.node.connector import Transport
 from tieout.node.rails import Ask, RailWay
 
 

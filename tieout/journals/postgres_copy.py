@@ -15,7 +15,13 @@ import psycopg
 
 from tieout.journals.postgres_store import TABLES as THEIRS
 from tieout.journals.postgres_store import connect, has_tables, plain_errors, shown
-from tieout.journals.sqlite_store import APPLICATION_ID, TABLES, NotAJournal, anchor_path
+from tieout.journals.sqlite_store import (
+    APPLICATION_ID,
+    INSERT_RECORD,
+    TABLES,
+    NotAJournal,
+    anchor_path,
+)
 
 READ_AT_ONCE = 2000
 # Of a table the columns as the file has them; a frame's bytes and a text lie in one column there.
@@ -73,12 +79,6 @@ def _copy_table(
         rows.itersize = READ_AT_ONCE
         rows.execute(query)
         for row in rows:
-            told = _one_body(row) if name == "records" else row
-            marks = ",".join("?" * len(told))
-            file.execute(f"INSERT INTO {name} VALUES({marks})", told)  # as above
-
-
-def _one_body(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Text of an event or effect, bytes of a frame: one of the two is there, or a blob."""
-    body, raw = row[6:8]
-    return (*row[:6], raw if body is None else body, *row[8:])
+            marks = ",".join("?" * len(row))
+            insert = f"INSERT INTO {name} VALUES({marks})"  # as above
+            file.execute(INSERT_RECORD if name == "records" else insert, row)

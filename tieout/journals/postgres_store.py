@@ -18,9 +18,8 @@ breaks is made anew for as long as `patience_s`; after that the store must be op
 """
 
 import zlib
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from hashlib import sha256
 from math import inf
 from pathlib import Path
 from time import monotonic, sleep
@@ -31,8 +30,7 @@ from google_crc32c import value as crc32c
 from psycopg import Connection, conninfo
 from psycopg.types.numeric import Int8
 
-from core.events import NodeStarted
-from core.journal import SCHEMA, Record, decode_event
+from core.journal import SCHEMA, Record
 from tieout.journals.leadership import (
     FENCE,
     FIRST,
@@ -42,8 +40,8 @@ from tieout.journals.leadership import (
     is_refusal,
     rest,
 )
+from tieout.journals.rows import COLUMNS, Group, meta_rows, packed
 from tieout.journals.sqlite_store import (
-    BLOB_BYTES_MIN,
     SNAPSHOTS_KEPT,
     Anchor,
     AnchorFile,
@@ -55,6 +53,7 @@ from tieout.journals.sqlite_store import (
     code_version,
     lost_before,
     take_as_it_is,
+    whole,
 )
 
 Role = Literal["leads", "follows"]
@@ -127,7 +126,6 @@ WITH kept AS (
     %b::bigint[], %b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::bigint[], %b::text[])
 )
 INSERT INTO groups VALUES(%s, %s, %s)"""
-COLUMNS = 11
 _SELECT_RECORDS = """
 SELECT number, kind, name, cause, at, head, body, raw, data, crc, identity
 FROM records LEFT JOIN blobs ON sha256 = blob
@@ -167,7 +165,7 @@ class PostgresStore:
         self._url, self._anchor_place = url, anchor
         self._patience_s, self._answer_s = patience_s, answer_s
         self._anchor: AnchorFile | None = None
-        self._waiting = _Group()
+        self._waiting = Group()
         self._horizon = FOR_EVER
         self._last: tuple[int, bytes] | None = None  # who leads knows it: nobody else writes
         self._failed = False
@@ -227,7 +225,7 @@ class PostgresStore:
         self._settle(last, chain)
 
     def _commit(self, last: int, chain: bytes) -> None:
-        values = self._waiting.values(last, chain, self.leadership)
+        values = values_of(self._waiting, last, chain, self.leadership)
         try:
             with self.leadership.renewing():
                 self._connection.execute(_GROUP, values, prepare=True)
@@ -250,7 +248,7 @@ class PostgresStore:
             self._commit(last, chain)
 
     def _settle(self, last: int, chain: bytes) -> None:
-        boot, self._waiting = self._waiting.boot, _Group()
+        boot, self._waiting = self._waiting.boot, Group()
         self._last, self.records_lost = (last, chain), 0
         if boot is not None:
             self.epoch = max(self.epoch, boot.epoch)
@@ -308,10 +306,8 @@ class PostgresStore:
         if row is None:
             return None
         number, name, cause, at, text, crc = row
-        body = text.encode()
-        if crc32c(body) != crc:
-            raise JournalDamaged(f"{self.place}: record {number} is not what was written")
-        return Record(number, "effect", name, cause, at, b"", body, crc, identity)
+        found = Record(number, "effect", name, cause, at, b"", text.encode(), crc, identity)
+        return whole(found, f"{self.place}: ")
 
     def last(self) -> tuple[int, bytes]:
         """The number and chain hash of the last committed group; (0, b"") of an empty store."""
@@ -415,68 +411,23 @@ def accept_cut(url: str, anchor: Path, *, boots: int = 0) -> int:
     return take_as_it_is(anchor, Anchor(last, chain, epoch), boots)
 
 
-class _Group:
-    """What was appended and is not committed."""
-
-    def __init__(self) -> None:
-        self.rows: list[tuple[object, ...]] = []
-        self.told: dict[str, int] = {}
-        self.kept: dict[str, Record] = {}
-        self.blobs: dict[bytes, bytes] = {}
-        self.boot: NodeStarted | None = None
-
-    def append(self, record: Record) -> None:
-        body, raw, blob = None, None, None
-        if record.kind != "frame":
-            body = record.body.decode()
-        elif len(record.body) < BLOB_BYTES_MIN:
-            raw = record.body
-        else:
-            blob = sha256(record.body).digest()
-            self.blobs[blob] = record.body
-        if record.name == "NodeStarted":
-            boot = decode_event(record.body)
-            assert isinstance(boot, NodeStarted)
-            self.boot = boot
-        identity = record.identity or None
-        self.rows.append(
-            (
-                record.number,
-                record.kind,
-                record.name,
-                record.cause,
-                record.at,
-                record.head.decode(),
-                body,
-                raw,
-                blob,
-                record.crc,
-                identity,
-            )
-        )
-        if identity is not None and record.kind == "effect":
-            self.kept[identity] = record
-        elif identity is not None:
-            self.told.setdefault(identity, record.number)
-
-    def values(self, last: int, chain: bytes, leadership: Leadership) -> list[object]:
-        """What `_GROUP` asks for; whole numbers of one type, so that it is prepared once."""
-        told = {name: number for name, number in self.told.items() if name not in self.kept}
-        boot = self.boot
-        meta = {"node": boot.node, "epoch": str(boot.epoch)} if boot is not None else {}
-        return [
-            list(self.kept),
-            [Int8(record.number) for record in self.kept.values()],
-            list(told),
-            [Int8(number) for number in told.values()],
-            list(self.blobs),
-            [zlib.compress(body, 1) for body in self.blobs.values()],
-            *columns(_meta_rows(meta), 3),
-            *columns(self.rows, COLUMNS),
-            Int8(last),
-            chain,
-            Int8(leadership.token),
-        ]
+def values_of(group: Group, last: int, chain: bytes, leadership: Leadership) -> list[object]:
+    """What `_GROUP` asks for; whole numbers of one type, so that it is prepared once."""
+    # One statement writes a row once: what is put away in the group itself was not told before.
+    told = {name: number for name, number in group.told.items() if name not in group.kept}
+    return [
+        list(group.kept),
+        [Int8(record.number) for record in group.kept.values()],
+        list(told),
+        [Int8(number) for number in told.values()],
+        list(group.blobs),
+        [packed(body) for body in group.blobs.values()],
+        *columns(meta_rows(group.meta()), 3),
+        *columns(group.rows, COLUMNS),
+        Int8(last),
+        chain,
+        Int8(leadership.token),
+    ]
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -493,9 +444,8 @@ def read_records(asked: Asked, after: int = 0, through: int = FOR_EVER) -> Itera
             body = zlib.decompress(data) if body is None else body
         except (TypeError, zlib.error) as error:
             raise JournalDamaged(f"record {number}: its bytes are not in `blobs`") from error
-        if crc32c(head.encode() + body) != crc:
-            raise JournalDamaged(f"record {number} is not what was written")
-        yield Record(number, kind, name, cause, at, head.encode(), body, crc, identity or "")
+        head = head.encode()
+        yield whole(Record(number, kind, name, cause, at, head, body, crc, identity or ""))
 
 
 def read_events(
@@ -657,7 +607,7 @@ def make_tables(connection: _Connection) -> None:
             return
         for statement in (*TABLES.values(), FIRST, FENCE):
             connection.execute(statement)
-        rows = _meta_rows({"schema": str(SCHEMA), "code": code_version()})
+        rows = meta_rows({"schema": str(SCHEMA), "code": code_version()})
         connection.cursor().executemany("INSERT INTO meta VALUES(%s, %s, %s)", rows)
 
 
@@ -665,10 +615,6 @@ def columns(rows: Sequence[Sequence[object]], width: int) -> list[list[object]]:
     """The rows turned on their side; so many empty lists of none."""
     turned = zip(*rows, strict=True) if rows else [()] * width
     return [[Int8(v) if type(v) is int else v for v in column] for column in turned]
-
-
-def _meta_rows(values: Mapping[str, str]) -> list[tuple[str, str, int]]:
-    return [(key, value, crc32c((key + value).encode())) for key, value in values.items()]
 
 
 @contextmanager

@@ -24,20 +24,19 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from hashlib import file_digest, sha256
+from hashlib import file_digest
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import apsw
 from google_crc32c import value as crc32c
 
-from core.events import NodeStarted
-from core.journal import SCHEMA, Record, decode_event
+from core.journal import SCHEMA, Record
+from tieout.journals.rows import Group, meta_rows, packed
 
 Create = Literal["new", "if_missing", "never"]
 
 APPLICATION_ID = int.from_bytes(b"TIEO", "big")
-BLOB_BYTES_MIN = 1024
 BUSY_MS_MAX = 5000
 SNAPSHOTS_KEPT = 2
 HEADER_BYTES = 100
@@ -83,7 +82,8 @@ TABLES = {
 )""",
 }
 
-_INSERT_RECORD = "INSERT INTO records VALUES(?,?,?,?,?,?,?,?,?,?)"
+# A row of ours; text and a frame's bytes lie in one column here.
+INSERT_RECORD = "INSERT INTO records VALUES(?,?,?,?,?,?,coalesce(?,?),?,?,?)"
 _SELECT_RECORDS = """
 SELECT number, kind, name, cause, at, CAST(head AS BLOB), CAST(body AS BLOB), blob, crc, identity
 FROM records WHERE number > ? ORDER BY number"""
@@ -142,11 +142,7 @@ class SqliteStore:
         """`synchronous` below FULL breaks Rule 1: it is there to show that the tests notice."""
         self.path = Path(path)
         _check_place(self.path, create)
-        self._rows: list[tuple[object, ...]] = []
-        self._identities: list[tuple[str, int]] = []
-        self._kept: dict[str, Record] = {}
-        self._blobs: dict[bytes, bytes] = {}
-        self._boot: NodeStarted | None = None
+        self._waiting = Group()
         self._failed = False
         with ExitStack() as undo, _plain_errors(self.path):
             self._connection = _connect(self.path, vfs)
@@ -160,39 +156,7 @@ class SqliteStore:
             undo.pop_all()
 
     def append(self, record: Record) -> None:
-        body: str | bytes | None
-        blob = None
-        if record.kind == "frame":
-            body = record.body
-            if len(body) >= BLOB_BYTES_MIN:
-                blob = sha256(body).digest()
-                self._blobs[blob] = body
-                body = None
-        else:
-            body = record.body.decode()
-            if record.name == "NodeStarted":
-                boot = decode_event(record.body)
-                assert isinstance(boot, NodeStarted)
-                self._boot = boot
-        identity = record.identity or None
-        self._rows.append(
-            (
-                record.number,
-                record.kind,
-                record.name,
-                record.cause,
-                record.at,
-                record.head.decode(),
-                body,
-                blob,
-                record.crc,
-                identity,
-            )
-        )
-        if identity is not None and record.kind == "effect":
-            self._kept[identity] = record
-        elif identity is not None:
-            self._identities.append((identity, record.number))
+        self._waiting.append(record)
 
     def commit(self, last: int, chain: bytes) -> None:
         """Make everything appended so far durable, as one group."""
@@ -200,7 +164,7 @@ class SqliteStore:
             raise JournalFailed(f"{self.path}: an earlier commit met a failing disk; open it anew")
         with self._transaction():
             self._write([(last, chain)])
-        booted = self._boot is not None
+        booted = self._waiting.boot is not None
         self._forget()
         self.records_lost = 0
         self._anchor.write(Anchor(last, chain, self.epoch))
@@ -212,7 +176,7 @@ class SqliteStore:
         with self._transaction():
             for record in records:
                 self.append(record)
-                if len(self._rows) >= COPIED_AT_ONCE:
+                if len(self._waiting.rows) >= COPIED_AT_ONCE:
                     self._hand_in(())
             self._hand_in(groups)
         if groups:
@@ -229,7 +193,7 @@ class SqliteStore:
 
     def kept(self, identity: str) -> Record | None:
         """The last effect that bears the identity, committed or not yet; None where none does."""
-        waiting = self._kept.get(identity)
+        waiting = self._waiting.kept.get(identity)
         if waiting is not None:
             return waiting
         execute = self._connection.execute
@@ -238,9 +202,8 @@ class SqliteStore:
         if row is None:
             return None
         number, name, cause, at, body, crc = row
-        if crc32c(body) != crc:
-            raise JournalDamaged(f"{self.path}: record {number} is not what was written")
-        return Record(number, "effect", name, cause, at, b"", body, crc, identity)
+        found = Record(number, "effect", name, cause, at, b"", body, crc, identity)
+        return whole(found, f"{self.path}: ")
 
     def last(self) -> tuple[int, bytes]:
         """The number and chain hash of the last committed group; (0, b"") of an empty store."""
@@ -294,18 +257,22 @@ class SqliteStore:
 
     def _write(self, groups: Sequence[tuple[int, bytes]]) -> None:
         """What was appended, which ends these groups."""
-        execute, executemany = self._cursor.execute, self._cursor.executemany
-        executemany(_INSERT_RECORD, self._rows)
-        if self._identities:
-            executemany("INSERT OR IGNORE INTO identities VALUES(?,?)", self._identities)
-        if self._kept:
-            kept = [(identity, record.number) for identity, record in self._kept.items()]
+        execute, executemany, waiting = (
+            self._cursor.execute,
+            self._cursor.executemany,
+            self._waiting,
+        )
+        executemany(INSERT_RECORD, waiting.rows)
+        if waiting.told:
+            executemany("INSERT OR IGNORE INTO identities VALUES(?,?)", waiting.told.items())
+        if waiting.kept:
+            kept = [(identity, record.number) for identity, record in waiting.kept.items()]
             executemany("INSERT OR REPLACE INTO identities VALUES(?,?)", kept)
-        for digest, body in self._blobs.items():
+        for digest, body in waiting.blobs.items():
             if not execute("SELECT 1 FROM blobs WHERE sha256 = ?", (digest,)).fetchone():
-                execute("INSERT INTO blobs VALUES(?,?)", (digest, zlib.compress(body, 1)))
-        if self._boot is not None:
-            _put_meta(self._cursor, {"node": self._boot.node, "epoch": str(self._boot.epoch)})
+                execute("INSERT INTO blobs VALUES(?,?)", (digest, packed(body)))
+        if waiting.boot is not None:
+            _put_meta(self._cursor, waiting.meta())
         executemany("INSERT INTO groups VALUES(?,?)", groups)
 
     def _hand_in(self, groups: Sequence[tuple[int, bytes]]) -> None:
@@ -315,13 +282,9 @@ class SqliteStore:
 
     def _forget(self) -> None:
         """What was appended is in the file."""
-        if self._boot is not None:
-            self.epoch = max(self.epoch, self._boot.epoch)
-        self._rows.clear()
-        self._identities.clear()
-        self._kept.clear()
-        self._blobs.clear()
-        self._boot = None
+        boot, self._waiting = self._waiting.boot, Group()
+        if boot is not None:
+            self.epoch = max(self.epoch, boot.epoch)
 
     def _prepare(self, synchronous: str) -> None:
         """Make the tables if the file is empty; refuse what is not ours before touching it."""
@@ -567,11 +530,16 @@ def read_records(connection: apsw.Connection, after: int = 0) -> Iterator[Record
         ):
             if blob is not None:
                 body = read_blob(connection, blob)
-            if crc32c(head + body) != crc:
-                raise JournalDamaged(f"record {number} is not what was written")
-            yield Record(number, kind, name, cause, at, head, body, crc, identity or "")
+            yield whole(Record(number, kind, name, cause, at, head, body, crc, identity or ""))
     except (apsw.Error, UnicodeDecodeError, TypeError) as error:
         raise JournalDamaged(f"what follows record {number} cannot be read ({error})") from error
+
+
+def whole(record: Record, place: str = "") -> Record:
+    """What a row says, if it is what was written."""
+    if crc32c(record.head + record.body) != record.crc:
+        raise JournalDamaged(f"{place}record {record.number} is not what was written")
+    return record
 
 
 def read_events(connection: apsw.Connection, after: int = 0) -> Iterator[bytes]:
@@ -678,8 +646,7 @@ def _plain_errors(path: Path) -> Iterator[None]:
 
 
 def _put_meta(cursor: apsw.Cursor, values: Mapping[str, str]) -> None:
-    rows = [(key, value, crc32c((key + value).encode())) for key, value in values.items()]
-    cursor.executemany("INSERT OR REPLACE INTO meta VALUES(?,?,?)", rows)
+    cursor.executemany("INSERT OR REPLACE INTO meta VALUES(?,?,?)", meta_rows(values))
 
 
 def code_version() -> str:

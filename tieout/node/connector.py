@@ -11,15 +11,9 @@ from typing import Generic, Protocol, TypeVar
 
 from core.effects import Effect, OpenStream
 from core.events import Event, HeartbeatHeard, StreamClosed, StreamOpened
-from core.frames import Channel, Frame, Headers
+from core.frames import Channel, Frame, Headers, OnAnswer
 
 R = TypeVar("R")
-
-
-class OnAnswer(Protocol):
-    """Hears the answer to a request: its status (0: none came), its body, and its headers."""
-
-    def __call__(self, status: int, body: bytes, headers: Headers = ()) -> None: ...
 
 
 R_contra = TypeVar("R_contra", contravariant=True)

@@ -1,11 +1,8 @@
 """The page of a comparison: from what the simulation earned to what live did, part by part."""
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
-
 from tieout.reports.compare import Compared, Line
 from tieout.reports.page import Html, grid, join, page, row, tag, text
-from tieout.reports.plots import BOOKS, BREAK, GOOD, INK, LINE, STYLE, svg
+from tieout.reports.plots import BOOKS, BREAK, GOOD, INK, LINE, page_wide, svg
 
 MEANS = {
     "missed fills": "what only one of the two filled, net of its fee",
@@ -86,8 +83,7 @@ def waterfall(compared: Compared, line: Line) -> str:
     at = float(compared.amount(line.asset, line.sim))
     live = float(compared.amount(line.asset, line.live))
     names = ["sim", *(name for name, _ in parts), "live"]
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 3.2), layout="constrained")
+    with page_wide(3.2) as figure:
         axes = figure.add_subplot()
         axes.bar(0, at, color=BOOKS, width=0.62)
         for number, (_, amount) in enumerate(parts, 1):

@@ -6,7 +6,8 @@ sets it in its own type and a reader can search it.
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -85,8 +86,7 @@ def what_went_wrong(
     heights = [max(1, len({f.where for f in plan if f.kind == kind})) for kind in kinds]
     rows = sum(0.55 + 0.22 * h for h in heights)
     lanes = {name: times for name, times in lanes.items() if times}
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 1.0 + 0.24 * rows + 0.26 * len(lanes)), layout="constrained")
+    with page_wide(1.0 + 0.24 * rows + 0.26 * len(lanes)) as figure:
         grid = figure.add_gridspec(
             2,
             2,
@@ -163,11 +163,10 @@ def _bars_and_windows(
 
 def seconds_to_find(found: Mapping[str, Sequence[float]], bounds: Mapping[str, float]) -> str:
     """Of each account, which share of the drift was found within how many seconds."""
-    with mpl.rc_context(STYLE):
-        one = len(set(bounds.values())) == 1
-        legend = len(found) > 1 or not one
-        rows = -(-len(found) // LEGEND_COLUMNS) if legend else 0
-        figure = Figure(figsize=(9.6, 3.0 + 0.2 * rows), layout="constrained")
+    one = len(set(bounds.values())) == 1
+    legend = len(found) > 1 or not one
+    rows = -(-len(found) // LEGEND_COLUMNS) if legend else 0
+    with page_wide(3.0 + 0.2 * rows) as figure:
         axes = figure.add_subplot()
         edge = 1.08 * max([*bounds.values(), *(max(each) for each in found.values() if each)])
         for number, account in enumerate(bounds):
@@ -230,8 +229,7 @@ def against_truth(points: Sequence[Point], spans: Sequence[Span], seconds: float
                 axes.axvspan(span.start, end, color=colour, alpha=0.35, linewidth=0, zorder=0)
             axes.set_xlim(0, seconds)
             axes.tick_params(axis="y", labelsize=8.5)
-            axes.grid(axis="y", color=LINE, linewidth=0.6)
-            axes.set_axisbelow(True)
+            ruled(axes)
         value_axis(upper, [*truth, *books], 3)
         value_axis(lower, wrong, 2)
         upper.set_title("change since the start", loc="left", fontsize=8.5, color=MUTED, pad=3)
@@ -241,7 +239,26 @@ def against_truth(points: Sequence[Point], spans: Sequence[Span], seconds: float
         return svg(figure, "Truth and books over time, and their difference")
 
 
-# --- axes and bytes ------------------------------------------------------------------------------
+# --- figures, axes and bytes ---------------------------------------------------------------------
+
+
+@contextmanager
+def page_wide(height: float) -> Iterator[Figure]:
+    """A figure as wide as a page, in our style: it is drawn, and made an element, in here."""
+    with mpl.rc_context(STYLE):
+        yield Figure(figsize=(9.6, height), layout="constrained")
+
+
+def ruled(axes: Axes) -> None:
+    """A line across at each value, beneath all that is drawn."""
+    axes.grid(axis="y", color=LINE, linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def edgeless(axes: Axes) -> None:
+    """The same, and no edge at the left: the lines say where the values are."""
+    ruled(axes)
+    axes.spines["left"].set_visible(False)
 
 
 def time_axis(axes: Axes, seconds: float, ticks: int = 7) -> None:

@@ -14,7 +14,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, AnyStr, Literal, get_args
 
-from rich.console import Group, RenderableType
 from rich.text import Text
 
 from core import ledger
@@ -24,6 +23,7 @@ from core.state import State
 from tieout.journals.sqlite_store import read_records
 from tieout.journals.verify import opened
 from tieout.reports.history import History, amount_of, exact, history, occurred_at, read
+from tieout.reports.in_lines import InLines
 from tieout.reports.words import clock
 
 Kind = Literal["position", "balance"]
@@ -74,19 +74,13 @@ class Line:
 
 
 @dataclass(slots=True, frozen=True)
-class Traced:
+class Traced(InLines):
     """A figure and all that it is made of."""
 
     holding: str
     unit: str
     total: Decimal
     lines: tuple[Line, ...]
-
-    def __str__(self) -> str:
-        return "\n".join(text.plain for text in self._texts())
-
-    def __rich__(self) -> RenderableType:
-        return Group(*self._texts())
 
     def as_dict(self) -> dict[str, Any]:
         """The same for JSON: amounts as decimal texts, raw bytes as the text that they are."""
@@ -113,7 +107,7 @@ class Traced:
             ],
         }
 
-    def _texts(self) -> Iterator[Text]:
+    def texts(self) -> Iterator[Text]:
         amounts = [plain(line.amount) for line in self.lines]
         totals = [plain(line.running) for line in self.lines]
         wide = max([len(self.unit) + 1, *(len(text) for text in amounts)])
@@ -191,29 +185,26 @@ def of_account(past: History, name: str) -> Traced:
     scale = past.state.decimals.get(asset, 0)
     lines = []
     running = Decimal(0)
-    for heard, entry in past.settled.entries:
-        for account, units in entry.lines:
-            if account != name:
-                continue
-            running += exact(units, scale)
-            named = (entry.subject, *ids_of(heard.what))
-            lines.append(
-                Line(
-                    event=heard.number,
-                    name=heard.name,
-                    received_at=heard.at,
-                    occurred_at=getattr(heard.what, "booked_at", heard.at),
-                    frame=heard.frame,
-                    channel=heard.channel,
-                    identities=tuple(dict.fromkeys(filter(None, named))),
-                    strategy=entry.purpose,
-                    purpose=entry.purpose,
-                    amount=exact(units, scale),
-                    running=running,
-                    raw=heard.raw,
-                    of_rails=True,
-                )
+    for heard, entry, units in past.settled.on(name):
+        running += exact(units, scale)
+        named = (entry.subject, *ids_of(heard.what))
+        lines.append(
+            Line(
+                event=heard.number,
+                name=heard.name,
+                received_at=heard.at,
+                occurred_at=getattr(heard.what, "booked_at", heard.at),
+                frame=heard.frame,
+                channel=heard.channel,
+                identities=tuple(dict.fromkeys(filter(None, named))),
+                strategy=entry.purpose,
+                purpose=entry.purpose,
+                amount=exact(units, scale),
+                running=running,
+                raw=heard.raw,
+                of_rails=True,
             )
+        )
     total = exact(past.state.settlement.ledger[name], scale)
     assert running == total, f"{name}: the entries sum to {running}, the ledger says {total}"
     return Traced(name, asset, total, tuple(lines))

@@ -6,19 +6,17 @@ The rules of `tieout.reports.plots` hold: the same outcome gives the same bytes.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from tieout.reports.plots import (
     ACCENT,
     BREAK,
     INK,
-    LINE,
     MUTED,
-    STYLE,
     SUSPECT,
     VENUES,
+    page_wide,
+    ruled,
     svg,
     time_axis,
     value_axis,
@@ -39,8 +37,7 @@ class Step(NamedTuple):
 
 def beneath_limits(sums: Mapping[str, Sequence[Step]], seconds: float) -> str:
     """Each sum in a panel of its own: what it was, the limit, and what was open of the limit."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 0.5 + 1.5 * len(sums)), layout="constrained")
+    with page_wide(0.5 + 1.5 * len(sums)) as figure:
         panels = figure.subplots(len(sums), 1, sharex=True, squeeze=False)[:, 0]
         for axes, (name, steps) in zip(panels, sums.items(), strict=True):
             at = [*(step.at for step in steps), seconds]
@@ -57,7 +54,8 @@ def beneath_limits(sums: Mapping[str, Sequence[Step]], seconds: float) -> str:
             value_axis(axes, [*used, *limit], 3)
             title = f"{name}, limit {last.limit:,.0f}"
             axes.set_title(title, loc="left", fontsize=8.5, color=MUTED, pad=3)
-            _common(axes, seconds)
+            axes.set_xlim(0, seconds)
+            ruled(axes)
         time_axis(panels[-1], seconds)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", ncols=3, borderpad=0)
@@ -75,13 +73,13 @@ Line = Sequence[tuple[float, float]]
 
 def reported(tails: Mapping[str, Line], stresses: Mapping[str, Line], seconds: float) -> str:
     """Above the tails of the firm, below what each named stress would have cost."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 3.6), layout="constrained")
+    with page_wide(3.6) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True)
         _lines(upper, tails, (ACCENT, BREAK), "firm, in one interval")
         _lines(lower, stresses, VENUES, "named stress, all at once")
         for axes in (upper, lower):
-            _common(axes, seconds)
+            axes.set_xlim(0, seconds)
+            ruled(axes)
         time_axis(lower, seconds)
         return svg(figure, "Tails and named stress as the cold engine reported them")
 
@@ -99,9 +97,3 @@ def _lines(axes: Axes, lines: Mapping[str, Line], colours: Sequence[str], title:
     axes.set_title(title, loc="left", fontsize=8.5, color=MUTED, pad=3)
     if lines:
         axes.legend(loc="upper left", ncols=max(1, len(lines)), borderpad=0.1)
-
-
-def _common(axes: Axes, seconds: float) -> None:
-    axes.set_xlim(0, seconds)
-    axes.grid(axis="y", color=LINE, linewidth=0.6)
-    axes.set_axisbelow(True)

@@ -6,7 +6,7 @@ Rule 2. What customers were told, and with which words a request was refused, is
 journal holds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -108,6 +108,13 @@ class Settled:
     said: list[Said] = field(default_factory=list)
     declined: list[Declined] = field(default_factory=list)
     exposed: list[Exposed] = field(default_factory=list)
+
+    def on(self, account: str) -> Iterator[tuple[Heard, LedgerEntry, int]]:
+        """Each line on an account of the ledger, in units, with its entry and what made that."""
+        for heard, entry in self.entries:
+            for name, units in entry.lines:
+                if name == account:
+                    yield heard, entry, units
 
 
 class Before(NamedTuple):

@@ -6,7 +6,6 @@ The rules of `tieout.reports.plots` hold: the same outcome gives the same bytes.
 from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -16,10 +15,11 @@ from tieout.reports.plots import (
     GOOD,
     INK,
     LINE,
-    MUTED,
     STYLE,
     SUSPECT,
     VENUES,
+    edgeless,
+    page_wide,
     svg,
     time_axis,
     value_axis,
@@ -58,8 +58,7 @@ Steps = Sequence[tuple[float, float]]
 
 def seen_over_time(at: Sequence[float], counts: Mapping[str, Sequence[int]], seconds: float) -> str:
     """How many transfers stood at each status, as their customers saw them."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 3.0), layout="constrained")
+    with page_wide(3.0) as figure:
         axes = figure.add_subplot()
         base = [0] * len(at)
         for status, (words, colour) in SEEN.items():
@@ -74,7 +73,7 @@ def seen_over_time(at: Sequence[float], counts: Mapping[str, Sequence[int]], sec
         axes.set(xlim=(0, seconds), ylim=(0, max([1, *base]) * 1.03))
         axes.set_ylabel("transfers")
         axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
-        _common(axes)
+        edgeless(axes)
         time_axis(axes, seconds)
         figure.legend(loc="outside upper left", ncols=len(SEEN), borderpad=0)
         return svg(figure, "Transfers by what their customers see, over time")
@@ -96,7 +95,7 @@ def at_risk(whole: Steps, contingent: Steps, bound: float | None, seconds: float
             axes.axhline(bound, color=BREAK, linewidth=1.2, linestyle=(0, (4, 3)))
         axes.set(xlim=(0, seconds), ylim=(0, edge * 1.06 or 1))
         axes.tick_params(axis="y", labelsize=8.5)
-        _common(axes)
+        edgeless(axes)
         value_axis(axes, [*all_, bound or 0], 3)
         time_axis(axes, seconds, 4)
         return svg(figure, "In flight and contingent over time, beneath the limit")
@@ -109,8 +108,7 @@ def reversal_risk(
     seconds: float,
 ) -> str:
     """Of one asset: what settled and may still come back, by rail; what came back and is owed."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 2.4), layout="constrained")
+    with page_wide(2.4) as figure:
         axes = figure.add_subplot()
         base = [0.0] * len(at)
         for number, (rail, values) in enumerate(by_rail.items()):
@@ -123,7 +121,7 @@ def reversal_risk(
         if any(lost):
             axes.step(at, lost, where="post", color=BREAK, linewidth=1.8, label="owed to us")
         axes.set(xlim=(0, seconds), ylim=(0, max([*base, *lost, 1e-9]) * 1.06))
-        _common(axes)
+        edgeless(axes)
         value_axis(axes, [*base, *lost], 4)
         time_axis(axes, seconds)
         figure.legend(loc="outside upper left", ncols=6, borderpad=0)
@@ -135,9 +133,7 @@ def seconds_to_settle(
     label: str = "How long each payment took to settle, by rail",
 ) -> str:
     """Each payment a dot, on a scale of its own kind: seconds for some rails, days for others."""
-    with mpl.rc_context(STYLE):
-        height = 0.7 + 0.3 * len(by_rail)
-        figure = Figure(figsize=(9.6, height), layout="constrained")
+    with page_wide(0.7 + 0.3 * len(by_rail)) as figure:
         axes = figure.add_subplot()
         for number, values in enumerate(by_rail.values()):
             ordered = sorted(values)
@@ -158,10 +154,3 @@ def seconds_to_settle(
         axes.set_axisbelow(True)
         axes.spines["left"].set_visible(False)
         return svg(figure, label)
-
-
-def _common(axes: Axes) -> None:
-    axes.grid(axis="y", color=LINE, linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="x", labelcolor=MUTED)

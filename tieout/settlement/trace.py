@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from rich.console import Group, RenderableType
 from rich.text import Text
 
 from core import ledger
@@ -20,6 +19,7 @@ from core.settlement_state import LedgerEntry, Leg, Transfer
 from core.state import State
 from core.transfers import view
 from tieout.reports.history import History, exact
+from tieout.reports.in_lines import InLines
 from tieout.reports.trace import BadKey, hint, ids_of, passage, past_of, plain
 from tieout.reports.words import clock, minute
 from tieout.settlement.history import Heard
@@ -97,22 +97,16 @@ class Story:
 
 
 @dataclass(slots=True, frozen=True)
-class Followed:
+class Followed(InLines):
     """The stories that a key leads to: one, or those of a batch's payments."""
 
     key: str
     stories: tuple[Story, ...]
 
-    def __str__(self) -> str:
-        return "\n".join(text.plain for text in self._texts())
-
-    def __rich__(self) -> RenderableType:
-        return Group(*self._texts())
-
     def as_dict(self) -> dict[str, Any]:
         return {"key": self.key, "transfers": [story.as_dict() for story in self.stories]}
 
-    def _texts(self) -> Iterator[Text]:
+    def texts(self) -> Iterator[Text]:
         for number, story in enumerate(self.stories):
             if number:
                 yield Text("")

@@ -13,7 +13,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rich.console import Group, RenderableType
 from rich.text import Text
 
 from core import deductions, ledger, payments
@@ -27,6 +26,7 @@ from rails.messages import Context, read
 from risk.written import content
 from tieout.bad_input import BadFile
 from tieout.reports.history import History, exact, occurred_at
+from tieout.reports.in_lines import InLines
 from tieout.reports.trace import past_of, plain
 from tieout.reports.words import count, minute
 from tieout.settlement.banks import PLACES
@@ -66,19 +66,13 @@ class Statement(NamedTuple):
 
 
 @dataclass(slots=True, frozen=True)
-class Reconciled:
+class Reconciled(InLines):
     """What tied and what did not."""
 
     lines: int
     tied: int
     statements: tuple[Statement, ...]
     differences: tuple[Difference, ...]
-
-    def __str__(self) -> str:
-        return "\n".join(text.plain for text in self._texts())
-
-    def __rich__(self) -> RenderableType:
-        return Group(*self._texts())
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: amounts as decimal texts."""
@@ -94,7 +88,7 @@ class Reconciled:
             ],
         }
 
-    def _texts(self) -> Iterator[Text]:
+    def texts(self) -> Iterator[Text]:
         for each in self.statements:
             agrees = each.told == each.ours
             words = "as our nostro" if agrees else f"our nostro {plain(each.ours)}"
@@ -343,11 +337,10 @@ class _Tie:
             and line.booked_at <= stated.to_at
         ]
         before = within = sum(new)
-        for heard, entry in self.past.settled.entries:
-            moved = sum(units for account, units in entry.lines if account == name)
+        for heard, _, units in self.past.settled.on(name):
             at = occurred_at(heard.what)  # type: ignore[arg-type]  # entries come of events
-            before += moved if at < stated.to_at else 0
-            within += moved if at <= stated.to_at else 0
+            before += units if at < stated.to_at else 0
+            within += units if at <= stated.to_at else 0
         scale = self.state.decimals.get(stated.asset, 0)
         ours = within if within == stated.closing else before
         return Statement(

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from tieout.reports.plots import (
@@ -15,10 +14,10 @@ from tieout.reports.plots import (
     BREAK,
     GOOD,
     INK,
-    LINE,
     MUTED,
-    STYLE,
     SUSPECT,
+    edgeless,
+    page_wide,
     svg,
     time_axis,
     value_axis,
@@ -47,8 +46,7 @@ def holders_over_time(
     at: Sequence[float], bands: Mapping[str, Sequence[int]], bound: int, seconds: float
 ) -> str:
     """A band for each holder, stacked; beneath what may be issued at most (-1: no bound)."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 3.2), layout="constrained")
+    with page_wide(3.2) as figure:
         axes = figure.add_subplot()
         shades = mpl.colormaps["YlGnBu"]
         base = [0] * len(at)
@@ -68,7 +66,7 @@ def holders_over_time(
         if bound >= 0:
             axes.axhline(bound, color=BREAK, linewidth=1.2, linestyle=(0, (4, 3)))
         axes.set(xlim=(0, seconds), ylim=(0, most * 1.05))
-        _common(axes)
+        edgeless(axes)
         value_axis(axes, [most], 4)
         time_axis(axes, seconds)
         return svg(figure, "Who holds how much, over time")
@@ -76,9 +74,8 @@ def holders_over_time(
 
 def answers(ends: Mapping[str, int], refusals: Mapping[str, tuple[int, RefusedBy]]) -> str:
     """How requests ended; beside that, how often each rule refused, and whose rule it is."""
-    with mpl.rc_context(STYLE):
-        rows = max(len(ends), len(refusals), 4)
-        figure = Figure(figsize=(9.6, 0.9 + 0.23 * rows), layout="constrained")
+    rows = max(len(ends), len(refusals), 4)
+    with page_wide(0.9 + 0.23 * rows) as figure:
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.6))
         _bars(left, ends, [ENDS.get(name, MUTED) for name in ends], rows)
         left.set_title("how requests ended", loc="left", fontsize=8.5, color=MUTED)
@@ -112,8 +109,7 @@ def told_over_time(
     seconds: float,
 ) -> str:
     """What requests were told in each stretch of time; marks are moments, by what happened."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 2.6), layout="constrained")
+    with page_wide(2.6) as figure:
         axes = figure.add_subplot()
         width = edges[1] - edges[0]
         base = [0] * len(permitted)
@@ -130,13 +126,7 @@ def told_over_time(
                 axes.axvline(moment, color=colour, linewidth=1.1, linestyle=dashes, label=label)
         axes.set(xlim=(0, seconds), ylim=(0, max([1, *base]) * 1.05))
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-        _common(axes)
+        edgeless(axes)
         time_axis(axes, seconds)
         figure.legend(loc="outside upper left", ncols=6, borderpad=0)
         return svg(figure, "What requests were told, over time")
-
-
-def _common(axes: Axes) -> None:
-    axes.grid(axis="y", color=LINE, linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines["left"].set_visible(False)

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
 
 from core.effects import Effect, RaiseAlert
 from core.events import AccountOpened, Event, NodeStarted, PageReported
@@ -38,15 +37,16 @@ from core.token_events import (
 from core.token_state import Token
 from rails.dialect import Request
 from rails.evm.dialect import dialect
+from rails.evm.nodes import Nodes
 from rails.evm.pinned import pinned
 from rails.evm.wallet import Wallet
-from tieout.node.connector import Connector, Transport
+from tieout.node.connector import Connector
 from tieout.tokens.deployment import SOURCES, Deployment, TokenPart
 from tieout.tokens.dialect import with_tokens
 from tieout.tokens.messages import message
 from tieout.tokens.process import ConnectorDoor, Process
 from tieout.tokens.reading import Reading
-from tieout.tokens.rpc_nodes import HttpNodes
+from tieout.tokens.rpc_nodes import http_nodes
 from tokens import calls
 from tokens.http.app import ControlPlane
 from tokens.http.host import NotTaken
@@ -96,12 +96,6 @@ def _declined(asked: SignAuthorization, reason: str) -> AuthorizationDeclined:
     )
 
 
-class Nodes(Transport[Request], Protocol):
-    """The nodes of a chain."""
-
-    async def stop(self) -> None: ...
-
-
 class TokenSite:
     """Those who answer a node. `desks` are signers by token and address; `say` tells people."""
 
@@ -126,7 +120,7 @@ class TokenSite:
         told = with_tokens(dialect(RAIL, {ACCOUNT: wallet}), self.contracts)
         self.dialect = pinned(told, chain_id)
         urls = dict(zip(SOURCES, deployment.told.chain.nodes, strict=True))
-        self.nodes = nodes if nodes is not None else HttpNodes(urls)
+        self.nodes = nodes if nodes is not None else http_nodes(urls)
         self._signing: set[asyncio.Task[None]] = set()
 
     def live_in(self, process: Process, plane: ControlPlane) -> None:

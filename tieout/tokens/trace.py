@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Group, RenderableType
 from rich.text import Text
 
 from core import register
@@ -18,6 +17,7 @@ from core.journal import Store
 from core.token_events import AuthorizationJudged
 from core.token_state import Authorization
 from tieout.reports.history import History
+from tieout.reports.in_lines import InLines
 from tieout.reports.trace import BadKey, hint, passage, past_of
 from tieout.reports.words import clock
 from tieout.settlement.history import Heard
@@ -90,22 +90,16 @@ class Held:
 
 
 @dataclass(slots=True, frozen=True)
-class Traced:
+class Traced(InLines):
     """Of each token that the key leads to, what the holder has."""
 
     key: str
     held: tuple[Held, ...]
 
-    def __str__(self) -> str:
-        return "\n".join(text.plain for text in self._texts())
-
-    def __rich__(self) -> RenderableType:
-        return Group(*self._texts())
-
     def as_dict(self) -> dict[str, Any]:
         return {"key": self.key, "held": [each.as_dict() for each in self.held]}
 
-    def _texts(self) -> Iterator[Text]:
+    def texts(self) -> Iterator[Text]:
         for number, each in enumerate(self.held):
             if number:
                 yield Text("")

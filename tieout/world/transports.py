@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from core.events import (
     Event,
 )
-from core.frames import Frame
+from core.frames import Frame, OnAnswer
 from rails.dialect import Request as RailRequest
-from tieout.node.connector import OnAnswer
 from tieout.settlement.simulated import RailSite
 from tieout.world.sites import Site
 from venues.dialect import Request

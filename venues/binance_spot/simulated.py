@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from venues import binance_refusing
+from venues.binance_refusing import found
 from venues.exchange import Exchange, Movement, Print, Refusal, Ticket, Top, Trade
 from venues.simulated import Answer, Asked, Limited
 
@@ -22,9 +24,6 @@ ERRORS = {
     "bad_price": (-1013, "Filter failure: PRICE_FILTER"),
     "balance": (-2010, "Account has insufficient balance for requested action."),
 }
-
-# The shortest ban.
-BAN_MS_MIN = 120_000
 
 
 def amount(number: Decimal) -> str:
@@ -165,29 +164,16 @@ class Words:
         try:
             return 200, _encode(self._answer(exchange, asked))
         except Refusal as refusal:
-            code, text = ERRORS.get(refusal.why, (-2010, refusal.why))
-            if refusal.why == "unknown_order":
-                code, text = (
-                    (-2011, "Unknown order sent.")
-                    if asked.method == "DELETE"
-                    else (-2013, "Order does not exist.")
-                )
-            return 400, _encode({"code": code, "msg": text})
+            return binance_refusing.refused(refusal, ERRORS, asked)
 
     def expired(self, exchange: Exchange, asked: Asked) -> Answer:
         """The request is older than its recvWindow."""
-        text = "Timestamp for this request is outside of the recvWindow."
-        return 400, _encode({"code": -1021, "msg": text})
+        return binance_refusing.expired()
 
     def limited(self, exchange: Exchange, wait_ms: int) -> Limited:
         """Too many requests; who goes on after that is banned, for two minutes at least."""
         headers = (("Retry-After", str(-(-wait_ms // 1000))),)
-        if wait_ms < BAN_MS_MIN:
-            text = "Too many requests; please use WebSocket Streams for live updates."
-            return 429, _encode({"code": -1003, "msg": text}), headers
-        until = exchange.clock.now_ms() + wait_ms
-        text = f"Way too many requests; IP banned until {until}."
-        return 418, _encode({"code": -1003, "msg": text}), headers
+        return *binance_refusing.limited(exchange, wait_ms, "WebSocket Streams"), headers
 
     def _answer(self, exchange: Exchange, asked: Asked) -> object:
         params = asked.params
@@ -195,7 +181,7 @@ class Words:
             case "POST", "/api/v3/order":
                 return self._place(exchange, params)
             case "DELETE", "/api/v3/order":
-                ticket = _find(exchange, params)
+                ticket = found(exchange, params)
                 exchange.cancel(ticket)
                 return self._order(ticket) | {
                     "origClientOrderId": ticket.client_id,
@@ -203,7 +189,7 @@ class Words:
                     "transactTime": ticket.updated_at,
                 }
             case "GET", "/api/v3/order":
-                return self._order(_find(exchange, params)) | {"stopPrice": "0.00000000"}
+                return self._order(found(exchange, params)) | {"stopPrice": "0.00000000"}
             case "GET", "/api/v3/openOrders":
                 return [self._order(ticket) for ticket in exchange.open_tickets()]
             case "GET", "/api/v3/account":
@@ -335,12 +321,3 @@ def _kind(ticket: Ticket) -> str:
         if kind == ticket.kind:
             return name
     return "LIMIT"
-
-
-def _find(exchange: Exchange, params: dict[str, Any]) -> Ticket:
-    ticket = exchange.by_client.get(params.get("origClientOrderId", ""))
-    if "orderId" in params:
-        ticket = exchange.tickets.get(params["orderId"])
-    if ticket is None:
-        raise Refusal("unknown_order")
-    return ticket

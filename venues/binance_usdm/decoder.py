@@ -63,6 +63,7 @@ from venues.reading import (
     no_answer,
     order_missing,
     rejected,
+    unanswered,
     units,
     value,
 )
@@ -270,13 +271,9 @@ _STREAM: Mapping[str, Callable[[Frame, Json, Decimals], list[Event]]] = {
 def _answer(frame: Frame, decimals: Decimals) -> list[Event]:
     about = frame.about
     assert about is not None, "an answer answers an effect"
-    if frame.status == 0:
-        return no_answer(frame, about, frame.body.decode(errors="replace"))
-    if frame.status in RATE_LIMITED:
-        wait = _wait_ns(frame)
-        return no_answer(frame, about, f"HTTP {frame.status}: rate limited", wait)
-    if frame.status >= 500:
-        return no_answer(frame, about, f"HTTP {frame.status}")
+    wait_ns = _wait_ns(frame) if frame.status in RATE_LIMITED else 0
+    if nothing := unanswered(frame, about, RATE_LIMITED, wait_ns):
+        return nothing
     told = loads(frame.body)
     if isinstance(told, dict) and "code" in told and "msg" in told and told["code"] != 200:
         return _error(frame, told)

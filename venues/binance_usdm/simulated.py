@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from venues import binance_refusing
+from venues.binance_refusing import found
 from venues.exchange import Exchange, Movement, Print, Refusal, Ticket, Top, Trade
 from venues.simulated import Answer, Asked, Limited
 
@@ -27,9 +29,6 @@ ERRORS = {
     "position_mode": (-4061, "Order's position side does not match user's setting."),
     "reduce_only": (-2022, "ReduceOnly Order is rejected."),
 }
-
-# The shortest ban.
-BAN_MS_MIN = 120_000
 
 
 def amount(number: Decimal) -> str:
@@ -215,28 +214,15 @@ class Words:
         try:
             return 200, _encode(self._answer(exchange, asked))
         except Refusal as refusal:
-            code, text = ERRORS.get(refusal.why, (-2010, refusal.why))
-            if refusal.why == "unknown_order":
-                code, text = (
-                    (-2011, "Unknown order sent.")
-                    if asked.method == "DELETE"
-                    else (-2013, "Order does not exist.")
-                )
-            return 400, _encode({"code": code, "msg": text})
+            return binance_refusing.refused(refusal, ERRORS, asked)
 
     def expired(self, exchange: Exchange, asked: Asked) -> Answer:
         """The request is older than its recvWindow."""
-        text = "Timestamp for this request is outside of the recvWindow."
-        return 400, _encode({"code": -1021, "msg": text})
+        return binance_refusing.expired()
 
     def limited(self, exchange: Exchange, wait_ms: int) -> Limited:
         """Too many requests; a ban says until when in its text, and no header is documented."""
-        if wait_ms < BAN_MS_MIN:
-            text = "Too many requests; please use the websocket for live updates."
-            return 429, _encode({"code": -1003, "msg": text}), ()
-        until = exchange.clock.now_ms() + wait_ms
-        text = f"Way too many requests; IP banned until {until}."
-        return 418, _encode({"code": -1003, "msg": text}), ()
+        return *binance_refusing.limited(exchange, wait_ms, "the websocket"), ()
 
     def _answer(self, exchange: Exchange, asked: Asked) -> object:
         params = asked.params
@@ -244,11 +230,11 @@ class Words:
             case "POST", "/fapi/v1/order":
                 return self._place(exchange, params)
             case "DELETE", "/fapi/v1/order":
-                ticket = _find(exchange, params)
+                ticket = found(exchange, params)
                 exchange.cancel(ticket)
                 return self._order(ticket)
             case "GET", "/fapi/v1/order":
-                return self._order(_find(exchange, params)) | {"time": exchange.clock.now_ms()}
+                return self._order(found(exchange, params)) | {"time": exchange.clock.now_ms()}
             case "GET", "/fapi/v1/openOrders":
                 return [
                     self._order(ticket) | {"time": ticket.created_at}
@@ -436,12 +422,3 @@ def _row(
 
 def _average(ticket: Ticket) -> str:
     return f"{ticket.value / ticket.filled:.5f}" if ticket.filled else "0.00000"
-
-
-def _find(exchange: Exchange, params: dict[str, Any]) -> Ticket:
-    ticket = exchange.by_client.get(params.get("origClientOrderId", ""))
-    if "orderId" in params:
-        ticket = exchange.tickets.get(params["orderId"])
-    if ticket is None:
-        raise Refusal("unknown_order")
-    return ticket

@@ -48,7 +48,15 @@ from core.money import ASSET_DECIMALS, price, quantity
 from core.reading import MS, Unreadable, dismissed, header, loads, page_end, quarantined
 from venues.bybit_inverse.requests import ORDERS_PER_PAGE, POSITIONS_PER_PAGE
 from venues.reader import read
-from venues.reading import cancel_rejected, fill_price, no_answer, order_missing, rejected, units
+from venues.reading import (
+    cancel_rejected,
+    fill_price,
+    no_answer,
+    order_missing,
+    rejected,
+    unanswered,
+    units,
+)
 
 Decimals = Mapping[str, int]
 Json = dict[str, Any]
@@ -189,12 +197,8 @@ _TOPICS: Mapping[str, Callable[[Frame, Json, int, Decimals], list[Event]]] = {
 def _answer(frame: Frame, decimals: Decimals) -> list[Event]:
     about = frame.about
     assert about is not None, "an answer answers an effect"
-    if frame.status == 0:
-        return no_answer(frame, about, frame.body.decode(errors="replace"))
-    if frame.status in RATE_LIMITED:
-        return no_answer(frame, about, f"HTTP {frame.status}: rate limited", BAN_NS)
-    if frame.status >= 500:
-        return no_answer(frame, about, f"HTTP {frame.status}")
+    if nothing := unanswered(frame, about, RATE_LIMITED, BAN_NS):
+        return nothing
     told = loads(frame.body)
     if not isinstance(told, dict):
         raise Unreadable("an object was expected")

@@ -64,6 +64,7 @@ from venues.reading import (
     no_answer,
     order_missing,
     rejected,
+    unanswered,
 )
 
 Decimals = Mapping[str, int]
@@ -218,11 +219,9 @@ def _streamed_order(frame: Frame, line: Json, at: int) -> Event:
 def _answer(frame: Frame, decimals: Decimals) -> list[Event]:
     about = frame.about
     assert about is not None, "an answer answers an effect"
-    if frame.status == 0:
-        return no_answer(frame, about, frame.body.decode(errors="replace"))
-    if frame.status in RATE_LIMITED:
-        return no_answer(frame, about, "HTTP 429: rate limited", LIMIT_NS)
-    if frame.status == UNAUTHORIZED or frame.status >= 500:
+    if nothing := unanswered(frame, about, RATE_LIMITED, LIMIT_NS):
+        return nothing
+    if frame.status == UNAUTHORIZED:
         return no_answer(frame, about, f"HTTP {frame.status}")
     told = an_object(loads(frame.body))
     if frame.status >= 400 or "error" in told:

@@ -50,7 +50,15 @@ from core.money import ASSET_DECIMALS, QUANTITY_ONE, price, quantity
 from core.reading import MS, Unreadable, dismissed, loads, page_end, quarantined
 from venues.okx_swap.requests import ROWS_PER_PAGE
 from venues.reader import read
-from venues.reading import cancel_rejected, fill_price, no_answer, order_missing, rejected, units
+from venues.reading import (
+    cancel_rejected,
+    fill_price,
+    no_answer,
+    order_missing,
+    rejected,
+    unanswered,
+    units,
+)
 
 Decimals = Mapping[str, int]
 Json = dict[str, Any]
@@ -306,12 +314,8 @@ _CHANNELS: Mapping[str, Callable[[Frame, Json, Decimals], list[Event]]] = {
 def _answer(frame: Frame, decimals: Decimals) -> list[Event]:
     about = frame.about
     assert about is not None, "an answer answers an effect"
-    if frame.status == 0:
-        return no_answer(frame, about, frame.body.decode(errors="replace"))
-    if frame.status in RATE_LIMITED:
-        return no_answer(frame, about, "HTTP 429: rate limited", LIMIT_NS)
-    if frame.status >= 500:
-        return no_answer(frame, about, f"HTTP {frame.status}")
+    if nothing := unanswered(frame, about, RATE_LIMITED, LIMIT_NS):
+        return nothing
     told = loads(frame.body)
     if not isinstance(told, dict):
         raise Unreadable("an object was expected")
