@@ -8,9 +8,8 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
-import msgspec
 from ccxt import BaseError
 
 from core.effects import CancelOrder, Effect, FetchOpenOrders, FetchStatement
@@ -26,6 +25,7 @@ from scenarios.model import InstrumentSpec, VenueSpec
 from tieout.deployment.file import Deployment
 from tieout.deployment.ways import Mode
 from tieout.live import Way
+from tieout.node.answered import words_of
 from tieout.node.dialects import DIALECTS
 from tieout.node.opening import account_opened
 from tieout.preflight.checks import Check, green, no_matter, red
@@ -96,7 +96,7 @@ async def told_all(
         try:
             return read([each.body for each in answers])
         except STRANGE as error:
-            said = "; ".join(dict.fromkeys(_said(each, error) for each in answers))
+            said = "; ".join(dict.fromkeys(words_of(*each, type(error).__name__) for each in answers))
         await asyncio.sleep(PAUSE_S)
     raise NotTold(f"not told in {ASKED_MAX} reads: {said}")
 
@@ -110,19 +110,6 @@ async def _ask(way: Way, request: Request) -> Answered:
 
     way.transport.send(request, answered)
     return await came
-
-
-def _said(answer: Answered, error: BaseException) -> str:
-    """The venue's own code and word, where there is one."""
-    if answer.status == 0:
-        return answer.body.decode(errors="replace")
-    words: list[Any] = [f"status {answer.status}"]
-    with contextlib.suppress(msgspec.DecodeError):
-        found = msgspec.json.decode(answer.body)
-        if isinstance(found, dict):
-            names = ("code", "retCode", "msg", "retMsg")
-            words += [found[name] for name in names if found.get(name) not in (None, "", 0, "0")]
-    return " ".join(map(str, words)) if len(words) > 1 else f"{words[0]}, {type(error).__name__}"
 
 
 # --- the key --------------------------------------------------------------------------------------
