@@ -12,12 +12,13 @@ from typing import IO
 
 import pytest
 
-trustme = pytest.importorskip("trustme", reason="the extra `live` is not installed")
-
 from tests.test_live_cli import DEPLOYMENT, PROGRAM, started
 from tieout.exits import BAD_INPUT, FAILED, HELD, LACKING
 
 pytest.importorskip("ccxt.pro", reason="the extra `live` is not installed")
+pytest.importorskip("trustme", reason="the extra `live` is not installed")
+
+import trustme
 
 UNLIMITED = 'limits = "none"'
 

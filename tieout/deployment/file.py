@@ -251,6 +251,25 @@ class Deployment(Part):
             raise ValueError(f"an account stands twice in {names}; a name for each would do")
         return accounts
 
+    @model_validator(mode="before")
+    @classmethod
+    def _known_fields(cls, told: object) -> object:
+        if isinstance(told, dict) and (strange := [n for n in told if n not in cls.model_fields]):
+            known = ", ".join(name for name in cls.model_fields if name not in HIDDEN)
+            raise ValueError(f"unknown field {', '.join(strange)}; there are {known}")
+        return told
+
+    @model_validator(mode="after")
+    def _trades_there(self) -> "Deployment":
+        """A strategy of no account would see nothing, and say nothing."""
+        known = [each.account for each in self.accounts]
+        for each in self.strategies:
+            for account in each.accounts:
+                if account not in known:
+                    found = f"strategies: {each.name}: found account {account!r}"
+                    raise ValueError(f"{found}; one of {known} would do")
+        return self
+
     @model_validator(mode="after")
     def _enabled_are_known(self) -> "Deployment":
         known = [each.name for each in self.strategies]

@@ -12,8 +12,8 @@ NAMES = ("code", "retCode", "msg", "retMsg")
 
 
 def words_of(status: int, body: bytes, otherwise: str = "") -> str:
-    """The status with code and word where the body has them, and with `otherwise` where it has none;
-    of no answer (status 0) why there is none."""
+    """The status with the body's code and word, or with `otherwise` where it has none; of no answer
+    (status 0) why there is none."""
     if status == 0:
         return body.decode(errors="replace")
     words: list[Any] = [f"status {status}"]
