@@ -18,12 +18,16 @@ from tests.deploying import written
 from tieout.cli import main
 from tieout.deployment.file import NoSecret, load, secret
 from tieout.deployment.scenario import scenario_of
+from tieout.deployment.unread import unread
 from tieout.exits import BAD_INPUT, HELD
 from tieout.runs import run
 
 pytest.importorskip("ccxt.pro", reason="the extra `live` is not installed")
 pytest.importorskip("trustme", reason="the extra `live` is not installed")
 
+from tieout.deployment.ways import Mode
+
+MODES: tuple[Mode, ...] = ("paper", "shadow", "live")
 HEAD = "name='a'\njournal='j'\n"
 ACCOUNT = "[[accounts]]\nvenue='okx_swap'\nkeys={key='env:A', secret='file:b'}\n"
 WIRE = "[wire]\nport=1\nca='none.pem'\n"
@@ -43,7 +47,7 @@ BAD = (
     (
         SIM,
         HEAD + "limits={file='no.yaml', rates={USDT='1'}}\n" + ACCOUNT,
-        ("limits: ", "no.yaml'; there are house"),
+        ("limits.file: found '", "no.yaml': no file of limits; a reviewed file beside"),
     ),
     (
         SIM,
@@ -116,6 +120,27 @@ BAD = (
         ("alerts.channels.0.secret: ", "keyring:SERVICE/NAME would do"),
     ),
     (SHADOW, HEAD + CHAIN.replace(ADDRESS, "0xsesame"), ("chain.0.address: ",)),
+    (
+        SHADOW,
+        HEAD + "unlimited=true\n" + ACCOUNT,
+        ("unknown field unlimited", "limits and alerts = 'none'"),
+    ),
+    (SHADOW, HEAD + "limitss='none'\n" + ACCOUNT, ("field limitss; there are name, journal, acc",)),
+    (
+        LIVE,
+        HEAD + ACCOUNT + "[[strategies]]\nkind='maker'\nname='mm'\naccounts=['okx/main']\n",
+        ("mm: found account 'okx/main'; one of ['okx_swap/main'] would do",),
+    ),
+    (
+        LIVE,
+        HEAD + ACCOUNT + CHAIN + "keystore='k'\npassword='env:C'\n",
+        (
+            "bad.toml: keys.okx_swap/main.key: env:A: ",
+            "bad.toml: keys.okx_swap/main.secret: file:b: cannot be read",
+            "bad.toml: chain.0.nodes.1: env:B: ",
+            "bad.toml: chain.0.password: env:C: the environment has no such variable",
+        ),
+    ),
     (LIVE, HEAD + ACCOUNT.replace("env:A", "file:empty"), ("file:empty: the file is empty",)),
 )
 
@@ -176,6 +201,23 @@ def test_its_limits_hold_in_the_simulated_world(tmp_path: Path) -> None:
 
 
 # --- secrets --------------------------------------------------------------------------------------
+
+
+def test_a_mode_asks_for_the_secrets_that_it_needs(tmp_path: Path) -> None:
+    """Nothing is signed on a chain in shadow; paper has no account, and alerts like the others."""
+    path = tmp_path / "desk.toml"
+    chain = CHAIN + "keystore='k'\npassword='env:C'\n"
+    alerts = ALERTS + "webhook='https://h/'\nsecret='env:D'\n"
+    path.write_text(HEAD + ACCOUNT + chain + alerts)
+    missing = {
+        mode: [line.partition(": ")[0] for line in unread(load(path), tmp_path, mode)]
+        for mode in MODES
+    }
+    keys = ["keys.okx_swap/main.key", "keys.okx_swap/main.secret"]
+    nodes = ["chain.0.nodes.0", "chain.0.nodes.1"]
+    assert missing["paper"] == ["alerts.channels.0.secret"]
+    assert missing["shadow"] == [*keys, *nodes, *missing["paper"]]
+    assert missing["live"] == [*keys, *nodes, "chain.0.password", *missing["paper"]]
 
 
 class Ring(KeyringBackend):

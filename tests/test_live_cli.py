@@ -6,11 +6,12 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from click.testing import CliRunner
@@ -22,6 +23,8 @@ from tieout.journals.verify import verify
 
 pytest.importorskip("ccxt.pro", reason="the extra `live` is not installed")
 pytest.importorskip("trustme", reason="the extra `live` is not installed")
+
+import trustme
 
 from tieout.deployment.ways import Mode
 
@@ -85,12 +88,24 @@ def started(deployment: Path, wire: dict[str, str], *words: str) -> subprocess.P
     )
 
 
+def until_it_stands(said: IO[str]) -> Iterator[str]:
+    """What it says, its checks as they are made, before it says how it stands."""
+    for line in said:
+        if line.startswith("record "):
+            return
+        yield line
+    raise AssertionError("it ended")
+
+
 def test_a_node_that_is_killed_by_a_signal_goes_on_and_ends_in_order(
     deployment: Path, wire: dict[str, str], tmp_path: Path
 ) -> None:
     node = started(deployment, wire, "live", "--mode", "live")
     assert node.stderr is not None
-    assert node.stderr.readline().startswith("record "), "it was let in, and says how it stands"
+    *_, last = until_it_stands(node.stderr)
+    assert last.startswith("green          reconciliations of okx_swap/main"), (
+        "and so it was let in"
+    )
     node.kill()
     node.communicate()
     node = started(deployment, wire, "live", "--mode", "live", "--seconds", "6", "--json")
@@ -132,6 +147,28 @@ def test_a_key_that_can_only_read_is_enough_to_follow_an_account(
     out, err = node.communicate(timeout=60)
     assert node.returncode == HELD, err
     assert json.loads(out)["orders"] == 0
+
+
+def test_who_hears_no_market_says_so(tmp_path: Path) -> None:
+    """Nobody listens where paper looks for prices: it waits, and that is seen."""
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
+    path = tmp_path / "desk.toml"
+    path.write_text(DEPLOYMENT.format(port=1, limits='limits = "none"'))
+    done = CliRunner().invoke(main, ["live", str(path), "--mode", "paper", "--seconds", "1"])
+    assert (done.exit_code, done.stderr.count("2 unpriced")) == (HELD, 1), done.output
+
+
+def test_who_cannot_be_asked_for_metrics_says_where(tmp_path: Path) -> None:
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
+    path = tmp_path / "desk.toml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        text = DEPLOYMENT.format(port=1, limits='limits = "none"')
+        path.write_text(f"{text}\n[metrics]\nport = {port}\n")
+        done = CliRunner().invoke(main, ["live", str(path), "--mode", "paper", "--seconds", "1"])
+    assert done.exit_code == BAD_INPUT
+    assert f"metrics: found 127.0.0.1:{port}: " in done.stderr
+    assert "a free port would do" in done.stderr
 
 
 class Ends:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
+import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -123,6 +125,24 @@ def _no_keys(keepers: Keepers, path: Path) -> None:
     path.write_text(path.read_text().replace("/.well-known/jwks.json", "/nowhere"))
 
 
+def _administers(keepers: Keepers, path: Path) -> None:
+    keepers.custody.keeper.administers = True  # type: ignore[attr-defined]  # a custodian's has it
+
+
+def _half_a_minute_behind(keepers: Keepers, path: Path) -> None:
+    keepers.gateway.clock = lambda: time.time() + 30  # which takes our tokens yet
+
+
+def _no_vault(keepers: Keepers, path: Path) -> None:
+    text = path.read_text()
+    path.write_text(text.replace('assets = ["ETH"', 'vault = "77"\nassets = ["ETH"'))
+
+
+def _a_day_to_come(keepers: Keepers, path: Path) -> None:
+    as_of = re.compile("^as_of = .*$", re.MULTILINE)
+    path.write_text(as_of.sub("as_of = 2999-01-01T00:00:00Z", path.read_text()))
+
+
 def _another_key(keepers: Keepers, path: Path) -> None:
     path.write_text(path.read_text().replace("env:CUSTODY_KEY", "env:ANOTHER_KEY"))
 
@@ -131,11 +151,16 @@ WRONG: dict[str, tuple[Callable[[Keepers, Path], None], str, str]] = {
     "a folder that is missing": (_no_done, "files", "done cannot be read: "),
     "no place at all": (_no_folder, "files", "folder: files has no from_bank"),
     "no published keys": (_no_keys, "webhooks", "its list of keys"),
-    "a key that they do not know": (_another_key, "standing", "cannot be read"),
+    "a key that they do not know": (_another_key, "key rights", "vault 0: status 401 -7 "),
+    "a key of an administrator": (_administers, "key rights", "administers keys"),
+    "no such vault": (_no_vault, "key rights", "vault 77: status 404 1004 "),
+    "our clock is wrong": (_half_a_minute_behind, "clock", "the custodian's is +"),
+    "a balance of a day to come": (_a_day_to_come, "balance", " EUR as of 2999-01-01"),
 }
 
 
-KEEPERS = ["key", "webhooks", "standing", "open breaks", "files", "open breaks"]
+KEEPERS = ["key", "key rights", "clock", "webhooks", "standing", "open breaks"]
+KEEPERS += ["files", "balance", "open breaks"]
 
 
 def test_keepers_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

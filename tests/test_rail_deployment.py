@@ -135,8 +135,8 @@ class Keepers:
         self.world = DeskWorld(told, 3, speed=BUSY)
         self.root = folder / "files"
         self.custody = self.world.site("custodian")
-        gateway = Gateway(KEY, PRIVATE.public_key(), time.time)
-        self.served = CustodianServer(self.world, self.custody, gateway)
+        self.gateway = Gateway(KEY, PRIVATE.public_key(), time.time)
+        self.served = CustodianServer(self.world, self.custody, self.gateway)
         self.desk = BankDesk(self.world, self.world.site("bank_eu"), self.root)
         self.sftp = Server(self.root)
 

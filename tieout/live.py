@@ -265,7 +265,13 @@ class LiveNode:
             "closed": len(state.risk.closures) if state.risk.closures is not UNSET else 0,
             "suspects": len(state.suspects),
             "open_breaks": len(state.breaks),
+            "unpriced": self._unpriced(),
         }
+
+    def _unpriced(self) -> int:
+        """Of how many instruments nobody tells a price now: no strategy is asked about them."""
+        listed = sum(len(way.spec.instruments) for way in self._ways.values())
+        return listed - len(self.quotes(()))
 
     async def begin(self) -> None:
         """Tell the node that it lives, and of the accounts that it does not know yet.

@@ -29,6 +29,7 @@ SECOND = 1_000_000_000
 DAY = 86_400 * SECOND
 RETRIES_S = (10, 30, 120, 300, 900, 1800, 3600, 7200, 14400)
 SCHEME = "custodian"
+FORBIDDEN = -7  # as its door says of keys that it does not know
 # What follows a status, and the median of how long it takes, in seconds.
 STEPS = {
     "SUBMITTED": ("PENDING_AML_SCREENING", 1),
@@ -59,6 +60,7 @@ class SimulatedCustodian:
     gas: dict[str, tuple[str, Decimal]]
     decimals: dict[str, int]
     number: str = "0"
+    administers: bool = False  # the key that asks
     vault: Vault = field(init=False)
     notices: Notices = field(init=False)
     stated: Statements = field(init=False)
@@ -92,6 +94,10 @@ class SimulatedCustodian:
                 return 200, words.several(self.vault.updated_after(after, limit)), True
             case "GET", ["transactions", "external_tx_id", external_id]:
                 return self._found(external_id)
+            case "GET", ["management", "api_users"]:
+                if not self.administers:
+                    return 403, words.refusal(FORBIDDEN, "Forbidden"), True
+                return 200, b"[]", True
             case "GET", ["vault", "accounts", self.number]:
                 return self.stated.answer(
                     lambda: words.account(self.vault, self.vault.totals), self._lie

@@ -68,6 +68,8 @@ NAME = r"^[a-z][a-z0-9]{0,7}$"
 ADDRESS = r"^0x[0-9a-fA-F]{40}$"
 # Where a secret may have been put by mistake, or is a part of what has to stand there.
 SECRETIVE = {"keys", "nodes", "key", "password", "private_key", "secret"}
+# Where this model keeps what the file says elsewhere: no words of the file.
+HIDDEN = {"keys", "margins", "unlimited", "unalerted"}
 ADDRESSES = {"url", "webhook", "jwks", "nats", "address", "journal"}
 
 
@@ -249,6 +251,25 @@ class Deployment(Part):
             raise ValueError(f"an account stands twice in {names}; a name for each would do")
         return accounts
 
+    @model_validator(mode="before")
+    @classmethod
+    def _known_fields(cls, told: object) -> object:
+        if isinstance(told, dict) and (strange := [n for n in told if n not in cls.model_fields]):
+            known = ", ".join(name for name in cls.model_fields if name not in HIDDEN)
+            raise ValueError(f"unknown field {', '.join(strange)}; there are {known}")
+        return told
+
+    @model_validator(mode="after")
+    def _trades_there(self) -> "Deployment":
+        """A strategy of no account would see nothing, and say nothing."""
+        known = [each.account for each in self.accounts]
+        for each in self.strategies:
+            for account in each.accounts:
+                if account not in known:
+                    found = f"strategies: {each.name}: found account {account!r}"
+                    raise ValueError(f"{found}; one of {known} would do")
+        return self
+
     @model_validator(mode="after")
     def _enabled_are_known(self) -> "Deployment":
         known = [each.name for each in self.strategies]
@@ -311,12 +332,39 @@ class Deployment(Part):
 
 def load(path: Path) -> Deployment:
     """Read a deployment's file; raises `BadDeployment`."""
+    told = _toml(path)
+    if hidden := sorted(HIDDEN & told.keys()):
+        would_do = "what says it is keys and margin of an account, or limits and alerts = 'none'"
+        raise BadDeployment(f"{path}: unknown field {', '.join(hidden)}; {would_do}")
+    return _checked(beside(told, path.parent), path)
+
+
+def load_accounts(path: Path) -> Deployment:
+    """Of a deployment's file the accounts at venues and the way there, and nothing else of it.
+
+    Whatever is wrong with limits, strategies, rails or alerts does not hold up who must cancel.
+    Raises `BadDeployment`.
+    """
+    told = _toml(path)
+    ours = {name: told[name] for name in ("accounts", "wire") if name in told}
+    if not ours.get("accounts"):
+        found = "it has no account at a venue, and what is under way on rails no kill takes back"
+        raise BadDeployment(f"{path}: {found}; a file with [[accounts]] would do")
+    return _checked({**ours, "name": "kill", "journal": "none"}, path)
+
+
+def _toml(path: Path) -> dict[str, Any]:
     try:
-        told = tomllib.loads(content(path).decode())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return tomllib.loads(content(path).decode())
+    except OSError as error:
+        raise BadDeployment(f"{path}: {error.strerror}; a TOML file would do") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadDeployment(f"{path}: {error}; a TOML file would do") from error
+
+
+def _checked(told: dict[str, Any], path: Path) -> Deployment:
     try:
-        return Deployment.model_validate(beside(told, path.parent))
+        return Deployment.model_validate(told)
     except ValidationError as error:
         lines = [f"{path}: {_said(each)}" for each in telling(error.errors(include_url=False))]
         raise BadDeployment("\n".join(lines)) from None  # its own text would show what was found

@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from core.events import Event
 from core.risk_events import StrategyStateSet
 from core.state import State
-from scenarios.bounds import LimitsSpec
+from scenarios.bounds import LIMITS, LimitsSpec
 from scenarios.model import StrategySpec, VenueSpec
 from scenarios.part import Name
 from tieout.risk.loading import loaded
@@ -37,6 +37,15 @@ class DeployedLimits(LimitsSpec):
     file: Annotated[str, Field(min_length=1)]
     enabled: tuple[Name, ...] = ()
     enabled_by: Name | Literal[""] = ""
+
+    @field_validator("file")
+    @classmethod
+    def _is_there(cls, file: str) -> str:
+        """Before the base reads it, which knows limits of the house by name, too."""
+        if not Path(file).is_file() or not file.endswith(".yaml"):
+            would_do = "a reviewed file beside the deployment, NAME.yaml, would do"
+            raise ValueError(f"no file of limits; {would_do} ({LIMITS / 'house.yaml'} is one)")
+        return file
 
     @model_validator(mode="after")
     def _of_a_deployment(self) -> "DeployedLimits":

@@ -107,6 +107,9 @@ def live(
             found = load(deployment)
             if mode == "sim":
                 _simulate(found, deployment, seed or 0, seconds or SIMULATED_S, out, as_json)
+            from tieout.deployment.unread import check_secrets
+
+            check_secrets(found, deployment, mode)
             said = asyncio.run(_run(found, deployment.parent, mode, seconds, quiet=as_json))
     except* JournalFailed as failures:
         fail(FAILED, "; ".join(str(each) for each in failures.exceptions))
@@ -159,7 +162,7 @@ async def _run(
     from tieout.watching.watched import watching_of
 
     async with AsyncExitStack() as stack:
-        journal = await _allowed(deployment, folder, mode, stack)
+        journal = await _allowed(deployment, folder, mode, stack, quiet=quiet)
         ways, around = await _ways(deployment, folder, mode, stack, journal.leads)
         rails, issued = await _rails(deployment, folder, mode, stack, journal.leads)
         watching = watching_of(deployment, folder, journal.store)
@@ -214,14 +217,16 @@ async def _rest(node: "LiveNode", running: "asyncio.Task[None]", mode: "Mode") -
 
 
 async def _allowed(
-    deployment: "Deployment", folder: Path, mode: "Mode", stack: AsyncExitStack
+    deployment: "Deployment", folder: Path, mode: "Mode", stack: AsyncExitStack, *, quiet: bool
 ) -> "Held":
     """The journal, open for who may run so; raises `NotAllowed`."""
     from tieout.journals.deployed import held
+    from tieout.preflight.checks import nobody
     from tieout.preflight.whole import preflight, rights_alone
 
     if mode == "live":
-        flight = await preflight(deployment, folder, mode, stack)
+        tell = nobody if quiet else _say
+        flight = await preflight(deployment, folder, mode, stack, tell=tell)
         if flight.missing or flight.journal is None:
             raise NotAllowed(mode, flight.checks)
         return flight.journal
@@ -235,6 +240,11 @@ async def _allowed(
 
         check_fresh(journal.store, journal_of(deployment, folder, mode))
     return journal
+
+
+def _say(check: "Check") -> None:
+    """As it is made: all of them take a minute."""
+    click.echo(str(check), err=True)
 
 
 async def _ways(

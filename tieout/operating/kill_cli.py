@@ -6,8 +6,9 @@ input, or nobody confirmed: then nothing was sent; 3 the environment lacks somet
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -34,12 +35,13 @@ NO_SOCKETS = (
 def refusals() -> Iterator[None]:
     """What a user got wrong is a message and a status, never a traceback."""
     from scenarios.model import BadScenario
+    from tieout.deployment import file as deployed
     from tieout.journals.sqlite_store import JournalError
     from tieout.operating.kill import BadDeployment
 
     try:
         yield
-    except (BadDeployment, BadScenario, JournalError) as error:
+    except (BadDeployment, deployed.BadDeployment, BadScenario, JournalError) as error:
         fail(BAD_INPUT, str(error))
     except ModuleNotFoundError as error:
         fail(LACKING, f"{error.name} is not installed; `tieout doctor` says what is")
@@ -93,43 +95,65 @@ def kill(
     from tieout.operating.kill_view import lines_of, watched
 
     with refusals():
-        told, reach = _reached(deployment, seed, drill=drill)
-        accounts = [each.account for each in told.accounts]
+        target = _target(deployment, seed, drill=drill)
+        accounts = [each.account for each in target.told.accounts]
+        for account, why in target.unreached.items():
+            click.echo(f"{account} is not reached: {why}; nothing is sent there", err=True)
         if not yes:
             _confirm(accounts)
-        before, began = _left(reach), reach.now()
-        with _store(evidence) as store, watched(accounts, shown=not as_json) as tell:
+        with (
+            closing(target.reach()) as reach,
+            _store(evidence) as store,
+            watched(accounts, shown=not as_json) as tell,
+        ):
+            before, began = _left(reach), reach.now()
             ending = run(
-                told,
+                target.told,
                 reach,
                 store,
                 by=by,
                 reason=reason,
                 flatten=flatten,
                 seconds_max=seconds_max,
-                tell=lambda word: tell(word, reach.now() - began),
+                tell=lambda word: tell(word, reach.now() - began, _said(reach, word.account)),
             )
-        after = _left(reach)
-        reach.close()
-    held = ending.done and not after.get("open") and (flatten == "nothing" or not after.get("held"))
+            after, said = _left(reach), {each: _said(reach, each) for each in accounts}
+    held = ending.done and not target.unreached and not after.get("open")
+    held = held and (flatten == "nothing" or not after.get("held"))
     if as_json:
-        click.echo(json.dumps(_object(ending, before, after, held=held), indent=2))
+        told = _object(ending, before, after, target.unreached, said, held=held)
+        click.echo(json.dumps(told, indent=2))
     else:
-        click.echo("\n".join([*lines_of(accounts, ending), _verdict(before, after, held=held)]))
+        lines = lines_of(accounts, ending, said, target.unreached)
+        click.echo("\n".join([*lines, _verdict(before, after, held=held)]))
     sys.exit(HELD if held else FAILED)
 
 
-def _reached(path: Path, seed: int, *, drill: bool) -> "tuple[Deployment, Reach]":
-    """The deployment and what reaches its venues. Ends the program where nothing does."""
+@dataclass(slots=True, frozen=True)
+class Target:
+    """The accounts that a kill goes for, what reaches them, and why others cannot be reached."""
+
+    told: "Deployment"
+    reach: "Callable[[], Reach]"
+    unreached: dict[str, str] = field(default_factory=dict)
+
+
+def _said(reach: "Reach", account: str) -> str:
+    """Why the venue's last answer was no good one; "" where it was, or where nothing is asked."""
+    from tieout.operating.kill_drill import DeadNode
+
+    return "" if isinstance(reach, DeadNode) else reach.refusals.get(account, "")
+
+
+def _target(path: Path, seed: int, *, drill: bool) -> Target:
+    """What the file says is to be killed. Ends the program where nothing of it can be reached."""
     from tieout.operating.kill import BadDeployment, credentials, load
 
     if path.suffix == ".toml":
         return _deployed(path, seed, drill=drill)
     told = load(path)
     if drill:
-        from tieout.operating.kill_drill import dead_node
-
-        return told, dead_node(path, told, seed)
+        return Target(told, _drilled(path, told, seed))
     try:
         credentials(told)
     except BadDeployment as error:
@@ -137,22 +161,26 @@ def _reached(path: Path, seed: int, *, drill: bool) -> "tuple[Deployment, Reach]
     fail(LACKING, NO_SOCKETS)
 
 
-def _deployed(path: Path, seed: int, *, drill: bool) -> "tuple[Deployment, Reach]":
-    from tieout.deployment.file import BadDeployment, NoSecret, load
-    from tieout.operating.kill_live import LiveReach, accounts_of
+def _drilled(path: Path, told: "Deployment", seed: int) -> "Callable[[], Reach]":
+    from tieout.operating.kill_drill import dead_node
 
-    try:
-        deployment = load(path)
-        told = accounts_of(deployment)
-        if drill:
-            from tieout.operating.kill_drill import dead_node
+    return lambda: dead_node(path, told, seed)
 
-            return told, dead_node(path, told, seed)
-        return told, LiveReach(deployment, path.parent)
-    except BadDeployment as error:
-        fail(BAD_INPUT, str(error))
-    except (NoSecret, OSError) as error:
-        fail(LACKING, f"{path}: {error}; nothing was sent")
+
+def _deployed(path: Path, seed: int, *, drill: bool) -> Target:
+    """By the accounts of the file alone: whatever else is wrong there holds nothing up."""
+    from tieout.deployment.file import load_accounts
+    from tieout.operating.kill_live import LiveReach, accounts_of, reachable
+
+    whole = load_accounts(path)
+    if drill:
+        told = accounts_of(whole)
+        return Target(told, _drilled(path, told, seed))
+    deployment, unreached = reachable(whole, path.parent)
+    if not deployment.accounts:
+        why = "; ".join(f"{account}: {each}" for account, each in unreached.items())
+        fail(LACKING, f"{path}: {why}; nothing was sent")
+    return Target(accounts_of(deployment), lambda: LiveReach(deployment, path.parent), unreached)
 
 
 def _confirm(accounts: list[str]) -> None:
@@ -207,7 +235,15 @@ def _verdict(before: Left, after: Left, *, held: bool) -> str:
     )
 
 
-def _object(ending: "Ending", before: Left, after: Left, *, held: bool) -> dict[str, object]:
+def _object(
+    ending: "Ending",
+    before: Left,
+    after: Left,
+    unreached: dict[str, str],
+    said: dict[str, str],
+    *,
+    held: bool,
+) -> dict[str, object]:
     stages = {
         account: {"stage": each.stage, "open_orders": each.open_orders, "positions": each.positions}
         for account, each in ending.stages.items()
@@ -215,6 +251,8 @@ def _object(ending: "Ending", before: Left, after: Left, *, held: bool) -> dict[
     return {
         "held": held,
         "accounts": stages,
+        "unreached": unreached,
+        "last_refusals": {account: why for account, why in said.items() if why},
         "alerts": ending.alerts,
         "before": before,
         "after": after,

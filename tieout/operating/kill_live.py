@@ -14,6 +14,7 @@ from typing import TypeVar
 from core.frames import Headers
 from tieout.deployment import file as deployed
 from tieout.deployment.ways import ways_of
+from tieout.node.answered import words_of
 from tieout.node.connector import Transport
 from tieout.node.dialects import MODELS
 from tieout.operating.kill import Contract, Deployment, VenueAccount
@@ -23,6 +24,7 @@ T = TypeVar("T")
 SECOND = 1_000_000_000
 # The deployment's file has the secrets by reference, which the ways follow; nobody reads this.
 REFERRED = "REFERRED"
+OK = 200
 
 
 class LiveReach:
@@ -34,9 +36,16 @@ class LiveReach:
         self._stack = AsyncExitStack()
         ways = self._turn(ways_of(deployment, folder, self._stack, "live"))
         self._ways = {way.spec.account: way.transport for way in ways}
+        self.refusals: dict[str, str] = {}
 
     def send(self, account: str, request: Request) -> tuple[int, bytes]:
-        return self._turn(_asked(self._ways[account], request))
+        """What is no good answer is kept in `refusals`, the last of each account, until one is."""
+        status, body = self._turn(_asked(self._ways[account], request))
+        if status == OK:
+            self.refusals.pop(account, None)
+        else:
+            self.refusals[account] = words_of(status, body)
+        return status, body
 
     def now(self) -> int:
         return time.time_ns()
@@ -53,11 +62,23 @@ class LiveReach:
         return self._loop.run_until_complete(work)
 
 
+def reachable(
+    deployment: deployed.Deployment, folder: Path
+) -> tuple[deployed.Deployment, dict[str, str]]:
+    """The accounts whose keys can be read, and why of each other one: a key that is gone does not
+    keep a kill from where it can go."""
+    unreached: dict[str, str] = {}
+    for name, keys in deployment.keys.items():
+        try:
+            keys.read(folder)
+        except deployed.NoSecret as error:
+            unreached[name] = str(error)
+    rest = tuple(each for each in deployment.accounts if each.account not in unreached)
+    return deployment.model_copy(update={"accounts": rest}), unreached
+
+
 def accounts_of(deployment: deployed.Deployment) -> Deployment:
-    """What a kill needs to know, of the file that `tieout live` runs by; raises `BadDeployment`."""
-    if not deployment.accounts:
-        found = "it has no account at a venue, and what is under way on rails no kill takes back"
-        raise deployed.BadDeployment(f"{found}; a file with [[accounts]] would do")
+    """What a kill needs to know, of the file that `tieout live` runs by."""
     return Deployment(
         accounts=tuple(
             VenueAccount(

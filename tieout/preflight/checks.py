@@ -1,6 +1,6 @@
 """One check of a preflight: its name, whom it is of, what was found, and what would do."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -21,6 +21,13 @@ class Check:
         about = f" of {self.about}" if self.about else ""
         told = f"{self.result:<14} {self.name}{about}: {self.found}"
         return f"{told}; {self.would_do}" if self.would_do else told
+
+
+Tell = Callable[[Check], None]
+
+
+def nobody(check: Check) -> None:
+    """Nobody is told of a check before all are made."""
 
 
 def green(name: str, about: str, found: str) -> Check:

@@ -16,7 +16,7 @@ from tieout.deployment.live_cli import refusals
 from tieout.exits import FAILED, HELD
 
 if TYPE_CHECKING:
-    from tieout.preflight.checks import Check
+    from tieout.preflight.checks import Check, Tell
 
 
 @click.command()
@@ -41,20 +41,26 @@ def preflight(
     live` makes the same checks first, and does not go live without them.
     """
     with refusals():
-        from tieout.preflight.checks import summary
+        from tieout.preflight.checks import nobody, summary
 
-        checks = asyncio.run(_checks(deployment, mode))
+        checks = asyncio.run(_checks(deployment, mode, nobody if as_json else _say))
     if as_json:
         click.echo(json.dumps(summary(checks), indent=2))
-    else:
-        for each in checks:
-            click.echo(str(each))
     sys.exit(FAILED if any(each.result == "red" for each in checks) else HELD)
 
 
-async def _checks(deployment: Path, mode: Literal["shadow", "live"]) -> list["Check"]:
+def _say(check: "Check") -> None:
+    """As it is made: all of them take a minute."""
+    click.echo(str(check))
+
+
+async def _checks(path: Path, mode: Literal["shadow", "live"], tell: "Tell") -> list["Check"]:
     from tieout.deployment.file import load
+
+    deployment = load(path)
+    from tieout.deployment.unread import check_secrets
     from tieout.preflight.whole import preflight as make
 
+    check_secrets(deployment, path, mode)
     async with AsyncExitStack() as stack:
-        return (await make(load(deployment), deployment.parent, mode, stack)).checks
+        return (await make(deployment, path.parent, mode, stack, tell=tell)).checks

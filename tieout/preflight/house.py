@@ -20,6 +20,7 @@ from tieout.risk import limits
 # A journal grows by a few hundred bytes a fill, and a full disk closes the gate.
 ROOM_BYTES = 256 * 1024**2
 MIB = 1024**2
+SHOWN = 3  # of failed tests; `tieout limits check` says all
 # Sends a test alert and says what became of it.
 Channel = Callable[[], Awaitable[Check]]
 
@@ -115,9 +116,13 @@ def _limits(deployment: Deployment, mode: Mode) -> Check:
         verdicts = limits.run_tests(loaded, time.time_ns())
     except BadLimits as error:
         return red(name, "", str(error), "files that `tieout limits check` takes would do")
-    failed = [each.case for each in verdicts if not each.held]
+    failed = [
+        f"{each.case} (must be {each.wanted}, was {each.got})" for each in verdicts if not each.held
+    ]
     untested = limits.untested(verdicts)
     if failed or untested:
-        found = f"failed: {', '.join(failed) or '-'}; untested: {', '.join(untested) or '-'}"
+        more = [f"and {len(failed) - SHOWN} more"] if len(failed) > SHOWN else []
+        first = ", ".join([*failed[:SHOWN], *more]) or "-"
+        found = f"failed: {first}; untested: {', '.join(untested) or '-'}"
         return red(name, "", found, "every test held, and one for each control, would do")
     return green(name, "", f"{told.file}: {len(verdicts)} tests held")

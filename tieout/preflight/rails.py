@@ -1,8 +1,8 @@
 """What chains, keepers, gates and tokens of a deployment say before it goes live, each by its name.
 
     chain      nodes, signing key, standing, open breaks
-    custodian  key, webhooks, standing, open breaks
-    bank       files, open breaks
+    custodian  key, key rights, clock, webhooks, standing, open breaks
+    bank       files, balance, open breaks
     tokens     token nodes
     gates      gate server
 
@@ -34,6 +34,7 @@ from tieout.deployment.ways import Mode
 from tieout.node.adopting import NotAdopted
 from tieout.node.rails import RailWay, asker
 from tieout.preflight.checks import Check, green, no_matter, red
+from tieout.preflight.custodian import of_key
 
 STANDING_S_MAX = 60.0
 ANSWERS = "one that answers would do"
@@ -54,7 +55,8 @@ async def of_rails(
     for custodian in deployment.custodian:
         checks += await _of_custodian(deployment, custodian, folder, state)
     for bank in deployment.bank:
-        checks += [await _files(bank, folder, mode), _breaks(bank.account, state)]
+        checks += [await _files(bank, folder, mode), _balance(bank, time.time_ns())]
+        checks.append(_breaks(bank.account, state))
     if deployment.tokens is not None:
         checks.append(await _token_nodes(folder / deployment.tokens, state))
     if deployment.gates is not None:
@@ -112,6 +114,7 @@ async def _of_custodian(
             return [_wrong("key", account, error)]
         return [
             green("key", account, "it can sign, and what hears webhooks could be opened"),
+            *await of_key(part, way, time.time_ns),
             await _webhooks(part, folder),
             await _standing(way),
             _breaks(account, state),
@@ -163,6 +166,15 @@ async def _files(part: BankPart, folder: Path, mode: Mode) -> Check:
     if mode != "shadow" and locked:
         return red(name, account, f"{locked[0]} cannot be written", "a folder of ours would do")
     return green(name, account, f"{', '.join(wanted)} are there")
+
+
+def _balance(part: BankPart, now: int) -> Check:
+    """What its books begin with. Of a day to come nobody knows it, and all that is booked until
+    then would be taken for known."""
+    name, found = "balance", f"{part.balance} {part.asset} as of {part.as_of.isoformat()}"
+    if part.as_of_ns > now:
+        return red(name, part.account, found, "that of a day that is over would do")
+    return green(name, part.account, found)
 
 
 # --- what stands there ----------------------------------------------------------------------------

@@ -8,9 +8,8 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
-import msgspec
 from ccxt import BaseError
 
 from core.effects import CancelOrder, Effect, FetchOpenOrders, FetchStatement
@@ -26,6 +25,7 @@ from scenarios.model import InstrumentSpec, VenueSpec
 from tieout.deployment.file import Deployment
 from tieout.deployment.ways import Mode
 from tieout.live import Way
+from tieout.node.answered import words_of
 from tieout.node.dialects import DIALECTS
 from tieout.node.opening import account_opened
 from tieout.preflight.checks import Check, green, no_matter, red
@@ -42,10 +42,16 @@ SAMPLES = 5
 # What a venue tells in whole milliseconds may be older by one.
 GRAIN_NS = MS
 NOT_READ = "a venue that answers would do"
+NOT_REACHED = "a way there (network, `wire`), and a venue that answers, would do"
 
 
 class NotTold(Exception):
-    """The venue gave no answer that could be read; the text says what it gave."""
+    """The venue gave no answer that could be read; the text says what it gave, and `reached` says
+    whether anybody answered at all."""
+
+    def __init__(self, said: str, *, reached: bool = True) -> None:
+        super().__init__(said)
+        self.reached = reached
 
 
 class Known(NamedTuple):
@@ -90,15 +96,18 @@ async def told_all(
     way: Way, requests: Sequence[Request], read: Callable[[Sequence[bytes]], T]
 ) -> T:
     """The answers to several reads, of one try, as they are read together; raises `NotTold`."""
-    said = "nothing"
+    said, answers = "nothing", list[Answered]()
     for _ in range(ASKED_MAX):
         answers = [await _ask(way, each) for each in requests]
         try:
             return read([each.body for each in answers])
         except STRANGE as error:
-            said = "; ".join(dict.fromkeys(_said(each, error) for each in answers))
+            words = (words_of(*each, type(error).__name__) for each in answers)
+            said = "; ".join(dict.fromkeys(words))
         await asyncio.sleep(PAUSE_S)
-    raise NotTold(f"not told in {ASKED_MAX} reads: {said}")
+    raise NotTold(
+        f"not told in {ASKED_MAX} reads: {said}", reached=any(each.status for each in answers)
+    )
 
 
 async def _ask(way: Way, request: Request) -> Answered:
@@ -112,19 +121,6 @@ async def _ask(way: Way, request: Request) -> Answered:
     return await came
 
 
-def _said(answer: Answered, error: BaseException) -> str:
-    """The venue's own code and word, where there is one."""
-    if answer.status == 0:
-        return answer.body.decode(errors="replace")
-    words: list[Any] = [f"status {answer.status}"]
-    with contextlib.suppress(msgspec.DecodeError):
-        found = msgspec.json.decode(answer.body)
-        if isinstance(found, dict):
-            names = ("code", "retCode", "msg", "retMsg")
-            words += [found[name] for name in names if found.get(name) not in (None, "", 0, "0")]
-    return " ".join(map(str, words)) if len(words) > 1 else f"{words[0]}, {type(error).__name__}"
-
-
 # --- the key --------------------------------------------------------------------------------------
 
 
@@ -134,7 +130,8 @@ async def only_rights(way: Way, mode: Mode) -> Check:
     try:
         rights = await told(way, inspection.rights, inspection.told_rights)
     except NotTold as error:
-        return red(name, account, str(error), "a key that the venue knows would do")
+        would_do = "a key that the venue knows would do" if error.reached else NOT_REACHED
+        return red(name, account, str(error), would_do)
     has = [*(["reads"] if rights.reads else []), *rights.trades, *rights.moves]
     found = ", ".join([*has, *(["withdraws"] if rights.withdraws else [])]) or "nothing"
     would_do = _flaw(rights, mode)

@@ -23,7 +23,7 @@ from tieout.deployment.ways import Mode, ways_of
 from tieout.journals.deployed import Held
 from tieout.live import Way
 from tieout.preflight.books import ShadowBooks
-from tieout.preflight.checks import Check, red
+from tieout.preflight.checks import Check, Tell, nobody, red
 from tieout.preflight.house import Channel, of_channels, of_house, opened
 from tieout.preflight.rails import of_rails
 from tieout.preflight.venue import Known, of_venue, only_rights
@@ -33,8 +33,15 @@ from tieout.preflight.venue import Known, of_venue, only_rights
 class Preflight:
     """What was found. The journal is open, and leadership with it held, until the stack closes."""
 
+    tell: Tell = nobody
     checks: list[Check] = field(default_factory=list)
     journal: Held | None = None
+
+    def add(self, *made: Check) -> None:
+        """Checks that were made, which whoever waits is told of at once."""
+        for each in made:
+            self.checks.append(each)
+            self.tell(each)
 
     @property
     def missing(self) -> list[Check]:
@@ -50,15 +57,17 @@ async def preflight(
     *,
     channel: Channel | None = None,
     clock: Callable[[], int] = time.time_ns,
+    tell: Tell = nobody,
 ) -> Preflight:
     """Make every check for going `mode`. Raises `NoSecret`; whatever else is wrong is a check."""
-    found = Preflight(of_house(deployment, folder, mode))
-    found.checks.append(await (channel() if channel else of_channels(deployment, folder, mode)))
+    found = Preflight(tell)
+    found.add(*of_house(deployment, folder, mode))
+    found.add(await (channel() if channel else of_channels(deployment, folder, mode)))
     found.journal, led = await opened(deployment, folder, mode, found.missing, stack)
-    found.checks.append(led)
+    found.add(led)
     async with AsyncExitStack() as sockets:
         ways = await ways_of(deployment, folder, sockets, "shadow")
-        found.checks += await _of_accounts(deployment, folder, ways, mode, found, clock)
+        await _of_accounts(deployment, folder, ways, mode, found, clock)
     return found
 
 
@@ -69,18 +78,18 @@ async def _of_accounts(
     mode: Mode,
     found: Preflight,
     clock: Callable[[], int],
-) -> list[Check]:
+) -> None:
     """Of each account what its venue or its rail says, then what books of venues say."""
     journal = found.journal
     books = ShadowBooks(deployment, journal.store, ways, clock) if journal is not None else None
     known = books.known() if books is not None else Known()
-    rails = await of_rails(deployment, folder, mode, books.state if books is not None else None)
+    found.add(*await of_rails(deployment, folder, mode, books.state if books is not None else None))
     asked = (of_venue(deployment, way, mode, known, clock) for way in ways)
-    checks = rails + [each for several in await asyncio.gather(*asked) for each in several]
+    for several in await asyncio.gather(*asked):
+        found.add(*several)
     if journal is not None:  # what was kept warm is older than what is about to be journaled
         found.journal = replace(journal, warm=None)
-    missing = [*found.missing, *(each for each in checks if each.result == "red")]
-    return checks + await _of_books(deployment, books, missing)
+    found.add(*await _of_books(deployment, books, found.missing))
 
 
 async def _of_books(

@@ -104,12 +104,14 @@ def test(deployment: Path) -> None:
     """Tell every channel of a DEPLOYMENT a test, and say which of them took it."""
     with refusals():
         from tieout.deployment.file import load, secret
+        from tieout.deployment.unread import check_secrets
         from tieout.watching.alert_channels import tried
 
         found = load(deployment)
         spec = found.alerts
         if spec is None:
             fail(BAD_INPUT, f"{deployment}: it names no channels; a table [alerts] would do")
+        check_secrets(found, deployment, "paper")  # which asks for those of alerts alone
         folder = deployment.parent
         at = time.time_ns
         told = asyncio.run(tried(spec, found.name, lambda name: secret(name, folder), at))

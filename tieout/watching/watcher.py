@@ -38,6 +38,10 @@ LOOK_S = 1.0
 ENDING_S_MAX = 5.0
 
 
+class BadAddress(ValueError):
+    """Nobody can be answered there; the text says where, why, and what would do."""
+
+
 class Watching:
     """Around one node; made before it, for it looks on at its journal."""
 
@@ -124,7 +128,11 @@ class Watching:
             self.desk = desk
         if self._served is not None:
             where = (self._served.host, self._served.port)
-            runner, self.port = await serve(self.metrics, self.alive, *where)
+            try:
+                runner, self.port = await serve(self.metrics, self.alive, *where)
+            except OSError as error:
+                found = f"metrics: found {where[0]}:{where[1]}: {error.strerror}"
+                raise BadAddress(f"{found}; an address of ours with a free port would do") from None
             stack.push_async_callback(runner.cleanup)
 
     # --- looking ----------------------------------------------------------------------------------

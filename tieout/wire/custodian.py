@@ -11,6 +11,7 @@ the custodian's clock: a 4xx is given up, but for 408 and 429.
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine
+from email.utils import formatdate
 from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
@@ -96,7 +97,8 @@ class CustodianServer:
                 request.transport.abort()
             return web.Response(status=500)  # to nobody
         kind = "text/html" if answer.startswith(b"<") else "application/json"
-        return web.Response(body=answer, status=status, headers=dict(extra), content_type=kind)
+        told = {**dict(extra), "Date": formatdate(self._gateway.clock(), usegmt=True)}
+        return web.Response(body=answer, status=status, headers=told, content_type=kind)
 
     async def _keys(self, request: web.Request) -> web.Response:
         """By which its webhooks are signed, for everybody."""
