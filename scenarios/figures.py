@@ -189,7 +189,7 @@ FIGURES = (
         for what in (
             *("policy_violations", "signed_wrongly", "register_differences", "registers_compared"),
             *("permitted_beyond", "permitted_while_paused", "nonces_shared", "declined_wrongly"),
-            *("decided_by_old", "final_by_one", "sums_off"),
+            *("decided_by_old", "final_by_one", "sums_off", "decisions_doubled", "unanswered"),
             *("contract_differences", "code_changes", "orphans", "orphans_missed", "orphans_false"),
             *("value_lost", "orphan_seconds_max", "moved_unasked", "refused_wrongly", "probes"),
             *("outstanding", "epochs_due", "moved", "policy_changes", "forged", "thefts"),

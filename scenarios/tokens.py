@@ -61,7 +61,8 @@ class AskSpec(Part):
 class DeedSpec(Part):
     """Something that somebody does once, then.
 
-    `policy` replaces fields of the policy; `facts` those of `holder`. What is revoked is the newest
+    `policy` replaces fields of the policy, of which our books hear `told_after_s` later than those
+    who judge; `facts` those of `holder`. What is revoked is the newest
     permission that `holder` has; who forges has so many authorizers' keys, and `holder` acts with
     them unless it is told not to. A replay sends what was mined last once more, and on a fork.
     A token that closed itself is opened `by` an author and who approves: not if these are one.
@@ -70,6 +71,7 @@ class DeedSpec(Part):
     at_s: Seconds
     deed: Deed
     policy: dict[str, Any] = Field(default_factory=dict)
+    told_after_s: Seconds = Decimal(0)
     holder: str = ""
     facts: FactsSpec | None = None
     keys: Times = Field(default=2, ge=0)

@@ -2,7 +2,8 @@
 
 It is judged when a permission is first asked to be signed: whether those that are out can happen in
 an order that lets it leave a limit beyond, whether one of them bears its nonce, and whether the
-books knew that the contract stands still. And when a signer declines: whether it had a reason to.
+books knew that the contract stands still. When it is asked for again: whether it is the same. And
+when a signer declines: whether it had a reason to.
 
 It shares no code with what it judges. What it is not sure of is no fault: a permission counts as
 out only while the contract would take it, and limits are those that stood for a while.
@@ -52,16 +53,19 @@ class PermissionOracle:
     takes: Callable[[Permission], bool]
     beyond: list[str] = field(default_factory=list)
     nonces_shared: list[str] = field(default_factory=list)
+    decisions_doubled: list[str] = field(default_factory=list)
     while_paused: list[str] = field(default_factory=list)
     declined_wrongly: list[str] = field(default_factory=list)
     _open: dict[str, Permission] = field(default_factory=dict)
-    _seen: dict[str, None] = field(default_factory=dict)
+    _seen: dict[str, Permission] = field(default_factory=dict)
 
     def asked(self, wanted: Permission, now: int) -> None:
         """A signer is asked; only the first time says when it was decided."""
-        if wanted.decision in self._seen:
+        known = self._seen.setdefault(wanted.decision, wanted)
+        if known is not wanted:
+            if known != wanted:
+                self.decisions_doubled.append(f"{wanted.decision} at {now}: for two things")
             return
-        self._seen[wanted.decision] = None
         final = self._second(self.token.chain.final(now))
         over = [name for name, each in self._open.items() if each.valid_before <= final]
         for name in over:

@@ -8,7 +8,7 @@ from core.effects import Effect, FetchFills, FetchInstruments, PlaceOrder, Query
 from core.events import Event, NodeStarted, OrderReport, OrderReported, PageReported, StreamOpened
 from core.journal import Journal
 from core.rail_effects import SignTransaction
-from core.token_effects import SignAuthorization
+from core.token_effects import JudgeAuthorization, SignAuthorization
 from core.token_events import AuthorizationJudged, HolderStated, PolicyPublished
 from sim.memory_store import MemoryStore
 from tieout.claims.asked_again import orders_unasked, streams_unread
@@ -106,13 +106,13 @@ def stated(commitment: str) -> HolderStated:
     )
 
 
-def policy(version: int) -> PolicyPublished:
+def policy(version: int, window_s: int = 1) -> PolicyPublished:
     return PolicyPublished(
         received_at=1,
         token=NOTE,
         version=version,
         content_hash=str(version),
-        window_s=1,
+        window_s=window_s,
         skew_s=1,
         head_age_s_max=1,
     )
@@ -129,6 +129,19 @@ JUDGED = AuthorizationJudged(
     decision_hash="0x1",
     lane=0,
     commitments=("known",),
+)
+JUDGE = JudgeAuthorization(
+    token=NOTE,
+    authorization_id="NOTE/1",
+    kind="transfer",
+    owner="0x1",
+    sender="0x1",
+    receiver="0x3",
+    value=1,
+    valid_after=1,
+    valid_before=2,
+    policy_version=1,
+    place=0,
 )
 SIGN = SignAuthorization(
     token=NOTE,
@@ -147,13 +160,22 @@ SIGN = SignAuthorization(
 
 
 def test_what_is_signed_was_decided_by_the_newest_policy_and_facts() -> None:
-    terms: list[tuple[Event, list[Effect]]] = [(policy(1), []), (stated("known"), [])]
+    terms: list[tuple[Event, list[Effect]]] = [
+        (policy(1), []),
+        (stated("known"), [JUDGE]),
+    ]
     signed = (JUDGED, [SIGN])
     assert decided_by_old(journal(*terms, signed)) == []
     assert decided_by_old(journal(*terms, (stated("others"), []), (JUDGED, []))) == []
-    for change in (stated("others"), policy(2)):
+    for change in (stated("others"), stated(""), policy(2)):
         found = decided_by_old(journal(*terms, (change, []), signed))
         assert found == ["NOTE/1: judged by what was before"]
     earlier = msgspec.structs.replace(JUDGED, valid_after=0)
     found = decided_by_old(journal(*terms, (earlier, [SIGN])))
     assert found == ["NOTE/1: judged for another window"]
+    unknown = msgspec.structs.replace(JUDGED, commitments=())
+    found = decided_by_old(journal(*terms, (unknown, [SIGN])))
+    assert found == ["NOTE/1: judged by what was before"]
+    later = msgspec.structs.replace(JUDGED, policy_version=2)
+    found = decided_by_old(journal(*terms, (policy(2, window_s=-1), []), (later, [SIGN])))
+    assert found == ["NOTE/1: judged for longer than its policy says"]

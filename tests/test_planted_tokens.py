@@ -28,6 +28,8 @@ LEFT = CLAIMS["tokens.outstanding"]
 BY_OLD = CLAIMS["tokens.decided_by_old"]
 BY_EACH = CLAIMS["tokens.final_by_one"]
 SUMS = CLAIMS["tokens.sums_off"]
+DOUBLED = CLAIMS["tokens.decisions_doubled"]
+UNANSWERED = CLAIMS["tokens.unanswered"]
 
 BUGS = (
     Bug(
@@ -75,6 +77,33 @@ BUGS = (
         "node_killed_between_decision_and_use",
         range(1),
         BY_OLD,
+    ),
+    Bug(
+        "a policy with other windows lets what is being judged have one of before",
+        "core.issuance:_on_policy",
+        "effects += authorizations.ask_again(token)",
+        "pass",
+        "policy_changes_while_judged",
+        range(1),
+        BY_OLD,
+    ),
+    Bug(
+        "a restart has a decision signed under the next nonce",
+        "core.authorizations:after_restart",
+        "signers, needed = asked_signers(token, wanted)",
+        "signers, needed = asked_signers(token, wanted)\n            wanted.nonce += 1",
+        "node_killed_between_decision_and_use",
+        range(1),
+        DOUBLED,
+    ),
+    Bug(
+        "what expired keeps its value reserved",
+        "core.authorizations:_end",
+        "reservations.release(token.reserved, wanted.name)",
+        "pass",
+        "used_late_twice_or_never",
+        range(1),
+        LEFT,
     ),
     Bug(
         "every permission of a holder has one lane",
@@ -242,6 +271,24 @@ BUGS = (
         range(1),
         SUMS,
     ),
+    Bug(
+        "what comes into a group counts for half, in and out",
+        "core.reservations:_count",
+        'book.groups.get(moved.receiver, ""), value)',
+        'book.groups.get(moved.receiver, ""), value // 2)',
+        "two_authorizations_one_cap",
+        range(1),
+        SUMS,
+    ),
+    Bug(
+        "nobody notes of whom all is to be taken",
+        "core.reservations:_count",
+        "_add(book.recovered, moved.sender, sign)",
+        "pass",
+        "lost_key_recovered",
+        range(1),
+        SUMS,
+    ),
 )
 
 
@@ -266,6 +313,21 @@ def test_logs_of_a_number_instead_of_a_hash_are_seen(monkeypatch: pytest.MonkeyP
     )
     plant(monkeypatch, "tokens.decoder:_logs", 'log["blockHash"] != block_hash or ', "")
     assert REGISTER in failing("reorg_after_transfer", 0)
+
+
+def test_a_question_that_is_lost_leaves_its_caller_without_an_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two guards stand behind one another: it is asked again, and refused when it is too late."""
+    place = "core.authorizations:after_restart"
+    plant(monkeypatch, place, "effects.append(_have_judged(token, wanted))", "pass")
+    plant(
+        monkeypatch,
+        "core.authorizations:expire",
+        'wanted.status == "requested":  # the vault never answered, and it would be too late',
+        "False:",
+    )
+    assert UNANSWERED in failing("node_killed_between_decision_and_use", 0)
 
 
 @pytest.mark.parametrize("name", sorted({bug.scenario for bug in BUGS}))

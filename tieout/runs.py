@@ -208,6 +208,7 @@ OF_TOKENS = tuple(
         ),
         ("nothing is permitted while the contract stands still", "tokens.permitted_while_paused"),
         ("no nonce is in two permissions that may both be used", "tokens.nonces_shared"),
+        ("a decision is signed for one thing, however often", "tokens.decisions_doubled"),
         ("no signer that is well declines what is sound", "tokens.declined_wrongly"),
         (
             "the register equals the chain after every block and reorganisation",
@@ -223,6 +224,7 @@ OF_TOKENS = tuple(
         ("nothing leaves a holder who did not act", "tokens.moved_unasked"),
         ("once healed, what can safely be permitted is, and happens", "tokens.refused_wrongly"),
         ("once healed, no permission is outstanding", "tokens.outstanding"),
+        ("once healed, no caller waits for an answer", "tokens.unanswered"),
         ("what counts as held and on its way is the sum of its parts", "tokens.sums_off"),
         ("once healed, every epoch that was to be raised is", "tokens.epochs_due"),
         ("the deployed code never changes", "tokens.code_changes"),

@@ -172,11 +172,6 @@ class Parties:
         if again:
             world.call_at(again, self.tell_state, address, tell)
 
-    def change_policy(self, policy: Policy, known: str, tell: Callable[[Event], None]) -> None:
-        """Another version is in force; `known` is the content hash of the one that books have."""
-        self.go_by(policy)
-        self.publish_policy(known, tell)
-
     def go_by(self, policy: Policy) -> None:
         """Whoever judges goes by it from now on."""
         self.policy = policy
@@ -184,7 +179,8 @@ class Parties:
         self.tell_oracle()
 
     def publish_policy(self, known: str, tell: Callable[[Event], None]) -> None:
-        """What is in force is told; it tightens if it does so beside the one that books have."""
+        """What is in force is told; it tightens if it does so beside the one that books have, whose
+        content hash is `known`."""
         before, now = self.judge.published.get(known), self.chain.world.now
         narrower = before is not None and bool(tightens(before, self.policy))
         tell(self.judge.publish(self.policy, now, tightens=narrower))

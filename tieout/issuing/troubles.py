@@ -5,6 +5,7 @@ Each is done by whoever would do it in the world; the books hear of it as they w
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -62,7 +63,7 @@ class Troubles:
         """What the scenario says that somebody does now."""
         match deed.deed:
             case "tighten" | "loosen":
-                self._change(changed_policy(self.parties.policy, deed.policy))
+                self._change(changed_policy(self.parties.policy, deed.policy), deed.told_after_s)
             case "facts":
                 assert deed.facts is not None, "facts that change are stated"
                 told = self.parties.facts_of(deed.holder, deed.facts)
@@ -84,9 +85,13 @@ class Troubles:
         token = state.tokens.get(self.parties.spec.token) if state is not None else None
         return token.policy.content_hash if token is not None else ""
 
-    def _change(self, policy: Policy) -> None:
+    def _change(self, policy: Policy, told_after_s: Decimal) -> None:
         self.changes += 1
-        self.parties.change_policy(policy, self.known_policy(), self.tell)
+        self.parties.go_by(policy)
+        if told_after_s:
+            self.parties.chain.world.call_in(int(told_after_s * SECOND), self._publish)
+        else:
+            self._publish()
 
     def _revoke(self, holder: str) -> None:
         """A person wants the newest permission of a holder void."""

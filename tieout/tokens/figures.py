@@ -5,7 +5,7 @@ from typing import Any
 
 from core.state import State
 from sim.machine import Embedded
-from tieout.claims.token_sums import sums_off
+from tieout.issuing.callers import WAITING
 from tieout.issuing.simulated import Issue, Issuing
 from tokens import calls
 
@@ -38,13 +38,15 @@ def _figures(issue: Issue, state: State, now: int) -> dict[str, Any]:
     unasked, contract = oracle.moved_unasked(now), contract_differences(issue, state)
     cash = issue.subscribers.figures(now) if issue.subscribers is not None else {}
     cash_detail = cash.pop("cash_detail", ())
-    sums = sums_off(state.tokens[issue.spec.token].reserved)
+    sums, doubled = issue.sums.off, permissions.decisions_doubled
+    unanswered = [each for each in callers.asked.values() if each.status in WAITING]
     return {
         "policy_violations": len(violations),
         "signed_wrongly": len(oracle.signed_wrongly),
         "permitted_beyond": len(permissions.beyond),
         "permitted_while_paused": len(permissions.while_paused),
         "nonces_shared": len(permissions.nonces_shared),
+        "decisions_doubled": len(doubled),
         "declined_wrongly": len(permissions.declined_wrongly),
         "register_differences": len(oracle.differences),
         "registers_compared": oracle.compared,
@@ -58,6 +60,7 @@ def _figures(issue: Issue, state: State, now: int) -> dict[str, Any]:
         "moved_unasked": len(unasked),
         "refused_wrongly": len(refused),
         "probes": sum(may for _, may in callers.probes),
+        "unanswered": len(unanswered),
         "outstanding": outstanding(issue, state),
         "sums_off": len(sums),
         "epochs_due": epochs_due(issue, state),
@@ -77,6 +80,7 @@ def _figures(issue: Issue, state: State, now: int) -> dict[str, Any]:
             *permissions.beyond,
             *permissions.while_paused,
             *permissions.nonces_shared,
+            *doubled,
             *permissions.declined_wrongly,
             *oracle.differences,
             *contract,
@@ -84,6 +88,7 @@ def _figures(issue: Issue, state: State, now: int) -> dict[str, Any]:
             *(f"{subject}: no orphan" for subject in false),
             *(f"{moved.subject}: its holder did not act" for moved in unasked),
             *refused,
+            *(f"{each.request_id}: no answer" for each in unanswered),
             *sums,
             *cash_detail,
         ],
@@ -91,9 +96,11 @@ def _figures(issue: Issue, state: State, now: int) -> dict[str, Any]:
 
 
 def outstanding(issue: Issue, state: State) -> int:
-    """Permissions that are neither refused nor over."""
+    """Permissions that are neither refused nor over, or that a lane or value is still kept for."""
     token = state.tokens[issue.spec.token]
-    return sum(each.status not in OVER for each in token.authorizations.values())
+    named = [each.name for each in token.authorizations.values() if each.status not in OVER]
+    lanes = [lane.user for theirs in token.lanes.values() for lane in theirs if lane.user]
+    return len({*named, *token.reserved.open, *lanes})
 
 
 def epochs_due(issue: Issue, state: State) -> int:
