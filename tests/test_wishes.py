@@ -63,7 +63,21 @@ WISHES: tuple[Wish, ...] = (
 def test_a_wish_is_whole_where_each_field_is_what_core_says_of_it(wish: Wish) -> None:
     """Whatever may stand in a field: what is let through is what msgspec would let through."""
     assert whole("ours", [wish]) == [wish]
-    odd = (0, -5, 2**70, True, None, 1.0, "ours", "buy", "limit", "net", b"a", [], ())
+    odd: tuple[object, ...] = (
+        0,
+        -5,
+        2**70,
+        True,
+        None,
+        1.0,
+        "ours",
+        "buy",
+        "limit",
+        "net",
+        b"a",
+        [],
+        (),
+    )
     for field, value in product(wish.__struct_fields__, odd):
         told = replace(wish, **{field: value})
         try:
