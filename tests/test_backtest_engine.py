@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from decimal import Decimal
-from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
-from msgspec import ValidationError, convert
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from core.effects import TellStrategy
-from core.events import CancelRequested, CashMoved, MoveRequested, OrderRequested, StatementReported
+from core.events import CashMoved, MoveRequested, OrderRequested, StatementReported
 from core.journal import decode_event
 from core.money import price, quantity
 from core.strategy import Bar, PublicTrade, Strategy, Tick, Wish, order
@@ -32,7 +29,6 @@ from tieout.backtest.rows import Told
 from tieout.backtest.run import run
 from tieout.backtest.views import NoSuchView
 from tieout.backtest.views import bars as bars_of
-from tieout.backtest.wishes import BadStrategy, whole
 from tieout.bad_input import BadMarket
 from venues.recorded.tape import Tape
 
@@ -423,37 +419,6 @@ def test_who_wishes_for_nothing_may_say_so_by_any_empty_answer(played: Play) -> 
         for each in ([], ())
     ]
     assert digests[0] == digests[1]
-
-
-ASKED: tuple[Wish, ...] = (
-    wish(FIRST),
-    CancelRequested(received_at=START, strategy="ours", client_order_id="a"),
-    MoveRequested(
-        received_at=START,
-        strategy="ours",
-        reference="a",
-        account=PERP,
-        target=OTHER,
-        asset="USDT",
-        amount=1,
-        within_ns=1,
-    ),
-)
-
-
-@pytest.mark.parametrize("asked", ASKED, ids=lambda asked: type(asked).__name__)
-def test_a_wish_is_whole_where_each_field_is_what_core_says_of_it(asked: Wish) -> None:
-    """Whatever may stand in a field: what is let through is what msgspec would let through."""
-    assert whole("ours", [asked]) == [asked]
-    odd = (0, -5, 2**70, True, None, 1.0, "ours", "buy", "limit", "net", b"a", [], ())
-    for field, value in product(asked.__struct_fields__, odd):
-        told = replace(asked, **{field: value})
-        try:
-            sound = convert(asdict(told), type(told)) == told and told.strategy == "ours"
-        except ValidationError:
-            sound = False
-        with nullcontext() if sound else pytest.raises(BadStrategy):
-            assert whole("ours", [told]) == [told]
 
 
 def test_what_is_no_strategy_is_refused_before_anything_runs(played: Play) -> None:

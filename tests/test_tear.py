@@ -347,6 +347,22 @@ def test_what_was_turned_away_is_told_with_its_reasons() -> None:
     assert not any("by " in fact.name for fact in facts(traded().tear_sheet())["Trading"])
 
 
+def test_a_wallet_that_lies_idle_makes_no_return_smaller_than_it_is() -> None:
+    """Of what was at work, whatever else was there; who held nothing has none."""
+    sheet = traded().tear_sheet()
+    (told,) = (each for each in facts(sheet)["Reward"] if each.name == "Return on exposure")
+    share = 100 * float(sheet.earned.profit) / float(sheet.exposure.gross.max())
+    assert told.figure == f"{share:.2f} %".replace("-", "\u2212")
+    idle = facts(outcome(ended_at=at(9)).tear_sheet())["Reward"]
+    assert [each.figure for each in idle if each.name == "Return on exposure"] == ["–"]
+
+
+@pytest.mark.parametrize(("days", "told"), [(29, []), (30, ["CAGR", "Calmar"])])
+def test_what_grows_for_a_year_is_told_of_a_month_and_more(days: int, told: list[str]) -> None:
+    lasted = facts(outcome(ended_at=at(days * 1440)).tear_sheet())["Reward"]
+    assert [each.name for each in lasted if each.name in ("CAGR", "Calmar")] == told
+
+
 def test_fill_quality_stands_by_strategy_account_and_instrument() -> None:
     told = traded().tear_sheet().quality_by("strategy")
     assert told["orders"].to_dict() == {"one": 2, "two": 2}

@@ -115,10 +115,13 @@ def _end_if_refused(error: Exception) -> None:
     from sim.machine import NoEvm
     from tieout.bad_input import BadFile, BadMarket, BadMoment
     from tieout.failures.plans import BadPlan
+    from tieout.node.wishes import BadStrategy
     from tieout.reports.files import CannotSave
     from tieout.reports.trace import BadKey
 
     match error:
+        case BadStrategy():
+            fail(BAD_INPUT, "; ".join([str(error), *getattr(error, "__notes__", ())]))
         case BadScenario() | BadMarket() | BadPlan() | CannotSave() | BadKey():
             fail(BAD_INPUT, str(error))
         case BadMoment() | BadFile():

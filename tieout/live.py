@@ -29,7 +29,6 @@ from core.state import Order, State
 from core.strategy import MovesCash, PublicTrade, Quote, Strategy, Tick, Wish
 from risk.adapter import LimitGate
 from risk.beside import refusal
-from scenarios import strategies
 from scenarios.model import StrategySpec, VenueSpec
 from tieout.deployment.limits import Reviewed
 from tieout.node.adopting import Standing as Adoption
@@ -51,6 +50,7 @@ from tieout.node.rails import (
 from tieout.node.sights import Sights
 from tieout.node.treasury import asked_of_people
 from tieout.node.troubles import Troubles
+from tieout.node.wishes import answered, made
 from tieout.risk.live_engine import LiveEngine
 from tieout.watching.alert_hook import Alert, logged
 from venues.dialect import Request
@@ -178,7 +178,7 @@ class LiveNode:
         self.refused_unheard = 0
         self._specs = trading
         self._strategies: dict[str, Strategy] = {
-            each.name: strategies.make(each.kind, each.name, each.options) for each in trading
+            each.name: made(each.kind, each.name, each.options) for each in trading
         }
         watching = [(self._strategies[each.name], each.accounts) for each in trading]
         self._sights = Sights(watching, clock())
@@ -348,13 +348,15 @@ class LiveNode:
             case RaiseAlert():
                 self._alert(effect.subject, effect.severity, effect.text)
             case TellStrategy() if effect.strategy in self._strategies:
-                self._wish(self._strategies[effect.strategy].on_order(effect, self.loop.now()))
+                hear = self._strategies[effect.strategy].on_order
+                self._wish(answered(effect.strategy, hear, effect, self.loop.now()))
             case TellPosition() if effect.strategy in self._strategies:
-                self._wish(self._strategies[effect.strategy].on_position(effect, self.loop.now()))
+                look = self._strategies[effect.strategy].on_position
+                self._wish(answered(effect.strategy, look, effect, self.loop.now()))
             case TellMove() if effect.strategy in self._strategies:
                 mover = self._strategies[effect.strategy]
                 if isinstance(mover, MovesCash):
-                    self._wish(mover.on_move(effect, self.loop.now()))
+                    self._wish(answered(effect.strategy, mover.on_move, effect, self.loop.now()))
             case MoveCash():
                 self._alert("treasury", "warning", asked_of_people(self.node.state, effect))
             case TellStrategy() | TellPosition() | TellMove():
@@ -413,7 +415,7 @@ class LiveNode:
             await asyncio.sleep(spec.tick_ms / 1000)
             word = int.from_bytes(os.urandom(8))
             tick = Tick(self.loop.now(), word, self.quotes(spec.accounts))
-            self._wish(self._strategies[spec.name].on_tick(tick))
+            self._wish(answered(spec.name, self._strategies[spec.name].on_tick, tick))
 
     def quotes(self, accounts: tuple[str, ...]) -> tuple[Quote, ...]:
         """What the markets of these accounts show, or of all."""
@@ -438,5 +440,6 @@ class LiveNode:
         """No journal can take it: it is refused where it stands, and its strategy hears of that."""
         self.refused_unheard += 1
         told = replace(refusal(wish), reason=JOURNAL_FULL)
-        answer = self._strategies[wish.strategy].on_order(told, self.loop.now())
+        hear = self._strategies[wish.strategy].on_order
+        answer = answered(wish.strategy, hear, told, self.loop.now())
         self._wish([each for each in answer if not isinstance(each, OrderRequested)])

@@ -112,7 +112,10 @@ def asked(
         tapes[f"{market.venue}/main", market.symbol] = recorded.tape
     for market, _ in read:
         if market.cash not in funds:
-            assumed.append(f"{market.venue}: {WALLET:,} {market.cash} to begin with (--fund)")
+            assumed.append(
+                f"{market.venue}: {WALLET:,} {market.cash} to begin with, however little of it is"
+                " used: returns on equity go by it (--fund)"
+            )
     seconds = max(int(tape.at[-1] - tape.at[0]) for tape in tapes.values()) // 10**9 + 1
     scenario = check(
         {

@@ -48,7 +48,7 @@ from sim.truth import Fact
 from sim.world import World
 from tieout.backtest import views
 from tieout.backtest.venue import RecordedVenue
-from tieout.backtest.wishes import BadStrategy, asked, whole
+from tieout.node.wishes import BadStrategy, answered, asked, whole
 from tieout.risk.cold import ColdEngine
 from venues.recorded.book import RecordedBook
 from venues.recorded.funding import Due, Funding
@@ -287,7 +287,7 @@ class Engine:
         watch.place = place
         if wishes not in NOTHING:
             self.world.skip_to(item.at)
-            self._wish(watch.strategy, wishes)
+            self._wish(whole(watch.strategy, wishes))
 
     # --- statements -------------------------------------------------------------------------------
 
@@ -413,15 +413,12 @@ class Engine:
             case TellPosition():
                 strategy = self.strategies.get(effect.strategy)
                 if strategy is not None:
-                    with asked(effect.strategy):
-                        wishes = strategy.on_position(effect, self.world.now)
-                    self._wish(effect.strategy, wishes)
+                    now = self.world.now
+                    self._wish(answered(effect.strategy, strategy.on_position, effect, now))
             case TellMove():
                 mover = self.strategies.get(effect.strategy)
                 if mover is not None and isinstance(mover, MovesCash):
-                    with asked(effect.strategy):
-                        wishes = mover.on_move(effect, self.world.now)
-                    self._wish(effect.strategy, wishes)
+                    self._wish(answered(effect.strategy, mover.on_move, effect, self.world.now))
             case MoveCash():
                 if self.treasury is not None:
                     self.treasury.move(effect)
@@ -462,9 +459,7 @@ class Engine:
         self._show_markets()
         word = self.dice.stream(f"strategy/{name}").word()
         tick = Tick(self.world.now, word, tuple(map(self._quote, self._shown_to(name))))
-        with asked(name):
-            wishes = self.strategies[name].on_tick(tick)
-        self._wish(name, wishes)
+        self._wish(answered(name, self.strategies[name].on_tick, tick))
         self.world.call_in(self.ticks_ns[name], self._tick, name)
 
     def _quote(self, feed: Feed) -> Quote:
@@ -479,8 +474,8 @@ class Engine:
             as_of=self.world.now,
         )
 
-    def _wish(self, name: str, wishes: Sequence[Wish]) -> None:
-        for wish in whole(name, wishes):
+    def _wish(self, wishes: Sequence[Wish]) -> None:
+        for wish in wishes:
             self._count(wish)
             if isinstance(wish, OrderRequested):
                 self._note(wish)
@@ -530,9 +525,7 @@ class Engine:
             self.codes[name] = order.reason if order is not None else told.reason
         strategy = self.strategies.get(told.strategy)
         if strategy is not None:
-            with asked(told.strategy):
-                wishes = strategy.on_order(told, self.world.now)
-            self._wish(told.strategy, wishes)
+            self._wish(answered(told.strategy, strategy.on_order, told, self.world.now))
 
 
 def _next_at(watch: Watch) -> int:

@@ -24,7 +24,6 @@ from core.money import (
 )
 from core.risk_events import StrategyStateSet
 from core.strategy import SeesBars, SeesTrades, Strategy
-from scenarios import strategies
 from scenarios.model import BadScenario, InstrumentSpec, Scenario, StrategySpec, VenueSpec
 from scenarios.recorded import ModelsSpec
 from sim.dice import Dice
@@ -37,9 +36,9 @@ from tieout.backtest.engine import Engine, Feed
 from tieout.backtest.frames import Told, frames
 from tieout.backtest.outcome import Outcome
 from tieout.backtest.venue import RecordedVenue
-from tieout.backtest.wishes import BadStrategy, asked, checked
 from tieout.node.dialects import MODELS
 from tieout.node.opening import instrument_listed
+from tieout.node.wishes import BadStrategy, made
 from tieout.risk.cold import ColdEngine
 from tieout.risk.loading import loaded
 from tieout.world.sites import habits_of, terms_of
@@ -125,9 +124,7 @@ def run(
 
 def _made(spec: StrategySpec) -> Strategy:
     try:
-        with asked(spec.name):
-            made = strategies.make(spec.kind, spec.name, spec.options)
-        return checked(spec.name, made)
+        return made(spec.kind, spec.name, spec.options)
     except BadStrategy as error:
         raise BadScenario(str(error)) from error
 

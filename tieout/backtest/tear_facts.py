@@ -21,6 +21,7 @@ NAMES_OF_PERIODS = {DAY_NS: "day", DAY_NS // 24: "hour", DAY_NS // 1440: "minute
 CENT = Decimal("0.01")
 # What grew by more than this in a year is no figure that anybody should read.
 GROWTH_MAX = 100.0
+YEARLY_FROM_NS = 30 * DAY_NS
 NOTHING = "–"
 # Who turned an order away, by its status; of the reasons those that were most often given.
 TURNED_AWAY = {"refused": "Refused by our gate", "rejected": "Rejected by a venue"}
@@ -53,13 +54,27 @@ def _reward(sheet: TearSheet) -> list[Fact]:
     return [
         Fact("Profit", money(sheet.earned.profit), f"{sheet.reporting}, all of it, after fees"),
         Fact("Return", percent(told.total_return), "on the equity at the beginning"),
-        Fact("CAGR", growth(told.cagr), "that return, had it gone on for a year"),
+        Fact("Return on exposure", percent(_on_exposure(sheet)), "on the largest gross exposure"),
+        *_of_a_year(sheet),
         Fact("Sharpe", plus_minus(told.sharpe, told.sharpe_error), f"± one standard error; {few}"),
         Fact("Sortino", number(told.sortino), "the same against downside deviation only"),
-        Fact("Calmar", number(told.calmar), "CAGR over the deepest drawdown"),
         Fact(f"Hit rate, {each}s", percent(told.hit_rate, 0), f"{each}s with a gain"),
         Fact(f"Profit factor, {each}s", number(told.profit_factor), "gains over losses"),
     ]
+
+
+def _on_exposure(sheet: TearSheet) -> float | None:
+    """The same whatever a wallet began with, of which most may have been idle."""
+    most = float(sheet.exposure.gross.max())
+    return float(sheet.earned.profit) / most if most else None
+
+
+def _of_a_year(sheet: TearSheet) -> Iterator[Fact]:
+    """What grows by itself for a year is told of a month and more: a lucky hour is no rate."""
+    told = sheet.statistics
+    if sheet.outcome.ended_at - sheet.outcome.began_at >= YEARLY_FROM_NS:
+        yield Fact("CAGR", growth(told.cagr), "that return, had it gone on for a year")
+        yield Fact("Calmar", number(told.calmar), "CAGR over the deepest drawdown")
 
 
 def _risk(sheet: TearSheet) -> list[Fact]:

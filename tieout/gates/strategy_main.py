@@ -11,10 +11,11 @@ from typing import Any
 
 import msgspec
 
-from scenarios import strategies
+from tieout.exits import BAD_INPUT, fail
 from tieout.gates.lease_stream import connect
 from tieout.gates.quote_stream import Seen, hear_trades
 from tieout.gates.strategy_process import StrategyProcess
+from tieout.node.wishes import BadStrategy, made
 
 # The node may be gone as well: then nobody says that it has counted what is final.
 LEAVING_S_MAX = 5.0
@@ -44,7 +45,7 @@ async def live(setting: Setting) -> None:
         return
     client, seen = connecting.result(), Seen(setting.accounts)
     process = StrategyProcess(
-        strategies.make(setting.kind, setting.name, setting.options),
+        made(setting.kind, setting.name, setting.options),
         seen,
         setting.every_s,
         setting.wants,
@@ -73,4 +74,7 @@ async def _end_of_input() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(live(msgspec.json.decode(sys.argv[1], type=Setting)))
+    try:
+        asyncio.run(live(msgspec.json.decode(sys.argv[1], type=Setting)))
+    except* BadStrategy as wrong:
+        fail(BAD_INPUT, "; ".join(map(str, wrong.exceptions)))

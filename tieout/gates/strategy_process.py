@@ -23,6 +23,7 @@ from risk.lease_holder import PASSED
 from tieout.gates.gate_process import GateProcess
 from tieout.gates.order_socket import Told
 from tieout.node.sights import Sights
+from tieout.node.wishes import answered
 
 SECOND = 1_000_000_000
 WORD_BITS = 64
@@ -68,7 +69,8 @@ class StrategyProcess:
             for line, amount in self._wants.items():  # a new epoch begins with no wishes
                 self.gate.holder.want(line, amount)
             self._quotes = self._look()
-            self._wish(self._strategy.on_tick(Tick(time.time_ns(), self._word(), self._quotes)))
+            tick = Tick(time.time_ns(), self._word(), self._quotes)
+            self._wish(answered(self._strategy.name, self._strategy.on_tick, tick))
 
     def trade(self, told: PublicTrade) -> None:
         """A trade was told just now."""
@@ -83,15 +85,15 @@ class StrategyProcess:
             self._wish(self._sights.close(time.time_ns()))
 
     def _hear(self, told: Told) -> None:
-        now = time.time_ns()
+        name, now = self._strategy.name, time.time_ns()
         match told.what:
             case TellStrategy():
-                self._wish(self._strategy.on_order(told.what, now))
+                self._wish(answered(name, self._strategy.on_order, told.what, now))
             case TellPosition():
-                self._wish(self._strategy.on_position(told.what, now))
+                self._wish(answered(name, self._strategy.on_position, told.what, now))
             case TellMove():
                 if isinstance(self._strategy, MovesCash):
-                    self._wish(self._strategy.on_move(told.what, now))
+                    self._wish(answered(name, self._strategy.on_move, told.what, now))
             case _:
                 pass  # whether it may trade the node decides, and refuses
 
@@ -102,7 +104,8 @@ class StrategyProcess:
                     self.gate.ask(wish)
                 case OrderRequested():
                     if self.gate.order(wish, self._price(wish)) != PASSED:
-                        self._wish(self._strategy.on_order(refusal(wish), time.time_ns()))
+                        told, now = refusal(wish), time.time_ns()
+                        self._wish(answered(wish.strategy, self._strategy.on_order, told, now))
 
     def _price(self, wish: OrderRequested) -> int:
         """What the order would trade against, as the strategy saw it; 0 where it saw nothing."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from core.strategy import Bar, PublicTrade, SeesBars, SeesTrades, Strategy, Wish
 from tieout.node.bars import Bars
+from tieout.node.wishes import answered
 
 Accounts = tuple[str, ...]
 
@@ -17,17 +18,18 @@ class Sights:
     """What some strategies, of some accounts or of all (), are shown from `since` on."""
 
     def __init__(self, watching: Iterable[tuple[Strategy, Accounts]], since: int) -> None:
-        self._trades: list[tuple[SeesTrades, Accounts]] = []
-        self._bars: list[tuple[SeesBars, Accounts, Bars]] = []
+        self._trades: list[tuple[str, SeesTrades, Accounts]] = []
+        self._bars: list[tuple[str, SeesBars, Accounts, Bars]] = []
         for strategy, accounts in watching:
             if isinstance(strategy, SeesTrades):
-                self._trades.append((strategy, accounts))
+                self._trades.append((strategy.name, strategy, accounts))
             if isinstance(strategy, SeesBars):
-                self._bars.append((strategy, accounts, Bars(strategy.bar_ns, since)))
+                bars = Bars(strategy.bar_ns, since)
+                self._bars.append((strategy.name, strategy, accounts, bars))
 
     def gather(self, told: PublicTrade) -> None:
         """A trade was told just now, of which bars are made."""
-        for _, accounts, bars in self._bars:
+        for _, _, accounts, bars in self._bars:
             if not accounts or told.account in accounts:
                 bars.take(told)
 
@@ -35,9 +37,9 @@ class Sights:
         """A trade was told just now; returns what is wished for on it."""
         return [
             wish
-            for strategy, accounts in self._trades
+            for name, strategy, accounts in self._trades
             if not accounts or told.account in accounts
-            for wish in strategy.on_trade(told)
+            for wish in answered(name, strategy.on_trade, told)
         ]
 
     def bar(self, told: Bar) -> list[Wish]:
@@ -45,20 +47,20 @@ class Sights:
         length = told.at - told.opened_at
         return [
             wish
-            for strategy, accounts, _ in self._bars
+            for name, strategy, accounts, _ in self._bars
             if strategy.bar_ns == length and (not accounts or told.account in accounts)
-            for wish in strategy.on_bar(told)
+            for wish in answered(name, strategy.on_bar, told)
         ]
 
     def close(self, now: int) -> list[Wish]:
         """Time passed: bars that are over are shown."""
         return [
             wish
-            for strategy, _, bars in self._bars
+            for name, strategy, _, bars in self._bars
             for closed in bars.close(now)
-            for wish in strategy.on_bar(closed)
+            for wish in answered(name, strategy.on_bar, closed)
         ]
 
     def next_close(self, now: int) -> int:
         """When to close bars next; 0 where nobody sees any."""
-        return min((bars.next_at(now) for _, _, bars in self._bars), default=0)
+        return min((bars.next_at(now) for *_, bars in self._bars), default=0)

@@ -33,7 +33,6 @@ from core.state import State
 from core.strategy import MovesCash, PublicTrade, Quote, Strategy, Tick, Wish
 from rails.dialect import Request as RailRequest
 from risk.adapter import LimitGate
-from scenarios import strategies
 from scenarios.model import Scenario
 from sim.market import MS
 from sim.operators import Adjustment, OpenBreak, Operator
@@ -46,6 +45,7 @@ from tieout.node.connector import Connector
 from tieout.node.dialects import READERS
 from tieout.node.quotes import quote
 from tieout.node.sights import Sights
+from tieout.node.wishes import answered, made
 from tieout.operating.drill import Drill
 from tieout.settlement.simulated import RailSite
 from tieout.settlement.view import PaymentView
@@ -175,8 +175,7 @@ class Host:
         """Strategies tick, the node hears that it lives, and listens to the markets."""
         sim = self._sim
         self._strategies = {
-            spec.name: strategies.make(spec.kind, spec.name, spec.options)
-            for spec in sim.scenario.strategies
+            spec.name: made(spec.kind, spec.name, spec.options) for spec in sim.scenario.strategies
         }
         for spec in sim.scenario.strategies:
             self._world.call_in(spec.tick_ms * MS, self._tick, self._life, spec.name)
@@ -458,11 +457,12 @@ class Host:
             case TellPosition():
                 strategy = self._strategies.get(effect.strategy)
                 if strategy is not None:
-                    self._wish(strategy.on_position(effect, self._world.now))
+                    now = self._world.now
+                    self._wish(answered(effect.strategy, strategy.on_position, effect, now))
             case TellMove():
                 mover = self._strategies.get(effect.strategy)
                 if mover is not None and isinstance(mover, MovesCash):
-                    self._wish(mover.on_move(effect, self._world.now))
+                    self._wish(answered(effect.strategy, mover.on_move, effect, self._world.now))
             case MoveCash():
                 self._sim.treasury.move(effect)
             case AskEngine() if self.cold is not None:
@@ -550,14 +550,14 @@ class Host:
         spec = next(s for s in self._sim.scenario.strategies if s.name == name)
         word = self._sim.dice.stream(f"strategy/{name}").word()
         tick = Tick(self._world.now, word, self.quotes(spec.accounts))
-        self._wish(self._strategies[name].on_tick(tick))
+        self._wish(answered(name, self._strategies[name].on_tick, tick))
         self._world.call_in(spec.tick_ms * MS, self._tick, life, name)
 
     def hear(self, told: TellStrategy) -> None:
         """A strategy hears of an order of its own."""
         strategy = self._strategies.get(told.strategy)
         if strategy is not None:
-            self._wish(strategy.on_order(told, self._world.now))
+            self._wish(answered(told.strategy, strategy.on_order, told, self._world.now))
 
     def _wish(self, wishes: list[Wish]) -> None:
         for wish in wishes:

@@ -1,24 +1,26 @@
 """What a strategy says is held against what core knows, before it reaches a node.
 
 True here: whoever wrote a strategy hears of its mistakes by its name, with what was found and what
-would do. A wish of the right shape that nobody can fulfil is none of them: the gate or the venue
-answers it, as it does live.
+would do, and in the same words wherever it runs. A wish of the right shape that nobody can fulfil
+is none of them: the gate or the venue answers it, as it does live.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 from traceback import walk_tb
 from types import NoneType
-from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, ParamSpec, get_args, get_origin, get_type_hints
 
 from msgspec import ValidationError, convert
 from msgspec.structs import asdict, astuple
 
 from core.events import Leg, OrderKind, OrderRequested, Side
 from core.strategy import SeesBars, Strategy, Wish
+from scenarios import strategies
 
+P = ParamSpec("P")
 KINDS: Final[tuple[type[Wish], ...]] = get_args(Wish)
 WOULD_DO: Final = f"one of {', '.join(each.__name__ for each in KINDS)} would do"
 WORDS: Final = frozenset(product(get_args(Side), get_args(OrderKind), get_args(Leg)))
@@ -42,7 +44,23 @@ def asked(strategy: str) -> Iterator[None]:
         ) from error
 
 
-def checked(name: str, made: object) -> Strategy:
+def answered(
+    strategy: str, hear: Callable[P, object], *told: P.args, **named: P.kwargs
+) -> list[Wish]:
+    """What a strategy wishes for as it hears that; raises `BadStrategy`."""
+    with asked(strategy):
+        said = hear(*told, **named)
+    return whole(strategy, said)
+
+
+def made(kind: str, name: str, options: Mapping[str, object]) -> Strategy:
+    """A strategy of that kind or file, which can be asked; raises `BadStrategy`."""
+    with asked(name):
+        found = strategies.make(kind, name, options)
+    return _checked(name, found)
+
+
+def _checked(name: str, made: object) -> Strategy:
     """What a `make` returned, if it can be asked; raises `BadStrategy`."""
     for each in ("on_tick", "on_order", "on_position"):
         if not callable(getattr(made, each, None)):
