@@ -15,3 +15,19 @@ class Signer(Protocol):
 
     def sign(self, effect: SignTransaction, now: int) -> TransactionSigned | SigningRefused:
         """The attempt's bytes, or why there are none; `now` only stamps the answer."""
+
+
+def refused(effect: SignTransaction, now: int, reason: str) -> SigningRefused:
+    """Nothing was signed, and this is why."""
+    return SigningRefused(
+        received_at=now,
+        account=effect.account,
+        payment_id=effect.payment_id,
+        attempt=effect.attempt,
+        reason=reason,
+    )
+
+
+def nobody_signs(effect: SignTransaction, now: int) -> TransactionSigned | SigningRefused:
+    """As a signer answers for an account without a key."""
+    return refused(effect, now, "no key signs for this account")

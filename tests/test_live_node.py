@@ -304,6 +304,25 @@ def test_a_node_that_drips_is_no_answer_in_time_and_nobody_waits_for_his_turn(
     assert len(server.heard) == 3
 
 
+def test_a_stream_of_nodes_stands_at_once_and_who_stops_hears_nothing_more(server: Server) -> None:
+    server.manner = "drips"
+    heard: list[str] = []
+
+    def nothing(*told: object) -> None:
+        heard.append(f"{told}")
+
+    async def story() -> None:
+        nodes = http_nodes({"a": server.url}, seconds_max=0.5)
+        nodes.open_stream(1, lambda: heard.append("open"), nothing, nothing, nothing)
+        nodes.send(batch("a", [("eth_chainId", [])]), nothing)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await nodes.stop()
+
+    asyncio.run(asyncio.wait_for(story(), 10))
+    assert heard == ["open"]
+
+
 @pytest.mark.parametrize(("manner", "status"), [("redirects", 302), ("hangs up", 0)])
 def test_what_is_no_answer_is_told_with_no_more_than_its_status(
     server: Server, manner: str, status: int

@@ -176,10 +176,13 @@ def test_s_is_low() -> None:
     ],
 )
 def test_an_evm_signer_refuses_with_the_reason(changes: dict[str, object], reason: str) -> None:
-    told = evm_signer()[0].sign(payment(**changes), 7)
+    asked = payment(**changes)
+    told = evm_signer()[0].sign(asked, 7)
     assert isinstance(told, SigningRefused)
     assert reason in told.reason
     assert told.received_at == 7
+    assert (told.account, told.payment_id) == (asked.account, asked.payment_id)
+    assert told.attempt == asked.attempt
 
 
 def test_a_key_that_is_not_the_wallets_signs_nothing() -> None:

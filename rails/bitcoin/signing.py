@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from core.rail_effects import SignTransaction
 from core.rail_events import SigningRefused, TransactionSigned
+from core.signing import refused
 from rails.bitcoin.address import BadAddress, p2wpkh_address, script_of
 from rails.bitcoin.sizes import OWN, RELAY, dust, vsize
 from rails.bitcoin.wallet import Wallet
@@ -114,16 +115,6 @@ def _check_fee(
 
 class Objection(ValueError):
     """Why a transaction must not be signed."""
-
-
-def refused(effect: SignTransaction, now: int, reason: str) -> SigningRefused:
-    return SigningRefused(
-        received_at=now,
-        account=effect.account,
-        payment_id=effect.payment_id,
-        attempt=effect.attempt,
-        reason=reason,
-    )
 
 
 def _input(text: str) -> Input:

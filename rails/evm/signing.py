@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from core.rail_effects import SignTransaction
 from core.rail_events import SigningRefused, TransactionSigned
+from core.signing import refused
 from rails.evm.wallet import Wallet
 from rails.keys import PrivateKey, keccak256
 
@@ -50,16 +51,6 @@ class EvmSigner:
             fee_max=effect.fee_max,
             tip_max=effect.tip_max,
         )
-
-
-def refused(effect: SignTransaction, now: int, reason: str) -> SigningRefused:
-    return SigningRefused(
-        received_at=now,
-        account=effect.account,
-        payment_id=effect.payment_id,
-        attempt=effect.attempt,
-        reason=reason,
-    )
 
 
 def objection(effect: SignTransaction, wallet: Wallet, key: PrivateKey) -> str:

@@ -22,6 +22,7 @@ from core.events import (
 from core.listening import LEDGER
 from core.rail_effects import FetchBlock, FetchHead
 from core.rail_events import BalanceOpened, BlockReported, HeadReported
+from core.signing import nobody_signs
 from rails import keystore, schemes
 from rails.evm.dialect import dialect
 from rails.evm.live import Capabilities, EvmNodes, probed, session
@@ -34,7 +35,7 @@ from tieout.deployment.file import ChainPart, Deployment, secret
 from tieout.deployment.rail_terms import STREAM_NS, Unfit, free_name, listed
 from tieout.journals.deployed import always
 from tieout.node.adopting import NotAdopted
-from tieout.node.rails import Ask, RailWay, nobody_signs
+from tieout.node.rails import Ask, RailWay
 
 SECOND = 1_000_000_000
 SOURCES = ("a", "b")

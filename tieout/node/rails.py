@@ -21,7 +21,7 @@ from core.effects import Effect
 from core.events import Event
 from core.frames import Decode, Frame, Headers
 from core.rail_effects import ScreenTransfer, SignTransaction, TellCustomer
-from core.rail_events import SigningRefused
+from core.signing import nobody_signs
 from core.strategy import PublicTrade
 from rails.dialect import Dialect, Request
 from tieout.node.connector import Connector, Transport
@@ -30,17 +30,6 @@ from tieout.node.loop import NodeLoop
 Ask = Callable[[Effect, str], Awaitable[list[Event]]]
 Sign = Callable[[SignTransaction, int], Event]
 People = Callable[[ScreenTransfer | TellCustomer], None]
-
-
-def nobody_signs(effect: SignTransaction, now: int) -> Event:
-    """Of an account without a key."""
-    return SigningRefused(
-        received_at=now,
-        account=effect.account,
-        payment_id=effect.payment_id,
-        attempt=effect.attempt,
-        reason="no key signs for this account",
-    )
 
 
 def nobody_listens(effect: ScreenTransfer | TellCustomer) -> None:

@@ -149,7 +149,7 @@ class SettlingReader:
         self._waiting = None
         if not settlement.legs and not state.booked and not isinstance(event, REQUESTS):
             return
-        heard = _heard(record, event, frame)
+        heard = heard_of(record, event, frame)
         names = tuple(dict.fromkeys((*before.named, *named(state, event))))
         subjects = [each.subject for each in state.booked if each.subject in settlement.legs]
         mine = self._divide(heard, event, names, before)
@@ -337,7 +337,8 @@ def _refused(state: State) -> dict[str, int]:
     return {name: times for name, times in state.counts.items() if name.startswith("refused/")}
 
 
-def _heard(record: Record, event: Event, frame: Frame | None) -> Heard:
+def heard_of(record: Record, event: Event, frame: Frame | None) -> Heard:
+    """An event with its frame's bytes, or its record's own where nobody sent one."""
     return Heard(
         record.number,
         event.received_at,

@@ -7,13 +7,13 @@ from typing import Literal, Protocol
 
 from core.events import Event
 from core.rail_effects import SignTransaction
-from core.rail_events import SigningRefused, TransactionSigned
+from core.rail_events import TransactionSigned
+from core.signing import nobody_signs, refused
 from rails import custodian
 from rails.bitcoin.address import BadAddress, p2wpkh_address, script_of
 from rails.bitcoin.dialect import dialect as bitcoin_dialect
 from rails.bitcoin.funding import NoFunds, funded
 from rails.bitcoin.signing import BitcoinSigner
-from rails.bitcoin.signing import refused as bitcoin_refused
 from rails.bitcoin.simulated import Holder as BitcoinHolder
 from rails.bitcoin.simulated import SimulatedNodes as BitcoinNodes
 from rails.bitcoin.wallet import Wallet as BitcoinWallet
@@ -76,16 +76,6 @@ class Places:
     executing: tuple[str, ...] = ()
 
 
-def _nobody_signs(effect: SignTransaction, now: int) -> Event:
-    return SigningRefused(
-        received_at=now,
-        account=effect.account,
-        payment_id=effect.payment_id,
-        attempt=effect.attempt,
-        reason="no key signs for this account",
-    )
-
-
 @dataclass(slots=True, eq=False)
 class Made:
     """A keeper, how to speak with it, and what it brings.
@@ -102,7 +92,7 @@ class Made:
     chain: Literal["", "evm", "bitcoin"] = ""
     sources: tuple[str, ...] = ()
     blind_ns: int = 0
-    sign: Callable[[SignTransaction, int], Event] = _nobody_signs
+    sign: Callable[[SignTransaction, int], Event] = nobody_signs
     begin: Callable[[], None] = lambda: None
 
 
@@ -271,7 +261,7 @@ def _bitcoin(
         try:
             return signer.sign(funded(effect, points), now)
         except (BadAddress, NoFunds) as error:
-            return bitcoin_refused(effect, now, str(error))
+            return refused(effect, now, str(error))
 
     return Made(
         nodes,

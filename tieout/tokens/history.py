@@ -25,7 +25,7 @@ from core.token_events import (
     TokenLog,
 )
 from core.token_state import Authorization, TokenBlock
-from tieout.settlement.history import Heard
+from tieout.settlement.history import Heard, heard_of
 
 # What tells of an authorization by its name.
 OF_ONE = (
@@ -95,14 +95,14 @@ class TokenReader:
             return
         match event:
             case TokenBlockReported() if before.wanted.get(event.token) == event.block_hash:
-                self._took_block(event, _heard(record, event, frame))
+                self._took_block(event, heard_of(record, event, frame))
             case AuthorizationRequested():
-                self._asked(event, _heard(record, event, frame))
+                self._asked(event, heard_of(record, event, frame))
             case PolicyPublished():
                 self.issued.policies[event.token, event.version] = event.content_hash
                 self.issued.published.setdefault((event.token, event.version), event.received_at)
             case _ if isinstance(event, OF_ONE):
-                self._about(event.authorization_id, _heard(record, event, frame))
+                self._about(event.authorization_id, heard_of(record, event, frame))
             case _:
                 pass
         for name, token in self._state.tokens.items():
@@ -163,15 +163,3 @@ class TokenReader:
             return None
         used.add(wanted.name)
         return wanted
-
-
-def _heard(record: Record, event: Event, frame: Frame | None) -> Heard:
-    return Heard(
-        record.number,
-        event.received_at,
-        type(event).__name__,
-        event,
-        event.frame,
-        frame.channel if frame is not None else "",
-        frame.body if frame is not None else record.body,
-    )
