@@ -62,6 +62,7 @@ BAD = (
         ("accounts.0.pace: found 0", "greater than or equal to 1"),
     ),
     (PAPER, HEAD + ACCOUNT + "wallet={}\n", ("accounts.0: unknown field wallet", "there are")),
+    (PAPER, "name='a'\njournal='x/j'\n" + ACCOUNT, ("x; one of ours would do",)),
     ((*PAPER, "--seed", "3"), HEAD + ACCOUNT, ("--seed: found 3", "only in sim")),
     ((*PAPER, "--out", "x"), HEAD + ACCOUNT, ("--out: found x", "only in sim")),
     (PREFLIGHT, "journal='j'\n" + ACCOUNT, ("name: ", "Field required")),

@@ -346,7 +346,7 @@ def load_accounts(path: Path) -> Deployment:
     Raises `BadDeployment`.
     """
     told = _toml(path)
-    ours = {name: told[name] for name in ("accounts", "wire") if name in told}
+    ours: dict[str, Any] = {name: told[name] for name in ("accounts", "wire") if name in told}
     if not ours.get("accounts"):
         found = "it has no account at a venue, and what is under way on rails no kill takes back"
         raise BadDeployment(f"{path}: {found}; a file with [[accounts]] would do")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from core.journal import Store
 from core.state import State
-from tieout.journals.sqlite_store import SqliteStore
+from tieout.journals.sqlite_store import JournalError, SqliteStore
 
 if TYPE_CHECKING:
     from tieout.deployment.file import Deployment, JournalServer
@@ -53,7 +53,10 @@ async def held(
     """Open it to be written, which the stack ends; raises `JournalError` where another does."""
     journal = deployment.journal
     if isinstance(journal, str) or mode == "paper":
-        store = SqliteStore(journal_of(deployment, folder, mode))
+        path = journal_of(deployment, folder, mode)
+        if not path.parent.is_dir():
+            raise JournalError(f"{path}: there is no folder {path.parent}; one of ours would do")
+        store = SqliteStore(path)
         stack.callback(store.close)
         return Held(store)
     return await _led(journal, folder, deployment.name, stack)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-NAMES = ("code", "retCode", "msg", "retMsg")
+NAMES = ("code", "retCode", "msg", "retMsg", "message")
 
 
 def words_of(status: int, body: bytes, otherwise: str = "") -> str:

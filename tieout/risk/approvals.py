@@ -34,9 +34,12 @@ def verify(
     if not are_two(author, approver):
         raise NotApproved(f"{file}: author and approver are both {author!r}; two people would do")
     signature = file.with_name(file.name + ".sig")
-    for path, what in ((signers, "the allowed signers"), (signature, f"{approver}'s signature")):
-        if not path.is_file():
-            raise NotApproved(f"{path}: found nothing; {what} would do: {signing(file, namespace)}")
+    if not signers.is_file():
+        lines = f"a line `NAME ssh-ed25519 KEY` for {author} and one for {approver}"
+        raise NotApproved(f"{signers}: found nothing; {lines} would do")
+    if not signature.is_file():
+        would_do = f"{approver}'s signature would do: {signing(file, namespace)}"
+        raise NotApproved(f"{signature}: found nothing; {would_do}")
     written_by = _keys(signers, author)
     if not written_by:
         raise NotApproved(
