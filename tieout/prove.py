@@ -443,6 +443,47 @@ PROVEN = (
         ("env", "TIEOUT_FULL=1", *pytest("tests/test_postgres_store.py", "tests/test_standby.py")),
     ),
     Proof(
+        6,
+        "a shadow that calls ccxt's create_order, eth_sendRawTransaction and an SFTP put gets"
+        " nothing out, by what came to the socket",
+        pytest(
+            *("tests/test_live.py", "tests/test_live_evm.py", "tests/test_live_bank.py"),
+            *("-k", "shadow or where_we_only_read"),
+        ),
+    ),
+    Proof(
+        6,
+        "what stood on an account before is adopted or refused, as configured",
+        pytest("tests/test_adopting.py", "tests/test_preflight.py"),
+    ),
+    Proof(
+        6,
+        "planted secrets appear nowhere",
+        pytest("tests/test_secrets.py", "tests/test_logs.py", "tests/test_children.py"),
+    ),
+    Proof(
+        6,
+        "a full disk, an overfull queue, a wrong clock, a revoked key, maintenance: entries close,"
+        " cancels go out, people are told, and all goes on; tieout kill over sockets",
+        ("env", "TIEOUT_FULL=1", *pytest("tests/test_live_troubles.py", "tests/test_kill_live.py")),
+    ),
+    Proof(
+        6,
+        "the runbook's commands do what it says",
+        pytest("tests/test_runbook.py"),
+    ),
+    Proof(
+        6,
+        "payments by a real node of a chain, by a custodian's SDK and by a bank's files",
+        (
+            *("env", "TIEOUT_FULL=1"),
+            *pytest(
+                *("tests/test_live_evm.py", "tests/test_live_custodian.py"),
+                "tests/test_live_bank.py",
+            ),
+        ),
+    ),
+    Proof(
         7,
         "what comes later, replaced or cut, changes nothing before; without latency and fees every"
         " fill and the profit are plain arithmetic; every statement agrees",
