@@ -19,11 +19,13 @@ from core.risk_state import Stage
 from sim.memory_store import MemoryStore
 from tests.facts import PERP, Books, fill, ms, only, perp_books, report, statement, wish
 from tests.planting import locate, plant, planted
-from tieout.operating.kill import BadDeployment, Ending, credentials, kill, load
+from tieout.operating.kill import Answered, BadDeployment, Ending, credentials, kill, load
 from tieout.operating.kill_drill import DeadNode, dead_node
 from tieout.runs import run
+from venues.dialect import Request
 
 SWAP = "BTC-PERP"
+SECOND = 1_000_000_000
 
 
 def order(at: int = 50, **terms: Any) -> Any:
@@ -404,6 +406,50 @@ def test_a_kill_without_a_node_cancels_and_closes_everything_and_proves_it(
     assert dead.open_orders() == []
     assert dead.positions() == []
     assert {each.open_orders for each in ending.stages.values()} == {0}
+
+
+class Hanging(DeadNode):
+    """One account's answers are told so much later, and whoever waits is woken by them."""
+
+    def __init__(self, path: Path, account: str, late_ns: int) -> None:
+        made = a_world(path)
+        self.__dict__.update(made.__dict__)
+        self._hung, self._late_ns = account, late_ns
+        self._later: list[tuple[int, Answered, tuple[int, bytes]]] = []
+
+    def send(self, account: str, request: Request, answered: Answered) -> None:
+        if account != self._hung:
+            super().send(account, request, answered)
+            return
+        answer = self._at_venue(account, request)
+        self._later.append((self.now() + self._late_ns, answered, answer))
+
+    def wait_until(self, at: int) -> None:
+        due = min((when for when, _, _ in self._later), default=at)
+        super().wait_until(min(at, due))
+        while self._later and self._later[0][0] <= self.now():
+            _, answered, answer = self._later.pop(0)
+            answered(*answer)
+
+
+def test_a_venue_that_hangs_holds_no_other_up(deployment: Path) -> None:
+    """Each of its answers takes ten seconds; elsewhere it is over as soon as with none of that."""
+    hung = "okx_swap/main"
+    ended: list[dict[str, int]] = []
+    for late_ns in (0, 10 * SECOND):
+        dead = Hanging(deployment, hung, late_ns)
+        began, over = dead.now(), dict[str, int]()
+
+        def tell(told: TellKill, dead: Hanging = dead, over: dict[str, int] = over) -> None:
+            if told.stage == "done":
+                over.setdefault(told.account, dead.now())
+
+        assert kill_all(dead, deployment, tell=tell).done
+        assert dead.open_orders() == dead.positions() == []
+        ended.append({name: (at - began) // SECOND for name, at in over.items()})
+    at_once, beside = ended
+    assert beside.pop(hung) > at_once.pop(hung) + 20
+    assert max(beside.values()) <= max(at_once.values()) + 1, (at_once, beside)
 
 
 def test_every_order_that_a_kill_sends_can_only_reduce(deployment: Path) -> None:

@@ -454,7 +454,7 @@ PROVEN = (
     Proof(
         6,
         "what stood on an account before is adopted or refused, as configured",
-        pytest("tests/test_adopting.py", "tests/test_preflight.py"),
+        ("env", "TIEOUT_FULL=1", *pytest("tests/test_adopting.py", "tests/test_preflight.py")),
     ),
     Proof(
         6,

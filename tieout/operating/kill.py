@@ -82,17 +82,21 @@ class Deployment(Part):
     accounts: Annotated[tuple[VenueAccount, ...], Field(min_length=1)]
 
 
+Answered = Callable[[int, bytes], None]
+
+
 class Transport(Protocol):
     """How bytes reach venues, and what time it is."""
 
-    def send(self, account: str, request: Request) -> tuple[int, bytes]:
-        """Sign and send one request; the answer's status and body, status 0 for none."""
+    def send(self, account: str, request: Request, answered: Answered) -> None:
+        """Sign and send one request, and wait for nobody: a venue that hangs keeps no other one.
+        `answered` is told once, at once or while we wait: status and body, status 0 for none."""
 
     def now(self) -> int:
         """Nanoseconds UTC."""
 
     def wait_until(self, at: int) -> None:
-        """Let time pass."""
+        """Let time pass until then, or until something was answered."""
 
 
 @dataclass(slots=True)
@@ -218,25 +222,29 @@ class _Kill:
 
     def _ask(self, account: str, effect: Effect) -> None:
         asked_at = self._transport.now()
+
+        def answered(status: int, body: bytes) -> None:
+            self._node.deliver(
+                Frame(
+                    number=self._journal.next_number,
+                    account=account,
+                    channel="rest",
+                    received_at=self._transport.now(),
+                    body=body,
+                    status=status,
+                    about=effect,
+                    asked_at=asked_at,
+                )
+            )
+
         try:
             request = DIALECTS[account.partition("/")[0]].request(effect)
-            status, body = self._transport.send(account, request)
+            self._transport.send(account, request, answered)
         except (OSError, ValueError) as error:
-            status, body = 0, f"not sent: {error}".encode()
-        self._node.deliver(
-            Frame(
-                number=self._journal.next_number,
-                account=account,
-                channel="rest",
-                received_at=self._transport.now(),
-                body=body,
-                status=status,
-                about=effect,
-                asked_at=asked_at,
-            )
-        )
+            answered(0, f"not sent: {error}".encode())
 
     def _ring_next(self, deadline: int) -> None:
+        """The next alarm, unless an answer comes before."""
         alarm, at = min(self._alarms.items(), key=lambda each: (each[1], each[0]))
         self._transport.wait_until(min(at, deadline))
         if at <= self._transport.now():

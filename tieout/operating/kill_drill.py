@@ -11,7 +11,7 @@ from scenarios.model import InstrumentSpec, Scenario, VenueSpec, check
 from sim.memory_store import MemoryStore
 from sim.world import EPOCH_NS
 from tieout.node.dialects import DIALECTS
-from tieout.operating.kill import BadDeployment, Deployment, VenueAccount
+from tieout.operating.kill import Answered, BadDeployment, Deployment, VenueAccount
 from tieout.simulation import Simulation
 from venues.dialect import Request
 from venues.simulated import Asked
@@ -52,7 +52,10 @@ class DeadNode:
     def close(self) -> None:
         """Nothing is open that would have to be closed."""
 
-    def send(self, account: str, request: Request) -> tuple[int, bytes]:
+    def send(self, account: str, request: Request, answered: Answered) -> None:
+        answered(*self._at_venue(account, request))
+
+    def _at_venue(self, account: str, request: Request) -> tuple[int, bytes]:
         self.sent.append((account, request))
         self.wait_until(self.now() + WAY_NS)
         turn, rest = divmod(len(self.sent), self._lost) if self._lost else (0, 1)

@@ -1,13 +1,14 @@
 """The kill switch over real sockets: the accounts of a deployment's file, by the ways it names.
 
 True here: it is `tieout.operating.kill` and its procedure, and needs what that needs, no journal
-and no node. One event loop is turned while a request waits for its answer, and stands still else.
+and no node. One event loop is turned while a kill waits, and stands still else; what was sent to
+one venue waits there for its answer while others are asked and answer.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ from tieout.deployment.ways import ways_of
 from tieout.node.answered import words_of
 from tieout.node.connector import Transport
 from tieout.node.dialects import MODELS
-from tieout.operating.kill import Contract, Deployment, VenueAccount
+from tieout.operating.kill import Answered, Contract, Deployment, VenueAccount
 from venues.dialect import Request
 
 T = TypeVar("T")
@@ -36,27 +37,37 @@ class LiveReach:
         self._stack = AsyncExitStack()
         ways = self._turn(ways_of(deployment, folder, self._stack, "live"))
         self._ways = {way.spec.account: way.transport for way in ways}
+        self._came = asyncio.Event()
         self.refusals: dict[str, str] = {}
 
-    def send(self, account: str, request: Request) -> tuple[int, bytes]:
+    def send(self, account: str, request: Request, answered: Answered) -> None:
         """What is no good answer is kept in `refusals`, the last of each account, until one is."""
-        status, body = self._turn(_asked(self._ways[account], request))
-        if status == OK:
-            self.refusals.pop(account, None)
-        else:
-            self.refusals[account] = words_of(status, body)
-        return status, body
+
+        def came(status: int, body: bytes, headers: Headers = ()) -> None:
+            if status == OK:
+                self.refusals.pop(account, None)
+            else:
+                self.refusals[account] = words_of(status, body)
+            answered(status, body)
+            self._came.set()
+
+        self._turn(_sent(self._ways[account], request, came))
 
     def now(self) -> int:
         return time.time_ns()
 
     def wait_until(self, at: int) -> None:
-        self._turn(asyncio.sleep(max(0, at - self.now()) / SECOND))
+        self._turn(self._wait(max(0, at - self.now()) / SECOND))
 
     def close(self) -> None:
         """No socket outlives it."""
         self._turn(self._stack.aclose())
         self._loop.close()
+
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._came.wait(), seconds)
+        self._came.clear()
 
     def _turn(self, work: Awaitable[T]) -> T:
         return self._loop.run_until_complete(work)
@@ -104,12 +115,6 @@ def accounts_of(deployment: deployed.Deployment) -> Deployment:
     )
 
 
-async def _asked(transport: Transport[Request], request: Request) -> tuple[int, bytes]:
-    came: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
-
-    def answered(status: int, body: bytes, headers: Headers = ()) -> None:
-        if not came.done():
-            came.set_result((status, body))
-
-    transport.send(request, answered)
-    return await came
+async def _sent(transport: Transport[Request], request: Request, came: Callable[..., None]) -> None:
+    """Within the loop, where what is sent goes on by itself."""
+    transport.send(request, came)
