@@ -122,7 +122,9 @@ def _is_spot(state: State, account: str, instrument: str) -> bool:
 
 
 def _working(state: State) -> Iterator[Working]:
-    for order in state.orders.values():
+    """Of each account those that are not over: of all there ever were there may be thousands."""
+    names = (name for account in state.accounts.values() for name in account.working)
+    for order in map(state.orders.__getitem__, names):
         leaves = order.quantity - order.filled
         if order.status in OPEN and leaves > 0:
             yield Working(order.strategy, order.account, order.instrument, order.side, leaves)

@@ -5,7 +5,6 @@ back: the anchor stands outside the list, and says still how long it was and whi
 """
 
 from collections.abc import Iterator
-from itertools import islice
 
 from core.events import NodeStarted
 from core.journal import Record, decode_event
@@ -49,7 +48,7 @@ class MemoryStore:
 
     def records(self, after: int = 0) -> Iterator[Record]:
         """The committed records with numbers above `after`, in order."""
-        return islice(self.committed, after, len(self.committed))
+        return iter(self.committed[after:])
 
     def events(self, after: int = 0) -> Iterator[bytes]:
         """The bodies of the events among them."""

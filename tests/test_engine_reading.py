@@ -83,6 +83,8 @@ def small_state() -> State:
             requested_at=0,
             filled=40 if status == "partially_filled" else 0,
         )
+        if status in OPEN:
+            account.working[str(number)] = None
     return state
 
 

@@ -404,7 +404,15 @@ QUIET = check(
         "duration_s": 30,
         "heal_s": 5,
         "venues": ["binance_spot", "okx_swap"],
-        "strategies": [{"kind": "maker", "name": "mm", "options": {"hedged": True}}],
+        "strategies": [
+            {"kind": "maker", "name": "mm", "accounts": ["binance_spot/main"]},
+            {
+                "kind": "maker",
+                "name": "mh",
+                "accounts": ["okx_swap/main"],
+                "options": {"hedged": True},
+            },
+        ],
         "faults": [{"kind": "crash", "where": "node", "one_in": 500, "strength": 300}],
     },
     "test_market_data",

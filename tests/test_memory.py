@@ -474,6 +474,7 @@ def ring(at: int) -> Event:
 
 # --- whole runs ----------------------------------------------------------------------------------
 
+COINS, LEGS = ["binance_spot/main", "coinbase/main"], ["okx_swap/main"]
 ROUGH = check(
     {
         "name": "rough",
@@ -482,8 +483,15 @@ ROUGH = check(
         "heal_s": 20,
         "venues": ["binance_spot", "coinbase", "okx_swap"],
         "strategies": [
-            {"kind": "maker", "name": "mm", "options": {"hedged": True}},
-            {"kind": "taker", "name": "tk", "options": {"one_in": 1, "hedged": True}},
+            {"kind": "maker", "name": "mm", "accounts": COINS},
+            {"kind": "taker", "name": "tk", "accounts": COINS, "options": {"one_in": 1}},
+            {"kind": "maker", "name": "mh", "accounts": LEGS, "options": {"hedged": True}},
+            {
+                "kind": "taker",
+                "name": "th",
+                "accounts": LEGS,
+                "options": {"one_in": 1, "hedged": True},
+            },
         ],
         "faults": [
             {"kind": "crash", "where": "node", "one_in": 900, "strength": 200},

@@ -264,8 +264,13 @@ STORMY = check(
         "heal_s": 3,
         "venues": ["binance_spot", "okx_swap"],
         "strategies": [
-            {"kind": "maker", "name": "mm", "options": {"hedged": True}},
-            {"kind": "taker", "name": "tk", "options": {"one_in": 1, "hedged": True}},
+            {"kind": "maker", "name": "mm", "accounts": ["binance_spot/main"]},
+            {
+                "kind": "taker",
+                "name": "th",
+                "accounts": ["okx_swap/main"],
+                "options": {"one_in": 1, "hedged": True},
+            },
         ],
         "faults": [
             {"kind": "crash", "where": "node", "one_in": 150, "strength": 200},
