@@ -18,6 +18,7 @@ from aiohttp import ClientSession
 
 from core.journal import Store
 from core.state import State
+from scenarios.bounds import LIMITS
 from scenarios.model import Scenario, StrategySpec
 from sim.faults import Fault
 from sim.operators import OpenBreak, Operator
@@ -122,7 +123,8 @@ class Served:
 
 def reviewed(served: Served, table: dict[str, Any], journal: Path) -> Reviewed:
     """The wide limits of simulated strategies, but for what the table says."""
-    told = {"file": "simulated", "rates": {"USDT": 1, "USD": 1}, "enabled_by": "anna", **table}
+    file = str(LIMITS / "simulated.yaml")
+    told = {"file": file, "rates": {"USDT": 1, "USD": 1}, "enabled_by": "anna", **table}
     spec = DeployedLimits.model_validate(told)
     venues = (served.world.sites[served.venue].spec,)
     return Reviewed(spec, venues, trading(served.venue), str(journal))

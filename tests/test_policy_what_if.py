@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scenarios.tokens import changed
+from scenarios.tokens import changed_policy
 from sim import machine
 from tieout.reports.outcome import Outcome
 from tieout.runs import run
@@ -31,7 +31,7 @@ def asked(outcome: Outcome, **changes: Change) -> list[Opinion]:
 
 
 def with_fields(**fields: Any) -> Change:
-    return lambda policy: changed(policy, fields)
+    return lambda policy: changed_policy(policy, fields)
 
 
 def test_the_same_policy_says_of_each_request_what_was_said(outcome: Outcome) -> None:
