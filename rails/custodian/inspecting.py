@@ -7,9 +7,9 @@ Rule 2. The time is that of the answer's own header, in whole seconds: it is kno
 
 from email.utils import parsedate_to_datetime
 
+from core.frames import Headers
 from rails.dialect import Request
 
-Headers = tuple[tuple[str, str], ...]
 SECOND = 1_000_000_000
 GRAIN_NS = SECOND // 2
 # https://developers.fireblocks.com/reference/getapiusers: of keys of administrators alone.

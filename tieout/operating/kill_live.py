@@ -7,12 +7,12 @@ one venue waits there for its answer while others are asked and answer.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from core.frames import Headers
+from core.frames import Headers, OnAnswer
 from tieout.deployment import file as deployed
 from tieout.deployment.ways import ways_of
 from tieout.node.answered import words_of
@@ -115,6 +115,6 @@ def accounts_of(deployment: deployed.Deployment) -> Deployment:
     )
 
 
-async def _sent(transport: Transport[Request], request: Request, came: Callable[..., None]) -> None:
+async def _sent(transport: Transport[Request], request: Request, came: OnAnswer) -> None:
     """Within the loop, where what is sent goes on by itself."""
     transport.send(request, came)

@@ -1,15 +1,14 @@
 """What a custodian says of our key and our clock: read by a client that can do nothing else."""
 
-import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
-from core.frames import Headers
 from rails.custodian.inspecting import ADMINISTERS, GRAIN_NS, told_time, vault
 from rails.dialect import Request
 from tieout.deployment.rails import CustodianPart
 from tieout.node.answered import words_of
 from tieout.node.rails import RailWay
+from tieout.preflight.asking import Answered, ask
 from tieout.preflight.checks import Check, green, no_matter, red
 
 SECOND = 1_000_000_000
@@ -19,23 +18,25 @@ APART_NS_MAX = SECOND
 SAMPLES = 3
 
 
-class Answered(NamedTuple):
-    status: int
-    body: bytes
-    headers: Headers
+class Read(NamedTuple):
+    """An answer, and how long it was under way by our clock."""
+
+    answer: Answered
     asked_at: int
     heard_at: int
 
 
 async def of_key(part: CustodianPart, way: RailWay, clock: Callable[[], int]) -> list[Check]:
     """Its rights, and how far the custodian's clock is from ours."""
-    read = [await _ask(way, vault(part.vault), clock)]
-    if read[0].status != OK:
-        found = f"vault {part.vault}: {words_of(*read[0][:2])}"
+    read = [await _read(way, vault(part.vault), clock)]
+    first = read[0].answer
+    if first.status != OK:
+        found = f"vault {part.vault}: {words_of(first.status, first.body)}"
         would_do = "a key that the custodian knows, and a vault that is there, would do"
         return [red("key rights", part.account, found, would_do)]
-    read += [await _ask(way, vault(part.vault), clock) for _ in range(SAMPLES - 1)]
-    return [_rights(part.account, await _ask(way, ADMINISTERS, clock)), _clock(part.account, read)]
+    read += [await _read(way, vault(part.vault), clock) for _ in range(SAMPLES - 1)]
+    administers = await ask(way.transport, ADMINISTERS)
+    return [_rights(part.account, administers), _clock(part.account, read)]
 
 
 def _rights(account: str, told: Answered) -> Check:
@@ -44,14 +45,16 @@ def _rights(account: str, told: Answered) -> Check:
         would_do = "a key that is no administrator's would do"
         return red(name, account, "reads; administers keys of the workspace", would_do)
     if told.status not in REFUSED:
-        return red(name, account, words_of(*told[:2]), "a custodian that answers would do")
+        return red(
+            name, account, words_of(told.status, told.body), "a custodian that answers would do"
+        )
     return green(name, account, "reads; administers nothing; whether it may pay nobody tries")
 
 
-def _clock(account: str, read: list[Answered]) -> Check:
+def _clock(account: str, read: list[Read]) -> Check:
     """By the answer that was under way the shortest."""
     name, best = "clock", min(read, key=lambda each: each.heard_at - each.asked_at)
-    at = told_time(best.headers)
+    at = told_time(best.answer.headers)
     if at is None:
         return no_matter(name, account, "its answers name no time")
     half, ahead = (best.heard_at - best.asked_at) // 2, at - (best.asked_at + best.heard_at) // 2
@@ -65,13 +68,6 @@ def _clock(account: str, read: list[Answered]) -> Check:
     return green(name, account, found)
 
 
-async def _ask(way: RailWay, request: Request, clock: Callable[[], int]) -> Answered:
-    came: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+async def _read(way: RailWay, request: Request, clock: Callable[[], int]) -> Read:
     asked_at = clock()
-
-    def answered(status: int, body: bytes, headers: Headers = ()) -> None:
-        if not came.done():
-            came.set_result(Answered(status, body, headers, asked_at, clock()))
-
-    way.transport.send(request, answered)
-    return await came
+    return Read(await ask(way.transport, request), asked_at, clock())

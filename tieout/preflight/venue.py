@@ -28,6 +28,7 @@ from tieout.live import Way
 from tieout.node.answered import words_of
 from tieout.node.dialects import DIALECTS
 from tieout.node.opening import account_opened
+from tieout.preflight.asking import Answered, ask
 from tieout.preflight.checks import Check, green, no_matter, red
 from tieout.preflight.inspections import INSPECTIONS
 from venues.dialect import Request
@@ -59,11 +60,6 @@ class Known(NamedTuple):
 
     orders: frozenset[str] = frozenset()
     accounts: frozenset[str] = frozenset()
-
-
-class Answered(NamedTuple):
-    status: int
-    body: bytes
 
 
 async def of_venue(
@@ -98,27 +94,16 @@ async def told_all(
     """The answers to several reads, of one try, as they are read together; raises `NotTold`."""
     said, answers = "nothing", list[Answered]()
     for _ in range(ASKED_MAX):
-        answers = [await _ask(way, each) for each in requests]
+        answers = [await ask(way.transport, each) for each in requests]
         try:
             return read([each.body for each in answers])
         except STRANGE as error:
-            words = (words_of(*each, type(error).__name__) for each in answers)
+            words = (words_of(each.status, each.body, type(error).__name__) for each in answers)
             said = "; ".join(dict.fromkeys(words))
         await asyncio.sleep(PAUSE_S)
     raise NotTold(
         f"not told in {ASKED_MAX} reads: {said}", reached=any(each.status for each in answers)
     )
-
-
-async def _ask(way: Way, request: Request) -> Answered:
-    came: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
-
-    def answered(status: int, body: bytes, headers: object = ()) -> None:
-        if not came.done():
-            came.set_result(Answered(status, body))
-
-    way.transport.send(request, answered)
-    return await came
 
 
 # --- the key --------------------------------------------------------------------------------------
@@ -192,7 +177,7 @@ async def _sample(way: Way, clock: Callable[[], int]) -> Sample:
     for _ in range(ASKED_MAX):
         asked_at = clock()
         with contextlib.suppress(*STRANGE):
-            at = read((await _ask(way, inspection.time)).body)
+            at = read((await ask(way.transport, inspection.time)).body)
             return Sample((heard_at - asked_at) // 2, at - (asked_at + heard_at) // 2)
         await asyncio.sleep(PAUSE_S)
     raise NotTold(f"no time in {ASKED_MAX} reads")
