@@ -460,6 +460,9 @@ class Scenario(Part):
     limits: LimitsSpec | None = None
     memory: MemorySpec | None = None
     claims: tuple[ClaimSpec, ...] = ()
+    judged_by: tuple[str, ...] = Field(
+        default=(), description="the figures of the only claims that are judged; none: of all"
+    )
     market_gap_ms_max: Millis = Field(default=100, ge=1)
 
     def in_short(self) -> "Scenario":
@@ -489,6 +492,13 @@ class Scenario(Part):
         if isinstance(settling, dict) and "rails" in settling:
             return {**settling, "rails": by_name(settling["rails"])}
         return settling
+
+    @field_validator("judged_by")
+    @classmethod
+    def _figures(cls, judged_by: tuple[str, ...]) -> tuple[str, ...]:
+        if said := next(filter(None, map(flaw, judged_by)), ""):
+            raise ValueError(said)
+        return judged_by
 
     @field_validator("covers")
     @classmethod

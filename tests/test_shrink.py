@@ -10,12 +10,15 @@ import pytest
 
 from scenarios.model import find
 from scenarios.thinning import CUSTOMERS, quieter, read_seldom, without
+from sim.faults import Fault
 from sim.materialised import strikes_in
+from sim.world import SECOND
 from tests.failing import BREAKING_BUST, SILENT_BUST, less_each_strike, plan, world
 from tests.planting import plant
 from tieout.failures.plans import Plan, drawn, load_plan, replay
 from tieout.failures.rerun import rerun
-from tieout.failures.shrink import HEAL_S_MIN, NothingFails, Shrunk, shrink
+from tieout.failures.shrink import NothingFails, Shrunk, shrink
+from tieout.failures.smaller import HEAL_S_MIN, harder, sooner, strikes_of
 from tieout.runs import STANDARD
 
 CLAIMS = {spec.figure: spec.claim for spec in STANDARD}
@@ -73,17 +76,23 @@ def test_time_to_heal_is_kept_for_a_claim_about_a_healed_world(
 ) -> None:
     """And cut for a claim that fails before: the same bug by the law itself."""
     assert shrunk.plan.whole().heal_s == world().heal_s
-    plant(monkeypatch, "core.reconcile:judge", *EVERY_LINE_AGREES)
     faults = [
         {"kind": "slow_request", "one_in": 5, "strength": 300},
         {"kind": "hand_trade_untold", "where": "binance_spot", "every_s": 3, "strength": 2},
     ]
-    early = shrink(plan(faults=faults), claim=SILENT)
+    with monkeypatch.context() as patch:
+        plant(patch, "core.reconcile:judge", *EVERY_LINE_AGREES)
+        early = shrink(plan(faults=faults), claim=SILENT)
     assert early.plan.whole().heal_s == HEAL_S_MIN
     moment = early.last.moment(SILENT)
     assert moment is not None
     assert early.plan.whole().duration_s <= Decimal(moment.at_s) + 2
     assert early.share < 0.1
+    # Of a healed world it could only be wrong: with the bug gone, this alone is judged, and holds.
+    mended = rerun(early.plan).outcome
+    assert mended is not None
+    assert [each.claim for each in mended.claims] == [SILENT]
+    assert mended.held
 
 
 def test_what_may_happen_at_no_time_needs_no_time_to_heal() -> None:
@@ -94,6 +103,23 @@ def test_what_may_happen_at_no_time_needs_no_time_to_heal() -> None:
     assert shrunk.plan.whole().heal_s == HEAL_S_MIN
     assert not shrunk.plan.faults
     assert shrunk.share < 0.05
+
+
+def test_a_strike_is_tried_at_earlier_opportunities_that_no_other_has() -> None:
+    lines = [Fault("bust", "binance_spot", line=4, strikes=(0, 16, 40))]
+    assert strikes_of(lines) == [(0, 0), (0, 16), (0, 40)]
+    assert [less[0].strikes for less in sooner(lines, 0, 16)] == [
+        (0, at, 40) for at in (1, 2, 4, 8, 12)
+    ]
+    assert [less[0].line for less in sooner(lines, 0, 40)] == [4] * 5
+    assert not list(sooner(lines, 0, 0))
+
+
+def test_a_kind_that_is_tried_alone_strikes_more_often() -> None:
+    rare = Fault("bust", "binance_spot", one_in=64)
+    assert harder(rare) == replace(rare, one_in=8)
+    by_itself = Fault("crash", "node", every_ns=80 * SECOND)
+    assert harder(by_itself) == replace(by_itself, every_ns=10 * SECOND)
 
 
 def test_what_a_run_raises_is_shrunk_like_a_claim(monkeypatch: pytest.MonkeyPatch) -> None:

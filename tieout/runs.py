@@ -422,6 +422,8 @@ def conclude(
             for each in specs
             if each.equals is not None or each.at_most is not None
         ]
+    if only := simulation.scenario.judged_by:
+        specs = [spec for spec in specs if spec.figure in only]
     claims = [judge(spec, summary) for spec in specs]
     summary["claims"] = [
         {"claim": c.claim, "held": c.held, "figure": c.figure, "bound": c.bound} for c in claims

@@ -55,6 +55,7 @@ NEVER = (
     *(f"tokens.{what}" for what in ("moved_unasked", "replays_moved", "decisions_doubled")),
     "tokens.sums_off",
 )
+THE_LAW = "silent_differences"
 ROOT = Path(__file__).parents[2]
 RAISED = "no run raises"
 

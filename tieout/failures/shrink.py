@@ -2,40 +2,60 @@
 
 In this order: what came after the claim failed, all faults at once, the length of the run, the
 world (venues and rails, strategies, limits, customers' flows, how often anybody is read, and how
-much goes on), whole families of faults, single lines of the plan, then strikes one by one; and
-length and world once more, since less of them is needed by then. What makes every later run shorter
-comes first: a storm has forty families, and each is a run or two. Strikes come late, since one is
-named by its number among its opportunities, of which another world has others.
+much goes on), whole families of faults (one or two that strike more often instead of many that are
+rare), single lines of the plan, then strikes one by one, and those that are left sooner; and length
+and world once more, since less of them is needed by then. What makes every later run shorter comes
+first: a storm has forty families, and each is a run or two. Strikes come late, since one is named
+by its number among its opportunities, of which another world has others.
 
 Rule 1. Each step is a run: what is left out stays out only where the same claim still fails.
 Rule 2. Time to heal is part of a claim about a healed world and stays whole; it is cut only where
-the claim fails in the midst of the run, or is of what may happen at no time (`rerun.NEVER`).
+the claim fails in the midst of the run, or is of what may happen at no time (`rerun.NEVER`); what
+is left is judged by that claim alone then.
 A claim of so much at least keeps its world and its length.
 Rule 3. The same plan shrinks to the same plan, unless time ran out. Time is the processor's: what
 else goes on in a machine says nothing of the plan.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_UP, Decimal
-from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import TypeVar
 
-from scenarios.model import BadScenario, Scenario, check
-from scenarios.thinning import CUSTOMERS, as_told, parts, quieter, read_seldom, without
+from scenarios.thinning import CUSTOMERS, parts, quieter, read_seldom, without
 from sim.faults import Fault
 from sim.materialised import materialised
 from tieout.failures.plans import BadPlan, Plan, places_of
-from tieout.failures.rerun import NEVER, Rerun, TooLong, figure_of, rerun
+from tieout.failures.rerun import NEVER, RAISED, THE_LAW, Rerun, TooLong, figure_of, rerun
+from tieout.failures.smaller import (
+    HEAL_S_MIN,
+    bare,
+    harder,
+    heal_of,
+    numbered,
+    only,
+    seconds_of,
+    shorter,
+    sooner,
+    strikes_of,
+    unhealed,
+)
 
 T = TypeVar("T")
 
 # A run that has so many times the events of the first is none that anybody wants to look at.
 EVENTS_TIMES_MAX = 2
-HEAL_S_MIN = Decimal(1)
 QUIETER_TIMES_MAX = 4
+# Of how many kinds a plan is small, and of how many at most each pair is tried by itself.
+KINDS_FEW, KINDS_PAIRED_MAX = 3, 16
+# What makes a plan simpler may bring so many times its events; what leaves no more than so many is
+# worth another round.
+MORE_EVENTS_MAX, WORTH_A_ROUND = Decimal("1.1"), Decimal("0.9")
+# Of how many strikes each is tried sooner.
+STRIKES_FEW = 8
 # Which parts of the length are tried, the shortest first.
 LENGTHS = tuple(Decimal(part) / 16 for part in (1, 2, 4, 8, 12))
 
@@ -117,7 +137,7 @@ class Shrinker:
         self._steps_max = 0
         self._known: dict[str, bool] = {}
         self.runs = 0
-        self.first = self.best = self._run(_bare(plan))
+        self.first = self.best = self._run(bare(plan))
         if not self.first.failed or (claim and claim not in self.first.failed):
             raise NothingFails(
                 f"{plan.path}: {claim or 'every claim'}: it holds; nothing to shrink"
@@ -132,10 +152,20 @@ class Shrinker:
         self._length()
         self._world()
         self.families()
+        self._harder()
         self._lines()
         self._strikes()
+        while self._smaller():
+            pass
+
+    def _smaller(self) -> bool:
+        """By fewer kinds, sooner, shorter, with less around it; whether another round pays."""
+        before = self.best.events
+        self.families()
+        self._sooner()
         self._length()
         self._world()
+        return self.best.events <= before * WORTH_A_ROUND
 
     # --- steps -----------------------------------------------------------------------------------
 
@@ -145,31 +175,31 @@ class Shrinker:
         if moment is None or self._of_least:
             return False
         second = Decimal(moment.at_s).quantize(Decimal("0.001"), ROUND_UP) + 1
-        ended = partial(_of_length, seconds=second, heal_s=HEAL_S_MIN)
-        return self._try("length", _scenario(self.best.plan, ended))
+        less = shorter(self.best.plan, second)
+        return self._try("length", less and unhealed(less, self._judged_by))
 
     def _unhealed(self) -> None:
         """What may happen at no time needs no healed world to be seen in."""
         plan = self.best.plan
-        if figure_of(self.first.failed[self.claim]) in NEVER and _heal_s(plan) > HEAL_S_MIN:
-            short = bool(plan.short)
-            less = _of_length(plan.whole(), _seconds(plan), short=short, heal_s=HEAL_S_MIN)
-            self._try("heal", _in(less, plan))
+        if self._judged_by in NEVER and heal_of(plan) > HEAL_S_MIN:
+            self._try("heal", unhealed(plan, self._judged_by))
 
     def families(self) -> None:
         """Kinds of fault that are not needed go."""
-        kinds = dict.fromkeys(fault.kind for fault in self.best.plan.faults)
         faults = self.best.plan.faults
 
         def of(kept: Sequence[str]) -> Plan:
             return replace(self.best.plan, faults=[f for f in faults if f.kind in kept])
 
-        self._fewest("families", list(kinds), of)
+        self._fewest("families", self._kinds(), of)
+
+    def _kinds(self) -> list[str]:
+        return list(dict.fromkeys(fault.kind for fault in self.best.plan.faults))
 
     def _lines(self) -> None:
         """Lines of the plan: a kind at one place, or listed once more."""
-        numbered = _numbered(self.best.plan.faults)
-        self._fewest("places", numbered, lambda kept: replace(self.best.plan, faults=list(kept)))
+        lines = numbered(self.best.plan.faults)
+        self._fewest("places", lines, lambda kept: replace(self.best.plan, faults=list(kept)))
 
     def _strikes(self) -> None:
         """Dice give way to the strikes that they came to; of those only what is needed stays."""
@@ -177,14 +207,32 @@ class Shrinker:
         lines = materialised(self.best.simulation.plan, faults.asked, faults.struck)
         if not self._fails(replace(self.best.plan, faults=lines)):
             return  # cannot be, by the rule of `sim.materialised`; then dice stay
-        strikes = [(n, each) for n, line in enumerate(lines) for each in line.strikes or ()]
+        strikes = strikes_of(lines)
         late = [(n, s) for n, s in strikes if self._before_the_end(lines[n], s)]
         for kept in (late, strikes):  # lines in which nothing struck go first
-            if self._fails(replace(self.best.plan, faults=_only(lines, kept))):
+            if self._fails(replace(self.best.plan, faults=only(lines, kept))):
                 self._fewest(
-                    "strikes", kept, lambda some: replace(self.best.plan, faults=_only(lines, some))
+                    "strikes", kept, lambda some: replace(self.best.plan, faults=only(lines, some))
                 )
                 return
+
+    def _harder(self) -> None:
+        """Where many kinds seem to be needed, one or two of them, more often, may do."""
+        kinds = self._kinds()
+        if not KINDS_FEW < len(kinds) <= KINDS_PAIRED_MAX:
+            return
+        for some in (*combinations(kinds, 1), *combinations(kinds, 2)):
+            lines = [harder(fault) for fault in self.best.plan.faults if fault.kind in some]
+            if self._try("kinds", replace(self.best.plan, faults=lines)):
+                return
+
+    def _sooner(self) -> None:
+        """What strikes late may do so early: then the run may end early, too."""
+        strikes = strikes_of(self.best.plan.faults)
+        for number, strike in strikes if len(strikes) <= STRIKES_FEW else ():
+            for lines in sooner(self.best.plan.faults, number, strike):
+                if self._try("sooner", replace(self.best.plan, faults=lines)):
+                    break
 
     def _before_the_end(self, line: Fault, ordinal: int) -> bool:
         """Whether it had struck when the claim failed, as far as that moment is known."""
@@ -210,10 +258,10 @@ class Shrinker:
 
     def _shorter(self) -> bool:
         """To a part of its length; whether that was half of it or less."""
-        whole = _seconds(self.best.plan)
+        whole = seconds_of(self.best.plan)
         for part in LENGTHS:
-            shorter = partial(_of_length, seconds=(whole * part).quantize(Decimal("0.001")))
-            if self._try("length", _scenario(self.best.plan, shorter)):
+            seconds = (whole * part).quantize(Decimal("0.001"))
+            if self._try("length", shorter(self.best.plan, seconds)):
                 return part <= LENGTHS[-2]
         return False
 
@@ -239,8 +287,14 @@ class Shrinker:
     def _seldom(self) -> bool:
         """Venues and keepers are read half as often: most of a healed world's events are reads."""
         plan = self.best.plan
-        less = read_seldom(plan.whole(), _heal_s(plan))
+        less = read_seldom(plan.whole(), heal_of(plan))
         return less is not None and self._try("reads", replace(plan, scenario=less))
+
+    @property
+    def _judged_by(self) -> str:
+        """The figure that the claim is about; of what a run raises, the law's."""
+        figure = figure_of(self.first.failed[self.claim])
+        return THE_LAW if self.claim.startswith(RAISED) else figure
 
     @property
     def _of_least(self) -> bool:
@@ -268,17 +322,20 @@ class Shrinker:
         self._say(f"{what}: {len(items)} -> {len(kept)}")
 
     def _try(self, what: str, plan: Plan | None) -> bool:
-        went = plan is not None and self._fails(plan)
+        """Whether that still fails, and by no more events: what is quiet for want of something may
+        be as large a run without it."""
+        went = plan is not None and self._fails(plan, int(self.best.events * MORE_EVENTS_MAX))
         self._say(f"{what}: {'less' if went else 'needed'}")
         return went
 
-    def _fails(self, plan: Plan) -> bool:
-        """Whether the claim still fails; then this is the best so far."""
+    def _fails(self, plan: Plan, events_max: int = 2**63) -> bool:
+        """Whether the claim still fails by so many events; then this is the best so far."""
         text = plan.text()
         if text not in self._known:
             made = self._try_run(plan)
-            self._known[text] = made is not None and self.claim in made.failed
-            if made is not None and self._known[text]:
+            fails = made is not None and self.claim in made.failed and made.events <= events_max
+            self._known[text] = fails
+            if made is not None and fails:
                 self.best = made
         return self._known[text]
 
@@ -305,60 +362,3 @@ class Shrinker:
     def _say(self, text: str) -> None:
         seconds = time.process_time() - self.began
         self._tell(f"{text} ({self.runs} runs, {self.best.events} events, {seconds:.0f} s)")
-
-
-# --- smaller plans -------------------------------------------------------------------------------
-
-
-def _bare(plan: Plan) -> Plan:
-    """The plan has its faults; what its scenario says of any is of no use to it."""
-    bare = plan.whole().model_copy(update={"faults": (), "storm": None, "fires": None})
-    return replace(plan, scenario=bare, short=bool(plan.short), faults=_numbered(plan.faults))
-
-
-def _numbered(faults: Iterable[Fault]) -> list[Fault]:
-    """Each line keeps the number that names its dice, whatever goes before it."""
-    return [f if f.line >= 0 else replace(f, line=n) for n, f in enumerate(faults)]
-
-
-def _only(lines: Sequence[Fault], kept: Sequence[tuple[int, int]]) -> list[Fault]:
-    """The lines with just these strikes; a line without any is gone."""
-    named: dict[int, list[int]] = {}
-    for number, ordinal in kept:
-        named.setdefault(number, []).append(ordinal)
-    return [replace(lines[n], strikes=tuple(sorted(strikes))) for n, strikes in named.items()]
-
-
-def _seconds(plan: Plan) -> Decimal:
-    scenario = plan.whole()
-    return scenario.short_s if plan.short and scenario.short_s else scenario.duration_s
-
-
-def _heal_s(plan: Plan) -> Decimal:
-    scenario = plan.whole()
-    short = plan.short and scenario.short_s
-    return min(scenario.heal_s, scenario.short_heal_s) if short else scenario.heal_s
-
-
-def _of_length(
-    scenario: Scenario, seconds: Decimal, *, short: bool, heal_s: Decimal | None = None
-) -> Scenario:
-    """The scenario, over after so many seconds."""
-    told: dict[str, Decimal] = {"short_s" if short and scenario.short_s else "duration_s": seconds}
-    if heal_s is not None:
-        told |= {"heal_s": heal_s, "short_heal_s": heal_s}
-    return scenario.model_copy(update=told)
-
-
-def _scenario(plan: Plan, shorter: "partial[Scenario]") -> Plan | None:
-    """The plan in that scenario; None where it is none, or no shorter."""
-    made = _in(shorter(plan.whole(), short=bool(plan.short)), plan)
-    return made if made is not None and 0 < _seconds(made) < _seconds(plan) else None
-
-
-def _in(scenario: Scenario, plan: Plan) -> Plan | None:
-    """The plan in that scenario; None where it is none."""
-    try:
-        return replace(plan, scenario=check(as_told(scenario), scenario.name))
-    except BadScenario:
-        return None
