@@ -11,7 +11,8 @@ import pytest
 from scenarios.model import find
 from tests.mutants import __main__ as command
 from tests.mutants import campaign, power, tree
-from tests.mutants.blind import BLIND
+from tests.mutants.blind import FIRST
+from tests.mutants.blind_second import SECOND
 from tests.mutants.catalogue import MUTANTS, RISK, STORMS, Mutant
 from tests.mutants.tree import Edit, Tree, edited
 
@@ -26,7 +27,7 @@ def of(name: str, places: tuple[Edit, ...]) -> str:
     return text
 
 
-@pytest.mark.parametrize("mutant", [*MUTANTS, *BLIND], ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", [*MUTANTS, *FIRST, *SECOND], ids=lambda mutant: mutant.name)
 def test_each_text_is_there_once_and_what_it_becomes_compiles(mutant: Mutant) -> None:
     for edit in mutant.edits:
         planted = of(edit.file, mutant.edits)

@@ -27,7 +27,8 @@ from typing import Any
 import click
 
 from tests.mutants import campaign, tree
-from tests.mutants.blind import BLIND
+from tests.mutants.blind import FIRST
+from tests.mutants.blind_second import SECOND
 from tests.mutants.catalogue import MUTANTS, Mutant
 
 KEPT = tree.ROOT / "bench" / "mutants.json"
@@ -41,13 +42,13 @@ Found = dict[str, Any]
 )
 @click.option("--jobs", default=2, help="Processes.")
 @click.option("--seconds", default=900.0, help="The most that one bug may take.")
-@click.option("--blind", is_flag=True, help="The ten of `blind.py` instead.")
+@click.option("--blind", is_flag=True, help="Those by people who knew no claim instead.")
 @click.option("--afresh", is_flag=True, help="Look for all of them again.")
 def main(only: str, count: int, jobs: int, seconds: float, *, blind: bool, afresh: bool) -> None:
     """Hunt each bug, print the table, keep the results."""
     kept = Kept(KEPT, afresh=afresh)
     sort = "blind" if blind else "mutants"
-    mutants = campaign.named(only, BLIND if blind else MUTANTS)
+    mutants = campaign.named(only, (*FIRST, *SECOND) if blind else MUTANTS)
     work = []
     for each in mutants:
         before = kept.of(sort, each.name, campaign.text_of(each.storm, each.edits))
@@ -83,8 +84,10 @@ class Kept:
         """On disk, whole, before anything else begins."""
         today = datetime.now(UTC).date().isoformat()
         with self._lock:
-            of = {"commit": self._commit, "date": today, "tree": self._tree}
-            self.found[sort][name] = found | of
+            found = found | {"commit": self._commit, "date": today, "tree": self._tree}
+            if sort == "blind":
+                found["first"] = self.found[sort].get(name, {}).get("first") or _first(found)
+            self.found[sort][name] = found
             self._write()
 
     def prune(self) -> None:
@@ -99,6 +102,11 @@ class Kept:
         beside = self._path.with_suffix(".part")
         beside.write_text(json.dumps(self.found, indent=1) + "\n", encoding="utf-8")
         beside.replace(self._path)
+
+
+def _first(found: Found) -> Found:
+    """What the first run said of a bug: it stands, whatever claims came since."""
+    return {each: found[each] for each in ("commit", "date", "ran", "failed")}
 
 
 def _commit() -> str:
@@ -169,6 +177,8 @@ def summary(found: Found) -> Found:
         "trees": len({each["tree"] for each in every.values()}),
         "not_looked_at": [each.name for each in MUTANTS if each.name not in every],
         "survived": [name for name, each in every.items() if not each["failed"]],
+        "blind": len(found["blind"]),
+        "blind_caught_at_first": sum(e["first"]["failed"] > 0 for e in found["blind"].values()),
         "blind_caught": sum(each["failed"] > 0 for each in found["blind"].values()),
         "blind_survived": [name for name, each in found["blind"].items() if not each["failed"]],
         "expected_seeds_median": median(seeds) if seeds else None,
@@ -192,7 +202,9 @@ def table(found: Found) -> str:
         "",
         f"{told['caught']} of {told['bugs']} caught; expected seeds: median "
         f"{told['expected_seeds_median']}, at most {told['expected_seeds_max']}; "
-        f"{told['caught_without_faults']} of them without faults, in {campaign.CALM} seeds",
+        f"{told['caught_without_faults']} of them without faults, in {campaign.CALM} seeds; "
+        f"of {told['blind']} by people who knew no claim {told['blind_caught']}, "
+        f"{told['blind_caught_at_first']} of these at first",
     ]
     return "\n".join(lines)
 

@@ -6,7 +6,7 @@ scenarios. What the first run of the storms said of each stands, survivors inclu
 
 from tests.mutants.catalogue import Mutant
 
-BLIND: tuple[Mutant, ...] = (
+FIRST: tuple[Mutant, ...] = (
     # --- execution --------------------------------------------------------------------------------
     Mutant(
         name="An answer that was long on its way proves that an order never arrived.",
