@@ -18,6 +18,7 @@ so old may a price be that is acted on. Nothing here is shared with what is judg
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from typing import NamedTuple, Protocol
 
 from sim.truth import Fact, Truth
@@ -110,14 +111,14 @@ class Prices:
     high: Decimal = ZERO
 
     def note(self, now: int, price: Decimal | None, window_ns: int) -> None:
-        before = len(self.seen)
-        if price is not None and (not self.seen or self.seen[-1][1] != price):
-            self.seen.append((now, price))
-        while len(self.seen) > 1 and self.seen[1][0] < now - window_ns:
-            del self.seen[0]
+        seen, before = self.seen, len(self.seen)
+        if price is not None and (not seen or seen[-1][1] != price):
+            seen.append((now, price))
+        while len(seen) > 1 and seen[1][0] < now - window_ns:
+            del seen[0]
             before = -1
-        if len(self.seen) != before:
-            prices = [price for _, price in self.seen]
+        if len(seen) != before:
+            prices = [price for _, price in seen]
             self.low, self.high = min(prices, default=ZERO), max(prices, default=ZERO)
 
 
@@ -155,7 +156,8 @@ class RiskOracle:
         self._over: dict[Line, int] = {}
         self._values: Values = {}
         self._priced: list[tuple[Decimal, Decimal, Decimal]] = []
-        self._looked_at: tuple[dict[Key, Cell], Values] | None = None
+        self._recounts = 0
+        self._looked_at: tuple[int, Values, dict[str, Decimal]] | None = None
         self.breaches: list[Breach] = []
         self.passive: list[Breach] = []
         self.passive_ns = 0
@@ -248,15 +250,13 @@ class RiskOracle:
     def look(self) -> None:
         """Something may have changed."""
         self._note_prices()
-        if self._looked_at is not None and not self._open:
-            # Where no order is open, only facts and prices move anything.
-            if self._facts_seen == len(self._truth.facts) and self._values == self._looked_at[1]:
-                return
-        now, cells = self._truth.now(), self._cells()
-        if (cells, self._values) == self._looked_at:
+        self._recount()
+        # Only facts, prices and what is left of orders move anything.
+        moving = self._recounts, self._values, self._still_open()
+        if moving == self._looked_at:
             return
-        self._looked_at = cells, self._values
-        for line, exposure in self._lines(cells, {}).items():
+        self._looked_at, now = moving, self._truth.now()
+        for line, exposure in self._lines(self._cells(), {}).items():
             limit = self._limits.get(line[:2])
             if limit is None:
                 continue
@@ -294,6 +294,7 @@ class RiskOracle:
         if self._facts_seen == len(self._truth.facts):
             return
         self._facts_seen = len(self._truth.facts)
+        self._recounts += 1
         self._own.clear()
         self._ours.clear()
         self._own_keys.clear()
@@ -324,8 +325,8 @@ class RiskOracle:
             for leg in self._legs_of(account, symbol):
                 rest = venue.position(symbol, leg) - self._ours.get((account, symbol, leg), ZERO)
                 cells["", account, symbol, leg] = Cell(position=rest)
-        for client_id in list(self._open):
-            self._work(client_id, cells)
+        for client_id, left in self._still_open().items():
+            _open(cells, self._sent[client_id], left)
         return cells
 
     def _legs_of(self, account: str, symbol: str) -> list[str]:
@@ -334,17 +335,21 @@ class RiskOracle:
         legs |= dict.fromkeys(self._venues[account].legs(symbol))
         return list(legs)
 
-    def _work(self, client_id: str, cells: dict[Key, Cell]) -> None:
-        """What an order may still do: all of it until its venue took it, or can take it no more."""
+    def _still_open(self) -> dict[str, Decimal]:
+        """What each order may still do; one that may do nothing more has ended, now."""
+        left = {client_id: self._left_of(client_id) for client_id in self._open}
+        for client_id in [each for each, amount in left.items() if not amount]:
+            del self._open[client_id], left[client_id]
+            self._ended[client_id] = self._truth.now()
+        return left
+
+    def _left_of(self, client_id: str) -> Decimal:
+        """All of an order until its venue took it, or can take it no more."""
         sent = self._sent[client_id]
         left = self._venues[sent.account].leaves(client_id)
         if left is None:
             left = sent.quantity if self._truth.now() < sent.dies_at else ZERO
-        if not left:
-            del self._open[client_id]
-            self._ended[client_id] = self._truth.now()
-            return
-        _open(cells, sent, left)
+        return left
 
     def _allowances(self) -> dict[tuple[str, str, str], tuple[Decimal, Decimal]]:
         """By how much others made a leg longer, and shorter, without our books having it yet."""
@@ -411,14 +416,10 @@ class RiskOracle:
         shorts = short * (low if short > 0 else high)
         worse = max(long, short, ZERO) * low
         for kind, place in scopes:
-            net = f"{kind}_NET"
-            gross = "CONCENTRATION" if kind == "ASSET" else f"{kind}_GROSS"
-            for key, value in (
-                ((net, place, "long"), longs),
-                ((net, place, "short"), shorts),
-                ((gross, place, "gross"), worse),
-            ):
-                lines[key] = lines.get(key, ZERO) + value
+            net_long, net_short, gross = _sums(kind, place)
+            lines[net_long] = lines.get(net_long, ZERO) + longs
+            lines[net_short] = lines.get(net_short, ZERO) + shorts
+            lines[gross] = lines.get(gross, ZERO) + worse
 
     def _added_to(
         self,
@@ -447,6 +448,13 @@ class RiskOracle:
             lines.append(("ACCOUNT_GROSS", sent.account, "gross"))
             lines += [("CONCENTRATION", asset, "gross"), ("FIRM_GROSS", "", "gross")]
         return lines
+
+
+@cache
+def _sums(kind: str, place: str) -> tuple[Line, Line, Line]:
+    """The lines of what nets there, long and short, and of what does not."""
+    gross = "CONCENTRATION" if kind == "ASSET" else f"{kind}_GROSS"
+    return (f"{kind}_NET", place, "long"), (f"{kind}_NET", place, "short"), (gross, place, "gross")
 
 
 def _key(sent: Sent) -> Key:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 MS = 1_000_000
 SECOND = 1_000_000_000
 MILLION = 10**6
-ZERO = Decimal(0)
+ZERO, ONE = Decimal(0), Decimal(1)
 QUANTITIES = ("contracts", "base")
 
 
@@ -78,7 +78,7 @@ class Seen:
 
     def size(self, symbol: str) -> Decimal:
         terms = self.exchange.terms[symbol]
-        return Decimal(1) if terms.model == "spot" else terms.multiplier
+        return ONE if terms.model == "spot" else terms.multiplier
 
 
 class Dared:
