@@ -76,7 +76,8 @@ def follow(state: State, gate: Gate, event: Event) -> list[Effect]:
     if touched:
         effects += leases.follow(state, event.received_at)
     if risk.content_hash:
-        risk.touched = dict.fromkeys(touched)
+        if touched:
+            risk.touched = dict.fromkeys(touched)
         told = gate.follow(state, event)
         if told:
             effects.append(RaiseAlert(severity="critical", subject="gate", text=told))

@@ -5,6 +5,7 @@ the reporting asset. Strategies net within an account, as they do at the venue; 
 gross. Cash that merely lies there and payments are no position.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 from risk.beside import POSITIONS
@@ -35,6 +36,7 @@ class Found(NamedTuple):
 NOTHING = Found(0, stale=False)
 
 
+@cache
 def line_of(name: str) -> Line:
     """A line's parts, by its name."""
     control, *place, side = name.split("/")

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 INTERVALS_MAX = 500
-Returns = dict[str, float]
 
 
 class History:
@@ -20,11 +19,10 @@ class History:
     def __init__(self, interval_ns: int) -> None:
         self.interval_ns = interval_ns
         self.count = 0
-        self._moves: deque[Returns] = deque(maxlen=INTERVALS_MAX)
+        self._moves: dict[str, deque[float]] = {}
         self._now: dict[str, int] = {}
         self._began: dict[str, int] = {}
         self._interval = 0
-        self._table: tuple[tuple[str, ...], int, NDArray[np.float64]] | None = None
 
     def note(self, instrument: str, price: int, at: int) -> None:
         """One more reference; they come in the order of `at`, which is when they were received."""
@@ -32,9 +30,10 @@ class History:
             return
         interval = at // self.interval_ns
         if interval > self._interval and self._began:
-            self._moves.append(
-                {name: self._now[name] / began - 1 for name, began in self._began.items()}
-            )
+            for name, began in self._began.items():
+                if name not in self._moves:
+                    self._moves[name] = deque(self._unmoved(), INTERVALS_MAX)
+                self._moves[name].append(self._now[name] / began - 1)
             self.count += 1
             self._began = dict(self._now)
         self._interval = max(interval, self._interval)
@@ -43,9 +42,10 @@ class History:
 
     def table(self, instruments: Sequence[str]) -> NDArray[np.float64]:
         """Instruments by intervals; one that was not there yet did not move."""
-        wanted = tuple(instruments)
-        if self._table is None or self._table[:2] != (wanted, self.count):
-            rows = [[moves.get(name, 0.0) for moves in self._moves] for name in wanted]
-            shape = (len(wanted), len(self._moves))
-            self._table = wanted, self.count, np.asarray(rows, dtype=np.float64).reshape(shape)
-        return self._table[2]
+        unmoved = self._unmoved()
+        rows = [self._moves.get(name, unmoved) for name in instruments]
+        return np.asarray(rows, dtype=np.float64).reshape(len(instruments), len(unmoved))
+
+    def _unmoved(self) -> list[float]:
+        """What an instrument did in all intervals that are kept, where it was in none of them."""
+        return [0.0] * min(self.count, INTERVALS_MAX)
