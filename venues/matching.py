@@ -143,8 +143,10 @@ class Book:
     @property
     def last(self) -> int:
         """A price to value things at: the middle, or one side of it; 0 where nobody is."""
-        bid, ask = self.best_bid, self.best_ask
-        return (bid + ask) // 2 if bid is not None and ask is not None else (bid or ask or 0)
+        bids, asks = self._bids.keys, self._asks.keys
+        if bids and asks:
+            return (bids[-1] - asks[-1]) // 2  # a key of the asks is their price, negative
+        return bids[-1] if bids else -asks[-1] if asks else 0
 
     def leaves(self, order_id: str) -> int:
         """What is left of a resting order, 0 if it does not rest here."""

@@ -74,7 +74,7 @@ class Seen:
         book = self.exchange.books[symbol]
         if book.best_bid is None and book.best_ask is None:
             return None
-        return self.exchange.last_price(self.exchange.terms[symbol])
+        return (book.last or 1) * self.exchange.terms[symbol].tick
 
     def size(self, symbol: str) -> Decimal:
         terms = self.exchange.terms[symbol]
