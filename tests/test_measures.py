@@ -170,6 +170,18 @@ def test_an_interval_ends_with_the_first_reference_after_it() -> None:
     ]
 
 
+def test_what_comes_later_did_not_move_before() -> None:
+    history = History(10)
+    for name, price, at in (
+        ("a", 100, 1), ("a", 110, 8), ("a", 110, 11), ("b", 50, 12), ("b", 60, 15), ("a", 99, 21),
+    ):  # fmt: skip
+        history.note(name, price, at)
+    assert history.table(["b", "a"]).tolist() == [
+        pytest.approx([0.0, 0.2]),
+        pytest.approx([0.1, 0.0]),
+    ]
+
+
 def test_a_price_of_nothing_is_no_price_and_the_past_ends_somewhere() -> None:
     history = History(1)
     history.note("a", 0, 1)

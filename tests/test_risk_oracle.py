@@ -131,6 +131,26 @@ def test_what_others_did_is_passive_and_is_no_reason_to_have_refused_until_our_b
     assert story.lines == [f"ACCOUNT_POSITION/{HERE}/long"]
 
 
+def test_a_fact_alone_is_looked_at() -> None:
+    story = Story()
+    story.oracle.look()
+    story.others(11)
+    story.oracle.look()
+    assert story.oracle.still_over == [f"ACCOUNT_POSITION/{HERE}/long"]
+
+
+def test_the_end_of_an_order_alone_is_looked_at() -> None:
+    story = Story()
+    story.others(5)
+    story.send("a", 8)
+    story.venue.left["a"] = Decimal(8)
+    story.oracle.look()
+    assert story.oracle.still_over == [f"ACCOUNT_POSITION/{HERE}/long"]
+    story.venue.left["a"] = Decimal(0)
+    story.oracle.look()
+    assert not story.oracle.still_over
+
+
 def test_a_passive_breach_is_timed_until_it_is_cured() -> None:
     story = Story(value=1000)
     story.send("a", 9)
