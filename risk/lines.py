@@ -32,9 +32,6 @@ class Found(NamedTuple):
     stale: bool
 
 
-NOTHING = Found(0, stale=False)
-
-
 def line_of(name: str) -> Line:
     """A line's parts, by its name."""
     control, *place, side = name.split("/")
