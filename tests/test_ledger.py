@@ -141,6 +141,13 @@ def test_what_came_back_is_owed_where_its_customer_had_it(
     assert ledger.owed(leg) == due
 
 
+@pytest.mark.parametrize("source", ["", "suspense/bank/ops/USD"])
+def test_a_leg_is_paid_for_by_its_customer_or_by_an_account_in_his_place(source: str) -> None:
+    leg = next(iter(under_way().state.settlement.legs.values()))
+    leg.source = source
+    assert ledger.theirs(leg) == (source or "customer/alice/USD")
+
+
 def test_what_a_customer_may_dispose_of_is_less_what_is_held_and_what_is_owed() -> None:
     state = State()
     state.settlement.ledger |= {
@@ -198,6 +205,13 @@ def more_shares(state: State) -> None:
     state.tokens[FUND].reserved.supply += 1
 
 
+def one_was_not_paid_for(state: State) -> None:
+    """A share from before there was an offering cost its issuer nothing."""
+    offering = state.tokens[FUND].offering
+    assert offering is not None
+    offering.unpaid += 1
+
+
 LEGS = "is off the sum of its legs or lots by"
 FAULTS: list[tuple[Callable[[], Books], Callable[[State], None], list[str]]] = [
     (under_way, off("customer/alice/USD", 1), ["USD: the ledger sums to 1"]),
@@ -211,6 +225,7 @@ FAULTS: list[tuple[Callable[[], Books], Callable[[State], None], list[str]]] = [
     (credited, may_be_taken_back_in_part, [f"contingent/received/USD {LEGS} 1"]),
     (exchanged, lot_of_less, [f"exchange/EUR-USD/EUR {LEGS} -1"]),
     (issued, more_shares, ["FUND: its issuer has 300, what exists cost 310"]),
+    (issued, one_was_not_paid_for, ["FUND: its issuer has 300, what exists cost 290"]),
     (
         issued,
         off("issuer/FUND/USD", 10),
