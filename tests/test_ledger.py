@@ -247,6 +247,20 @@ def test_whatever_does_not_hold_of_the_ledger_is_named_with_its_size(
     assert ledger.faults(books.state) == faults
 
 
+@pytest.mark.parametrize("story", [under_way, settled, exchanged, credited])
+def test_an_account_that_no_entry_ever_named_is_off_by_all_that_should_stand_there(
+    story: Callable[[], Books],
+) -> None:
+    state = story().state
+    standing = state.settlement.ledger
+    of_legs = {name: each for name, each in standing.items() if name.startswith(ledger.OF_LEGS)}
+    assert any(of_legs.values())
+    for name, amount in of_legs.items():
+        del standing[name]
+        assert (f"{name} {LEGS} {-amount}" in ledger.faults(state)) == bool(amount)
+        standing[name] = amount
+
+
 def test_of_two_faults_both_are_named() -> None:
     books = under_way()
     holds_more(books.state)
