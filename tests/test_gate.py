@@ -301,6 +301,7 @@ def test_a_fact_that_breaks_inside_disables_the_gate_and_leaves_its_sums_whole(
             break
         fuse.at = -1
         assert code == codes.GATE_FAILED
+        assert gate.firm.state == counters.DISABLED
         assert buy(gate, 1, now=START + 9) == codes.KILLED
         told = sums(gate)
         gate.recount()
@@ -446,6 +447,20 @@ def test_a_partial_fill_moves_its_part_from_the_reservation_into_the_position() 
     assert (gate.firm.scope.long, gate.firm.scope.gross) == before
     gate.release(handle)
     assert (way.position, way.long, gate.firm.scope.long) == (2, 2, 2 * way.holding.unit)
+
+
+@pytest.mark.parametrize(("side", "price"), [(0, 999), (1, 1001), (0, 0), (1, 0)])
+def test_an_order_that_was_found_is_counted_as_one_that_was_asked_for(
+    side: int, price: int
+) -> None:
+    """A limit, or at whatever the market says; and among the children of its parent."""
+    asked, found = calm(), calm()
+    kind = int(price == 0)
+    for gate in (asked, found):
+        assert gate.open_parent(1, 10, 3) == codes.PASSED
+    assert buy(asked, 3, price, START + 7, side=side, kind=kind, parent=1) == codes.PASSED
+    assert found.adopt(0, side, 3, price, 1, START + 7) == codes.PASSED
+    assert snapshot.dump(found) == snapshot.dump(asked)
 
 
 def test_an_amendment_reserves_the_larger_until_it_is_answered() -> None:
