@@ -15,7 +15,8 @@ from risk.lines import Found, Line, line_of, sums_of
 from risk.records import Terms
 from risk.weights import SHIFT, Weight
 
-NOW, AGE_MAX = 1000, 300
+NOW = 1000
+AGES = (300, NOW)
 # What each instrument of each account is a bet on.
 ASSETS = {"perp": "BTC", "dated": "BTC", "other": "ETH", "coin": "BTC"}
 PLACES = [(account, instrument) for account in ("x/a", "y/b") for instrument in ASSETS]
@@ -45,16 +46,16 @@ CELLS = st.builds(
 )
 # Worth so little that what is rounded shows; as old as may be, one more, and never priced.
 WEIGHTS = st.integers(1, 3 << SHIFT)
-MOMENTS = st.sampled_from([NOW, NOW - AGE_MAX, NOW - AGE_MAX - 1, 0])
+MOMENTS = st.sampled_from([NOW, NOW - AGES[0], NOW - AGES[0] - 1, 1, 0])
 LISTINGS = st.tuples(
     *[st.builds(lambda low, more, at: Listed(low + more, low, at), WEIGHTS, WEIGHTS, MOMENTS)]
     * len(PLACES)
 )
 
 
-def told(listings: dict[tuple[str, str], Listed], cells: list[Cell]) -> Engine:
+def told(listings: dict[tuple[str, str], Listed], cells: list[Cell], age_max: int) -> Engine:
     """An engine after a cycle. The coins are cash."""
-    engine = Engine(AGE_MAX)
+    engine = Engine(age_max)
     for (account, instrument), listed in listings.items():
         asset, cash = ASSETS[instrument], instrument == "coin"
         number = engine.listing(Terms(account, instrument, asset, "USD", 10**8, cash=cash))
@@ -69,8 +70,11 @@ def told(listings: dict[tuple[str, str], Listed], cells: list[Cell]) -> Engine:
 class Plain:
     """What each line comes to, by its name."""
 
-    def __init__(self, listings: dict[tuple[str, str], Listed], cells: list[Cell]) -> None:
+    def __init__(
+        self, listings: dict[tuple[str, str], Listed], cells: list[Cell], age_max: int
+    ) -> None:
         self.listings = listings
+        self.age_max = age_max
         self.figures: Counter[str] = Counter()
         self.stale: set[str] = set()
         positions = [cell for cell in cells if cell.place[1] != "coin"]
@@ -103,7 +107,7 @@ class Plain:
             told += [(f"{gross}/gross", max(values))]
         for name, figure in told:
             self.figures[name] += figure
-            if (long or short) and not NOW - AGE_MAX <= listed.as_of <= NOW:
+            if (long or short) and (NOW - listed.as_of > self.age_max or not listed.as_of):
                 self.stale.add(name)
 
     def found(self) -> dict[str, Found]:
@@ -117,25 +121,25 @@ def value(amount: int, listed: Listed) -> int:
     return ceil(Fraction(amount * (listed.up if amount > 0 else listed.down), 1 << SHIFT))
 
 
-@given(LISTINGS, st.lists(CELLS, max_size=6))
+@given(LISTINGS, st.lists(CELLS, max_size=6), st.sampled_from(AGES))
 def test_each_line_is_the_plain_sum_of_its_cells_and_stale_with_any_of_them(
-    listed: tuple[Listed, ...], cells: list[Cell]
+    listed: tuple[Listed, ...], cells: list[Cell], age_max: int
 ) -> None:
     """Of what is held alone, or as if all that works were to fill; and there is no other line."""
     listings = dict(zip(PLACES, listed, strict=True))
-    engine = told(listings, cells)
+    engine = told(listings, cells, age_max)
     held = [cell._replace(buys=0, sells=0) for cell in cells]
     for sums, counted in (
         (sums_of(engine, working=True), cells),
         (sums_of(engine, working=False), held),
     ):
-        plain = Plain(listings, counted).found()
+        plain = Plain(listings, counted, age_max).found()
         assert {name: sums.of(line_of(name)) for name in plain} == plain
         assert len(sums.figures) == len(plain)
 
 
 def test_a_line_where_nobody_has_anything_is_nothing() -> None:
-    assert sums_of(Engine(AGE_MAX), working=True).of(line_of("firm_net/long")) == Found(0, False)
+    assert sums_of(Engine(NOW), working=True).of(line_of("firm_net/long")) == Found(0, False)
 
 
 def test_a_line_s_name_says_control_place_and_side() -> None:
