@@ -200,6 +200,32 @@ def test_a_fill_is_of_the_contracts_of_its_own_time(told: Event, holds: str, wor
         assert not books.doubted()
 
 
+def test_only_contracts_are_counted_anew_and_the_figure_says_whose_they_were() -> None:
+    """A fill of before the change that is told after it: its fee is what was paid."""
+    books = begun()
+    books.tell(ANNOUNCED)
+    books.ring(f"restate/{PERP}")
+    late = {"at": AT - 1, "heard": 12_000, "fee": "1", "fee_asset": "USDT"}
+    books.tell(traded("2", "buy", "2", **late))
+    prefix = f"unattributed/{PERP}/{SWAP}"
+    told = {name: books.figure(name) for name, amount in books.state.figures.items() if amount}
+    assert told == {
+        f"{prefix}/position/net": "2",
+        f"{prefix}/restated/net": "18",
+        f"{prefix}/value/USDT": "-1000",
+        f"{prefix}/fee/USDT": "-1",
+    }
+
+
+def test_what_is_undone_of_a_contract_that_changed_is_what_was_booked_of_it() -> None:
+    """Whatever value the bust tells."""
+    books = begun()
+    books.tell(BOUGHT, ANNOUNCED)
+    books.ring(f"restate/{PERP}")
+    books.tell(structs.replace(bust(BOUGHT, at=12_000), value=units("7")))
+    assert (held(books), value(books)) == ("0", "0")
+
+
 def test_a_fill_of_the_second_contract_is_undone_in_the_third() -> None:
     books = begun()
     later = traded("2", "buy", "20", at=15_000)  # 0.02 BTC
