@@ -449,6 +449,17 @@ def test_a_partial_fill_moves_its_part_from_the_reservation_into_the_position() 
     assert (way.position, way.long, gate.firm.scope.long) == (2, 2, 2 * way.holding.unit)
 
 
+@pytest.mark.parametrize(("total", "price"), [(0, 1000), (-1, 1000), (3, 0), (3, -1)])
+def test_an_order_of_nothing_or_for_nothing_is_none_that_the_venue_can_have(
+    total: int, price: int
+) -> None:
+    gate = calm()
+    assert buy(gate, 5) == codes.PASSED
+    before = snapshot.dump(gate)
+    assert gate.amended(gate.taken, total, price) == codes.UNKNOWN_ORDER
+    assert snapshot.dump(gate) == before
+
+
 @pytest.mark.parametrize(("side", "price"), [(0, 999), (1, 1001), (0, 0), (1, 0)])
 def test_an_order_that_was_found_is_counted_as_one_that_was_asked_for(
     side: int, price: int

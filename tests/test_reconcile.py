@@ -9,7 +9,7 @@ import pytest
 from core.causes import REMEDIES
 from core.effects import FetchInstruments, PlaceOrder, RaiseAlert, TellStrategy
 from core.events import PositionModeReported
-from core.reconcile import RESOLVED_KEPT, judge
+from core.reconcile import RESOLVED_KEPT, judge, on_closing
 from core.reconcile import _older as is_older
 from core.settlement_state import Unread
 from core.state import Reading, Resolved
@@ -377,6 +377,17 @@ def test_what_waits_for_such_a_document_long_enough_is_not_hidden_any_more() -> 
         disagree(books, "1050", at=at)
         assert books.break_("XRP") == broken_by_then
         backfilled(books, at=at + 500)
+
+
+def test_a_closing_is_told_as_of_its_end_and_waits_for_what_may_explain_it() -> None:
+    books = spot_books()
+    books.tell(MORE)
+    now = books.state.now
+    on_closing(books.state, books.account(), "XRP", units("900"), ms(500), 7)
+    at, due = ms(500), now + books.account().settle_ns
+    assert books.state.readings == {
+        XRP: Reading(XRP, units("900"), at, at, 0, now, now, 7, due, as_of_told=True)
+    }
 
 
 def test_what_falls_due_later_is_looked_at_then() -> None:

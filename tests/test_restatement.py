@@ -22,6 +22,8 @@ from core.events import (
     RequestFailed,
 )
 from core.money import quantity
+from core.reconcile import _confirm
+from core.state import Reading
 from scenarios.model import check
 from tests.facts import (
     PERP,
@@ -486,6 +488,22 @@ def test_a_leg_that_has_not_changed_since_its_fill_had_changed_with_it_at_the_la
     assert held(books) == "20"
     books.tell(positions({f"{SWAP}/net": "2"}, as_of=9000, heard=13_000))
     assert (held(books), value(books)) == ("2", "-100")
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_leg_bounds_a_change_only_where_it_was_asked_for_after_that_was_heard(
+    after: int,
+) -> None:
+    """In the very instant it may have been read before."""
+    books = unannounced(BOUGHT)
+    books.tell(NEW)
+    account = books.account(PERP)
+    derived = account.listings[SWAP].derived
+    assert derived is not None
+    asked = derived.heard_at + account.clock_error_ns + after
+    until = derived.hi - 1
+    _confirm(account, Reading(f"{PERP}/{SWAP}/net", 1, until, until, 0, asked, asked, 7, 0, True))
+    assert derived.hi == until + 1 - after
 
 
 def test_what_differs_after_a_leg_has_agreed_does_not_move_the_change() -> None:
