@@ -145,6 +145,26 @@ BY_THE_UNIT = (
 )
 
 
+@pytest.mark.parametrize(
+    ("side", "value", "grows", "code"),
+    [
+        (0, 1, 0, codes.FIRM_NET),
+        (1, 1, 0, codes.FIRM_NET),
+        (0, 0, 1, codes.FIRM_GROSS),
+        (1, 0, 1, codes.FIRM_GROSS),
+        (0, 0, 0, codes.PASSED),
+        (1, -1, -1, codes.PASSED),
+    ],
+)
+def test_where_a_limit_is_reached_not_even_a_single_unit_more_passes(
+    side: int, value: int, grows: int, code: int
+) -> None:
+    scope = counters.Scope(codes.FIRM_NET, codes.FIRM_GROSS)
+    scope.long = scope.short = scope.gross = 10
+    scope.long_max = scope.short_max = scope.gross_max = 10
+    assert controls.over(scope, side, value, grows, reduces=False) == code
+
+
 @pytest.mark.parametrize("measure", ["long", "short", "gross"])
 @pytest.mark.parametrize("scoped", BY_THE_UNIT, ids=lambda each: each[1])
 def test_a_sum_may_reach_its_limit_to_the_unit_and_not_pass_it(scoped: Any, measure: str) -> None:
