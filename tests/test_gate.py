@@ -345,6 +345,31 @@ def test_bad_words_never_pass_and_never_raise(place: int, told: Any) -> None:
     assert headroom.of_order(gate, code, tuple(words)).largest == 0
 
 
+def test_what_nobody_set_counts_nothing_and_allows_nothing() -> None:
+    """Each number of each counter is 0, but for those that stand for none."""
+    scope, book = counters.Scope(codes.FIRM_NET, codes.FIRM_GROSS), counters.Book()
+    account, strategy = counters.Account(scope), counters.Strategy(scope)
+    holding = counters.Holding(account, scope, book)
+    none = {"route": -1, "parent": counters.NO_PARENT, "place": -1, "next_free": -1}
+    fresh: list[tuple[Any, dict[str, int]]] = [
+        (scope, {"net_code": codes.FIRM_NET, "gross_code": codes.FIRM_GROSS}),
+        (counters.Firm(scope), {}),
+        (counters.Rate(), {"interval": 1}),
+        (account, {}),
+        (strategy, {}),
+        (holding, {"value_den": 1}),
+        (counters.Route(0, strategy, holding), {"last_side": -1}),
+        (counters.Reservation(0), none),
+        (counters.Ladder(), {}),
+        (counters.Parent(), {}),
+        (counters.Change(), {}),
+    ]
+    for thing, but_for in fresh:
+        told = {name: getattr(thing, name) for name in dir(thing) if not name.startswith("_")}
+        numbers = {name: value for name, value in told.items() if isinstance(value, int) and value}
+        assert numbers == but_for, thing
+
+
 def test_nothing_passes_a_gate_that_nobody_set() -> None:
     """Every limit is 0, every strategy disabled, every reference missing: one after the other."""
     gate = Gate(4, 0)
