@@ -345,6 +345,21 @@ def test_bad_words_never_pass_and_never_raise(place: int, told: Any) -> None:
     assert headroom.of_order(gate, code, tuple(words)).largest == 0
 
 
+@pytest.mark.parametrize(
+    ("reference", "lots", "need"),
+    [(1, 7, 7), (1, 8, counters.NO_COLLATERAL_SUFFICES), (0, 1, counters.NO_COLLATERAL_SUFFICES)],
+)
+def test_a_lot_of_a_single_unit_has_its_tier_and_one_of_none_has_none(
+    reference: int, lots: int, need: int
+) -> None:
+    scope = counters.Scope(codes.FIRM_NET, codes.FIRM_GROSS)
+    holding = counters.Holding(counters.Account(scope), scope, counters.Book())
+    holding.value_num, holding.reference = 1, reference
+    holding.tiers = [counters.Tier(7, 10_000, 0)]
+    holding.price_anew()
+    assert holding.margin(lots, -lots) == need
+
+
 def test_what_nobody_set_counts_nothing_and_allows_nothing() -> None:
     """Each number of each counter is 0, but for those that stand for none."""
     scope, book = counters.Scope(codes.FIRM_NET, codes.FIRM_GROSS), counters.Book()
@@ -366,7 +381,8 @@ def test_what_nobody_set_counts_nothing_and_allows_nothing() -> None:
     ]
     for thing, but_for in fresh:
         told = {name: getattr(thing, name) for name in dir(thing) if not name.startswith("_")}
-        numbers = {name: value for name, value in told.items() if isinstance(value, int) and value}
+        numbers = {name: each for name, each in told.items() if isinstance(each, int | None)}
+        numbers = {name: each for name, each in numbers.items() if each != 0}
         assert numbers == but_for, thing
 
 
