@@ -161,8 +161,7 @@ def faults(state: State) -> list[str]:
         if name.startswith(OF_LEGS):
             rests[name] = amount
         elif name.startswith(NOSTRO):
-            account, _, asset = name.removeprefix(NOSTRO).rpartition("/")
-            held = state.holdings.get(f"{account}/{asset}/cash", 0)
+            held = state.holdings.get(f"{name.removeprefix(NOSTRO)}/cash", 0)
             if held != amount:
                 found.append(f"{name} is {amount}, its holding {held}")
     for payment_id in settlement.open_legs:

@@ -33,9 +33,6 @@ class Found(NamedTuple):
     stale: bool
 
 
-NOTHING = Found(0, stale=False)
-
-
 @cache
 def line_of(name: str) -> Line:
     """A line's parts, by its name."""

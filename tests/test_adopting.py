@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from core import ids
 from core.effects import QueryOrder, RaiseAlert
@@ -191,6 +192,34 @@ def test_a_position_is_adopted_at_the_price_that_its_venue_tells(
     name = f"opening/{PERP}/{SWAP}/value/USDT"
     assert books.figure(name) == worth
     assert (name in books.state.figures) == (worth != "0")
+    assert set(books.all_holdings()) <= {f"{PERP}/{SWAP}/net", f"{PERP}/USDT/cash"}
+
+
+def test_a_position_of_before_a_change_is_adopted_in_the_contracts_of_its_time() -> None:
+    """3 contracts of 0.01 BTC for 40,000 each: they are of a tenth since, and were not then."""
+    books = Books()
+    changed = replace(linear(multiplier="0.001"), effective_at=ms(AS_OF + 500))
+    books.tell(started(), opened(PERP, instruments=True), linear(), changed)
+    books.tell(adopted(SWAP, "3", "net", PERP, price=price("40000")))
+    assert books.figure(f"opening/{PERP}/{SWAP}/value/USDT") == "-1200"
+
+
+@pytest.mark.parametrize(("at", "stands_at"), [(AS_OF, "100"), (AS_OF + 1, "101")])
+def test_what_has_no_number_is_covered_by_its_time_though_the_opening_has_one(
+    at: int, stands_at: str
+) -> None:
+    books = Books()
+    books.tell(started(), opened(PERP), linear())
+    books.tell(adopted("USDT", "100", account=PERP, sequence=5), funding("f", "1", at=at))
+    assert stands(books)["USDT"] == stands_at
+
+
+@pytest.mark.parametrize(("at", "doubt"), [(AS_OF, 0), (AS_OF + 1, 1)])
+def test_a_value_that_is_covered_leaves_its_holding_in_no_doubt(at: int, doubt: int) -> None:
+    """It came out uneven, and nothing of it was booked."""
+    books = begun()
+    books.tell(fill("1", "buy", "3", "0.000000001", at=at))
+    assert books.state.doubts.get(f"{SPOT}/ETH/cash", 0) == doubt
 
 
 @pytest.mark.parametrize("told", [adopted, opening], ids=["adopted", "by hand"])

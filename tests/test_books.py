@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from core.books import MOVES_KEPT, RECENT_KEPT, RECENT_MAX, at, post
+from core.books import MOVES_KEPT, RECENT_KEPT, RECENT_MAX, at, book_adjustment, post
 from core.effects import FetchFills, FetchInstruments, RaiseAlert
-from core.events import TOLD_DECIMALS, AssetListed, CashMoved, Event
+from core.events import TOLD_DECIMALS, AdjustmentBooked, AssetListed, CashMoved, Event
 from core.money import ASSET_DECIMALS, show
 from core.state import Move, Posting, State
 from tests.facts import (
@@ -378,6 +378,17 @@ def test_a_bust_told_twice_with_other_terms_is_a_conflict() -> None:
     assert books.break_("XRP") == "0"
 
 
+@pytest.mark.parametrize(("amount", "at_price"), [("9", "0.001"), ("10", "0.002")])
+def test_a_bust_of_other_terms_than_its_fill_has_is_a_conflict_and_moves_nothing(
+    amount: str, at_price: str
+) -> None:
+    books = spot_books()
+    books.tell(SEVEN)
+    held = books.all_holdings()
+    books.tell(bust(fill("7", "buy", amount, at_price)))
+    assert (books.all_holdings(), books.break_("XRP")) == (held, "0")
+
+
 # --- progress ------------------------------------------------------------------------------------
 
 
@@ -390,6 +401,24 @@ def test_cumulative_progress_is_booked_as_what_it_adds() -> None:
     for amount, value in (("2", "0.002"), ("5", "0.005"), ("10", "0.01")):
         books.tell(progress("o", "buy", amount, "0.001", value=units(value), fee=0))
     assert books.all_holdings() == {"venue/main/XRP/cash": "10", "venue/main/ETH/cash": "-0.01"}
+
+
+def test_progress_and_fills_of_one_order_are_the_same_books() -> None:
+    """Each holding and each figure, whichever of both an account tells."""
+    filled, progressed = spot_books(), spot_books(tells="progress")
+    for n, (amount, so_far, paid) in enumerate((("2", "2", "0.1"), ("3", "5", "0.3"))):
+        more: dict[str, Any] = {"value": units(amount), "fee_asset": "ETH", "order_id": "o"}
+        filled.tell(fill(f"{n}", "buy", amount, "1", fee=("0.1", "0.2")[n], **more))
+        progressed.tell(progress("o", "buy", so_far, "1", value=units(so_far), fee=units(paid)))
+    assert filled.state.holdings == progressed.state.holdings
+    assert filled.state.figures == progressed.state.figures
+
+
+def test_the_value_of_an_average_price_is_cut_to_a_whole_unit_however_large_it_is() -> None:
+    """99,999,999.99999999 at 0.99999999: more digits than a float has."""
+    books = progress_books()
+    books.tell(progress("o", "sell", "99999999.99999999", "0.99999999"))
+    assert books.hold("ETH") == "99999998.99999999"
 
 
 def test_fees_told_cumulatively_are_booked_as_what_they_add() -> None:
@@ -705,6 +734,26 @@ def test_each_movement_has_a_figure_that_says_whose_where_and_why() -> None:
         "unattributed/perps/main/-/transfer/USDT": "5",
     }
     assert [list(books.account(each).fee_assets) for each in ("venue/main", PERP)] == [["BNB"], []]
+
+
+def test_an_adjustment_has_a_figure_that_says_of_what_and_by_whom() -> None:
+    state = State()
+    terms = {"adjustment_id": "a1", "holding": "venue/main/XRP/cash", "reason": "counted by hand"}
+    told = AdjustmentBooked(received_at=9, amount=7, author="ann", approver="bob", **terms)
+    book_adjustment(state, told, 5)
+    assert state.holdings == {"venue/main/XRP/cash": 7}
+    assert state.figures == {"adjustment/venue/main/XRP/cash/ann/bob": 7}
+
+
+def test_a_fill_is_remembered_where_its_contracts_may_be_counted_anew_and_nowhere_else() -> None:
+    """A spot pair has none; and of some accounts no terms are asked for."""
+    for told, remembered in ((True, 1), (False, 0)):
+        books = perp_books(instruments=told)
+        books.tell(perp("2", "sell", "3", "50000"))
+        assert len(books.account(PERP).listings["BTC-PERP"].bookings) == remembered
+    books = spot_books(instruments=True)
+    books.tell(SEVEN)
+    assert not books.account().listings["XRPETH"].bookings
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,26 @@ BY_THE_UNIT = (
 )
 
 
+@pytest.mark.parametrize(
+    ("side", "value", "grows", "code"),
+    [
+        (0, 1, 0, codes.FIRM_NET),
+        (1, 1, 0, codes.FIRM_NET),
+        (0, 0, 1, codes.FIRM_GROSS),
+        (1, 0, 1, codes.FIRM_GROSS),
+        (0, 0, 0, codes.PASSED),
+        (1, -1, -1, codes.PASSED),
+    ],
+)
+def test_where_a_limit_is_reached_not_even_a_single_unit_more_passes(
+    side: int, value: int, grows: int, code: int
+) -> None:
+    scope = counters.Scope(codes.FIRM_NET, codes.FIRM_GROSS)
+    scope.long = scope.short = scope.gross = 10
+    scope.long_max = scope.short_max = scope.gross_max = 10
+    assert controls.over(scope, side, value, grows, reduces=False) == code
+
+
 @pytest.mark.parametrize("measure", ["long", "short", "gross"])
 @pytest.mark.parametrize("scoped", BY_THE_UNIT, ids=lambda each: each[1])
 def test_a_sum_may_reach_its_limit_to_the_unit_and_not_pass_it(scoped: Any, measure: str) -> None:
@@ -301,6 +321,7 @@ def test_a_fact_that_breaks_inside_disables_the_gate_and_leaves_its_sums_whole(
             break
         fuse.at = -1
         assert code == codes.GATE_FAILED
+        assert gate.firm.state == counters.DISABLED
         assert buy(gate, 1, now=START + 9) == codes.KILLED
         told = sums(gate)
         gate.recount()
@@ -322,6 +343,47 @@ def test_bad_words_never_pass_and_never_raise(place: int, told: Any) -> None:
     assert code not in (codes.PASSED, codes.GATE_FAILED)
     assert snapshot.dump(gate) == before
     assert headroom.of_order(gate, code, tuple(words)).largest == 0
+
+
+@pytest.mark.parametrize(
+    ("reference", "lots", "need"),
+    [(1, 7, 7), (1, 8, counters.NO_COLLATERAL_SUFFICES), (0, 1, counters.NO_COLLATERAL_SUFFICES)],
+)
+def test_a_lot_of_a_single_unit_has_its_tier_and_one_of_none_has_none(
+    reference: int, lots: int, need: int
+) -> None:
+    scope = counters.Scope(codes.FIRM_NET, codes.FIRM_GROSS)
+    holding = counters.Holding(counters.Account(scope), scope, counters.Book())
+    holding.value_num, holding.reference = 1, reference
+    holding.tiers = [counters.Tier(7, 10_000, 0)]
+    holding.price_anew()
+    assert holding.margin(lots, -lots) == need
+
+
+def test_what_nobody_set_counts_nothing_and_allows_nothing() -> None:
+    """Each number of each counter is 0, but for those that stand for none."""
+    scope, book = counters.Scope(codes.FIRM_NET, codes.FIRM_GROSS), counters.Book()
+    account, strategy = counters.Account(scope), counters.Strategy(scope)
+    holding = counters.Holding(account, scope, book)
+    none = {"route": -1, "parent": counters.NO_PARENT, "place": -1, "next_free": -1}
+    fresh: list[tuple[Any, dict[str, int]]] = [
+        (scope, {"net_code": codes.FIRM_NET, "gross_code": codes.FIRM_GROSS}),
+        (counters.Firm(scope), {}),
+        (counters.Rate(), {"interval": 1}),
+        (account, {}),
+        (strategy, {}),
+        (holding, {"value_den": 1}),
+        (counters.Route(0, strategy, holding), {"last_side": -1}),
+        (counters.Reservation(0), none),
+        (counters.Ladder(), {}),
+        (counters.Parent(), {}),
+        (counters.Change(), {}),
+    ]
+    for thing, but_for in fresh:
+        told = {name: getattr(thing, name) for name in dir(thing) if not name.startswith("_")}
+        numbers = {name: each for name, each in told.items() if isinstance(each, int | None)}
+        numbers = {name: each for name, each in numbers.items() if each != 0}
+        assert numbers == but_for, thing
 
 
 def test_nothing_passes_a_gate_that_nobody_set() -> None:
@@ -446,6 +508,31 @@ def test_a_partial_fill_moves_its_part_from_the_reservation_into_the_position() 
     assert (gate.firm.scope.long, gate.firm.scope.gross) == before
     gate.release(handle)
     assert (way.position, way.long, gate.firm.scope.long) == (2, 2, 2 * way.holding.unit)
+
+
+@pytest.mark.parametrize(("total", "price"), [(0, 1000), (-1, 1000), (3, 0), (3, -1)])
+def test_an_order_of_nothing_or_for_nothing_is_none_that_the_venue_can_have(
+    total: int, price: int
+) -> None:
+    gate = calm()
+    assert buy(gate, 5) == codes.PASSED
+    before = snapshot.dump(gate)
+    assert gate.amended(gate.taken, total, price) == codes.UNKNOWN_ORDER
+    assert snapshot.dump(gate) == before
+
+
+@pytest.mark.parametrize(("side", "price"), [(0, 999), (1, 1001), (0, 0), (1, 0)])
+def test_an_order_that_was_found_is_counted_as_one_that_was_asked_for(
+    side: int, price: int
+) -> None:
+    """A limit, or at whatever the market says; and among the children of its parent."""
+    asked, found = calm(), calm()
+    kind = int(price == 0)
+    for gate in (asked, found):
+        assert gate.open_parent(1, 10, 3) == codes.PASSED
+    assert buy(asked, 3, price, START + 7, side=side, kind=kind, parent=1) == codes.PASSED
+    assert found.adopt(0, side, 3, price, 1, START + 7) == codes.PASSED
+    assert snapshot.dump(found) == snapshot.dump(asked)
 
 
 def test_an_amendment_reserves_the_larger_until_it_is_answered() -> None:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core import leases
 from core.effects import RaiseAlert
 from core.events import NodeStarted
-from core.leases import allot, committed
+from core.leases import GRANTS_APART_MAX, allot, committed
 from core.risk_effects import AcknowledgeReturn, GrantLease, TellGate
 from core.risk_events import (
     Amount,
@@ -21,8 +22,12 @@ from core.risk_events import (
     LeaseRequested,
     LeaseReturned,
     StatedExposure,
+    Ticket,
+    TicketVoided,
     Use,
 )
+from core.risk_state import Epoch, Line
+from core.state import State
 from risk.lease_holder import (
     BAD_USE,
     CLOSED,
@@ -125,12 +130,81 @@ def test_what_was_spent_since_the_grant_counts_within_the_tightened_rest() -> No
         ((Use("nobody's", 1),), NOT_LENT),
         ((*one(600), *one(600)), BAD_USE),
         ((*one(600), Use("nobody's", 1)), NOT_LENT),
+        ((*one(1000), Use("other", 0)), NOT_LENT),
     ],
 )
 def test_an_order_takes_all_that_it_uses_or_nothing(uses: tuple[Use, ...], code: int) -> None:
     holder = lent()
     assert holder.spend(50 * MS, uses) == code
     assert holder.headroom(50 * MS, LINE) == (0 if code == PASSED else 1000)
+
+
+def test_an_order_that_takes_nothing_of_a_line_passes_where_the_line_is_lent() -> None:
+    assert lent(0).spend(50 * MS, one(0)) == PASSED
+    assert lent(0).headroom(50 * MS, "nobody's") == 0
+
+
+def test_a_lease_that_ages_is_a_tightened_one_and_says_why_it_closed() -> None:
+    holder = lent()
+    assert (holder.open_permille(100 * MS), holder.phase) == (500, "tightened")
+    assert (holder.open_permille(400 * MS), holder.phase) == (0, "closed")
+    assert holder.why == "the lease ended"
+
+
+def test_what_is_not_closed_has_no_reason_to_be() -> None:
+    holder = LeaseHolder("a", 3)
+    holder.on_told(TellGate(gate="a", boot=3, epoch=9))
+    holder.give_back()
+    assert (holder.phase, holder.why) == ("waiting", "")
+
+
+def test_a_ticket_says_all_that_its_order_was_decided_on_and_waits_until_it_is_counted() -> None:
+    """Times are ours to say only where somebody told them."""
+    holder = lent()
+    bare = holder.ticket(one(1))
+    assert bare == Ticket("a", 9, 1, one(1), 1)
+    told = holder.ticket(one(2), now=7, heard=8, price=5)
+    assert told == Ticket("a", 9, 2, one(2), 1, heard=8, now=7, price=5)
+    assert holder.unheard() == [bare, told]
+    holder.request(30 * MS)
+    holder.on_granted(40 * MS, grant(2, as_of=1))
+    assert holder.unheard() == [told]
+    holder.request(50 * MS)
+    holder.on_granted(60 * MS, grant(3, as_of=2))
+    assert holder.unheard() == []
+
+
+def test_what_it_tells_has_no_time_until_it_is_heard() -> None:
+    holder = lent()
+    ticket = holder.ticket(one(1))
+    assert holder.start() == GateStarted(received_at=0, gate="a", boot=3)
+    assert holder.void(ticket) == TicketVoided(received_at=0, ticket=ticket)
+
+
+def test_of_a_line_that_is_needed_and_not_wanted_the_last_need_is_all_that_is_asked() -> None:
+    holder = lent()
+    for amount in (2000, 0):
+        holder.spend(30 * MS, (Use("other", amount),))
+        assert holder.request(30 * MS).demands == (Demand("other", 0, amount),)
+
+
+def test_a_newer_epoch_of_its_own_opens_nothing_before_it_is_lent_to() -> None:
+    holder = lent()
+    holder.on_told(TellGate(gate="a", boot=3, epoch=10))
+    assert (holder.phase, holder.epoch) == ("waiting", 10)
+    assert holder.spend(30 * MS, one(1)) == CLOSED
+
+
+@pytest.mark.parametrize(
+    ("told", "returning"),
+    [((9, 1), False), ((9, 0), True), ((8, 1), True), ((8, 0), True)],
+)
+def test_only_the_answer_to_it_ends_a_return(told: tuple[int, int], *, returning: bool) -> None:
+    """By epoch and number of the grant."""
+    holder = lent()
+    holder.give_back()
+    holder.on_acknowledged(AcknowledgeReturn(gate="a", epoch=told[0], sequence=told[1]))
+    assert holder.returning == returning
 
 
 @pytest.mark.parametrize(
@@ -236,7 +310,9 @@ def test_a_ticket_of_a_fenced_epoch_is_refused_and_what_was_taken_stays_reserved
     world.exchange()
     assert world.passes("a", "buy", 2)
     epoch = world.gates["a"].holder.epoch
+    world.node.state.moves = {}
     world.fence("a")
+    assert world.node.state.moves == {"gate/open>fenced": 1}
     assert world.node.state.risk.epochs[epoch].status == "fenced"
     world.exchange()
     state = world.node.state
@@ -261,6 +337,7 @@ def test_an_order_that_was_cancelled_holds_its_rest_for_a_while() -> None:
     world.venue_cancel(name)
     world.hear_venue()
     assert (order.status, line.reserved, line.exposure) == ("cancelled", 4, 0)
+    assert world.node.state.alarms[f"hold/{name}"] == world.node.state.now + HOLD
     world.hear_venue()
     assert (line.reserved, line.exposure) == (1, 3)
     world.commit()
@@ -295,11 +372,82 @@ def test_a_passive_breach_is_timed_and_lets_only_the_other_side_pass() -> None:
     assert not world.passes("b", "buy", 1)
     assert world.passes("b", "sell", 4)
     world.exchange()
+    since = risk.lines[LINE].over_since
     world.now += 700 * MS
     world.venue_fill(next(iter(world.venue)), 4)
     world.hear_venue(9)
     assert risk.lines[LINE].over_since == 0
-    assert risk.passive_ns >= 700 * MS
+    assert 700 * MS <= risk.passive_ns <= world.now - since
+
+
+def test_a_breach_and_its_end_are_told_of_the_line_with_whose_it_was() -> None:
+    state = State(now=5)
+    state.risk.lines["l"] = Line(limit=10, exposure=11)
+    made = {True: "our own orders", False: "no order of ours"}
+    for ours, who in made.items():
+        (alert,) = leases._watch(state, "l", state.risk.lines["l"], ours=ours)
+        text = f"11 of 10, by {who}: only reductions pass"
+        assert alert == RaiseAlert(severity="critical", subject="l", text=text)
+        state.risk.lines["l"].exposure = 10
+        (alert,) = leases._watch(state, "l", state.risk.lines["l"], ours=ours)
+        text = "within its limit again"
+        assert alert == RaiseAlert(severity="notice", subject="l", text=text)
+        state.risk.lines["l"].exposure = 11
+    assert (state.risk.limit_breaches, state.risk.passive_breaches) == (1, 1)
+
+
+def test_the_end_of_a_breach_is_told_though_the_order_relieves_another_line_too() -> None:
+    world = a_world()
+    assert world.passes("a", "buy", 4)
+    world.exchange()
+    world.deliver(world.limits(firm_long=3))
+    (order,) = world.node.state.orders.values()
+    told = leases._hold(world.node.state, order, 0)
+    assert told == [RaiseAlert(severity="notice", subject=LINE, text="within its limit again")]
+
+
+@pytest.mark.parametrize(("age", "budget"), [(9, 10), (10, 4), (19, 4), (20, 1)])
+def test_the_older_the_engine_s_word_the_less_is_lent(
+    age: int, budget: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a heartbeat on no more than it may have already; from its end on nothing."""
+    state = State()
+    state.risk.lines["l"] = Line(limit=100)
+    state.risk.heartbeat_ns, state.risk.ttl_ns = 10, 20
+    epoch = Epoch("g", 1, 1, wants={"l": 9}, spent={"l": 1}, ceilings={1: {"l": 4}})
+    state.risk.epochs[1] = epoch
+    monkeypatch.setattr(leases.cold, "age_ns", lambda _: age)
+    assert leases._budget(state, epoch, "l") == budget
+
+
+def test_of_grants_beyond_those_told_apart_the_larger_of_the_oldest_two_may_live() -> None:
+    epoch = Epoch("g", 1, 1)
+    for number in range(GRANTS_APART_MAX):
+        epoch.ceilings[number] = {"x": 1}
+    epoch.ceilings[0], epoch.ceilings[1] = {"x": 7, "y": 2}, {"x": 3, "z": 4}
+    was = dict(epoch.ceilings)
+    leases._merge_oldest(epoch)
+    assert epoch.ceilings == was
+    epoch.ceilings[99] = {"x": 1}
+    leases._merge_oldest(epoch)
+    assert len(epoch.ceilings) == GRANTS_APART_MAX
+    assert epoch.ceilings[1] == {"x": 7, "y": 2, "z": 4}
+
+
+def test_a_start_that_is_told_again_is_answered_as_it_was() -> None:
+    state, told = State(), GateStarted(received_at=1, gate="a", boot=3)
+    answer = leases.on_gate_started(state, told)
+    assert leases.on_gate_started(state, told) == answer
+    assert [(each.gate, each.boot, each.ended) for each in answer] == [("a", 3, 0)]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("uses", [one(-1), (*one(1), *one(2)), (Use(LINE, 1, "other", -1),)])
+def test_a_ticket_that_no_holder_makes_is_refused_as_such(uses: tuple[Use, ...]) -> None:
+    state = State()
+    (told,) = leases.on_gate_started(state, GateStarted(received_at=1, gate="a", boot=3))
+    assert isinstance(told, TellGate)
+    code, _ = leases.refusal(state, Ticket("a", told.epoch, 1, uses, 1))
+    assert code == "BAD_TICKET"
 
 
 def test_a_lower_limit_is_passive_and_an_absent_one_lets_nothing_pass() -> None:
@@ -383,6 +531,7 @@ def test_a_gate_that_says_what_cannot_be_is_fenced(applied: int, usage: int, why
     effects = world.node.commit()
     (alert,) = [each for each in effects if isinstance(each, RaiseAlert)]
     assert why in alert.text
+    assert alert.subject == "a"
     assert committed(world.node.state, LINE) == 0
 
 
@@ -431,6 +580,8 @@ def test_parts_of_an_order_are_rounded_against_us_and_sum_to_the_whole() -> None
         world.venue_fill(name, 1)
         world.hear_venue(9)
     assert seen == [(10, 0, 0), (7, 3, -3), (4, 6, -6), (0, 10, -10)]
+    order = world.node.state.orders[name]
+    assert leases._taken(10, 4 * LOT, order) == 14, "and what a venue filled beyond it as well"
     assert world.node.state.orders[name].quantity == 3 * LOT
 
 

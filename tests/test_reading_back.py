@@ -4,8 +4,16 @@ import pytest
 from msgspec import UNSET
 
 from core import leases
+from core.cut import begin
 from core.effects import Effect, FetchFills, FetchOpenOrders, PlaceOrder, SetAlarm
-from core.events import AlarmRang, NodeStarted, OpenOrdersReported, OrderRequested, PageReported
+from core.events import (
+    AccountOpened,
+    AlarmRang,
+    NodeStarted,
+    OpenOrdersReported,
+    OrderRequested,
+    PageReported,
+)
 from core.gate import BreakGate
 from core.listening import RETRY_NS
 from core.state import State
@@ -184,3 +192,31 @@ def test_a_record_without_a_listing_proves_nothing() -> None:
     page(state, CUT_AT + 1001 * MS)
     assert state.accounts["venue/a"].backfill.finished_at, "the round came to its end"
     assert asked(state, CUT_AT + 1002 * MS) == "READING_BACK"
+
+
+def test_a_second_listing_changes_nothing() -> None:
+    """The first was asked for in time, and the record is being read since."""
+    state = cut("venue/a")
+    late = since(state)
+    assert listing(state, late)
+    assert state.cut is not UNSET
+    was = state.cut["venue/a"].listed_at
+    assert listing(state, late + 5 * MS) == []
+    assert state.cut["venue/a"].listed_at == was
+
+
+def test_where_nothing_was_cut_a_listing_is_only_a_listing() -> None:
+    state = State()
+    for event in (NodeStarted(received_at=1, node="tie", epoch=1), OPENED, LISTED):
+        step(state, event, BreakGate())
+    assert listing(state, CUT_AT) == []
+
+
+def test_each_account_that_has_orders_is_armed_when_the_journal_was_cut() -> None:
+    state = cut("venue/a", "venue/b")
+    lines = {each: getattr(OPENED, each) for each in OPENED.__struct_fields__}
+    step(state, AccountOpened(**lines | {"account": "bank/b", "tells": "lines"}), BreakGate())
+    armed = [each.alarm for each in begin(state, CUT_AT) if isinstance(each, SetAlarm)]
+    assert armed == ["cut/venue/a", "cut/venue/b"]
+    assert state.cut is not UNSET
+    assert set(state.cut) == {"venue/a", "venue/b"}

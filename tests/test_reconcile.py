@@ -7,23 +7,28 @@ from typing import Any
 import pytest
 
 from core.causes import REMEDIES
-from core.effects import PlaceOrder, RaiseAlert, TellStrategy
+from core.effects import FetchInstruments, PlaceOrder, RaiseAlert, TellStrategy
 from core.events import PositionModeReported
-from core.reconcile import RESOLVED_KEPT, judge
+from core.reconcile import RESOLVED_KEPT, judge, on_closing
+from core.reconcile import _older as is_older
+from core.settlement_state import Unread
 from core.state import Reading, Resolved
 from tests.facts import (
     PERP,
+    SPOT,
     Books,
     bust,
     fill,
     ms,
     names,
     only,
+    opened,
     page,
     perp_books,
     report,
     spot,
     spot_books,
+    started,
     statement,
     stream,
     units,
@@ -38,11 +43,11 @@ def balances(xrp: str, *, as_of: int | None, heard: int, eth: str = "10", **term
     return statement({"XRP": xrp, "ETH": eth}, as_of=as_of, heard=heard, **terms)
 
 
-def backfilled(books: Books, *, at: int) -> list[Any]:
+def backfilled(books: Books, *, at: int, account: str = SPOT) -> list[Any]:
     """The round of back-fill that runs ends, and found nothing."""
     effects = []
-    for subject in list(books.account().backfill.waiting):
-        effects += books.tell(page(subject, "", at=at))
+    for subject in list(books.account(account).backfill.waiting):
+        effects += books.tell(page(subject, "", at=at, account=account))
     return effects
 
 
@@ -214,6 +219,13 @@ def test_what_is_in_doubt_does_not_differ(told: str, verdict: str) -> None:
     assert judge(books.state, reading) == (verdict, size)
 
 
+@pytest.mark.parametrize("off", [-1, 1])
+def test_where_nothing_is_in_doubt_one_unit_differs(off: int) -> None:
+    books = spot_books()
+    reading = Reading(XRP, units("1000") + off, ms(999), ms(1000), 0, ms(1080), ms(1100), 1, 0)
+    assert judge(books.state, reading) == ("differs", off)
+
+
 @pytest.mark.parametrize(("tick_ns", "verdict"), [(10**6, "differs"), (10**6 + 1, "inconclusive")])
 def test_within_one_tick_of_the_tellers_clock_a_figure_that_is_neither_differs(
     tick_ns: int, verdict: str
@@ -334,6 +346,98 @@ def test_a_suspect_that_survives_the_back_fill_is_read_again() -> None:
     disagree(books, "1050", at=2000)
     assert names(backfilled(books, at=2500)) == ["FetchStatement balances"]
     assert books.suspect("XRP") == "50"
+
+
+def test_all_that_survive_one_round_are_read_again() -> None:
+    """A balance and a position: of either a statement is asked for."""
+    books = perp_books()
+    books.tell(statement({"USDT": "900", "BTC": "1"}, as_of=1990, heard=2000, account=PERP))
+    books.tell(positions({"BTC-PERP/net": "2"}, at=2000))
+    books.ring(f"readings/{PERP}")
+    effects = backfilled(books, at=3000, account=PERP)
+    assert set(names(effects)) >= {"FetchStatement balances", "FetchStatement positions"}
+
+
+@pytest.mark.parametrize(("found_at", "survives"), [(ms(990), False), (ms(990) - 1, True)])
+def test_a_round_proves_nothing_of_what_a_document_nobody_read_may_explain(
+    found_at: int, *, survives: bool
+) -> None:
+    """One that was found since a statement's period before the difference."""
+    books = spot_books()
+    books.state.settlement.unread["d"] = Unread(SPOT, "d", "", found_at)
+    disagree(books, "1050", at=2000)
+    assert bool(names(backfilled(books, at=2500))) == survives
+    assert books.state.suspects[XRP].survived == survives
+
+
+def test_what_waits_for_such_a_document_long_enough_is_not_hidden_any_more() -> None:
+    books = spot_books()
+    books.state.settlement.unread["d"] = Unread(SPOT, "d", "", ms(1500))
+    for at, broken_by_then in ((2000, None), (3000, None), (12_000, None), (13_000, "50")):
+        disagree(books, "1050", at=at)
+        assert books.break_("XRP") == broken_by_then
+        backfilled(books, at=at + 500)
+
+
+def test_a_closing_is_told_as_of_its_end_and_waits_for_what_may_explain_it() -> None:
+    books = spot_books()
+    books.tell(MORE)
+    now = books.state.now
+    on_closing(books.state, books.account(), "XRP", units("900"), ms(500), 7)
+    at, due = ms(500), now + books.account().settle_ns
+    assert books.state.readings == {
+        XRP: Reading(XRP, units("900"), at, at, 0, now, now, 7, due, as_of_told=True)
+    }
+
+
+def test_what_falls_due_later_is_looked_at_then() -> None:
+    """Of two readings of one account the other's time is armed once the first was judged."""
+    books = spot_books()
+    books.tell(statement({"XRP": "950", "ETH": "10"}, as_of=1990, heard=2000))
+    books.tell(statement({"XRP": "950", "ETH": "9"}, as_of=2090, heard=2100))
+    books.ring("readings/venue/main")
+    assert (books.suspect("XRP"), books.suspect("ETH")) == ("-50", None)
+    books.ring("readings/venue/main")
+    assert books.suspect("ETH") == "-1"
+
+
+def test_terms_are_asked_for_where_contracts_differ_and_not_where_cash_does() -> None:
+    books = perp_books(instruments=True)
+    books.tell(statement({"USDT": "900", "BTC": "1"}, as_of=1990, heard=2000, account=PERP))
+    assert not only(FetchInstruments, books.ring(f"readings/{PERP}"))
+    books.tell(positions({"BTC-PERP/net": "2"}, at=3000))
+    assert only(FetchInstruments, books.ring(f"readings/{PERP}"))
+
+
+def test_a_read_without_as_of_must_say_so_three_times() -> None:
+    books = spot_books(bracketed=True)
+    for at, broken_by_then in ((2000, None), (3000, None), (4000, "50")):
+        books.tell(balances("1050", as_of=None, heard=at))
+        books.ring("readings/venue/main")
+        assert books.break_("XRP") == broken_by_then
+        backfilled(books, at=at + 500)
+
+
+@pytest.mark.parametrize(
+    ("told", "than", "older"),
+    [
+        ((1000, 2500, True), (2000, 2000, True), True),
+        ((2000, 2000, True), (1000, 2500, True), False),
+        ((1000, 2500, True), (2000, 2000, False), False),
+        ((1000, 2500, False), (2000, 2000, True), False),
+        ((2000, 2000, False), (1000, 2500, True), True),
+        ((2000, 2000, True), (2000, 2000, True), False),
+    ],
+)
+def test_a_reading_is_older_by_its_as_of_or_where_one_has_none_by_its_question(
+    told: tuple[int, int, bool], than: tuple[int, int, bool], *, older: bool
+) -> None:
+    """As of, asked at, and whether the as-of was told."""
+    one, other = (
+        Reading(XRP, 0, hi, hi, 0, asked_at, asked_at, 1, 0, as_of_told)
+        for hi, asked_at, as_of_told in (told, than)
+    )
+    assert is_older(one, other) == older
 
 
 def test_it_becomes_a_break_when_a_statement_asked_for_after_that_leaves_it_standing() -> None:
@@ -606,6 +710,15 @@ def test_a_conflict_has_no_size_and_is_not_closed_by_the_next_posting() -> None:
     books.tell(fill("7", "buy", "10", "0.001"), fill("7", "buy", "11", "0.001"))
     books.tell(fill("8", "buy", "1", "0.001", at=200))
     assert books.break_("XRP") == "0"
+    books.tell(fill("9", "buy", "1", "0.001", at=50, heard=300))
+    assert books.break_("XRP") == "0", "nor does what was told late of before it give it one"
+
+
+def test_a_conflict_over_a_holding_of_nothing_is_of_nothing() -> None:
+    books = Books()
+    books.tell(started(), opened(tells="progress"), spot())
+    books.tell(bust(fill("7", "buy", "3", "1", order_id="o")))
+    assert books.state.breaks[XRP].reading.told == 0
 
 
 def test_one_absurd_read_does_not_make_a_break_of_its_size() -> None:
@@ -613,8 +726,10 @@ def test_one_absurd_read_does_not_make_a_break_of_its_size() -> None:
     books = broken("1050")
     disagree(books, "9999999", at=5000)
     assert (books.break_("XRP"), books.suspect("XRP")) == ("50", "9998999")
+    books.state.moves = {}
     disagree(books, "1050", at=6000)
     assert (books.break_("XRP"), books.suspect("XRP")) == ("50", None)
+    assert books.state.moves == {"drift/suspect>joined": 1}
 
 
 def test_a_plausible_read_that_comes_while_an_absurd_one_waits_interrupts_its_row() -> None:

@@ -22,6 +22,8 @@ from core.events import (
     RequestFailed,
 )
 from core.money import quantity
+from core.reconcile import _confirm
+from core.state import Reading
 from scenarios.model import check
 from tests.facts import (
     PERP,
@@ -198,6 +200,32 @@ def test_a_fill_is_of_the_contracts_of_its_own_time(told: Event, holds: str, wor
         books.tell(told, BOUGHT)
         assert held(books) == holds, "an echo"
         assert not books.doubted()
+
+
+def test_only_contracts_are_counted_anew_and_the_figure_says_whose_they_were() -> None:
+    """A fill of before the change that is told after it: its fee is what was paid."""
+    books = begun()
+    books.tell(ANNOUNCED)
+    books.ring(f"restate/{PERP}")
+    late = {"at": AT - 1, "heard": 12_000, "fee": "1", "fee_asset": "USDT"}
+    books.tell(traded("2", "buy", "2", **late))
+    prefix = f"unattributed/{PERP}/{SWAP}"
+    told = {name: books.figure(name) for name, amount in books.state.figures.items() if amount}
+    assert told == {
+        f"{prefix}/position/net": "2",
+        f"{prefix}/restated/net": "18",
+        f"{prefix}/value/USDT": "-1000",
+        f"{prefix}/fee/USDT": "-1",
+    }
+
+
+def test_what_is_undone_of_a_contract_that_changed_is_what_was_booked_of_it() -> None:
+    """Whatever value the bust tells."""
+    books = begun()
+    books.tell(BOUGHT, ANNOUNCED)
+    books.ring(f"restate/{PERP}")
+    books.tell(structs.replace(bust(BOUGHT, at=12_000), value=units("7")))
+    assert (held(books), value(books)) == ("0", "0")
 
 
 def test_a_fill_of_the_second_contract_is_undone_in_the_third() -> None:
@@ -460,6 +488,22 @@ def test_a_leg_that_has_not_changed_since_its_fill_had_changed_with_it_at_the_la
     assert held(books) == "20"
     books.tell(positions({f"{SWAP}/net": "2"}, as_of=9000, heard=13_000))
     assert (held(books), value(books)) == ("2", "-100")
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_leg_bounds_a_change_only_where_it_was_asked_for_after_that_was_heard(
+    after: int,
+) -> None:
+    """In the very instant it may have been read before."""
+    books = unannounced(BOUGHT)
+    books.tell(NEW)
+    account = books.account(PERP)
+    derived = account.listings[SWAP].derived
+    assert derived is not None
+    asked = derived.heard_at + account.clock_error_ns + after
+    until = derived.hi - 1
+    _confirm(account, Reading(f"{PERP}/{SWAP}/net", 1, until, until, 0, asked, asked, 7, 0, True))
+    assert derived.hi == until + 1 - after
 
 
 def test_what_differs_after_a_leg_has_agreed_does_not_move_the_change() -> None:

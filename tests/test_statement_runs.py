@@ -58,3 +58,11 @@ def test_a_run_is_judged_as_its_statements_would_be(
     of_each = one_by_one(each, xrp, eth, since, as_of)
     assert list(told.state.readings) == list(each.state.readings)
     assert (bool(of_run), bool(of_each)) == (doubted, doubted)
+
+
+def test_where_the_books_move_at_its_very_end_a_run_is_judged_there_once() -> None:
+    """Told without what that tick brought it is weak, and asked for again before it is believed."""
+    books = spot_books()
+    books.tell(MORE)
+    assert the_run(books, "1000", "10", 400, 1000)
+    assert not books.state.readings
