@@ -15,6 +15,7 @@ from core.money import show
 from core.transfers import view
 from sim.faults import KINDS
 from tieout.campaigns.campaign import Campaign
+from tieout.campaigns.page import next_of
 from tieout.reports.history import history
 from tieout.reports.outcome import Outcome
 from tieout.reports.words import count
@@ -253,7 +254,8 @@ def show_campaign(result: Campaign, out: Path | None = None) -> None:
     for failure in result.failures[:20]:
         what = failure.error or "; ".join(failure.failed)
         console.print(Text(f"{failure.scenario} seed {failure.seed}: {what}", style="red"))
-        console.print(f"  {failure.command}")
+        for what, told in next_of(failure, out).items():
+            console.print(Text(f"  {what}: {told}"), soft_wrap=True)
     if len(result.failures) > 20:
         console.print(f"and {len(result.failures) - 20} failed more")
     if out is not None:
