@@ -16,11 +16,11 @@ from scenarios.model import find
 from sim.faults import ENGINE
 from tests.failing import BREAKING_BUST, SHORT_MEMORY, SILENT_BUST, less_each_strike, world
 from tests.planting import plant
-from tieout.failures.evidence import inputs, strikes, truth_and_books
+from tieout.failures.evidence import inputs, since, strikes, truth_and_books
 from tieout.failures.failure import failed_plan, keep, keep_plan
 from tieout.failures.plans import BadPlan, drawn, load_plan, materialised_plan, replay
 from tieout.failures.regression import regression, text_of
-from tieout.failures.rerun import rerun
+from tieout.failures.rerun import Moment, rerun
 from tieout.failures.shrink import NothingFails
 from tieout.runs import STANDARD, run
 
@@ -151,7 +151,9 @@ def test_what_was_booked_twice_explains_a_figure(
     assert {each["told"] for each in told} == {told[0]["told"]}, "one fact"
     assert {each["figure"] for each in told} <= {each["what"] for each in rows}
     assert all(each["frame"] and each["booked"] == f"{len(told)} times" for each in told)
-    struck = strikes(made, rows, None)
+    moment = since(made, money, rows)
+    assert moment == Moment(told[1]["at_s"], told[1]["record"]), "when it was booked once more"
+    struck = strikes(made, rows, moment)
     assert {each["where"].split("/")[0] for each in struck} <= {"binance_spot", "okx_swap", "node"}
     assert struck
 

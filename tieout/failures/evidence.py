@@ -82,10 +82,13 @@ def _said(each: Mapping[str, Any]) -> Row:
 
 
 def since(made: Rerun, claim: Claim, rows: Sequence[Row]) -> Moment | None:
-    """The moment at which it failed first: as it was watched, or since a holding is unequal."""
+    """The moment at which it failed first: as it was watched, since a fact was booked once more, or
+    since a holding is unequal."""
     moment = made.moment(claim.claim)
     if moment is not None or made.outcome is None:
         return moment
+    if twice := _booked_twice(history(made.outcome.store), [row["what"] for row in rows]):
+        return Moment(twice[1]["at_s"], twice[1]["record"])
     found = [at for row in rows if (at := _unequal_since(made.outcome, row["what"]))]
     if not found:
         return None
