@@ -146,6 +146,10 @@ def test_what_was_booked_twice_explains_a_figure(
     made = rerun(drawn(world(), 0, short=False), sampled=True)
     money = next(each for each in made.failed.values() if "differences.money" in each.figure)
     rows = truth_and_books(made, money)
+    assert {each["of"] for each in rows} == {"money"}
+    held = next(each for each in made.failed.values() if "differences.positions" in each.figure)
+    assert {each["of"] for each in truth_and_books(made, held)} == {"positions"}
+    assert not any("E-" in each["truth"] + each["books"] for each in rows), "no exponents"
     told = inputs(made, rows, None)
     assert len(told) > 1
     assert {each["told"] for each in told} == {told[0]["told"]}, "one fact"

@@ -35,7 +35,8 @@ def truth_and_books(made: Rerun, claim: Claim) -> list[Row]:
     if figure == "silent_differences":
         return [{"what": each["holding"], **each} for each in summary["silent"]]
     if figure.startswith("differences."):
-        return list(summary["differences"]["detail"])
+        of = figure.removeprefix("differences.")
+        return [each for each in summary["differences"]["detail"] if each["of"] == of]
     if figure in ("drift.missed", "drift.false_alarms", "open_breaks", "open_suspects"):
         return list(_named(made, figure))[:ROWS_MAX]
     if figure == "limit_breaches":

@@ -24,6 +24,7 @@ SECOND = 1_000_000_000
 HIDDEN = "Not every lost frame hides a change: only one that told a fact does, and makes a drift."
 # Of core's transitions that nobody took.
 NEVER_SHOWN = 8
+DIFFERENT_MAX = 20
 
 
 def _console() -> Console:
@@ -51,7 +52,7 @@ def show_outcome(outcome: Outcome, out: Path | None) -> None:
         show_tokens(console, summary["tokens"])
     for each in summary["silent"]:
         console.print(Text(f"silent: {each}", style="red"))
-    for each in summary["differences"]["detail"]:
+    for each in summary["differences"]["detail"][:DIFFERENT_MAX]:
         console.print(Text(f"different: {each}", style="red"))
     console.print(f"digest {summary['digest']}")
     _where(console, out)
