@@ -248,9 +248,9 @@ def _search(book: Reserved, limits: Limits, moves: list[Movement]) -> str:
     """
     last = len(moves) - 1
     states = _states(book, moves)
-    before = {n: _broken(book, limits, moves, states, n, last, after=False) for n in range(last)}
     for number in range(last):
-        news = _broken(book, limits, moves, states, number, last, after=True) - before[number]
+        before = _broken(book, limits, moves, states, number, last, after=False)
+        news = _broken(book, limits, moves, states, number, last, after=True) - before
         if news:
             return min(news)
     own = _broken(book, limits, moves, states, last, last, after=False)

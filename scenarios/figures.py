@@ -230,8 +230,10 @@ def flaw(path: str) -> str:
         return ""
     near = get_close_matches(path, FIGURES, n=1)
     head = path.partition(".")[0] + "."
-    heads = [name for name in FIGURES if not name.startswith(("faults.", "counts.", "visited."))]
     known = [name for name in FIGURES if name.startswith(head)]
+    heads = dict.fromkeys(
+        name if "." not in name else f"{name.partition('.')[0]}.…" for name in FIGURES
+    )
     asked = f"; did you mean {near[0]}?" if near else ";"
     return f"no figure {path!r}{asked} there are {', '.join(known or heads)}"
 

@@ -11,6 +11,13 @@ from tieout.failures.plans import Plan, drawn
 POSTED = "whole = _post_contracts(state, account, listing, undone, multiplier, event, strategy)"
 # A bust is noted and not posted; a bust breaks us.
 SILENT_BUST = ("core.books:book_bust", POSTED, "whole = True")
+# Only the last ids are remembered, so that what is told once more is booked once more.
+SHORT_MEMORY = (
+    "core.books:book_fill",
+    "account.seen[key] = content",
+    "account.seen[key] = content\n    while len(account.seen) > 1:\n"
+    "        del account.seen[next(iter(account.seen))]",
+)
 BREAKING_BUST = ("core.books:book_bust", POSTED, 'raise KeyError("planted")')
 
 

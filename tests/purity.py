@@ -7,9 +7,12 @@ while a simulation runs: `sim/seal.py`.
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from tests.purity_sets import judge_sets
 
 ROOT = Path(__file__).parent.parent
 
@@ -46,12 +49,8 @@ RULES = {
     },
 }
 
-SETS = {"set", "frozenset", "Set", "AbstractSet", "MutableSet"}
-SET_METHODS = {"union", "intersection", "difference", "symmetric_difference"}
-# These keep the order in which they are handed things; sorted, len, any and `in` do not.
-ORDERED = {"list", "tuple", "iter", "enumerate", "map", "filter", "zip", "reversed", "next"}
-DICTS = {"dict", "Mapping", "MutableMapping", "defaultdict", "OrderedDict", "Counter"}
-UNKNOWN_KEYS = {"object", "Any", "type"}
+DICTS = {"dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "OrderedDict", "Counter"}
+UNKNOWN_KEYS = {"object", "Any", "type", "Callable"}
 # Wherever they are named, not only where they are called: `key=id` calls it, too.
 BUILTINS = {
     "hash": "hash() differs from run to run",
@@ -61,9 +60,22 @@ BUILTINS = {
         "looks up what no reader sees",
     ),
     **dict.fromkeys(("open", "input", "print"), "reads or writes"),
+    "pow": "of some it makes floats: say **",
+    **dict.fromkeys(("__builtins__", "__loader__", "__spec__"), "reaches around the front door"),
 }
+AROUND = {"__hash__", "__subclasses__", "__builtins__", "__globals__", "modules", "sys", "_sys"}
 DECIMAL_CONTEXTS = {"getcontext", "localcontext", "setcontext", "DefaultContext"}
 UNSTABLE = {"argsort", "argpartition"}
+MUTABLE = {"dict", "list", "set", "defaultdict", "deque", "Counter", "OrderedDict", "bytearray"}
+CHANGES = {
+    *("append", "appendleft", "extend", "insert", "pop", "popleft", "popitem", "remove", "discard"),
+    *("add", "update", "setdefault", "clear", "sort", "reverse", "move_to_end"),
+}
+DIVISIONS = {"__truediv__", "__rtruediv__", "__itruediv__", "__float__", "from_float"}
+# Texts that are made by way of a float, unless it is a Decimal that is asked: `:f` of one is exact.
+BY_PERCENT = re.compile(r"(^|[^%])(%%)*%[-+ #0-9.*]*[eEfFgG]")
+BY_FORMAT = re.compile(r"\.\d+[fF%]$|[eEgG]$")
+FLOAT_ARRAYS = {"d", "f"}
 
 
 def rules_of(path: Path) -> Rules:
@@ -77,12 +89,17 @@ def violations(
     """What is impure in the source, one `line: reason` each; `classes` are those of other files,
     each with its module."""
     tree = ast.parse(source)
-    sets, objects = set(names_of_sets(tree)), set(names_of_classes(tree, classes))
-    found = []
+    objects = set(names_of_classes(tree, classes))
+    questions = {part for node in ast.walk(tree) if is_a_question(node) for part in ast.walk(node)}
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    within = {part for function in functions for part in ast.walk(function)}
+    lasting = names_that_last(tree)
+    found = [f"{line(node)}: {reason}" for node, reason in judge_sets(tree)]
     for node in ast.walk(tree):
-        reasons = [*judge(node, sets), *judge_names(node), *judge_keys(node, objects)]
+        reasons = [*judge(node), *judge_names(node), *judge_keys(node, objects)]
         reasons += judge_imports(node, rules.known)
-        reasons += [] if rules.floats else judge_floats(node)
+        reasons += judge_memories(node, lasting) if node in within else []
+        reasons += [] if rules.floats or node in questions else judge_floats(node)
         found += [f"{line(node)}: {reason}" for reason in reasons]
     return found
 
@@ -108,94 +125,55 @@ def line(node: ast.AST) -> int:
 # --- order ---------------------------------------------------------------------------------------
 
 
-def judge(node: ast.AST, sets: set[str]) -> Iterator[str]:
+def judge(node: ast.AST) -> Iterator[str]:
     """What may come in another order, or at another time, in another run."""
     match node:
-        case ast.Call(func=ast.Attribute(attr="pop", value=owner), args=[]) if is_set(owner, sets):
-            yield "pop() takes whichever member the hash puts first"
         case ast.FunctionDef(name="__del__" | "__hash__" as name):
             yield f"{name} is called when the interpreter likes, or says what it likes"
         case ast.AsyncFunctionDef() | ast.Await() | ast.AsyncFor() | ast.AsyncWith():
             yield "step has no tasks"
         case ast.Global():
             yield "a global is remembered from one run to the next"
-        case ast.ClassDef(body=body):
-            yield from (SETS_LEAVE for each in body if is_field_of_set(each))
-        case ast.FunctionDef(name=name, returns=ast.expr() as said) if says_set(said):
-            yield from () if name.startswith("_") else (SETS_LEAVE,)
         case ast.Call(func=ast.Attribute(attr=name), keywords=words) if name in UNSTABLE:
             if ("kind", "stable") not in ((word.arg, constant(word.value)) for word in words):
                 yield f'{name}() puts equals in an order of its own: say kind="stable"'
-    if any(is_set(walked, sets) for walked in iterated(node)):
-        yield "the order of a set differs from run to run: sort it, or use a dict"
 
 
-SETS_LEAVE = "a set that leaves the file may be walked elsewhere: use a dict"
+def names_that_last(tree: ast.Module) -> set[str]:
+    """What the module keeps that can be changed: tables, unless somebody does."""
+    found = set[str]()
+    for each in tree.body:
+        match each:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if is_mutable(value):
+                found.add(name)
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                found |= {name} if is_mutable(value) else set()
+    return found
+
+
+def is_mutable(value: ast.expr) -> bool:
+    match value:
+        case ast.Dict() | ast.List() | ast.Set() | ast.DictComp() | ast.ListComp() | ast.SetComp():
+            return True
+        case ast.Call(func=ast.Name(id=name) | ast.Subscript(value=ast.Name(id=name))):
+            return name in MUTABLE
+    return False
+
+
+def judge_memories(node: ast.AST, lasting: set[str]) -> Iterator[str]:
+    match node:
+        case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
+            changed = name in lasting
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=does)):
+            changed = name in lasting and does in CHANGES
+        case _:
+            changed = False
+    if changed:
+        yield "a table of the module that is changed is remembered from one run to the next"
 
 
 def constant(node: ast.expr) -> object:
     return node.value if isinstance(node, ast.Constant) else None
-
-
-def iterated(node: ast.AST) -> list[ast.expr]:
-    """What the node walks in order."""
-    match node:
-        case ast.For(iter=walked) | ast.comprehension(iter=walked):
-            return [walked]
-        case ast.Call(func=ast.Name(id=name), args=args) if name in ORDERED:
-            return args
-        case ast.Call(func=ast.Attribute(attr="join" | "extend" | "fromkeys"), args=args):
-            return args
-        case ast.Starred(value=walked) | ast.YieldFrom(value=walked):
-            return [walked]
-        case ast.Assign(targets=[ast.Tuple() | ast.List()], value=walked):
-            return [walked]
-    return []
-
-
-def is_set(node: ast.expr, sets: set[str]) -> bool:
-    match node:
-        case ast.Set() | ast.SetComp():
-            return True
-        case ast.Call(func=ast.Name(id=name)) if name in SETS or name in sets:
-            return True
-        case ast.Call(func=ast.Subscript(value=ast.Name(id=name))):
-            return name in SETS
-        case ast.Call(func=ast.Attribute(attr=name, value=owner)):
-            return name in SET_METHODS or (name == "copy" and is_set(owner, sets))
-        case ast.BinOp(left=left, op=ast.BitOr() | ast.BitAnd() | ast.Sub() | ast.BitXor()):
-            return is_set(left, sets)
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name in sets
-    return False
-
-
-def names_of_sets(tree: ast.AST) -> Iterator[str]:
-    """Names and attributes that the file annotates as sets, or first gives a set, and functions
-    that return one."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.arg(arg=name, annotation=ast.expr() as said) if says_set(said):
-                yield name
-            case ast.FunctionDef(name=name, returns=ast.expr() as said) if says_set(said):
-                yield name
-            case ast.AnnAssign(
-                target=ast.Name(id=name) | ast.Attribute(attr=name), annotation=said
-            ) if says_set(said):
-                yield name
-            case ast.Assign(
-                targets=[ast.Name(id=name) | ast.Attribute(attr=name)], value=value
-            ) if is_set(value, set()):
-                yield name
-
-
-def says_set(said: ast.expr) -> bool:
-    outer = said.value if isinstance(said, ast.Subscript) else said
-    return isinstance(outer, ast.Name) and outer.id in SETS
-
-
-def is_field_of_set(node: ast.stmt) -> bool:
-    return isinstance(node, ast.AnnAssign) and says_set(node.annotation)
 
 
 # --- names and keys ------------------------------------------------------------------------------
@@ -206,7 +184,7 @@ def judge_names(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.Name(id=name, ctx=ast.Load()) if name in BUILTINS:
             yield f"{name}: {BUILTINS[name]}"
-        case ast.Attribute(attr="__hash__" | "__subclasses__" | "__builtins__" as name):
+        case ast.Attribute(attr=name) if name in AROUND:
             yield f"{name} differs from run to run, or reaches around the front door"
         case ast.Call(func=ast.Name(id="object"), args=[]):
             yield "object() is known by its address"
@@ -241,13 +219,32 @@ def names_of_classes(tree: ast.AST, classes: frozenset[str]) -> Iterator[str]:
 
 def judge_keys(node: ast.AST, classes: set[str]) -> Iterator[str]:
     """Objects as keys: what is equal, and so what is found, may depend on addresses."""
+    unfit, keys = classes | UNKNOWN_KEYS, list[ast.expr | None]()
     match node:
         case ast.Subscript(value=ast.Name(id=name), slice=ast.Tuple(elts=[key, *_])) if (
             name in DICTS
         ):
-            names = [part.id for part in parts(key) if isinstance(part, ast.Name)]
-            if any(each in classes or each in UNKNOWN_KEYS for each in names):
-                yield "keys are texts, numbers and tuples of them, never objects"
+            keys, found = [], any(name_of(part) in unfit for part in parts(key))
+        case ast.Dict(keys=keys):
+            found = False
+        case ast.Subscript(slice=key):
+            keys, found = [key], False
+        case ast.Assign(value=value):
+            found = name_of(value) in UNKNOWN_KEYS
+        case (
+            ast.arg(annotation=ast.Constant() as said)
+            | ast.AnnAssign(annotation=ast.Constant() as said)
+        ):
+            inner = [part for part in parts(said) if part is not said]
+            found = any(reason for part in inner for reason in judge_keys(part, classes))
+        case _:
+            return
+    if found or any(isinstance(each, ast.Call) and name_of(each.func) in classes for each in keys):
+        yield "keys are texts, numbers and tuples of them, never objects"
+
+
+def name_of(node: ast.AST) -> str:
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 # --- floats --------------------------------------------------------------------------------------
@@ -257,30 +254,49 @@ def judge_floats(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.Constant(value=float() | complex()):
             yield "a float literal: amounts are whole units"
-        case ast.arg(annotation=ast.expr() as said) | ast.AnnAssign(annotation=said):
+        case ast.Name(id="float" | "complex"):
+            yield "float: amounts are whole units"
+        case (
+            ast.arg(annotation=ast.Constant() as said)
+            | ast.AnnAssign(annotation=ast.Constant() as said)
+        ):
             yield from judge_annotation(said)
-        case ast.FunctionDef(returns=ast.expr() as said):
+        case ast.FunctionDef(returns=ast.Constant() as said):
             yield from judge_annotation(said)
         case ast.BinOp(op=ast.Div()) | ast.AugAssign(op=ast.Div()):
             yield "true division makes floats: say // and which way it rounds"
-        case ast.Call(func=ast.Name(id="float" | "complex")):
-            yield "float(): amounts are whole units"
-        case ast.Call(args=args, keywords=words) if not is_a_question(node):
-            if any(is_float(each) for each in (*args, *(word.value for word in words))):
-                yield "float, handed on: amounts are whole units"
+        case ast.Attribute(attr=name) if name in DIVISIONS:
+            yield f"{name} makes floats: amounts are whole units"
+        case ast.Call(
+            func=ast.Attribute(value=ast.Attribute(attr="json"), attr="decode"), keywords=w
+        ):
+            if "type" not in (word.arg for word in w):
+                yield "decoded without a type, a number may be a float"
+        case ast.BinOp(op=ast.Pow(), right=ast.UnaryOp(op=ast.USub())):
+            yield "a negative power is a float: say // and which way it rounds"
+        case ast.BinOp(left=ast.Constant(value=str() as text), op=ast.Mod()):
+            yield from (AS_A_FLOAT for _ in BY_PERCENT.finditer(text))
+        case ast.FormattedValue(format_spec=ast.JoinedStr(values=[*_, ast.Constant(value=spec)])):
+            yield from (AS_A_FLOAT for _ in BY_FORMAT.finditer(str(spec)))
+        case ast.Call(func=ast.Name(id="format"), args=[_, ast.Constant(value=str() as spec)]):
+            yield from (AS_A_FLOAT for _ in BY_FORMAT.finditer(spec))
+        case ast.Call(
+            func=ast.Name(id="array") | ast.Attribute(attr="array"),
+            args=[ast.Constant(value=of), *_],
+        ) if of in FLOAT_ARRAYS:
+            yield "an array of floats: amounts are whole units"
 
 
-def is_a_question(node: ast.Call) -> bool:
+AS_A_FLOAT = "said as a float, which rounds: amounts are whole units"
+
+
+def is_a_question(node: ast.AST) -> bool:
     """Refusing a float is pure."""
-    return isinstance(node.func, ast.Name) and node.func.id in ("isinstance", "issubclass")
-
-
-def is_float(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name) and node.id == "float"
+    return isinstance(node, ast.Call) and name_of(node.func) in ("isinstance", "issubclass")
 
 
 def judge_annotation(said: ast.expr) -> Iterator[str]:
-    if any(isinstance(part, ast.Name) and part.id == "float" for part in parts(said)):
+    if any(name_of(part) == "float" for part in parts(said)):
         yield "a float annotation: amounts are whole units"
 
 

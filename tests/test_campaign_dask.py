@@ -138,3 +138,15 @@ def test_where_no_scheduler_is_it_says_so(address: str, monkeypatch: pytest.Monk
     assert said.exit_code == 2
     assert f"--dask {address}: " in said.output
     assert "tcp://127.0.0.1:8786, would do" in said.output
+
+
+@pytest.mark.parametrize("address", ["nonsense", "tcp://host:port"])
+def test_what_is_no_address_is_refused_before_a_client_is_made_of_it(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was made of it waits forty seconds as it goes, and ends in a traceback."""
+    made: list[str] = []
+    monkeypatch.setattr("tieout.campaigns.cluster.Client", lambda *a, **words: made.append(a[0]))
+    said = CliRunner().invoke(main, ["campaign", NAME, "--seeds", "0:2", "--dask", address])
+    assert (said.exit_code, made) == (2, [])
+    assert "tcp://127.0.0.1:8786, would do" in said.output

@@ -14,12 +14,13 @@ import pytest
 
 from scenarios.model import find
 from sim.faults import ENGINE
-from tests.failing import BREAKING_BUST, SILENT_BUST, less_each_strike, world
+from tests.failing import BREAKING_BUST, SHORT_MEMORY, SILENT_BUST, less_each_strike, world
 from tests.planting import plant
+from tieout.failures.evidence import inputs, since, strikes, truth_and_books
 from tieout.failures.failure import failed_plan, keep, keep_plan
 from tieout.failures.plans import BadPlan, drawn, load_plan, materialised_plan, replay
 from tieout.failures.regression import regression, text_of
-from tieout.failures.rerun import rerun
+from tieout.failures.rerun import Moment, rerun
 from tieout.failures.shrink import NothingFails
 from tieout.runs import STANDARD, run
 
@@ -44,6 +45,7 @@ def told(kept: Path) -> dict[str, Any]:
 
 def test_the_folder_has_the_run_and_its_report(kept: Path) -> None:
     there = {path.name for path in kept.iterdir()}
+    assert "needs 1 of 5 families of faults: bust" in (kept / "failure.txt").read_text()
     assert {"plan.json", "failure.json", "journal.db", "summary.json", "report.html"} <= there
     assert "<svg" in (kept / "report.html").read_text(), "the run's own report, with its timeline"
 
@@ -133,6 +135,40 @@ def test_a_plan_and_its_scenario_are_one_run(name: str, seed: int, tmp_path: Pat
     assert again.seed == seed
     if name == "storm_risk":
         assert ENGINE in {fault.where for fault in again.plan}
+
+
+def test_what_was_booked_twice_explains_a_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim about sums has its cause in one posting of many: one fact's is shown each time, with
+    its frame, whatever struck at the account; and a text says all of it in words."""
+    plant(monkeypatch, *SHORT_MEMORY)
+    made = rerun(drawn(world(), 0, short=False), sampled=True)
+    money = next(each for each in made.failed.values() if "differences.money" in each.figure)
+    rows = truth_and_books(made, money)
+    assert {each["of"] for each in rows} == {"money"}
+    held = next(each for each in made.failed.values() if "differences.positions" in each.figure)
+    assert {each["of"] for each in truth_and_books(made, held)} == {"positions"}
+    assert not any("E-" in each["truth"] + each["books"] for each in rows), "no exponents"
+    told = inputs(made, rows, None)
+    assert len(told) > 1
+    assert {each["told"] for each in told} == {told[0]["told"]}, "one fact"
+    assert {each["figure"] for each in told} <= {each["what"] for each in rows}
+    assert all(each["frame"] and each["booked"] == f"{len(told)} times" for each in told)
+    moment = since(made, money, rows)
+    assert moment == Moment(told[1]["at_s"], told[1]["record"]), "when it was booked once more"
+    struck = strikes(made, rows, moment)
+    assert {each["where"].split("/")[0] for each in struck} <= {"binance_spot", "okx_swap", "node"}
+    assert struck
+
+
+def test_an_order_that_differs_is_told_by_its_journal() -> None:
+    made = rerun(drawn(world(), 0, short=False))
+    assert made.outcome is not None
+    name = next(each.client_order_id for each in made.outcome.state.orders.values())
+    told = inputs(made, [{"what": f"order {name}"}], None)
+    assert {"effect PlaceOrder", "event OrderAcknowledged"} & {each["name"] for each in told}
+    assert all(name in each["told"] for each in told)
 
 
 def test_what_a_run_raises_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

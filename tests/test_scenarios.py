@@ -86,6 +86,7 @@ def test_every_number_of_a_summary_is_a_figure_and_every_figure_is_there() -> No
     [
         ("faults.lost_fram", "did you mean faults.lost_frame?"),
         ("nosuch.thing", "there are simulated_seconds, events"),
+        ("nosuch.thing", "differences.…, drift.…, "),
         ("drift.mised", "did you mean drift.missed?"),
         ("drift", "drift.seconds_to_find.p99"),
         ("drift.seconds_to_find", "drift.seconds_to_find.p99"),

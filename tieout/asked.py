@@ -20,7 +20,8 @@ def seed_range(context: click.Context, option: click.Parameter, text: str) -> ra
     """`A:B`: A is in, B is not."""
     first, colon, last = text.partition(":")
     if not (colon and is_seed(first) and is_seed(last) and int(first) < int(last)):
-        raise click.BadParameter(f"found {text!r:.60}; A:B with A < B would do, as in 0:200")
+        would_do = "A:B with A < B, of 18 digits at most, would do, as in 0:200"
+        raise click.BadParameter(f"found {text!r:.60}; {would_do}")
     return range(int(first), int(last))
 
 

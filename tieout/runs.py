@@ -453,12 +453,13 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
     """The figures of DESIGN §12."""
     oracle, world, rails = simulation.oracle, simulation.world, simulation.rails
     dared = simulation.dared
-    holdings = oracle.differences()
+    differing: dict[str, Mapping[str, tuple[object, object]]] = {"holdings": oracle.differences()}
     exchanges = [site.venue.exchange for site in simulation.sites]
     strategy_of = wished_by(store)
-    money = money_differences(exchanges, state, strategy_of)
-    positions = position_differences(exchanges, state, strategy_of)
-    orders = order_differences(exchanges, state, all_orders(state, store.records()))
+    differing["money"] = money_differences(exchanges, state, strategy_of)
+    differing["positions"] = position_differences(exchanges, state, strategy_of)
+    orders = all_orders(state, store.records())
+    differing["orders"] = order_differences(exchanges, state, orders)
     gone = given_up(exchanges, store)
     events = sum(1 for record in store.committed if record.kind == "event")
     return {
@@ -492,15 +493,12 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
             for each in oracle.silent[:20]
         ],
         "differences": {
-            "holdings": len(holdings),
-            "money": len(money),
-            "positions": len(positions),
-            "orders": len(orders),
+            **{kind: len(each) for kind, each in differing.items()},
             "detail": [
-                {"what": name, "truth": str(pair[0]), "books": str(pair[1])}
-                for each in (holdings, money, positions, orders)
-                for name, pair in each.items()
-            ][:20],
+                {"what": name, "truth": _plain(pair[0]), "books": _plain(pair[1]), "of": kind}
+                for kind, each in differing.items()
+                for name, pair in list(each.items())[:20]
+            ],
         },
         "unjournaled_effects": unjournaled(simulation, store),
         "effects_before_durable": simulation.host.early,
@@ -541,6 +539,11 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "visited": visited(simulation.moves),
         "moves_unlisted": sum(unlisted(simulation.moves).values()),
     }
+
+
+def _plain(amount: object) -> str:
+    """An amount without an exponent, or the words that it is told in."""
+    return f"{amount:f}" if isinstance(amount, Decimal) else str(amount)
 
 
 def risk_of(simulation: Simulation, store: MemoryStore, state: State) -> dict[str, Any] | None:

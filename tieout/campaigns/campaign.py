@@ -21,7 +21,16 @@ from sim import machine
 from tieout.bad_input import BadLedger
 from tieout.campaigns.code_version import code_version
 from tieout.campaigns.cover import Pairs, pairs, summed, unvisited
-from tieout.campaigns.ledger import FAILURES, Account, Header, Ledger, in_memory, opened, read
+from tieout.campaigns.ledger import (
+    FAILURES,
+    Account,
+    Header,
+    Ledger,
+    in_memory,
+    opened,
+    place_of,
+    read,
+)
 from tieout.campaigns.merge import copy_to, merged
 from tieout.campaigns.seed import (
     CANARY,
@@ -396,7 +405,7 @@ def _clear(out: Path, *, resume: bool) -> None:
     """Of an earlier campaign no page and no report stays that could be taken for this one's."""
     for name in (WHOLE, PAGE):
         (out / name).unlink(missing_ok=True)
-    for name in () if resume else ("failure.json", "report.html"):
+    for name in () if resume else ("failure.json", "failure.txt", "report.html"):
         for path in (out / FAILURES).glob(f"*/{name}"):
             path.unlink()
 
@@ -429,7 +438,7 @@ def _keep(
     for result in chosen:
         name = f"{result.scenario} seed {result.seed}"
         told(f"{name}: runs again, to be explained")
-        folder = out / FAILURES / f"{Path(result.scenario).stem}-{result.seed}"
+        folder = out / FAILURES / place_of(result.scenario, result.seed)
         try:
             keep(result.scenario, result.seed, short, folder)
         except Exception as error:  # noqa: BLE001  # whatever it is, the campaign is over and known

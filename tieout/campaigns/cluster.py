@@ -14,6 +14,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from distributed import Client, Future, KilledWorker, as_completed
+from distributed.comm.addressing import get_address_host_port
 
 from tieout.bad_input import BadCluster
 from tieout.campaigns.code_version import code_version
@@ -135,6 +136,7 @@ def _result(client: Client, future: Future) -> SeedResult | None:
 @contextmanager
 def _connected(address: str) -> Iterator[Client]:
     try:
+        get_address_host_port(address)  # a client of none hangs as it goes, with a traceback
         client = Client(address, timeout=CONNECT_SECONDS_MAX, set_as_default=False)
     except (OSError, ValueError) as error:
         would_do = "the address of a Dask scheduler, as tcp://127.0.0.1:8786, would do"

@@ -33,6 +33,11 @@ FIELDS = {
 }
 
 
+def place_of(scenario: str, seed: int) -> str:
+    """The folder of a failing seed's report, in `FAILURES`."""
+    return f"{Path(scenario).stem}-{seed}"
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """What a campaign is: two with equal headers would give equal results.

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from sim.faults import KINDS
 from tieout.campaigns.cover import NEVER_SHOWN, Pairs
-from tieout.campaigns.ledger import FAILURES, Header, read
+from tieout.campaigns.ledger import FAILURES, Header, place_of, read
 from tieout.campaigns.seed import SeedResult
+from tieout.failures.failure import FAILURE, REPORT, WHY, commands_for
 from tieout.reports.page import Html, gap, grid, join, page, row, tag, text
 from tieout.reports.words import count
 
@@ -116,21 +117,35 @@ def _failed(failures: Sequence[SeedResult], folder: Path) -> Html:
     for each in failures[:FAILURES_SHOWN]:
         what = each.error or "; ".join(each.failed)
         name = f"{each.scenario} seed {each.seed}"
-        place = f"{FAILURES}/{Path(each.scenario).stem}-{each.seed}"
-        shown, again = _linked(name, place, folder), tag("code", text(each.command))
+        place = f"{FAILURES}/{place_of(each.scenario, each.seed)}"
+        shown = _linked(name, place, folder)
+        told = next_of(each, folder)
+        typed = [told[what] for what in ("replay", "shrink", "keep") if what in told]
+        again = Html("<br>".join(tag("code", text(command)) for command in typed))
         cells = join(tag("td", shown, "run"), tag("td", text(what)), tag("td", again, "run"))
         rows.append(tag("tr", cells))
     if len(failures) > FAILURES_SHOWN:
         rows.append(gap(3, f"{len(failures) - FAILURES_SHOWN} more, in campaign.json"))
-    heads = [("run", ""), ("what it broke", ""), ("run it again", "")]
+    heads = [("run", ""), ("what it broke", ""), ("what to type", "")]
     return join(tag("h2", text("What failed")), grid(heads, rows))
 
 
+def next_of(failed: SeedResult, folder: Path | None) -> dict[str, str]:
+    """What to type of a failing run, and what to read where the folder has its report."""
+    kept = folder and folder / FAILURES / place_of(failed.scenario, failed.seed)
+    if not kept or not (kept / FAILURE).exists():
+        return {"replay": failed.command}
+    return {"why": str(kept / WHY), **commands_for(kept)}
+
+
 def _linked(name: str, place: str, folder: Path) -> Html:
-    """The name, with a link to the report of a failure where there is one."""
-    if not (folder / place / "report.html").exists():
-        return text(name)
-    return Html(f'<a href="{escape(place, quote=True)}/report.html">{escape(name)}</a>')
+    """The name, with links to a failure's report and to why it failed, where these are there."""
+    there = [
+        f'<a href="{escape(place, quote=True)}/{file}">{escape(word)}</a>'
+        for file, word in ((REPORT, name), (WHY, "why"))
+        if (folder / place / file).exists()
+    ]
+    return Html(" · ".join(there)) if there else text(name)
 
 
 def _not_seen(summary: Mapping[str, Any]) -> Html:

@@ -3,20 +3,22 @@
 Everything here is read off a run that is over; nothing is judged anew.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from core.journal import Record, decode_effect, decode_event
 from sim.world import EPOCH_NS, SECOND
 from tieout.failures.rerun import Moment, Rerun, figure_of
-from tieout.reports.history import history, text_of
+from tieout.reports.history import History, history, text_of
 from tieout.reports.outcome import Claim, Outcome
-from tieout.reports.trace import BadKey, of_holding, plain
+from tieout.reports.trace import BadKey, of_figure, of_holding, plain
 from tieout.settlement.trace import follow
 
 Row = dict[str, Any]
 
 ROWS_MAX = 20
+ORDER = "order "  # how an order that differs is named, and its client order id
 # How many of the postings of a holding are shown, before the moment and after it.
 BEFORE, AFTER = 4, 2
 STRIKES_MAX = 12
@@ -33,7 +35,8 @@ def truth_and_books(made: Rerun, claim: Claim) -> list[Row]:
     if figure == "silent_differences":
         return [{"what": each["holding"], **each} for each in summary["silent"]]
     if figure.startswith("differences."):
-        return list(summary["differences"]["detail"])
+        of = figure.removeprefix("differences.")
+        return [each for each in summary["differences"]["detail"] if each["of"] == of]
     if figure in ("drift.missed", "drift.false_alarms", "open_breaks", "open_suspects"):
         return list(_named(made, figure))[:ROWS_MAX]
     if figure == "limit_breaches":
@@ -80,10 +83,13 @@ def _said(each: Mapping[str, Any]) -> Row:
 
 
 def since(made: Rerun, claim: Claim, rows: Sequence[Row]) -> Moment | None:
-    """The moment at which it failed first: as it was watched, or since a holding is unequal."""
+    """The moment at which it failed first: as it was watched, since a fact was booked once more, or
+    since a holding is unequal."""
     moment = made.moment(claim.claim)
     if moment is not None or made.outcome is None:
         return moment
+    if twice := _booked_twice(history(made.outcome.store), [row["what"] for row in rows]):
+        return Moment(twice[1]["at_s"], twice[1]["record"])
     found = [at for row in rows if (at := _unequal_since(made.outcome, row["what"]))]
     if not found:
         return None
@@ -108,8 +114,14 @@ def inputs(made: Rerun, rows: Sequence[Row], moment: Moment | None) -> list[Row]
     if made.outcome is None:
         return _last_records(made)
     past = history(made.outcome.store)
+    if twice := _booked_twice(past, [row["what"] for row in rows]):
+        return twice
     for row in rows:
         try:
+            if row["what"].startswith(ORDER):
+                return _of_order(made, row["what"].removeprefix(ORDER))
+            if row["what"] in past.state.figures:
+                return list(_postings(of_figure(past, row["what"]).lines, moment))
             if "payment" in row:
                 story = str(follow(row["payment"], made.outcome.store)).split("\n")
                 return [{"told": line} for line in story[:STORY_LINES_MAX]]
@@ -118,6 +130,28 @@ def inputs(made: Rerun, rows: Sequence[Row], moment: Moment | None) -> list[Row]
         except (BadKey, AssertionError):
             continue
     return []
+
+
+def _booked_twice(past: History, names: Sequence[str]) -> list[Row]:
+    """The postings of one fact that a figure has more than once: the first, where there is any."""
+    for name in names:
+        if name not in past.state.figures:
+            continue
+        lines = of_figure(past, name).lines
+        times = Counter(line.identity for line in lines if line.identity)
+        for identity in (each for each, so_often in times.items() if so_often > 1):
+            told = [line for line in lines if line.identity == identity]
+            if len({(line.name, line.amount) for line in told}) < len(told):
+                rows = _postings(told[: BEFORE + AFTER], None)
+                return [{"figure": name, **row, "booked": f"{len(told)} times"} for row in rows]
+    return []
+
+
+def _of_order(made: Rerun, name: str) -> list[Row]:
+    """The last that an order's journal has of it."""
+    records = [each for each in made.store.committed if each.kind in ("event", "effect")]
+    said = f'"{name}"'.encode()
+    return [_told(each) for each in records if said in each.body][-ROWS_MAX:]
 
 
 def _postings(lines: Sequence[Any], moment: Moment | None) -> Iterator[Row]:
@@ -164,10 +198,11 @@ def untold(made: Rerun, claim: Claim) -> list[Row]:
 
 def strikes(made: Rerun, rows: Sequence[Row], moment: Moment | None) -> list[Row]:
     """The last faults that had struck by then, where what differs is kept, or our node."""
-    places = {row["what"].split("/")[0] for row in rows}
+    places = {part for row in rows for part in row["what"].split("/")[:2]}  # a strategy's, or not
     until = moment.at_s if moment is not None else float("inf")
     struck = [each for each in made.simulation.faults.struck if each.at_ns / SECOND <= until]
-    near = [each for each in struck if each.where in places or each.where == "node"] or struck
+    there = any(each.where in places for each in struck)
+    near = [each for each in struck if not there or each.where in (*places, "node")]
     return [
         {
             "at_s": each.at_ns / SECOND,

@@ -1,7 +1,8 @@
 """The failure report of one run: what failed and when, what explains it, and what to type next.
 
 A folder of it has the run itself (plan, journal, tables and report, or the traceback of what it
-raised) and `failure.json`, which says in words that fit a screen what a person would look for.
+raised) and `failure.txt`, which says in words that fit a screen what a person would look for;
+`failure.json` is the same for programs, and whole.
 """
 
 import json
@@ -21,7 +22,7 @@ from tieout.failures.rerun import Moment, Rerun, TooLong, rerun
 from tieout.failures.shrink import NothingFails, Shrinker
 from tieout.reports.files import CannotSave, naming
 
-PLAN, FAILURE, REPORT = "plan.json", "failure.json", "report.html"
+PLAN, FAILURE, REPORT, WHY = "plan.json", "failure.json", "report.html", "failure.txt"
 # How long a report may take that nobody waits for by name: a campaign writes a few of them.
 SECONDS = 60.0
 SHOWN_MAX = 8
@@ -68,13 +69,13 @@ class Failure:
             yield f"since {self.moment['at_s']:.3f} s, record {self.moment['record']}"
         else:
             yield "judged at the end, in the healed world"
+        needed = ", ".join(self.families) or "none: it fails without any fault"
+        needed += "" if self.searched else " (time ran out: fewer may do)"
+        yield f"needs {len(self.families)} of {self.families_in_all} families of faults: {needed}"
         yield from _table("truth against books", self.truth_and_books)
         yield from _table("what happened and was not taken in", self.untold)
         yield from _table("what was told around then", self.inputs)
         yield from _table("what struck before", self.strikes[-SHOWN_MAX:])
-        needed = ", ".join(self.families) or "none: it fails without any fault"
-        needed += "" if self.searched else " (time ran out: fewer may do)"
-        yield f"needs {len(self.families)} of {self.families_in_all} families of faults: {needed}"
         if self.first_difference is not None:
             yield from _table("first difference from the nearest plan that passes", _pair(self))
         yield from (f"{what}: {command}" for what, command in self.commands.items())
@@ -140,6 +141,7 @@ def report_on(
     with naming(folder):
         told = json.dumps(failure.as_dict(), indent=1, default=str)
         (folder / FAILURE).write_text(told + "\n", encoding="utf-8")
+        (folder / WHY).write_text(f"{failure}\n", encoding="utf-8")
         if not (folder / REPORT).exists():  # a run that raised has none of its own
             page = f"<!DOCTYPE html><meta charset='utf-8'><pre>{escape(str(failure))}</pre>\n"
             (folder / REPORT).write_text(page, encoding="utf-8")

@@ -15,6 +15,7 @@ from core.money import show
 from core.transfers import view
 from sim.faults import KINDS
 from tieout.campaigns.campaign import Campaign
+from tieout.campaigns.page import next_of
 from tieout.reports.history import history
 from tieout.reports.outcome import Outcome
 from tieout.reports.words import count
@@ -23,6 +24,7 @@ SECOND = 1_000_000_000
 HIDDEN = "Not every lost frame hides a change: only one that told a fact does, and makes a drift."
 # Of core's transitions that nobody took.
 NEVER_SHOWN = 8
+DIFFERENT_MAX = 20
 
 
 def _console() -> Console:
@@ -50,7 +52,7 @@ def show_outcome(outcome: Outcome, out: Path | None) -> None:
         show_tokens(console, summary["tokens"])
     for each in summary["silent"]:
         console.print(Text(f"silent: {each}", style="red"))
-    for each in summary["differences"]["detail"]:
+    for each in summary["differences"]["detail"][:DIFFERENT_MAX]:
         console.print(Text(f"different: {each}", style="red"))
     console.print(f"digest {summary['digest']}")
     _where(console, out)
@@ -253,7 +255,8 @@ def show_campaign(result: Campaign, out: Path | None = None) -> None:
     for failure in result.failures[:20]:
         what = failure.error or "; ".join(failure.failed)
         console.print(Text(f"{failure.scenario} seed {failure.seed}: {what}", style="red"))
-        console.print(f"  {failure.command}")
+        for what, told in next_of(failure, out).items():
+            console.print(Text(f"  {what}: {told}"), soft_wrap=True)
     if len(result.failures) > 20:
         console.print(f"and {len(result.failures) - 20} failed more")
     if out is not None:

@@ -6,7 +6,7 @@ Rule. What is listed adds up to the figure, exactly; a trace that would not is n
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
@@ -19,10 +19,19 @@ from rich.text import Text
 from core import ledger
 from core.events import Event
 from core.journal import Store
-from core.state import State
+from core.money import ASSET_DECIMALS, QUANTITY_DECIMALS
+from core.state import Posting, State
 from tieout.journals.sqlite_store import read_records
 from tieout.journals.verify import opened
-from tieout.reports.history import History, amount_of, exact, history, occurred_at, read
+from tieout.reports.history import (
+    History,
+    amount_of,
+    exact,
+    history,
+    occurred_at,
+    read,
+    scale_of,
+)
 from tieout.reports.in_lines import InLines
 from tieout.reports.words import clock
 
@@ -34,6 +43,7 @@ IDENTITIES = ("bust_id", "fill_id", "funding_id", "movement_id", "order_id", "cl
 # By which of their fields the words of settlement can be found in a frame, the surest first.
 OF_RAILS = ("payment_id", "line_id", "return_id", "tx_hash", "reference", "transfer_id")
 KNOWN_MAX = 30
+IN_CONTRACTS = ("position", "restated")
 AROUND = 120, 400  # letters before and after a name that stands in a text
 
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}]')
@@ -149,13 +159,32 @@ def past_of(store: Store | str | os.PathLike[str]) -> History:
 
 def of_holding(past: History, holding: str) -> Traced:
     """The trace of a holding by its full name."""
-    lines = []
+    lines = _lines(past, lambda posting: posting.holding == holding, scale_of(past.state, holding))
+    total = amount_of(past.state, holding, past.state.holdings.get(holding, 0))
+    running = lines[-1].running if lines else Decimal(0)
+    assert running == total, f"{holding}: the postings sum to {running}, the books hold {total}"
+    return Traced(holding, holding.split("/")[2], total, lines)
+
+
+def of_figure(past: History, figure: str) -> Traced:
+    """The trace of a figure of one strategy: what it traded, paid or earned in an instrument."""
+    parts = figure.split("/")
+    asset = past.state.decimals.get(parts[5], ASSET_DECIMALS)
+    scale = QUANTITY_DECIMALS if parts[4] in IN_CONTRACTS else asset
+    lines = _lines(past, lambda posting: posting.figure == figure, scale)
+    total = exact(past.state.figures[figure], scale)
+    running = lines[-1].running if lines else Decimal(0)
+    assert running == total, f"{figure}: the postings sum to {running}, the books hold {total}"
+    return Traced(figure, parts[5], total, lines)
+
+
+def _lines(past: History, chosen: Callable[[Posting], bool], scale: int) -> tuple[Line, ...]:
+    """A line for each posting that is chosen, in the order in which they were booked."""
+    lines = list[Line]()
     running = Decimal(0)
     for taken in past.taken:
-        for posting in taken.postings:
-            if posting.holding != holding:
-                continue
-            amount = amount_of(past.state, holding, posting.amount)
+        for posting in filter(chosen, taken.postings):
+            amount = exact(posting.amount, scale)
             running += amount
             parts = posting.figure.split("/")
             lines.append(
@@ -174,9 +203,7 @@ def of_holding(past: History, holding: str) -> Traced:
                     raw=taken.raw,
                 )
             )
-    total = amount_of(past.state, holding, past.state.holdings.get(holding, 0))
-    assert running == total, f"{holding}: the postings sum to {running}, the books hold {total}"
-    return Traced(holding, holding.split("/")[2], total, tuple(lines))
+    return tuple(lines)
 
 
 def of_account(past: History, name: str) -> Traced:
