@@ -360,7 +360,7 @@ MUTANTS = (
         "core.nonces:on_reported",
         "its.next_nonce = max(its.next_nonce, most)",
         "its.next_nonce = most",
-        "payment_killed",
+        "killed_as_it_pays",
         "After a restart the node's word for the next nonce forgets what no node has yet.",
     ),
     known("bytes are signed anew after a restart", RAILS, "Two transactions for one payment."),
