@@ -533,11 +533,8 @@ MUTANTS = (
         TOKENS,
         "Each of two transfers leaves what is locked, and both together do not.",
     ),
-    Mutant(
+    known(
         "a policy's caps are those of the first",
-        "core.issuance:_on_policy",
-        "limits=Limits(",
-        "limits=token.policy.limits if token.policy.version else Limits(",
         TOKENS,
         "A policy that is published anew changes windows, and no limit.",
     ),
