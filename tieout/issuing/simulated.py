@@ -204,6 +204,11 @@ class Issue:
 
     def _look_in_vault(self, asked: JudgeAuthorization, late: int) -> None:
         answer = self._judged(asked)
+        races = self._strikes("facts_race")
+        if races is not None:
+            late = max(late, 1 + races.strength * MS)
+            both = asked.sender, asked.receiver
+            self.world.call_in(self.dice.below(late), self.troubles.change_facts_of_one, both)
         if not late:
             self.host.tell(answer)
             return
