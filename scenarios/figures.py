@@ -194,7 +194,7 @@ FIGURES = (
             *("value_lost", "orphan_seconds_max", "moved_unasked", "refused_wrongly", "probes"),
             *("outstanding", "epochs_due", "moved", "policy_changes", "forged", "thefts"),
             *("replays", "replays_moved", "pauses", "used", "cash_differences", "cash_compared"),
-            *("minted_early", "minted_revocable_max", "paid_early"),
+            *("minted_early", "minted_revocable_max", "paid_early", "limits_off"),
         )
     ),
     *(f"kill.{what}" for what in ("ordered", "unfinished", "looked_at", "left_open")),

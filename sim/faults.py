@@ -163,6 +163,7 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "facts_changed": ("token", "", "somebody moves, is sanctioned, is unfit, or fit again"),
     "authorization_forged": ("token", "", "stolen keys permit it, and the holder acts: an orphan"),
     "keys_stolen": ("token", "", "stolen keys permit it, and the holder does not act"),
+    "facts_race": ("token", "ms of delay", "facts change as the vault is about to answer"),
     "price_jump": ("venue", "per cent", "the market jumps: a shock to whoever holds something"),
     "credit_stuck": ("treasury", "ms", "cash between two accounts comes so much later"),
 }

@@ -28,6 +28,7 @@ LEFT = CLAIMS["tokens.outstanding"]
 BY_OLD = CLAIMS["tokens.decided_by_old"]
 BY_EACH = CLAIMS["tokens.final_by_one"]
 SUMS = CLAIMS["tokens.sums_off"]
+LIMITS = CLAIMS["tokens.limits_off"]
 DOUBLED = CLAIMS["tokens.decisions_doubled"]
 UNANSWERED = CLAIMS["tokens.unanswered"]
 
@@ -288,6 +289,33 @@ BUGS = (
         "lost_key_recovered",
         range(1),
         SUMS,
+    ),
+    Bug(
+        "a policy's caps are those of the first",
+        "core.issuance:_on_policy",
+        "limits=Limits(",
+        "limits=token.policy.limits if token.policy.version else Limits(",
+        "policy_changed_three_times",
+        range(1),
+        LIMITS,
+    ),
+    Bug(
+        "what is beyond a limit is passed over in silence",
+        "core.issuance:breaches",
+        "for subject, excess in passed.items():",
+        "for subject, excess in ():",
+        "policy_changed_three_times",
+        range(1),
+        LIMITS,
+    ),
+    Bug(
+        "a limit that is kept again stays an open break",
+        "core.issuance:breaches",
+        "if item.subject not in passed:",
+        "if False:",
+        "policy_changed_three_times",
+        range(1),
+        LIMITS,
     ),
 )
 

@@ -226,6 +226,10 @@ OF_TOKENS = tuple(
         ("once healed, no permission is outstanding", "tokens.outstanding"),
         ("once healed, no caller waits for an answer", "tokens.unanswered"),
         ("what counts as held and on its way is the sum of its parts", "tokens.sums_off"),
+        (
+            "a limit that is passed is an open break of its size, and no other is",
+            "tokens.limits_off",
+        ),
         ("once healed, every epoch that was to be raised is", "tokens.epochs_due"),
         ("the deployed code never changes", "tokens.code_changes"),
         ("what was used moves nothing again, here or elsewhere", "tokens.replays_moved"),

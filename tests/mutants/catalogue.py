@@ -360,7 +360,7 @@ MUTANTS = (
         "core.nonces:on_reported",
         "its.next_nonce = max(its.next_nonce, most)",
         "its.next_nonce = most",
-        "payment_killed",
+        "killed_as_it_pays",
         "After a restart the node's word for the next nonce forgets what no node has yet.",
     ),
     known("bytes are signed anew after a restart", RAILS, "Two transactions for one payment."),
@@ -533,11 +533,8 @@ MUTANTS = (
         TOKENS,
         "Each of two transfers leaves what is locked, and both together do not.",
     ),
-    Mutant(
+    known(
         "a policy's caps are those of the first",
-        "core.issuance:_on_policy",
-        "limits=Limits(",
-        "limits=token.policy.limits if token.policy.version else Limits(",
         TOKENS,
         "A policy that is published anew changes windows, and no limit.",
     ),

@@ -29,6 +29,7 @@ from sim.machine import Embedded
 from sim.permission_oracle import Permission, PermissionOracle
 from sim.token_oracle import Decided, Register
 from sim.world import World
+from tieout.claims.limits_passed import LimitsPassed
 from tieout.claims.token_sums import Sums
 from tieout.issuing.callers import Callers
 from tieout.issuing.desk import IssuerDesk
@@ -83,6 +84,7 @@ class Issue:
         self.oracle = self.parties.oracle
         self.permissions = PermissionOracle(self.oracle, self._takes)
         self.sums = Sums(spec.token)
+        self.limits = LimitsPassed(spec.token, self.oracle, self.parties.judge)
         self.signers = Signers(
             chain, self.domain, self.parties.keys, self.parties.admin.key, self._judged
         )
@@ -202,6 +204,11 @@ class Issue:
 
     def _look_in_vault(self, asked: JudgeAuthorization, late: int) -> None:
         answer = self._judged(asked)
+        races = self._strikes("facts_race")
+        if races is not None:
+            late = max(late, 1 + races.strength * MS)
+            both = asked.sender, asked.receiver
+            self.world.call_in(self.dice.below(late), self.troubles.change_facts_of_one, both)
         if not late:
             self.host.tell(answer)
             return
@@ -309,9 +316,10 @@ class Issue:
         state = self.host.state
         return state.tokens.get(self.spec.token) if state is not None else None
 
-    def look_at_sums(self) -> None:
+    def look_at_books(self) -> None:
         if self.host.state is not None:
             self.sums.look(self.host.state)
+            self.limits.look(self.host.state)
 
     def strike(self, fault: Fault) -> None:
         """One of a token's own faults happens now; it counts only where it took effect."""
@@ -377,7 +385,7 @@ class Issuing:
         """A step was taken: each register beside its chain."""
         for issue in self.issues:
             issue.oracle.observe(now)
-            issue.look_at_sums()
+            issue.look_at_books()
             if issue.subscribers is not None:
                 issue.subscribers.oracle.observe(now)
 

@@ -35,6 +35,8 @@ FLAWS: tuple[dict[str, Any], ...] = (
 OPEN = ("reserved", "signed", "declined", "mined")
 # So late do the books hear of a policy that the vault goes by.
 TOLD_S_MAX = 90
+# So long is somebody unfit whose facts changed while they were judged by.
+UNFIT_NS = 300 * SECOND
 
 
 @dataclass(slots=True, eq=False)
@@ -198,9 +200,27 @@ class Troubles:
         return {"lot_min": first.lot_min} if policy.lot_min > first.lot_min else {}
 
     def _facts_drawn(self) -> bool:
+        """Of somebody who is busy, or of anybody."""
+        self._change_facts(self.dice.pick(self._busy() or list(self.parties.facts)))
+        return True
+
+    def change_facts_of_one(self, addresses: tuple[str, ...]) -> None:
+        """Of whom something is known that can change. Who is unfit now is fit again a while later:
+        a world in which nobody may hold anything permits nothing."""
+        whose = [self.parties.judge.people.get(each, "") for each in addresses]
+        known = [person for person in whose if person in self.parties.facts]
+        if known:
+            person = self.dice.pick(known)
+            self._change_facts(person)
+            self.parties.chain.world.call_in(UNFIT_NS, self._mend, person)
+
+    def _mend(self, person: str) -> None:
+        if person in self._flawed:
+            self._change_facts(person)
+
+    def _change_facts(self, person: str) -> None:
         """Somebody is sanctioned, moves, or is not approved or accredited any more; or is again."""
         parties = self.parties
-        person = self.dice.pick(self._busy() or list(parties.facts))
         place, how = self.dice.pick(list(parties.policy.jurisdictions)), self.dice.below(4)
         facts = parties.facts[person]
         until = parties.epoch_ns // SECOND + 365 * 86_400
@@ -214,7 +234,6 @@ class Troubles:
             self._flawed[person] = None
             told = msgspec.structs.replace(facts, **FLAWS[how - 1])
         parties.change_facts(told, self.tell)
-        return True
 
     def _busy(self) -> list[str]:
         """Every other time, those of whom a permission is asked for or open now; else nobody."""

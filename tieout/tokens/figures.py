@@ -38,7 +38,7 @@ def _figures(issue: Issue, state: State, now: int) -> dict[str, Any]:
     unasked, contract = oracle.moved_unasked(now), contract_differences(issue, state)
     cash = issue.subscribers.figures(now) if issue.subscribers is not None else {}
     cash_detail = cash.pop("cash_detail", ())
-    sums, doubled = issue.sums.off, permissions.decisions_doubled
+    sums, limits, doubled = issue.sums.off, issue.limits.off, permissions.decisions_doubled
     unanswered = [each for each in callers.asked.values() if each.status in WAITING]
     return {
         "policy_violations": len(violations),
@@ -63,6 +63,7 @@ def _figures(issue: Issue, state: State, now: int) -> dict[str, Any]:
         "unanswered": len(unanswered),
         "outstanding": outstanding(issue, state),
         "sums_off": len(sums),
+        "limits_off": len(limits),
         "epochs_due": epochs_due(issue, state),
         "moved": len(oracle.final(now)),
         **cash,
@@ -90,6 +91,7 @@ def _figures(issue: Issue, state: State, now: int) -> dict[str, Any]:
             *refused,
             *(f"{each.request_id}: no answer" for each in unanswered),
             *sums,
+            *(f"at {since}: {what}" for what, since in limits.items()),
             *cash_detail,
         ],
     }
