@@ -192,8 +192,8 @@ BUGS = (
         "core.gate:BreakGate.check",
         "if state.cut:",
         "if state.cut and wish.price == 0:",
-        "storm_risk",
-        range(261, 262),
+        "entries_wait_for_what_was_cut",
+        range(37, 38),
         OVER,
     ),
     Bug(
