@@ -45,6 +45,7 @@ RUNS: dict[str, tuple[int, ...]] = {
     "leases_given_back": (0,),
     "over_and_put_away": (0,),
     "people_decide_who_trades": (0,),
+    "policy_changed_three_times": (0,),
     "reopened_by_two": (0,),
     "returns_undone": (1, 2),
     "somebody_else_signs": (0,),
