@@ -161,9 +161,7 @@ def of_holding(past: History, holding: str) -> Traced:
     """The trace of a holding by its full name."""
     lines = _lines(past, lambda posting: posting.holding == holding, scale_of(past.state, holding))
     total = amount_of(past.state, holding, past.state.holdings.get(holding, 0))
-    running = lines[-1].running if lines else Decimal(0)
-    assert running == total, f"{holding}: the postings sum to {running}, the books hold {total}"
-    return Traced(holding, holding.split("/")[2], total, lines)
+    return _summed(holding, holding.split("/")[2], total, lines)
 
 
 def of_figure(past: History, figure: str) -> Traced:
@@ -172,10 +170,14 @@ def of_figure(past: History, figure: str) -> Traced:
     asset = past.state.decimals.get(parts[5], ASSET_DECIMALS)
     scale = QUANTITY_DECIMALS if parts[4] in IN_CONTRACTS else asset
     lines = _lines(past, lambda posting: posting.figure == figure, scale)
-    total = exact(past.state.figures[figure], scale)
+    return _summed(figure, parts[5], exact(past.state.figures[figure], scale), lines)
+
+
+def _summed(name: str, asset: str, total: Decimal, lines: tuple[Line, ...]) -> Traced:
+    """The trace, whose lines add up to what the books hold."""
     running = lines[-1].running if lines else Decimal(0)
-    assert running == total, f"{figure}: the postings sum to {running}, the books hold {total}"
-    return Traced(figure, parts[5], total, lines)
+    assert running == total, f"{name}: the postings sum to {running}, the books hold {total}"
+    return Traced(name, asset, total, lines)
 
 
 def _lines(past: History, chosen: Callable[[Posting], bool], scale: int) -> tuple[Line, ...]:
