@@ -24,6 +24,7 @@ ONE_IN: dict[str, tuple[int, int, int, int]] = {
     "vault_slow": (12, 3, 1000, 180_000),
     "revocation_races": (20, 5, 0, 0),
     "epoch_races": (60, 15, 0, 0),
+    "sender_moves": (20, 5, 0, 0),
 }
 # kind: the mean seconds between two, mildest and worst.
 BY_ITSELF: dict[str, tuple[int, int]] = {

@@ -165,6 +165,16 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "keys_stolen": ("token", "", "stolen keys permit it, and the holder does not act"),
     "price_jump": ("venue", "per cent", "the market jumps: a shock to whoever holds something"),
     "credit_stuck": ("treasury", "ms", "cash between two accounts comes so much later"),
+    "answer_late": ("request", "ms of delay", "an answer is long on its way, and tells of before"),
+    "bust_overtakes": ("stream", "ms until it is told", "a fill is undone before it was told"),
+    "exit_undone": (
+        "stream",
+        "ms until it is told",
+        "a fill that closed is undone, told much later",
+    ),
+    "crash_cut_boot": ("node", "ms after it", "killed after a boot that its journal has lost then"),
+    "order_overtaken": ("gate", "ms of delay", "a gate's reports are here before its order"),
+    "sender_moves": ("token", "", "a holder moves elsewhere while a permission of his is open"),
 }
 
 # What happens only where there are limits; elsewhere nothing of it is ever drawn.
@@ -184,11 +194,20 @@ UNABLE: Mapping[str, tuple[str, ...]] = {
         "tx_invalid",
     ),
     "bank_us": ("return_unnamed",),
-    "binance_spot": ("liquidation", "adl", "funding", "mode_change", "multiplier_change"),
+    "binance_spot": (
+        "exit_undone",
+        "liquidation",
+        "adl",
+        "funding",
+        "mode_change",
+        "multiplier_change",
+    ),
     "binance_usdm": ("mode_change", "multiplier_change"),
     "bybit_inverse": ("mode_change", "multiplier_change"),
     "coinbase": (
         "bust",
+        "bust_overtakes",
+        "exit_undone",
         "contradiction",
         "correction",
         "liquidation",
