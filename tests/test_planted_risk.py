@@ -177,7 +177,7 @@ BUGS = (
         "firm.open_until = cold.since + risk.ttl_ns - 1",
         "firm.open_until = now",
         "storm_risk",
-        range(13, 14),
+        range(23, 24),
         OVERDUE,
     ),
     Bug(
