@@ -25,7 +25,7 @@ from tieout.campaigns.workers import workers
 RUNS: dict[str, tuple[int, ...]] = {
     "storm_venues": (1, 7, 17, 37),
     "storm_rails": (7, 17, 27, 47, 57, 87, 97, 117),
-    "storm_risk": (7, 17, 37, 87, 97, 99),
+    "storm_risk": (7, 17, 37, 41, 87, 97, 99),
     "storm_tokens": (5, 7, 17, 43, 47, 57, 97),
     "storm": (7,),
     "asked_back_both_ways": (0,),
