@@ -246,7 +246,7 @@ def _draw(kind: str, where: str, dice: Stream, duration_ns: int) -> list[Fault]:
     elif kind.startswith("fill_after"):
         one_in = 120 - intensity
     else:
-        mild, worst = OF_THEIR_OWN.get(kind, RATES[site])
+        mild, worst = OF_THEIR_OWN[kind] if kind in OF_THEIR_OWN else RATES[site]
         one_in = mild - (mild - worst) * intensity // 100
         one_in = one_in // 4 if kind in AT_COMMITS else one_in  # there are fewer than steps
         one_in *= 8 if kind in RARE else 2 if kind in FOR_PEOPLE else 1
