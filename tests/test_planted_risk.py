@@ -158,7 +158,7 @@ BUGS = (
         "most = min(spent + share, _ceiling(epoch, name) + room)",
         "most = spent + line.limit",
         "three_gates_one_limit",
-        range(1),
+        range(1, 2),
         LIMITED,
     ),
     Bug(
