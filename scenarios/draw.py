@@ -7,7 +7,7 @@ from scenarios.draw_rails import draw_rails, drawn_at
 from scenarios.draw_tokens import draw_tokens, kinds_of_tokens
 from scenarios.model import FaultSpec, Scenario
 from sim.dice import Dice, Stream
-from sim.faults import KINDS, OF_RISK, UNABLE, Fault
+from sim.faults import KINDS, OF_RISK, UNABLE, Fault, happens_by_itself
 
 SECOND = 1_000_000_000
 # Drawn elsewhere.
@@ -19,6 +19,14 @@ RATES = {
     "statement": (80, 10),
     "node": (6000, 2000),
     "public": (300, 20),
+}
+# Of these there are few opportunities, or it takes many of them. They have dice of their own, so
+# that what else a seed draws is as it was before there were these.
+OF_THEIR_OWN = {
+    "answer_late": (6, 1),
+    "bust_overtakes": (40, 5),
+    "exit_undone": (8, 2),
+    "crash_cut_boot": (4, 1),
 }
 STRENGTHS = {
     "duplicate_frame": (0, 3000),
@@ -51,6 +59,10 @@ STRENGTHS = {
     "public_late_frame": (50, 900),
     "public_disconnect": (200, 5000),
     "public_half_open": (2000, 20000),
+    "answer_late": (100, 900),
+    "bust_overtakes": (0, 8),
+    "exit_undone": (9000, 25000),
+    "crash_cut_boot": (20, 1500),
 }
 # Only people end these: drawn where the scenario has some.
 FOR_PEOPLE = ("contradiction", "unlisted_credit")
@@ -71,6 +83,7 @@ RISK_RATES = {
     "lease_lost": (60, 10),
     "lease_twice": (40, 6),
     "lease_of_before": (60, 10),
+    "order_overtaken": (6, 2),
     "public_absurd": (400, 80),
     "price_jump": (1, 1),
 }
@@ -88,6 +101,7 @@ RISK_STRENGTHS = {
     "gate_parted": (500, 8000),
     "lease_late": (50, 5000),
     "lease_twice": (0, 5000),
+    "order_overtaken": (300, 3000),
     "public_absurd": (3, 400),
     "price_jump": (1, 9),
 }
@@ -116,8 +130,9 @@ def plan_of(scenario: Scenario, seed: int, duration_ns: int) -> list[Fault]:
     for kind in kinds:
         if KINDS[kind][0] in APART or kind in RISK_RATES:
             continue
+        of_kind = Dice(seed).stream(f"plan/{kind}") if kind in OF_THEIR_OWN else dice
         for where in venues if KINDS[kind][0] != "node" else ["node"]:
-            drawn += _draw(kind, where, dice, duration_ns)
+            drawn += _draw(kind, where, of_kind, duration_ns)
     if scenario.settling is not None:
         drawn += draw_rails(scenario.settling.rails, kinds, dice, duration_ns)
     tokens = Dice(seed).stream("plan/tokens")
@@ -224,14 +239,14 @@ def _draw(kind: str, where: str, dice: Stream, duration_ns: int) -> list[Fault]:
         return []
     site = KINDS[kind][0]
     one_in, every_ns = 1, 0
-    if site == "venue" and not kind.startswith("fill_after"):
-        every_ns = SECOND * (20 + (100 - intensity))
-    elif kind == "key_expired":
+    if kind == "key_expired":
         every_ns = SECOND * (60 + (100 - intensity))
+    elif happens_by_itself(kind):
+        every_ns = SECOND * (20 + (100 - intensity))
     elif kind.startswith("fill_after"):
         one_in = 120 - intensity
     else:
-        mild, worst = RATES[site]
+        mild, worst = OF_THEIR_OWN[kind] if kind in OF_THEIR_OWN else RATES[site]
         one_in = mild - (mild - worst) * intensity // 100
         one_in = one_in // 4 if kind in AT_COMMITS else one_in  # there are fewer than steps
         one_in *= 8 if kind in RARE else 2 if kind in FOR_PEOPLE else 1

@@ -25,6 +25,7 @@ ONE_IN: dict[str, tuple[int, int, int, int]] = {
     "revocation_races": (20, 5, 0, 0),
     "epoch_races": (60, 15, 0, 0),
     "facts_race": (8, 2, 1000, 60_000),
+    "sender_moves": (20, 5, 0, 0),
 }
 # kind: the mean seconds between two, mildest and worst.
 BY_ITSELF: dict[str, tuple[int, int]] = {

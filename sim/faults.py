@@ -166,6 +166,16 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "facts_race": ("token", "ms of delay", "facts change as the vault is about to answer"),
     "price_jump": ("venue", "per cent", "the market jumps: a shock to whoever holds something"),
     "credit_stuck": ("treasury", "ms", "cash between two accounts comes so much later"),
+    "answer_late": ("request", "ms of delay", "an answer is long on its way, and tells of before"),
+    "bust_overtakes": ("venue", "ms until it is told", "a fill is undone before it was told"),
+    "exit_undone": (
+        "venue",
+        "ms until it is told",
+        "a fill that closed is undone, told much later",
+    ),
+    "crash_cut_boot": ("node", "ms after it", "killed after a boot that its journal has lost then"),
+    "order_overtaken": ("gate", "ms of delay", "a gate's reports are here before its order"),
+    "sender_moves": ("token", "", "a holder moves elsewhere while a permission of his is open"),
 }
 
 # What happens only where there are limits; elsewhere nothing of it is ever drawn.
@@ -185,11 +195,20 @@ UNABLE: Mapping[str, tuple[str, ...]] = {
         "tx_invalid",
     ),
     "bank_us": ("return_unnamed",),
-    "binance_spot": ("liquidation", "adl", "funding", "mode_change", "multiplier_change"),
+    "binance_spot": (
+        "exit_undone",
+        "liquidation",
+        "adl",
+        "funding",
+        "mode_change",
+        "multiplier_change",
+    ),
     "binance_usdm": ("mode_change", "multiplier_change"),
     "bybit_inverse": ("mode_change", "multiplier_change"),
     "coinbase": (
         "bust",
+        "bust_overtakes",
+        "exit_undone",
         "contradiction",
         "correction",
         "liquidation",
@@ -246,12 +265,13 @@ OF_KEEPERS: Mapping[str, tuple[Site, ...]] = {
 }
 
 
-ON_REQUEST = ("fill_after_cancel", "fill_after_reject")
+# Of what happens at a venue: with a request, or with a trade.
+WITH_ANOTHER = ("fill_after_cancel", "fill_after_reject", "bust_overtakes", "exit_undone")
 
 
 def happens_by_itself(kind: str) -> bool:
     """Whether a fault is drawn in time; others wait for what they can strike."""
-    return (KINDS[kind][0] == "venue" and kind not in ON_REQUEST) or kind == "key_expired"
+    return (KINDS[kind][0] == "venue" and kind not in WITH_ANOTHER) or kind == "key_expired"
 
 
 def impossible(kind: str, where: str) -> str:

@@ -184,12 +184,14 @@ class Oracle:
     def node_down(self, books: Books, cut_since: int | None = None) -> None:
         """Our node went down: `books` are those that its journal holds; nobody reads statements.
 
-        Of what was durable, what was taken in from `cut_since` on may be lost to them too.
+        Of what was durable, what was taken in from `cut_since` on may be lost to them too; and what
+        was read since to no use: that time counts against no difference.
         """
         self.books = books
         for fact in self._booked_since:
             self._unbook(fact, self._born_usable[fact.number])
         if cut_since is not None:
+            self._lived_in_vain(self._truth.now() - cut_since)
             for fact in self._cut(cut_since, books):
                 self._unbook(fact, self._read(fact.account, STATEMENTS))
         for drift in self._found_since:
@@ -198,6 +200,15 @@ class Oracle:
         self._named.clear()
         self.node_durable()
         self._turn_all(node_up=False)
+
+    def _lived_in_vain(self, lost_ns: int) -> None:
+        """What differs is so much younger, by the time in which statements could be read."""
+        for name, waiting in self._unbooked.items():
+            usable = self._clock(name)[0].read(self._truth.now())
+            for number, (fact, born) in waiting.items():
+                waiting[number] = (fact, min(usable, born + lost_ns))
+            if name in self._wrong_since:
+                self._wrong_since[name] = min(usable, self._wrong_since[name] + lost_ns)
 
     def _cut(self, since: int, books: Books) -> list[Fact]:
         late = [fact for at, fact in self._booked_at if at >= since]

@@ -302,7 +302,8 @@ class Wire:
                 body, good = body[: len(body) // 2], False
             elif by := strikes("html_answer", venue):
                 body, good = PAGE, False
-        delay = self._delay("answer") + held
+        late = strikes("answer_late", venue)
+        delay = self._delay("answer") + held + (late.strength * MS if late else 0)
         if not good:
             self._spoil(statement, self.world.now + delay + spoiled, by)
             on_good = _nothing

@@ -143,6 +143,22 @@ def test_what_was_durable_and_is_cut_off_is_unbooked_and_as_old_as_the_cut() -> 
     assert story.silent() == [CASH]
 
 
+def test_what_was_read_in_a_life_that_a_cut_took_was_read_in_vain() -> None:
+    story = Story()
+    story.fact(cash=5, lost=True)
+    story.wait(1)
+    story.oracle.node_durable()
+    story.wait(1.5)
+    story.oracle.node_down(story.books, cut_since=1 * SECOND)
+    story.oracle.node_up(story.books)
+    story.wait(1.9)
+    story.look()
+    assert story.silent() == []
+    story.wait(0.2)
+    story.look()
+    assert story.silent() == [CASH]
+
+
 def test_what_undoes_a_fill_that_a_cut_took_shows_in_nothing_and_is_no_older_for_it() -> None:
     story = Story()
     story.step(story.fact(cash=5))

@@ -24,6 +24,7 @@ MONEY = CLAIMS["differences.money"]
 UNJOURNALED = CLAIMS["unjournaled_effects"]
 OPEN = CLAIMS["open_breaks"]
 TWICE = CLAIMS["orders_sent_twice"]
+ALIKE = CLAIMS["epochs_doubled"]
 UNWISHED = CLAIMS["orders_unwished"]
 POSITIONS = CLAIMS["differences.positions"]
 ORDERS = CLAIMS["differences.orders"]
@@ -103,6 +104,25 @@ WORLDS = {
     "kills": World(
         ["binance_spot"],
         [{"kind": "crash", "where": "node", "one_in": 40, "strength": 300}],
+    ),
+    # What a boot wrote is gone with it, as when an old copy of the journal is put back.
+    "boots_lost": World(
+        ["binance_spot"],
+        [
+            {"kind": "crash", "where": "node", "one_in": 150, "strength": 300},
+            {"kind": "crash_cut_boot", "where": "node", "one_in": 2, "strength": 400},
+        ],
+    ),
+    "busts_overtake": World(
+        ["binance_usdm"],
+        [{"kind": "bust_overtakes", "one_in": 3}],
+    ),
+    "late_answers": World(
+        ["binance_spot"],
+        [
+            {"kind": "request_lost", "one_in": 5},
+            {"kind": "answer_late", "one_in": 2, "strength": 900},
+        ],
     ),
     "no_answers": World(
         ["binance_spot"],
@@ -355,6 +375,15 @@ BUGS = (
         EARLY,
     ),
     Bug(
+        "an answer that was long on its way proves as much, and nobody is killed",
+        "core.trading:on_order_missing",
+        "if event.asked_at - order.requested_at < grace_ns(account):",
+        "if event.received_at - order.requested_at < grace_ns(account):",
+        "late_answers",
+        range(1),
+        EARLY,
+    ),
+    Bug(
         "a timeout is a rejection",
         "core.trading:on_order_alarm",
         'if _move(state, order, "unknown"):',
@@ -557,6 +586,15 @@ BUGS = (
         HOLDINGS,
     ),
     Bug(
+        "a fill that is told after its bust is booked",
+        "core.books:book_bust",
+        "    if fill is None:\n        account.seen[fill_id] = _content(event)\n",
+        "    if fill is None:\n",
+        "busts_overtake",
+        range(1),
+        MONEY,
+    ),
+    Bug(
         "funding booked at each telling",
         "core.books:_book_once",
         'return "echo" if known == content else "conflict"',
@@ -712,6 +750,15 @@ BUGS = (
         "kills",
         range(1),
         TWICE,
+    ),
+    Bug(
+        "after a cut the boot epoch is chosen again",
+        "core.node:boot_epoch",
+        "max(state.epoch, store.epoch) + 1",
+        "state.epoch + 1",
+        "boots_lost",
+        range(1),
+        ALIKE,
     ),
     Bug(
         "fills never find the strategy of their order",

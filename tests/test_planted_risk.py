@@ -6,9 +6,9 @@ import pytest
 
 from scenarios.model import find
 from tests.planting import Bug, must_be_seen, seeds_of
-from tieout.runs import OF_RISK, run
+from tieout.runs import OF_RISK, STANDARD, run
 
-CLAIMS = {spec.figure: spec.claim for spec in OF_RISK}
+CLAIMS = {spec.figure: spec.claim for spec in (*STANDARD, *OF_RISK)}
 OVER = CLAIMS["limit_breaches"]
 FLIPS = CLAIMS["risk.flips"]
 AGREE = CLAIMS["risk.engine_halted"]
@@ -16,6 +16,8 @@ OVERDUE = CLAIMS["risk.word_overdue_seconds"]
 KEPT = CLAIMS["risk.reserved_when_over"]
 OLD_PRICES = CLAIMS["risk.decided_by_old_prices"]
 BACKWARDS = CLAIMS["risk.words_backwards"]
+LENT_TWICE = CLAIMS["risk.lent_beyond"]
+KEPT_IN = CLAIMS["exits_refused"]
 OVERSPENT = CLAIMS["counts.refused/LEASE_OVERSPENT"]
 ENDED = "nothing is let through on a lease that has ended"
 HALF = "from a heartbeat on at most half of what was left is spent"
@@ -156,7 +158,7 @@ BUGS = (
         "most = min(spent + share, _ceiling(epoch, name) + room)",
         "most = spent + line.limit",
         "three_gates_one_limit",
-        range(1),
+        range(1, 2),
         LIMITED,
     ),
     Bug(
@@ -175,7 +177,7 @@ BUGS = (
         "firm.open_until = cold.since + risk.ttl_ns - 1",
         "firm.open_until = now",
         "storm_risk",
-        range(13, 14),
+        range(23, 24),
         OVERDUE,
     ),
     Bug(
@@ -211,7 +213,7 @@ BUGS = (
         "self._spent[use.line] = self._spent.get(use.line, 0) + use.amount",
         "self._spent[use.line] = 0",
         "storm_risk",
-        range(1),
+        range(1, 2),
         OVERSPENT,
     ),
     Bug(
@@ -240,6 +242,24 @@ BUGS = (
         "storm_risk",
         range(1),
         BACKWARDS,
+    ),
+    Bug(
+        "what a gate spent on orders that have not come is lent again",
+        "core.leases:unspent",
+        "_ceiling(epoch, name) - epoch.spent.get(name, 0)",
+        "_ceiling(epoch, name) - _spent(epoch, name)",
+        "storm_risk",
+        range(5, 6),
+        LENT_TWICE,
+    ),
+    Bug(
+        "a buy that closes a disputed short takes our word against the venue's",
+        "risk.controls:only_reduces",
+        "holding.long + lots <= min(0, -holding.disputed)",
+        "holding.long + lots <= min(0, holding.disputed)",
+        "storm_risk",
+        range(1),
+        KEPT_IN,
     ),
 )
 

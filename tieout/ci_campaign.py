@@ -23,9 +23,9 @@ from tieout.campaigns.workers import workers
 
 # scenario: its seeds, all in the short form
 RUNS: dict[str, tuple[int, ...]] = {
-    "storm_venues": (7, 17, 37),
+    "storm_venues": (1, 7, 17, 37),
     "storm_rails": (7, 17, 27, 47, 57, 87, 97, 117),
-    "storm_risk": (7, 17, 37, 87, 97, 99),
+    "storm_risk": (7, 17, 37, 41, 87, 97, 99),
     "storm_tokens": (5, 7, 17, 43, 47, 57, 97),
     "storm": (7,),
     "asked_back_both_ways": (0,),
@@ -39,10 +39,10 @@ RUNS: dict[str, tuple[int, ...]] = {
     "exchanged_at_once": (0,),
     "holes_in_the_record": (0,),
     "kill_drill": (0,),
-    "kill_fences_gates": (0,),
+    "kill_fences_gates": (0, 1),
     "kill_meets_a_hand": (4, 7),
     "late_truth_out_of_order": (0,),
-    "leases_given_back": (0,),
+    "leases_given_back": (0, 1),
     "over_and_put_away": (0,),
     "people_decide_who_trades": (0,),
     "policy_changed_three_times": (0,),

@@ -80,6 +80,7 @@ STANDARD = tuple(
         ("nothing was asked of a venue that the journal does not hold", "unjournaled_effects"),
         ("nothing is done before its group is durable", "effects_before_durable"),
         ("no order is sent twice", "orders_sent_twice"),
+        ("no two boots choose their ids under one epoch", "epochs_doubled"),
         ("every order sent follows from one wish", "orders_unwished"),
         ("what is asked to reduce only reaches its venue so, and nothing else", "orders_mismarked"),
         ("no order was given up that its venue took", "orders_given_up_taken"),
@@ -100,6 +101,7 @@ STANDARD = tuple(
         ("what was named keeps its name until it is gone", "names_forgotten"),
         ("a fill told in two contents is shown, and is no echo", "contradictions_unshown"),
         ("where a break is open, no more exits work than both sides hold", "exits_excessive"),
+        ("no exit that both sides hold is refused as none", "exits_refused"),
     )
 )
 STANDARD += (
@@ -507,6 +509,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "unjournaled_effects": unjournaled(simulation, store),
         "effects_before_durable": simulation.host.early,
         "orders_sent_twice": sum(times > 1 for times in simulation.host.placed.values()),
+        "epochs_doubled": sum(times > 1 for times in simulation.host.boots.values()),
         "orders_unwished": unwished(store),
         "orders_mismarked": len(orders_mismarked(exchanges, store)),
         "orders_given_up": len(simulation.watch.given_up),
@@ -522,6 +525,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "names_forgotten": len(oracle.forgotten),
         "contradictions_unshown": len(contradictions_unshown(simulation.truth, store)),
         "exits_excessive": len(simulation.watch.excessive),
+        "exits_refused": len(simulation.host.exits.refused),
         "silence_excess_seconds_max": simulation.silence_excess_ns() / SECOND,
         "self_trades": self_trades(exchanges),
         "market_data": asdict(simulation.host.heard),

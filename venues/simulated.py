@@ -142,6 +142,11 @@ class SimulatedVenue:
         self._tell(self.words.trade(self.exchange, trade), facts)
         if self.faults.strikes("contradiction", self.name):
             self.world.call_in(CONTRADICTED_NS, self._contradict, trade, facts)
+        bust = self.faults.strikes("bust_overtakes", self.name)
+        if bust is None and self._closed(trade):
+            bust = self.faults.strikes("exit_undone", self.name)
+        if bust is not None:  # once all that goes with the trade was told
+            self.world.call_in(1, self._undo_at_once, trade, bust)
 
     def _contradict(self, trade: Trade, facts: tuple[Fact, ...]) -> None:
         """A fill that was heard, once more under its id, at another price; nothing happened."""
@@ -422,7 +427,25 @@ class SimulatedVenue:
         recent = [t for t in recent if self.exchange.may_bust(t, held=held)]
         if not recent or self.habits.tells_progress:
             return False
-        trade = self.dice.pick(self._unheard(recent) or recent)
+        self._undo(terms, self.dice.pick(self._unheard(recent) or recent), fault)
+        return True
+
+    def _closed(self, trade: Trade) -> bool:
+        """Whether more would be held without it."""
+        place = trade.ticket.symbol, trade.ticket.leg
+        held = self.exchange.positions.get(place)
+        if held is None:
+            return False
+        before = held.quantity - (trade.quantity if trade.side == "buy" else -trade.quantity)
+        return abs(before) > abs(held.quantity)
+
+    def _undo_at_once(self, trade: Trade, fault: Fault) -> None:
+        """The drop copy is ahead of the stream, or long after it."""
+        if not trade.busted and self.exchange.may_bust(trade, held=False):
+            self._undo(self.exchange.terms[trade.ticket.symbol], trade, fault)
+
+    def _undo(self, terms: Terms, trade: Trade, fault: Fault) -> None:
+        """It never was, says the drop copy; or was at another price."""
         bust_id = f"B{trade.trade_id}"
         self.exchange.bust(trade, bust_id)
         ref_id = self.habits.name_trade(trade.trade_id)
@@ -433,7 +456,6 @@ class SimulatedVenue:
         else:
             self.exchange.trim(terms.symbol, trade.ticket.leg)
         self.world.call_in(fault.strength * MS, self._tell_dropcopy, reports)
-        return True
 
     def _unheard(self, trades: list[Trade]) -> list[Trade]:
         """Those that nobody was told of yet: where one is undone, its bust comes before it."""

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from core.effects import TellStrategy
 from core.events import Event, OrderRequested
 from core.risk_effects import AcknowledgeReturn, GrantLease, TellGate
-from core.risk_events import LimitsLoaded, Ticket
+from core.risk_events import LeaseRequested, LimitsLoaded, Ticket
 from risk.beside import refusal, uses_of
 from risk.lease_holder import PASSED, LeaseHolder, Phase, Trigger
 from scenarios.bounds import GateSpec
@@ -60,8 +60,6 @@ class GateProcess:
         self.spent_at.clear()
         self.before = self.last
         self.holder = LeaseHolder(self.spec.name, self._boot, self._moved)
-        for line, limit in self._lines.items():
-            self.holder.want(line, limit)
 
     def _moved(self, was: Phase, trigger: Trigger, to: Phase) -> None:
         name = f"lease/{was}>{to} ({trigger})"
@@ -70,6 +68,12 @@ class GateProcess:
     def clock(self, now: int) -> int:
         """Its own time."""
         return self._zero + (now - self._began_at) * (1000 + self.spec.fast_permille) // 1000
+
+    def request(self, now: int) -> LeaseRequested:
+        """With all that it would like to hold: a new epoch begins with no wishes."""
+        for line, limit in self._lines.items():
+            self.holder.want(line, limit)
+        return self.holder.request(self.clock(now))
 
     def spend(self, now: int, wish: OrderRequested) -> Ticket | None:
         """A ticket for the order, if the lease has room for it."""
@@ -137,7 +141,8 @@ class SimulatedGates:
             self.refused(refusal(wish))
             return
         self.orders += 1
-        self._to_node(gate, replace(wish, ticket=ticket))
+        overtaken = _ns(self._faults.strikes("order_overtaken", gate.spec.name))
+        self._to_node(gate, replace(wish, ticket=ticket), overtaken)
 
     # --- heartbeats -------------------------------------------------------------------------------
 
@@ -159,7 +164,7 @@ class SimulatedGates:
             spent_at = gate.spent_at.get((ticket.epoch, ticket.sequence), now)
             if now - spent_at > UNHEARD_BEATS * self._beat_ns:
                 self._to_node(gate, holder.void(ticket))
-        self._to_node(gate, holder.request(gate.clock(now)))
+        self._to_node(gate, gate.request(now))
 
     def _give_back(self, gate: GateProcess) -> None:
         """Free for others once the node has counted it; until then each beat tells it again."""
@@ -189,9 +194,9 @@ class SimulatedGates:
         if old is not None and self._faults.strikes("lease_of_before", gate.spec.name) is not None:
             self._world.call_in(WAY_NS, self._hear, gate, old)
 
-    def _to_node(self, gate: GateProcess, event: Event) -> None:
+    def _to_node(self, gate: GateProcess, event: Event, behind_ns: int = 0) -> None:
         for delay in self._delays(gate):
-            self._world.call_in(delay, self._arrive, event)
+            self._world.call_in(delay + behind_ns, self._arrive, event)
 
     def _arrive(self, event: Event) -> None:
         self._door.tell(replace(event, received_at=self._world.now))

@@ -298,11 +298,14 @@ class Issue:
         return is_next and epoch_of(chain, self.contract, holder) == wanted.epoch
 
     def _may_race(self, wanted: Authorization) -> None:
-        """A revocation, or an epoch that somebody raises, races what was just permitted."""
+        """A revocation, an epoch that somebody raises, or a holder who moves elsewhere races what
+        was just permitted."""
         if self._strikes("revocation_races") is not None:
             self.troubles.revoke(wanted.name)
         if self._strikes("epoch_races") is not None:
             self.desk.raise_epoch()
+        if self._strikes("sender_moves") is not None:
+            self.troubles.move(wanted.sender)
 
     def _look_at_pause(self) -> None:
         """People lift a pause once nothing is left that asked for it."""

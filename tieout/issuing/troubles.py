@@ -235,6 +235,17 @@ class Troubles:
             told = msgspec.structs.replace(facts, **FLAWS[how - 1])
         parties.change_facts(told, self.tell)
 
+    def move(self, holder: str) -> None:
+        """Whose address that is lives elsewhere from now on."""
+        parties = self.parties
+        facts = parties.facts.get(parties.judge.people.get(holder, ""))
+        if facts is not None:
+            others = [
+                place for place in parties.policy.jurisdictions if place != facts.jurisdiction
+            ]
+            told = msgspec.structs.replace(facts, jurisdiction=self.dice.pick(others))
+            parties.change_facts(told, self.tell)
+
     def _busy(self) -> list[str]:
         """Every other time, those of whom a permission is asked for or open now; else nobody."""
         state, people = self.state(), self.parties.judge.people

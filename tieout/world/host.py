@@ -4,7 +4,7 @@ True here: it decides nothing. A crash drops the node between any two steps; a s
 from what its store kept, as a process would.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
@@ -38,6 +38,7 @@ from sim.market import MS
 from sim.operators import Adjustment, OpenBreak, Operator
 from sim.world import SECOND
 from tieout.campaigns.crash_points import Died, Moment, MortalJournal
+from tieout.claims.exits import Exits
 from tieout.claims.truths import cancels_wanted
 from tieout.claims.view import View
 from tieout.gates.simulated import SimulatedGates
@@ -81,6 +82,10 @@ class Crashable(Store, Protocol):
     def anchored(self) -> int:
         """The last record that was ever committed, as the anchor has it."""
 
+    @property
+    def groups(self) -> Sequence[tuple[int, bytes]]:
+        """The committed groups that it has: each one's last record, and its chain hash."""
+
 
 class Host:
     """Where the node lives: the door in, the commits, the alarms, the strategies, the crashes."""
@@ -88,10 +93,12 @@ class Host:
     def __init__(self, simulation: "Simulation") -> None:
         self._sim = simulation
         self._world = simulation.world
-        self._gate = LimitGate()
+        self.exits = Exits(LimitGate())
         self.node: Node | None = None
         self.quiet = False
         self.placed: dict[str, int] = {}
+        self.boots: dict[int, int] = {}
+        self._boot: int | None = None
         self.crashes = 0
         self.cuts_unshown = 0
         self.early = 0
@@ -143,7 +150,7 @@ class Host:
         self.node = Node(
             journal,
             self._readers(),
-            self._gate,
+            self.exits,
             state,
             snapshot_every=SNAPSHOT_EVERY,
             keep=keep_of(sim.scenario),
@@ -154,6 +161,7 @@ class Host:
         if self.cold is not None:
             self.cold.node_came_up()
         self._take_up_work(boot_epoch(state, sim.store))
+        self._may_lose_boot()
 
     def _begin_life(self) -> None:
         """What the last life had set up is void; the ways out are laid anew."""
@@ -195,6 +203,7 @@ class Host:
         """Start-up holds the journal against its anchor, and says what is missing."""
         store = self._sim.store
         lost = store.records_lost
+        self._boot = epoch
         now = self._world.now
         self.tell(NodeStarted(received_at=now, node=NODE, epoch=epoch, records_lost=lost))
         if lost and self.node is not None:
@@ -259,7 +268,7 @@ class Host:
             journal = Journal(store)
         else:
             journal = MortalJournal(store, lambda: self._comes_to("append"))
-        return journal, recover(journal, self._gate)
+        return journal, recover(journal, self.exits)
 
     def _comes_to(self, moment: Moment) -> bool:
         """Whether this is the point at which the node is to die."""
@@ -315,6 +324,20 @@ class Host:
             return False
         self.crash(CUT_DOWN_NS, max(1, fault.strength))
         return True
+
+    def _may_lose_boot(self) -> None:
+        """What comes up again soon finds a copy of the journal from before this boot."""
+        if not self._may_die:
+            return
+        fault = self._sim.faults.strikes("crash_cut_boot", "node")
+        if fault is not None:
+            before = len(self._sim.store.groups)
+            self._world.call_in(max(1, fault.strength) * MS, self._lose_boot, self._life, before)
+
+    def _lose_boot(self, life: int, before: int) -> None:
+        since = len(self._sim.store.groups) - before
+        if life == self._life and self.alive and since > 0 and not self._sim.faults.healed:
+            self.crash(CUT_DOWN_NS, since)
 
     def _cut(self, groups: int) -> int | None:
         """So many groups are gone: since when their records were, None where there are none."""
@@ -440,9 +463,16 @@ class Host:
         assert self.node is not None, "a node that lives"
         effects = self.node.commit()
         self.early += len(effects) if self._group_waits() else 0
+        self._count_boot()
         self._sim.truth.kept()
         self._sim.oracle.node_durable()
         return effects
+
+    def _count_boot(self) -> None:
+        """It chose no id that anybody saw before its first group was durable."""
+        if self._boot is not None:
+            self.boots[self._boot] = self.boots.get(self._boot, 0) + 1
+            self._boot = None
 
     def _perform(self, effect: Effect) -> None:
         match effect:
