@@ -56,6 +56,25 @@ def test_a_line_writes_into_a_folder_of_its_own(capfd: pytest.CaptureFixture[str
     assert Path(capfd.readouterr().err.split("--out ")[-1].strip()).is_absolute()
 
 
+def test_a_campaign_stays_and_goes_on_and_its_record_says_how_rare_alarms_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(prove, "KEPT_AT", tmp_path)
+    words = "campaign", "lost_frame", "--seeds", "1:5", "--short", "--out", prove.KEPT, "--resume"
+    proof = Proof(1, "a claim", prove.tieout(*words))
+    assert prove._run(proof, "abc")["status"] == "held"
+    result = prove._run(proof, "abc")
+    assert "resumed: 4 of 4 runs had ended" in capfd.readouterr().err
+    told = result["campaign"]
+    assert isinstance(told, dict)
+    assert (told["runs"], told["held"], told["alarms_a_seed_below"]) == (4, 4, 0.75)
+
+
+def test_a_campaign_with_a_failure_bounds_nothing() -> None:
+    told = {"runs": 4, "held": 3, "twice": 1, "wall_seconds": 1.0, "code": "abc", "digest": "d"}
+    assert prove._alarms(told)["alarms_a_seed_below"] is None
+
+
 def test_an_environment_is_made_anew_when_its_lock_has_changed(tmp_path: Path) -> None:
     lock, stamp = tmp_path / "base.txt", tmp_path / ".base"
     lock.touch()

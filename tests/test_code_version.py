@@ -1,0 +1,50 @@
+"""A campaign goes on where the code that draws its seeds is the same, whatever else was changed."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tieout.campaigns import code_version as version
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with a package and a page."""
+    monkeypatch.setattr(version, "ROOT", tmp_path)
+    git(tmp_path, "init", "-q")
+    for place in ("core/books.py", "docs/page.md", "bench/proofs.json"):
+        change(tmp_path, place, "first")
+    return tmp_path
+
+
+def git(tree: Path, *words: str) -> None:
+    who = "-c", "user.name=ann", "-c", "user.email=ann@example.org"
+    subprocess.run(("git", *who, *words), cwd=tree, check=True)
+
+
+def change(tree: Path, place: str, text: str) -> None:
+    path = tree / place
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    git(tree, "add", ".")
+    git(tree, "commit", "-qm", place)
+
+
+def test_it_is_the_commit_that_last_changed_a_package(tree: Path) -> None:
+    first = version.code_version()
+    assert len(first) == 12
+    change(tree, "docs/page.md", "second")
+    (tree / "bench" / "proofs.json").write_text("{}")
+    assert version.code_version() == first
+    change(tree, "core/books.py", "second")
+    assert version.code_version() not in (first, "unknown")
+
+
+@pytest.mark.parametrize("place", ["core/books.py", "core/new.py"])
+def test_what_is_changed_and_not_committed_is_another_code(tree: Path, place: str) -> None:
+    first = version.code_version()
+    (tree / place).write_text("# another\n")
+    assert version.code_version().startswith(f"{first}+")
