@@ -82,7 +82,7 @@ class Manned(Host):
             site.spec.account,
             site.made.dialect.request,
             self.transports[site.spec.account],
-            Door(self, self._life),
+            Door(self, self.life),
             self._world.clock,
             site.made.dialect.headers,
         )

@@ -167,7 +167,7 @@ class ChildHost(Host):
         """A process that has recovered, and what it found; some are killed before they have."""
         while True:
             life = Life(self._journal, self._bug)
-            if self._may_die and self._due and self._kill_dice.chance(1, RECOVERY_ONE_IN):
+            if self.deaths.may_come and self._due and self._kill_dice.chance(1, RECOVERY_ONE_IN):
                 _pause(self._kill_dice.below(RECOVERY_NS_MAX))
                 self._count_kill("recovery")
                 life.kill()
@@ -212,7 +212,7 @@ class ChildHost(Host):
 
     def _falls_due(self, aim: str) -> bool:
         now = self._world.now - EPOCH_NS
-        return self._may_die and self._aim == aim and bool(self._due) and now >= self._due[0]
+        return self.deaths.may_come and self._aim == aim and bool(self._due) and now >= self._due[0]
 
     def _count_kill(self, aim: str) -> None:
         del self._due[0]
@@ -237,7 +237,7 @@ class ChildHost(Host):
         self._let_commit()
 
     def _commit(self, life: int) -> None:
-        if life != self._life or self._process is None:
+        if life != self.life or self._process is None:
             return
         self._commit_due = False
         process = self._process
@@ -270,7 +270,7 @@ class ChildHost(Host):
 
     def commit_now(self) -> None:
         """The last commit; then the process ends by itself, and we read its journal."""
-        self._commit(self._life)
+        self._commit(self.life)
         process, self._process = self._process, None
         assert process is not None, "a node that lives at the end"
         process.close()
@@ -285,8 +285,8 @@ class ChildHost(Host):
 
     def open_for_business(self) -> None:
         """Commit the beginning; from now on the node may be killed."""
-        self._commit(self._life)
-        self._may_die = True
+        self._commit(self.life)
+        self.deaths.begin()
 
     def next_frame(self) -> int:
         """The node numbers frames itself."""

@@ -103,7 +103,7 @@ class Killer:
         self._host._perform = self._watched_perform  # type: ignore[method-assign]
 
     def _watched_tell(self, told: object) -> None:
-        if self._host.node is None or not self._host._may_die:
+        if self._host.node is None or not self._host.deaths.may_come:
             self._tell(told)  # type: ignore[arg-type]
             return
         self.steps += 1
@@ -118,7 +118,7 @@ class Killer:
     def _watched_commit(self, life: int) -> None:
         """Durable, and dead before any of its effects was performed."""
         host = self._host
-        if host.node is not None and life == host._life and host._may_die:
+        if host.node is not None and life == host.life and host.deaths.may_come:
             self.commits += 1
             if self._when == "committed" and self.commits == self._victim:
                 host.make_durable()
@@ -131,7 +131,7 @@ class Killer:
         if self._host.node is None:
             return
         self._perform(effect)
-        if self._host._may_die:
+        if self._host.deaths.may_come:
             self.effects += 1
             if self._when == "performed" and self.effects == self._victim:
                 self._host.crash(200 * MS)

@@ -37,7 +37,7 @@ from scenarios.model import Scenario
 from sim.market import MS
 from sim.operators import Adjustment, OpenBreak, Operator
 from sim.world import SECOND
-from tieout.campaigns.crash_points import Died, Moment, MortalJournal
+from tieout.campaigns.crash_points import Died
 from tieout.claims.exits import Exits
 from tieout.claims.truths import cancels_wanted
 from tieout.claims.view import View
@@ -50,6 +50,7 @@ from tieout.node.wishes import answered, made
 from tieout.operating.drill import Drill
 from tieout.settlement.simulated import RailSite
 from tieout.settlement.view import PaymentView
+from tieout.world.deaths import Deaths
 from tieout.world.sites import Site, market_pace
 from tieout.world.transports import Door, RailTransport, SimulatedTransport
 from tieout.world.twins import TWINS
@@ -64,7 +65,6 @@ NODE = "tie"
 SNAPSHOT_EVERY = 5000
 # How often operators look while a break grows as old as they want it to be.
 LOOKS = 8
-CUT_DOWN_NS = 500 * MS
 # Under limits the first price of all is believed once so many looks in a row have found it.
 FIRST_LOOKS = 5
 
@@ -112,10 +112,10 @@ class Host:
         self._sights = Sights((), 0)
         self._alarms: dict[str, int] = {}
         self._rebuilt: tuple[Journal, State] | None = None
-        self._life = 0
+        self.life = 0
         self._breaks_seen = 0
         self._resolved_seen = 0
-        self._may_die = False
+        self.deaths = Deaths(simulation, self)
         self.drill = Drill(self._world, simulation.scenario.kills, self)
         self.cold = self._cold_engine()
         self.gates: SimulatedGates | None = None
@@ -161,18 +161,18 @@ class Host:
         if self.cold is not None:
             self.cold.node_came_up()
         self._take_up_work(boot_epoch(state, sim.store))
-        self._may_lose_boot()
+        self.deaths.after_boot()
 
     def _begin_life(self) -> None:
         """What the last life had set up is void; the ways out are laid anew."""
-        self._life += 1
+        self.life += 1
         self._alarms.clear()
         self._connectors = {
             site.spec.account: Connector(
                 site.spec.account,
                 TWINS[site.spec.dialect].dialect.request,
                 SimulatedTransport(site),
-                Door(self, self._life),
+                Door(self, self.life),
                 self._world.clock,
                 TWINS[site.spec.dialect].dialect.headers,
             )
@@ -186,7 +186,7 @@ class Host:
             spec.name: made(spec.kind, spec.name, spec.options) for spec in sim.scenario.strategies
         }
         for spec in sim.scenario.strategies:
-            self._world.call_in(spec.tick_ms * MS, self._tick, self._life, spec.name)
+            self._world.call_in(spec.tick_ms * MS, self._tick, self.life, spec.name)
         self._show_trades()
         self._tell_of_boot(epoch)
         if sim.issuing is not None:
@@ -211,8 +211,8 @@ class Host:
 
     def open_for_business(self) -> None:
         """What a deployment is told before it begins is durable before anything can go wrong."""
-        self._commit(self._life)
-        self._may_die = True
+        self._commit(self.life)
+        self.deaths.begin()
         for spec in self._sim.scenario.operators:
             after_ns = int(spec.after_s * SECOND)
             operator = Operator(spec.author, spec.approver, after_ns, spec.reason)
@@ -255,7 +255,7 @@ class Host:
         """Nobody is at home: what was to come of this life finds the door shut."""
         self.node = None
         self.crashes += 1
-        self._life += 1
+        self.life += 1
         self._commit_due = False
         for site in self._sim.sites:
             site.wire.drop()
@@ -263,81 +263,13 @@ class Host:
 
     def _rebuild(self) -> tuple[Journal, State]:
         """What the next life will begin with; until then it is all that we say."""
-        store = self._sim.store
-        if self._sim.reached is None:
-            journal = Journal(store)
-        else:
-            journal = MortalJournal(store, lambda: self._comes_to("append"))
+        journal = self.deaths.journal(self._sim.store)
         return journal, recover(journal, self.exits)
-
-    def _comes_to(self, moment: Moment) -> bool:
-        """Whether this is the point at which the node is to die."""
-        reached = self._sim.reached
-        if reached is None or not self._may_die or self._sim.faults.healed:
-            return False
-        return reached.comes_to(moment)
 
     def _group_waits(self) -> bool:
         """Whether anything was appended that is not durable yet."""
         assert self.node is not None, "a node that lives"
         return self.node.journal.next_number > self._sim.store.last()[0] + 1
-
-    def _dies_at(self, moment: Moment) -> bool:
-        """Killed here, if this is the point."""
-        dies = self._comes_to(moment)
-        if dies:
-            self._die(groups=1 if moment == "cut" else 0)
-        return dies
-
-    def _die(self, groups: int = 0) -> None:
-        """Killed at the point that was given."""
-        assert self._sim.reached is not None, "a point was given"
-        self.crash(self._sim.reached.point.down_ms * MS, groups)
-
-    def _may_crash(self) -> bool:
-        if not self._may_die:
-            return False
-        fault = self._sim.faults.strikes("crash", "node")
-        if fault is None:
-            return False
-        self.crash(fault.strength * MS)
-        return True
-
-    def _may_tear(self) -> bool:
-        """Killed while it commits: the group is torn, and gone, or durable and nobody was told."""
-        if self.node is None or not self._may_die:
-            return False
-        fault = self._sim.faults.strikes("crash_torn_tail", "node")
-        if fault is None:
-            return False
-        if self._sim.dice.stream("node/tear").below(2):
-            self.make_durable()
-        self.crash(fault.strength * MS)
-        return True
-
-    def _may_cut(self) -> bool:
-        """Killed, and what comes up again finds an old copy of its journal."""
-        if not self._may_die:
-            return False
-        fault = self._sim.faults.strikes("crash_cut_tail", "node")
-        if fault is None:
-            return False
-        self.crash(CUT_DOWN_NS, max(1, fault.strength))
-        return True
-
-    def _may_lose_boot(self) -> None:
-        """What comes up again soon finds a copy of the journal from before this boot."""
-        if not self._may_die:
-            return
-        fault = self._sim.faults.strikes("crash_cut_boot", "node")
-        if fault is not None:
-            before = len(self._sim.store.groups)
-            self._world.call_in(max(1, fault.strength) * MS, self._lose_boot, self._life, before)
-
-    def _lose_boot(self, life: int, before: int) -> None:
-        since = len(self._sim.store.groups) - before
-        if life == self._life and self.alive and since > 0 and not self._sim.faults.healed:
-            self.crash(CUT_DOWN_NS, since)
 
     def _cut(self, groups: int) -> int | None:
         """So many groups are gone: since when their records were, None where there are none."""
@@ -359,12 +291,12 @@ class Host:
     def tell(self, told: Frame | Event) -> None:
         """Deliver to the node, if there is one; the oracle looks on."""
         node = self.node
-        if node is None or self._may_crash():
+        if node is None or self.deaths.now():
             return
         try:
             node.deliver(told)
         except Died:
-            self._die()
+            self.deaths.in_a_step()
             return
         self._let_commit()
 
@@ -373,7 +305,7 @@ class Host:
         if not self._commit_due:
             self._commit_due = True
             wait = self._sim.scenario.group_wait_us * 1000
-            self._world.call_in(wait, self._commit, self._life)
+            self._world.call_in(wait, self._commit, self.life)
 
     def _stepped(self, state: State) -> None:
         """After every step the oracle looks, and whoever else watches the run."""
@@ -415,7 +347,7 @@ class Host:
             site.spec.account,
             site.made.dialect.request,
             RailTransport(site),
-            Door(self, self._life),
+            Door(self, self.life),
             self._world.clock,
             site.made.dialect.headers,
         )
@@ -430,27 +362,27 @@ class Host:
     # --- out -------------------------------------------------------------------------------------
 
     def _commit(self, life: int) -> None:
-        if life != self._life or self.node is None:
+        if life != self.life or self.node is None:
             return
         self._commit_due = False
-        if self._may_crash() or self._may_tear() or self._may_cut():
+        if self.deaths.at_commit():
             return
-        group_waits = self._sim.reached is not None and self._group_waits()
-        if group_waits and (self._dies_at("commit") or self._dies_at("cut")):
+        group_waits = self.deaths.point_given and self._group_waits()
+        if group_waits and (self.deaths.at("commit") or self.deaths.at("cut")):
             return
         try:
             effects = self.make_durable()
         except Died:  # as it put away what is too much to keep at hand
-            self._die()
+            self.deaths.in_a_step()
             return
-        if group_waits and self._dies_at("durable"):
+        if group_waits and self.deaths.at("durable"):
             return
         for effect in effects:
-            if self._may_crash():
+            if self.deaths.now():
                 return
             self._perform(effect)
             # What it brought about may have killed us: the rest is not performed.
-            if life != self._life or self._dies_at("effect"):
+            if life != self.life or self.deaths.at("effect"):
                 return
 
     def commit_now(self) -> None:
@@ -479,7 +411,7 @@ class Host:
             case SetAlarm():
                 self._alarms[effect.alarm] = effect.at
                 at = max(effect.at, self._world.now)
-                self._world.call_at(at, self._ring, self._life, effect.alarm, effect.at)
+                self._world.call_at(at, self._ring, self.life, effect.alarm, effect.at)
             case TellGate() | GrantLease() | AcknowledgeReturn() if self.gates is not None:
                 self.gates.perform(effect)
             case TellStrategy():
@@ -515,7 +447,7 @@ class Host:
                     self._connectors[account].perform(effect)
 
     def _ring(self, life: int, alarm: str, due: int) -> None:
-        if life == self._life and self._alarms.get(alarm) == due:
+        if life == self.life and self._alarms.get(alarm) == due:
             del self._alarms[alarm]
             self.tell(AlarmRang(received_at=self._world.now, alarm=alarm))
 
@@ -535,7 +467,7 @@ class Host:
             )
             self._market[site.spec.account] = market
             market.open()
-            self._world.call_in(market.look_ns, self._look, Door(self, self._life), market)
+            self._world.call_in(market.look_ns, self._look, Door(self, self.life), market)
 
     def _dial_of(self, site: Site) -> Dial:
         return site.public.open_stream
@@ -548,7 +480,7 @@ class Host:
                 market.pace = market_pace(site.spec, quiet=True)
 
     def _look(self, door: "Door", market: MarketData) -> None:
-        if door.life != self._life:
+        if door.life != self.life:
             return
         for reference in market.look():
             door.tell(reference)
@@ -560,14 +492,14 @@ class Host:
         specs = self._sim.scenario.strategies
         watching = [(self._strategies[each.name], each.accounts) for each in specs]
         self._sights = Sights(watching, self._world.now)
-        self._close_bars(self._life)
+        self._close_bars(self.life)
 
     def _trade(self, told: PublicTrade) -> None:
         self._sights.gather(told)
         self._wish(self._sights.trade(told))
 
     def _close_bars(self, life: int) -> None:
-        if life != self._life or self.quiet:
+        if life != self.life or self.quiet:
             return
         self._wish(self._sights.close(self._world.now))
         at = self._sights.next_close(self._world.now)
@@ -575,7 +507,7 @@ class Host:
             self._world.call_at(at, self._close_bars, life)
 
     def _tick(self, life: int, name: str) -> None:
-        if life != self._life or self.quiet:
+        if life != self.life or self.quiet:
             return
         spec = next(s for s in self._sim.scenario.strategies if s.name == name)
         word = self._sim.dice.stream(f"strategy/{name}").word()

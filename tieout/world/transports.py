@@ -30,7 +30,7 @@ class Door:
         return self.host.next_frame()
 
     def tell(self, told: Frame | Event) -> None:
-        if self.life == self.host._life:
+        if self.life == self.host.life:
             self.host.tell(told)
 
 
