@@ -399,7 +399,11 @@ MUTANTS = (
     ),
     known("exits do not count one another", FLIPS, "Two exits turn long 1 into short 4 (V29)."),
     known("a lease does not end", RISK, "What the engine said long ago still holds."),
-    known("a lease does not tighten", RISK, "A stalled engine changes nothing until the end."),
+    known(
+        "a lease does not tighten",
+        "cold_path_stalls",
+        "A stalled engine changes nothing until the end.",
+    ),
     known(
         "a lease's age counts from the answer", "cold_path_stalls", "A slow answer is a fresh one."
     ),
