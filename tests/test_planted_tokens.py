@@ -62,6 +62,15 @@ BUGS = (
         BEYOND,
     ),
     Bug(
+        "what is on its way out is not counted",
+        "core.reservations:by_sums",
+        "book.balances.get(sender, 0) - book.outgoing.get(sender, 0) - value",
+        "book.balances.get(sender, 0) - value",
+        "lock_up_ends",
+        range(1),
+        BEYOND,
+    ),
+    Bug(
         "every window is over for those who sign",
         "tokens.signers.verifying:_window",
         "if message.valid_before <= view.head:",

@@ -240,6 +240,17 @@ MUTANTS = (
     ),
     known("a restart begins with the ids of the last life", VENUES, "Ids are chosen twice."),
     known(
+        "after a cut the boot epoch is chosen again", VENUES, "A lost life's ids are given again."
+    ),
+    known(
+        "an answer that was long on its way proves as much, and nobody is killed",
+        VENUES,
+        "An order is given up by a word from before it came.",
+    ),
+    known(
+        "a fill that is told after its bust is booked", VENUES, "What never was is held for ever."
+    ),
+    known(
         "recovery skips a record now and then", VENUES, "The state after a crash is another one."
     ),
     Mutant(
@@ -422,6 +433,11 @@ MUTANTS = (
         GATES,
         "A grant that is told twice may be spent twice.",
     ),
+    known(
+        "what a gate spent on orders that have not come is lent again",
+        RISK,
+        "What is on its way out of a gate is spent by another.",
+    ),
     Mutant(
         "limit update out of order",
         "core.cold:_irregular",
@@ -529,12 +545,9 @@ MUTANTS = (
         TOKENS,
         "A jurisdiction's cap is asked of what is there, and not of what may come.",
     ),
-    Mutant(
+    known(
         "what is on its way out is not counted",
-        "core.reservations:by_sums",
-        "book.balances.get(sender, 0) - book.outgoing.get(sender, 0) - value",
-        "book.balances.get(sender, 0) - value",
-        TOKENS,
+        "lock_up_ends",
         "Each of two transfers leaves what is locked, and both together do not.",
     ),
     known(
