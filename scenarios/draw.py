@@ -134,7 +134,7 @@ def plan_of(scenario: Scenario, seed: int, duration_ns: int) -> list[Fault]:
         for where in venues if KINDS[kind][0] != "node" else ["node"]:
             drawn += _draw(kind, where, of_kind, duration_ns)
     if scenario.settling is not None:
-        drawn += draw_rails(scenario.settling.rails, kinds, dice, duration_ns)
+        drawn += draw_rails(scenario.settling.rails, kinds, dice, seed, duration_ns)
     tokens = Dice(seed).stream("plan/tokens")
     issued = draw_tokens(scenario.tokens, kinds, tokens, duration_ns)
     drawn += _of_treasury(scenario, kinds, seed, duration_ns)

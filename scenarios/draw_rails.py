@@ -8,7 +8,7 @@ that happen by themselves as a mean time between two of them.
 from collections.abc import Sequence
 
 from scenarios.rails import RailSpec
-from sim.dice import Stream
+from sim.dice import Dice, Stream
 from sim.faults import KINDS, OF_KEEPERS, UNABLE, Fault
 
 SECOND = 1_000_000_000
@@ -73,7 +73,10 @@ ONE_IN: dict[str, tuple[int, int, int, int]] = {
     "node_lags": (60, 12, 60_000, 1_200_000),
     "node_lies": (60, 12, 0, 0),
     "answer_outlived": (1, 1, 1000, 10_000),
+    "tx_reorged_out": (6, 1, 1, 24),
 }
+# These have dice of their own, so that what else a seed draws is as it was before there were these.
+OF_THEIR_OWN = ("tx_reorged_out",)
 # kind: the mean seconds between two, at the mildest and at the worst; strength from, to.
 BY_ITSELF: dict[str, tuple[int, int, int, int]] = {
     "credit_unreferenced": (4 * DAY, DAY, 1, 90_000),
@@ -91,7 +94,7 @@ BY_ITSELF: dict[str, tuple[int, int, int, int]] = {
 
 
 def draw_rails(
-    rails: Sequence[RailSpec], kinds: Sequence[str], dice: Stream, duration_ns: int
+    rails: Sequence[RailSpec], kinds: Sequence[str], dice: Stream, seed: int, duration_ns: int
 ) -> list[Fault]:
     """Each kind is there at each keeper three times in four, in a window, at its own intensity."""
     drawn = []
@@ -99,7 +102,9 @@ def draw_rails(
         sites = (*WIRE, *OF_KEEPERS[rail.keeper])
         for kind in kinds:
             if KINDS[kind][0] in sites and (kind in ONE_IN or kind in BY_ITSELF):
-                drawn += _draw(kind, rail, dice, duration_ns)
+                own = kind in OF_THEIR_OWN
+                of_kind = Dice(seed).stream(f"plan/{kind}/{rail.name}") if own else dice
+                drawn += _draw(kind, rail, of_kind, duration_ns)
     return drawn
 
 

@@ -8,7 +8,7 @@ True here:
   for each byte of its own, whether or not anybody signalled (full RBF).
 - The mempool forgets after 336 hours; anybody may send the same bytes again.
 - A reorganisation is less deep than what is final; what gave way waits again, or an earlier attempt
-  at the same outpoint takes its place.
+  at the same outpoint takes its place, or nobody keeps it.
 """
 
 from collections.abc import Callable, Iterator
@@ -265,8 +265,11 @@ class Bitcoin:
 
     # --- forks -----------------------------------------------------------------------------------
 
-    def reorganise(self, depth: int, vanish: str = "") -> int:
-        """The newest blocks give way to others; how many did. `vanish` was spent otherwise."""
+    def reorganise(self, depth: int, vanish: str = "", forget: str = "") -> int:
+        """The newest blocks give way to others; how many did.
+
+        `vanish` was spent otherwise; `forget` no mempool takes back, until it is submitted again.
+        """
         now = self.world.now
         head = self.head(now)
         old = [
@@ -279,7 +282,8 @@ class Bitcoin:
         if vanish:
             self._outspend(self.known[vanish], head)
         for known in gone:
-            self._return(known)
+            if known.spend.txid != forget:
+                self._return(known)
         self._forget_orphans()
         if (head, self.timeline.branch(head, now)) not in self.blocks and self._dice.chance(1, 2):
             self._fill(head)

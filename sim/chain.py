@@ -7,7 +7,8 @@ True here:
 - Signatures are verified. An account's nonces are strictly sequential: a gap blocks all behind it.
 - A replacement bears the same nonce and pays a tenth more on both caps, as geth asks.
 - A reorganisation never reaches a final block. What was in the blocks that gave way is mined again
-  in others, or waits in the mempool again, or an earlier attempt takes its place.
+  in others, or waits in the mempool again, or an earlier attempt takes its place, or nobody keeps
+  it.
 - Everything can be read as of an earlier time: that is how a node lags.
 """
 
@@ -305,11 +306,12 @@ class Chain:
 
     # --- forks -----------------------------------------------------------------------------------
 
-    def reorganise(self, depth: int, vanish: str = "") -> int:
+    def reorganise(self, depth: int, vanish: str = "", forget: str = "") -> int:
         """The newest blocks give way to others; how many did.
 
         `vanish` names a transaction that the other chain never heard of: its money was spent
-        otherwise, and it does not come back.
+        otherwise, and it does not come back. `forget` names one that no mempool takes back: it is
+        nowhere until somebody submits it again.
         """
         now = self.world.now
         head = self.head(now)
@@ -322,7 +324,7 @@ class Chain:
         for mined in gone:
             if mined.transaction.hash == vanish:
                 self._outspend(mined.transaction, head)
-            else:
+            elif mined.transaction.hash != forget:
                 self._return(mined)
         self._settle_pool()
         self.on_fork(gone)

@@ -176,6 +176,11 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "crash_cut_boot": ("node", "ms after it", "killed after a boot that its journal has lost then"),
     "order_overtaken": ("gate", "ms of delay", "a gate's reports are here before its order"),
     "sender_moves": ("token", "", "a holder moves elsewhere while a permission of his is open"),
+    "tx_reorged_out": (
+        "chain",
+        "blocks above it",
+        "a payment's block gives way, and no mempool takes the payment back",
+    ),
 }
 
 # What happens only where there are limits; elsewhere nothing of it is ever drawn.

@@ -450,6 +450,14 @@ WORLDS: dict[str, dict[str, Any]] = {
         duration_s=DAY // 4,
         heal_s=DAY // 4,
     ),
+    "reorged_out": _of(
+        [CHAIN, BITCOIN],
+        [TOKEN, COIN],
+        {"kind": "tx_reorged_out", "one_in": 2, "strength": 12},
+        customers={"balances": {"USDC": "9000", "BTC": "1"}, "every_s": 2400},
+        duration_s=DAY // 4,
+        heal_s=DAY // 2,
+    ),
     "unfunded": _of(
         [CHAIN],
         [TOKEN],

@@ -281,7 +281,7 @@ def test_what_was_paid_from_a_deposit_that_vanished_vanishes_too() -> None:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["pay", "bump", "drop", "reorg", "deposit", "vanish"]),
+        st.sampled_from(["pay", "bump", "drop", "reorg", "deposit", "vanish", "forget"]),
         st.integers(1, 8),
         st.integers(1, 5),
     ),
@@ -347,6 +347,9 @@ def act(place: Site, kind: str, strength: int) -> None:
             deposit = chain.deposit(script_of(OURS), 1_000_000 * strength)
             place.run_blocks(2)
             chain.reorganise(3, vanish=deposit.spend.txid)
+        case "forget":
+            mined = [txid for txid, known in chain.known.items() if chain.place(known, now)]
+            chain.reorganise(strength, forget=mined[-1])
 
 
 def try_to(place: Site, signed: TransactionSigned) -> None:
@@ -475,6 +478,21 @@ def test_a_payment_is_unknown_pending_mined_and_a_replaced_one_unknown_again() -
     assert mined.block_hash == place.chain.timeline.hash(mined.block_number, place.world.now)
 
 
+def test_a_payment_that_is_reorged_out_is_unknown_until_it_is_handed_in_again() -> None:
+    """The latest that its block gives way is before it is final, however strong the fault."""
+    place = Site(plan=[Fault("tx_reorged_out", strength=24, times_max=1)])
+    place.run_blocks(10)
+    ours = pay(place.coins[0])
+    send(place, ours)
+    place.run_blocks(4)
+    assert status_of(place, ours) == "mined"
+    place.run_blocks(20)
+    assert status_of(place, ours) == "unknown"
+    send(place, ours)
+    place.run_blocks(20)
+    assert status_of(place, ours) == "mined"
+
+
 def status_of(place: Site, signed: TransactionSigned) -> str:
     (told,) = ask(place, fetch(signed.tx_hash))
     assert isinstance(told, TransactionReported)
@@ -598,7 +616,7 @@ def test_two_nodes_never_tell_the_same_lie() -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind, told in KINDS.items() if told[0] == "chain"])
 def test_every_fault_of_a_chain_strikes_or_is_impossible_here(kind: str) -> None:
-    by_itself = kind not in ("node_lags", "node_lies")
+    by_itself = kind not in ("node_lags", "node_lies", "tx_reorged_out")
     place = Site(plan=[] if by_itself else [Fault(kind, strength=60_000, times_max=1)])
     place.run_blocks(10)
     send(place, pay(place.coins[0]))

@@ -397,7 +397,9 @@ def test_another_machine_may_execute_and_is_rewound_at_a_fork() -> None:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["pay", "token", "bump", "drop", "reorg", "deposit", "vanish", "lose"]),
+        st.sampled_from(
+            ["pay", "token", "bump", "drop", "reorg", "deposit", "vanish", "forget", "lose"]
+        ),
         st.integers(0, 90),
         st.integers(1, 40),
     ),
@@ -458,6 +460,9 @@ def act(place: Site, kind: str, strength: int) -> None:
             tx = chain.deposit("", DEPOSIT, 1 + strength)
             place.run_blocks(3)
             chain.reorganise(5, vanish=tx.hash)
+        case "forget":
+            mined = [tx for tx, known in chain.known.items() if chain.place(known, place.world.now)]
+            chain.reorganise(strength, forget=(mined or [""])[-1])
         case "lose":
             chain.finality.lose(place.world.now, place.world.now + strength * SLOT)
 

@@ -580,7 +580,7 @@ def test_the_truth_waits_for_finality_however_long_that_takes() -> None:
 @pytest.mark.parametrize("kind", [kind for kind, told in KINDS.items() if told[0] == "chain"])
 def test_every_fault_of_a_chain_strikes_here_and_is_counted(kind: str) -> None:
     asked = ("tx_reverted", "tx_unfunded", "tx_invalid", "nonce_taken", "node_lags", "node_lies")
-    by_itself = kind not in (*asked, "answer_outlived")
+    by_itself = kind not in (*asked, "answer_outlived", "tx_reorged_out")
     plan = [] if by_itself else [Fault(kind, strength=60_000, times_max=1)]
     place = site(plan=plan)
     place.run_blocks(100)
@@ -710,6 +710,26 @@ def test_a_surge_holds_back_what_is_sent_and_a_drop_forgets_it() -> None:
     (told,) = ask(dropped, fetch(coin(0)))
     assert isinstance(told, TransactionReported)
     assert told.status == "unknown"
+
+
+def test_a_payment_that_is_reorged_out_is_unknown_until_it_is_handed_in_again() -> None:
+    place = site(plan=[Fault("tx_reorged_out", strength=5, times_max=1)])
+    place.run_blocks(100)
+    raw = coin(0, cap=400 * GWEI)
+    send(place, raw)
+    place.run_blocks(5)
+    assert status_of(place, raw) == "mined"
+    place.run_blocks(20)
+    assert (status_of(place, raw), place.chain.nonce(OURS)) == ("unknown", 0)
+    send(place, raw)
+    place.run_blocks(20)
+    assert (status_of(place, raw), place.chain.nonce(OURS)) == ("mined", 1)
+
+
+def status_of(place: Site, raw: bytes) -> str:
+    (told,) = ask(place, fetch(raw))
+    assert isinstance(told, TransactionReported)
+    return told.status
 
 
 def test_subscribers_hear_of_a_deposit_and_of_its_end() -> None:

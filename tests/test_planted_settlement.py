@@ -1326,6 +1326,15 @@ BUGS = (
         PENDING,
     ),
     Bug(
+        "what was in a block that gave way counts as mined",
+        "core.chain:on_transaction",
+        'attempt.block_number, attempt.block_hash, attempt.succeeded = 0, "", False',
+        "attempt.block_number, attempt.succeeded = 0, False",
+        "reorged_out",
+        range(1),
+        PENDING,
+    ),
+    Bug(
         "one node's word ends a payment",
         "core.chain:_if_final",
         "{attempt.told.get(source) for source in state.accounts[leg.account].sources}",

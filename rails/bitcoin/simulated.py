@@ -338,6 +338,22 @@ class SimulatedNodes:
             if self._moved(known):
                 at = self.chain.finality.time_final(place.number, self.world.now)
                 self.world.call_at(at, self._maybe_final, known, place)
+            if known.spend.txid in self._sent:
+                self._may_be_lost(known, place)
+
+    def _may_be_lost(self, known: Known, place: Mined) -> None:
+        """Once so many blocks are above it, or all but the one that makes it final, its own gives
+        way."""
+        fault = self.faults.strikes("tx_reorged_out", self.name)
+        if fault is not None:
+            above = max(1, min(fault.strength, self.chain.finality.confirmations - 2))
+            at = self.chain.timeline.schedule.time(place.number + above)
+            self.world.call_at(at, self._lose, known, place)
+
+    def _lose(self, known: Known, place: Mined) -> None:
+        chain, now = self.chain, self.world.now
+        if chain.place(known, now) is place and place.number > chain.final(now):
+            chain.reorganise(chain.head(now) - place.number + 1, forget=known.spend.txid)
 
     def _maybe_final(self, known: Known, place: Mined) -> None:
         """Its block is final now, or gave way."""

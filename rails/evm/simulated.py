@@ -444,6 +444,21 @@ class SimulatedNodes:
                 at = self.chain.finality.time_final(one.number, self.chain.world.now)
                 self.chain.world.call_at(at, self._maybe_final, one)
             self._hint(one, removed=False)
+            if one.transaction.hash in self._sent:
+                self._may_be_lost(one)
+
+    def _may_be_lost(self, mined: Mined) -> None:
+        """Once so many blocks are above it, its own gives way."""
+        fault = self.faults.strikes("tx_reorged_out", self.name)
+        if fault is not None:
+            at = self.chain.timeline.schedule.time(mined.number + max(1, fault.strength))
+            self.chain.world.call_at(at, self._lose, mined)
+
+    def _lose(self, mined: Mined) -> None:
+        chain, now = self.chain, self.chain.world.now
+        if chain.stands(mined, now) and chain.final(now) < mined.number:
+            depth = chain.head(now) - mined.number + 1
+            chain.reorganise(depth, forget=mined.transaction.hash)
 
     def _forked(self, gone: list[Mined]) -> None:
         for one in gone:
