@@ -8,12 +8,14 @@ that happen by themselves as a mean time between two of them.
 from collections.abc import Sequence
 
 from scenarios.rails import RailSpec
-from sim.dice import Stream
+from sim.dice import Dice, Stream
 from sim.faults import KINDS, OF_KEEPERS, UNABLE, Fault
 
 SECOND = 1_000_000_000
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 WIRE = ("stream", "request", "statement")
+# These have dice of their own, so that what else a seed draws is as it was before there were these.
+OF_THEIR_OWN = ("reversed_twice",)
 # kind: one opportunity in so many, at the mildest and at the worst; strength from, to.
 ONE_IN: dict[str, tuple[int, int, int, int]] = {
     "lost_frame": (40, 4, 0, 0),
@@ -73,6 +75,7 @@ ONE_IN: dict[str, tuple[int, int, int, int]] = {
     "node_lags": (60, 12, 60_000, 1_200_000),
     "node_lies": (60, 12, 0, 0),
     "answer_outlived": (1, 1, 1000, 10_000),
+    "reversed_twice": (2, 1, 0, 0),
 }
 # kind: the mean seconds between two, at the mildest and at the worst; strength from, to.
 BY_ITSELF: dict[str, tuple[int, int, int, int]] = {
@@ -98,7 +101,21 @@ def draw_rails(
     for rail in rails:
         sites = (*WIRE, *OF_KEEPERS[rail.keeper])
         for kind in kinds:
-            if KINDS[kind][0] in sites and (kind in ONE_IN or kind in BY_ITSELF):
+            told = (kind in ONE_IN or kind in BY_ITSELF) and kind not in OF_THEIR_OWN
+            if KINDS[kind][0] in sites and told:
+                drawn += _draw(kind, rail, dice, duration_ns)
+    return drawn
+
+
+def draw_own(
+    rails: Sequence[RailSpec], kinds: Sequence[str], seed: int, duration_ns: int
+) -> list[Fault]:
+    """The same of what has dice of its own."""
+    drawn = []
+    for kind in OF_THEIR_OWN if rails else ():
+        dice = Dice(seed).stream(f"plan/{kind}")
+        for rail in rails:
+            if kind in kinds and KINDS[kind][0] in OF_KEEPERS[rail.keeper]:
                 drawn += _draw(kind, rail, dice, duration_ns)
     return drawn
 

@@ -176,6 +176,7 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
     "crash_cut_boot": ("node", "ms after it", "killed after a boot that its journal has lost then"),
     "order_overtaken": ("gate", "ms of delay", "a gate's reports are here before its order"),
     "sender_moves": ("token", "", "a holder moves elsewhere while a permission of his is open"),
+    "reversed_twice": ("bank", "", "a credit that came is taken back twice, by two lines"),
 }
 
 # What happens only where there are limits; elsewhere nothing of it is ever drawn.
@@ -237,6 +238,7 @@ UNABLE: Mapping[str, tuple[str, ...]] = {
         "return_dishonoured",
         "recalled",
         "deposit_reversed",
+        "reversed_twice",
         "change_notified",
         "fee_deducted",
         "fee_excessive",
