@@ -3,7 +3,7 @@
 The plan is stored with the run: seeds rot when code changes, plans do not.
 """
 
-from scenarios.draw_rails import draw_rails, drawn_at
+from scenarios.draw_rails import draw_own, draw_rails, drawn_at
 from scenarios.draw_tokens import draw_tokens, kinds_of_tokens
 from scenarios.model import FaultSpec, Scenario
 from sim.dice import Dice, Stream
@@ -134,11 +134,14 @@ def plan_of(scenario: Scenario, seed: int, duration_ns: int) -> list[Fault]:
         for where in venues if KINDS[kind][0] != "node" else ["node"]:
             drawn += _draw(kind, where, of_kind, duration_ns)
     if scenario.settling is not None:
-        drawn += draw_rails(scenario.settling.rails, kinds, dice, seed, duration_ns)
+        drawn += draw_rails(scenario.settling.rails, kinds, dice, duration_ns)
     tokens = Dice(seed).stream("plan/tokens")
     issued = draw_tokens(scenario.tokens, kinds, tokens, duration_ns)
     drawn += _of_treasury(scenario, kinds, seed, duration_ns)
-    return listed + drawn + issued + _of_risk(scenario, kinds, seed, duration_ns)
+    drawn += issued + _of_risk(scenario, kinds, seed, duration_ns)
+    if scenario.settling is not None:
+        drawn += draw_own(scenario.settling.rails, kinds, seed, duration_ns)
+    return listed + drawn
 
 
 def _moves_cash(scenario: Scenario) -> bool:

@@ -14,6 +14,8 @@ from sim.faults import KINDS, OF_KEEPERS, UNABLE, Fault
 SECOND = 1_000_000_000
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 WIRE = ("stream", "request", "statement")
+# These have dice of their own, so that what else a seed draws is as it was before there were these.
+OF_THEIR_OWN = ("reversed_twice", "tx_reorged_out")
 # kind: one opportunity in so many, at the mildest and at the worst; strength from, to.
 ONE_IN: dict[str, tuple[int, int, int, int]] = {
     "lost_frame": (40, 4, 0, 0),
@@ -74,9 +76,8 @@ ONE_IN: dict[str, tuple[int, int, int, int]] = {
     "node_lies": (60, 12, 0, 0),
     "answer_outlived": (1, 1, 1000, 10_000),
     "tx_reorged_out": (6, 1, 1, 24),
+    "reversed_twice": (2, 1, 0, 0),
 }
-# These have dice of their own, so that what else a seed draws is as it was before there were these.
-OF_THEIR_OWN = ("tx_reorged_out",)
 # kind: the mean seconds between two, at the mildest and at the worst; strength from, to.
 BY_ITSELF: dict[str, tuple[int, int, int, int]] = {
     "credit_unreferenced": (4 * DAY, DAY, 1, 90_000),
@@ -94,17 +95,29 @@ BY_ITSELF: dict[str, tuple[int, int, int, int]] = {
 
 
 def draw_rails(
-    rails: Sequence[RailSpec], kinds: Sequence[str], dice: Stream, seed: int, duration_ns: int
+    rails: Sequence[RailSpec], kinds: Sequence[str], dice: Stream, duration_ns: int
 ) -> list[Fault]:
     """Each kind is there at each keeper three times in four, in a window, at its own intensity."""
     drawn = []
     for rail in rails:
         sites = (*WIRE, *OF_KEEPERS[rail.keeper])
         for kind in kinds:
-            if KINDS[kind][0] in sites and (kind in ONE_IN or kind in BY_ITSELF):
-                own = kind in OF_THEIR_OWN
-                of_kind = Dice(seed).stream(f"plan/{kind}/{rail.name}") if own else dice
-                drawn += _draw(kind, rail, of_kind, duration_ns)
+            told = (kind in ONE_IN or kind in BY_ITSELF) and kind not in OF_THEIR_OWN
+            if KINDS[kind][0] in sites and told:
+                drawn += _draw(kind, rail, dice, duration_ns)
+    return drawn
+
+
+def draw_own(
+    rails: Sequence[RailSpec], kinds: Sequence[str], seed: int, duration_ns: int
+) -> list[Fault]:
+    """The same of what has dice of its own."""
+    drawn = []
+    for kind in OF_THEIR_OWN:
+        for rail in rails:
+            if kind in kinds and KINDS[kind][0] in OF_KEEPERS[rail.keeper]:
+                dice = Dice(seed).stream(f"plan/{kind}/{rail.name}")
+                drawn += _draw(kind, rail, dice, duration_ns)
     return drawn
 
 

@@ -181,6 +181,7 @@ KINDS: Mapping[str, tuple[Site, str, str]] = {
         "blocks above it",
         "a payment's block gives way, and no mempool takes the payment back",
     ),
+    "reversed_twice": ("bank", "", "a credit that came is taken back twice, by two lines"),
 }
 
 # What happens only where there are limits; elsewhere nothing of it is ever drawn.
@@ -242,6 +243,7 @@ UNABLE: Mapping[str, tuple[str, ...]] = {
         "return_dishonoured",
         "recalled",
         "deposit_reversed",
+        "reversed_twice",
         "change_notified",
         "fee_deducted",
         "fee_excessive",

@@ -92,8 +92,9 @@ class Payments:
     that paid more was rejected, for it paid too little more than ours before it. `undone` are the
     lines, each as "account reference", that their bank took back, and since when; `mended_by` is
     when all is put right that a keeper knows to have done wrong, or holds back; `undoing` is which
-    of the strays a line of theirs takes back, each as "account reference". `corrected` has details
-    of beneficiaries that a keeper told to be wrong and what is right, `corrected_at` since when.
+    of the strays a line of theirs takes back, or is as good as, each as "account reference".
+    `corrected` has details of beneficiaries that a keeper told to be wrong and what is right,
+    `corrected_at` since when.
     """
 
     def __init__(self) -> None:

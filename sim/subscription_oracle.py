@@ -1,9 +1,10 @@
 """The oracle of what is issued for cash: in no moment is value double or missing.
 
 It shares no code with what it judges. From the chain it knows what exists and what is on its way
-into being, from the world's payments whose cash was settled and may be taken back, and from those
-who use permissions which of them a subscription or a redemption got. Of cash that may be taken back
-it counts no more than surely bears a mint, so that what it calls too much is.
+into being, from the world's payments and from what others pushed whose cash may be taken back, and
+from those who use permissions which of them a subscription or a redemption got. Of cash that may be
+taken back, or was and is owed, it counts no more than surely bears a mint, so that what it calls
+too much is.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,8 @@ from sim.payments import Payment
 from sim.token_oracle import TokenOracle, movements
 
 FAULTS_MAX = 20
+# What others push can be taken back for so long at the least, whatever its scheme.
+PUSHED_NS_MIN = 3 * 86_400_000_000_000
 
 
 class CashBooks(Protocol):
@@ -29,8 +32,10 @@ class CashBooks(Protocol):
 
 @dataclass(slots=True, frozen=True)
 class Stood:
-    """So much of a mint stood on cash that might be taken back: all that its customer had of it."""
+    """So much of a mint stood on cash that might be taken back: all that its customer had of it, by
+    the payment or the line that brought it."""
 
+    transfer_id: str
     part: int
     sources: Mapping[str, int]
 
@@ -53,6 +58,7 @@ class SubscriptionOracle:
     compared: int = 0
     stood_max: int = 0
     _stood: dict[str, Stood] = field(default_factory=dict)
+    _came: dict[str, int] = field(default_factory=dict)
     _seen: object = None
     _final: tuple[int, dict[str, int]] = (-1, {})
 
@@ -106,7 +112,7 @@ class SubscriptionOracle:
         for asked, number, leg in self._legs():
             if self._names(asked)[number] == payment_id and leg.kind == "mint":
                 self._look_before(asked, number, now)
-                self._stand(payment_id, asked.customer, leg, now)
+                self._stand(payment_id, asked, leg, now)
 
     def _legs(self) -> Iterator[tuple[Asked, int, WantedLeg]]:
         """The legs of this token, each with its place in a transfer that the books know."""
@@ -127,17 +133,42 @@ class SubscriptionOracle:
             if leg.kind == "in" and not settled:
                 self.minted_early.append(f"{asked.transfer_id}: permitted, and {name} is pending")
 
-    def _stand(self, payment_id: str, customer: str, leg: WantedLeg, now: int) -> None:
-        payments = self._pulled(customer)
-        risky = {p.payment_id: p.amount for p in payments if _may_go(p, now)}
-        own = self._own(customer, [p for p in payments if not _may_go(p, now)], now)
-        part = leg.amount - max(0, own)
+    def _stand(self, payment_id: str, asked: Asked, leg: WantedLeg, now: int) -> None:
+        brought = self._brought(asked.customer)
+        risky = {name: units for name, units in brought.items() if self._may_go(name, now)}
+        part = leg.amount - max(0, self._own(asked.customer, risky, now))
         if part > 0:
-            self._stood[payment_id] = Stood(part, risky)
-        stands = sum(self._stands(each, now) for each in self._stood.values())
+            self._stood[payment_id] = Stood(asked.transfer_id, part, risky)
+        bear = [each for name, each in self._stood.items() if self._bears(name, each, now)]
+        stands = sum(self._stands(each, now) for each in bear)
         self.stood_max = max(self.stood_max, stands)
         if stands > self.bound:
             self.minted_early.append(f"{payment_id}: {stands} stand on what may be taken back")
+
+    def _brought(self, customer: str) -> dict[str, int]:
+        """What of the customer's cash may ever be taken back, whatever came back of it.
+
+        Of one who gave cash away for anything else nobody knows how much of what was pushed is left
+        to stand on: it counts as safe.
+        """
+        found = {payment.payment_id: payment.amount for payment in self._pulled(customer)}
+        if not self._gave_away(customer):
+            for (owner, asset, _), credit in self.judge.credited.items():
+                place = credit.line.partition(" ")[0], asset
+                if (owner, asset) == (customer, self.asset) and place in self.judge.pushed:
+                    found[credit.line] = found.get(credit.line, 0) + credit.amount
+                    self._came.setdefault(credit.line, credit.at)
+        return found
+
+    def _gave_away(self, customer: str) -> bool:
+        ways = ("out", "exchange")
+        legs = [
+            leg
+            for each in self.judge.asked.values()
+            if each.customer == customer
+            for leg in each.legs
+        ]
+        return any(leg.kind in ways and leg.asset == self.asset for leg in legs)
 
     def _pulled(self, customer: str) -> list[Payment]:
         """The customer's payments that have settled, whatever came back of them."""
@@ -150,14 +181,28 @@ class SubscriptionOracle:
                     found += [payment] if payment.settled_at >= 0 else []
         return found
 
-    def _own(self, customer: str, safe: list[Payment], now: int) -> int:
-        """At most so much of what the customer has nobody can take back."""
-        own = self.judge.opening.get((customer, self.asset), 0) + sum(p.amount for p in safe)
+    def _may_go(self, name: str, now: int) -> bool:
+        """Whether it may be taken back, or was."""
+        payment = self.judge.world.all.get(name)
+        if payment is not None:
+            return payment.returned_at >= 0 or now < payment.revocable_until
+        return name in self.judge.world.undone or now - self._came[name] < PUSHED_NS_MIN
+
+    def _own(self, customer: str, risky: Mapping[str, int], now: int) -> int:
+        """At most so much of what the customer has nobody can take back.
+
+        A mint took of it what it does not stand on otherwise.
+        """
+        own = self.judge.opening.get((customer, self.asset), 0) - sum(risky.values())
+        own += sum(payment.amount for payment in self._pulled(customer))
         for (owner, asset, _), credit in self.judge.credited.items():
             own += credit.amount if (owner, asset) == (customer, self.asset) else 0
         for asked, number, leg in self._legs():
-            if asked.customer == customer and self.is_final(self._names(asked)[number], now):
-                own += leg.amount if leg.kind == "burn" else -leg.amount
+            name = self._names(asked)[number]
+            if asked.customer == customer and self.is_final(name, now):
+                stood = self._stood.get(name)
+                otherwise = self._stands(stood, now) if stood is not None else 0
+                own += leg.amount if leg.kind == "burn" else otherwise - leg.amount
         return own - self._paid(customer)
 
     def _paid(self, customer: str) -> int:
@@ -172,9 +217,15 @@ class SubscriptionOracle:
                     total += payment.amount if stays else 0
         return total
 
+    def _bears(self, payment_id: str, stood: Stood, now: int) -> bool:
+        """Whether the mint was done for good, or may be yet."""
+        over = ("failed", "cancelled", "returned")
+        return self.is_final(payment_id, now) or (
+            self.judge.asked[stood.transfer_id].status not in over
+        )
+
     def _stands(self, stood: Stood, now: int) -> int:
-        payments = self.judge.world.all
-        safe = sum(n for name, n in stood.sources.items() if not _may_go(payments[name], now))
+        safe = sum(n for name, n in stood.sources.items() if not self._may_go(name, now))
         return max(0, stood.part - safe)
 
     # --- what became of it -----------------------------------------------------------------------
@@ -204,8 +255,3 @@ class SubscriptionOracle:
                 if not 0 <= burned <= self.chain.chain.final(payment.applied_at):
                     found.append(f"{asked.transfer_id}: {name} left before its burn was final")
         return found
-
-
-def _may_go(payment: Payment, now: int) -> bool:
-    """Whether it may be taken back, or was."""
-    return payment.returned_at >= 0 or now < payment.revocable_until

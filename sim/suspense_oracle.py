@@ -51,7 +51,8 @@ class SuspenseOracle:
         return found
 
     def _about(self, account: str, name: str) -> str:
-        """What was taken back, and the line that takes it back, are one."""
+        """What was taken back, and the line that takes it back, are one; so are two alike of which
+        one takes a credit back, and either may lie here."""
         return self.world.undoing.get(f"{account} {name}", name)
 
     def _lies(self, account: str, name: str) -> int:

@@ -202,6 +202,15 @@ WORLDS: dict[str, dict[str, Any]] = {
         duration_s=4 * DAY,
         heal_s=20 * DAY,
     ),
+    "reversed_twice": _of(
+        [{**US, "outsiders_every_s": 8000}],
+        [WIRE],
+        {"kind": "reversed_twice", "one_in": 2},
+        {"kind": "notice_disorder", "one_in": 3, "strength": 600_000},
+        operators=[{"author": "ann", "approver": "ben", "after_s": 20_000, "desk": True}],
+        duration_s=2 * DAY,
+        heal_s=12 * DAY,
+    ),
     "two_out": _of(
         [US],
         [{"flow": "two", "legs": [*ACH["legs"], *WIRE["legs"]]}],

@@ -272,6 +272,18 @@ def test_a_bank_takes_a_credit_back_once_and_names_it(name: str, seed: int) -> N
     assert list(made.payments.undone) == [f"{made.account} {came.line_id}"]
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_bank_may_book_that_twice_and_the_second_is_nobodys(seed: int) -> None:
+    made = bank("bank_us", "2026-06-10T10:00", always("reversed_twice"), seed=seed)
+    made.keeper.credit("DE02100100109307118603", Decimal("12.34"))
+    made.run(12 * BANK_DAY)
+    came, back, over = lines(made)
+    assert [line.amount for line in (came, back, over)] == [1234, -1234, -1234]
+    assert (over.kind, came.line_id in over.references) == (back.kind, True)
+    assert list(made.payments.undone) == [f"{made.account} {came.line_id}"]
+    assert [(each.name, each.amount) for each in made.payments.strays] == [(over.line_id, -1234)]
+
+
 def test_a_wrong_line_that_was_put_right_is_not_taken_back_once_more() -> None:
     plan = (always("deposit_reversed"), always("amount_wrong", 7, times_max=1))
     made = bank("bank_gb", "2026-06-10T10:00", *plan)

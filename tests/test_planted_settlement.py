@@ -201,6 +201,15 @@ BUGS = (
         ILLEGAL,
     ),
     Bug(
+        "a deposit that was taken back whole is taken back once more",
+        "core.deposits:_named",
+        "if each.amount - each.returned >= amount",
+        "if each.amount >= amount",
+        "reversed_twice",
+        range(1),
+        STRAYED,
+    ),
+    Bug(
         "what was taken back of a deposit is written off",
         "core.deposits:_owed",
         "ledger.receivable(credit)",

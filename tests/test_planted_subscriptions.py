@@ -19,6 +19,7 @@ BALANCES = CLAIMS["settlement.balances_off"]
 TOLD = CLAIMS["settlement.told_wrongly"]
 LEDGER = CLAIMS["settlement.ledger_faults"]
 SMALL, PULLED = "subscribed_and_redeemed", "mint_on_settled_cash"
+PUSHED = "owed_is_not_minted_on"
 
 BUGS = (
     Bug(
@@ -58,6 +59,24 @@ BUGS = (
         SMALL,
         range(1),
         LEDGER,
+    ),
+    Bug(
+        "what was taken back and is owed bears no mint any more",
+        "core.subscriptions:standing",
+        "source.contingent + ledger.owed(source) if",
+        "source.contingent if",
+        PUSHED,
+        range(1),
+        EARLY,
+    ),
+    Bug(
+        "what others pushed bears mints without a limit",
+        "core.subscriptions:_left",
+        "if _are_of(leg, credit.customer, credit.asset) and credit.contingent:",
+        "if False:",
+        PUSHED,
+        range(1),
+        EARLY,
     ),
     Bug(
         "a customer hears that it is done once a mint is mined",

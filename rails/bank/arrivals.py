@@ -1,6 +1,7 @@
 """What others pay to us at the simulated bank, and what the bank takes or gives unasked."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from rails.bank import rules, words
@@ -109,13 +110,18 @@ class Arrivals:
         return True
 
     def _may_be_reversed(self, line: Line, end_to_end_id: str) -> None:
-        """Some mornings later the bank may find that the credit was none."""
+        """Some mornings later the bank may find that the credit was none, and once say so twice."""
         office = self.office
         if office.strikes("deposit_reversed") is not None:
-            at = office.next_morning(office.dice.between(1, 3))
-            office.world.call_at(at, self._reverse, line, end_to_end_id)
+            act: Callable[[Line, str], object] = self._reverse
+        elif end_to_end_id and office.strikes("reversed_twice") is not None:
+            act = self._reverse_twice
+        else:
+            return
+        at = office.next_morning(office.dice.between(1, 3))
+        office.world.call_at(at, act, line, end_to_end_id)
 
-    def _reverse(self, line: Line, end_to_end_id: str) -> None:
+    def _reverse(self, line: Line, end_to_end_id: str) -> Line | None:
         """As a reversal, or as a return with its reason; by the payer's id, the line's, or both."""
         office = self.office
         alike = sum(one.parts[0].end_to_end_id == end_to_end_id for one in office.ledger.lines)
@@ -128,13 +134,24 @@ class Arrivals:
         )
         name = f"{office.account} {line.reference}"
         if name in office.payments.undone:
-            return  # it was wrong, and was put right before
+            return None  # it was wrong, and was put right before
         office.payments.undone[name] = office.world.now
         kind: Kind = "return" if part.reason else "reversal"
         debit = office.book(-line.amount, kind, line.family, (part,))
         if not end_to_end_id:
             office.stray(line.reference, -line.amount)
             office.payments.undoing[f"{office.account} {debit.reference}"] = line.reference
+        return debit
+
+    def _reverse_twice(self, line: Line, end_to_end_id: str) -> None:
+        """Booked once more, under an id of its own: whichever is told last is nobody's."""
+        office, debit = self.office, self._reverse(line, end_to_end_id)
+        if debit is None:
+            return
+        again = replace(debit.parts[0], end_to_end_id="", trace=line.reference)
+        over = office.book(debit.amount, debit.kind, debit.family, (again,))
+        office.stray(over.reference, over.amount)
+        office.payments.undoing[f"{office.account} {debit.reference}"] = over.reference
 
     def unreferenced(self, units: int) -> None:
         """Money comes that says nothing of its purpose, from nobody we know."""
