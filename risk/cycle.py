@@ -9,7 +9,7 @@ there a line may come to what it has come to already; nor to one that would lose
 Rule 4. No clock of its own decides anything: `now` is when the newest event was received.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from core.events import Event
 from core.gate import Gate
@@ -44,6 +44,7 @@ class Cycle:
         self.measurer = Measurer()
         self.measures: Measures | None = None
         self._known: dict[tuple[str, str, str], tuple[int, int, int]] = {}
+        self._weighed_by: tuple[int, ...] = ()
 
     def take(self, event: Event) -> None:
         """One more event of the journal."""
@@ -63,7 +64,7 @@ class Cycle:
         records = read(state)
         self._bring(engine, records)
         rates = self._rates()
-        tell_prices(engine, state, rates, self._widening())
+        self._weigh(engine, rates)
         engine.cycle(state.now)
         self.sequence += 1
         held, reached = sums_of(engine, working=False), sums_of(engine, working=True)
@@ -118,6 +119,16 @@ class Cycle:
             if list(was) != now:
                 engine.change(engine.cell(*key), *(n - w for n, w in zip(now, was, strict=True)))
                 self._known[key] = (now[0], now[1], now[2])
+
+    def _weigh(self, engine: Engine, rates: Mapping[str, Reference]) -> None:
+        """Each listing by its newest reference, and all anew once limits tell another collar or
+        rate: a weight holds both."""
+        widening = self._widening()
+        by = (widening, *(each.price for each in rates.values()))
+        if by != self._weighed_by:
+            self._weighed_by = by
+            engine.forget_prices()
+        tell_prices(engine, self.state, rates, widening)
 
     def _rates(self) -> dict[str, Reference]:
         """What a coin of each quote asset is worth, by the reviewed limits; no older than now."""

@@ -121,6 +121,11 @@ class Engine:
             self.as_of[listing] = as_of
             self.pending[listing] = weight
 
+    def forget_prices(self) -> None:
+        """Every listing is stale until it is priced anew, by whichever reference there is."""
+        for listing in range(len(self.as_of)):
+            self.as_of[listing] = 0
+
     def load(self, records: Records) -> None:
         """Count all of it, into an engine that has counted none of it."""
         for terms in records.terms:

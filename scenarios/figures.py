@@ -209,7 +209,7 @@ FIGURES = (
     *(f"risk.{what}" for what in ("word_age_seconds_max", "engine_lives", "engine_halted")),
     *(f"risk.{what}" for what in ("spent_when_old", "reductions", "flips")),
     *(f"risk.{what}" for what in ("word_overdue_seconds", "words_backwards", "reserved_when_over")),
-    *("risk.lines_behind", "risk.lent_beyond"),
+    *("risk.lines_behind", "risk.lent_beyond", "risk.opened_wrongly", "risk.stated_wrongly"),
     *(f"risk.{what}" for what in ("gate_orders", "gate_refusals", "gate_crashes")),
     *("risk.turnover_max", "risk.decided_by_old_prices"),
     *(f"risk.{what}" for what in ("reports", "var_max", "shortfall_max", "stress_max")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from core.events import Event, ReferenceSet
 from core.money import PRICE_ONE, price
@@ -70,6 +71,19 @@ def test_it_states_what_is_held_and_not_what_works() -> None:
     assert stated["firm_net/long"] == 2_200_001, "rounded up"
     reached = sums_of(told.cycle._engine(), working=True)
     assert reached.of(line_of("firm_net/long")).figure == 6_600_001
+
+
+def test_a_wider_collar_widens_what_is_stated_before_there_is_a_newer_price() -> None:
+    told = Told()
+    told.load(limits=LINES)
+    told.traded(told.ask("buy", "6", at=50), "buy", "2", 70)
+    told.answer()
+    bounds = {each.control: each for each in limits().bounds}
+    bounds["PRICE_COLLAR"] = replace(bounds["PRICE_COLLAR"], amount=2000)
+    told.load(limits=LINES, bounds=tuple(bounds.values()))
+    word, _ = told.answer()
+    stated = {each.line: each.exposure for each in word.lines}
+    assert stated["firm_net/long"] == 2_400_001, "a fifth more, rounded up"
 
 
 def test_what_the_books_of_limits_say_already_is_not_stated_again() -> None:

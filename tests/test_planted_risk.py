@@ -18,6 +18,8 @@ OLD_PRICES = CLAIMS["risk.decided_by_old_prices"]
 BACKWARDS = CLAIMS["risk.words_backwards"]
 LENT_TWICE = CLAIMS["risk.lent_beyond"]
 KEPT_IN = CLAIMS["exits_refused"]
+OPENED = CLAIMS["risk.opened_wrongly"]
+STATED = CLAIMS["risk.stated_wrongly"]
 OVERSPENT = CLAIMS["counts.refused/LEASE_OVERSPENT"]
 ENDED = "nothing is let through on a lease that has ended"
 HALF = "from a heartbeat on at most half of what was left is spent"
@@ -260,6 +262,24 @@ BUGS = (
         "storm_risk",
         range(1),
         KEPT_IN,
+    ),
+    Bug(
+        "a new word changes no limit while it is as fresh as the word before",
+        "risk.lease:Lease.heard",
+        "self.open_now = CLOSED",
+        "pass",
+        "storm_risk",
+        range(5, 6),
+        OPENED,
+    ),
+    Bug(
+        "a contract's new size does not make the engine's price of it stale",
+        "risk.engine:Engine.listing",
+        "self.as_of[number] = 0",
+        "pass",
+        "storm_risk",
+        range(1, 2),
+        STATED,
     ),
 )
 

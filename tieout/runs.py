@@ -189,6 +189,14 @@ OF_RISK = tuple(
         ("once healed, nothing is reserved for what is over", "risk.reserved_when_over"),
         ("no gate spends more than it was lent", "counts.refused/LEASE_OVERSPENT"),
         ("no grant takes what is out of a line over its limit", "risk.lent_beyond"),
+        (
+            "the gate lets lines come to what was reviewed, the engine's word and its age leave",
+            "risk.opened_wrongly",
+        ),
+        (
+            "what the engine states is what is held, at its newest price and size",
+            "risk.stated_wrongly",
+        ),
     )
 )
 # Where there are tokens, all of these too.

@@ -189,6 +189,7 @@ class Simulation:
             self.host.gates = self.dared.gates = gates
         if self.host.cold is not None:
             self.host.cold.on_word = self._spoke
+            self.host.cold.on_count = self.dared.stated.look
         self.host.tell(event)
         for strategy in self.scenario.strategies:
             if strategy.name not in spec.disabled:

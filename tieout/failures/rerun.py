@@ -29,6 +29,8 @@ CONTINUOUS: dict[str, Callable[[Simulation], int]] = {
     "exits_excessive": lambda sim: len(sim.watch.excessive),
     "limit_breaches": lambda sim: len(sim.dared.oracle.breaches) if sim.dared else 0,
     "risk.flips": lambda sim: len(sim.dared.oracle.flips) if sim.dared else 0,
+    "risk.opened_wrongly": lambda sim: len(sim.dared.opened.wrong) if sim.dared else 0,
+    "risk.stated_wrongly": lambda sim: len(sim.dared.stated.wrong) if sim.dared else 0,
     "wrongly_settled": lambda sim: sim.rails.oracle.wrong if sim.rails else 0,
     "settlement.ledger_faults": lambda sim: len(sim.rails.ledger_faults) if sim.rails else 0,
     "settlement.limit_excess": lambda sim: sum(sim.rails.excesses.values()) if sim.rails else 0,

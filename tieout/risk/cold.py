@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from core.journal import Journal, Store, decode_event
 from core.node import recover
 from core.risk_events import ExposureStated, LossStated
+from core.state import State
 from risk.adapter import LimitGate
 from risk.cycle import Cycle, Word
 from risk.engine import Halted
@@ -56,6 +57,8 @@ class ColdEngine:
         self.asked_at: dict[int, int] = {}
         self.words: list[tuple[int, int]] = []
         self.measures: list[Measures] = []
+        self.said: dict[tuple[int, int], ExposureStated] = {}
+        self.on_count: Callable[[State, ExposureStated], None] = lambda state, word: None
         self.on_word: Callable[[], None] = lambda: None
 
     # --- what comes -------------------------------------------------------------------------------
@@ -119,7 +122,15 @@ class ColdEngine:
         word = cycle.answer(request, self._read, self._world.now)
         if cycle.measures is not None:
             self.measures.append(cycle.measures)
+        self._keep(cycle.state, word)
         return word
+
+    def _keep(self, state: State, word: Word) -> None:
+        """What it says of limits, for whoever watches the run, with the books that it is of."""
+        for each in word:
+            if isinstance(each, ExposureStated):
+                self.said[each.epoch, each.sequence] = each
+                self.on_count(state, each)
 
     # --- what goes --------------------------------------------------------------------------------
 

@@ -26,6 +26,8 @@ from sim.oracle import Oracle
 from sim.risk_oracle import Contract, RiskOracle, Sent, Traded
 from sim.truth import Truth
 from tieout.claims.lent import Lent
+from tieout.claims.opened import Opened
+from tieout.claims.stated import Stated
 from tieout.world.twins import TWINS
 from venues.exchange import Exchange, contracts_now
 
@@ -109,6 +111,7 @@ class Dared:
         )
         self._loaded = {loaded.content_hash: loaded}
         self._hash = loaded.content_hash
+        self.opened, self.stated = Opened(self._loaded), Stated(self._loaded)
         self.loads = 1
         self._exchanges = exchanges
         self._rates = {(each.account, each.symbol): each for each in _contracts(scenario, limits)}
@@ -134,6 +137,7 @@ class Dared:
             self._hash = state.risk.content_hash
             self.loads += 1
             self.oracle.limit(_limits_of(self._loaded[self._hash]))
+        self.opened.look(state)
         made = (state.epoch, state.orders_made)
         if made != self._seen_made:
             self._seen_made = made
@@ -200,6 +204,8 @@ class Dared:
         grace = account.request_validity_ns + account.clock_error_ns + account.latency_ns_max
         self._unsent[order.client_order_id] = None
         self.decided += 1
+        if self.engine is not None:
+            self.opened.passed(state, self.engine.said)
         age = self._age(state.now) if order.gate_epoch == 0 else 0
         self.word_age_ns_max = max(self.word_age_ns_max, age)
         sent = Sent(
@@ -262,6 +268,8 @@ class Dared:
             "words_backwards": len(self.backwards),
             "lines_behind": len(self.behind),
             "lent_beyond": len(self.lent.beyond),
+            "opened_wrongly": len(self.opened.wrong),
+            "stated_wrongly": len(self.stated.wrong),
             "reserved_when_over": len(_reserved_when_over(state)),
             "spent_when_old": float(oracle.spent_when_old),
             "reductions": oracle.reductions,
