@@ -140,7 +140,7 @@ FIGURES = (
     *("orders_given_up", "orders_given_up_taken", "orders_revived", "moves_unlisted"),
     *("orders_rejected_unsaid", "orders_given_up_early", "orders_unasked", "streams_unread"),
     *("effects_before_durable", "read_back_early", "moves_told_early"),
-    *("cancels_unpursued", "fills_unplaced", "exits_excessive", "exits_refused"),
+    *("cancels_unpursued", "cancels_dropped", "fills_unplaced", "exits_excessive", "exits_refused"),
     "self_trades",
     *("breaks_hasty", "names_forgotten", "contradictions_unshown", "silence_excess_seconds_max"),
     *(f"differences.{what}" for what in ("holdings", "money", "positions", "orders")),

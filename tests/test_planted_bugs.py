@@ -45,6 +45,7 @@ SLOW = CLAIMS["drift.periods_to_find.p99"]
 DEAF = CLAIMS["silence_excess_seconds_max"]
 READ_EARLY = CLAIMS["read_back_early"]
 TOLD_EARLY = CLAIMS["moves_told_early"]
+DROPPED = CLAIMS["cancels_dropped"]
 GATE = "the gate refused entries"
 
 
@@ -1091,6 +1092,15 @@ BUGS = (
         "listed_anew",
         range(2, 3),
         HOLDINGS,
+    ),
+    Bug(
+        "a cancel that was lost is not sent again once its order is partly filled",
+        "core.trading:on_order_reported",
+        'event.status in ("acknowledged", "partially_filled"):\n        if',
+        'event.status == "acknowledged":\n        if',
+        "partial_then_cancel",
+        range(1),
+        DROPPED,
     ),
     # what is told is no more than what happened, and no sooner
     Bug(
