@@ -100,6 +100,9 @@ def test_what_is_to_be_off_the_book_and_is_told_to_work_is_cancelled_again() -> 
     assert cancels_dropped(journal((works, []), wished, (works, [cancel]))) == []
     assert cancels_dropped(journal(wished, (works, []), (told("unknown"), []))) == ["a"]
     assert cancels_dropped(journal(wished, (OPENED, [over]), (works, []))) == [], "a late report"
+    by_hand = (OPENED, [replace(cancel, client_order_id="")])
+    theirs = replace(told("acknowledged"), client_order_id="")
+    assert cancels_dropped(journal(by_hand, (theirs, []))) == []
     again = replace(OVER, status="unknown")
     taken_up = (OPENED, [over, again])
     assert cancels_dropped(journal(wished, taken_up, (works, []))) == ["a"]

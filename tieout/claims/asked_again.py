@@ -88,7 +88,8 @@ def orders_unasked(store: Store) -> list[str]:
 
 def cancels_dropped(store: Store) -> list[str]:
     """Orders that were to be taken off, were told to work all the same, and for which no cancel was
-    sent then: as often as that was so. What was over by what we told its strategy is none."""
+    sent then: as often as that was so. What was over by what we told its strategy is none, and
+    what somebody placed by hand, which bears no name of ours, a kill takes off in its own way."""
     wanted: dict[str, None] = {}
     over: dict[str, bool] = {}
     found: list[str] = []
@@ -97,7 +98,7 @@ def cancels_dropped(store: Store) -> list[str]:
         cancelled = dict.fromkeys(_names(effects, "CancelOrder"))
         if isinstance(event, OrderReported) and event.status in WORKING:
             name = event.client_order_id
-            if name in wanted and name not in cancelled and not over.get(name):
+            if name and name in wanted and name not in cancelled and not over.get(name):
                 found.append(name)
         wanted |= cancelled
     return found
