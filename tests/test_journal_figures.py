@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
-from core.effects import Effect, FetchFills, FetchInstruments, PlaceOrder, QueryOrder
+from core.effects import (
+    CancelOrder,
+    Effect,
+    FetchFills,
+    FetchInstruments,
+    PlaceOrder,
+    QueryOrder,
+    TellStrategy,
+)
 from core.events import Event, NodeStarted, OrderReport, OrderReported, PageReported, StreamOpened
 from core.journal import Journal
 from core.rail_effects import SignTransaction
 from core.token_effects import JudgeAuthorization, SignAuthorization
 from core.token_events import AuthorizationJudged, HolderStated, PolicyPublished
 from sim.memory_store import MemoryStore
-from tieout.claims.asked_again import orders_unasked, streams_unread
+from tieout.claims.asked_again import cancels_dropped, orders_unasked, streams_unread
 from tieout.claims.signings import nonces_doubled
 from tieout.tokens.decisions import decided_by_old
 
@@ -30,6 +39,18 @@ PLACE = PlaceOrder(
     price=1,
     kind="limit",
     reduce_only=False,
+)
+OVER = TellStrategy(
+    strategy="mm",
+    reference="r",
+    client_order_id="a",
+    account=HOUSE,
+    instrument="BTCUSDT",
+    side="buy",
+    quantity=1,
+    filled_quantity=1,
+    status="filled",
+    leg="net",
 )
 BESIDE = FetchInstruments(account=HOUSE, instrument="BTCUSDT")
 
@@ -70,6 +91,21 @@ def test_what_nobody_told_of_is_asked_for_as_the_node_comes_up() -> None:
     assert orders_unasked(journal(sent, (STARTED, [QUERY]))) == []
     assert orders_unasked(journal(sent, (told("acknowledged"), []), (STARTED, []))) == []
     assert orders_unasked(journal(sent, (told("unknown"), []), (STARTED, []))) == ["a"]
+
+
+def test_what_is_to_be_off_the_book_and_is_told_to_work_is_cancelled_again() -> None:
+    cancel = CancelOrder(account=HOUSE, instrument="BTCUSDT", client_order_id="a")
+    works, wished = told("partially_filled"), (OPENED, [cancel])
+    over = replace(OVER, status="cancelled")
+    assert cancels_dropped(journal((works, []), wished, (works, [cancel]))) == []
+    assert cancels_dropped(journal(wished, (works, []), (told("unknown"), []))) == ["a"]
+    assert cancels_dropped(journal(wished, (OPENED, [over]), (works, []))) == [], "a late report"
+    by_hand = (OPENED, [replace(cancel, client_order_id="")])
+    theirs = replace(told("acknowledged"), client_order_id="")
+    assert cancels_dropped(journal(by_hand, (theirs, []))) == []
+    again = replace(OVER, status="unknown")
+    taken_up = (OPENED, [over, again])
+    assert cancels_dropped(journal(wished, taken_up, (works, []))) == ["a"]
 
 
 def signing(payment_id: str, nonce: int, attempt: int = 1) -> SignTransaction:

@@ -43,6 +43,9 @@ UNSHOWN = CLAIMS["contradictions_unshown"]
 EXCESSIVE = CLAIMS["exits_excessive"]
 SLOW = CLAIMS["drift.periods_to_find.p99"]
 DEAF = CLAIMS["silence_excess_seconds_max"]
+READ_EARLY = CLAIMS["read_back_early"]
+TOLD_EARLY = CLAIMS["moves_told_early"]
+DROPPED = CLAIMS["cancels_dropped"]
 GATE = "the gate refused entries"
 
 
@@ -121,6 +124,14 @@ WORLDS = {
         ["binance_spot"],
         [
             {"kind": "request_lost", "one_in": 5},
+            {"kind": "answer_late", "one_in": 2, "strength": 900},
+        ],
+    ),
+    # A round of reading the record often begins between a listing of open orders and its telling.
+    "cut_while_read": World(
+        ["coinbase"],
+        [
+            {"kind": "crash_cut_tail", "where": "node", "one_in": 80, "strength": 5},
             {"kind": "answer_late", "one_in": 2, "strength": 900},
         ],
     ),
@@ -1081,6 +1092,43 @@ BUGS = (
         "listed_anew",
         range(2, 3),
         HOLDINGS,
+    ),
+    Bug(
+        "a cancel that was lost is not sent again once its order is partly filled",
+        "core.trading:on_order_reported",
+        'event.status in ("acknowledged", "partially_filled"):\n        if',
+        'event.status == "acknowledged":\n        if',
+        "partial_then_cancel",
+        range(1),
+        DROPPED,
+    ),
+    # what is told is no more than what happened, and no sooner
+    Bug(
+        "a round that began before the open orders were told counts as begun after them",
+        "core.cut:on_open_orders",
+        "reading.listed_at = event.received_at",
+        "reading.listed_at = event.asked_at",
+        "cut_while_read",
+        range(1),
+        READ_EARLY,
+    ),
+    Bug(
+        "a listing counts though what was lost may come to life after it",
+        "core.cut:on_open_orders",
+        " or event.asked_at < reading.since",
+        "",
+        "cut_while_read",
+        range(1),
+        READ_EARLY,
+    ),
+    Bug(
+        "a movement of cash that is told once more is the debit or credit of a later move",
+        "core.step:_on_cash",
+        'if move and booked == "booked" else []',
+        'if move and booked != "conflict" else []',
+        "storm_between_venues",
+        range(4, 5),
+        TOLD_EARLY,
     ),
 )
 

@@ -30,8 +30,10 @@ from sim.world import EPOCH_NS, SECOND
 from tieout.bad_input import BadMarket
 from tieout.campaigns.crash_points import CrashPoint
 from tieout.campaigns.visited import unlisted, visited
-from tieout.claims.asked_again import orders_unasked, streams_unread
+from tieout.claims.asked_again import cancels_dropped, orders_unasked, streams_unread
+from tieout.claims.cash_told import moves_told_early
 from tieout.claims.given_up import given_up
+from tieout.claims.read_back import read_back_early
 from tieout.claims.references import decided_by_old_prices
 from tieout.claims.truths import (
     cancels_unpursued,
@@ -88,6 +90,9 @@ STANDARD = tuple(
         ("no order was given up while its venue might take it yet", "orders_given_up_early"),
         ("what was in flight as the node came up is asked for at once", "orders_unasked"),
         ("what a stream may have missed is asked for as it opens", "streams_unread"),
+        ("what was to be cancelled and is told to work is cancelled again", "cancels_dropped"),
+        ("what a cut lost counts as read back once it was", "read_back_early"),
+        ("no strategy is told that cash left or came before it did", "moves_told_early"),
         ("once healed, orders stand as their venue says", "differences.orders"),
         ("once healed, no break stays open", "open_breaks"),
         ("once healed, nothing is suspected", "open_suspects"),
@@ -526,6 +531,9 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "orders_rejected_unsaid": gone.unsaid,
         "orders_unasked": len(orders_unasked(store)),
         "streams_unread": len(streams_unread(store)),
+        "cancels_dropped": len(cancels_dropped(store)),
+        "read_back_early": len(read_back_early(simulation.watch.read_back.found, store)),
+        "moves_told_early": len(moves_told_early(simulation.truth, state, store)),
         "orders_given_up_early": gone.early,
         "cancels_unpursued": len(cancels_unpursued(exchanges, store)),
         "fills_unplaced": len(_unplaced(simulation, exchanges, state)),

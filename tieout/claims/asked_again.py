@@ -1,11 +1,20 @@
-"""What must be asked at once, by the journal: as a stream opens, and as the node comes up again.
+"""What must be asked at once, by the journal: as a stream opens, as the node comes up again, and as
+an order is told to work that was to be taken off.
 
-Rounds and alarms would ask for it too, in their time; until then nobody knows what was missed.
+Rounds, alarms and strategies would ask for it too, in their time; until then nobody knows what was
+missed, and what was to be off the book trades.
 """
 
 from collections.abc import Iterator
 
-from core.effects import FetchFills, FetchLedger, PlaceOrder, QueryOrder
+from core.effects import (
+    CancelOrder,
+    FetchFills,
+    FetchLedger,
+    PlaceOrder,
+    QueryOrder,
+    TellStrategy,
+)
 from core.events import (
     Event,
     FillReported,
@@ -17,9 +26,13 @@ from core.events import (
     StreamOpened,
 )
 from core.journal import Record, Store, decode_effect, decode_event
+from core.orders import TERMINAL
 
 OF_STREAMS = ("StreamOpened", "PageReported")
 OF_ORDERS = ("NodeStarted", "OrderReported", "OrderMissing", "FillReported", "ProgressReported")
+OF_ORDER = (PlaceOrder, QueryOrder, CancelOrder)
+# By which a venue says that an order works.
+WORKING = ("acknowledged", "partially_filled")
 LEDGER = "ledger"
 Subject = tuple[str, str]
 
@@ -73,10 +86,38 @@ def orders_unasked(store: Store) -> list[str]:
     return list(found)
 
 
+def cancels_dropped(store: Store) -> list[str]:
+    """Orders that were to be taken off, were told to work all the same, and for which no cancel was
+    sent then: as often as that was so. What was over by what we told its strategy is none, and
+    what somebody placed by hand, which bears no name of ours, a kill takes off in its own way."""
+    wanted: dict[str, None] = {}
+    over: dict[str, bool] = {}
+    found: list[str] = []
+    for event, effects in _events(store, ("OrderReported",)):
+        over |= _ended(effects)
+        cancelled = dict.fromkeys(_names(effects, "CancelOrder"))
+        if isinstance(event, OrderReported) and event.status in WORKING:
+            name = event.client_order_id
+            if name and name in wanted and name not in cancelled and not over.get(name):
+                found.append(name)
+        wanted |= cancelled
+    return found
+
+
+def _ended(effects: list[Record]) -> dict[str, bool]:
+    """Each order of which its strategy is told, and whether it is over by that."""
+    told = [decode_effect(each.body) for each in effects if each.name == "TellStrategy"]
+    return {
+        each.client_order_id: each.status in TERMINAL
+        for each in told
+        if isinstance(each, TellStrategy)
+    }
+
+
 def _names(effects: list[Record], kind: str) -> list[str]:
     """The orders that effects of this kind are about."""
     told = [decode_effect(each.body) for each in effects if each.name == kind]
-    return [each.client_order_id for each in told if isinstance(each, PlaceOrder | QueryOrder)]
+    return [each.client_order_id for each in told if isinstance(each, OF_ORDER)]
 
 
 def _events(store: Store, names: tuple[str, ...]) -> Iterator[tuple[Event | None, list[Record]]]:

@@ -11,6 +11,7 @@ from decimal import Context, Decimal, Inexact
 from core import events
 from core.money import ASSET_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS
 from core.state import Account, Drift, Listing, Order, State
+from tieout.claims.read_back import Ends
 from venues.exchange import Exchange, Ticket
 
 EXACT = Context(prec=60, traps=[Inexact])
@@ -49,10 +50,12 @@ class Watch:
         self.revived: dict[str, None] = {}
         self.hasty: list[str] = []
         self.excessive: list[str] = []
+        self.read_back = Ends()
 
     def node_up(self, state: State) -> None:
         """The node lives, again perhaps, with these books."""
         self._breaks, self._orders = state.breaks_made, len(state.orders)
+        self.read_back.node_up(state)
         for name, account in state.accounts.items():
             self._sides[name].books = account
             self._sides[name].ours.clear()
@@ -61,6 +64,7 @@ class Watch:
 
     def look(self, state: State) -> None:
         """A step was taken."""
+        self.read_back.look(state)
         if len(state.accounts) > len(self._sides):
             for name, account in state.accounts.items():
                 self._sides.setdefault(name, Side(account, self._exchanges.get(name)))
