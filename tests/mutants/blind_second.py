@@ -1,7 +1,8 @@
 """Ten planted bugs more by someone who had not read what sees bugs here, against today's claims.
 
 Whoever wrote them knew core, risk, rails, tokens and venues, and none of the tests, oracles,
-figures or scenarios. What the first run of the storms said of each stands, survivors included.
+figures or scenarios. What the first run of the storms said of each stands, survivors included. Two are
+sought since where their condition can be: no storm of venues moves cash, nor one of tokens owes any.
 """
 
 from tests.mutants.catalogue import Mutant
@@ -15,7 +16,7 @@ SECOND: tuple[Mutant, ...] = (
         place="core.step",
         old='moves.on_told(state, move, event) if move and booked == "booked" else []',
         new='moves.on_told(state, move, event) if move and booked != "conflict" else []',
-        storm="storm_venues",
+        storm="storm_between_venues",
         bug=(
             "The venue's record tells an earlier transfer again (a back-fill's overlap, or "
             "stream and record both); a move of the same asset and amount that is open by "
@@ -128,7 +129,7 @@ SECOND: tuple[Mutant, ...] = (
         place="core.subscriptions",
         old="risk = source.contingent + ledger.owed(source) if source is not None else 0",
         new="risk = source.contingent if source is not None else 0",
-        storm="storm_tokens",
+        storm="owed_is_not_minted_on",
         bug=(
             "A token was minted on cash that its customer's bank then took back: until the "
             "debt is paid it should fill the mint limit, but new mints are let stand on "
