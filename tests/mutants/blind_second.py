@@ -1,8 +1,9 @@
 """Ten planted bugs more by someone who had not read what sees bugs here, against today's claims.
 
 Whoever wrote them knew core, risk, rails, tokens and venues, and none of the tests, oracles,
-figures or scenarios. What the first run of the storms said of each stands, survivors included. Two are
-sought since where their condition can be: no storm of venues moves cash, nor one of tokens owes any.
+figures or scenarios. What the first run of the storms said of each stands, survivors included.
+Two are sought since where their condition can be: no storm of venues moves cash, and in none of
+tokens is any owed.
 """
 
 from tests.mutants.catalogue import Mutant
