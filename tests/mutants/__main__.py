@@ -100,8 +100,17 @@ class Kept:
 
     def _write(self) -> None:
         beside = self._path.with_suffix(".part")
-        beside.write_text(json.dumps(self.found, indent=1) + "\n", encoding="utf-8")
+        beside.write_text(_text(self.found), encoding="utf-8")
         beside.replace(self._path)
+
+
+def _text(found: Found) -> str:
+    """JSON with a line for each bug: each has tens of seeds."""
+    sorts = []
+    for sort, each in found.items():
+        lines = (f"{json.dumps(name)}: {json.dumps(told)}" for name, told in each.items())
+        sorts.append(f"{json.dumps(sort)}: {{\n" + ",\n".join(lines) + "\n}")
+    return "{\n" + ",\n".join(sorts) + "\n}\n"
 
 
 def _first(found: Found) -> Found:
