@@ -406,7 +406,7 @@ PROVEN = (
     ),
     Proof(
         5,
-        "ten bugs by somebody who had read no claim: what sees each, in at most fifty seeds",
+        "twenty bugs by people who had read no claim: what sees each, in at most fifty seeds",
         (sys.executable, "-m", "tests.mutants", "--blind"),
     ),
     Proof(
