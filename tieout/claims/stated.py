@@ -5,7 +5,6 @@ their worth at the size, the newest price and the rate of that moment, widened a
 """
 
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
 
 from core.money import ASSET_DECIMALS, PRICE_ONE, QUANTITY_ONE, TEN_TO
 from core.risk_events import ExposureStated, LimitsLoaded
@@ -14,11 +13,11 @@ from risk.weights import REPORTING_DECIMALS
 
 LEGS = ("net", "long", "short")
 SIDES = (("long", 1), ("short", -1))
-ZERO = Fraction(0)
-MILLION = 10**6
+# What a collar is told in; and exact sums are whole numbers of such parts of a unit.
+BASIS_POINTS = 10_000
+PARTS = PRICE_ONE**2 * QUANTITY_ONE**2 * BASIS_POINTS
 # By so much rounding may part a line from the exact sum: in all, and beside what it comes to.
-UNITS = 100
-SHARE = Fraction(1, MILLION)
+UNITS, ONE_IN = 100, 10**6
 
 
 class Stated:
@@ -35,9 +34,9 @@ class Stated:
         anew = dict(_lines(state, limits)) if limits is not None else {}
         for name, line in state.risk.lines.items():
             if line.limit is not None and _is_whole(name):
-                told, exact = said.get(name, line.exposure), anew.get(name, ZERO)
-                if abs(told - exact) > UNITS + SHARE * abs(exact):
-                    self.wrong.append(f"{name}: {told} is said, and it comes to {float(exact)}")
+                told, exact = said.get(name, line.exposure), anew.get(name, 0)
+                if abs(told * PARTS - exact) > UNITS * PARTS + abs(exact) // ONE_IN:
+                    self.wrong.append(f"{name}: {told} is said, and it comes to {exact / PARTS}")
 
 
 def _is_whole(name: str) -> bool:
@@ -45,20 +44,20 @@ def _is_whole(name: str) -> bool:
     return not name.startswith("strategy_")
 
 
-def _lines(state: State, limits: LimitsLoaded) -> dict[str, Fraction]:
-    """What every such line comes to; nothing where nobody holds anything."""
+def _lines(state: State, limits: LimitsLoaded) -> dict[str, int]:
+    """What every such line comes to, in parts; nothing where nobody holds anything."""
     rates = {"USD": PRICE_ONE} | {
         _listing(state, each.account, each.instrument).quote: each.rate for each in limits.tradables
     }
     collars = [each.amount for each in limits.bounds if each.control == "PRICE_COLLAR"]
-    widened = Fraction(max(collars, default=0), 10_000)
-    lines: dict[str, Fraction] = {}
+    widened = max(collars, default=0)
+    lines: dict[str, int] = {}
     for account in state.accounts.values():
         for listing in account.listings.values():
             held = _held(state, account, listing)
             one = _worth_of_one(account, listing, rates)
             for name, amount in _of(account, listing, held, one, widened):
-                lines[name] = lines.get(name, ZERO) + amount
+                lines[name] = lines.get(name, 0) + amount
     return lines
 
 
@@ -67,15 +66,15 @@ def _listing(state: State, account: str, instrument: str) -> Listing:
 
 
 def _of(
-    account: Account, listing: Listing, held: int, one: Fraction, widened: Fraction
-) -> Iterator[tuple[str, Fraction]]:
+    account: Account, listing: Listing, held: int, one: int, widened: int
+) -> Iterator[tuple[str, int]]:
     """The lines that a position counts in: what is short offsets what is long, worth at least."""
-    gross = ZERO
+    gross = 0
     for side, sign in SIDES:
         amount = sign * held
-        value = amount * one * (1 + widened if amount > 0 else 1 - widened)
+        value = amount * one * (BASIS_POINTS + (widened if amount > 0 else -widened))
         gross = max(gross, value)
-        yield f"account_position/{account.name}/{listing.instrument}/{side}", Fraction(amount)
+        yield f"account_position/{account.name}/{listing.instrument}/{side}", amount * PARTS
         yield f"account_net/{account.name}/{side}", value
         yield f"asset_net/{listing.base}/{side}", value
         yield f"firm_net/{side}", value
@@ -84,15 +83,14 @@ def _of(
     yield "firm_gross/gross", gross
 
 
-def _worth_of_one(account: Account, listing: Listing, rates: Mapping[str, int]) -> Fraction:
-    """A unit of quantity in units of the reporting asset; nothing before there is a price."""
+def _worth_of_one(account: Account, listing: Listing, rates: Mapping[str, int]) -> int:
+    """What a unit of quantity counts, in parts without the collar; before a price, nothing."""
     told = account.references.get(listing.instrument)
     if told is None:
-        return ZERO
+        return 0
     price = PRICE_ONE if listing.kind == "inverse" else told.price
     size = QUANTITY_ONE if listing.kind == "spot" else listing.multiplier
-    worth = price * size * rates.get(listing.quote, 0) * TEN_TO[REPORTING_DECIMALS]
-    return Fraction(worth, PRICE_ONE**2 * QUANTITY_ONE**2)
+    return price * size * rates.get(listing.quote, 0) * TEN_TO[REPORTING_DECIMALS]
 
 
 def _held(state: State, account: Account, listing: Listing) -> int:
