@@ -15,28 +15,15 @@ from core.events import (
     OpenOrdersReported,
     PageReported,
 )
-from core.journal import Journal
 from core.state import ReadingBack, State
-from sim.memory_store import MemoryStore
 from sim.truth import Truth
 from tests.test_cut_tail import LISTED, OPENED
+from tests.test_journal_figures import journal
 from tieout.claims.cash_told import moves_told_early
 from tieout.claims.read_back import LEDGER, Ends, read_back_early
 
 HOUSE, OTHER = OPENED.account, "venue/b"
 UNIT = Decimal("0.00000001")
-
-
-def journal(*steps: tuple[Event, list[Effect]]) -> MemoryStore:
-    """The records of these steps, durable."""
-    store = MemoryStore()
-    written = Journal(store)
-    for event, effects in steps:
-        number = written.event(event)
-        for effect in effects:
-            written.effect(effect, number, event.received_at)
-    written.commit()
-    return store
 
 
 # --- cash that moved -----------------------------------------------------------------------------
