@@ -161,6 +161,20 @@ def test_gpi_settles_at_the_beneficiarys_account_and_not_at_ours(name: str) -> N
     assert "pacs.002 ACCC" in settles("swift_gpi")
 
 
+@pytest.mark.parametrize("name", BANKS)
+def test_nobody_judges_before_what_a_bank_took_on_is_carried_out(name: str) -> None:
+    made = bank(name, "2026-06-10T23:00")
+    send(made, "p1", FILES.credit("p1", "500.00", BANKS[name][1].currency, level="G001"))
+    booked_at = made.payments.mended_by
+    assert booked_at > made.world.now
+    made.run(booked_at - made.world.now + SECOND)
+    assert amounts(made) == [-50000]
+    delivered_at = made.payments.mended_by
+    assert delivered_at > booked_at
+    made.run(delivered_at - made.world.now + SECOND)
+    assert truly(made, "p1").settled_at == delivered_at
+
+
 def test_a_direct_debit_comes_on_its_due_date_and_stays_revocable_for_thirteen_months() -> None:
     made = bank("bank_eu", "2026-04-01T10:00")
     send(made, "d1", FILES.collection("d1", "80.00", "2026-04-09"))

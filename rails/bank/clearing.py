@@ -188,6 +188,7 @@ class Clearing:
     def _schedule(self, order: Order, at: int) -> None:
         """Payments of one scheme that settle in one window are carried out together."""
         order.settles_at = at
+        self.office.holds_back_until(at)
         key = (order.rule.scheme, at)
         if key not in self._due:
             self._due[key] = []
@@ -236,7 +237,6 @@ class Clearing:
         if held is None and late is None:
             return True
         at = office.world.now + max(1, ((held or 0) + (late or 0)) * MS)
-        office.holds_back_until(at)
         self._schedule(order, at)
         return False
 
@@ -313,8 +313,9 @@ class Clearing:
         order.code = rule.word if rule.confirms else "ACSP"
         if rule.scheme == "swift_gpi":
             order.reason = "G000"
-            wait = office.dice.between(HOUR, 20 * HOUR)
-            office.world.call_in(wait, self._delivered, order)
+            at = office.world.now + office.dice.between(HOUR, 20 * HOUR)
+            office.holds_back_until(at)
+            office.world.call_at(at, self._delivered, order)
         elif rule.confirms:
             self._settle(order)
         else:
