@@ -356,10 +356,14 @@ def blockers(state: State, leg: Leg) -> list[Leg]:
     """The payments with an earlier nonce that nothing used yet: they block this one."""
     found = []
     for other in _under_way(state, leg.account):
-        taken = has(state, f"{leg.account} nonce {other.nonce}", "nonce_taken")
-        if 0 <= other.nonce < leg.nonce and not _mined(other) and not taken:
+        if 0 <= other.nonce < leg.nonce and not _mined(other) and not _taken(state, other):
             found.append(other)
     return found
+
+
+def _taken(state: State, leg: Leg) -> bool:
+    """Whether its nonce was used by somebody else: no node would take it any more."""
+    return has(state, f"{leg.account} nonce {leg.nonce}", "nonce_taken")
 
 
 def _mined(leg: Leg) -> bool:
@@ -386,7 +390,7 @@ def on_transaction(state: State, event: TransactionReported) -> list[Effect]:
         attempt.block_number, attempt.block_hash, attempt.succeeded = 0, "", False
     forgotten = event.status == "unknown" and attempt is leg.attempts[-1] and not _mined(leg)
     every = state.settlement.schemes[leg.scheme].query_every_ns
-    if not forgotten or event.received_at < attempt.sent_at + every:
+    if not forgotten or event.received_at < attempt.sent_at + every or _taken(state, leg):
         return []
     attempt.sent_at = event.received_at
     count(state, f"tx_sent_again/{leg.account}")

@@ -445,6 +445,23 @@ def test_somebody_else_who_signs_with_our_key_is_a_break() -> None:
     assert causes(node).count("nonce_taken") == 1
 
 
+def forgotten(node: Node, leg: Leg) -> list[Effect]:
+    """A node says, an hour after it was sent, that it does not know our attempt."""
+    node.now += 3600 * SECOND
+    words = {"tx_hash": leg.attempts[0].tx_hash, "asked_at": node.now - 1}
+    return node.tell(TransactionReported, account=HOT, source="a", status="unknown", **words)
+
+
+def test_what_no_node_can_take_any_more_is_not_handed_in_again() -> None:
+    node = Node()
+    leg = node.sent()
+    for _ in range(4):
+        node.look(leg)
+    assert any(isinstance(each, BroadcastTransaction) for each in forgotten(node, leg))
+    nonce_used(node, leg)
+    assert not any(isinstance(each, BroadcastTransaction) for each in forgotten(node, leg))
+
+
 def test_a_nonce_that_we_used_ourselves_unheard_is_no_break() -> None:
     """Payments behind a taken nonce are mined, and were not asked for while they seemed to wait."""
     node = Node()
