@@ -42,8 +42,9 @@ EXEMPT = (
     "linecache",
 )
 # What happens below these is not of the run: a module is loaded late and asks as it would have
-# before, something is cleared away, somebody looks at the run with a debugger or prints.
-NOT_OF_THE_RUN = ("importlib._bootstrap", "weakref", "pdb", "ipykernel.iostream")
+# before, something is cleared away or its memory measured, somebody looks at the run with a
+# debugger or prints.
+NOT_OF_THE_RUN = ("importlib._bootstrap", "weakref", "pdb", "ipykernel.iostream", "distributed.gc")
 # What is read when it is first needed, and is the same in every run: what lies beside the code,
 # what people wrote beside a scenario, the machine's time zones, and the source
 # that a traceback shows: perhaps that of a finalizer, which is of no run.

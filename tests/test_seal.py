@@ -1,6 +1,7 @@
 """A sealed run asks this machine for nothing; who is not in it asks as before."""
 
 import datetime
+import gc
 import linecache
 import os
 import random
@@ -135,6 +136,13 @@ class Broke:
 
     def __del__(self) -> None:
         raise OSError("it is gone")
+
+
+def test_what_dask_measures_of_a_collection_is_of_no_run() -> None:
+    """In its workers it looks at the memory before and after each: whose seed that hits fails."""
+    measured = pytest.importorskip("distributed.gc", reason="the extra `dask` is not installed")
+    with measured.GCDiagnosis(), seal():
+        gc.collect()
 
 
 def test_what_complains_as_it_is_cleared_away_may_show_its_source(
