@@ -54,6 +54,12 @@ def raises(task: Task) -> SeedResult:
     return sound(task)
 
 
+def exits_the_second_time(task: Task) -> SeedResult:
+    if task.again:
+        os._exit(7)
+    return sound(task)
+
+
 def of_an_order_of_hashes(task: Task) -> SeedResult:
     """The digest depends on the process that runs it: so does the order of a set of words."""
     result = sound(task)

@@ -175,6 +175,16 @@ def test_the_first_failures_are_kept_and_none_that_took_its_worker_along(tmp_pat
     assert f"failures/{NAME}-20" not in page
 
 
+def test_nor_one_whose_second_run_took_its_worker_along(tmp_path: Path) -> None:
+    """Here it would hang us, or end us."""
+    kept: list[str] = []
+    named: dict[str, Any] = {"run": planted.exits_the_second_time, "keep": kept.append, "jobs": 2}
+    done = campaign(NAME, [19], out=tmp_path, **named)
+    (failure,) = done.failures
+    assert failure.failed[-1].endswith("then worker died: exit status 7")
+    assert (failure.lost, kept) == (True, [])
+
+
 # --- what was seen -------------------------------------------------------------------------------
 
 

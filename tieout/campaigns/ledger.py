@@ -112,10 +112,10 @@ class Account:
     def result(self, key: Key) -> SeedResult:
         """What is known of a seed: of one that ran twice, whether it gave the same both times."""
         first, second = self.results[key], self.again.get(key)
-        said = "" if second is None else first.differs(second)
-        if not said:
+        if second is None or not (said := first.differs(second)):
             return first
-        return replace(first, held=False, failed=[*first.failed, f"two runs, {said}"])
+        failed = [*first.failed, f"two runs, {said}"]
+        return replace(first, held=False, failed=failed, lost=second.lost)
 
 
 class Ledger:
