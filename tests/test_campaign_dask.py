@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,6 +126,37 @@ def test_a_cluster_whose_workers_are_gone_is_not_waited_for(
         dying.scale(0)
         with pytest.raises(BadCluster, match="no worker is left"):
             deque(events, maxlen=0)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError("Timed out"), r"no scheduler any more: Timed out; .* --resume goes on"),
+        (ModuleNotFoundError(name="tieout"), r"its scheduler has no tieout; the same code"),
+    ],
+)
+def test_a_scheduler_that_is_gone_or_without_our_code_is_no_bug_of_ours(
+    error: Exception, said: str, cluster: "LocalCluster", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*words: object) -> None:
+        raise error
+
+    monkeypatch.setattr("tieout.campaigns.cluster._all", fails)
+    with pytest.raises(BadCluster, match=said):
+        over(cluster, planted.sound, 2)
+
+
+def test_workers_that_have_no_tieout_are_told_from_us(
+    cluster: "LocalCluster", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "only_here.py").write_text("def code(): return ''")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("tieout.campaigns.cluster._code", import_module("only_here").code)
+    words = ["campaign", NAME, "--seeds", "0:2", "--dask", cluster.scheduler_address]
+    said = CliRunner().invoke(main, words)
+    assert said.exit_code == 2, said.output
+    assert "No module named 'only_here'" in said.output
+    assert "the same code everywhere would do" in said.output
 
 
 def _another() -> str:

@@ -142,7 +142,17 @@ def _connected(address: str) -> Iterator[Client]:
         would_do = "the address of a Dask scheduler, as tcp://127.0.0.1:8786, would do"
         raise BadCluster(f"--dask {address}: {error}; {would_do}") from error
     with client:
-        yield client
+        try:
+            yield client
+        except ModuleNotFoundError as error:
+            found = f"its scheduler has no {error.name}"
+            would_do = "the same code everywhere would do"
+            raise BadCluster(f"--dask {address}: {found}; {would_do}") from error
+        except OSError as error:
+            would_do = "once there is one again, --resume goes on"
+            raise BadCluster(
+                f"--dask {address}: no scheduler any more: {error}; {would_do}"
+            ) from error
 
 
 @contextmanager
@@ -171,7 +181,7 @@ def _sound_workers(client: Client, address: str) -> int:
             would_do = "workers of one thread would do: dask worker --nthreads 1 --nworkers N"
             raise BadCluster(f"--dask {address}: worker {name} has {count} threads; {would_do}")
     ours = code_version()
-    for name, theirs in client.run(_code).items():
+    for name, theirs in client.run(_code, on_error="return").items():
         if theirs != ours:
             would_do = "the same code everywhere would do"
             raise BadCluster(
