@@ -314,6 +314,15 @@ def test_gaps_overlaps_and_other_code_are_refused(spoil: Spoil, said: str, tmp_p
     assert not (tmp_path / "merged" / WHOLE).exists()
 
 
+def test_no_shard_is_written_over_by_the_whole(tmp_path: Path) -> None:
+    """A merge that is refused midway, or killed, would take it along."""
+    shards = _one_seed_short(tmp_path)
+    before = (shards[0] / SEEDS).read_bytes()
+    with pytest.raises(BadLedger, match="is a shard; another folder would do"):
+        merge(shards, tmp_path / "2" / ".." / "1")
+    assert (shards[0] / SEEDS).read_bytes() == before
+
+
 def test_the_commands_of_shards(tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text(SMALL)
     words = ["campaign", str(tmp_path / "small.yaml"), "--seeds", "0:5", "--json"]

@@ -334,8 +334,11 @@ def runs_here_in_short(name: str) -> bool:
 def merge(folders: Sequence[Path], out: Path, at_least: int | None = None) -> Campaign:
     """One campaign of its shards, in a folder of its own, as if it had been run in one go.
 
-    Refuses a shard that is missing, there twice, unfinished, of another campaign or another code.
+    Refuses a shard that is missing, there twice, unfinished, of another campaign or another
+    code, and an `out` that is one of them.
     """
+    if out.resolve() in [each.resolve() for each in folders]:
+        raise BadLedger(f"{out}: is a shard; another folder would do")
     header, account = merged(folders)
     whole, work = _planned_work(
         header.scenario, seeds_of(header.seeds), short=header.short, shard=(1, 1)
