@@ -54,6 +54,18 @@ def raises(task: Task) -> SeedResult:
     return sound(task)
 
 
+def raises_no_text(task: Task) -> SeedResult:
+    """As the name of a file that is none in UTF-8 gets into an error."""
+    if task.seed == BAD:
+        raise FileNotFoundError(b"\x80".decode(errors="surrogateescape"))
+    return sound(task)
+
+
+def takes_a_second(task: Task) -> SeedResult:
+    time.sleep(1)
+    return sound(task)
+
+
 def exits_the_second_time(task: Task) -> SeedResult:
     if task.again:
         os._exit(7)

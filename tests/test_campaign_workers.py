@@ -1,6 +1,7 @@
 """Who runs seeds: one that hangs or kills its process is a finding with its number, no abort."""
 
 import os
+import signal
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -32,6 +33,7 @@ def told(result: Campaign) -> list[tuple[object, ...]]:
         (planted.is_killed, "worker died: by SIGKILL, as when memory runs out"),
         (planted.hangs, "ran longer than 2 s, and was ended"),
         (planted.raises, "MemoryError: too much"),
+        (planted.raises_no_text, r"FileNotFoundError: \udc80"),
     ],
 )
 def test_a_seed_that_takes_its_worker_along_is_a_finding(
@@ -103,6 +105,24 @@ def test_an_engine_that_is_closed_ends_its_workers() -> None:
     events.close()
     assert time.monotonic() - before < 5
     assert not Path(f"/proc/{child}").exists()
+
+
+def test_nobody_is_late_by_the_time_that_all_were_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by Ctrl-Z, which stops us and our workers alike."""
+    events = workers(1, 2.0)(tasks_of([(NAME, 0)], True, []), planted.takes_a_second)
+    assert isinstance(next(events), Begun)
+    (child,) = [int(each) for each in _children()]
+
+    def stopped(pipes: list[object], seconds: float) -> list[object]:
+        monkeypatch.undo()
+        os.kill(child, signal.SIGSTOP)
+        time.sleep(4)
+        os.kill(child, signal.SIGCONT)
+        return []
+
+    monkeypatch.setattr("tieout.campaigns.workers.wait", stopped)
+    (done,) = [each for each in events if isinstance(each, Done)]
+    assert done.result.held, done.result.error
 
 
 def _children() -> list[str]:

@@ -167,6 +167,8 @@ def attempt(run: Run, task: Task) -> SeedResult:
 
 
 def raised(task: Task, error: str) -> SeedResult:
+    """What a run raised; a name of a file may be in it that is no text."""
+    error = error.encode(errors="backslashreplace").decode()
     return SeedResult(*task.key, held=False, error=error, command=task.command)
 
 

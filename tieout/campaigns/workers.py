@@ -21,6 +21,8 @@ from tieout.campaigns.seed import Begun, Done, Engine, Events, Key, Run, Task, a
 # Far above the time of any seed: full forms take ten seconds, on a very busy machine minutes.
 SEED_SECONDS_MAX = 1200.0
 START_SECONDS_MAX = 300.0
+# Where we come back from a wait so much later than asked, somebody had stopped us.
+WAIT_SECONDS_MAX = 1.0
 BATCH_MAX = 32
 BATCHES_LEFT = 4  # for each worker: the last ones are small, so that all end together
 
@@ -73,10 +75,16 @@ class _Pool:
         return any(worker.batch for worker in self._workers)
 
     def _heard(self) -> list["_Worker"]:
-        """Those that said something, or are gone; nobody, where one is late."""
+        """Those that said something, or are gone; that we were stopped makes nobody late."""
         busy = {worker.pipe: worker for worker in self._workers if worker.batch}
-        first = min(worker.late_at for worker in busy.values())
-        return [busy[each] for each in wait(list(busy), max(0.0, first - monotonic()))]  # type: ignore[index]  # what we gave
+        first, asked_at = min(worker.late_at for worker in busy.values()), monotonic()
+        seconds = min(WAIT_SECONDS_MAX, max(0.0, first - asked_at))
+        heard = [busy[each] for each in wait(list(busy), seconds)]  # type: ignore[index]  # what we gave
+        away = monotonic() - asked_at - seconds
+        if away > WAIT_SECONDS_MAX:
+            for worker in busy.values():
+                worker.late_at += away
+        return heard
 
     def _note(self, worker: "_Worker", event: Begun | Done) -> None:
         if isinstance(event, Done):
