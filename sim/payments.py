@@ -91,8 +91,9 @@ class Payments:
     or a message that does not say so. `raised_too_little` has the payments of which a replacement
     that paid more was rejected, for it paid too little more than ours before it. `undone` are the
     lines, each as "account reference", that their bank took back, and since when; `mended_by` is
-    when all is put right that a keeper knows to have done wrong, or holds back; `undoing` is which
-    of the strays a line of theirs takes back, or is as good as, each as "account reference".
+    when all is done that a keeper took on, holds back or has to put right, as far as it knows now;
+    `undoing` is which of the strays a line of theirs takes back, or is as good as, each as "account
+    reference".
     `corrected` has details of beneficiaries that a keeper told to be wrong and what is right,
     `corrected_at` since when.
     """
@@ -114,6 +115,10 @@ class Payments:
         self.undoing: dict[str, str] = {}
         self.corrected: dict[str, str] = {}
         self.corrected_at: dict[str, int] = {}
+
+    def holds_back_until(self, at: int) -> None:
+        """A keeper puts something right, does or says it no sooner: nobody may call it lost."""
+        self.mended_by = max(self.mended_by, at)
 
     def charged(self, account: str, asset: str, units: int) -> None:
         """The keeper of the account took so much of it, as it may."""

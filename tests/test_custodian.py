@@ -438,6 +438,15 @@ def test_a_late_payment_is_late() -> None:
     assert statuses(made)[-1][0] == "settled"
 
 
+def test_nobody_judges_before_it_is_through() -> None:
+    made = bench(always("payment_late", 9 * HOUR // MS))
+    made.ask(pay())
+    made.run(8 * HOUR)
+    assert made.payments.mended_by > made.world.now
+    made.run(made.payments.mended_by - made.world.now + SECOND)
+    assert made.payments.all["p1"].settled_at == made.payments.mended_by
+
+
 def test_a_forged_webhook_changes_nothing() -> None:
     """It says COMPLETED at once; it is quarantined with the reason, and nothing is booked early."""
     made = bench(always("webhook_forged"))

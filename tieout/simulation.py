@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 HALT_NS = 12 * SECOND
 RESTART_NS = 500 * MS
 AGAIN_NS = 10 * SECOND
-# What a keeper put right is told and read by then.
+# What a keeper did or put right is told and read by then.
 MENDED_NS = 6 * 3600 * SECOND
 
 
@@ -141,8 +141,8 @@ class Simulation:
         self.oracle.look_around()
 
     def _let_keepers_mend(self) -> None:
-        """What came back as late as this may have been booked wrongly, too, and is put right."""
-        while self.rails is not None and self.rails.payments.mended_by > self.world.now:
+        """Until what they hold back is done, and what came of it is told and read."""
+        while self.rails is not None and self.rails.payments.mended_by + MENDED_NS > self.world.now:
             self.world.run(self.rails.payments.mended_by + MENDED_NS)
 
     # --- building --------------------------------------------------------------------------------

@@ -188,7 +188,7 @@ class Clearing:
     def _schedule(self, order: Order, at: int) -> None:
         """Payments of one scheme that settle in one window are carried out together."""
         order.settles_at = at
-        self.office.holds_back_until(at)
+        self.office.payments.holds_back_until(at)
         key = (order.rule.scheme, at)
         if key not in self._due:
             self._due[key] = []
@@ -246,7 +246,7 @@ class Clearing:
         status = self._reject(order)
         if muted is not None:
             order.mute_until, order.shown = self.office.world.now + muted * MS, shown
-            self.office.holds_back_until(order.mute_until)
+            self.office.payments.holds_back_until(order.mute_until)
         self.tell(order, status)
 
     def _waiting(self, order: Order) -> tuple[str, str]:
@@ -314,7 +314,7 @@ class Clearing:
         if rule.scheme == "swift_gpi":
             order.reason = "G000"
             at = office.world.now + office.dice.between(HOUR, 20 * HOUR)
-            office.holds_back_until(at)
+            office.payments.holds_back_until(at)
             office.world.call_at(at, self._delivered, order)
         elif rule.confirms:
             self._settle(order)

@@ -171,12 +171,8 @@ class Office:
     def mend(self, days: int, act: Callable[..., object], *what: object) -> None:
         """Put right what was done wrong, so many banking days on."""
         at = self.next_morning(days)
-        self.holds_back_until(at)
+        self.payments.holds_back_until(at)
         self.world.call_at(at, act, *what)
-
-    def holds_back_until(self, at: int) -> None:
-        """Something is put right, done or said no sooner than then: nobody may call it lost."""
-        self.payments.mended_by = max(self.payments.mended_by, at)
 
     def next_morning(self, days: int) -> int:
         """Ten o'clock of the banking day so many days on."""

@@ -167,8 +167,9 @@ class SimulatedCustodian:
     # --- from status to status -------------------------------------------------------------------
 
     def _after(self, tx: Tx, status: str, median_s: int, more_ns: int = 0) -> None:
-        wait = self.dice.latency(median_s * SECOND, 4 * median_s * SECOND)
-        self.world.call_in(wait + more_ns, self._enter, tx, status)
+        wait = self.dice.latency(median_s * SECOND, 4 * median_s * SECOND) + more_ns
+        self.payments.holds_back_until(self.world.now + wait)
+        self.world.call_in(wait, self._enter, tx, status)
 
     def _enter(self, tx: Tx, status: str) -> None:
         """One step on, or wherever a fault leads."""
