@@ -14,13 +14,22 @@ from core.effects import (
     QueryOrder,
     TellStrategy,
 )
-from core.events import Event, NodeStarted, OrderReport, OrderReported, PageReported, StreamOpened
+from core.events import (
+    Event,
+    NodeStarted,
+    OrderReport,
+    OrderReported,
+    PageReported,
+    RequestFailed,
+    StreamOpened,
+)
 from core.journal import Journal
 from core.rail_effects import SignTransaction
 from core.token_effects import JudgeAuthorization, SignAuthorization
 from core.token_events import AuthorizationJudged, HolderStated, PolicyPublished
 from sim.memory_store import MemoryStore
 from tieout.claims.asked_again import cancels_dropped, orders_unasked, streams_unread
+from tieout.claims.read_on import rounds_dropped
 from tieout.claims.signings import nonces_doubled
 from tieout.tokens.decisions import decided_by_old
 
@@ -80,6 +89,29 @@ def test_a_stream_that_opens_is_read_then_or_by_the_round_under_way() -> None:
     assert streams_unread(journal(read, over, (OPENED, []))) == [], "a stream of before"
     assert streams_unread(journal(read, over, (OPENED, [BESIDE]))) == [f"{HOUSE} epoch 1"]
     assert streams_unread(journal((OPENED, [BESIDE]))) == [], "a chain's record is read otherwise"
+
+
+def failed(at_s: int, wait_s: int = 0) -> RequestFailed:
+    return RequestFailed(
+        received_at=at_s * 10**9,
+        account=HOUSE,
+        about="fills:BTCUSDT",
+        reason="no answer",
+        asked_at=0,
+        retry_after_ns=wait_s * 10**9,
+    )
+
+
+def test_a_page_that_failed_is_asked_for_again_within_its_wait() -> None:
+    read, broken = (OPENED, [FETCH]), (failed(10), [])
+    later: tuple[Event, list[Effect]] = (replace(OPENED, received_at=16 * 10**9), [])
+    assert rounds_dropped(journal(read, broken, later)) == [f"{HOUSE} BTCUSDT"]
+    assert rounds_dropped(journal(read, (failed(10), [FETCH]), later)) == []
+    assert rounds_dropped(journal(read, (failed(10, 60), []), later)) == [], "as it was told"
+    assert rounds_dropped(journal(read, broken, (page(more=False), []), later)) == [], "it came"
+    assert rounds_dropped(journal(read, (page(more=False), []), broken, later)) == [], "it was over"
+    reborn = replace(STARTED, received_at=16 * 10**9)
+    assert rounds_dropped(journal(read, broken, (reborn, []))) == [], "all is read anew"
 
 
 def told(status: OrderReport) -> OrderReported:

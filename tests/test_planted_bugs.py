@@ -46,6 +46,7 @@ DEAF = CLAIMS["silence_excess_seconds_max"]
 READ_EARLY = CLAIMS["read_back_early"]
 TOLD_EARLY = CLAIMS["moves_told_early"]
 DROPPED = CLAIMS["cancels_dropped"]
+ROUNDS = CLAIMS["rounds_dropped"]
 GATE = "the gate refused entries"
 
 
@@ -788,7 +789,7 @@ BUGS = (
         "    wait = max(event.retry_after_ns, RETRY_NS)",
         "failed_reads",
         range(1),
-        HOLDINGS,
+        ROUNDS,
     ),
     Bug(
         "doubt is only ever added",
