@@ -33,6 +33,9 @@ from tests.mutants.catalogue import MUTANTS, Mutant
 
 KEPT = tree.ROOT / "bench" / "mutants.json"
 Found = dict[str, Any]
+SORTS = ("mutants", "blind", "sound")
+# What is kept of a seed, in this order: a file of fifty for each bug has to stay small.
+OF_A_SEED = ("policy", "seed", "cpu_seconds", "failed")
 
 
 @click.command()
@@ -70,9 +73,10 @@ class Kept:
     def __init__(self, path: Path, *, afresh: bool) -> None:
         self._path, self._lock = path, threading.Lock()
         self._tree, self._commit, self._afresh = tree.digest(), _commit(), afresh
-        self.found: Found = {"mutants": {}, "blind": {}, "sound": {}}
+        self.found: Found = {sort: {} for sort in SORTS}
         if path.exists():
-            self.found |= json.loads(path.read_text(encoding="utf-8"))
+            read = json.loads(path.read_text(encoding="utf-8"))
+            self.found |= {sort: {n: _whole(t) for n, t in read[sort].items()} for sort in SORTS}
 
     def of(self, sort: str, name: str, text: str) -> Found:
         """What is known of it in this tree; nothing where it was of another text."""
@@ -108,9 +112,22 @@ def _text(found: Found) -> str:
     """JSON with a line for each bug: each has tens of seeds."""
     sorts = []
     for sort, each in found.items():
-        lines = (f"{json.dumps(name)}: {json.dumps(told)}" for name, told in each.items())
+        lines = (f"{json.dumps(name)}: {json.dumps(_short(told))}" for name, told in each.items())
         sorts.append(f"{json.dumps(sort)}: {{\n" + ",\n".join(lines) + "\n}")
     return "{\n" + ",\n".join(sorts) + "\n}\n"
+
+
+def _short(told: Any) -> Any:
+    """With a list for each seed; the summary's figures as they are."""
+    if not isinstance(told, dict) or "seeds" not in told:
+        return told
+    return told | {"seeds": [[seed[each] for each in OF_A_SEED] for seed in told["seeds"]]}
+
+
+def _whole(told: Found) -> Found:
+    """What `_short` made short."""
+    named = [dict(zip(OF_A_SEED, seed, strict=True)) for seed in told.get("seeds", ())]
+    return told | {"seeds": named} if named else told
 
 
 def _first(found: Found) -> Found:
@@ -199,14 +216,16 @@ def summary(found: Found) -> Found:
 
 def table(found: Found) -> str:
     """For people: a line for each bug, and what it comes to."""
-    lines = [f"{'storm':13}{'seeds':>6}  {'95 %':13}{'calm':5} bug: the claim that caught it", ""]
+    wide = 1 + max(map(len, found["sound"]), default=0)
+    head = f"{'storm':{wide}}{'seeds':>6}  {'95 %':13}{'calm':5} bug: the claim that caught it"
+    lines = [head, ""]
     for name, each in [*found["mutants"].items(), *found["blind"].items()]:
         caught = next(iter(each["claims"]), f"SURVIVED {each['ran']} seeds")
-        lines.append(f"{each['storm']:13}{_seeds(each)} {name}: {caught}")
+        lines.append(f"{each['storm']:{wide}}{_seeds(each)} {name}: {caught}")
     for storm, each in found["sound"].items():
-        lines.append(f"{storm:13}without a bug {each['failed']} of {each['ran']} seeds failed")
+        lines.append(f"{storm:{wide}}without a bug: {each['failed']} of {each['ran']} seeds failed")
     told = found["summary"]
-    lines += [f"{'':13}not looked at: {name}" for name in told["not_looked_at"]]
+    lines += [f"{'':{wide}}not looked at: {name}" for name in told["not_looked_at"]]
     lines += [
         "",
         f"{told['caught']} of {told['bugs']} caught; expected seeds: median "
