@@ -109,14 +109,14 @@ def test_an_engine_that_is_closed_ends_its_workers() -> None:
 
 def test_nobody_is_late_by_the_time_that_all_were_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """As by Ctrl-Z, which stops us and our workers alike."""
-    events = workers(1, 2.0)(tasks_of([(NAME, 0)], True, []), planted.takes_a_second)
+    events = workers(1, 5.0)(tasks_of([(NAME, 0)], True, []), planted.takes_a_second)
     assert isinstance(next(events), Begun)
     (child,) = [int(each) for each in _children()]
 
     def stopped(pipes: list[object], seconds: float) -> list[object]:
         monkeypatch.undo()
         os.kill(child, signal.SIGSTOP)
-        time.sleep(4)
+        time.sleep(7)
         os.kill(child, signal.SIGCONT)
         return []
 
