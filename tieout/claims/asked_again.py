@@ -44,7 +44,7 @@ def streams_unread(store: Store) -> list[str]:
     read: dict[str, None] = {}
     found: list[StreamOpened] = []
     for event, effects in _events(store, OF_STREAMS):
-        asked = [subject for each in effects if (subject := _asked(each))]
+        asked = [subject for each in effects if (subject := record_asked(each))]
         match event:
             case PageReported():
                 under_way.pop((event.account, event.subject), None)
@@ -56,7 +56,7 @@ def streams_unread(store: Store) -> list[str]:
     return [f"{each.account} epoch {each.epoch}" for each in found if each.account in read]
 
 
-def _asked(record: Record) -> Subject | None:
+def record_asked(record: Record) -> Subject | None:
     """Of which account's record an effect asks for which part; None of all others."""
     if record.name not in ("FetchFills", "FetchLedger"):
         return None

@@ -4,15 +4,13 @@ A round that ends at a failed page is begun anew by its schedule, so that books 
 end; until then nobody knows what happened, and nothing tells that nobody asks.
 """
 
-from core.effects import FetchFills, FetchLedger
 from core.events import PageReported, RequestFailed
-from core.journal import Record, Store, decode_effect, decode_event
+from core.journal import Record, Store, decode_event
+from tieout.claims.asked_again import Subject, record_asked
 
 # It is asked for again at once, or when its venue allows it; what a node has to do first is in it.
 WAIT_NS = 5_000_000_000
 ABOUT = "fills:"
-LEDGER = "ledger"
-Subject = tuple[str, str]
 
 
 def rounds_dropped(store: Store) -> list[str]:
@@ -22,10 +20,9 @@ def rounds_dropped(store: Store) -> list[str]:
     due: dict[Subject, int] = {}
     found: list[str] = []
     for record in store.records():
-        if record.name in ("FetchFills", "FetchLedger"):
-            subject = _asked(record)
-            under_way[subject] = None
-            due.pop(subject, None)
+        if (asked := record_asked(record)) is not None:
+            under_way[asked] = None
+            due.pop(asked, None)
         elif record.name == "NodeStarted":
             under_way.clear()
             due.clear()
@@ -37,14 +34,6 @@ def rounds_dropped(store: Store) -> list[str]:
             del due[subject]
             found.append("{} {}".format(*subject))
     return found
-
-
-def _asked(record: Record) -> Subject:
-    effect = decode_effect(record.body)
-    if isinstance(effect, FetchFills):
-        return effect.account, effect.instrument
-    assert isinstance(effect, FetchLedger)
-    return effect.account, LEDGER
 
 
 def _note_page(record: Record, under_way: dict[Subject, None], due: dict[Subject, int]) -> None:
