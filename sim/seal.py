@@ -45,6 +45,9 @@ EXEMPT = (
 # before, something is cleared away or its memory measured, somebody looks at the run with a
 # debugger or prints.
 NOT_OF_THE_RUN = ("importlib._bootstrap", "weakref", "pdb", "ipykernel.iostream", "distributed.gc")
+# A finalizer of ours, and what asyncio calls as it clears a task or a future away that nobody
+# waited for: theirs are written in C and leave no frame of their own.
+FINALIZERS = ("__del__", "call_exception_handler")
 # What is read when it is first needed, and is the same in every run: what lies beside the code,
 # what people wrote beside a scenario, the machine's time zones, and the source
 # that a traceback shows: perhaps that of a finalizer, which is of no run.
@@ -293,7 +296,7 @@ def _is_of_no_run() -> bool:
     """Whether somebody asks below what does not belong to the run; a finalizer need not, either."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if _module(frame) in NOT_OF_THE_RUN or frame.f_code.co_name == "__del__":
+        if _module(frame) in NOT_OF_THE_RUN or frame.f_code.co_name in FINALIZERS:
             return True
         frame = frame.f_back
     return False

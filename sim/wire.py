@@ -257,11 +257,14 @@ class Wire:
 
         It gives status, body, and whether that is honest. `on_good` hears that an honest answer
         arrived whole. A statement cannot be read until the failure to give one has arrived and the
-        venue may be asked again, politely; while the fault behind it stands; nor for the period
-        that a lie stands for.
+        venue may be asked again, politely; while the fault behind it stands; for the period that
+        a lie stands for; nor while a request for it is slow on its way there.
         """
         spike = self.faults.strikes("slow_request", self.venue)
-        there = self._delay("request") + (spike.strength * MS if spike else 0)
+        there = self._delay("request")
+        if spike:
+            there += spike.strength * MS
+            self._spoil(statement, self.world.now + there, None)
         lost = self.faults.strikes("request_lost", self.venue)
         if lost:
             self._spoil(statement, self.world.now + self.latency.timeout, lost)

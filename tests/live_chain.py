@@ -72,9 +72,10 @@ class Anvil:
         self.start("--timestamp", str(self.began))
         for address, coins in ((OURS, AT_FIRST), (OUTSIDE, 1_000 * ETH)):
             self.call("anvil_setBalance", address, hex(coins))
-        # The same blocks for the same beginning, however long the start took.
-        self.call("evm_setNextBlockTimestamp", self.began + 1)
-        self.call("anvil_mine", hex(BEHIND + 2), "0x1")
+        # The same blocks for the same beginning: of many at once, one may get the clock's second.
+        for number in range(1, BEHIND + 3):
+            self.call("evm_setNextBlockTimestamp", self.began + number)
+            self.call("anvil_mine", hex(1))
 
     def start(self, *arguments: str) -> None:
         where = ["--host", "127.0.0.1", "--port", str(self.port), "--silent", "--no-mining"]

@@ -1,5 +1,6 @@
 """A sealed run asks this machine for nothing; who is not in it asks as before."""
 
+import asyncio
 import datetime
 import gc
 import linecache
@@ -129,6 +130,21 @@ def test_what_is_cleared_away_while_a_run_lasts_need_not_be_of_it(tmp_path: Path
     kept = [Kept(mine)]
     with seal():
         kept.clear()
+
+
+def test_a_task_that_nobody_waited_for_is_complained_of_and_is_of_no_run() -> None:
+    """asyncio logs it, with the time, whenever the garbage is collected."""
+
+    async def forever() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    loop = asyncio.new_event_loop()
+    waiting = [loop.create_task(forever())]
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    with seal():
+        waiting.clear()
+        gc.collect()
 
 
 class Broke:
