@@ -434,31 +434,37 @@ def of_nonce(state: State, account: str, subject: str) -> Leg | None:
 def on_nonce(state: State, event: NonceReported) -> list[Effect]:
     """A nonce of ours that is used up in a final block, by none of our attempts, is not ours.
 
-    That it was used may be told before what used it: each attempt is asked for first, and only what
-    nodes told since, and the nonce asked for once more, show that it was none of them.
+    Each node has to say so, for one may lie. That it was used may be told before what used it: each
+    attempt is asked for first, and only what nodes told since, and the nonce asked for once more of
+    each, show that it was none of them.
     """
     effects: list[Effect] = []
     settlement = state.settlement
     for payment_id in settlement.open_legs:
         leg = settlement.legs[payment_id]
-        if leg.account != event.account or not 0 <= leg.nonce < event.finalized:
+        if leg.account != event.account or leg.nonce < 0:
             continue
-        if _mined(leg) or leg.queries <= 3:
-            continue
-        if not leg.nonce_used_at < leg.heard_at or not leg.nonce_used_at:
-            leg.nonce_used_at = leg.nonce_used_at or event.received_at
-            effects += _ask_of(state, leg, leg.attempts)
-        else:
-            effects += open_item(
-                state,
-                "nonce_taken",
-                f"{event.account} nonce {leg.nonce}",
-                leg.account,
-                leg.asset,
-                leg.outstanding,
-                event.frame,
-            )
+        if leg.nonce >= event.finalized:
+            leg.nonce_used_by.clear()
+            leg.nonce_used_at = 0
+        elif not _mined(leg) and leg.queries > 3:
+            effects += _used(state, leg, event)
     return effects
+
+
+def _used(state: State, leg: Leg, event: NonceReported) -> list[Effect]:
+    """One node more, or once more, says that its nonce is used up."""
+    leg.nonce_used_by[event.source] = event.received_at
+    if any(each not in leg.nonce_used_by for each in state.accounts[leg.account].sources):
+        return []
+    leg.nonce_used_at = leg.nonce_used_at or event.received_at
+    if leg.heard_at <= leg.nonce_used_at:
+        return _ask_of(state, leg, leg.attempts)
+    if min(leg.nonce_used_by.values()) <= leg.nonce_used_at:
+        return []
+    subject = f"{leg.account} nonce {leg.nonce}"
+    owed = leg.account, leg.asset, leg.outstanding
+    return open_item(state, "nonce_taken", subject, *owed, event.frame)
 
 
 def after_restart(state: State, leg: Leg) -> list[Effect]:

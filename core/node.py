@@ -29,7 +29,7 @@ from core.state import State
 from core.step import step
 
 # Raise it when the same events come to mean another state: no older snapshot is used then.
-FOLD = 7
+FOLD = 8
 
 
 # Put away as soon as one in so many is too much: often, so that no commit waits long for it.

@@ -117,7 +117,8 @@ class Leg(Struct, gc=False):
     instruction bears both for ever. `called` are the names that its keeper has for it, or for a
     batch that it is in. `source` is the account of the ledger that pays in a customer's place,
     `disposes` what it takes out of suspense; `sent_back` is the payment that is to send this one's
-    excess back. Its nonce was first told as used at `nonce_used_at`. Attempts from the number
+    excess back. Its nonce was told as used by each node at `nonce_used_at`, and when each said so
+    last is in `nonce_used_by`. Attempts from the number
     `cancels_from` on (0: none) cancel it. While it is `unfunded`, a node wants more on the wallet
     than there is. `untold` is how much came back by a line alone: its message may be on its way, as
     that of a dishonour may be while the payment `stands_untold` again. `gone_again` is the line of
@@ -184,6 +185,7 @@ class Leg(Struct, gc=False):
     disposes: str = ""
     sent_back: str = ""
     nonce_used_at: int = 0
+    nonce_used_by: dict[str, int] = field(default_factory=dict)
     unfunded: bool = False
     cancels_from: int = 0
     untold: int = 0

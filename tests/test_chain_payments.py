@@ -418,15 +418,16 @@ def test_a_nonce_that_is_used_up_is_asked_after_and_not_used_again() -> None:
     assert not any(isinstance(e, SignTransaction) for e in effects)
 
 
-def nonce_used(node: Node, leg: Leg, status: str = "unknown") -> list[Effect]:
+def nonce_used(node: Node, leg: Leg, status: str = "unknown", by: str = "ab") -> list[Effect]:
     """It is told as used twice, and in between what a node knows of our attempt."""
-    told = {"account": HOT, "source": "a", "finalized": leg.nonce + 1, "latest": leg.nonce + 1}
-    effects = node.tell(NonceReported, **told)
+    told = {"account": HOT, "finalized": leg.nonce + 1, "latest": leg.nonce + 1}
+    effects = [each for source in by for each in node.tell(NonceReported, source=source, **told)]
     node.now += SECOND
     words = {"tx_hash": leg.attempts[0].tx_hash, "asked_at": node.now - 1, "block_hash": "0x9"}
     node.tell(TransactionReported, account=HOT, source="a", status=status, **words)
     node.now += SECOND
-    node.tell(NonceReported, **told)
+    for source in by:
+        node.tell(NonceReported, source=source, **told)
     return effects
 
 
@@ -443,6 +444,23 @@ def test_somebody_else_who_signs_with_our_key_is_a_break() -> None:
     asked = [each for each in nonce_used(node, leg) if isinstance(each, FetchTransaction)]
     assert [each.source for each in asked] == ["a", "b"]
     assert causes(node).count("nonce_taken") == 1
+
+
+def test_one_node_alone_uses_up_no_nonce() -> None:
+    """It may lie, at every look: the other says each time that it is not used, or says nothing."""
+    node = Node()
+    leg = node.sent()
+    for _ in range(4):
+        node.look(leg)
+    for _ in range(3):
+        nonce_used(node, leg, by="b")
+    assert "nonce_taken" not in causes(node)
+    nonce_used(node, leg, by="a")
+    assert "nonce_taken" not in causes(node), "each has to say so again"
+    node.tell(NonceReported, account=HOT, source="a", finalized=leg.nonce, latest=leg.nonce)
+    nonce_used(node, leg, by="b")
+    assert "nonce_taken" not in causes(node)
+    assert any(isinstance(each, BroadcastTransaction) for each in forgotten(node, leg))
 
 
 def forgotten(node: Node, leg: Leg) -> list[Effect]:
@@ -469,9 +487,10 @@ def test_a_nonce_that_we_used_ourselves_unheard_is_no_break() -> None:
     for _ in range(4):
         node.look(first)
         node.look(second)
-    told = {"account": HOT, "source": "a", "finalized": second.nonce + 1, "latest": 9}
+    told = {"account": HOT, "finalized": second.nonce + 1, "latest": 9}
     for _ in range(3):
-        node.tell(NonceReported, **told)
+        for source in "ab":
+            node.tell(NonceReported, source=source, **told)
         node.now += SECOND
     assert "nonce_taken" not in causes(node)
     nonce_used(node, first)

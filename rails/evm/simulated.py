@@ -31,6 +31,7 @@ MS = 1_000_000
 SECOND = 1_000_000_000
 OF_A_TRANSACTION = ["eth_getTransactionByHash", "eth_getTransactionReceipt"]
 OF_A_BLOCK = ["eth_getBlockByHash", "eth_getLogs"]
+OF_A_WALLET = ["eth_getTransactionCount"] * 3
 GET_BLOCK = "eth_getBlockByNumber"
 TOTAL_SUPPLY = "0x18160ddd"
 BALANCE_OF = "0x70a08231"
@@ -210,12 +211,16 @@ class SimulatedNodes:
     def _twist(
         self, source: str, calls: list[dict[str, Any]], answers: list[dict[str, Any]]
     ) -> bool:
-        """The node that lies of more than its head calls failed what succeeded, or the reverse; or
-        tells a block without its last log."""
+        """The node that lies of more than its head calls failed what succeeded, or the reverse;
+        tells a block without its last log; or a nonce as used up for good that is not."""
         methods = [call["method"] for call in calls]
-        if source == self.lying_node and methods == OF_A_BLOCK:
+        if source != self.lying_node:
+            return False
+        if methods == OF_A_BLOCK:
             return self._leave_out(calls, answers)
-        if source != self.lying_node or methods != OF_A_TRANSACTION:
+        if methods == OF_A_WALLET:
+            return self._use_up(answers)
+        if methods != OF_A_TRANSACTION:
             return False
         receipt = answers[1].get("result")
         if receipt is None or self.faults.strikes("node_lies", self.name) is None:
@@ -229,6 +234,13 @@ class SimulatedNodes:
             return False
         answers[1]["result"] = logs[:-2]  # a movement's own log, and the one behind it
         self.chain.misquoted[calls[0]["params"][0]] = None
+        return True
+
+    def _use_up(self, answers: list[dict[str, Any]]) -> bool:
+        if self.faults.strikes("node_lies", self.name) is None:
+            return False
+        used = int(answers[1]["result"], 16)
+        answers[1]["result"] = hex(used + self.dice.between(1, 3))
         return True
 
     def _split_off(self, source: str, now: int) -> Split | None:
