@@ -139,7 +139,7 @@ FIGURES = (
     *("orders_unwished", "orders_mismarked"),
     *("orders_given_up", "orders_given_up_taken", "orders_revived", "moves_unlisted"),
     *("orders_rejected_unsaid", "orders_given_up_early", "orders_unasked", "streams_unread"),
-    "rounds_dropped",
+    "reads_dropped",
     *("effects_before_durable", "read_back_early", "moves_told_early"),
     *("cancels_unpursued", "cancels_dropped", "fills_unplaced", "exits_excessive", "exits_refused"),
     "self_trades",

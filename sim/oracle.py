@@ -8,9 +8,9 @@ silent. A difference is as old as the time since its holding was last equal or r
 The clock of a holding stands still while the statements that would show it cannot be read: until
 the failure to give one has arrived and one may ask again (a quarter of a second at most), for the
 period that a lie stands for, while a slow request for one is on its way there (what moves in that
-time makes the answer say nothing), and while our node is down. That time is reported apart, never
-hidden; that nobody asks again stops no clock. Balances show cash, positions show legs; that one
-cannot be read excuses nothing in the other.
+time makes the answer say nothing) and the next is not due, and while our node is down. That time is
+reported apart, never hidden; that nobody asks again stops no clock. Balances show cash, positions
+show legs; that one cannot be read excuses nothing in the other.
 
 What our books declare provisional is believed only where, and as far as, the venue told no better:
 the average price of an order, cut to a step, until the exact value was told.

@@ -258,13 +258,13 @@ class Wire:
         It gives status, body, and whether that is honest. `on_good` hears that an honest answer
         arrived whole. A statement cannot be read until the failure to give one has arrived and the
         venue may be asked again, politely; while the fault behind it stands; for the period that
-        a lie stands for; nor while a request for it is slow on its way there.
+        a lie stands for; nor, until the next is due, while a request for it is slow on its way.
         """
         spike = self.faults.strikes("slow_request", self.venue)
         there = self._delay("request")
         if spike:
             there += spike.strength * MS
-            self._spoil(statement, self.world.now + there, None)
+            self._spoil(statement, self.world.now + min(there, self.statement_period), None)
         lost = self.faults.strikes("request_lost", self.venue)
         if lost:
             self._spoil(statement, self.world.now + self.latency.timeout, lost)

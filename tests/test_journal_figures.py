@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from msgspec.structs import replace
 
 from core.effects import (
@@ -10,6 +11,8 @@ from core.effects import (
     Effect,
     FetchFills,
     FetchInstruments,
+    FetchOpenOrders,
+    FetchStatement,
     PlaceOrder,
     QueryOrder,
     TellStrategy,
@@ -21,6 +24,7 @@ from core.events import (
     OrderReported,
     PageReported,
     RequestFailed,
+    StatementReported,
     StreamOpened,
 )
 from core.journal import Journal
@@ -29,7 +33,7 @@ from core.token_effects import JudgeAuthorization, SignAuthorization
 from core.token_events import AuthorizationJudged, HolderStated, PolicyPublished
 from sim.memory_store import MemoryStore
 from tieout.claims.asked_again import cancels_dropped, orders_unasked, streams_unread
-from tieout.claims.read_on import rounds_dropped
+from tieout.claims.read_on import reads_dropped
 from tieout.claims.signings import nonces_doubled
 from tieout.tokens.decisions import decided_by_old
 
@@ -105,13 +109,46 @@ def failed(at_s: int, wait_s: int = 0) -> RequestFailed:
 def test_a_page_that_failed_is_asked_for_again_within_its_wait() -> None:
     read, broken = (OPENED, [FETCH]), (failed(10), [])
     later: tuple[Event, list[Effect]] = (replace(OPENED, received_at=16 * 10**9), [])
-    assert rounds_dropped(journal(read, broken, later)) == [f"{HOUSE} BTCUSDT"]
-    assert rounds_dropped(journal(read, (failed(10), [FETCH]), later)) == []
-    assert rounds_dropped(journal(read, (failed(10, 60), []), later)) == [], "as it was told"
-    assert rounds_dropped(journal(read, broken, (page(more=False), []), later)) == [], "it came"
-    assert rounds_dropped(journal(read, (page(more=False), []), broken, later)) == [], "it was over"
+    assert reads_dropped(journal(read, broken, later)) == [f"{HOUSE} BTCUSDT"]
+    assert reads_dropped(journal(read, (failed(10), [FETCH]), later)) == []
+    assert reads_dropped(journal(read, (failed(10, 60), []), later)) == [], "as it was told"
+    assert reads_dropped(journal(read, broken, (page(more=False), []), later)) == [], "it came"
+    assert reads_dropped(journal(read, (page(more=False), []), broken, later)) == [], "it was over"
     reborn = replace(STARTED, received_at=16 * 10**9)
-    assert rounds_dropped(journal(read, broken, (reborn, []))) == [], "all is read anew"
+    assert reads_dropped(journal(read, broken, (reborn, []))) == [], "all is read anew"
+
+
+def failed_of(about: str, at_s: int) -> tuple[Event, list[Effect]]:
+    return replace(failed(at_s), about=about), []
+
+
+@pytest.mark.parametrize(
+    ("about", "again"),
+    [
+        ("balances", FetchStatement(account=HOUSE, kind="balances")),
+        ("open_orders", FetchOpenOrders(account=HOUSE)),
+        ("instruments:BTCUSDT", FetchInstruments(account=HOUSE, instrument="BTCUSDT")),
+    ],
+)
+def test_whatever_else_failed_is_asked_for_again_as_well(about: str, again: Effect) -> None:
+    later: tuple[Event, list[Effect]] = (replace(OPENED, received_at=16 * 10**9), [])
+    broken = failed_of(about, 10)
+    assert reads_dropped(journal(broken, later)) == [f"{HOUSE} {about}"]
+    assert reads_dropped(journal((broken[0], [again]), later)) == []
+    other = failed_of("positions", 10)
+    assert reads_dropped(journal((other[0], [again]), later)) == [f"{HOUSE} positions"]
+
+
+def test_a_statement_that_fails_over_and_over_is_left_to_its_schedule() -> None:
+    often = [failed_of("balances", at) for at in range(1, 6)]
+    asked = [(event, [FetchStatement(account=HOUSE, kind="balances")]) for event, _ in often[:4]]
+    later: tuple[Event, list[Effect]] = (replace(OPENED, received_at=100 * 10**9), [])
+    assert reads_dropped(journal(*asked, often[4], later)) == []
+    had = StatementReported(
+        received_at=6 * 10**9, account=HOUSE, kind="balances", rows=(), asked_at=0
+    )
+    once_more = failed_of("balances", 7)
+    assert reads_dropped(journal(*asked, (had, []), once_more, later)) == [f"{HOUSE} balances"]
 
 
 def told(status: OrderReport) -> OrderReported:

@@ -46,7 +46,7 @@ DEAF = CLAIMS["silence_excess_seconds_max"]
 READ_EARLY = CLAIMS["read_back_early"]
 TOLD_EARLY = CLAIMS["moves_told_early"]
 DROPPED = CLAIMS["cancels_dropped"]
-ROUNDS = CLAIMS["rounds_dropped"]
+ROUNDS = CLAIMS["reads_dropped"]
 GATE = "the gate refused entries"
 
 

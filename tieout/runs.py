@@ -34,7 +34,7 @@ from tieout.claims.asked_again import cancels_dropped, orders_unasked, streams_u
 from tieout.claims.cash_told import moves_told_early
 from tieout.claims.given_up import given_up
 from tieout.claims.read_back import read_back_early
-from tieout.claims.read_on import rounds_dropped
+from tieout.claims.read_on import reads_dropped
 from tieout.claims.references import decided_by_old_prices
 from tieout.claims.truths import (
     cancels_unpursued,
@@ -91,7 +91,7 @@ STANDARD = tuple(
         ("no order was given up while its venue might take it yet", "orders_given_up_early"),
         ("what was in flight as the node came up is asked for at once", "orders_unasked"),
         ("what a stream may have missed is asked for as it opens", "streams_unread"),
-        ("what failed to be read is asked for again within its wait", "rounds_dropped"),
+        ("what failed to be read is asked for again within its wait", "reads_dropped"),
         ("what was to be cancelled and is told to work is cancelled again", "cancels_dropped"),
         ("what a cut lost counts as read back once it was", "read_back_early"),
         ("no strategy is told that cash left or came before it did", "moves_told_early"),
@@ -533,7 +533,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "orders_rejected_unsaid": gone.unsaid,
         "orders_unasked": len(orders_unasked(store)),
         "streams_unread": len(streams_unread(store)),
-        "rounds_dropped": len(rounds_dropped(store)),
+        "reads_dropped": len(reads_dropped(store)),
         "cancels_dropped": len(cancels_dropped(store)),
         "read_back_early": len(read_back_early(simulation.watch.read_back.found, store)),
         "moves_told_early": len(moves_told_early(simulation.truth, state, store)),

@@ -1,52 +1,89 @@
-"""What failed to be read is asked for again, by the journal: a page of a record, within its wait.
+"""What failed to be read is asked for again, by the journal: within its wait.
 
-A round that ends at a failed page is begun anew by its schedule, so that books come right in the
-end; until then nobody knows what happened, and nothing tells that nobody asks.
+A round that ends at a failed page is begun anew by its schedule, and a statement, a listing of
+orders or the terms of an instrument are read by theirs, so that books come right in the end; until
+then nobody knows what happened, and nothing tells that nobody asks.
 """
 
-from core.events import PageReported, RequestFailed
-from core.journal import Record, Store, decode_event
+from dataclasses import dataclass, field
+
+from core.effects import FetchInstruments, FetchOpenOrders, FetchStatement
+from core.events import PageReported, RequestFailed, StatementReported
+from core.journal import Record, Store, decode_effect, decode_event
 from tieout.claims.asked_again import Subject, record_asked
 
 # It is asked for again at once, or when its venue allows it; what a node has to do first is in it.
 WAIT_NS = 5_000_000_000
 ABOUT = "fills:"
+STATEMENTS = ("balances", "positions")
+ORDERS, TERMS = "open_orders", "instruments:"
+READS = ("FetchStatement", "FetchOpenOrders", "FetchInstruments")
+# What fails more often in a row is asked for less and less, and in the end by its schedule.
+TRIES = 4
 
 
-def rounds_dropped(store: Store) -> list[str]:
-    """Records of venues and banks whose reading was under way, failed, and was not gone on with: as
-    often as that was so. A node that begins reads anew, and a chain's record is its blocks."""
-    under_way: dict[Subject, None] = {}
-    due: dict[Subject, int] = {}
-    found: list[str] = []
-    for record in store.records():
-        if (asked := record_asked(record)) is not None:
-            under_way[asked] = None
-            due.pop(asked, None)
+@dataclass(slots=True)
+class Reading:
+    """What is being read, what failed and until when it must be asked for, and how often in a row
+    a statement could not be had."""
+
+    under_way: dict[Subject, None] = field(default_factory=dict)
+    due: dict[Subject, int] = field(default_factory=dict)
+    failed: dict[Subject, int] = field(default_factory=dict)
+
+    def on_record(self, record: Record) -> None:
+        if (page := record_asked(record)) is not None:
+            self.under_way[page] = None
+            self.due.pop(page, None)
+        elif record.name in READS:
+            self.due.pop(_read(record), None)
         elif record.name == "NodeStarted":
-            under_way.clear()
-            due.clear()
-        elif record.name == "PageReported":
-            _note_page(record, under_way, due)
-        elif record.name == "RequestFailed":
-            _note_failed(record, under_way, due)
-        for subject in [each for each, at in due.items() if at < record.at]:
-            del due[subject]
+            self.under_way.clear()
+            self.due.clear()
+        elif record.name in ("PageReported", "StatementReported", "RequestFailed"):
+            self._on_event(record)
+
+    def _on_event(self, record: Record) -> None:
+        match decode_event(record.body):
+            case PageReported() as event:
+                self.due.pop((event.account, event.subject), None)
+                if not event.more:
+                    self.under_way.pop((event.account, event.subject), None)
+            case StatementReported() as event:
+                self.due.pop((event.account, event.kind), None)
+                self.failed.pop((event.account, event.kind), None)
+            case RequestFailed() as event if self._is_retried(event):
+                about = event.about.removeprefix(ABOUT)
+                self.due[event.account, about] = record.at + event.retry_after_ns + WAIT_NS
+
+    def _is_retried(self, event: RequestFailed) -> bool:
+        if event.about.startswith(ABOUT):
+            return (event.account, event.about.removeprefix(ABOUT)) in self.under_way
+        if event.about in STATEMENTS:
+            subject = event.account, event.about
+            self.failed[subject] = self.failed.get(subject, 0) + 1
+            return self.failed[subject] <= TRIES
+        return event.about == ORDERS or event.about.startswith(TERMS)
+
+
+def reads_dropped(store: Store) -> list[str]:
+    """What was being read, failed, and was not asked for again in time: as often as that was so. A
+    node that begins reads anew, and a chain's record is its blocks."""
+    reading, found = Reading(), []
+    for record in store.records():
+        reading.on_record(record)
+        for subject in [each for each, at in reading.due.items() if at < record.at]:
+            del reading.due[subject]
             found.append("{} {}".format(*subject))
     return found
 
 
-def _note_page(record: Record, under_way: dict[Subject, None], due: dict[Subject, int]) -> None:
-    event = decode_event(record.body)
-    assert isinstance(event, PageReported)
-    due.pop((event.account, event.subject), None)
-    if not event.more:
-        under_way.pop((event.account, event.subject), None)
-
-
-def _note_failed(record: Record, under_way: dict[Subject, None], due: dict[Subject, int]) -> None:
-    event = decode_event(record.body)
-    assert isinstance(event, RequestFailed)
-    subject = event.account, event.about.removeprefix(ABOUT)
-    if event.about.startswith(ABOUT) and subject in under_way:
-        due[subject] = record.at + event.retry_after_ns + WAIT_NS
+def _read(record: Record) -> Subject:
+    match decode_effect(record.body):
+        case FetchStatement() as fetch:
+            return fetch.account, fetch.kind
+        case FetchOpenOrders() as fetch:
+            return fetch.account, ORDERS
+        case FetchInstruments() as fetch:
+            return fetch.account, f"{TERMS}{fetch.instrument}"
+    raise AssertionError(record.name)
