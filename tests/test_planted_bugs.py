@@ -179,6 +179,12 @@ WORLDS = {
         [{"kind": "answer_lost", "one_in": 2}, {"kind": "lost_frame", "one_in": 3}],
         {"heal_s": 12},
     ),
+    # What failed to be read is not read by its schedule before long.
+    "seldom_read": World(
+        [{"dialect": "okx_swap", "statement_period_ms": 20_000, "backfill_period_ms": 20_000}],
+        [{"kind": "answer_lost", "one_in": 2}],
+        {"duration_s": 120, "short_s": 120},
+    ),
     "overtaken": World(
         ["binance_spot"],
         [
@@ -305,7 +311,7 @@ WORLDS = {
     "exits_under_way": World(
         ["okx_swap"],
         [{"kind": "bust", "every_s": 5, "strength": 15000}],
-        {"duration_s": 60},
+        {"duration_s": 120, "short_s": 120},
     ),
     "little_memory": World(
         ["binance_spot", "coinbase"],
@@ -789,6 +795,36 @@ BUGS = (
         "    wait = max(event.retry_after_ns, RETRY_NS)",
         "failed_reads",
         range(1),
+        ROUNDS,
+    ),
+    Bug(
+        "a failed statement is never asked for again",
+        "core.listening:on_request_failed",
+        "wait = max(event.retry_after_ns, RETRY_NS)",
+        'if event.about.startswith("balances"):\n        return []\n'
+        "    wait = max(event.retry_after_ns, RETRY_NS)",
+        "seldom_read",
+        range(2),
+        ROUNDS,
+    ),
+    Bug(
+        "a failed listing of open orders is never asked for again",
+        "core.listening:on_request_failed",
+        "wait = max(event.retry_after_ns, RETRY_NS)",
+        'if event.about.startswith("open_orders"):\n        return []\n'
+        "    wait = max(event.retry_after_ns, RETRY_NS)",
+        "seldom_read",
+        range(2),
+        ROUNDS,
+    ),
+    Bug(
+        "a failed reading of terms is never asked for again",
+        "core.listening:on_request_failed",
+        "wait = max(event.retry_after_ns, RETRY_NS)",
+        'if event.about.startswith("instruments:"):\n        return []\n'
+        "    wait = max(event.retry_after_ns, RETRY_NS)",
+        "seldom_read",
+        range(2),
         ROUNDS,
     ),
     Bug(

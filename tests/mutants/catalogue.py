@@ -144,6 +144,19 @@ MUTANTS = (
         VENUES,
         "A back-fill ends at its first failed read.",
     ),
+    known(
+        "a failed statement is never asked for again", VENUES, "Until its schedule nobody looks."
+    ),
+    known(
+        "a failed listing of open orders is never asked for again",
+        VENUES,
+        "What works at the venue is not known until the next round.",
+    ),
+    known(
+        "a failed reading of terms is never asked for again",
+        VENUES,
+        "A changed size or step is not known until the next round.",
+    ),
     known("a suspect is a break at once", VENUES, "One wrong read is believed (V15)."),
     known(
         "an absurd read need not insist",
