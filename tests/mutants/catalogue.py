@@ -145,7 +145,7 @@ MUTANTS = (
         "A back-fill ends at its first failed read.",
     ),
     known(
-        "a failed statement is never asked for again", VENUES, "Until its schedule nobody looks."
+        "a failed statement is never asked for again", "storm", "Until its schedule nobody looks."
     ),
     known(
         "a failed listing of open orders is never asked for again",
