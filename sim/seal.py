@@ -12,12 +12,12 @@ True here, in the thread that runs under a seal and while it does:
 
 What two machines may differ in and is let through: their tables of time zones.
 
-What it costs is a look at each name of our modules where more was imported since, and some tenths of
-a millisecond else. Not seen: what a module took as the default of an argument, a method of a numpy
-generator or of one of `_random`, what a finalizer does, code that mypyc compiled as it asks for
-`hash` or `id`, the address in the `repr` of a plain object, how long a lock was waited for
-(`acquire(timeout=)`, `join(timeout)`: other threads have their own), and what `os.stat` tells of a
-file (its times, whether it is there) and `os.getcwd`: imports and tracebacks ask them all the time.
+What it costs is a look at each name of our modules where more was imported since, and some tenths
+of a millisecond else. Not seen: what a module took as the default of an argument, a method of a
+numpy generator or of one of `_random`, what a finalizer does, code that mypyc compiled as it asks
+for `hash` or `id`, the address in the `repr` of a plain object, for how long a lock was waited for
+(`acquire(timeout=)`, `join(timeout)`), what `os.stat` tells of a file (its times, whether it is
+there), and `os.getcwd`: imports and tracebacks ask these two all the time.
 """
 
 import _random
