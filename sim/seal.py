@@ -12,15 +12,25 @@ True here, in the thread that runs under a seal and while it does:
 
 What two machines may differ in and is let through: their tables of time zones.
 
-What it costs is a look at each name of our modules where more was imported since, and a tenth of a
-millisecond else. Not seen: what a module took as the default of an argument, a method of a numpy
-generator, what a finalizer does, and code that mypyc compiled as it asks for `hash` or `id`.
+What it costs is a look at each name of our modules where more was imported since, and some tenths
+of a millisecond else. Not seen: what a module took as the default of an argument, a method of a
+numpy generator or of one of `_random`, what a finalizer does, code that mypyc compiled as it asks
+for `hash` or `id`, the address in the `repr` of a plain object, for how long a lock was waited for
+(`acquire(timeout=)`, `join(timeout)`), what `os.stat` tells of a file (its times, whether it is
+there), and `os.getcwd`: imports and tracebacks ask these two all the time.
 """
 
+import _random
 import datetime
+import gc
 import os
+import posix
 import random
+import resource
 import secrets
+import select
+import selectors
+import ssl
 import sys
 import threading
 import time
@@ -45,9 +55,9 @@ EXEMPT = (
 # before, something is cleared away or its memory measured, somebody looks at the run with a
 # debugger or prints.
 NOT_OF_THE_RUN = ("importlib._bootstrap", "weakref", "pdb", "ipykernel.iostream", "distributed.gc")
-# A finalizer of ours, and what asyncio calls as it clears a task or a future away that nobody
-# waited for: theirs are written in C and leave no frame of their own.
-FINALIZERS = ("__del__", "call_exception_handler")
+# What asyncio calls as it clears a task or a future away that nobody waited for: their finalizers
+# are written in C and leave no frame of their own. Our loop's is not meant: it asks for nothing.
+COMPLAINS = ("asyncio.base_events", "call_exception_handler")
 # What is read when it is first needed, and is the same in every run: what lies beside the code,
 # what people wrote beside a scenario, the machine's time zones, and the source
 # that a traceback shows: perhaps that of a finalizer, which is of no run.
@@ -61,6 +71,10 @@ CLOCKS = (
     *("process_time", "process_time_ns", "thread_time", "thread_time_ns", "clock_gettime"),
     *("clock_gettime_ns", "localtime", "gmtime", "ctime", "sleep"),
 )
+# Without a time they say the machine's: those that are given one only write it.
+WRITE_A_TIME = {"strftime": 2, "asctime": 1}
+MACHINE = ("urandom", "getrandom", "getpid", "getppid", "times", "uname", "getloadavg", "cpu_count")
+WAITS = ("select", "poll", "epoll", "kqueue")
 NOWS = {"datetime": ("now", "utcnow", "today"), "date": ("today",)}
 ENVIRONMENT = ("__getitem__", "__iter__", "__len__", "__setitem__", "__delitem__")
 OF_NUMPY = ("default_rng", "RandomState", "SeedSequence", "random", "rand", "randn", "randint")
@@ -182,7 +196,13 @@ def _found() -> list[tuple[Any, str, Any]]:
 def _stubs() -> list[tuple[Any, str, Any]]:
     functions: list[tuple[Any, tuple[str, ...]]] = [
         (time, CLOCKS),
-        (os, ("urandom", "getrandom", "getenv", "getpid", "times")),
+        (posix, MACHINE),
+        (os, ("getenv", *MACHINE)),
+        (resource, ("getrusage",)),
+        (gc, ("get_count", "get_stats")),
+        (ssl, ("RAND_bytes", "RAND_pseudo_bytes")),
+        (select, WAITS),
+        *((kind, ("select",)) for kind in vars(selectors).values() if _is_a_selector(kind)),
         (uuid, ("uuid1", "uuid4")),
         (secrets, tuple(secrets.__all__)),
         (random, tuple(name for name in random.__all__ if name != "Random")),
@@ -198,6 +218,9 @@ def _stubs() -> list[tuple[Any, str, Any]]:
         if name in vars(owner)
     ]
     stubs.append((random.Random, "seed", _seeded(random.Random.seed)))
+    stubs.append((_random, "Random", _with_a_seed(_random.Random)))
+    stubs.append((threading.Condition, "wait", _patient(threading.Condition.wait)))
+    stubs += [(time, n, _told(f"time.{n}", getattr(time, n), k)) for n, k in WRITE_A_TIME.items()]
     stubs += [(datetime, n, _timeless(getattr(datetime, n), nows)) for n, nows in NOWS.items()]
     return stubs
 
@@ -223,6 +246,32 @@ def _seeded(real: Callable[..., None]) -> Callable[..., None]:
             real(self, a, version)
 
     return seed
+
+
+def _is_a_selector(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, selectors.BaseSelector)
+
+
+def _with_a_seed(real: Callable[..., T]) -> Callable[..., T]:
+    """The same of what they are made of."""
+    unseeded = _refusing("_random.Random()", real)
+    return lambda *seed: real(*seed) if seed and seed[0] is not None else unseeded(*seed)
+
+
+def _told(what: str, real: Callable[..., T], told: int) -> Callable[..., T]:
+    """The function, which has to be given as many arguments: else it looks at the clock."""
+    untold = _refusing(what, real)
+    return lambda *args: real(*args) if len(args) >= told else untold(*args)
+
+
+def _patient(real: Callable[..., bool]) -> Callable[..., bool]:
+    """Whoever waits for so long and no longer looks at a clock."""
+    hasty = _refusing("a wait with a timeout", real)
+
+    def wait(self: threading.Condition, timeout: float | None = None) -> bool:
+        return real(self) if timeout is None else hasty(self, timeout)
+
+    return wait
 
 
 def _timeless(real: type[T], nows: tuple[str, ...]) -> type[T]:
@@ -296,7 +345,8 @@ def _is_of_no_run() -> bool:
     """Whether somebody asks below what does not belong to the run; a finalizer need not, either."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if _module(frame) in NOT_OF_THE_RUN or frame.f_code.co_name in FINALIZERS:
+        module, name = _module(frame), frame.f_code.co_name
+        if module in NOT_OF_THE_RUN or name == "__del__" or (module, name) == COMPLAINS:
             return True
         frame = frame.f_back
     return False

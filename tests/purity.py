@@ -2,6 +2,7 @@
 
 True here: what a file may import is a list (`KNOWN`), not what it may not. Names are followed
 within a file, so what would carry a set out of it is refused: an attribute, a public function.
+Where sets may stand is `tests/purity_sets.py`; what lasts between runs, `tests/purity_memories.py`.
 What syntax does not show (a clock by way of a library, a module that is looked up) is refused
 while a simulation runs: `sim/seal.py`.
 """
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.purity_memories import judge_memories
 from tests.purity_sets import judge_sets
 
 ROOT = Path(__file__).parent.parent
@@ -29,10 +31,11 @@ FILES = frozenset(("errno", "os", "pathlib", "pydantic", "stat", "yaml"))
 
 
 class Rules(NamedTuple):
-    """What a file may import, and whether it may have floats."""
+    """What a file may import, whether it may have floats, and which of its functions a cache."""
 
     known: frozenset[str] = KNOWN
     floats: bool = False
+    cached: frozenset[str] = frozenset()
 
 
 STRICT = Rules()
@@ -47,6 +50,15 @@ RULES = {
         f"risk/{name}.py": Rules(KNOWN | FILES)
         for name in ("limit_files", "limit_tests", "written")
     },
+}
+# Functions of what never changes, and of nothing else: whoever asks first changes no answer.
+CACHED = {
+    "core/reading.py": {
+        "_is_sound": "of a class and of classes",
+        "_types": "of a class",
+    },
+    "core/node.py": {"_make": "of the code: it takes nothing"},
+    "risk/lines.py": {"line_of": "of a text; what it gives is a NamedTuple of texts"},
 }
 
 DICTS = {"dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "OrderedDict", "Counter"}
@@ -66,11 +78,8 @@ BUILTINS = {
 AROUND = {"__hash__", "__subclasses__", "__builtins__", "__globals__", "modules", "sys", "_sys"}
 DECIMAL_CONTEXTS = {"getcontext", "localcontext", "setcontext", "DefaultContext"}
 UNSTABLE = {"argsort", "argpartition"}
-MUTABLE = {"dict", "list", "set", "defaultdict", "deque", "Counter", "OrderedDict", "bytearray"}
-CHANGES = {
-    *("append", "appendleft", "extend", "insert", "pop", "popleft", "popitem", "remove", "discard"),
-    *("add", "update", "setdefault", "clear", "sort", "reverse", "move_to_end"),
-}
+# Decoded as one of these, a number in it is what the bytes say.
+OPEN_TYPES = {"dict", "list", "tuple", "object", "Any", "Mapping", "Sequence"}
 DIVISIONS = {"__truediv__", "__rtruediv__", "__itruediv__", "__float__", "from_float"}
 # Texts that are made by way of a float, unless it is a Decimal that is asked: `:f` of one is exact.
 BY_PERCENT = re.compile(r"(^|[^%])(%%)*%[-+ #0-9.*]*[eEfFgG]")
@@ -80,7 +89,8 @@ FLOAT_ARRAYS = {"d", "f"}
 
 def rules_of(path: Path) -> Rules:
     """The rules for a file of the house."""
-    return RULES.get(path.relative_to(ROOT).as_posix(), STRICT)
+    name = path.relative_to(ROOT).as_posix()
+    return RULES.get(name, STRICT)._replace(cached=frozenset(CACHED.get(name, {})))
 
 
 def violations(
@@ -91,14 +101,11 @@ def violations(
     tree = ast.parse(source)
     objects = set(names_of_classes(tree, classes))
     questions = {part for node in ast.walk(tree) if is_a_question(node) for part in ast.walk(node)}
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    within = {part for function in functions for part in ast.walk(function)}
-    lasting = names_that_last(tree)
     found = [f"{line(node)}: {reason}" for node, reason in judge_sets(tree)]
+    found += [f"{line(node)}: {reason}" for node, reason in judge_memories(tree, rules.cached)]
     for node in ast.walk(tree):
         reasons = [*judge(node), *judge_names(node), *judge_keys(node, objects)]
         reasons += judge_imports(node, rules.known)
-        reasons += judge_memories(node, lasting) if node in within else []
         reasons += [] if rules.floats or node in questions else judge_floats(node)
         found += [f"{line(node)}: {reason}" for reason in reasons]
     return found
@@ -137,39 +144,6 @@ def judge(node: ast.AST) -> Iterator[str]:
         case ast.Call(func=ast.Attribute(attr=name), keywords=words) if name in UNSTABLE:
             if ("kind", "stable") not in ((word.arg, constant(word.value)) for word in words):
                 yield f'{name}() puts equals in an order of its own: say kind="stable"'
-
-
-def names_that_last(tree: ast.Module) -> set[str]:
-    """What the module keeps that can be changed: tables, unless somebody does."""
-    found = set[str]()
-    for each in tree.body:
-        match each:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if is_mutable(value):
-                found.add(name)
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                found |= {name} if is_mutable(value) else set()
-    return found
-
-
-def is_mutable(value: ast.expr) -> bool:
-    match value:
-        case ast.Dict() | ast.List() | ast.Set() | ast.DictComp() | ast.ListComp() | ast.SetComp():
-            return True
-        case ast.Call(func=ast.Name(id=name) | ast.Subscript(value=ast.Name(id=name))):
-            return name in MUTABLE
-    return False
-
-
-def judge_memories(node: ast.AST, lasting: set[str]) -> Iterator[str]:
-    match node:
-        case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
-            changed = name in lasting
-        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=does)):
-            changed = name in lasting and does in CHANGES
-        case _:
-            changed = False
-    if changed:
-        yield "a table of the module that is changed is remembered from one run to the next"
 
 
 def constant(node: ast.expr) -> object:
@@ -267,11 +241,8 @@ def judge_floats(node: ast.AST) -> Iterator[str]:
             yield "true division makes floats: say // and which way it rounds"
         case ast.Attribute(attr=name) if name in DIVISIONS:
             yield f"{name} makes floats: amounts are whole units"
-        case ast.Call(
-            func=ast.Attribute(value=ast.Attribute(attr="json"), attr="decode"), keywords=w
-        ):
-            if "type" not in (word.arg for word in w):
-                yield "decoded without a type, a number may be a float"
+        case ast.Call() if is_of_any_type(node):
+            yield "decoded without a type, a number may be a float"
         case ast.BinOp(op=ast.Pow(), right=ast.UnaryOp(op=ast.USub())):
             yield "a negative power is a float: say // and which way it rounds"
         case ast.BinOp(left=ast.Constant(value=str() as text), op=ast.Mod()):
@@ -285,6 +256,25 @@ def judge_floats(node: ast.AST) -> Iterator[str]:
             args=[ast.Constant(value=of), *_],
         ) if of in FLOAT_ARRAYS:
             yield "an array of floats: amounts are whole units"
+
+
+def is_of_any_type(call: ast.Call) -> bool:
+    """Whether it reads JSON into whatever it finds; a hook for floats makes them exact."""
+    words = {each.arg: each.value for each in call.keywords}
+    match call.func:
+        case ast.Attribute(value=ast.Attribute(attr="json"), attr="decode") | ast.Name(id="decode"):
+            said = words.get("type")
+        case ast.Attribute(attr="Decoder") | ast.Name(id="Decoder"):
+            said = next(iter(call.args), words.get("type"))
+        case _:
+            return False
+    return "float_hook" not in words and (said is None or is_open(said))
+
+
+def is_open(said: ast.expr) -> bool:
+    """Whether the type leaves it to the bytes what some part of it is."""
+    whole = {node.value for node in ast.walk(said) if isinstance(node, ast.Subscript)}
+    return any(name_of(part) in OPEN_TYPES for part in parts(said) if part not in whole)
 
 
 AS_A_FLOAT = "said as a float, which rounds: amounts are whole units"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.purity import ROOT, RULES, classes_in, rules_of, violations
+from tests.purity import CACHED, ROOT, RULES, classes_in, rules_of, violations
+from tests.purity_memories import REASONS
 
 SOURCES = sorted(path for name in ("core", "risk") for path in (ROOT / name).rglob("*.py"))
 CLASSES = frozenset(name for path in SOURCES for name in classes_in(path))
@@ -21,7 +22,7 @@ def test_core_and_risk_are_pure(path: Path) -> None:
 
 
 def test_each_exception_is_a_file_that_is_there() -> None:
-    assert [name for name in RULES if not (ROOT / name).exists()] == []
+    assert [name for name in (*RULES, *CACHED) if not (ROOT / name).exists()] == []
 
 
 PLANTED = [
@@ -121,11 +122,12 @@ PLANTED = [
     "a = '%.2f' % b",
     "a = format(b, '.3e')",
     "a = msgspec.json.decode(b)",
-    # what lasts from one run to the next
-    "a = {}\ndef f(b): a[b] = 1",
-    "a: dict[str, int] = dict()\ndef f(b): a.setdefault(b, 1)",
-    "a = []\ndef f(b): a.append(b)",
-    "a = {}\ndef f(b): del a[b]",
+    "a = msgspec.json.decode(b, type=dict)",
+    "a = msgspec.json.decode(b, type=dict[str, object])",
+    "a = msgspec.json.decode(b, type=list | None)",
+    "a = msgspec.json.Decoder()",
+    "a = msgspec.json.Decoder(dict)",
+    "from msgspec.json import decode\na = decode(b)",
     # objects as keys, and doors at the back
     "class A: pass\na = {A(): 1}",
     "class A: pass\na = {}\na[A()] = 1",
@@ -142,8 +144,13 @@ PLANTED = [
 
 @pytest.mark.parametrize("source", PLANTED)
 def test_the_lint_bites(source: str) -> None:
-    """Each planted violation is caught."""
-    assert violations(source)
+    """Each planted violation is caught for what it is, not for what it leaves behind."""
+    assert but_memories(source)
+
+
+def but_memories(source: str) -> list[str]:
+    """What the lint says, but of what lasts (`tests/test_core_remembers_nothing.py`)."""
+    return [each for each in violations(source) if not each.endswith(REASONS)]
 
 
 INNOCENT = [
@@ -167,9 +174,9 @@ INNOCENT = [
     "def _f(a) -> set[int]:\n    found = set[int]()\n    found.update(a)\n    return found",
     "a = {1: 2}\nfor b in a.keys(): pass",
     "a = f'{Decimal(b):f}'",
-    "a = {}\ndef f(b): return a[b]",
-    "def f(b):\n    a = {}\n    a[b] = 1",
     "a = msgspec.json.decode(b, type=int)",
+    "a = msgspec.json.decode(b, type=tuple[str, dict[str, int]])",
+    "a = msgspec.json.Decoder(float_hook=Decimal)",
     "array('q')",
 ]
 
@@ -177,7 +184,7 @@ INNOCENT = [
 @pytest.mark.parametrize("source", INNOCENT)
 def test_the_lint_leaves_the_innocent_alone(source: str) -> None:
     """Order-free uses of sets, whole-number arithmetic and refusing a float are all pure."""
-    assert violations(source) == []
+    assert but_memories(source) == []
 
 
 def test_objects_of_another_file_are_no_keys_either() -> None:

@@ -17,9 +17,11 @@ import pytest
 
 from sim.seal import Broken, seal
 from tests.purity import ROOT, violations
+from tests.purity_memories import REASONS
 
 # The first line of `parse`, which every price and quantity goes through.
 VICTIM = ROOT / "core" / "money.py"
+FUNCTION = "def parse("
 PLACE = "    # Nearly all that venues write is plain digits"
 
 RUFF, LINT, SEAL = "ruff", "lint", "seal"
@@ -102,13 +104,46 @@ HAZARDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "a global": ("global ASSET_DECIMALS; ASSET_DECIMALS = 8", (LINT,)),
     "what the interpreter is": ("import platform; platform.machine()", (RUFF, LINT)),
     "a task": ("async def later(): pass", (LINT,)),
+    "JSON of whatever it finds": (
+        "import msgspec; msgspec.json.decode(b'{}', type=dict)",
+        (LINT,),
+    ),
+}
+# What lasts from one run to the next: what stands above `parse`, and what in it. They run, and ruff
+# and the seal say nothing.
+REMEMBERED = {
+    "a counter": ("from itertools import count; N = count(1)", "next(N)"),
+    "a counter of a class": ("class A: n = 0", "A.n += 1"),
+    "a number that a function keeps": ("", "parse.last = decimals"),
+    "a table that makes its rows": (
+        "from collections import defaultdict; T = defaultdict(list)",
+        "T[text].append(1)",
+    ),
+    "a table of keys": ("T = dict.fromkeys('ab')", "T[text] = 1"),
+    "a table by a class": ("from collections import UserDict; T = UserDict()", "T[text] = 1"),
+    "a table under another name": ("T = {}", "t = T; t[text] = 1"),
+    "a table of another file": ("from core import causes", "causes.REMEDIES.pop(text, None)"),
+    "an object": ("class A: pass\nA_ONE = A()", "A_ONE.last = text"),
+    "a default": ("def keep(text, kept=[]): kept.append(text)", "keep(text)"),
+    "a cache": ("from functools import cache", "cache(int)(text)"),
+    "a cache above a function": (
+        "from functools import lru_cache\n@lru_cache\ndef kept(text): return text",
+        "kept(text)",
+    ),
+}
+IN_PARSE = "\n# in parse:\n"
+HAZARDS |= {
+    f"{name} that lasts": (f"{above}{IN_PARSE}{line}", (LINT,))
+    for name, (above, line) in REMEMBERED.items()
 }
 
 
-def planted(line: str) -> str:
-    """The source of the victim with the line in it."""
+def planted(hazard: str) -> str:
+    """The source of the victim with the line in it, and above it what it needs."""
+    above, _, line = hazard.rpartition(IN_PARSE)
     source = VICTIM.read_text()
-    assert source.count(PLACE) == 1
+    assert source.count(PLACE) == source.count(FUNCTION) == 1
+    source = source.replace(FUNCTION, f"{above}\n\n\n{FUNCTION}")
     return source.replace(PLACE, f"    {line}\n{PLACE}")
 
 
@@ -164,7 +199,9 @@ def test_a_planted_hazard_is_caught(
     line, guards = HAZARDS[name]
     assert guards
     assert (name in seen_by_ruff) == (RUFF in guards)
-    assert bool(violations(planted(line))) == (LINT in guards)
+    found = violations(planted(line))
+    assert bool(found) == (LINT in guards)
+    assert IN_PARSE not in line or any(each.endswith(REASONS) for each in found)
     refusal = refusal_of(imported(planted(line)))
     assert ("asked for by core.planted" in refusal) == (SEAL in guards), refusal
 

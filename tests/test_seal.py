@@ -1,15 +1,22 @@
 """A sealed run asks this machine for nothing; who is not in it asks as before."""
 
+import _random
 import asyncio
 import datetime
 import gc
 import linecache
 import os
+import posix
 import random
+import resource
+import select
+import selectors
+import ssl
 import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,6 +35,56 @@ def test_a_clock_is_refused_and_comes_back() -> None:
         time.time_ns()
     assert time.time_ns is real
     assert time.time_ns() > 0
+
+
+REFUSED: dict[str, Callable[[], object]] = {
+    "time.strftime": lambda: time.strftime("%S"),
+    "time.asctime": lambda: time.asctime(),
+    "posix.times": lambda: posix.times(),
+    "posix.getpid": lambda: posix.getpid(),
+    "os.uname": lambda: os.uname(),
+    "os.getppid": lambda: os.getppid(),
+    "os.getloadavg": lambda: os.getloadavg(),
+    "os.cpu_count": lambda: os.cpu_count(),
+    "resource.getrusage": lambda: resource.getrusage(resource.RUSAGE_SELF),
+    "gc.get_count": lambda: gc.get_count(),
+    "gc.get_stats": lambda: gc.get_stats(),
+    "ssl.RAND_bytes": lambda: ssl.RAND_bytes(1),
+    "_random.Random": lambda: _random.Random(),
+    "select.select": lambda: select.select([], [], [], 0),
+    "select.poll": lambda: select.poll(),
+    "SelectSelector.select": lambda: selectors.SelectSelector().select(0),
+    "a wait with a timeout": lambda: threading.Event().wait(0),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_else_tells_the_time_or_of_the_machine_is_refused(name: str) -> None:
+    """And answers again once the seal is off."""
+    with pytest.raises(Broken, match=f"^{name}.* asked for by "), seal():
+        REFUSED[name]()
+    REFUSED[name]()
+
+
+def test_a_time_that_is_told_may_be_written() -> None:
+    told = (2026, 1, 2, 3, 4, 5, 4, 2, 0)
+    day = datetime.date(2026, 1, 2)
+    with seal():
+        assert time.strftime("%S", told) == "05"
+        assert time.asctime(told) == "Fri Jan  2 03:04:05 2026"
+        assert day.strftime("%y%m%d") == "260102"
+
+
+def test_dice_of_dice_that_are_seeded_are_dice() -> None:
+    with seal():
+        assert _random.Random(7).random() == _random.Random(7).random()
+
+
+def test_whoever_waits_for_what_was_said_need_not_look_at_a_clock() -> None:
+    said = threading.Event()
+    said.set()
+    with seal():
+        assert said.wait()
 
 
 def test_whoever_swallows_the_refusal_gains_nothing() -> None:
@@ -145,6 +202,16 @@ def test_a_task_that_nobody_waited_for_is_complained_of_and_is_of_no_run() -> No
     with seal():
         waiting.clear()
         gc.collect()
+
+
+def test_a_loop_of_ours_that_complains_is_of_the_run() -> None:
+    """`sim/loop.py` has a function of that name: only below asyncio's may somebody ask."""
+
+    def call_exception_handler() -> int:
+        return time.time_ns()
+
+    with pytest.raises(Broken, match=r"time\.time_ns"), seal():
+        call_exception_handler()
 
 
 class Broke:

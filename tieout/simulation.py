@@ -56,6 +56,15 @@ RESTART_NS = 500 * MS
 AGAIN_NS = 10 * SECOND
 # What a keeper did or put right is told and read by then.
 MENDED_NS = 6 * 3600 * SECOND
+# For how long keepers may be at it after a run was healed. A payment waits a week for its window at
+# most, a long weekend in it; two banking days are a week at most until a wrong line is put right; a
+# day goes by until it is delivered, and what failed may be paid once more. What faults hold back
+# comes on top.
+MENDS_MAX_NS = 30 * 86_400 * SECOND
+
+
+class NeverMended(RuntimeError):
+    """Keepers take on more and more, long after the run was healed: somebody pays for ever."""
 
 
 class Simulation:
@@ -142,8 +151,25 @@ class Simulation:
 
     def _let_keepers_mend(self) -> None:
         """Until what they hold back is done, and what came of it is told and read."""
-        while self.rails is not None and self.rails.payments.mended_by + MENDED_NS > self.world.now:
-            self.world.run(self.rails.payments.mended_by + MENDED_NS)
+        if self.rails is None:
+            return
+        payments, healed = self.rails.payments, self.world.now
+        latest = healed + MENDS_MAX_NS + 2 * self._held_back_ns()
+        while (due := payments.mended_by + MENDED_NS) > self.world.now:
+            if due > latest:
+                days = (due - healed) // (86_400 * SECOND)
+                raise NeverMended(
+                    f"{days} days after the run was healed, keepers hold payments back"
+                )
+            self.world.run(due)
+
+    def _held_back_ns(self) -> int:
+        """For how long faults may hold one payment back, all of them together."""
+        kinds = ((KINDS[fault.kind], fault.strength) for fault in self.plan)
+        of_keepers = OF_KEEPERS["custodian"]  # a bank's, and some of its own
+        return sum(
+            ms * MS for (site, unit, _), ms in kinds if site in of_keepers and unit.startswith("ms")
+        )
 
     # --- building --------------------------------------------------------------------------------
 
