@@ -35,6 +35,7 @@ from venues.matching import SelfTrade
 DIALECTS = ("binance_spot", "binance_usdm", "okx_swap", "bybit_inverse", "coinbase")
 CATALOGUE = Path(__file__).parent / "catalogue"
 PAGE_ROWS_MIN = 3
+NAMED = r"^[a-z0-9_]+$"  # a scenario, and so its file
 LISTED_ANEW_S_MIN = 15
 # Figures begin with the name of a strategy, or with one of these.
 RESERVED = (UNATTRIBUTED, ADJUSTMENT, KILL)
@@ -435,7 +436,7 @@ class MemorySpec(Part):
 class Scenario(Part):
     """One claim, and all that it takes to try it."""
 
-    name: str = Field(pattern=r"^[a-z0-9_]+$")
+    name: str = Field(pattern=NAMED)
     claim: str = Field(min_length=1)
     covers: tuple[str, ...] = ()
     seed: int = Field(default=0, ge=0, lt=10**18, description="the seed where nobody says one")

@@ -62,11 +62,11 @@ def test_a_seed_is_on_disk_once_it_is_done(small: str, tmp_path: Path) -> None:
     seen: list[int] = []
 
     def look(done: int, todo: int, failed: int) -> None:
-        assert (done, todo, failed) == (len(seen) + 1, 3, 0)
+        assert (done, todo, failed) == (len(seen) + 1, 4, 0)  # one of them runs twice
         seen.append(len(finished(tmp_path / "seeds.jsonl")))
 
     campaign(small, range(3), out=tmp_path, progress=look)
-    assert seen == [1, 2, 3]
+    assert seen == [1, 2, 3, 3]
 
 
 def finished(ledger: Path) -> dict[int, dict[str, object]]:
@@ -151,7 +151,12 @@ def test_a_failed_seed_comes_with_the_command_that_runs_it_again(
     show_campaign(result)
     command = f"tieout run '{path}' --seed 3 --short"
     assert result.failures[0].command == command
-    assert command in capsys.readouterr().out.splitlines()[-1]
+    place = f"failures/{path.stem}-3"
+    assert [line.strip() for line in capsys.readouterr().out.splitlines()[-3:]] == [
+        f"replay: {command} --out '{place}'",
+        f"shrink: tieout shrink '{place}'",
+        f"keep: tieout keep '{place}' NAME",
+    ]
 
 
 def test_a_seed_that_raises_comes_with_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,9 +217,20 @@ def test_at_least_so_often_or_the_campaign_does_not_hold() -> None:
 def test_the_table_marks_the_rarest(capsys: pytest.CaptureFixture[str]) -> None:
     show_campaign(Campaign([fired("x", 0, {"reorg": 3, "deposit": 1}, {"NO_LEGS": 2})], 1.0))
     rows = [line.split() for line in capsys.readouterr().out.splitlines() if " × " in line]
+    assert len(rows) == 3
     assert ["1", "×", "deposit", "<-", "the", "rarest"] in rows
     assert ["3", "×", "reorg"] in rows
     assert ["2", "×", "refused:", "NO_LEGS"] in rows
+
+
+def test_what_was_never_seen_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of few seeds it is most kinds, and the failing seed stands below."""
+    show_campaign(Campaign([fired("storm_rails", 0, {"reorg": 3}, {"NO_LEGS": 1})], 1.0))
+    lines = capsys.readouterr().out.splitlines()
+    (never,) = [line for line in lines if line.lstrip().startswith("0 × ")]
+    assert "payment_returned, " in never
+    assert "refused: NO_FUNDS" in never
+    assert ", reorg," not in never
 
 
 # --- a campaign that is killed -------------------------------------------------------------------

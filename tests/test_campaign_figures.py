@@ -51,7 +51,8 @@ def test_a_hundred_runs_have_a_canary_beside_them(tmp_path: Path) -> None:
     assert len(done.results) == 100
     assert canary.NAME not in {each.scenario for each in done.failures}
     told = json.loads((tmp_path / WHOLE).read_text())
-    assert told["canary"] == {"due": True, "missed": ""}
+    assert told["canary"] == {"due": True, "missed": "", "heard": True}
+    assert "fails on purpose, and was reported" in (tmp_path / PAGE).read_text()
     assert told["runs"] == 100
 
 
@@ -118,7 +119,8 @@ def test_it_ends_after_so_many_failures_and_goes_on(tmp_path: Path) -> None:
 
 
 def test_the_last_seed_ends_it_by_itself() -> None:
-    assert ran(7, stop_after=1).stopped == ""
+    done = ran(35, stop_after=5)
+    assert (len(done.failures), done.stopped) == (5, "")
 
 
 def test_it_ends_when_its_minutes_are_over(tmp_path: Path) -> None:
@@ -140,6 +142,47 @@ def test_where_it_ended_before_anything_ran_nothing_held() -> None:
     assert (len(done.results), len(done.canaries), done.canary_missed()) == (0, 1, "")
     assert not done.held
     assert ran(0).held
+
+
+def test_what_did_not_all_run_says_so_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither in the terminal nor on its page does it look like what ran whole."""
+    done = ran(40, out=tmp_path, stop_after=2)
+    done.results = [each for each in done.results if each.held]
+    assert done.held
+    done.save(tmp_path)
+    page = (tmp_path / PAGE).read_text()
+    assert '<div class="verdict part"><b>Not all ran.</b>' in page
+    assert "12 of 40 runs were made, 28 were not." in page
+    show_campaign(done)
+    out = capsys.readouterr().out
+    assert out.startswith("12 of 40 runs held every claim, 28 were not made;")
+    assert "Run twice, and compared: 0 seeds" in out
+
+
+def test_a_part_without_a_seed_says_that_nothing_was_asked_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = ran(2, out=tmp_path, shard=(3, 3))
+    assert done.held
+    show_campaign(done)
+    assert capsys.readouterr().out.startswith("Nothing was asked of it: ")
+    assert '<div class="verdict part"><b>Nothing ran.</b>' in (tmp_path / PAGE).read_text()
+
+
+def test_so_many_have_to_run_whatever_its_budget(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named: dict[str, Any] = {"run": _all_well, "seconds_max": 0.0}
+    assert ran(9, runs_min=1, **named).held
+    done = ran(9, runs_min=2, out=tmp_path, **named)
+    assert not done.held
+    show_campaign(done)
+    assert "1 of at least 2 runs were made" in capsys.readouterr().out
+    assert "1 of at least 2 runs were made" in (tmp_path / PAGE).read_text()
+    words = ["campaign", NAME, "--seeds", "0:1", "--short", "--runs-at-least"]
+    assert [CliRunner().invoke(main, [*words, n]).exit_code for n in ("1", "2")] == [0, 1]
 
 
 def test_the_canary_is_no_failure_to_stop_after() -> None:
@@ -173,7 +216,9 @@ def test_the_first_failures_are_kept_and_none_that_took_its_worker_along(tmp_pat
     ]
     page = (tmp_path / PAGE).read_text()
     assert f'href="failures/{NAME}-6/report.html"' in page
-    assert f"failures/{NAME}-20" not in page
+    assert f'href="failures/{NAME}-20' not in page
+    assert f"--seed 20 --short --out {place / f'{NAME}-20'}" in page
+    assert f"tieout shrink {place / f'{NAME}-20'}" in page
 
 
 def test_nor_one_whose_second_run_took_its_worker_along(tmp_path: Path) -> None:

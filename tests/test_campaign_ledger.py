@@ -14,9 +14,10 @@ from tests import planted_seeds as planted
 from tests.test_cli import SMALL, tieout
 from tieout.bad_input import BadLedger
 from tieout.campaigns.campaign import WHOLE, Campaign, campaign, merge
-from tieout.campaigns.ledger import SEEDS, read
+from tieout.campaigns.ledger import SEEDS, Ledger, read
 from tieout.campaigns.seed import Run, SeedResult, Task
 from tieout.cli import main
+from tieout.reports.files import CannotSave
 
 NAME = "lost_frame"
 TIMES = (
@@ -97,6 +98,15 @@ def test_a_second_run_that_was_not_made_is_made_up_for(tmp_path: Path) -> None:
     assert calls[-2:] == [19, 19]
     done = ran(tmp_path, range(30), run=planted.of_a_clock, resume=True)
     assert [each.seed for each in done.failures if "two runs" in each.failed[-1]] == [19]
+
+
+def test_nor_by_a_process_with_the_hash_seed_of_the_first(tmp_path: Path) -> None:
+    """Workers of a second session are others than those of the first, who are numbered alike."""
+    named: dict[str, Any] = {"run": planted.of_an_order_of_hashes, "out": tmp_path, "jobs": 1}
+    assert campaign(NAME, [19], **named, stop_after=None, seconds_max=0.0).stopped
+    done = campaign(NAME, [19], **named, resume=True)
+    assert done.twice == 1
+    assert "two runs, two digests" in done.failures[0].failed[-1]
 
 
 def test_a_line_that_was_cut_short_was_never_written(tmp_path: Path) -> None:
@@ -218,6 +228,16 @@ def test_shards_merged_are_the_campaign_in_one_go(tmp_path: Path) -> None:
     assert merged.twice == whole.twice == 6
 
 
+@pytest.mark.parametrize("of", [1, 2, 3])
+def test_shards_agree_which_of_few_runs_twice(of: int, tmp_path: Path) -> None:
+    """Of 0:15 none does by its number: it is the last of the whole campaign, and of no part."""
+    seeds = range(15)
+    shards = [sharded(tmp_path, n + 1, of, seeds=seeds) for n in range(of)]
+    again = [key for each in shards for key in read(each)[1].again]
+    assert again == [(NAME, 14)]
+    assert merge(shards, tmp_path / "whole").twice == 1
+
+
 def test_a_shard_is_in_no_other(tmp_path: Path) -> None:
     seeds = [[each.seed for each in ran(tmp_path, shard=(n, 7)).results] for n in range(1, 8)]
     assert sorted(seed for part in seeds for seed in part) == list(range(44))
@@ -301,7 +321,7 @@ def _no_campaign(folder: Path) -> list[Path]:
         (_of_other_parts, "2/seeds.jsonl: begun with shard 2/3, not 2/2"),
         (_of_other_code, "begun with code another, not"),
         (_all_of_other_code, "begun with code another, not"),
-        (_one_seed_short, f"{NAME} seed 4 is in no shard"),
+        (_one_seed_short, f"1/seeds.jsonl: {NAME} seed 4 was not run; that shard"),
         (_no_campaign, "seeds.jsonl: No such file or directory; the folder of"),
     ],
 )
@@ -312,6 +332,31 @@ def test_gaps_overlaps_and_other_code_are_refused(spoil: Spoil, said: str, tmp_p
         merge(folders, tmp_path / "merged")
     assert said in str(refused.value)
     assert not (tmp_path / "merged" / WHOLE).exists()
+
+
+def test_what_is_refused_leaves_no_part_of_a_whole(tmp_path: Path) -> None:
+    """Which the next merge would take for a campaign that did not end."""
+    out = tmp_path / "whole"
+    with pytest.raises(BadLedger):
+        merge(_one_seed_short(tmp_path), out)
+    assert not out.exists()
+
+
+def test_nor_does_what_ends_it_midway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shards = [sharded(tmp_path, 1, 2), sharded(tmp_path, 2, 2)]
+    write, written = Ledger.write, list[dict[str, Any]]()
+
+    def full(ledger: Ledger, entry: dict[str, Any]) -> None:
+        write(ledger, entry)
+        written.append(entry)
+        if len(written) == 9:
+            raise CannotSave("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "write", full)
+        with pytest.raises(CannotSave):
+            merge(shards, tmp_path / "whole")
+    assert len(merge(shards, tmp_path / "whole").results) == 44
 
 
 def test_no_shard_is_written_over_by_the_whole(tmp_path: Path) -> None:

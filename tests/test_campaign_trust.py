@@ -17,7 +17,7 @@ from tests.test_cli import SMALL
 from tieout.campaigns import cli
 from tieout.campaigns.campaign import PAGE, WHOLE, Campaign, campaign, merge
 from tieout.campaigns.ledger import FAILURES, read
-from tieout.campaigns.seed import Begun, Done, Events, Run, SeedResult, Task
+from tieout.campaigns.seed import Begun, Done, Events, Run, SeedResult, Task, here
 from tieout.campaigns.workers import workers
 from tieout.cli import main
 from tieout.failures.shrink import NothingFails
@@ -82,6 +82,34 @@ def test_what_differs_between_two_runs_takes_no_campaign_along(tmp_path: Path) -
     ]
 
 
+@pytest.mark.parametrize(
+    ("dropped", "said"),
+    [
+        (Task(NAME, 3, short=False), f"{NAME} seed 3"),
+        (Task(NAME, 19, short=False, again=True), f"{NAME} seed 19 a second time"),
+    ],
+)
+def test_what_nobody_ran_is_no_campaign_that_held(
+    dropped: Task, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An engine that loses a seed: it is named, the ledger has not ended, and --resume runs it."""
+
+    def drops(tasks: Sequence[Task], run: Run) -> Events:
+        yield from here([task for task in tasks if task != dropped], run)
+
+    def well(task: Task) -> SeedResult:
+        return SeedResult(*task.key, held=True)
+
+    named: dict[str, Any] = {"run": well, "out": tmp_path}
+    done = ran(20, engine=drops, **named)
+    assert (done.held, done.missing, read(tmp_path)[1].ended) == (False, [said], False)
+    show_campaign(done)
+    assert f"nothing stopped it, of {said}\n" in capsys.readouterr().out
+    assert f"Of {said} nothing is known" in (tmp_path / PAGE).read_text()
+    more = ran(20, resume=True, **named)
+    assert (more.held, more.missing, read(tmp_path)[1].ended) == (True, [], True)
+
+
 class Killed(BaseException):
     """What ends a process in the midst of a report."""
 
@@ -103,7 +131,7 @@ def test_reports_of_an_earlier_campaign_are_not_taken_for_this_ones(tmp_path: Pa
         (old / name).write_text("of last week")
     ran(10, out=tmp_path)
     assert [each.name for each in old.iterdir()] == ["plan.json"]
-    assert f"failures/{NAME}-6" not in (tmp_path / PAGE).read_text()
+    assert f'href="failures/{NAME}-6' not in (tmp_path / PAGE).read_text()
 
 
 # --- seeds that hang -----------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from tests import planted_seeds as planted
 from tieout.campaigns.campaign import Campaign, campaign
 from tieout.campaigns.ledger import SEEDS
-from tieout.campaigns.seed import Begun, Done, Run, here, run_seed, runs_twice, tasks_of
+from tieout.campaigns.seed import Begun, Done, Run, here, run_seed, runs_twice, tasks_of, twice_of
 from tieout.campaigns.workers import BATCH_MAX, _Todo, workers
 
 NAME = "lost_frame"
@@ -139,6 +139,19 @@ def test_one_seed_in_twenty_runs_twice_whatever_their_order() -> None:
     chosen = [seed for seed in range(400) if runs_twice(seed)]
     assert [seed // 20 for seed in chosen] == list(range(20))
     assert sorted(seed % 20 for seed in chosen) == list(range(20))
+
+
+def test_of_any_two_seeds_one_runs_twice() -> None:
+    """Where no number is one of those: one in twenty of them, over all scenarios."""
+
+    def twice(*work: tuple[str, int]) -> list[tuple[str, int]]:
+        return twice_of(work)
+
+    assert twice() == twice(("a", 0)) == []
+    assert twice(("a", 19)) == [("a", 19)]
+    assert twice(*((NAME, seed) for seed in range(40))) == [(NAME, 19), (NAME, 38)]
+    assert twice(("a", 0), ("b", 0)) == [("b", 0)]
+    assert twice(*((f"{n}", 0) for n in range(45))) == [("19", 0), ("39", 0)]
 
 
 def test_the_second_run_is_by_another_process() -> None:

@@ -108,3 +108,10 @@ def test_a_run_that_dies_is_what_failed_and_the_others_are_seen(
     seen = ci_campaign.see_all([("exits_only", seed) for seed in (0, planted.BAD, 7)], 2)
     assert seen.failed == [said]
     assert seen.moves == {"order/working>filled": 2}
+
+
+def test_some_of_its_runs_are_made_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ci_campaign, "run_seed", planted.of_a_clock)
+    seen = ci_campaign.see_all([(name, seed) for name, seeds in RUNS.items() for seed in seeds], 1)
+    differ = [each.partition(":")[0] for each in seen.failed if "two runs, two digests" in each]
+    assert differ == ["storm_rails seed 57", "storm_tokens seed 57"]

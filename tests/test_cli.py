@@ -371,6 +371,8 @@ def test_seeds_are_a_to_b() -> None:
     done = tieout("campaign", "lost_frame", "--seeds", "3:5", "--short", "--json")
     assert done.returncode == 0
     assert json.loads(done.stdout)["runs"] == 2
+    done = tieout("campaign", "lost_frame", "--seeds", "0:99999999999999999")
+    assert (done.returncode, "1,000,000 seeds at most would do" in done.stderr) == (2, True)
 
 
 def test_the_catalogue_is_listed_with_its_claims() -> None:

@@ -48,3 +48,30 @@ def test_what_is_changed_and_not_committed_is_another_code(tree: Path, place: st
     first = version.code_version()
     (tree / place).write_text("# another\n")
     assert version.code_version().startswith(f"{first}+")
+
+
+COMPILED = "core/books.cpython-311.so", "1ec73a__mypyc.cpython-311.so"
+
+
+@pytest.mark.parametrize("place", COMPILED)
+def test_what_is_compiled_is_another_code_though_git_looks_away(tree: Path, place: str) -> None:
+    change(tree, ".gitignore", "*.so\n")
+    first = version.code_version()
+    (tree / place).write_bytes(b"\x7fELF\xff")
+    assert version.code_version().startswith(f"{first}+")
+
+
+@pytest.mark.parametrize("place", ["core/books.py", "core/new.py", "risk/lines.yaml", *COMPILED])
+def test_what_is_installed_is_told_by_its_files_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Where there is no repository: two trees of one release may be two codes."""
+    monkeypatch.setattr(version, "ROOT", tmp_path)
+    for each in ("core/books.py", "core/__pycache__/books.pyc", "risk/lines.yaml"):
+        (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / each).write_text("first")
+    first = version.code_version()
+    (tmp_path / "core/__pycache__/books.pyc").write_text("second")
+    assert version.code_version() == first
+    (tmp_path / place).write_text("second")
+    assert version.code_version() != first

@@ -317,3 +317,12 @@ def test_a_point_that_is_none_or_never_met_is_said(at: str, small: Subject) -> N
 
 def test_the_scenarios_that_are_sampled_are_of_the_catalogue() -> None:
     assert [find(each.name).name for each in SAMPLED] == [each.name for each in SAMPLED]
+
+
+def test_how_often_a_fault_strikes_is_not_claimed_of_a_killed_run() -> None:
+    """Killed, or cut short with it, a run is another: what must not be is claimed all the same."""
+    subject = Subject("demo", short=True, seconds=10)
+    claims = [each.claim for each in subject.run(CrashPoint("append", 5)).claims]
+    assert "the stream was cut" in [each.claim for each in find("demo").claims]
+    assert "the stream was cut" not in claims
+    assert "what each strategy holds equals its trades at the venue" in claims

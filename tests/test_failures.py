@@ -8,14 +8,17 @@ import sys
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from scenarios.model import find
 from sim.faults import ENGINE
+from sim.world import EPOCH_NS
 from tests.failing import BREAKING_BUST, SHORT_MEMORY, SILENT_BUST, less_each_strike, world
 from tests.planting import plant
+from tieout.failures import evidence
 from tieout.failures.evidence import inputs, since, strikes, truth_and_books
 from tieout.failures.failure import failed_plan, keep, keep_plan
 from tieout.failures.plans import BadPlan, drawn, load_plan, materialised_plan, replay
@@ -85,6 +88,27 @@ def test_it_says_which_faults_it_needs_and_what_differs_without(told: dict[str, 
     assert difference["failing"]["at_s"] > min(busts) - 3, (
         "nothing differs before the first of them"
     )
+
+
+def test_what_two_records_say_alike_does_not_hide_where_they_differ() -> None:
+    """A report shows the beginning of what it is told: long records differ far behind it."""
+
+    def made(told: str) -> Any:
+        record = SimpleNamespace(
+            number=1, kind="frame", name="x", at=EPOCH_NS, body=f"{'a' * 900}{told}".encode()
+        )
+        return SimpleNamespace(store=SimpleNamespace(committed=[record]))
+
+    told = evidence.first_difference(made("first"), made("second"))
+    assert told is not None
+    assert told["failing"]["told"] == f"...{'a' * evidence.WORDS_BEFORE}first"
+    assert told["passing"]["told"] == f"...{'a' * evidence.WORDS_BEFORE}second"
+
+
+def test_a_name_that_no_scenario_can_have_is_said_to_be_one(kept: Path, tmp_path: Path) -> None:
+    done = tieout("keep", str(kept), "../../x y", "--into", str(tmp_path))
+    assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
+    assert "Invalid value for 'NAME': found '../../x y'; small letters, digits" in done.stderr
 
 
 def test_one_command_replays_it(kept: Path, told: dict[str, Any]) -> None:

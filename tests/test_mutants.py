@@ -132,7 +132,7 @@ def test_what_was_not_looked_at_is_no_pass() -> None:
     mutants = [each for each in MUTANTS if each.storm == RISK][:2]
     one, other = (each.name for each in mutants)
     quiet = {"failed": 0, "stopped": ""}
-    caught, survived = {"failed": 1}, {"failed": 0}
+    caught, survived = caught_in(1.0), {"failed": 0, "expected_seeds": [None, 14.06, None]}
     for found, sound, well in (
         ({one: caught, other: caught}, {RISK: quiet}, True),
         ({one: caught, other: survived}, {RISK: quiet}, False),
@@ -142,3 +142,24 @@ def test_what_was_not_looked_at_is_no_pass() -> None:
         ({one: caught, other: caught}, {RISK: {"failed": 0, "stopped": "late"}}, False),
     ):
         assert command.is_well({"mutants": found, "sound": sound}, mutants) is well
+
+
+def caught_in(seeds: float) -> dict[str, object]:
+    return {"failed": 1, "expected_seeds": [seeds, seeds, seeds]}
+
+
+@pytest.mark.parametrize(
+    ("most", "worst", "part", "well"),
+    [
+        (2.0, 50.0, 0, True),
+        (2.1, 50.0, 0, False),
+        (2.1, 50.0, 1, True),
+        (1.0, 50.1, 0, False),
+        (1.0, 50.1, 1, False),
+    ],
+)
+def test_bugs_have_to_be_seen_soon(most: float, worst: float, part: int, *, well: bool) -> None:
+    """All of them in two expected seeds in the median; each of those asked for in fifty."""
+    bugs = {each.name: caught_in(most) for each in MUTANTS} | {MUTANTS[-1].name: caught_in(worst)}
+    quiet = {each.storm: {"failed": 0, "stopped": ""} for each in MUTANTS}
+    assert command.is_well({"mutants": bugs, "sound": quiet}, MUTANTS[part:]) is well

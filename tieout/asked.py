@@ -1,6 +1,7 @@
 """What commands are asked: seeds and zones as people write them, and worlds in which something
 happens."""
 
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
 
 # More digits than any seed needs; Python itself refuses to read some thousands.
 SEED_DIGITS_MAX = 18
+# Months of work for a machine, and their list takes a few hundred megabytes.
+SEEDS_MAX = 1_000_000
 
 
 def is_seed(text: str) -> bool:
@@ -22,7 +25,18 @@ def seed_range(context: click.Context, option: click.Parameter, text: str) -> ra
     if not (colon and is_seed(first) and is_seed(last) and int(first) < int(last)):
         would_do = "A:B with A < B, of 18 digits at most, would do, as in 0:200"
         raise click.BadParameter(f"found {text!r:.60}; {would_do}")
+    if int(last) - int(first) > SEEDS_MAX:
+        raise click.BadParameter(f"found {text!r}; {SEEDS_MAX:,} seeds at most would do")
     return range(int(first), int(last))
+
+
+def new_name(context: click.Context, argument: click.Parameter, text: str) -> str:
+    """What a scenario may be called, and its file."""
+    from scenarios.model import NAMED
+
+    if not re.fullmatch(NAMED, text):
+        raise click.BadParameter(f"found {text!r:.60}; small letters, digits and _ would do")
+    return text
 
 
 def shard(context: click.Context, option: click.Parameter, text: str) -> tuple[int, int]:

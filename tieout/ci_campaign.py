@@ -17,7 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from sim.faults import KINDS
-from tieout.campaigns.seed import Done, SeedResult, Task, here, run_seed
+from tieout.campaigns.ledger import Account
+from tieout.campaigns.seed import Done, SeedResult, here, run_seed, tasks_of, twice_of
 from tieout.campaigns.visited import expected
 from tieout.campaigns.workers import workers
 
@@ -73,10 +74,15 @@ def see(result: SeedResult) -> Seen:
 
 def see_all(pairs: Sequence[tuple[str, int]], jobs: int) -> Seen:
     """All runs together, in the short form; in this process, or in so many others. One that raises,
-    hangs or dies there is what failed, and the others are seen."""
+    hangs or dies there is what failed, and the others are seen; some run twice, and must agree."""
     engine = here if jobs == 1 else workers(jobs)
-    tasks = [Task(name, seed, short=True) for name, seed in pairs]
-    return together([see(e.result) for e in engine(tasks, run_seed) if isinstance(e, Done)])
+    tasks = tasks_of(pairs, True, (), twice_of(pairs))
+    account = Account()
+    for event in engine(tasks, run_seed):
+        if isinstance(event, Done):
+            kept = account.again if event.task.again else account.results
+            kept[event.task.key] = event.result
+    return together([see(account.result(key)) for key in account.results])
 
 
 def together(seen: Sequence[Seen]) -> Seen:

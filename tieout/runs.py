@@ -441,7 +441,7 @@ def conclude(
         specs = [
             each.model_copy(update={"at_least": None})
             for each in specs
-            if each.equals is not None or each.at_most is not None
+            if each.at_most is not None or (each.equals is not None and not _must_strike(each))
         ]
     if only := simulation.scenario.judged_by:
         specs = [spec for spec in specs if spec.figure in only]
@@ -714,6 +714,11 @@ def judge(spec: ClaimSpec, summary: Mapping[str, Any]) -> Claim:
             bounds.append(f"{sign} {bound}")
             held = held and holds
     return Claim(spec.claim, held, f"{spec.figure} = {figure}", " and ".join(bounds))
+
+
+def _must_strike(spec: ClaimSpec) -> bool:
+    """Whether it says that a fault strikes, so often."""
+    return spec.figure.startswith("faults.") and bool(spec.equals)
 
 
 def _found(drift: Drifted) -> Found:

@@ -4,7 +4,8 @@
 
 Results go to bench/mutants.json as they come. Of what is known of this very tree nothing is run
 again: with more ranges only those are looked at that are new. The status is 1 where a bug that was
-asked for survives or was not looked at to the end, or where a seed of its storm fails without one.
+asked for survives, was not looked at to the end or takes more than fifty expected seeds, where the
+whole catalogue takes more than two in the median, or where a seed of a storm fails without one.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ from tests.mutants.catalogue import MUTANTS, Mutant
 
 KEPT = tree.ROOT / "bench" / "mutants.json"
 Found = dict[str, Any]
+# Expected seeds until a bug is seen: of the worst, and of the one in the middle.
+SEEDS_MAX, MEDIAN_MAX = 50, 2
 SORTS = ("mutants", "blind", "sound")
 # What is kept of a seed, in this order: a file of fifty for each bug has to stay small.
 OF_A_SEED = ("policy", "seed", "cpu_seconds", "failed")
@@ -185,12 +188,19 @@ def _outcome(found: Found) -> str:
 
 
 def is_well(found: Found, asked: Sequence[Mutant], sort: str = "mutants") -> bool:
-    """Each bug that was asked for was looked at and seen, and nothing of its storm failed without
-    it. What is kept of others says nothing of this tree."""
-    seen = [found[sort].get(each.name, {}).get("failed") for each in asked]
+    """Each bug that was asked for was looked at and seen, soon enough, and nothing of its storm
+    failed without it. What is kept of others says nothing of this tree."""
+    looked = [found[sort].get(each.name, {}) for each in asked]
     without = [found["sound"].get(storm) for storm in {each.storm for each in asked}]
     quiet = all(each and not (each["failed"] or each["stopped"]) for each in without)
-    return quiet and all(seen)
+    return quiet and all(each.get("failed") for each in looked) and _soon(looked, sort)
+
+
+def _soon(looked: Sequence[Found], sort: str) -> bool:
+    """In so many expected seeds at most; the median is of the whole catalogue, and of no part."""
+    seeds = [each["expected_seeds"][0] for each in looked]
+    whole = sort == "mutants" and len(seeds) == len(MUTANTS)
+    return max(seeds, default=0) <= SEEDS_MAX and not (whole and median(seeds) > MEDIAN_MAX)
 
 
 def summary(found: Found) -> Found:

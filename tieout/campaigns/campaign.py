@@ -23,6 +23,7 @@ from tieout.campaigns.code_version import code_version
 from tieout.campaigns.cover import Pairs, pairs, summed, unvisited
 from tieout.campaigns.ledger import (
     FAILURES,
+    SEEDS,
     Account,
     Header,
     Ledger,
@@ -31,7 +32,7 @@ from tieout.campaigns.ledger import (
     place_of,
     read,
 )
-from tieout.campaigns.merge import copy_to, merged
+from tieout.campaigns.merge import copy_to, merged, refuse_gaps
 from tieout.campaigns.seed import (
     CANARY,
     Begun,
@@ -47,6 +48,7 @@ from tieout.campaigns.seed import (
     run_seed,
     seeds_of,
     tasks_of,
+    twice_of,
     words_of,
 )
 from tieout.campaigns.workers import SEED_SECONDS_MAX, workers
@@ -83,8 +85,9 @@ class Campaign:
     """All of them. `at_least` is how often each kind of fault and each refusal must have fired in
     each scenario; None: as often as the scenario itself says, and of fewer seeds than it names
     nothing is expected. `left_out` are scenarios of `all` that did not run, and why; `stopped` is
-    why it ended before all had run; `changed` is how its scenarios were edited while it ran. Of
-    canaries there are some where one was due."""
+    why it ended before all had run, and `missing` what did not run though nothing stopped it;
+    `runs_min` is how many had to run, whatever its budget; `changed` is how its scenarios were
+    edited while it ran. Of canaries there are some where one was due."""
 
     results: list[SeedResult]
     wall_seconds: float
@@ -93,6 +96,8 @@ class Campaign:
     asked: int = 0
     twice: int = 0
     stopped: str = ""
+    missing: list[str] = field(default_factory=list)
+    runs_min: int = 0
     changed: str = ""
     canary_due: bool = False
     canaries: list[SeedResult] = field(default_factory=list)
@@ -102,7 +107,13 @@ class Campaign:
     def held(self) -> bool:
         if not self.results and self.asked:
             return False
-        return not (self.failures or self.unfired() or self.canary_missed() or self.changed)
+        found = self.failures or self.unfired() or self.canary_missed() or self.changed
+        return not (found or self.missing or self.too_few())
+
+    def too_few(self) -> str:
+        """That fewer ran than had to; "" where enough did."""
+        ran = len(self.results)
+        return f"{ran} of at least {self.runs_min} runs were made" if ran < self.runs_min else ""
 
     @property
     def failures(self) -> list[SeedResult]:
@@ -125,6 +136,12 @@ class Campaign:
             if not canary.sings(seed) and seed in reported:
                 return f"canary seed {seed} has to hold, and was reported"
         return ""
+
+    def _canary(self) -> dict[str, Any]:
+        """Whether it was due and all of it was as it has to be; an early end may leave it out."""
+        missed, ran = self.canary_missed(), len(self.canaries) == len(_beside())
+        heard = self.canary_due and ran and not missed
+        return {"due": self.canary_due, "missed": missed, "heard": heard}
 
     def faults(self) -> dict[str, int]:
         """How often each kind of fault struck, in all scenarios."""
@@ -200,13 +217,15 @@ class Campaign:
             "runs": len(self.results),
             "asked": max(self.asked, len(self.results)),
             "stopped": self.stopped,
+            "missing": self.missing,
+            "too_few": self.too_few(),
             "changed": self.changed,
             "held": len(self.results) - len(self.failures),
             "failed": [asdict(result) for result in self.failures],
             "digest": self.digest(),
             "code": self.code,
             "twice": self.twice,
-            "canary": {"due": self.canary_due, "missed": self.canary_missed()},
+            "canary": self._canary(),
             **self.speed(),
             "drift": _drift(self.results),
             "faults": self.faults(),
@@ -260,23 +279,25 @@ def campaign(
     seconds_max: float | None = None,
     keep: Keep | None = None,
     failures: int = FAILURES_KEPT,
+    runs_min: int = 0,
     run: Run = run_seed,
 ) -> Campaign:
     """Run every seed of a scenario, or of `all`; with `out`, each is on disk once it is done.
 
     In `jobs` processes, by an `engine`, or by default in this one. Of `all`, what this Python
     cannot run is left out and said (`left_out`); alone it is `NoEvm`. With `at_least`, it does not
-    hold where a fault or a refusal of the plan fired less often. An interrupt ends it at once; what
+    hold where a fault or a refusal of the plan fired less often; nor where fewer than `runs_min`
+    ran. An interrupt ends it at once; what
     was done by then is in the ledger, and `resume` goes on from there. It ends early after
     `stop_after` failures, or once `seconds_max` are over. The first `failures` that can be run
     again here are handed to `keep`, with a folder each.
     """
-    header, work = _planned_work(scenario, list(seeds), short=short, shard=shard)
-    due = _canary_due(scenario, work)
-    work = work[shard[0] - 1 :: shard[1]]
+    header, whole = _planned_work(scenario, list(seeds), short=short, shard=shard)
+    due, twice = _canary_due(scenario, whole), twice_of(whole)
+    work = whole[shard[0] - 1 :: shard[1]]
     if engine is None:
         engine = here if jobs is None else workers(jobs, seed_seconds_max)
-    tasks = tasks_of(work, short, _beside() if due else ())
+    tasks = tasks_of(work, short, _beside() if due else (), twice)
     with in_memory() if out is None else opened(out, header, resume=resume) as ledger:
         if out is not None:
             _clear(out, resume=resume)
@@ -285,10 +306,11 @@ def campaign(
         todo = [task for task in tasks if ledger.account.wants(task)]
         stopped = _run(engine, todo, run, ledger, Ends(stop_after, seconds_max), progress)
         _note_edits(header, ledger, told)
-        if not stopped:
+        if not any(ledger.account.wants(task) for task in tasks):
             ledger.write({"ended": {}})
         account = ledger.account if out is None else read(out)[1]
-    done = concluded(header, work, account, at_least=at_least, canary_due=due, stopped=stopped)
+    done = concluded(header, tasks, account, at_least=at_least, canary_due=due, stopped=stopped)
+    done.runs_min = runs_min
     if out is not None:
         done.save(out)  # before anything runs again here: whatever that does, this is known
         if keep is not None and _keep(done, keep, failures, out, short=short, told=told):
@@ -298,14 +320,16 @@ def campaign(
 
 def concluded(
     header: Header,
-    work: Sequence[Key],
+    tasks: Sequence[Task],
     account: Account,
     *,
     at_least: int | None,
     canary_due: bool,
     stopped: str = "",
 ) -> Campaign:
-    """What an account says of the work, in the order of the work."""
+    """What an account says of the tasks, in their order."""
+    beside = _beside() if canary_due else []
+    work = [task.key for task in tasks if not task.again and task.key not in beside]
     return Campaign(
         [account.result(key) for key in work if key in account.results],
         account.wall_seconds,
@@ -315,10 +339,21 @@ def concluded(
         changed=account.changed,
         twice=sum(key in account.again for key in work),
         stopped=stopped,
+        missing=[] if stopped else _missing(tasks, work, account),
         canary_due=canary_due,
         canaries=[account.result(key) for key in _beside() if key in account.results],
         code=header.code,
     )
+
+
+def _missing(tasks: Sequence[Task], work: Sequence[Key], account: Account) -> list[str]:
+    """What of the work no result is known of; canaries are asked for by themselves."""
+    asked = set(work)
+    return [
+        f"{task.scenario} seed {task.seed}{' a second time' if task.again else ''}"
+        for task in tasks
+        if task.key in asked and account.wants(task)
+    ]
 
 
 def runs_here(name: str) -> bool:
@@ -339,17 +374,22 @@ def merge(folders: Sequence[Path], out: Path, at_least: int | None = None) -> Ca
     """
     if out.resolve() in [each.resolve() for each in folders]:
         raise BadLedger(f"{out}: is a shard; another folder would do")
-    header, account = merged(folders)
+    header, account, shards = merged(folders)
     whole, work = _planned_work(
         header.scenario, seeds_of(header.seeds), short=header.short, shard=(1, 1)
     )
     if said := whole.difference(header):
         raise BadLedger(f"{folders[0]}: begun with {said}: the code and files of then would do")
     due = _canary_due(header.scenario, work)
-    tasks = tasks_of(work, header.short, _beside() if due else ())
+    tasks = tasks_of(work, header.short, _beside() if due else (), twice_of(work))
+    refuse_gaps(account, tasks, work, shards)
     with opened(out, header, resume=False) as ledger:
-        copy_to(ledger, account, tasks)
-    done = concluded(header, work, read(out)[1], at_least=at_least, canary_due=due)
+        try:
+            copy_to(ledger, account, tasks)
+        except BaseException:
+            (out / SEEDS).unlink()  # a part would be taken for a campaign that did not end
+            raise
+    done = concluded(header, tasks, read(out)[1], at_least=at_least, canary_due=due)
     done.save(out)
     return done
 

@@ -1,7 +1,8 @@
 """`tieout campaign` and `tieout merge`: many seeds, and one campaign of its shards.
 
-0 every claim held; 1 a claim failed, or something was not seen that should have been; 2 bad input;
-3 the environment lacks something; 130 it was interrupted, and --resume goes on.
+0 every claim held, in what ran; 1 a claim failed, or something was not seen or not run that should
+have been; 2 bad input; 3 the environment lacks something; 130 it was interrupted, and --resume goes
+on. One that ended early holds if what ran did: --runs-at-least says how many that must be.
 """
 
 import json
@@ -48,6 +49,7 @@ SEED_SECONDS_LEAST = 60.0
 @click.option("--shard", callback=asked.shard, default="1/1", metavar="I/N", help="A part of it.")
 @click.option("--stop-after", type=COUNT, metavar="N", help="End after N failing seeds.")
 @click.option("--budget-minutes", type=AMOUNT, metavar="M", help="End when they are over.")
+@click.option("--runs-at-least", type=COUNT, metavar="N", help="Fail if fewer ran.")
 @click.option(
     "--seed-timeout",
     type=AMOUNT,
@@ -68,6 +70,7 @@ def campaign(
     shard: tuple[int, int],
     stop_after: int | None,
     budget_minutes: float | None,
+    runs_at_least: int | None,
     seed_timeout: float | None,
     failures: int | None,
     dask: str | None,
@@ -76,8 +79,8 @@ def campaign(
 ) -> None:
     """Run a SCENARIO (or `all`) under many seeds; failed seeds are listed with their claims.
 
-    One seed in twenty runs twice. A seed that hangs or kills its process is a finding. With --out,
-    what was done is on disk once it is done, and --resume goes on from there.
+    One seed in twenty runs twice, and one of any few. A seed that hangs or kills its process is a
+    finding. With --out, what was done is on disk once it is done, and --resume goes on from there.
     """
     if resume and out is None:
         raise click.UsageError("--resume needs the --out that it goes on with")
@@ -108,6 +111,7 @@ def campaign(
                 shard=shard,
                 stop_after=stop_after,
                 seconds_max=None if budget_minutes is None else budget_minutes * 60,
+                runs_min=runs_at_least or 0,
                 keep=keep,
                 failures=FAILURES_KEPT if failures is None else failures,
             )

@@ -3,7 +3,8 @@
 Dask gives the tasks of a worker that died to others, three times, without a word: a seed that kills
 whoever runs it would take the cluster along. Here the scheduler allows no failure. It then gives up
 whatever that worker had been handed, so those seeds are run once more at the end, each alone: one
-that is lost alone is a finding, the others are well.
+that is lost alone is a finding, the others are well. Nannies give all their workers one hash seed:
+a second run here has the first one's, and sees no order of a set.
 """
 
 import faulthandler

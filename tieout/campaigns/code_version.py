@@ -1,29 +1,47 @@
-"""Which code this is: seeds are worth as much as the code that drew them."""
+"""Which code this is: seeds are worth as much as the code that drew them.
+
+Rule. It is told by what the files hold, in a checkout and where there is none: two releases of one
+version, or a compiled module that lies beside its source, are other code.
+"""
 
 import hashlib
 import subprocess
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("core", "rails", "risk", "scenarios", "sim", "tieout", "tokens", "venues")
-SOURCES = tuple(
-    f"{package}/*.{kind}" for package in PACKAGES for kind in ("py", "yaml", "json", "sol")
-)
+KINDS, COMPILED = ("py", "yaml", "json", "sol"), "so"
+LIBRARY = "*__mypyc.*"  # what compiled modules of several packages share lies beside these
+SOURCES = tuple(f"{package}/*.{kind}" for package in PACKAGES for kind in KINDS)
 
 
 def code_version() -> str:
     """The last commit that changed a package, with what was changed since in a few digits; else the
-    version that is installed. What documents, tests or benches say draws no seed."""
+    version that is installed, with all of its files in a few more. What documents, tests or benches
+    say draws no seed."""
     if _git("rev-parse", "--show-toplevel").strip() != str(ROOT):
-        return _installed()
+        return f"{_installed()}+{_digest(_files(*KINDS, COMPILED))[:12]}"
     commit = _git("log", "-1", "--format=%H", "--", *SOURCES).strip()
-    changed = _git("diff", "HEAD", "--", *SOURCES) + _untracked()
-    return (
-        f"{commit[:12]}+{hashlib.sha256(changed.encode()).hexdigest()[:8]}"
-        if changed
-        else (commit[:12])
-    )
+    changed = (_git("diff", "HEAD", "--", *SOURCES) + _untracked()).encode()
+    changed += b"".join(_files(COMPILED))  # which git is told to look away from
+    return f"{commit[:12]}+{_digest([changed])[:8]}" if changed else commit[:12]
+
+
+def _files(*kinds: str) -> Iterator[bytes]:
+    """Name and content of each file of a package that is of these kinds."""
+    ours = [path for package in PACKAGES for path in (ROOT / package).rglob("*")]
+    for path in sorted([*ours, *ROOT.glob(LIBRARY)]):
+        if path.suffix[1:] in kinds:
+            yield f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes()
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    whole = hashlib.sha256()
+    for each in parts:
+        whole.update(each)
+    return whole.hexdigest()
 
 
 def _untracked() -> str:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from tieout.bad_input import BadLedger
 from tieout.campaigns.ledger import SEEDS, Account, Header, Ledger, read
-from tieout.campaigns.seed import CANARY, Begun, Done, SeedResult, Task
+from tieout.campaigns.seed import CANARY, Begun, Done, Key, SeedResult, Task
 
 
-def merged(folders: Sequence[Path]) -> tuple[Header, Account]:
-    """What the shards say together, of the whole campaign."""
+def merged(folders: Sequence[Path]) -> tuple[Header, Account, list[Path]]:
+    """What the shards say together, of the whole campaign; and their ledgers in their order."""
     shards: dict[int, tuple[Path, Header, Account]] = {}
     for folder in folders:
         header, account = read(folder)
@@ -21,7 +21,9 @@ def merged(folders: Sequence[Path]) -> tuple[Header, Account]:
     if missing:
         would_do = "the folders of all shards would do"
         raise BadLedger(f"shard {', '.join(missing)} is missing; {would_do}")
-    return replace(first, shard=(1, 1)), _together([account for _, _, account in shards.values()])
+    ledgers = [shards[number][0] / SEEDS for number in sorted(shards)]
+    whole = _together([account for _, _, account in shards.values()])
+    return replace(first, shard=(1, 1)), whole, ledgers
 
 
 def _refuse(
@@ -65,22 +67,30 @@ def _as_it_should(result: SeedResult) -> bool:
     return result.held != canary.sings(result.seed)
 
 
+def refuse_gaps(
+    account: Account, tasks: Sequence[Task], work: Sequence[Key], ledgers: Sequence[Path]
+) -> None:
+    """A seed of the whole that its shard does not have, before anything of the whole is written.
+
+    The campaign itself says of a canary that it did not run.
+    """
+    places = {key: ledgers[number % len(ledgers)] for number, key in enumerate(work)}
+    for task in tasks:
+        if task.key in places and account.wants(task):
+            what = "was not run a second time" if task.again else "was not run"
+            would_do = "that shard, run whole, would do"
+            raise BadLedger(
+                f"{places[task.key]}: {task.scenario} seed {task.seed} {what}; {would_do}"
+            )
+
+
 def copy_to(ledger: Ledger, account: Account, tasks: Sequence[Task]) -> None:
     """Write down what was done, in the order of the tasks, as if it had been done now."""
     for task in tasks:
-        if task.key not in account.results:
-            if task.scenario == CANARY:
-                continue  # the campaign itself says that it did not run
-            raise BadLedger(f"{task.scenario} seed {task.seed} is in no shard")
-        result = account.results[task.key]
-        if task.again:
-            if result.lost:
-                continue
-            if task.key not in account.again:
-                raise BadLedger(f"{task.scenario} seed {task.seed} did not run twice in its shard")
-            result = account.again[task.key]
-        ledger.take(Begun(task))
-        ledger.take(Done(task, result), account.wall_seconds)
+        known = account.again if task.again else account.results
+        if task.key in known:
+            ledger.take(Begun(task))
+            ledger.take(Done(task, known[task.key]), account.wall_seconds)
     if account.changed:
         ledger.write({"changed": account.changed})
     ledger.write({"ended": {}})

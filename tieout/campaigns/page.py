@@ -8,15 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from math import log10
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from sim.faults import KINDS
 from tieout.campaigns.cover import NEVER_SHOWN, Pairs
 from tieout.campaigns.ledger import FAILURES, Header, place_of, read
-from tieout.campaigns.seed import SeedResult
+from tieout.campaigns.seed import CANARY, SeedResult
 from tieout.failures.failure import FAILURE, REPORT, WHY, commands_for
 from tieout.reports.page import Html, gap, grid, join, page, row, tag, text
-from tieout.reports.words import count
+from tieout.reports.words import count, in_few
 
 if TYPE_CHECKING:
     from tieout.campaigns.campaign import Campaign
@@ -30,6 +31,8 @@ NEVER, CANNOT = "#f0c36d", "#f5f8fa"
 # Seconds to find: the first bin is below the first of these.
 BINS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3600.0, 14400.0, 86400.0)
 STYLE = """<style>
+.verdict.part { background:#fdf6e6; border-color:#f0c36d }
+.verdict.part b { color:#7a5a10 }
 .bars { display:grid; grid-template-columns:max-content minmax(60px,1fr) max-content; gap:2px 12px;
   font-size:.84rem; align-items:center; margin:1em 0 }
 .bars i { display:block; height:10px; border-radius:2px; background:var(--accent); min-width:1px }
@@ -66,18 +69,23 @@ def _head(header: Header, summary: Mapping[str, Any], *, held: bool) -> Html:
     form = "short form" if header.short else "full form"
     part = "" if header.shard == (1, 1) else f", shard {header.shard[0]} of {header.shard[1]}"
     early = f" It ended early: {summary['stopped']}." if summary["stopped"] else ""
-    failed = len(summary["failed"])
-    runs = f"{summary['runs']} of {summary['asked']} runs were made."
-    if held:
-        words = join(tag("b", text("Held.")), text(f" Every claim, in every run. {runs}{early}"))
-    else:
+    failed, left = len(summary["failed"]), summary["asked"] - summary["runs"]
+    runs = f"{summary['runs']} of {summary['asked']} runs were made"
+    runs += f", {left} were not." if left else "."
+    if not held:
         why = count(failed, "run") + " broke a claim" if failed else "Not all was seen or reported"
-        words = join(tag("b", text("Failed.")), text(f" {why}. {runs}{early}"))
+        look, word, said = "failed", "Failed.", f" {why}. {runs}{early}"
+    elif not summary["asked"]:
+        look, word, said = "part", "Nothing ran.", " Its part of the seeds is empty."
+    elif left:
+        look, word, said = "part", "Not all ran.", f" What did held every claim. {runs}{early}"
+    else:
+        look, word, said = "", "Held.", f" Every claim, in every run. {runs}{early}"
     return join(
         tag("p", text("Tieout · campaign"), "kicker"),
         tag("h1", text(header.scenario)),
         tag("p", text(f"Seeds {header.seeds}, {form}{part}"), "lead"),
-        tag("div", words, "verdict" if held else "verdict failed"),
+        tag("div", join(tag("b", text(word)), text(said)), f"verdict {look}".rstrip()),
     )
 
 
@@ -131,11 +139,17 @@ def _failed(failures: Sequence[SeedResult], folder: Path) -> Html:
 
 
 def next_of(failed: SeedResult, folder: Path | None) -> dict[str, str]:
-    """What to type of a failing run, and what to read where the folder has its report."""
+    """What to type of a failing run, and what to read where the folder has its report; where it has
+    none, the replay writes what is made small or kept."""
     kept = folder and folder / FAILURES / place_of(failed.scenario, failed.seed)
-    if not kept or not (kept / FAILURE).exists():
+    if kept and (kept / FAILURE).exists():
+        return {"why": str(kept / WHY), **commands_for(kept)}
+    if failed.lost or failed.scenario == CANARY or not failed.command:
         return {"replay": failed.command}
-    return {"why": str(kept / WHY), **commands_for(kept)}
+    place = kept or Path(FAILURES) / place_of(failed.scenario, failed.seed)
+    then = commands_for(place)
+    made = f"{failed.command} --out {quote(str(place))}"
+    return {"replay": made, "shrink": then["shrink"], "keep": then["keep"]}
 
 
 def _linked(name: str, place: str, folder: Path) -> Html:
@@ -153,11 +167,15 @@ def _not_seen(summary: Mapping[str, Any]) -> Html:
     told = [f"{what}: {times} ×" for what, times in summary["unfired"].items()]
     told += [summary["canary"]["missed"]] if summary["canary"]["missed"] else []
     told += [_edited(summary)] if summary["changed"] else []
+    told += [f"Of {in_few(summary['missing'])} nothing is known"] if summary["missing"] else []
+    told += [summary["too_few"]] if summary["too_few"] else []
     if not told:
         return Html("")
     items = join(*(tag("li", text(each)) for each in told))
     return tag(
-        "div", join(tag("h2", text("Seen too rarely, or not reported")), tag("ul", items)), "alarm"
+        "div",
+        join(tag("h2", text("Seen too rarely, not run, or not reported")), tag("ul", items)),
+        "alarm",
     )
 
 
@@ -327,4 +345,7 @@ def _foot(header: Header, summary: Mapping[str, Any]) -> Html:
 def _canary(canary: Mapping[str, Any]) -> str:
     if not canary["due"]:
         return "none: fewer than a hundred runs"
-    return canary["missed"] or "failed, and was reported"
+    left_out = "did not run: it ended before"
+    return canary["missed"] or (
+        "fails on purpose, and was reported" if canary["heard"] else left_out
+    )

@@ -6,7 +6,7 @@ Rule. What a seed gives never depends on where it ran: whoever runs it gets a `T
 import hashlib
 import json
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from shlex import quote
 from typing import Any, NamedTuple
@@ -119,12 +119,25 @@ def runs_twice(seed: int) -> bool:
     return seed % TWICE_OF == TWICE_OF - 1 - seed // TWICE_OF % TWICE_OF
 
 
-def tasks_of(work: Sequence[Key], short: bool, beside: Sequence[Key]) -> list[Task]:  # noqa: FBT001
-    """Each seed once, one in twenty once more; first what runs beside them, once."""
-    tasks = [Task(*key, short) for key in beside]
+def twice_of(work: Sequence[Key]) -> list[Key]:
+    """Which of a whole campaign run twice: those by number, else one in twenty, one of any two."""
+    by_number = [key for key in work if runs_twice(key[1])]
+    if by_number or len(work) == 1:
+        return by_number
+    return list(work[TWICE_OF - 1 :: TWICE_OF] or work[-1:])
+
+
+def tasks_of(
+    work: Sequence[Key],
+    short: bool,  # noqa: FBT001  # as tasks have it
+    beside: Sequence[Key],
+    twice: Iterable[Key] = (),
+) -> list[Task]:
+    """Each seed once, and those of `twice` once more; first what runs beside them, once."""
+    tasks, twice = [Task(*key, short) for key in beside], set(twice)
     for key in work:
         tasks.append(Task(*key, short))
-        if runs_twice(key[1]):
+        if key in twice:
             tasks.append(Task(*key, short, again=True))
     return tasks
 

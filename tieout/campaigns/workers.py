@@ -2,8 +2,9 @@
 
 Each worker is told some seeds at a time and says which it begins, so that we know which one it was
 lost with; the others of its batch are run by the next. The second run of a seed is by another
-process than the first, and each process has hash seeds of its own: what depends on the order of a
-set gives two digests.
+process than the first, and each process has a hash seed of its own: what depends on the order of a
+set gives two digests. Hash seeds begin anywhere: a second run that --resume makes up for would have
+the first one's, were they counted from 1 in each session.
 """
 
 import os
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
+from secrets import randbits
 from threading import Thread, current_thread, main_thread
 from time import monotonic
 
@@ -24,6 +26,8 @@ START_SECONDS_MAX = 300.0
 # Where we come back from a wait so much later than asked, somebody had stopped us.
 WAIT_SECONDS_MAX = 1.0
 BATCH_MAX = 32
+# Of the 32 that Python takes, so that as many workers as anybody makes have their own.
+HASH_SEED_BITS = 31
 BATCHES_LEFT = 4  # for each worker: the last ones are small, so that all end together
 
 
@@ -44,7 +48,7 @@ class _Pool:
         self._run, self._jobs = run, min(jobs, len(tasks))
         self._seed_seconds_max = seed_seconds_max
         self._workers: list[_Worker] = []
-        self._made = 0
+        self._made, self._hash_seed = 0, randbits(HASH_SEED_BITS)
 
     def events(self) -> Events:
         """Until all is done; closed before, it ends the workers in the midst of what they do."""
@@ -69,7 +73,8 @@ class _Pool:
                 self._workers.remove(worker)
         while len(self._workers) < self._jobs and (batch := self._todo.take(self._made + 1)):
             self._made += 1
-            worker = _Worker(self._made, self._run, self._seed_seconds_max)
+            hash_seed = self._hash_seed + self._made
+            worker = _Worker(self._made, hash_seed, self._run, self._seed_seconds_max)
             self._workers.append(worker)
             worker.give(batch)
         return any(worker.batch for worker in self._workers)
@@ -146,7 +151,7 @@ class _Todo:
 class _Worker:
     """One process, the pipe to it, and what it has yet to do: the first of it is what it is at."""
 
-    def __init__(self, number: int, run: Run, seed_seconds_max: float) -> None:
+    def __init__(self, number: int, hash_seed: int, run: Run, seed_seconds_max: float) -> None:
         self.number = number
         self.batch: deque[Task] = deque()
         self.late_at = 0.0
@@ -157,7 +162,7 @@ class _Worker:
             target=_work, args=(theirs, run), daemon=True, name=f"seeds {number}"
         )
         resource_tracker.ensure_running()  # which unblocks interrupts when it begins
-        with _interrupts_held_back(), _hash_seed(number):
+        with _interrupts_held_back(), _hash_seed(hash_seed):
             self._process.start()
         theirs.close()
         self._start_seconds = START_SECONDS_MAX
@@ -270,10 +275,10 @@ def _blocked() -> Iterator[None]:
 
 
 @contextmanager
-def _hash_seed(number: int) -> Iterator[None]:
+def _hash_seed(hash_seed: int) -> Iterator[None]:
     """A process that starts in here has this hash seed."""
     before = os.environ.get("PYTHONHASHSEED")
-    os.environ["PYTHONHASHSEED"] = str(number)
+    os.environ["PYTHONHASHSEED"] = str(hash_seed)
     try:
         yield
     finally:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tieout.asked import new_name
+
 if TYPE_CHECKING:
     from tieout.failures.failure import Failure
     from tieout.failures.shrink import Shrunk
@@ -112,7 +114,7 @@ def _lines(shrunk: "Shrunk") -> Iterator[str]:
 
 @click.command()
 @click.argument("failure", type=FOLDER)
-@click.argument("name")
+@click.argument("name", callback=new_name)
 @click.option("--into", type=FOLDER, default=Path(), help="Folder of the file; by default here.")
 def keep(failure: Path, name: str, into: Path) -> None:
     """Keep a FAILURE (its folder, or a plan.json) as the scenario NAME, in a file NAME.yaml.

@@ -24,6 +24,8 @@ BEFORE, AFTER = 4, 2
 STRIKES_MAX = 12
 STORY_LINES_MAX = 40
 WORDS_MAX = 400
+# Of what two records say alike, so many letters stand before what they do not.
+WORDS_BEFORE = 60
 
 
 def truth_and_books(made: Rerun, claim: Claim) -> list[Row]:
@@ -220,7 +222,9 @@ def first_difference(failing: Rerun, passing: Rerun) -> Row | None:
     ours, theirs = failing.store.committed, passing.store.committed
     for one, other in zip(ours, theirs, strict=False):
         if (one.name, one.at, one.body) != (other.name, other.at, other.body):
-            return {"record": one.number, "failing": _told(one), "passing": _told(other)}
+            since = max(0, _alike(_words(one), _words(other)) - WORDS_BEFORE)
+            told = {"failing": _told(one, since), "passing": _told(other, since)}
+            return {"record": one.number, **told}
     if len(ours) == len(theirs):
         return None
     number = min(len(ours), len(theirs))
@@ -231,14 +235,25 @@ def first_difference(failing: Rerun, passing: Rerun) -> Row | None:
     }
 
 
-def _told(record: Record) -> Row:
+def _alike(one: str, other: str) -> int:
+    """How many letters both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _words(record: Record) -> str:
     match record.kind:
         case "event":
-            words = repr(decode_event(record.body))
+            return repr(decode_event(record.body))
         case "effect":
-            words = repr(decode_effect(record.body))
+            return repr(decode_effect(record.body))
         case _:
-            words = record.body.decode(errors="backslashreplace")
+            return record.body.decode(errors="backslashreplace")
+
+
+def _told(record: Record, since: int = 0) -> Row:
+    """What it says, from so many letters on."""
+    words = f"...{_words(record)[since:]}" if since else _words(record)
     return {
         "record": record.number,
         "at_s": _s(record.at),

@@ -1,7 +1,7 @@
 """What a person sees in the terminal: verdicts first, figures beside them, nothing to decode."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,15 @@ from core.money import show
 from core.transfers import view
 from sim.faults import KINDS
 from tieout.campaigns.campaign import Campaign
+from tieout.campaigns.canary import EVERY
 from tieout.campaigns.page import next_of
 from tieout.reports.history import history
 from tieout.reports.outcome import Outcome
-from tieout.reports.words import count
+from tieout.reports.words import count, in_few
 
 SECOND = 1_000_000_000
 HIDDEN = "Not every lost frame hides a change: only one that told a fact does, and makes a drift."
+HEARD = f"Seed {EVERY} of the canary fails on purpose, and was reported"
 # Of core's transitions that nobody took.
 NEVER_SHOWN = 8
 DIFFERENT_MAX = 20
@@ -236,22 +238,21 @@ def show_campaign(result: Campaign, out: Path | None = None) -> None:
     console = _console()
     summary = result.summary()
     console.print(
-        f"{summary['held']} of {summary['runs']} runs held every claim;"
+        f"{verdict_of(summary)};"
         f" {summary['simulated_seconds']:.0f} simulated seconds in {summary['wall_seconds']:.1f} s,"
         f" {summary['records_per_cpu_second']} records and"
         f" {summary['inputs_per_cpu_second']} inputs per CPU-second"
     )
     console.print(_drift_line(summary))
     console.print(_fired(summary), soft_wrap=False)
+    if never := _never_fired(summary):
+        console.print(Text(never), soft_wrap=True)
     for line in _covered(summary):
         console.print(line)
     for what, times in summary["unfired"].items():
         console.print(f"seen too rarely: {what}: {times} ×", highlight=False)
-    if missed := summary["canary"]["missed"]:
-        console.print(Text(f"this campaign does not report what it sees: {missed}", style="red"))
-    if changed := summary["changed"]:
-        edited = f"its scenario was edited while it ran: begun with {changed}"
-        console.print(Text(edited, style="red"))
+    for wrong in _wrong(summary):
+        console.print(Text(wrong, style="red"))
     for failure in result.failures[:20]:
         what = failure.error or "; ".join(failure.failed)
         console.print(Text(f"{failure.scenario} seed {failure.seed}: {what}", style="red"))
@@ -261,6 +262,28 @@ def show_campaign(result: Campaign, out: Path | None = None) -> None:
         console.print(f"and {len(result.failures) - 20} failed more")
     if out is not None:
         console.print(f"written: {out / 'campaign.html'}, campaign.json and seeds.jsonl")
+
+
+def verdict_of(summary: Mapping[str, Any]) -> str:
+    """How many held: of all that were asked for, where not all of them ran."""
+    held, runs, asked = summary["held"], summary["runs"], summary["asked"]
+    if not asked:
+        return "Nothing was asked of it: its part of the seeds is empty"
+    if runs == asked:
+        return f"{held} of {runs} runs held every claim"
+    return f"{held} of {asked} runs held every claim, {asked - runs} were not made"
+
+
+def _wrong(summary: Mapping[str, Any]) -> Iterator[str]:
+    """What no claim says and a campaign does not hold with."""
+    if missed := summary["canary"]["missed"]:
+        yield f"this campaign does not report what it sees: {missed}"
+    if changed := summary["changed"]:
+        yield f"its scenario was edited while it ran: begun with {changed}"
+    if missing := summary["missing"]:
+        yield f"nothing is known, though nothing stopped it, of {in_few(missing)}"
+    if too_few := summary["too_few"]:
+        yield too_few
 
 
 def _covered(summary: Mapping[str, Any]) -> list[str]:
@@ -278,19 +301,27 @@ def _covered(summary: Mapping[str, Any]) -> list[str]:
     lines += [f"  never taken: {name}{why and f': {why}'}" for name, why in shown]
     if len(unvisited) > len(shown):
         lines.append(f"  and {len(unvisited) - len(shown)} more; --out has all of them in its page")
-    if summary["twice"]:
-        lines.append(f"Run twice, and compared: {count(summary['twice'], 'seed')}")
-    if summary["canary"]["due"] and not summary["canary"]["missed"]:
-        lines.append("The canary failed, and was reported")
+    lines.append(f"Run twice, and compared: {count(summary['twice'], 'seed')}")
+    if summary["canary"]["heard"]:
+        lines.append(HEARD)
     return lines
 
 
 def _fired(summary: Mapping[str, Any]) -> Table:
-    """Each kind of fault and each refusal, how often over all seeds; the rarest is marked."""
+    """Each kind of fault and each refusal that was seen, how often; the rarest of all is marked."""
     table = Table(box=None, pad_edge=False, show_header=False)
     for sort in ("faults", "refusals"):
         for what, times in summary[sort].items():
+            if not times:
+                continue
             word = what if sort == "faults" else f"refused: {what}"
             mark = "<- the rarest" if summary["rarest"] == {"what": what, "times": times} else ""
             table.add_row(f"{times:>7} ×", word, Text(mark, style="yellow"))
     return table
+
+
+def _never_fired(summary: Mapping[str, Any]) -> str:
+    """Those that were not seen, in one line: of few seeds they are most."""
+    faults = [what for what, times in summary["faults"].items() if not times]
+    refusals = [f"refused: {what}" for what, times in summary["refusals"].items() if not times]
+    return f"      0 × {', '.join([*faults, *refusals])}" if faults or refusals else ""

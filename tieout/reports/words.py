@@ -1,5 +1,6 @@
 """Numbers, spans and moments in the words of a person."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 SECOND = 1_000_000_000
@@ -8,6 +9,12 @@ SECOND = 1_000_000_000
 def count(number: int, noun: str) -> str:
     """A number and its noun: 1 break, 2 breaks."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def in_few(names: Sequence[str], shown: int = 8) -> str:
+    """Of many only the first."""
+    more = [f"{len(names) - shown:,} more"] if len(names) > shown else []
+    return ", ".join([*names[:shown], *more])
 
 
 def be(number: int) -> str:
