@@ -12,6 +12,7 @@ HOUR = 3600
 VAULT = {"name": "custodian", **BANK}
 # As much as a keeper may hold a payment back for: longer than these worlds heal by themselves.
 LONG_S = 10 * HOUR
+SILENCE = {"kind": "confirmation_outage", "every_s": HOUR, "strength": LONG_S * 1000}
 
 
 def _always(kind: str, seconds: int = 0) -> dict[str, Any]:
@@ -31,6 +32,8 @@ def _always(kind: str, seconds: int = 0) -> dict[str, Any]:
         (US, ABROAD, [_always("payment_held", LONG_S)], "payment_held", DAY + LONG_S),
         (VAULT, CUSTODY, [_always("payment_late", LONG_S)], "payment_late", DAY + LONG_S),
         (VAULT, CUSTODY, [_always("approval_hangs", LONG_S)], "approval_hangs", DAY + LONG_S),
+        (US, WIRE, [SILENCE], "confirmation_outage", DAY + LONG_S),
+        (VAULT, CUSTODY, [SILENCE], "confirmation_outage", DAY + LONG_S),
     ],
 )
 def test_what_a_keeper_holds_back_is_waited_for(

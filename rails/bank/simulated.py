@@ -221,6 +221,7 @@ class SimulatedBank:
         match fault.kind:
             case "confirmation_outage":
                 self.office.notices.fall_silent(fault.strength)
+                self.office.payments.holds_back_until(self.office.notices.silent_until)
             case "credit_unreferenced":
                 self.arrivals.unreferenced(fault.strength)
             case "debit_unannounced":

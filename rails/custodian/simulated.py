@@ -316,6 +316,7 @@ class SimulatedCustodian:
         """One of the custodian's own faults happens now; it counts where it took effect."""
         if fault.kind == "confirmation_outage":
             self.notices.fall_silent(fault.strength)
+            self.payments.holds_back_until(self.notices.silent_until)
         elif fault.kind == "credit_unreferenced":
             asset = self.dice.pick(list(self.gas))
             self.deposit(asset, Decimal(max(1, fault.strength)) / 100, "")

@@ -7,7 +7,7 @@ together.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from rails.evm.simulated import SimulatedNodes
 from scenarios.rails import BridgeSpec, venue_address
@@ -19,6 +19,7 @@ SECOND = 1_000_000_000
 # A venue credits what is final, and pays out what it was asked to, some minutes later.
 CREDIT_S = (5, 60)
 PAYOUT_S = (60, 900)
+TOLD = Decimal("1e-8")
 
 
 @dataclass(slots=True, eq=False)
@@ -41,9 +42,11 @@ class Bridge:
         self._again()
 
     def _paid(self, to: str, value: int) -> None:
+        """A venue credits what it can tell: what lies below its last decimal is the venue's."""
         if to == venue_address(self.spec.venue):
             self.deposited += 1
-            self._later(CREDIT_S, lambda: self._credit(Decimal(value).scaleb(-self.decimals)))
+            amount = Decimal(value).scaleb(-self.decimals).quantize(TOLD, ROUND_DOWN)
+            self._later(CREDIT_S, lambda: self._credit(amount))
 
     def _credit(self, amount: Decimal) -> None:
         self.exchange.transfer(self.spec.asset, amount)
@@ -55,8 +58,8 @@ class Bridge:
 
     def _withdraw(self) -> None:
         """Somebody takes value out of the venue, to an address of ours on the chain."""
-        units = self.dice.between(1, int(self.spec.amount_max * 10**8))
-        amount = Decimal(units).scaleb(-8)
+        units = self.dice.between(1, int(self.spec.amount_max / TOLD))
+        amount = units * TOLD
         if self.exchange.wallets.get(self.spec.asset, Decimal(0)) > amount:
             self.withdrawn += 1
             self._credit(-amount)
