@@ -33,6 +33,7 @@ def _always(kind: str, seconds: int = 0) -> dict[str, Any]:
         (VAULT, CUSTODY, [_always("payment_late", LONG_S)], "payment_late", DAY + LONG_S),
         (VAULT, CUSTODY, [_always("approval_hangs", LONG_S)], "approval_hangs", DAY + LONG_S),
         (US, WIRE, [SILENCE], "confirmation_outage", DAY + LONG_S),
+        (US, WIRE, [_always("document_unreadable", 5 * DAY)], "document_unreadable", 5 * DAY),
         (VAULT, CUSTODY, [SILENCE], "confirmation_outage", DAY + LONG_S),
     ],
 )

@@ -167,8 +167,16 @@ class SimulatedBank:
         """A document that is cut off comes so whenever it is asked for, until it is mended."""
         if after not in self._illegible:
             cut = self.office.strikes("document_unreadable")
-            self._illegible[after] = 0 if cut is None else self.world.now + cut * MS
+            self._illegible[after] = self._until(cut)
         return body[: len(body) // 2] if self.world.now < self._illegible[after] else body
+
+    def _until(self, wrong: int | None) -> int:
+        """When what is wrong for so many milliseconds is put right; 0 where nothing is."""
+        if wrong is None:
+            return 0
+        at = self.world.now + wrong * MS
+        self.office.payments.holds_back_until(at)
+        return at
 
     def _statement(self, sequence: int) -> Answer:
         closed = self.office.ledger.closed
@@ -201,7 +209,7 @@ class SimulatedBank:
     def _publish(self, day: Closed) -> None:
         """In the morning; a gap is a statement that only those get who ask."""
         wrong = self.office.strikes("statement_untied") if day.lines else None
-        self._untied[day.sequence] = 0 if wrong is None else self.world.now + wrong * MS
+        self._untied[day.sequence] = self._until(wrong)
         if self.office.strikes("statement_gap") is None:
             self.office.notices.tell(self._written(day))
 
