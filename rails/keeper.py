@@ -45,9 +45,10 @@ class Notices:
         else:
             self._deliver(body, facts, 0)
 
-    def fall_silent(self, for_ms: int) -> None:
-        """Nothing is told from now on, and what would have been is never told later."""
+    def fall_silent(self, for_ms: int) -> int:
+        """Nothing is told from now on, and what would have been is never told later; until when."""
         self.silent_until = max(self.silent_until, self.world.now + for_ms * MS)
+        return self.silent_until
 
     def _deliver(self, body: bytes, facts: tuple[Fact, ...], attempt: int) -> None:
         session = self.wire.session

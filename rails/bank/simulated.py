@@ -228,8 +228,8 @@ class SimulatedBank:
         """One of the bank's own faults happens now; it counts where it took effect."""
         match fault.kind:
             case "confirmation_outage":
-                self.office.notices.fall_silent(fault.strength)
-                self.office.payments.holds_back_until(self.office.notices.silent_until)
+                silent_until = self.office.notices.fall_silent(fault.strength)
+                self.office.payments.holds_back_until(silent_until)
             case "credit_unreferenced":
                 self.arrivals.unreferenced(fault.strength)
             case "debit_unannounced":

@@ -315,8 +315,7 @@ class SimulatedCustodian:
     def strike(self, fault: Fault) -> None:
         """One of the custodian's own faults happens now; it counts where it took effect."""
         if fault.kind == "confirmation_outage":
-            self.notices.fall_silent(fault.strength)
-            self.payments.holds_back_until(self.notices.silent_until)
+            self.payments.holds_back_until(self.notices.fall_silent(fault.strength))
         elif fault.kind == "credit_unreferenced":
             asset = self.dice.pick(list(self.gas))
             self.deposit(asset, Decimal(max(1, fault.strength)) / 100, "")
