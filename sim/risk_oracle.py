@@ -8,6 +8,9 @@ still do: working there, on their way, of unknown outcome; told to us or not. It
 - at every other look: over a limit by price, by others, by a venue that takes its word back, is a
   *passive breach*, timed until it is cured.
 
+A fill that comes after its order was over is reckoned with for `hold_ns`, told to us or not; from
+then on it is as others' trades are, until our books have it.
+
 What was spent under the engine's word is what lines grew by since, at one price for both. A trade
 or an end that our node had not been told of when the word came had left nothing more unspent.
 
@@ -25,8 +28,6 @@ from sim.truth import Fact, Truth
 
 ZERO = Decimal(0)
 NOBODY = "nobody"
-# So long after its end an order's fill is still ours to have reckoned with.
-WORD_NS = 1_000_000_000
 
 
 class Contract(NamedTuple):
@@ -53,12 +54,16 @@ class Sent(NamedTuple):
 
 
 class Traded(NamedTuple):
-    """A trade of an order of ours: `quantity` in today's contracts, nothing once it was undone."""
+    """A trade of an order of ours: `quantity` in today's contracts, nothing once it was undone.
+
+    `after_end`: its venue had said that the order was over.
+    """
 
     client_id: str
     quantity: Decimal
     key: tuple[str, ...]
     at: int
+    after_end: bool = False
 
 
 class Venue(Protocol):
@@ -138,12 +143,15 @@ class RiskOracle:
         contracts: Iterable[Contract],
         limits: Mapping[tuple[str, str], Decimal],
         window_ns: int,
+        hold_ns: int,
         unbooked: Callable[[str], Iterable[Fact]],
     ) -> None:
-        """`limits` are by control and place; `unbooked` has the facts that our books lack."""
+        """`limits` are by control and place; an order that is over may fill for `hold_ns` more;
+        `unbooked` has the facts that our books lack."""
         self._truth, self._venues = truth, venues
         self._contracts = {(each.account, each.symbol): each for each in contracts}
-        self._limits, self._window_ns, self._unbooked = limits, window_ns, unbooked
+        self._limits, self._window_ns, self._hold_ns = limits, window_ns, hold_ns
+        self._unbooked = unbooked
         self._sent: dict[str, Sent] = {}
         self._open: dict[str, None] = {}
         self._ended: dict[str, int] = {}
@@ -304,9 +312,7 @@ class RiskOracle:
                 sent = self._sent.get(trade.client_id)
                 if sent is None:
                     continue
-                ended = self._ended.get(trade.client_id)
-                if ended is None or trade.at <= ended + WORD_NS:
-                    self._own_keys[account, trade.key] = trade
+                self._own_keys[account, trade.key] = trade
                 key = _key(sent)
                 before = self._filled.get(trade.client_id, ZERO)
                 self._filled[trade.client_id] = before + trade.quantity
@@ -359,12 +365,20 @@ class RiskOracle:
                 name = self._holding(account, symbol, leg)
                 longer = shorter = ZERO
                 for fact in self._unbooked(name):
-                    if (account, fact.key) in self._own_keys and fact.kind in ("fill", "progress"):
+                    if fact.kind in ("fill", "progress") and self._is_reckoned_with(account, fact):
                         continue
                     longer += max(ZERO, fact.deltas[name])
                     shorter += max(ZERO, -fact.deltas[name])
                 found[account, symbol, leg] = (longer, shorter)
         return found
+
+    def _is_reckoned_with(self, account: str, fact: Fact) -> bool:
+        """Whether we have to count an order for it, though our books lack it."""
+        trade = self._own_keys.get((account, fact.key))
+        if trade is None:
+            return False
+        ended = self._ended.get(trade.client_id, trade.at)
+        return not trade.after_end or self._truth.now() <= ended + self._hold_ns
 
     def _holding(self, account: str, symbol: str, leg: str) -> str:
         """Where our books have it: what was bought on the spot lies in the wallet."""

@@ -136,6 +136,7 @@ def test_an_order_of_ours_in_the_way_is_filled_too() -> None:
     exchange.cancel(ticket)
     exchange.fill_anyway(ticket, 1)
     assert [trade.ticket.client_id for trade in ear.trades] == ["first", "mine"]
+    assert [trade.after_end for trade in ear.trades] == [False, True], "of the one that is over"
 
 
 def test_a_cancelled_order_that_crosses_by_now_takes() -> None:

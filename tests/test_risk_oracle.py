@@ -13,6 +13,7 @@ from sim.truth import Fact, Truth
 
 A = "venue/main"
 HERE = f"{A}/BTC"
+HOLD = 2_000_000_000
 
 
 @dataclass
@@ -60,8 +61,7 @@ class Story:
         }
         contracts = [Contract(A, each, each, "linear", Decimal(1)) for each in ("BTC", "ETH")]
         venues = {A: self.venue}
-        window = 1000
-        self.oracle = RiskOracle(self.truth, venues, contracts, limits, window, self._lacking)
+        self.oracle = RiskOracle(self.truth, venues, contracts, limits, 1000, HOLD, self._lacking)
 
     def _lacking(self, name: str) -> list[Fact]:
         return [fact for fact in self.lacking if name in fact.deltas]
@@ -70,10 +70,10 @@ class Story:
         sent = Sent("s", A, "BTC", "net", side, Decimal(quantity), self.now + 100, **terms)
         self.oracle.decided(name, sent)
 
-    def trade(self, name: str, quantity: int, sign: int = 1) -> Fact:
+    def trade(self, name: str, quantity: int, sign: int = 1, *, after_end: bool = False) -> Fact:
         """It trades; the venue tells."""
         key = ("BTC", str(len(self.venue.trades)), "buy")
-        self.venue.trades.append(Traded(name, Decimal(quantity), key, self.now))
+        self.venue.trades.append(Traded(name, Decimal(quantity), key, self.now, after_end))
         self.venue.held += sign * quantity
         self.venue.left[name] = max(Decimal(0), self.venue.left.get(name, Decimal(0)) - quantity)
         return self.truth.record(A, "fill", key, {f"{HERE}/net": Decimal(sign * quantity)})
@@ -179,6 +179,34 @@ def test_an_exit_that_could_flip_is_seen() -> None:
     assert (story.oracle.reductions, story.oracle.flips) == (1, [])
     story.send("c", 3, "sell", reduce_only=True)
     assert story.oracle.flips == ["c"]
+
+
+@pytest.mark.parametrize(("waited", "flips"), [(HOLD, ["exit"]), (HOLD + 1, [])])
+def test_a_fill_of_an_order_that_is_over_is_reckoned_with_for_its_hold(
+    waited: int, flips: list[str]
+) -> None:
+    """Rejected, and filled all the same, which nobody told: 3 are short where our books have 4."""
+    story = Story()
+    story.send("short", 4, "sell")
+    story.trade("short", 4, -1)
+    story.send("rejected", 1)
+    story.lacking.append(story.trade("rejected", 1, after_end=True))
+    story.oracle.look()
+    story.now = waited
+    story.send("exit", 4, reduce_only=True)
+    assert story.oracle.flips == flips
+
+
+def test_a_fill_before_its_orders_end_is_reckoned_with_until_it_is_booked() -> None:
+    story = Story()
+    story.send("short", 4, "sell")
+    story.trade("short", 4, -1)
+    story.send("filled", 1)
+    story.lacking.append(story.trade("filled", 1))
+    story.oracle.look()
+    story.now = 2 * HOLD
+    story.send("exit", 4, reduce_only=True)
+    assert story.oracle.flips == ["exit"]
 
 
 def test_an_exit_of_what_was_undone_untold_adds_to_nothing_that_is_over() -> None:

@@ -65,6 +65,7 @@ class Ticket:
     fee_asset: str = ""
     updated_at: int = 0
     reason: str = ""
+    told_over: bool = False  # and it stood in the book still
 
     @property
     def alive(self) -> bool:
@@ -92,6 +93,7 @@ class Trade:
     busted: bool = False
     multiplier: Decimal = Decimal(1)
     listing: int = 1
+    after_end: bool = False
 
 
 @dataclass(slots=True)
@@ -588,6 +590,7 @@ class Exchange:
             filled_after=ticket.filled,
             multiplier=terms.multiplier,
             listing=self.listing_of(terms.symbol),
+            after_end=ticket.told_over,
         )
         self.trades[terms.symbol].append(trade)
         if self.habits.average_step:
@@ -745,7 +748,7 @@ class Exchange:
         reached = int(quantity / terms.lot)
         if reached <= 0:
             return  # what is left, counted in smaller contracts, is less than a lot
-        status = ticket.status
+        status, ticket.told_over = ticket.status, True
         self._reach(terms, ticket, reached)
         self.open.pop(ticket.order_id, None)
         if ticket.alive:

@@ -61,7 +61,9 @@ class Seen:
                 if trade.ticket.client_id:
                     quantity = ZERO if trade.busted else contracts_now(terms, trade)
                     key = self.exchange.fill_key(trade)
-                    yield Traded(trade.ticket.client_id, quantity, key, trade.at * MS)
+                    yield Traded(
+                        trade.ticket.client_id, quantity, key, trade.at * MS, trade.after_end
+                    )
 
     def position(self, symbol: str, leg: str) -> Decimal:
         held = self.exchange.positions.get((symbol, leg))
@@ -107,6 +109,7 @@ class Dared:
             _contracts(scenario, limits),
             _limits_of(loaded),
             (max(ages, default=0) + 1000) * MS,
+            loaded.hold_ns,
             oracle.unbooked,
         )
         self._loaded = {loaded.content_hash: loaded}
