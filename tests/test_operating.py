@@ -15,6 +15,7 @@ from click.testing import CliRunner
 pytest.importorskip("ccxt.pro", reason="the extra `live` is not installed")
 pytest.importorskip("trustme", reason="the extra `live` is not installed")
 
+from core.effects import Effect
 from core.events import AdjustmentBooked
 from core.journal import decode_event
 from core.risk_events import KillLifted, KillOrdered, StrategyStateSet
@@ -22,6 +23,7 @@ from tests.deploying import written
 from tests.live import Running, Served
 from tieout.cli import main
 from tieout.exits import BAD_INPUT, LACKING
+from tieout.journals.sqlite_store import JournalFull
 from tieout.operating import operator_door
 from tieout.operating.operator_door import OperatorDoor
 from tieout.operating.operator_socket import NoNode, ask, door_of, named
@@ -162,10 +164,25 @@ async def too_late(folder: Path, patched: pytest.MonkeyPatch) -> None:
     lifting = await story.proposes(LiftProposed(ordered.kill_id, "ann"))
     patched.setattr(operator_door, "WAITS_NS", 0)
     assert (await story.asks(Approved(lifting, "bob"))).result == "refused", "it waited too long"
-    story.running.node.loop.held = True
+    await no_room(story, patched)
     told = await story.asks(StrategySet("tk", "disabled", "ann", "now"))
     assert (told.result, "no room" in told.lines[0]) == ("refused", True)
+    patched.undo()
     await story.end()
+
+
+async def no_room(story: Story, patched: pytest.MonkeyPatch) -> None:
+    """From now on, until it is undone: the loop itself finds out, and has not looked when this
+    begins."""
+
+    def full() -> list[Effect]:
+        raise JournalFull("no room")
+
+    loop = story.running.node.loop
+    patched.setattr(loop.node, "commit", full)
+    loop.wake()
+    while not loop.held:
+        await asyncio.sleep(0.01)
 
 
 def test_what_waited_too_long_or_finds_no_room_is_refused(
