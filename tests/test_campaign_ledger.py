@@ -321,7 +321,7 @@ def _no_campaign(folder: Path) -> list[Path]:
         (_of_other_parts, "2/seeds.jsonl: begun with shard 2/3, not 2/2"),
         (_of_other_code, "begun with code another, not"),
         (_all_of_other_code, "begun with code another, not"),
-        (_one_seed_short, f"1/seeds.jsonl: {NAME} seed 4 was not run; that shard"),
+        (_one_seed_short, f"1/seeds.jsonl: has no result of {NAME} seed 4; that shard"),
         (_no_campaign, "seeds.jsonl: No such file or directory; the folder of"),
     ],
 )

@@ -53,6 +53,7 @@ from tieout.campaigns.seed import (
 )
 from tieout.campaigns.workers import SEED_SECONDS_MAX, workers
 from tieout.reports.files import naming
+from tieout.reports.words import in_few
 from tieout.runs import quantile
 
 WHOLE, PAGE = "campaign.json", "campaign.html"
@@ -107,13 +108,20 @@ class Campaign:
     def held(self) -> bool:
         if not self.results and self.asked:
             return False
-        found = self.failures or self.unfired() or self.canary_missed() or self.changed
-        return not (found or self.missing or self.too_few())
+        return not (self.failures or self.wrong())
 
-    def too_few(self) -> str:
-        """That fewer ran than had to; "" where enough did."""
-        ran = len(self.results)
-        return f"{ran} of at least {self.runs_min} runs were made" if ran < self.runs_min else ""
+    def wrong(self) -> list[str]:
+        """What no claim says and a campaign does not hold with, in words for people."""
+        found = [f"seen too rarely: {what}: {times} ×" for what, times in self.unfired().items()]
+        if missed := self.canary_missed():
+            found.append(f"this campaign does not report what it sees: {missed}")
+        if self.changed:
+            found.append(f"its scenario was edited while it ran: begun with {self.changed}")
+        if self.missing:
+            found.append(f"nothing is known, though nothing stopped it, of {in_few(self.missing)}")
+        if (ran := len(self.results)) < self.runs_min:
+            found.append(f"{ran} of at least {self.runs_min} runs were made")
+        return found
 
     @property
     def failures(self) -> list[SeedResult]:
@@ -218,8 +226,8 @@ class Campaign:
             "asked": max(self.asked, len(self.results)),
             "stopped": self.stopped,
             "missing": self.missing,
-            "too_few": self.too_few(),
             "changed": self.changed,
+            "wrong": self.wrong(),
             "held": len(self.results) - len(self.failures),
             "failed": [asdict(result) for result in self.failures],
             "digest": self.digest(),
@@ -339,21 +347,11 @@ def concluded(
         changed=account.changed,
         twice=sum(key in account.again for key in work),
         stopped=stopped,
-        missing=[] if stopped else _missing(tasks, work, account),
+        missing=[] if stopped else [str(each) for each in account.gaps(tasks, work)],
         canary_due=canary_due,
         canaries=[account.result(key) for key in _beside() if key in account.results],
         code=header.code,
     )
-
-
-def _missing(tasks: Sequence[Task], work: Sequence[Key], account: Account) -> list[str]:
-    """What of the work no result is known of; canaries are asked for by themselves."""
-    asked = set(work)
-    return [
-        f"{task.scenario} seed {task.seed}{' a second time' if task.again else ''}"
-        for task in tasks
-        if task.key in asked and account.wants(task)
-    ]
 
 
 def runs_here(name: str) -> bool:

@@ -8,7 +8,7 @@ what the campaign is; only the same campaign by the same code goes on with it.
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -104,6 +104,11 @@ class Account:
             return task.key not in self.results
         first = self.results.get(task.key)
         return task.key not in self.again and not (first is not None and first.lost)
+
+    def gaps(self, tasks: Iterable[Task], work: Iterable[Key]) -> list[Task]:
+        """What is still to be run of the tasks that are of the work, as canaries are not."""
+        asked = set(work)
+        return [task for task in tasks if task.key in asked and self.wants(task)]
 
     def holds(self, key: Key) -> bool:
         """Whether nothing is known against a seed."""

@@ -75,13 +75,9 @@ def refuse_gaps(
     The campaign itself says of a canary that it did not run.
     """
     places = {key: ledgers[number % len(ledgers)] for number, key in enumerate(work)}
-    for task in tasks:
-        if task.key in places and account.wants(task):
-            what = "was not run a second time" if task.again else "was not run"
-            would_do = "that shard, run whole, would do"
-            raise BadLedger(
-                f"{places[task.key]}: {task.scenario} seed {task.seed} {what}; {would_do}"
-            )
+    for task in account.gaps(tasks, work):
+        would_do = "that shard, run whole, would do"
+        raise BadLedger(f"{places[task.key]}: has no result of {task}; {would_do}")
 
 
 def copy_to(ledger: Ledger, account: Account, tasks: Sequence[Task]) -> None:

@@ -17,7 +17,7 @@ from tieout.campaigns.ledger import FAILURES, Header, place_of, read
 from tieout.campaigns.seed import CANARY, SeedResult
 from tieout.failures.failure import FAILURE, REPORT, WHY, commands_for
 from tieout.reports.page import Html, gap, grid, join, page, row, tag, text
-from tieout.reports.words import count, in_few
+from tieout.reports.words import count
 
 if TYPE_CHECKING:
     from tieout.campaigns.campaign import Campaign
@@ -54,7 +54,7 @@ def page_of(campaign: "Campaign", folder: Path) -> str:
         _head(header, summary, held=campaign.held),
         _tiles(summary),
         _failed(campaign.failures, folder),
-        _not_seen(summary),
+        _wrong(summary["wrong"]),
         _bars("Faults that struck", "So often in all runs together.", summary["faults"]),
         _bars("What was refused", "By our gates, policies and rules.", summary["refusals"]),
         _pairs(campaign.pairs()),
@@ -162,25 +162,14 @@ def _linked(name: str, place: str, folder: Path) -> Html:
     return Html(" · ".join(there)) if there else text(name)
 
 
-def _not_seen(summary: Mapping[str, Any]) -> Html:
-    """What a campaign of this size has to see and this one did not; and what is of two worlds."""
-    told = [f"{what}: {times} ×" for what, times in summary["unfired"].items()]
-    told += [summary["canary"]["missed"]] if summary["canary"]["missed"] else []
-    told += [_edited(summary)] if summary["changed"] else []
-    told += [f"Of {in_few(summary['missing'])} nothing is known"] if summary["missing"] else []
-    told += [summary["too_few"]] if summary["too_few"] else []
+def _wrong(told: Sequence[str]) -> Html:
+    """What no claim says and a campaign does not hold with."""
     if not told:
         return Html("")
     items = join(*(tag("li", text(each)) for each in told))
     return tag(
-        "div",
-        join(tag("h2", text("Seen too rarely, not run, or not reported")), tag("ul", items)),
-        "alarm",
+        "div", join(tag("h2", text("Wrong, though no claim says so")), tag("ul", items)), "alarm"
     )
-
-
-def _edited(summary: Mapping[str, Any]) -> str:
-    return f"its scenario was edited while it ran: begun with {summary['changed']}"
 
 
 def _bars(title: str, note: str, counts: Mapping[str, int]) -> Html:

@@ -34,6 +34,9 @@ class Task(NamedTuple):
     def key(self) -> Key:
         return self.scenario, self.seed
 
+    def __str__(self) -> str:
+        return f"{self.scenario} seed {self.seed}{' a second time' if self.again else ''}"
+
     @property
     def command(self) -> str:
         """What to type to run this seed alone."""

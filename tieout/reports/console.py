@@ -1,7 +1,7 @@
 """What a person sees in the terminal: verdicts first, figures beside them, nothing to decode."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from tieout.campaigns.canary import EVERY
 from tieout.campaigns.page import next_of
 from tieout.reports.history import history
 from tieout.reports.outcome import Outcome
-from tieout.reports.words import count, in_few
+from tieout.reports.words import count
 
 SECOND = 1_000_000_000
 HIDDEN = "Not every lost frame hides a change: only one that told a fact does, and makes a drift."
@@ -249,9 +249,7 @@ def show_campaign(result: Campaign, out: Path | None = None) -> None:
         console.print(Text(never), soft_wrap=True)
     for line in _covered(summary):
         console.print(line)
-    for what, times in summary["unfired"].items():
-        console.print(f"seen too rarely: {what}: {times} ×", highlight=False)
-    for wrong in _wrong(summary):
+    for wrong in summary["wrong"]:
         console.print(Text(wrong, style="red"))
     for failure in result.failures[:20]:
         what = failure.error or "; ".join(failure.failed)
@@ -272,18 +270,6 @@ def verdict_of(summary: Mapping[str, Any]) -> str:
     if runs == asked:
         return f"{held} of {runs} runs held every claim"
     return f"{held} of {asked} runs held every claim, {asked - runs} were not made"
-
-
-def _wrong(summary: Mapping[str, Any]) -> Iterator[str]:
-    """What no claim says and a campaign does not hold with."""
-    if missed := summary["canary"]["missed"]:
-        yield f"this campaign does not report what it sees: {missed}"
-    if changed := summary["changed"]:
-        yield f"its scenario was edited while it ran: begun with {changed}"
-    if missing := summary["missing"]:
-        yield f"nothing is known, though nothing stopped it, of {in_few(missing)}"
-    if too_few := summary["too_few"]:
-        yield too_few
 
 
 def _covered(summary: Mapping[str, Any]) -> list[str]:
