@@ -54,6 +54,10 @@ BITCOIN_RATE = 20
 BITCOIN_RATE_CAP = 500
 BITCOIN_FEE_CAP = 2_000_000
 PATIENCE = 4
+# For so long one node may lag behind another in what it takes for final, before people look.
+NONCE_DOUBT_NS = 3_600_000_000_000
+# What a node said of an attempt that it does not know.
+UNKNOWN = "unknown"
 
 
 class Bid(NamedTuple):
@@ -388,6 +392,8 @@ def on_transaction(state: State, event: TransactionReported) -> list[Effect]:
         count(state, f"tx_unmined/{leg.account}")
         attempt.told.clear()
         attempt.block_number, attempt.block_hash, attempt.succeeded = 0, "", False
+    if event.status == "unknown" and 0 < leg.nonce_used_at < event.asked_at:
+        attempt.told[event.source] = UNKNOWN
     forgotten = event.status == "unknown" and attempt is leg.attempts[-1] and not _mined(leg)
     every = state.settlement.schemes[leg.scheme].query_every_ns
     if not forgotten or event.received_at < attempt.sent_at + every or _taken(state, leg):
@@ -410,6 +416,7 @@ def _if_final(state: State, leg: Leg, attempt: Attempt, event: TransactionReport
         return []  # each node must say the same of it, asked after they agreed on what is final
     nonce = f"{leg.account} nonce {leg.nonce}"
     close_item(state, nonce, "it was ours after all", event.frame, "nonce_taken")
+    _end_doubt(state, leg, event.frame)
     close_item(state, leg.payment_id, "its nonce is used up", event.frame, "invalid_bytes")
     if event.succeeded and _cancels(leg, attempt):
         count(state, f"cancelled/{leg.account}")
@@ -434,9 +441,10 @@ def of_nonce(state: State, account: str, subject: str) -> Leg | None:
 def on_nonce(state: State, event: NonceReported) -> list[Effect]:
     """A nonce of ours that is used up in a final block, by none of our attempts, is not ours.
 
-    Each node has to say so, for one may lie. That it was used may be told before what used it: each
-    attempt is asked for first, and only what nodes told since, and the nonce asked for once more of
-    each, show that it was none of them.
+    Each node has to say so, for one may lie. That it was used may be told before what used it: when
+    all have said so, each is asked for each attempt, and only if it is unknown to all of them, and
+    each says of the nonce once more that it is used up, was it none of ours. While they go on to
+    contradict each other, one hides the theft or invents it: people look.
     """
     effects: list[Effect] = []
     settlement = state.settlement
@@ -445,8 +453,7 @@ def on_nonce(state: State, event: NonceReported) -> list[Effect]:
         if leg.account != event.account or leg.nonce < 0:
             continue
         if leg.nonce >= event.finalized:
-            leg.nonce_used_by.clear()
-            leg.nonce_used_at = 0
+            _unused(state, leg, event)
         elif not _mined(leg) and leg.queries > 3:
             effects += _used(state, leg, event)
     return effects
@@ -456,15 +463,48 @@ def _used(state: State, leg: Leg, event: NonceReported) -> list[Effect]:
     """One node more, or once more, says that its nonce is used up."""
     leg.nonce_used_by[event.source] = event.received_at
     if any(each not in leg.nonce_used_by for each in state.accounts[leg.account].sources):
-        return []
+        return _doubt(state, leg, event)
+    _end_doubt(state, leg, event.frame)
     leg.nonce_used_at = leg.nonce_used_at or event.received_at
-    if leg.heard_at <= leg.nonce_used_at:
+    if not all(_unknown_to_all(state, leg, attempt) for attempt in leg.attempts):
         return _ask_of(state, leg, leg.attempts)
     if min(leg.nonce_used_by.values()) <= leg.nonce_used_at:
         return []
     subject = f"{leg.account} nonce {leg.nonce}"
     owed = leg.account, leg.asset, leg.outstanding
     return open_item(state, "nonce_taken", subject, *owed, event.frame)
+
+
+def _unknown_to_all(state: State, leg: Leg, attempt: Attempt) -> bool:
+    return all(attempt.told.get(each) == UNKNOWN for each in state.accounts[leg.account].sources)
+
+
+def _doubt(state: State, leg: Leg, event: NonceReported) -> list[Effect]:
+    """Not all say so; for how long?"""
+    leg.nonce_doubted_at = leg.nonce_doubted_at or event.received_at
+    subject, detail = f"{leg.account} nonce {leg.nonce}", "used up for good, or not"
+    lags = event.received_at < leg.nonce_doubted_at + NONCE_DOUBT_NS
+    if lags or has(state, subject, "sources_disagree"):
+        return []
+    owed = leg.account, leg.asset, leg.outstanding
+    return open_item(state, "sources_disagree", subject, *owed, event.frame, detail)
+
+
+def _end_doubt(state: State, leg: Leg, frame: int) -> None:
+    leg.nonce_doubted_at = 0
+    subject = f"{leg.account} nonce {leg.nonce}"
+    close_item(state, subject, "the nodes agree on it", frame, "sources_disagree")
+
+
+def _unused(state: State, leg: Leg, event: NonceReported) -> None:
+    """By the word of this node: what was found out since all said otherwise is asked for anew."""
+    leg.nonce_used_by.pop(event.source, None)
+    if not leg.nonce_used_by and leg.nonce_doubted_at:
+        _end_doubt(state, leg, event.frame)
+    if leg.nonce_used_at:
+        leg.nonce_used_at = 0
+        for attempt in leg.attempts:
+            attempt.told = {who: word for who, word in attempt.told.items() if word != UNKNOWN}
 
 
 def after_restart(state: State, leg: Leg) -> list[Effect]:

@@ -90,7 +90,7 @@ class LedgerEntry(Struct, frozen=True, gc=False):
 
 class Attempt(Struct, gc=False):
     """One signed transaction of a payment, and what nodes last said of it; `told` is what each of
-    them said of it as final."""
+    them said of it as final, or that it does not know it since all said that its nonce is used."""
 
     number: int
     tx_hash: str
@@ -118,15 +118,15 @@ class Leg(Struct, gc=False):
     batch that it is in. `source` is the account of the ledger that pays in a customer's place,
     `disposes` what it takes out of suspense; `sent_back` is the payment that is to send this one's
     excess back. Its nonce was told as used by each node at `nonce_used_at`, and when each said so
-    last is in `nonce_used_by`. Attempts from the number
-    `cancels_from` on (0: none) cancel it. While it is `unfunded`, a node wants more on the wallet
-    than there is. `untold` is how much came back by a line alone: its message may be on its way, as
-    that of a dishonour may be while the payment `stands_untold` again. `gone_again` is the line of
-    a dishonour that came before that of its return, and lies in suspense. `drawn` is how much it
-    took of credits that may still be taken back, `kept` what messages say was kept of its return,
-    or added to it. Of what is owed to us since it came back, so much was `set_off` against what its
-    customer has, or `written_off`. Asked at `denied_at`, its keeper said that it has no such
-    payment, and once more, told at `denied_again_at`.
+    last is in `nonce_used_by`; since `nonce_doubted_at` some do and others do not. Attempts from
+    the number `cancels_from` on (0: none) cancel it. While it is `unfunded`, a node wants more on
+    the wallet than there is. `untold` is how much came back by a line alone: its message may be on
+    its way, as that of a dishonour may be while the payment `stands_untold` again. `gone_again` is
+    the line of a dishonour that came before that of its return, and lies in suspense. `drawn` is
+    how much it took of credits that may still be taken back, `kept` what messages say was kept of
+    its return, or added to it. Of what is owed to us since it came back, so much was `set_off`
+    against what its customer has, or `written_off`. Asked at `denied_at`, its keeper said that it
+    has no such payment, and once more, told at `denied_again_at`.
     """
 
     payment_id: str
@@ -186,6 +186,7 @@ class Leg(Struct, gc=False):
     sent_back: str = ""
     nonce_used_at: int = 0
     nonce_used_by: dict[str, int] = field(default_factory=dict)
+    nonce_doubted_at: int = 0
     unfunded: bool = False
     cancels_from: int = 0
     untold: int = 0

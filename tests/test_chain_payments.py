@@ -424,7 +424,8 @@ def nonce_used(node: Node, leg: Leg, status: str = "unknown", by: str = "ab") ->
     effects = [each for source in by for each in node.tell(NonceReported, source=source, **told)]
     node.now += SECOND
     words = {"tx_hash": leg.attempts[0].tx_hash, "asked_at": node.now - 1, "block_hash": "0x9"}
-    node.tell(TransactionReported, account=HOT, source="a", status=status, **words)
+    for source in "ba":
+        node.tell(TransactionReported, account=HOT, source=source, status=status, **words)
     node.now += SECOND
     for source in by:
         node.tell(NonceReported, source=source, **told)
@@ -461,6 +462,75 @@ def test_one_node_alone_uses_up_no_nonce() -> None:
     nonce_used(node, leg, by="b")
     assert "nonce_taken" not in causes(node)
     assert any(isinstance(each, BroadcastTransaction) for each in forgotten(node, leg))
+
+
+def test_one_node_alone_denies_no_payment_of_ours() -> None:
+    """It is mined, as one node says; the other never says so, though both say of the nonce that it
+    is used up. What they said before both did tells nothing."""
+    node = Node()
+    leg = node.sent()
+    for _ in range(4):
+        node.look(leg)
+    told = {"account": HOT, "finalized": leg.nonce + 1, "latest": leg.nonce + 1}
+    attempt = {"account": HOT, "tx_hash": leg.attempts[0].tx_hash, "block_hash": "0x9"}
+    words = attempt | {"asked_at": node.now}
+    for source in "ab":
+        node.tell(TransactionReported, source=source, status="unknown", **words)
+    for _ in range(3):
+        for source in "ab":
+            node.tell(NonceReported, source=source, **told)
+        node.now += SECOND
+        words = attempt | {"asked_at": node.now}
+        node.tell(TransactionReported, source="b", status="mined", block_number=9, **words)
+        node.tell(TransactionReported, source="a", status="unknown", **words)
+    assert "nonce_taken" not in causes(node)
+    nonce_used(node, leg)
+    assert "nonce_taken" in causes(node), "the other says that it does not know it either"
+
+
+def test_a_node_that_takes_its_word_back_has_all_asked_anew() -> None:
+    node = Node()
+    leg = node.sent()
+    for _ in range(4):
+        node.look(leg)
+    used = {"account": HOT, "finalized": leg.nonce + 1, "latest": leg.nonce + 1}
+    for source in "ab":
+        node.tell(NonceReported, source=source, **used)
+    node.now += SECOND
+    words = {"account": HOT, "tx_hash": leg.attempts[0].tx_hash, "asked_at": node.now}
+    for source in "ab":
+        node.tell(TransactionReported, source=source, status="unknown", **words)
+    node.tell(NonceReported, source="a", **used | {"finalized": leg.nonce})
+    for _ in range(3):
+        node.now += SECOND
+        for source in "ab":
+            node.tell(NonceReported, source=source, **used)
+    assert "nonce_taken" not in causes(node), "nobody was asked for our attempt since"
+
+
+def test_nodes_that_go_on_to_contradict_each_other_on_a_nonce_are_a_break() -> None:
+    """One that says too little hides a theft for ever: it is late, and people are told."""
+    node = Node()
+    leg = node.sent()
+    for _ in range(4):
+        node.look(leg)
+    told = {"account": HOT, "latest": leg.nonce + 1}
+
+    def contradict(minutes: int) -> None:
+        for _ in range(minutes):
+            node.tell(NonceReported, source="a", finalized=leg.nonce + 1, **told)
+            node.tell(NonceReported, source="b", finalized=leg.nonce, **told)
+            node.now += 60 * SECOND
+
+    contradict(60)
+    assert "sources_disagree" not in causes(node), "it may lag"
+    contradict(5)
+    assert causes(node).count("sources_disagree") == 1
+    node.tell(NonceReported, source="b", finalized=leg.nonce + 1, **told)
+    assert "sources_disagree" not in causes(node)
+    contradict(65)
+    node.tell(NonceReported, source="a", finalized=leg.nonce, **told)
+    assert "sources_disagree" not in causes(node), "none says so any more"
 
 
 def forgotten(node: Node, leg: Leg) -> list[Effect]:

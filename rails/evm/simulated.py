@@ -211,8 +211,9 @@ class SimulatedNodes:
     def _twist(
         self, source: str, calls: list[dict[str, Any]], answers: list[dict[str, Any]]
     ) -> bool:
-        """The node that lies of more than its head calls failed what succeeded, or the reverse;
-        tells a block without its last log; or a nonce as used up for good that is not."""
+        """The node that lies of more than its head calls failed what succeeded, or the reverse, or
+        knows nothing of it; tells a block without its last log; or more or fewer nonces as used up
+        for good than are."""
         methods = [call["method"] for call in calls]
         if source != self.lying_node:
             return False
@@ -225,6 +226,9 @@ class SimulatedNodes:
         receipt = answers[1].get("result")
         if receipt is None or self.faults.strikes("node_lies", self.name) is None:
             return False
+        if self.dice.chance(1, 2):
+            answers[0]["result"] = answers[1]["result"] = None
+            return True
         answers[1]["result"] = receipt | {"status": "0x0" if receipt["status"] == "0x1" else "0x1"}
         return True
 
@@ -239,8 +243,9 @@ class SimulatedNodes:
     def _use_up(self, answers: list[dict[str, Any]]) -> bool:
         if self.faults.strikes("node_lies", self.name) is None:
             return False
-        used = int(answers[1]["result"], 16)
-        answers[1]["result"] = hex(used + self.dice.between(1, 3))
+        used, by = int(answers[1]["result"], 16), self.dice.between(1, 3)
+        fewer = used and self.dice.chance(1, 2)
+        answers[1]["result"] = hex(max(0, used - by) if fewer else used + by)
         return True
 
     def _split_off(self, source: str, now: int) -> Split | None:
