@@ -8,8 +8,8 @@ still do: working there, on their way, of unknown outcome; told to us or not. It
 - at every other look: over a limit by price, by others, by a venue that takes its word back, is a
   *passive breach*, timed until it is cured.
 
-A fill that comes after its order was over is reckoned with for `hold_ns`, told to us or not; from
-then on it is as others' trades are, until our books have it.
+A fill that comes after its order was over is reckoned with, told to us or not, until `hold_ns`
+after our node heard of the end; from then on it is as others' trades are, until our books have it.
 
 What was spent under the engine's word is what lines grew by since, at one price for both. A trade
 or an end that our node had not been told of when the word came had left nothing more unspent.
@@ -56,7 +56,7 @@ class Sent(NamedTuple):
 class Traded(NamedTuple):
     """A trade of an order of ours: `quantity` in today's contracts, nothing once it was undone.
 
-    `after_end`: its venue had said that the order was over.
+    `after_end`: by its venue's word the order was over by then, or never was.
     """
 
     client_id: str
@@ -131,6 +131,8 @@ Key = tuple[str, str, str, str]  # strategy, account, symbol, leg
 # By account and symbol: what a contract is worth at its lowest and at its highest, of late.
 Values = dict[tuple[str, str], tuple[Decimal, Decimal]]
 Line = tuple[str, str, str]  # control, place, side
+# By account, symbol and leg: how much longer and shorter it is than our books can have it.
+Allowances = dict[tuple[str, str, str], tuple[Decimal, Decimal]]
 
 
 class RiskOracle:
@@ -155,6 +157,8 @@ class RiskOracle:
         self._sent: dict[str, Sent] = {}
         self._open: dict[str, None] = {}
         self._ended: dict[str, int] = {}
+        self._heard_end: dict[str, int] = {}
+        self.unheard: dict[str, None] = {}
         self._legs: dict[tuple[str, str], dict[str, None]] = {}
         self._prices = {key: Prices() for key in self._contracts}
         self._facts_seen = -1
@@ -171,6 +175,7 @@ class RiskOracle:
         self.passive_ns = 0
         self.peaks: dict[str, Decimal] = {}
         self._at_word: dict[Key, Cell] = {}
+        self._allowed_at_word: Allowances = {}
         self._filled: dict[str, Decimal] = {}
         self.spent_when_old = ZERO
         self.reductions = 0
@@ -185,6 +190,7 @@ class RiskOracle:
     def spoke(self, open_to_us: Iterable[str] = ()) -> None:
         """The cold engine's word reached our node, to which these orders were not over yet."""
         cells = self._cells()
+        self._allowed_at_word = self._allowances()
         for key, trade in self._untold():
             sent = self._sent[trade.client_id]
             _open(cells, sent, trade.quantity)
@@ -200,7 +206,7 @@ class RiskOracle:
         for key in self._own:
             for fact in self._unbooked(self._holding(*key[1:])):
                 trade = self._own_keys.get((key[1], fact.key))
-                if trade is not None and fact.kind == "fill":
+                if trade is not None and fact.kind == "fill" and self._is_reckoned_with(trade):
                     if _key(self._sent[trade.client_id]) == key:
                         yield key, trade
 
@@ -212,7 +218,7 @@ class RiskOracle:
         cells = self._cells()
         allowed = self._allowances()
         lines = self._lines(cells, allowed)
-        at_word = self._lines(self._at_word, {}) if old else {}
+        at_word = self._lines(self._at_word, self._allowed_at_word) if old else {}
         for line in self._added_to(sent, cells, allowed):
             limit = self._limits.get(line[:2])
             exposure = lines.get(line, ZERO)
@@ -247,6 +253,13 @@ class RiskOracle:
         """Our node died before these left."""
         for client_id in client_ids:
             self._open.pop(client_id, None)
+
+    def heard_end(self, client_ids: Iterable[str]) -> None:
+        """Our node takes these for over, as their venue does, from now on."""
+        for client_id in client_ids:
+            if client_id in self.unheard:
+                del self.unheard[client_id]
+                self._heard_end[client_id] = self._truth.now()
 
     def orphaned(self, client_ids: Iterable[str]) -> None:
         """Our journal lost whose these were: they count wherever a strategy is not asked for."""
@@ -347,6 +360,7 @@ class RiskOracle:
         for client_id in [each for each, amount in left.items() if not amount]:
             del self._open[client_id], left[client_id]
             self._ended[client_id] = self._truth.now()
+            self.unheard[client_id] = None
         return left
 
     def _left_of(self, client_id: str) -> Decimal:
@@ -357,28 +371,28 @@ class RiskOracle:
             left = sent.quantity if self._truth.now() < sent.dies_at else ZERO
         return left
 
-    def _allowances(self) -> dict[tuple[str, str, str], tuple[Decimal, Decimal]]:
+    def _allowances(self) -> Allowances:
         """By how much others made a leg longer, and shorter, without our books having it yet."""
-        found: dict[tuple[str, str, str], tuple[Decimal, Decimal]] = {}
+        found: Allowances = {}
         for account, symbol in self._contracts:
             for leg in self._legs_of(account, symbol):
                 name = self._holding(account, symbol, leg)
                 longer = shorter = ZERO
                 for fact in self._unbooked(name):
-                    if fact.kind in ("fill", "progress") and self._is_reckoned_with(account, fact):
-                        continue
+                    trade = self._own_keys.get((account, fact.key))
+                    if trade is not None and fact.kind in ("fill", "progress"):
+                        if self._is_reckoned_with(trade):
+                            continue
                     longer += max(ZERO, fact.deltas[name])
                     shorter += max(ZERO, -fact.deltas[name])
                 found[account, symbol, leg] = (longer, shorter)
         return found
 
-    def _is_reckoned_with(self, account: str, fact: Fact) -> bool:
-        """Whether we have to count an order for it, though our books lack it."""
-        trade = self._own_keys.get((account, fact.key))
-        if trade is None:
-            return False
-        ended = self._ended.get(trade.client_id, trade.at)
-        return not trade.after_end or self._truth.now() <= ended + self._hold_ns
+    def _is_reckoned_with(self, trade: Traded) -> bool:
+        """Whether we have to count its order for it, though our books lack it."""
+        heard = self._heard_end.get(trade.client_id)
+        over = heard is not None and self._truth.now() > heard + self._hold_ns
+        return not (trade.after_end and over)
 
     def _holding(self, account: str, symbol: str, leg: str) -> str:
         """Where our books have it: what was bought on the spot lies in the wallet."""
@@ -391,7 +405,7 @@ class RiskOracle:
     def _lines(
         self,
         cells: Mapping[Key, Cell],
-        allowed: Mapping[tuple[str, str, str], tuple[Decimal, Decimal]],
+        allowed: Allowances,
     ) -> dict[Line, Decimal]:
         """What every line comes to if one side of all that is open fills."""
         lines: dict[Line, Decimal] = {}
@@ -439,7 +453,7 @@ class RiskOracle:
         self,
         sent: Sent,
         cells: Mapping[Key, Cell],
-        allowed: Mapping[tuple[str, str, str], tuple[Decimal, Decimal]],
+        allowed: Allowances,
     ) -> list[Line]:
         """The lines that an order makes larger: in gross, where its side is the worse one, by what
         our books can have."""

@@ -192,7 +192,9 @@ def test_a_fill_of_an_order_that_is_over_is_reckoned_with_for_its_hold(
     story.send("rejected", 1)
     story.lacking.append(story.trade("rejected", 1, after_end=True))
     story.oracle.look()
-    story.now = waited
+    story.now = told = 5 * HOLD
+    story.oracle.heard_end(story.oracle.unheard | {"another": None})
+    story.now = told + waited
     story.send("exit", 4, reduce_only=True)
     assert story.oracle.flips == flips
 
@@ -205,6 +207,18 @@ def test_a_fill_before_its_orders_end_is_reckoned_with_until_it_is_booked() -> N
     story.lacking.append(story.trade("filled", 1))
     story.oracle.look()
     story.now = 2 * HOLD
+    story.send("exit", 4, reduce_only=True)
+    assert story.oracle.flips == ["exit"]
+
+
+def test_a_fill_of_an_order_whose_end_nobody_heard_is_reckoned_with() -> None:
+    story = Story()
+    story.send("short", 4, "sell")
+    story.trade("short", 4, -1)
+    story.send("rejected", 1)
+    story.lacking.append(story.trade("rejected", 1, after_end=True))
+    story.oracle.look()
+    story.now = 100 * HOLD
     story.send("exit", 4, reduce_only=True)
     assert story.oracle.flips == ["exit"]
 
@@ -271,6 +285,19 @@ def test_a_fill_that_our_books_lacked_had_freed_nothing_yet() -> None:
     assert story.oracle.spent_when_old == 0
     old(story, "d", 1)
     assert story.oracle.spent_when_old == Decimal("0.25")
+
+
+def test_what_nobody_could_know_when_the_word_came_had_been_left() -> None:
+    """4 of an order that is over, untold: we take 10 for left, and 7 of them are spent."""
+    story = Story()
+    story.send("rejected", 4)
+    story.lacking.append(story.trade("rejected", 4, after_end=True))
+    story.oracle.look()
+    story.oracle.heard_end(["rejected"])
+    story.now = HOLD + 1
+    story.oracle.spoke()
+    old(story, "b", 7)
+    assert story.oracle.spent_when_old == Decimal("0.7")
 
 
 def test_a_price_that_moves_is_not_spent() -> None:

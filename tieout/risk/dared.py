@@ -153,6 +153,8 @@ class Dared:
             self._look_at_lines(state)
             self.lent.look(state)
         self.oracle.look()
+        if self.oracle.unheard:
+            self.oracle.heard_end([each for each in self.oracle.unheard if _is_over(state, each)])
 
     def _look_at_words(self, state: State) -> None:
         """What came late, twice or of before is never what holds: in one life of the node and of
@@ -291,6 +293,11 @@ class Dared:
                 for b in oracle.breaches[:20]
             ],
         }
+
+
+def _is_over(state: State, client_order_id: str) -> bool:
+    order = state.orders.get(client_order_id)
+    return order is None or order.status in TERMINAL
 
 
 def _reserved_when_over(state: State) -> dict[str, None]:
