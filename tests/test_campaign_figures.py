@@ -181,6 +181,7 @@ def test_so_many_have_to_run_whatever_its_budget(
     show_campaign(done)
     assert "1 of at least 2 runs were made" in capsys.readouterr().out
     assert "1 of at least 2 runs were made" in (tmp_path / PAGE).read_text()
+    assert "no run was made a second time, and compared" in (tmp_path / PAGE).read_text()
     words = ["campaign", NAME, "--seeds", "0:1", "--short", "--runs-at-least"]
     assert [CliRunner().invoke(main, [*words, n]).exit_code for n in ("1", "2")] == [0, 1]
 

@@ -4,7 +4,7 @@ The campaign itself runs in CI (`python -m tieout.ci_campaign`); what is held he
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from sim.faults import KINDS
 from tests import planted_seeds as planted
 from tieout import ci_campaign
 from tieout.campaigns import visited
-from tieout.campaigns.seed import Run, Task, run_seed
+from tieout.campaigns.seed import Events, Run, Task, here, run_seed
 from tieout.ci_campaign import RUNS, UNSTRUCK, Seen, missed, report, together
 
 ROOT = Path(__file__).parent.parent
@@ -108,6 +108,17 @@ def test_a_run_that_dies_is_what_failed_and_the_others_are_seen(
     seen = ci_campaign.see_all([("exits_only", seed) for seed in (0, planted.BAD, 7)], 2)
     assert seen.failed == [said]
     assert seen.moves == {"order/working>filled": 2}
+
+
+def test_a_run_that_is_lost_is_what_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def drops(tasks: Sequence[Task], run: Run) -> Events:
+        yield from here([task for task in tasks if task.seed != 7 and not task.again], run)
+
+    monkeypatch.setattr(ci_campaign, "run_seed", planted.exits)
+    monkeypatch.setattr(ci_campaign, "here", drops)
+    seen = ci_campaign.see_all([("exits_only", seed) for seed in (0, 7)], 1)
+    lost = "exits_only seed 0 a second time", "exits_only seed 7"
+    assert seen.failed == [f"{each}: nothing is known of it" for each in lost]
 
 
 def test_some_of_its_runs_are_made_twice(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,14 +51,26 @@ def test_what_is_changed_and_not_committed_is_another_code(tree: Path, place: st
 
 
 COMPILED = "core/books.cpython-311.so", "1ec73a__mypyc.cpython-311.so"
+NAMES_IT = b"\x7fELF\xff\0PyInit_books\x001ec73a__mypyc\0"
 
 
 @pytest.mark.parametrize("place", COMPILED)
 def test_what_is_compiled_is_another_code_though_git_looks_away(tree: Path, place: str) -> None:
     change(tree, ".gitignore", "*.so\n")
+    plain = version.code_version()
+    (tree / "core/money.cpython-311.so").write_bytes(NAMES_IT)
     first = version.code_version()
     (tree / place).write_bytes(b"\x7fELF\xff")
-    assert version.code_version().startswith(f"{first}+")
+    assert version.code_version().startswith(f"{plain}+")
+    assert version.code_version() not in (plain, first)
+
+
+def test_what_other_projects_compiled_beside_ours_is_not_our_code(tree: Path) -> None:
+    change(tree, ".gitignore", "*.so\n")
+    (tree / "core/money.cpython-311.so").write_bytes(NAMES_IT)
+    first = version.code_version()
+    (tree / "6ec57f__mypyc.cpython-311.so").write_bytes(b"\x7fELF\xff")
+    assert version.code_version() == first
 
 
 @pytest.mark.parametrize("place", ["core/books.py", "core/new.py", "risk/lines.yaml", *COMPILED])
@@ -70,6 +82,7 @@ def test_what_is_installed_is_told_by_its_files_too(
     for each in ("core/books.py", "core/__pycache__/books.pyc", "risk/lines.yaml"):
         (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / each).write_text("first")
+    (tmp_path / "core/money.cpython-311.so").write_bytes(NAMES_IT)
     first = version.code_version()
     (tmp_path / "core/__pycache__/books.pyc").write_text("second")
     assert version.code_version() == first

@@ -112,6 +112,8 @@ def test_a_page_that_failed_is_asked_for_again_within_its_wait() -> None:
     assert reads_dropped(journal(read, broken, later)) == [f"{HOUSE} BTCUSDT"]
     assert reads_dropped(journal(read, (failed(10), [FETCH]), later)) == []
     assert reads_dropped(journal(read, (failed(10, 60), []), later)) == [], "as it was told"
+    years: tuple[Event, list[Effect]] = (replace(OPENED, received_at=400 * 10**9), [])
+    assert reads_dropped(journal(read, (failed(10, 10**8), []), years)), "no venue told us that"
     assert reads_dropped(journal(read, broken, (page(more=False), []), later)) == [], "it came"
     assert reads_dropped(journal(read, (page(more=False), []), broken, later)) == [], "it was over"
     reborn = replace(STARTED, received_at=16 * 10**9)

@@ -82,7 +82,9 @@ def see_all(pairs: Sequence[tuple[str, int]], jobs: int) -> Seen:
         if isinstance(event, Done):
             kept = account.again if event.task.again else account.results
             kept[event.task.key] = event.result
-    return together([see(account.result(key)) for key in account.results])
+    seen = together([see(account.result(key)) for key in account.results])
+    seen.failed.extend(f"{each}: nothing is known of it" for each in account.gaps(tasks, pairs))
+    return seen
 
 
 def together(seen: Sequence[Seen]) -> Seen:

@@ -325,7 +325,7 @@ PROVEN = (
     ),
     Proof(
         5,
-        "sixty hazards planted in core are each caught: a clock, dice, a set, a float, hash, ...",
+        "hazards planted in core are each caught: a clock, dice, a set, a float, hash, ...",
         pytest(
             *("tests/test_planted_hazards.py", "tests/test_seal.py", "tests/test_core_is_pure.py"),
             "tests/test_core_remembers_nothing.py",

@@ -96,6 +96,7 @@ class Campaign:
     left_out: dict[str, str] = field(default_factory=dict)
     asked: int = 0
     twice: int = 0
+    twice_due: int = 0
     stopped: str = ""
     missing: list[str] = field(default_factory=list)
     runs_min: int = 0
@@ -121,6 +122,8 @@ class Campaign:
             found.append(f"nothing is known, though nothing stopped it, of {in_few(self.missing)}")
         if (ran := len(self.results)) < self.runs_min:
             found.append(f"{ran} of at least {self.runs_min} runs were made")
+        if self.runs_min > 1 and self.twice_due and not self.twice:
+            found.append("no run was made a second time, and compared")
         return found
 
     @property
@@ -346,6 +349,7 @@ def concluded(
         asked=len(work),
         changed=account.changed,
         twice=sum(key in account.again for key in work),
+        twice_due=sum(task.again for task in tasks),
         stopped=stopped,
         missing=[] if stopped else [str(each) for each in account.gaps(tasks, work)],
         canary_due=canary_due,

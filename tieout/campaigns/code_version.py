@@ -5,6 +5,7 @@ version, or a compiled module that lies beside its source, are other code.
 """
 
 import hashlib
+import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -13,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("core", "rails", "risk", "scenarios", "sim", "tieout", "tokens", "venues")
 KINDS, COMPILED = ("py", "yaml", "json", "sol"), "so"
-LIBRARY = "*__mypyc.*"  # what compiled modules of several packages share lies beside these
+LIBRARY = re.compile(rb"\w+__mypyc")  # what compiled modules share lies beside their packages
 SOURCES = tuple(f"{package}/*.{kind}" for package in PACKAGES for kind in KINDS)
 
 
@@ -32,9 +33,17 @@ def code_version() -> str:
 def _files(*kinds: str) -> Iterator[bytes]:
     """Name and content of each file of a package that is of these kinds."""
     ours = [path for package in PACKAGES for path in (ROOT / package).rglob("*")]
-    for path in sorted([*ours, *ROOT.glob(LIBRARY)]):
+    if COMPILED in kinds:
+        ours += _libraries([path for path in ours if path.suffix[1:] == COMPILED])
+    for path in sorted(ours):
         if path.suffix[1:] in kinds:
             yield f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes()
+
+
+def _libraries(modules: Iterable[Path]) -> list[Path]:
+    """What these compiled modules name and import: other projects' lie at the same place."""
+    named = {name for path in modules for name in LIBRARY.findall(path.read_bytes())}
+    return [path for name in named for path in ROOT.glob(f"{name.decode()}.*")]
 
 
 def _digest(parts: Iterable[bytes]) -> str:

@@ -14,6 +14,9 @@ from tieout.claims.asked_again import Subject, record_asked
 
 # It is asked for again at once, or when its venue allows it; what a node has to do first is in it.
 WAIT_NS = 5_000_000_000
+# As long as any venue here forbids us to ask. What a decoder makes of its word is not believed
+# beyond that: by a unit that slipped we would ask no more for years, and call it their wish.
+FORBIDDEN_NS_MAX = 300_000_000_000
 ABOUT = "fills:"
 STATEMENTS = ("balances", "positions")
 ORDERS, TERMS = "open_orders", "instruments:"
@@ -54,7 +57,8 @@ class Reading:
                 self.failed.pop((event.account, event.kind), None)
             case RequestFailed() as event if self._is_retried(event):
                 about = event.about.removeprefix(ABOUT)
-                self.due[event.account, about] = record.at + event.retry_after_ns + WAIT_NS
+                wait = min(event.retry_after_ns, FORBIDDEN_NS_MAX) + WAIT_NS
+                self.due[event.account, about] = record.at + wait
 
     def _is_retried(self, event: RequestFailed) -> bool:
         if event.about.startswith(ABOUT):
