@@ -2,7 +2,8 @@
 
 True here: what a file may import is a list (`KNOWN`), not what it may not. Names are followed
 within a file, so what would carry a set out of it is refused: an attribute, a public function.
-Where sets may stand is `tests/purity_sets.py`; what lasts between runs, `tests/purity_memories.py`.
+Where sets may stand is `tests/purity_sets.py`; what lasts between runs, `tests/purity_memories.py`,
+and who writes to it, `tests/purity_writes.py`.
 What syntax does not show (a clock by way of a library, a module that is looked up) is refused
 while a simulation runs: `sim/seal.py`.
 """

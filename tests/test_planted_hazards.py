@@ -122,8 +122,27 @@ REMEMBERED = {
     "a table of keys": ("T = dict.fromkeys('ab')", "T[text] = 1"),
     "a table by a class": ("from collections import UserDict; T = UserDict()", "T[text] = 1"),
     "a table under another name": ("T = {}", "t = T; t[text] = 1"),
+    "a row that a sorted walk gives": (
+        "T = {1: []}",
+        "for _, row in enumerate(sorted(T.values())): row.append(1)",
+    ),
+    "a list that is added to": ("T = []", "t = T; t += [text]"),
+    "a method of a list": ("T = []", "add = T.append; add(text)"),
+    "a row that a pattern gives": (
+        "T = {1: []}",
+        "match T:\n        case {1: row}: row.append(1)",
+    ),
+    "a table under a name that is bound elsewhere, too": (
+        "T = []",
+        "[T for T in text]; T.append(1)",
+    ),
     "a table of another file": ("from core import causes", "causes.REMEDIES.pop(text, None)"),
     "an object": ("class A: pass\nA_ONE = A()", "A_ONE.last = text"),
+    "a default of a lambda": ("keep = lambda text, kept=[]: kept.append(text)", "keep(text)"),
+    "a default that is a table": (
+        "T = []\ndef keep(text, kept=T): kept.append(text)",
+        "keep(text)",
+    ),
     "a default": ("def keep(text, kept=[]): kept.append(text)", "keep(text)"),
     "a cache": ("from functools import cache", "cache(int)(text)"),
     "a cache above a function": (
