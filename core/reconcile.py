@@ -127,18 +127,22 @@ def _take(state: State, account: Account, reading: Reading, *, complete: bool) -
         return ask_again(state, account, name)
     parked = state.readings.get(name)
     if parked is not None:
-        _interrupt(state, reading)
+        _interrupt(state, parked, reading)
         return []
     state.readings[name] = reading
     return [_arm(state, account)]
 
 
-def _interrupt(state: State, reading: Reading) -> None:
-    """Absurd reads with a plausible one between them are not in a row, though it is not judged."""
+def _interrupt(state: State, parked: Reading, reading: Reading) -> None:
+    """Absurd reads with a plausible one between them are not in a row, though it is not judged; nor
+    are reads of one moment that say two things of it."""
     suspect = state.suspects.get(reading.holding)
-    if suspect is None or _implausible(state, reading):
+    if suspect is None:
         return
-    if suspect.absurd:
+    of_one_moment = parked.as_of_told and reading.as_of_told and parked.hi == reading.hi
+    if suspect.absurd and not _implausible(state, reading):
+        suspect.reads = 0
+    elif of_one_moment and parked.told != reading.told:
         suspect.reads = 0
 
 

@@ -203,7 +203,8 @@ class Customers:
         old = self.dice.pick(self.asked)
         legs = old.legs
         if legs and self.dice.below(2):
-            legs = (_otherwise(legs[0]), *legs[1:])
+            sound = old.transfer_id not in self.wrong
+            legs = (_otherwise(legs[0], sound=sound), *legs[1:])
         return TransferRequested(
             received_at=now,
             transfer_id=old.transfer_id,
@@ -320,9 +321,9 @@ class Customers:
         return kept[0] if kept else asset
 
 
-def _otherwise(leg: LegWanted) -> LegWanted:
-    """Another body, and as sound: it may be the first of its id that is heard."""
-    if leg.buys:
+def _otherwise(leg: LegWanted, *, sound: bool) -> LegWanted:
+    """Another body, as sound or as wrong: it may be the first of its id that is heard."""
+    if leg.buys or not sound:  # one more than dust, or than nothing, may be enough
         return _with(leg, memo="asked for again")
     return _with_amount(leg, leg.amount + 1)
 
