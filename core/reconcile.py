@@ -139,10 +139,9 @@ def _interrupt(state: State, parked: Reading, reading: Reading) -> None:
     suspect = state.suspects.get(reading.holding)
     if suspect is None:
         return
+    plausible = suspect.absurd and not _implausible(state, reading)
     of_one_moment = parked.as_of_told and reading.as_of_told and parked.hi == reading.hi
-    if suspect.absurd and not _implausible(state, reading):
-        suspect.reads = 0
-    elif of_one_moment and parked.told != reading.told:
+    if plausible or (of_one_moment and parked.told != reading.told):
         suspect.reads = 0
 
 
