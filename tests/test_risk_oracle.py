@@ -181,17 +181,23 @@ def test_an_exit_that_could_flip_is_seen() -> None:
     assert story.oracle.flips == ["c"]
 
 
+def untold(*, after_end: bool) -> Story:
+    """3 are short where our books have 4: an order filled, it is over, and nobody told the fill."""
+    story = Story()
+    story.send("short", 4, "sell")
+    story.trade("short", 4, -1)
+    story.send("over", 1)
+    story.lacking.append(story.trade("over", 1, after_end=after_end))
+    story.oracle.look()
+    return story
+
+
 @pytest.mark.parametrize(("waited", "flips"), [(HOLD, ["exit"]), (HOLD + 1, [])])
 def test_a_fill_of_an_order_that_is_over_is_reckoned_with_for_its_hold(
     waited: int, flips: list[str]
 ) -> None:
-    """Rejected, and filled all the same, which nobody told: 3 are short where our books have 4."""
-    story = Story()
-    story.send("short", 4, "sell")
-    story.trade("short", 4, -1)
-    story.send("rejected", 1)
-    story.lacking.append(story.trade("rejected", 1, after_end=True))
-    story.oracle.look()
+    """Rejected, and filled all the same."""
+    story = untold(after_end=True)
     story.now = told = 5 * HOLD
     story.oracle.heard_end(story.oracle.unheard | {"another": None})
     story.now = told + waited
@@ -200,24 +206,14 @@ def test_a_fill_of_an_order_that_is_over_is_reckoned_with_for_its_hold(
 
 
 def test_a_fill_before_its_orders_end_is_reckoned_with_until_it_is_booked() -> None:
-    story = Story()
-    story.send("short", 4, "sell")
-    story.trade("short", 4, -1)
-    story.send("filled", 1)
-    story.lacking.append(story.trade("filled", 1))
-    story.oracle.look()
+    story = untold(after_end=False)
     story.now = 2 * HOLD
     story.send("exit", 4, reduce_only=True)
     assert story.oracle.flips == ["exit"]
 
 
 def test_a_fill_of_an_order_whose_end_nobody_heard_is_reckoned_with() -> None:
-    story = Story()
-    story.send("short", 4, "sell")
-    story.trade("short", 4, -1)
-    story.send("rejected", 1)
-    story.lacking.append(story.trade("rejected", 1, after_end=True))
-    story.oracle.look()
+    story = untold(after_end=True)
     story.now = 100 * HOLD
     story.send("exit", 4, reduce_only=True)
     assert story.oracle.flips == ["exit"]
