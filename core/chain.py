@@ -365,9 +365,14 @@ def blockers(state: State, leg: Leg) -> list[Leg]:
     return found
 
 
+def _nonce_of(leg: Leg) -> str:
+    """What items name: the nonce of the payment's account."""
+    return f"{leg.account} nonce {leg.nonce}"
+
+
 def _taken(state: State, leg: Leg) -> bool:
     """Whether its nonce was used by somebody else: no node would take it any more."""
-    return has(state, f"{leg.account} nonce {leg.nonce}", "nonce_taken")
+    return has(state, _nonce_of(leg), "nonce_taken")
 
 
 def _mined(leg: Leg) -> bool:
@@ -414,8 +419,7 @@ def _if_final(state: State, leg: Leg, attempt: Attempt, event: TransactionReport
     words = {attempt.told.get(source) for source in state.accounts[leg.account].sources}
     if len(words) > 1:
         return []  # each node must say the same of it, asked after they agreed on what is final
-    nonce = f"{leg.account} nonce {leg.nonce}"
-    close_item(state, nonce, "it was ours after all", event.frame, "nonce_taken")
+    close_item(state, _nonce_of(leg), "it was ours after all", event.frame, "nonce_taken")
     _end_doubt(state, leg, event.frame)
     close_item(state, leg.payment_id, "its nonce is used up", event.frame, "invalid_bytes")
     if event.succeeded and _cancels(leg, attempt):
@@ -433,7 +437,7 @@ def _if_final(state: State, leg: Leg, attempt: Attempt, event: TransactionReport
 def of_nonce(state: State, account: str, subject: str) -> Leg | None:
     """The payment under way whose nonce a break names."""
     for leg in _under_way(state, account):
-        if subject == f"{account} nonce {leg.nonce}":
+        if subject == _nonce_of(leg):
             return leg
     return None
 
@@ -470,9 +474,8 @@ def _used(state: State, leg: Leg, event: NonceReported) -> list[Effect]:
         return _ask_of(state, leg, leg.attempts)
     if min(leg.nonce_used_by.values()) <= leg.nonce_used_at:
         return []
-    subject = f"{leg.account} nonce {leg.nonce}"
     owed = leg.account, leg.asset, leg.outstanding
-    return open_item(state, "nonce_taken", subject, *owed, event.frame)
+    return open_item(state, "nonce_taken", _nonce_of(leg), *owed, event.frame)
 
 
 def _unknown_to_all(state: State, leg: Leg, attempt: Attempt) -> bool:
@@ -482,7 +485,7 @@ def _unknown_to_all(state: State, leg: Leg, attempt: Attempt) -> bool:
 def _doubt(state: State, leg: Leg, event: NonceReported) -> list[Effect]:
     """Not all say so; for how long?"""
     leg.nonce_doubted_at = leg.nonce_doubted_at or event.received_at
-    subject, detail = f"{leg.account} nonce {leg.nonce}", "used up for good, or not"
+    subject, detail = _nonce_of(leg), "used up for good, or not"
     lags = event.received_at < leg.nonce_doubted_at + NONCE_DOUBT_NS
     if lags or has(state, subject, "sources_disagree"):
         return []
@@ -491,15 +494,16 @@ def _doubt(state: State, leg: Leg, event: NonceReported) -> list[Effect]:
 
 
 def _end_doubt(state: State, leg: Leg, frame: int) -> None:
+    if not leg.nonce_doubted_at:
+        return
     leg.nonce_doubted_at = 0
-    subject = f"{leg.account} nonce {leg.nonce}"
-    close_item(state, subject, "the nodes agree on it", frame, "sources_disagree")
+    close_item(state, _nonce_of(leg), "the nodes agree on it", frame, "sources_disagree")
 
 
 def _unused(state: State, leg: Leg, event: NonceReported) -> None:
     """By the word of this node: what was found out since all said otherwise is asked for anew."""
     leg.nonce_used_by.pop(event.source, None)
-    if not leg.nonce_used_by and leg.nonce_doubted_at:
+    if not leg.nonce_used_by:
         _end_doubt(state, leg, event.frame)
     if leg.nonce_used_at:
         leg.nonce_used_at = 0

@@ -62,7 +62,6 @@ class Traded(NamedTuple):
     client_id: str
     quantity: Decimal
     key: tuple[str, ...]
-    at: int
     after_end: bool = False
 
 
@@ -156,7 +155,6 @@ class RiskOracle:
         self._unbooked = unbooked
         self._sent: dict[str, Sent] = {}
         self._open: dict[str, None] = {}
-        self._ended: dict[str, int] = {}
         self._heard_end: dict[str, int] = {}
         self.unheard: dict[str, None] = {}
         self._legs: dict[tuple[str, str], dict[str, None]] = {}
@@ -359,7 +357,6 @@ class RiskOracle:
         left = {client_id: self._left_of(client_id) for client_id in self._open}
         for client_id in [each for each, amount in left.items() if not amount]:
             del self._open[client_id], left[client_id]
-            self._ended[client_id] = self._truth.now()
             self.unheard[client_id] = None
         return left
 

@@ -73,7 +73,7 @@ class Story:
     def trade(self, name: str, quantity: int, sign: int = 1, *, after_end: bool = False) -> Fact:
         """It trades; the venue tells."""
         key = ("BTC", str(len(self.venue.trades)), "buy")
-        self.venue.trades.append(Traded(name, Decimal(quantity), key, self.now, after_end))
+        self.venue.trades.append(Traded(name, Decimal(quantity), key, after_end))
         self.venue.held += sign * quantity
         self.venue.left[name] = max(Decimal(0), self.venue.left.get(name, Decimal(0)) - quantity)
         return self.truth.record(A, "fill", key, {f"{HERE}/net": Decimal(sign * quantity)})

@@ -61,9 +61,7 @@ class Seen:
                 if trade.ticket.client_id:
                     quantity = ZERO if trade.busted else contracts_now(terms, trade)
                     key = self.exchange.fill_key(trade)
-                    yield Traded(
-                        trade.ticket.client_id, quantity, key, trade.at * MS, trade.after_end
-                    )
+                    yield Traded(trade.ticket.client_id, quantity, key, trade.after_end)
 
     def position(self, symbol: str, leg: str) -> Decimal:
         held = self.exchange.positions.get((symbol, leg))

@@ -13,13 +13,12 @@ from rails.evm.simulated import SimulatedNodes
 from scenarios.rails import BridgeSpec, venue_address
 from sim.dice import Stream
 from sim.world import World
-from venues.exchange import Exchange
+from venues.exchange import UNIT, Exchange
 
 SECOND = 1_000_000_000
 # A venue credits what is final, and pays out what it was asked to, some minutes later.
 CREDIT_S = (5, 60)
 PAYOUT_S = (60, 900)
-TOLD = Decimal("1e-8")
 
 
 @dataclass(slots=True, eq=False)
@@ -45,7 +44,7 @@ class Bridge:
         """A venue credits what it can tell: what lies below its last decimal is the venue's."""
         if to == venue_address(self.spec.venue):
             self.deposited += 1
-            amount = Decimal(value).scaleb(-self.decimals).quantize(TOLD, ROUND_DOWN)
+            amount = Decimal(value).scaleb(-self.decimals).quantize(UNIT, ROUND_DOWN)
             self._later(CREDIT_S, lambda: self._credit(amount))
 
     def _credit(self, amount: Decimal) -> None:
@@ -58,8 +57,8 @@ class Bridge:
 
     def _withdraw(self) -> None:
         """Somebody takes value out of the venue, to an address of ours on the chain."""
-        units = self.dice.between(1, int(self.spec.amount_max / TOLD))
-        amount = units * TOLD
+        units = self.dice.between(1, int(self.spec.amount_max / UNIT))
+        amount = units * UNIT
         if self.exchange.wallets.get(self.spec.asset, Decimal(0)) > amount:
             self.withdrawn += 1
             self._credit(-amount)
