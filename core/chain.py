@@ -56,8 +56,8 @@ BITCOIN_FEE_CAP = 2_000_000
 PATIENCE = 4
 # For so long one node may lag behind another in what it takes for final, before people look.
 NONCE_DOUBT_NS = 3_600_000_000_000
-# What a node said of an attempt that it does not know.
-UNKNOWN = "unknown"
+# What a node said of an attempt that is in no block of its.
+NOT_MINED = "not mined"
 
 
 class Bid(NamedTuple):
@@ -397,8 +397,8 @@ def on_transaction(state: State, event: TransactionReported) -> list[Effect]:
         count(state, f"tx_unmined/{leg.account}")
         attempt.told.clear()
         attempt.block_number, attempt.block_hash, attempt.succeeded = 0, "", False
-    if event.status == "unknown" and 0 < leg.nonce_used_at < event.asked_at:
-        attempt.told[event.source] = UNKNOWN
+    if 0 < leg.nonce_used_at < event.asked_at:
+        attempt.told[event.source] = NOT_MINED
     forgotten = event.status == "unknown" and attempt is leg.attempts[-1] and not _mined(leg)
     every = state.settlement.schemes[leg.scheme].query_every_ns
     if not forgotten or event.received_at < attempt.sent_at + every or _taken(state, leg):
@@ -420,7 +420,7 @@ def _if_final(state: State, leg: Leg, attempt: Attempt, event: TransactionReport
     if len(words) > 1:
         return []  # each node must say the same of it, asked after they agreed on what is final
     close_item(state, _nonce_of(leg), "it was ours after all", event.frame, "nonce_taken")
-    _end_doubt(state, leg, event.frame)
+    _end_doubt(state, leg, "an attempt of ours is final", event.frame)
     close_item(state, leg.payment_id, "its nonce is used up", event.frame, "invalid_bytes")
     if event.succeeded and _cancels(leg, attempt):
         count(state, f"cancelled/{leg.account}")
@@ -446,9 +446,10 @@ def on_nonce(state: State, event: NonceReported) -> list[Effect]:
     """A nonce of ours that is used up in a final block, by none of our attempts, is not ours.
 
     Each node has to say so, for one may lie. That it was used may be told before what used it: when
-    all have said so, each is asked for each attempt, and only if it is unknown to all of them, and
-    each says of the nonce once more that it is used up, was it none of ours. While they go on to
-    contradict each other, one hides the theft or invents it: people look.
+    all have said so, each is asked for each attempt, and only if none is mined by any of them, and
+    each says of the nonce once more that it is used up, was it none of ours. One that goes on to
+    contradict others about the nonce hides the theft or invents it: people look. One that calls an
+    attempt mined, and no other does, leaves the payment late.
     """
     effects: list[Effect] = []
     settlement = state.settlement
@@ -457,7 +458,7 @@ def on_nonce(state: State, event: NonceReported) -> list[Effect]:
         if leg.account != event.account or leg.nonce < 0:
             continue
         if leg.nonce >= event.finalized:
-            _unused(state, leg, event)
+            effects += _unused(state, leg, event)
         elif not _mined(leg) and leg.queries > 3:
             effects += _used(state, leg, event)
     return effects
@@ -467,48 +468,51 @@ def _used(state: State, leg: Leg, event: NonceReported) -> list[Effect]:
     """One node more, or once more, says that its nonce is used up."""
     leg.nonce_used_by[event.source] = event.received_at
     if any(each not in leg.nonce_used_by for each in state.accounts[leg.account].sources):
-        return _doubt(state, leg, event)
-    _end_doubt(state, leg, event.frame)
+        return []
     leg.nonce_used_at = leg.nonce_used_at or event.received_at
-    if not all(_unknown_to_all(state, leg, attempt) for attempt in leg.attempts):
+    if not all(_mined_by_none(state, leg, attempt) for attempt in leg.attempts):
         return _ask_of(state, leg, leg.attempts)
     if min(leg.nonce_used_by.values()) <= leg.nonce_used_at:
         return []
+    _end_doubt(state, leg, "all say that it is used up, and not by us", event.frame)
     owed = leg.account, leg.asset, leg.outstanding
     return open_item(state, "nonce_taken", _nonce_of(leg), *owed, event.frame)
 
 
-def _unknown_to_all(state: State, leg: Leg, attempt: Attempt) -> bool:
-    return all(attempt.told.get(each) == UNKNOWN for each in state.accounts[leg.account].sources)
+def _mined_by_none(state: State, leg: Leg, attempt: Attempt) -> bool:
+    sources = state.accounts[leg.account].sources
+    return all(attempt.told.get(each) == NOT_MINED for each in sources)
+
+
+def _unused(state: State, leg: Leg, event: NonceReported) -> list[Effect]:
+    """By the word of this node: what was found out since all said otherwise is asked for anew."""
+    leg.nonce_used_by.pop(event.source, None)
+    if leg.nonce_used_at:
+        leg.nonce_used_at = 0
+        for attempt in leg.attempts:
+            attempt.told = {who: word for who, word in attempt.told.items() if word != NOT_MINED}
+    if leg.nonce_used_by:
+        return _doubt(state, leg, event)
+    _end_doubt(state, leg, "no node says that it is used up", event.frame)
+    return []
 
 
 def _doubt(state: State, leg: Leg, event: NonceReported) -> list[Effect]:
-    """Not all say so; for how long?"""
-    leg.nonce_doubted_at = leg.nonce_doubted_at or event.received_at
+    """It contradicts another; since when do some? That they agreed in between is no end of it: it
+    ends with what is found out."""
     subject, detail = _nonce_of(leg), "used up for good, or not"
-    lags = event.received_at < leg.nonce_doubted_at + NONCE_DOUBT_NS
-    if lags or has(state, subject, "sources_disagree"):
+    if _taken(state, leg) or has(state, subject, "sources_disagree"):
+        return []
+    leg.nonce_doubted_at = leg.nonce_doubted_at or event.received_at
+    if event.received_at < leg.nonce_doubted_at + NONCE_DOUBT_NS:
         return []
     owed = leg.account, leg.asset, leg.outstanding
     return open_item(state, "sources_disagree", subject, *owed, event.frame, detail)
 
 
-def _end_doubt(state: State, leg: Leg, frame: int) -> None:
-    if not leg.nonce_doubted_at:
-        return
+def _end_doubt(state: State, leg: Leg, why: str, frame: int) -> None:
     leg.nonce_doubted_at = 0
-    close_item(state, _nonce_of(leg), "the nodes agree on it", frame, "sources_disagree")
-
-
-def _unused(state: State, leg: Leg, event: NonceReported) -> None:
-    """By the word of this node: what was found out since all said otherwise is asked for anew."""
-    leg.nonce_used_by.pop(event.source, None)
-    if not leg.nonce_used_by:
-        _end_doubt(state, leg, event.frame)
-    if leg.nonce_used_at:
-        leg.nonce_used_at = 0
-        for attempt in leg.attempts:
-            attempt.told = {who: word for who, word in attempt.told.items() if word != UNKNOWN}
+    close_item(state, _nonce_of(leg), why, frame, "sources_disagree")
 
 
 def after_restart(state: State, leg: Leg) -> list[Effect]:

@@ -135,14 +135,17 @@ def _take(state: State, account: Account, reading: Reading, *, complete: bool) -
 
 def _interrupt(state: State, parked: Reading, reading: Reading) -> None:
     """Absurd reads with a plausible one between them are not in a row, though it is not judged; nor
-    are reads of one moment that say two things of it."""
+    are those beside which another says that the difference is less than half as large."""
     suspect = state.suspects.get(reading.holding)
     if suspect is None:
         return
     plausible = suspect.absurd and not _implausible(state, reading)
-    of_one_moment = parked.as_of_told and reading.as_of_told and parked.hi == reading.hi
-    if plausible or (of_one_moment and parked.told != reading.told):
+    if plausible or _dwarfs(judge(state, parked), judge(state, reading)):
         suspect.reads = 0
+
+
+def _dwarfs(parked: tuple[Verdict, int], other: tuple[Verdict, int]) -> bool:
+    return parked[0] == other[0] == "differs" and abs(parked[1]) > 2 * abs(other[1])
 
 
 def _reading(account: Account, event: StatementReported, row: StatementRow, name: str) -> Reading:

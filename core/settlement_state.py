@@ -118,7 +118,7 @@ class Leg(Struct, gc=False):
     batch that it is in. `source` is the account of the ledger that pays in a customer's place,
     `disposes` what it takes out of suspense; `sent_back` is the payment that is to send this one's
     excess back. Its nonce was told as used by each node at `nonce_used_at`, and when each said so
-    last is in `nonce_used_by`; since `nonce_doubted_at` some do and others do not. Attempts from
+    last is in `nonce_used_by`; others contradicted it at `nonce_doubted_at` first. Attempts from
     the number `cancels_from` on (0: none) cancel it. While it is `unfunded`, a node wants more on
     the wallet than there is. `untold` is how much came back by a line alone: its message may be on
     its way, as that of a dishonour may be while the payment `stands_untold` again. `gone_again` is

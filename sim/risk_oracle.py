@@ -12,7 +12,8 @@ A fill that comes after its order was over is reckoned with, told to us or not, 
 after our node heard of the end; from then on it is as others' trades are, until our books have it.
 
 What was spent under the engine's word is what lines grew by since, at one price for both. A trade
-or an end that our node had not been told of when the word came had left nothing more unspent.
+or an end that our node had not been told of when the word came, and that makes it hold more or
+leaves it less to do, had left nothing more unspent; what was undone or sold untold is not put back.
 
 A value limit is held against the lowest price (of what offsets: the highest) of the last while, for
 so old may a price be that is acted on. Nothing here is shared with what is judged.
@@ -147,8 +148,8 @@ class RiskOracle:
         hold_ns: int,
         unbooked: Callable[[str], Iterable[Fact]],
     ) -> None:
-        """`limits` are by control and place; an order that is over may fill for `hold_ns` more;
-        `unbooked` has the facts that our books lack."""
+        """`limits` are by control and place; for `hold_ns` after our node heard of its end may an
+        order still fill; `unbooked` has the facts that our books lack."""
         self._truth, self._venues = truth, venues
         self._contracts = {(each.account, each.symbol): each for each in contracts}
         self._limits, self._window_ns, self._hold_ns = limits, window_ns, hold_ns

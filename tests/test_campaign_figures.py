@@ -158,7 +158,7 @@ def test_what_did_not_all_run_says_so_first(
     show_campaign(done)
     out = capsys.readouterr().out
     assert out.startswith("12 of 40 runs held every claim, 28 were not made;")
-    assert "Run twice, and compared: 0 seeds" in out
+    assert "Run twice, and compared: 1 seed\n" in out
 
 
 def test_a_part_without_a_seed_says_that_nothing_was_asked_of_it(

@@ -508,29 +508,93 @@ def test_a_node_that_takes_its_word_back_has_all_asked_anew() -> None:
     assert "nonce_taken" not in causes(node), "nobody was asked for our attempt since"
 
 
+class Watched:
+    """A payment that is late, and what its two nodes say of its nonce."""
+
+    def __init__(self) -> None:
+        self.node = Node()
+        self.leg = self.node.sent()
+        for _ in range(4):
+            self.node.look(self.leg)
+
+    def says(self, source: str, *, used: bool) -> None:
+        told = {"account": HOT, "latest": self.leg.nonce + 1}
+        self.node.tell(NonceReported, source=source, finalized=self.leg.nonce + used, **told)
+
+    def of_attempt(self, source: str, status: str) -> None:
+        self.node.now += SECOND
+        words = {"tx_hash": self.leg.attempts[0].tx_hash, "asked_at": self.node.now}
+        self.node.tell(TransactionReported, account=HOT, source=source, status=status, **words)
+
+    def contradict(self, minutes: int) -> None:
+        for _ in range(minutes):
+            self.says("a", used=True)
+            self.says("b", used=False)
+            self.node.now += 60 * SECOND
+
+    def prove(self) -> None:
+        """Both say that it is used up, know no attempt, and say it once more."""
+        for source in "ab":
+            self.says(source, used=True)
+        for source in "ab":
+            self.of_attempt(source, "unknown")
+        for source in "ab":
+            self.says(source, used=True)
+
+
 def test_nodes_that_go_on_to_contradict_each_other_on_a_nonce_are_a_break() -> None:
     """One that says too little hides a theft for ever: it is late, and people are told."""
-    node = Node()
-    leg = node.sent()
-    for _ in range(4):
-        node.look(leg)
-    told = {"account": HOT, "latest": leg.nonce + 1}
+    watched = Watched()
+    watched.contradict(60)
+    assert "sources_disagree" not in causes(watched.node), "it may lag"
+    watched.contradict(5)
+    assert causes(watched.node).count("sources_disagree") == 1
+    watched.says("a", used=False)
+    assert "sources_disagree" not in causes(watched.node), "none says so any more"
+    watched.contradict(65)
+    watched.says("b", used=True)
+    assert "sources_disagree" in causes(watched.node), "nothing is found out yet"
+    watched.prove()
+    assert "sources_disagree" not in causes(watched.node)
+    assert "nonce_taken" in causes(watched.node)
 
-    def contradict(minutes: int) -> None:
-        for _ in range(minutes):
-            node.tell(NonceReported, source="a", finalized=leg.nonce + 1, **told)
-            node.tell(NonceReported, source="b", finalized=leg.nonce, **told)
-            node.now += 60 * SECOND
 
-    contradict(60)
-    assert "sources_disagree" not in causes(node), "it may lag"
-    contradict(5)
-    assert causes(node).count("sources_disagree") == 1
-    node.tell(NonceReported, source="b", finalized=leg.nonce + 1, **told)
-    assert "sources_disagree" not in causes(node)
-    contradict(65)
-    node.tell(NonceReported, source="a", finalized=leg.nonce, **told)
-    assert "sources_disagree" not in causes(node), "none says so any more"
+def test_a_node_that_says_now_this_now_that_of_a_nonce_is_a_break_too() -> None:
+    watched = Watched()
+    for minute in range(70):
+        watched.says("a", used=True)
+        watched.says("b", used=minute % 2 == 0)
+        watched.node.now += 60 * SECOND
+    assert causes(watched.node).count("sources_disagree") == 1
+
+
+def test_a_node_that_says_nothing_contradicts_nobody() -> None:
+    watched = Watched()
+    for _ in range(70):
+        watched.says("a", used=True)
+        watched.node.now += 60 * SECOND
+    assert "sources_disagree" not in causes(watched.node)
+
+
+def test_what_a_node_keeps_waiting_after_its_nonce_is_used_up_was_not_mined() -> None:
+    """It would hide a theft for ever: its word is that the nonce is used up and this is not."""
+    watched = Watched()
+    for source in "ab":
+        watched.says(source, used=True)
+    watched.of_attempt("a", "unknown")
+    watched.of_attempt("b", "pending")
+    for source in "ab":
+        watched.says(source, used=True)
+    assert "nonce_taken" in causes(watched.node)
+
+
+def test_what_people_know_of_a_nonce_is_doubted_no_more() -> None:
+    """Nobody looks at the nonce of a payment that is over: a doubt about it would stay for ever."""
+    watched = Watched()
+    watched.prove()
+    watched.contradict(70)
+    assert causes(watched.node).count("nonce_taken") == 1
+    assert "sources_disagree" not in causes(watched.node)
 
 
 def forgotten(node: Node, leg: Leg) -> list[Effect]:

@@ -31,9 +31,10 @@ from core.journal import Journal
 from core.rail_effects import SignTransaction
 from core.token_effects import JudgeAuthorization, SignAuthorization
 from core.token_events import AuthorizationJudged, HolderStated, PolicyPublished
+from sim.faults import Fault
 from sim.memory_store import MemoryStore
 from tieout.claims.asked_again import cancels_dropped, orders_unasked, streams_unread
-from tieout.claims.read_on import reads_dropped
+from tieout.claims.read_on import forbidden_ns, reads_dropped
 from tieout.claims.signings import nonces_doubled
 from tieout.tokens.decisions import decided_by_old
 
@@ -114,6 +115,9 @@ def test_a_page_that_failed_is_asked_for_again_within_its_wait() -> None:
     assert reads_dropped(journal(read, (failed(10, 60), []), later)) == [], "as it was told"
     years: tuple[Event, list[Effect]] = (replace(OPENED, received_at=400 * 10**9), [])
     assert reads_dropped(journal(read, (failed(10, 10**8), []), years)), "no venue told us that"
+    banned = forbidden_ns([Fault("rate_limited", HOUSE, 0, 0, strength=900_000)])
+    assert banned == 900 * 10**9 > forbidden_ns([])
+    assert reads_dropped(journal(read, (failed(10, 900), []), years), banned) == [], "one did"
     assert reads_dropped(journal(read, broken, (page(more=False), []), later)) == [], "it came"
     assert reads_dropped(journal(read, (page(more=False), []), broken, later)) == [], "it was over"
     reborn = replace(STARTED, received_at=16 * 10**9)
@@ -141,16 +145,26 @@ def test_whatever_else_failed_is_asked_for_again_as_well(about: str, again: Effe
     assert reads_dropped(journal((other[0], [again]), later)) == [f"{HOUSE} positions"]
 
 
+OFTEN = [failed_of("balances", at) for at in range(1, 6)]
+
+
 def test_a_statement_that_fails_over_and_over_is_left_to_its_schedule() -> None:
-    often = [failed_of("balances", at) for at in range(1, 6)]
-    asked = [(event, [FetchStatement(account=HOUSE, kind="balances")]) for event, _ in often[:4]]
+    asked = [(event, [FetchStatement(account=HOUSE, kind="balances")]) for event, _ in OFTEN[:4]]
     later: tuple[Event, list[Effect]] = (replace(OPENED, received_at=100 * 10**9), [])
-    assert reads_dropped(journal(*asked, often[4], later)) == []
+    assert reads_dropped(journal(*asked, OFTEN[4], later)) == []
     had = StatementReported(
         received_at=6 * 10**9, account=HOUSE, kind="balances", rows=(), asked_at=0
     )
     once_more = failed_of("balances", 7)
     assert reads_dropped(journal(*asked, (had, []), once_more, later)) == [f"{HOUSE} balances"]
+
+
+def test_so_is_one_that_failed_twice_since_it_was_asked_for_last() -> None:
+    """Its schedule asked beside its retry: both are under way, and it is waited for longer now."""
+    asked = [(event, [FetchStatement(account=HOUSE, kind="balances")]) for event, _ in OFTEN[:3]]
+    later: tuple[Event, list[Effect]] = (replace(OPENED, received_at=16 * 10**9), [])
+    assert reads_dropped(journal(*asked, OFTEN[3], later)) == [f"{HOUSE} balances"]
+    assert reads_dropped(journal(*asked, *OFTEN[3:], later)) == []
 
 
 def told(status: OrderReport) -> OrderReported:

@@ -748,23 +748,36 @@ def test_a_plausible_read_that_comes_while_an_absurd_one_waits_interrupts_its_ro
     assert books.break_("XRP") == "9998999"
 
 
-def test_two_words_of_one_moment_are_not_in_a_row() -> None:
-    """Beside nothing no figure is absurd; but of the same moment another was told meanwhile."""
+@pytest.mark.parametrize("later", [0, 1, 50])
+def test_words_between_which_a_much_smaller_one_came_are_not_in_a_row(later: int) -> None:
+    """Beside nothing no figure is absurd; but of that moment, or the next, another was told."""
     books = spot_books()
     books.tell(fill("8", "sell", "1000", "0.001", at=1500))
     disagree(books, "1", at=2000, eth="11")
     backfilled(books, at=2500)
     for at in (3000, 4000, 5000):
-        books.tell(balances("1000", eth="11", as_of=2500, heard=at))
-        books.tell(balances("1", eth="11", as_of=2500, heard=at + 100))
+        books.tell(balances("1000", eth="11", as_of=at - 500, heard=at))
+        books.tell(balances("1", eth="11", as_of=at - 500 + later, heard=at + 100))
         books.ring("readings/venue/main")
         backfilled(books, at=at + 500)
     assert (books.break_("XRP"), books.suspect("XRP")) == (None, "1000")
     for at in (6000, 7000):
-        books.tell(balances("1", eth="11", as_of=2500, heard=at))
+        books.tell(balances("1", eth="11", as_of=at - 500, heard=at))
         books.ring("readings/venue/main")
         backfilled(books, at=at + 500)
     assert books.break_("XRP") == "1"
+
+
+@pytest.mark.parametrize("other", ["1030", "1500"])
+def test_a_word_that_is_not_much_smaller_takes_nothing_from_a_row(other: str) -> None:
+    """Where fills come all the time, each read says another size before it is judged."""
+    books = spot_books()
+    disagree(books, "1050", at=2000)
+    backfilled(books, at=2500)
+    books.tell(balances("1050", as_of=2990, heard=3000))
+    books.tell(balances(other, as_of=3090, heard=3100))
+    books.ring("readings/venue/main")
+    assert books.break_("XRP") == "50"
 
 
 def test_what_was_absurd_stays_so_when_the_books_move_to_nothing() -> None:

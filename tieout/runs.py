@@ -34,7 +34,7 @@ from tieout.claims.asked_again import cancels_dropped, orders_unasked, streams_u
 from tieout.claims.cash_told import moves_told_early
 from tieout.claims.given_up import given_up
 from tieout.claims.read_back import read_back_early
-from tieout.claims.read_on import reads_dropped
+from tieout.claims.read_on import forbidden_ns, reads_dropped
 from tieout.claims.references import decided_by_old_prices
 from tieout.claims.truths import (
     cancels_unpursued,
@@ -533,7 +533,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "orders_rejected_unsaid": gone.unsaid,
         "orders_unasked": len(orders_unasked(store)),
         "streams_unread": len(streams_unread(store)),
-        "reads_dropped": len(reads_dropped(store)),
+        "reads_dropped": len(reads_dropped(store, forbidden_ns(simulation.plan))),
         "cancels_dropped": len(cancels_dropped(store)),
         "read_back_early": len(read_back_early(simulation.watch.read_back.found, store)),
         "moves_told_early": len(moves_told_early(simulation.truth, state, store)),

@@ -123,12 +123,12 @@ def runs_twice(seed: int) -> bool:
 
 
 def twice_of(work: Sequence[Key]) -> list[Key]:
-    """Which of a whole campaign run twice: those by number, else one in twenty; of few the first,
-    which has run where the campaign ends early."""
-    by_number = [key for key in work if runs_twice(key[1])]
-    if by_number or len(work) == 1:
-        return by_number
-    return list(work[TWICE_OF - 1 :: TWICE_OF] or work[:1])
+    """Which of a whole campaign run twice: those by number, else one in twenty; and of more than
+    one the first, which has run wherever the campaign ends early."""
+    chosen = [key for key in work if runs_twice(key[1])]
+    if len(work) < 2:
+        return chosen
+    return list(dict.fromkeys((work[0], *(chosen or work[TWICE_OF - 1 :: TWICE_OF]))))
 
 
 def tasks_of(

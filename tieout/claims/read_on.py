@@ -5,18 +5,20 @@ orders or the terms of an instrument are read by theirs, so that books come righ
 then nobody knows what happened, and nothing tells that nobody asks.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from core.effects import FetchInstruments, FetchOpenOrders, FetchStatement
 from core.events import PageReported, RequestFailed, StatementReported
 from core.journal import Record, Store, decode_effect, decode_event
+from sim.faults import Fault
 from tieout.claims.asked_again import Subject, record_asked
 
 # It is asked for again at once, or when its venue allows it; what a node has to do first is in it.
 WAIT_NS = 5_000_000_000
-# As long as any venue here forbids us to ask. What a decoder makes of its word is not believed
-# beyond that: by a unit that slipped we would ask no more for years, and call it their wish.
-FORBIDDEN_NS_MAX = 300_000_000_000
+# What a decoder makes of a venue's word is not believed beyond this, nor beyond what the plan has
+# them forbid: by a unit that slipped we would ask no more for years, and call it their wish.
+FORBIDDEN_NS = 300_000_000_000
 ABOUT = "fills:"
 STATEMENTS = ("balances", "positions")
 ORDERS, TERMS = "open_orders", "instruments:"
@@ -30,6 +32,7 @@ class Reading:
     """What is being read, what failed and until when it must be asked for, and how often in a row
     a statement could not be had."""
 
+    forbidden_ns: int
     under_way: dict[Subject, None] = field(default_factory=dict)
     due: dict[Subject, int] = field(default_factory=dict)
     failed: dict[Subject, int] = field(default_factory=dict)
@@ -57,8 +60,11 @@ class Reading:
                 self.failed.pop((event.account, event.kind), None)
             case RequestFailed() as event if self._is_retried(event):
                 about = event.about.removeprefix(ABOUT)
-                wait = min(event.retry_after_ns, FORBIDDEN_NS_MAX) + WAIT_NS
+                wait = min(event.retry_after_ns, self.forbidden_ns) + WAIT_NS
                 self.due[event.account, about] = record.at + wait
+            case RequestFailed() as event:
+                # It is waited for longer now, whatever was due for one that failed before it.
+                self.due.pop((event.account, event.about), None)
 
     def _is_retried(self, event: RequestFailed) -> bool:
         if event.about.startswith(ABOUT):
@@ -70,16 +76,22 @@ class Reading:
         return event.about == ORDERS or event.about.startswith(TERMS)
 
 
-def reads_dropped(store: Store) -> list[str]:
+def reads_dropped(store: Store, forbidden_ns: int = FORBIDDEN_NS) -> list[str]:
     """What was being read, failed, and was not asked for again in time: as often as that was so. A
     node that begins reads anew, and a chain's record is its blocks."""
-    reading, found = Reading(), []
+    reading, found = Reading(forbidden_ns), []
     for record in store.records():
         reading.on_record(record)
         for subject in [each for each, at in reading.due.items() if at < record.at]:
             del reading.due[subject]
             found.append("{} {}".format(*subject))
     return found
+
+
+def forbidden_ns(plan: Iterable[Fault]) -> int:
+    """How long a word to wait is believed in a run of this plan."""
+    told = [fault.strength * 1_000_000 for fault in plan if fault.kind == "rate_limited"]
+    return max(FORBIDDEN_NS, *told, 0)
 
 
 def _read(record: Record) -> Subject:
