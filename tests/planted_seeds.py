@@ -35,6 +35,15 @@ def hangs(task: Task) -> SeedResult:
     return sound(task)
 
 
+def leaves_a_child(task: Task) -> SeedResult:
+    """Which has all pipes of its parent open, and outlives it."""
+    if task.seed == BAD:
+        if os.fork() == 0:
+            time.sleep(10)
+        os._exit(7)
+    return sound(task)
+
+
 def exits(task: Task) -> SeedResult:
     if task.seed == BAD:
         os._exit(7)

@@ -1,8 +1,11 @@
 """A campaign on disk: what was done survives any end, and what goes on is what would have been."""
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,8 +17,8 @@ from tests import planted_seeds as planted
 from tests.test_cli import SMALL, tieout
 from tieout.bad_input import BadLedger
 from tieout.campaigns.campaign import WHOLE, Campaign, campaign, merge
-from tieout.campaigns.ledger import SEEDS, Ledger, read
-from tieout.campaigns.seed import Run, SeedResult, Task
+from tieout.campaigns.ledger import SEEDS, Account, Ledger, read
+from tieout.campaigns.seed import Run, SeedResult, Task, ended
 from tieout.cli import main
 from tieout.reports.files import CannotSave
 
@@ -167,13 +170,81 @@ def test_nor_that_of_another_scenario_or_code(
 
 
 def test_what_could_be_resumed_is_not_begun_anew_by_accident(tmp_path: Path) -> None:
-    """A night's work is not lost to a word left out; what ended, or cannot be resumed, is."""
+    """A night's work is not lost to a word left out, nor to one too many."""
     with pytest.raises(Stop):
         ran(tmp_path, run=stops_at(40))
+    before = (tmp_path / SEEDS).read_bytes()
     with pytest.raises(BadLedger, match="40 runs of this very campaign, which did not end"):
         ran(tmp_path)
-    assert len(ran(tmp_path, range(50)).results) == 50
-    assert len(ran(tmp_path, range(50)).results) == 50
+    with pytest.raises(BadLedger, match=r"did not end, begun with seeds 0:44, not 5:6; another f"):
+        ran(tmp_path, range(5, 6))
+    assert (tmp_path / SEEDS).read_bytes() == before
+
+
+def test_what_ended_is_written_over_with_a_word(tmp_path: Path) -> None:
+    told: list[str] = []
+    ran(tmp_path, range(10), told=told.append)
+    assert not told
+    assert len(ran(tmp_path, range(50), told=told.append).results) == 50
+    assert told == [f"{tmp_path}: written over: 10 runs, 1 failed, of a campaign that had ended"]
+
+
+def test_a_ledger_that_never_had_a_whole_line_has_nothing(tmp_path: Path) -> None:
+    (tmp_path / SEEDS).write_text('{"campaign": {"schema"')
+    assert len(ran(tmp_path, range(3)).results) == 3
+    (tmp_path / SEEDS).write_text('{"campaign": {"schema"')
+    assert len(ran(tmp_path, range(3), resume=True).results) == 3
+
+
+def test_what_was_ended_runs_again_where_it_may_take_longer(tmp_path: Path) -> None:
+    """A machine that was too slow for the limit, and a seed that is too slow for none."""
+
+    def slow(task: Task) -> SeedResult:
+        return ended(task, 8.0) if task.seed == 3 else planted.sound(task)
+
+    def again(seconds_max: float) -> tuple[list[str], list[int]]:
+        told, seen = list[str](), list[int]()
+
+        def noting(task: Task) -> SeedResult:
+            seen.append(task.seed)
+            return planted.sound(task)
+
+        named: dict[str, Any] = {"run": noting, "resume": True, "told": told.append}
+        ran(tmp_path, range(5), seed_seconds_max=seconds_max, **named)
+        return told[1:], seen
+
+    done = ran(tmp_path, range(5), run=slow)
+    said = "ran longer than 8 s, and was ended; --seed-timeout gives it more"
+    assert [each.why for each in done.failures] == [said]
+    assert again(8.0) == ([], [])
+    assert again(500.0) == ([f"{NAME} seed 3: was ended; runs again, for 500 s at most"], [3])
+    assert again(900.0) == ([], [])
+    assert not read(tmp_path)[1].result((NAME, 3)).lost
+
+
+def test_a_ledger_and_a_page_that_find_no_room_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The verdict is known, and is told; what is half written is taken for nothing."""
+    room = os.strerror(errno.ENOSPC)
+
+    def full(path: Path, text: str) -> None:
+        path.write_bytes(text.encode()[:9])
+        raise OSError(errno.ENOSPC, room, str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tieout.reports.files._write", full)
+        done = ran(tmp_path, range(3))
+    assert done.held
+    assert done.unsaved.startswith(f"{tmp_path / WHOLE}: {room}")
+    assert not (tmp_path / WHOLE).exists()
+    assert not ran(tmp_path, range(3), resume=True).unsaved
+    full_disk = Path("/dev/full").open("w")  # noqa: SIM115  # to close it fails as well
+    nowhere = Ledger(tmp_path / SEEDS, full_disk, Account())
+    with pytest.raises(CannotSave, match=f"{room}; with room for it, --resume goes on"):
+        nowhere.write({"ended": {}})
+    with suppress(OSError):
+        full_disk.close()
 
 
 def test_where_there_is_nothing_to_resume_it_begins(tmp_path: Path) -> None:
@@ -193,12 +264,20 @@ def test_two_campaigns_do_not_write_one_ledger(tmp_path: Path) -> None:
 
 def test_a_damaged_ledger_is_refused_with_its_line(tmp_path: Path) -> None:
     ran(tmp_path, range(3))
-    text = (tmp_path / SEEDS).read_text().splitlines()
-    (tmp_path / SEEDS).write_text("\n".join([*text[:2], "{]", *text[3:]]) + "\n")
+    lines = (tmp_path / SEEDS).read_bytes().splitlines()
     words = ["campaign", NAME, "--seeds", "0:3", "--out", str(tmp_path), "--resume"]
+    for bad, shown in ((b"{]", "'{]'"), (b'{"\xff": 1}', """'{"\ufffd": 1}'""")):
+        (tmp_path / SEEDS).write_bytes(b"\n".join([*lines[:2], bad, *lines[3:]]) + b"\n")
+        said = CliRunner().invoke(main, words)
+        assert said.exit_code == 2
+        assert f"{tmp_path / SEEDS}: line 3: found {shown}" in said.stderr
+
+
+def test_a_folder_where_a_page_belongs_is_said(tmp_path: Path) -> None:
+    (tmp_path / WHOLE).mkdir()
+    words = ["campaign", NAME, "--seeds", "0:1", "--short", "--out", str(tmp_path)]
     said = CliRunner().invoke(main, words)
-    assert said.exit_code == 2
-    assert f"{tmp_path / SEEDS}: line 3: found '{{]'" in said.stderr
+    assert (said.exit_code, f"tieout: {tmp_path / WHOLE}: " in said.stderr) == (2, True)
 
 
 def test_resume_is_of_a_folder() -> None:
@@ -318,7 +397,7 @@ def _no_campaign(folder: Path) -> list[Path]:
         (_one_twice, "copy/seeds.jsonl: is shard 1/2, and so is"),
         (_unfinished, "1/seeds.jsonl: has 20 runs, and did not end"),
         (_of_other_seeds, "2/seeds.jsonl: begun with seeds 0:90, not 0:44"),
-        (_of_other_parts, "2/seeds.jsonl: begun with shard 2/3, not 2/2"),
+        (_of_other_parts, "2/seeds.jsonl: is shard 2/3, and "),
         (_of_other_code, "begun with code another, not"),
         (_all_of_other_code, "begun with code another, not"),
         (_one_seed_short, f"1/seeds.jsonl: has no result of {NAME} seed 4; that shard"),

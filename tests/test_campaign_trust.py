@@ -77,7 +77,7 @@ def test_what_differs_between_two_runs_takes_no_campaign_along(tmp_path: Path) -
     (failure,) = json.loads((tmp_path / WHOLE).read_text())["failed"]
     assert "two runs, two digests" in failure["failed"][-1]
     assert told == [
-        f"{NAME} seed 19: runs again, to be explained",
+        f"{NAME} seed 19: runs again, to be explained (1 of 1)",
         f"{NAME} seed 19: not explained: NothingFails: plan: every claim: it holds",
     ]
 
@@ -164,7 +164,9 @@ def test_a_seed_that_hangs_as_the_budget_ends_is_a_finding(monkeypatch: pytest.M
 def test_what_was_only_at_work_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is run again by --resume."""
     done = cut_short(monkeypatch, others_take=40.0)
-    assert done.stopped
+    assert done.stopped.endswith(
+        f"; was running, and longer than any that ended: {NAME} seed 5 for 600 s"
+    )
     assert not [each for each in done.failures if each.lost]
 
 
@@ -194,6 +196,14 @@ def test_no_seed_may_take_longer_than_the_budget(
     said = CliRunner().invoke(main, ["campaign", NAME, "--seeds", "0:2", "--json", *words])
     assert said.exit_code == 0, said.output
     assert asked == [seconds]
+
+
+@pytest.mark.parametrize("what", ["--seed-timeout", "--budget-minutes"])
+@pytest.mark.parametrize("amount", ["nan", "inf", "0", "soon"])
+def test_what_is_no_amount_is_refused(what: str, amount: str) -> None:
+    """A limit that is none would have a seed that hangs run for ever."""
+    said = CliRunner().invoke(main, ["campaign", NAME, "--seeds", "0:2", what, amount])
+    assert (said.exit_code, what in said.stderr) == (2, True)
 
 
 # --- a scenario that is edited meanwhile ---------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import planted_seeds as planted
-from tieout.campaigns.campaign import Campaign, campaign
+from tieout.campaigns.campaign import PAGE, Campaign, campaign
 from tieout.campaigns.ledger import SEEDS
 from tieout.campaigns.seed import Begun, Done, Run, here, run_seed, runs_twice, tasks_of, twice_of
 from tieout.campaigns.workers import BATCH_MAX, _Todo, workers
@@ -31,7 +31,7 @@ def told(result: Campaign) -> list[tuple[object, ...]]:
     [
         (planted.exits, "worker died: exit status 7"),
         (planted.is_killed, "worker died: by SIGKILL, as when memory runs out"),
-        (planted.hangs, "ran longer than 2 s, and was ended"),
+        (planted.hangs, "ran longer than 2 s, and was ended; --seed-timeout gives it more"),
         (planted.raises, "MemoryError: too much"),
         (planted.raises_no_text, r"FileNotFoundError: \udc80"),
     ],
@@ -50,6 +50,22 @@ def test_a_seed_that_takes_its_worker_along_is_a_finding(
     assert told(result)[:5] + told(result)[6:] == sound[:5] + sound[6:]
     lines = (tmp_path / SEEDS).read_text().splitlines()
     assert len([line for line in lines if '"finished"' in line]) == 40 + 3  # three ran twice
+
+
+def test_what_hangs_says_where(tmp_path: Path) -> None:
+    done = ran(planted.hangs, 8, jobs=1, seed_seconds_max=2.0, out=tmp_path)
+    (hung,) = [each for each in done.failures if each.lost]
+    assert hung.at[0].startswith("tests/planted_seeds.py:")
+    assert hung.at[0].endswith(" hangs")
+    assert f"gives it more; it was at {hung.at[0]}, by {hung.at[1]}" in hung.why
+    assert hung.at[0] in (tmp_path / PAGE).read_text()
+
+
+def test_a_worker_that_died_is_missed_though_its_child_lives() -> None:
+    done = ran(planted.leaves_a_child, 8, jobs=1, seed_seconds_max=60.0)
+    (bad,) = [each for each in done.failures if each.lost]
+    assert (bad.seed, bad.error) == (planted.BAD, "worker died: exit status 7")
+    assert done.wall_seconds < 10
 
 
 def test_two_in_one_batch_are_two_findings() -> None:

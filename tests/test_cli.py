@@ -480,9 +480,10 @@ def started(*words: str) -> subprocess.Popen[bytes]:
     )
 
 
-def test_results_that_nobody_reads_are_no_failed_claim() -> None:
+@pytest.mark.parametrize("words", [("list",), ("run", "lost_frame", "--short")])
+def test_results_that_nobody_reads_are_no_failed_claim(words: tuple[str, ...]) -> None:
     """`tieout list | head -1`: 141, as if SIGPIPE had ended it; nothing is complained of."""
-    process = started("list")
+    process = started(*words)
     assert process.stdout is not None
     process.stdout.close()
     assert process.wait(timeout=60) == 141

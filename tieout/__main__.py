@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sys
+from types import FrameType
 
 SHOW_CURSOR = "\x1b[?25h"
 
@@ -16,8 +18,12 @@ def run() -> None:
     command()
 
 
-def _give_up(number: int, frame: object) -> None:
-    """End at once; a bar of progress may have hidden the cursor."""
+def _give_up(number: int, frame: FrameType | None) -> None:
+    """End at once; a bar of progress may have hidden the cursor. `--debug` asks where we were."""
+    if "--debug" in sys.argv:
+        import traceback
+
+        traceback.print_stack(frame)
     text = "tieout: interrupted\n"
     os.write(2, (SHOW_CURSOR + text if os.isatty(2) else text).encode())
     os._exit(130)

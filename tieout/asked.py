@@ -1,8 +1,9 @@
 """What commands are asked: seeds and zones as people write them, and worlds in which something
 happens."""
 
+import math
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +14,18 @@ if TYPE_CHECKING:
 SEED_DIGITS_MAX = 18
 # Months of work for a machine, and their list takes a few hundred megabytes.
 SEEDS_MAX = 1_000_000
+
+
+class Amount(click.FloatRange):
+    """So much of something: a number, which neither `nan` nor `inf` is."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        found: float = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"found {value!r:.60}; a number would do, as 2.5", param, ctx)
+        return found
 
 
 def is_seed(text: str) -> bool:

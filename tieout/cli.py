@@ -268,9 +268,9 @@ def show(shown: Shown, *, as_json: bool, tables: bool = False) -> None:
     if as_json:
         click.echo(json.dumps(shown.as_dict(), indent=2))
     elif sys.stdout.isatty():
-        from rich.console import Console
+        from tieout.reports.paper import Paper
 
-        Console(highlight=False, markup=False, emoji=False, soft_wrap=not tables).print(shown)
+        Paper(prose=not tables).print(shown)
     else:
         click.echo(str(shown))
 

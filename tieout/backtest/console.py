@@ -2,16 +2,15 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from tieout.backtest.outcome import Outcome
 from tieout.backtest.tear_tables import tables
+from tieout.reports.paper import Paper
 from tieout.reports.words import count
 
 
 def show(outcome: Outcome, out: Path | None) -> None:
     """Figures first, what they assume, and the reconciler's verdict."""
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = Paper()
     console.print(tables(outcome.tear_sheet()))
     told = outcome.counts
     seen = f"{told['items_seen']:,} bars or trades shown"

@@ -40,10 +40,9 @@ def burnt(
 
 
 def _show(name: str, results: Sequence[FireResult], out: Path | None, *, as_json: bool) -> None:
-    from rich.console import Console
-
     from tieout.backtest.fire_page import save, summary
     from tieout.backtest.fire_view import table
+    from tieout.reports.paper import Paper
 
     coin = next((each.coin for each in results if each.coin), "")
     if out is not None:
@@ -51,7 +50,7 @@ def _show(name: str, results: Sequence[FireResult], out: Path | None, *, as_json
     if as_json:
         click.echo(json.dumps(summary(results, coin), indent=2))
         return
-    console = Console()
+    console = Paper()
     console.print(table(results, coin))
     for each in results:
         if not each.held:

@@ -52,7 +52,7 @@ from tieout.campaigns.seed import (
     words_of,
 )
 from tieout.campaigns.workers import SEED_SECONDS_MAX, workers
-from tieout.reports.files import naming
+from tieout.reports.files import CannotSave, naming, write_whole
 from tieout.reports.words import in_few
 from tieout.runs import quantile
 
@@ -87,7 +87,8 @@ class Campaign:
     each scenario; None: as often as the scenario itself says, and of fewer seeds than it names
     nothing is expected. `left_out` are scenarios of `all` that did not run, and why; `stopped` is
     why it ended before all had run, and `missing` what did not run though nothing stopped it;
-    `runs_min` is how many had to run, whatever its budget; `changed` is how its scenarios were
+    `runs_min` is how many had to run, whatever its budget; `unsaved` why not all could be written;
+    `changed` is how its scenarios were
     edited while it ran. Of canaries there are some where one was due."""
 
     results: list[SeedResult]
@@ -100,6 +101,7 @@ class Campaign:
     stopped: str = ""
     missing: list[str] = field(default_factory=list)
     runs_min: int = 0
+    unsaved: str = ""
     changed: str = ""
     canary_due: bool = False
     canaries: list[SeedResult] = field(default_factory=list)
@@ -268,8 +270,8 @@ class Campaign:
         from tieout.campaigns.page import page_of
 
         with naming(folder):
-            (folder / WHOLE).write_text(json.dumps(self.summary(), indent=2), encoding="utf-8")
-            (folder / PAGE).write_text(page_of(self, folder), encoding="utf-8")
+            write_whole(folder / WHOLE, json.dumps(self.summary(), indent=2))
+            write_whole(folder / PAGE, page_of(self, folder))
 
 
 def campaign(
@@ -311,9 +313,13 @@ def campaign(
     tasks = tasks_of(work, short, _beside() if due else (), twice)
     with in_memory() if out is None else opened(out, header, resume=resume) as ledger:
         if out is not None:
+            if ledger.replaced:
+                told(f"{out}: written over: {ledger.replaced} of a campaign that had ended")
             _clear(out, resume=resume)
         if resume and out is not None:
             told(_resumed(ledger.account, work, out))
+            for each in ledger.account.forget_ended(seed_seconds_max):
+                told(f"{each}: was ended; runs again, for {seed_seconds_max:g} s at most")
         todo = [task for task in tasks if ledger.account.wants(task)]
         stopped = _run(engine, todo, run, ledger, Ends(stop_after, seconds_max), progress)
         _note_edits(header, ledger, told)
@@ -322,10 +328,14 @@ def campaign(
         account = ledger.account if out is None else read(out)[1]
     done = concluded(header, tasks, account, at_least=at_least, canary_due=due, stopped=stopped)
     done.runs_min = runs_min
-    if out is not None:
+    if out is None:
+        return done
+    try:
         done.save(out)  # before anything runs again here: whatever that does, this is known
         if keep is not None and _keep(done, keep, failures, out, short=short, told=told):
             done.save(out)  # its page leads to the reports
+    except CannotSave as error:
+        done.unsaved = f"{error}; --resume goes on"
     return done
 
 
@@ -420,10 +430,19 @@ def _run(
                 failed[key] = None
             progress(done, len(todo), len(failed))
             if why := ends.why(len(failed), time.monotonic() - since):
-                for event in _hanging(begun, longest):
+                for event in list(_hanging(begun, longest)):
+                    del begun[event.task]
                     ledger.take(event)
-                return why if done < len(todo) else ""
+                return why + _slow(begun, longest) if done < len(todo) else ""
     return ""
+
+
+def _slow(begun: dict[Task, float], longest: float) -> str:
+    """What ran longer than any that ended, as the campaign did: it may hang."""
+    now = time.monotonic()
+    took = {str(task): now - since for task, since in begun.items() if now - since > longest}
+    told = ", ".join(f"{name} for {seconds:.0f} s" for name, seconds in took.items())
+    return f"; was running, and longer than any that ended: {told}" if told else ""
 
 
 def _hanging(begun: dict[Task, float], longest: float) -> Iterator[Done]:
@@ -448,11 +467,12 @@ def _note_edits(header: Header, ledger: Ledger, told: Callable[[str], None]) -> 
 
 def _clear(out: Path, *, resume: bool) -> None:
     """Of an earlier campaign no page and no report stays that could be taken for this one's."""
-    for name in (WHOLE, PAGE):
-        (out / name).unlink(missing_ok=True)
-    for name in () if resume else ("failure.json", "failure.txt", "report.html"):
-        for path in (out / FAILURES).glob(f"*/{name}"):
-            path.unlink()
+    with naming(out):
+        for name in (WHOLE, PAGE):
+            (out / name).unlink(missing_ok=True)
+        for name in () if resume else ("failure.json", "failure.txt", "report.html"):
+            for path in (out / FAILURES).glob(f"*/{name}"):
+                path.unlink()
 
 
 def _resumed(account: Account, work: Sequence[Key], out: Path) -> str:
@@ -480,9 +500,9 @@ def _keep(
     differs between two runs may) is said, and takes nothing of the campaign along.
     """
     chosen = [each for each in done.failures if not each.lost][:most]
-    for result in chosen:
+    for number, result in enumerate(chosen, 1):
         name = f"{result.scenario} seed {result.seed}"
-        told(f"{name}: runs again, to be explained")
+        told(f"{name}: runs again, to be explained ({number} of {len(chosen)})")
         folder = out / FAILURES / place_of(result.scenario, result.seed)
         try:
             keep(result.scenario, result.seed, short, folder)

@@ -32,7 +32,7 @@ AT_LEAST = click.option(
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the figures, nothing else.")
 COUNT = click.IntRange(1)
-AMOUNT = click.FloatRange(0, min_open=True)
+AMOUNT = asked.Amount(0, min_open=True)
 # Where nobody watches a bar, so often a line.
 LINE_SECONDS = 60.0
 # No seed of a campaign with a budget may take longer than all of it, but each may take so long.
@@ -79,12 +79,13 @@ def campaign(
 ) -> None:
     """Run a SCENARIO (or `all`) under many seeds; failed seeds are listed with their claims.
 
-    One seed in twenty runs twice, and one of any few. A seed that hangs or kills its process is a
-    finding. With --out, what was done is on disk once it is done, and --resume goes on from there.
+    The first seed and one in twenty run twice. A seed that hangs or kills its process is a finding.
+    With --out, what was done is on disk once it is done, and --resume goes on from there.
     """
     if resume and out is None:
         raise click.UsageError("--resume needs the --out that it goes on with")
     with refusals(), progress(scenario, shown=not as_json) as tell:
+        seconds_max = seed_seconds_max(seed_timeout, budget_minutes)
         from scenarios.model import find
         from tieout.campaigns.campaign import FAILURES_KEPT
         from tieout.campaigns.campaign import campaign as run_campaign
@@ -101,7 +102,8 @@ def campaign(
             result = run_campaign(
                 scenario,
                 seeds,
-                engine=engine(jobs, dask, seed_timeout, budget_minutes),
+                engine=engine(jobs, dask, seconds_max),
+                seed_seconds_max=seconds_max,
                 short=short,
                 out=out,
                 at_least=at_least,
@@ -135,15 +137,21 @@ def merge(folders: tuple[Path, ...], out: Path, at_least: int | None, as_json: b
     show(result, out, as_json=as_json)
 
 
-def engine(
-    jobs: int, dask: str | None, seed_timeout: float | None, budget_minutes: float | None
-) -> "Engine":
-    """What runs the seeds. A budget is looked at when a seed is done: one that hangs has an end."""
-    from tieout.campaigns.workers import SEED_SECONDS_MAX, workers
+def seed_seconds_max(seed_timeout: float | None, budget_minutes: float | None) -> float:
+    """A budget is looked at when a seed is done: one that hangs has an end."""
+    from tieout.campaigns.workers import SEED_SECONDS_MAX
 
-    seconds_max = SEED_SECONDS_MAX if seed_timeout is None else seed_timeout
-    if seed_timeout is None and budget_minutes is not None:
-        seconds_max = min(seconds_max, max(SEED_SECONDS_LEAST, budget_minutes * 60))
+    if seed_timeout is not None:
+        return seed_timeout
+    if budget_minutes is None:
+        return SEED_SECONDS_MAX
+    return min(SEED_SECONDS_MAX, max(SEED_SECONDS_LEAST, budget_minutes * 60))
+
+
+def engine(jobs: int, dask: str | None, seconds_max: float) -> "Engine":
+    """What runs the seeds."""
+    from tieout.campaigns.workers import workers
+
     if dask is None:
         return workers(jobs, seconds_max)
     from tieout.campaigns.cluster import cluster
@@ -166,6 +174,8 @@ def show(result: "Campaign", out: Path | None, *, as_json: bool) -> None:
         from tieout.reports.console import show_campaign
 
         show_campaign(result, out)
+    if result.unsaved:
+        fail(BAD_INPUT, result.unsaved)
     sys.exit(HELD if result.held else FAILED)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from distributed import Client, Future, KilledWorker, as_completed
 from distributed.comm.addressing import get_address_host_port
+from distributed.diagnostics.plugin import SchedulerPlugin
 
 from tieout.bad_input import BadCluster
 from tieout.campaigns.code_version import code_version
@@ -29,6 +30,7 @@ from tieout.campaigns.seed import (
     Task,
     attempt,
     content_of,
+    ended,
     lost,
 )
 from tieout.campaigns.workers import SEED_SECONDS_MAX
@@ -82,10 +84,13 @@ def _all(
 
 
 def _alone(client: Client, task: Task, run: Run, seconds_max: float) -> Events:
+    since = monotonic()
     future = _submit(client, task, run, seconds_max)
     _next(client, as_completed([future], loop=client.loop))
-    why = f"its worker died of it, or it ran longer than {seconds_max:g} s"
-    yield Done(task, _result(client, future) or lost(task, why))
+    result = _result(client, future)
+    if result is None and monotonic() - since < seconds_max:
+        result = lost(task, "its worker died of it")
+    yield Done(task, result or ended(task, seconds_max))
 
 
 def _next(client: Client, coming: as_completed) -> Future:
@@ -159,23 +164,53 @@ def _connected(address: str) -> Iterator[Client]:
 @contextmanager
 def _no_failure_allowed(client: Client) -> Iterator[None]:
     """While we run, whoever else uses that scheduler."""
-    before = client.run_on_scheduler(_allow, 0)
+    client.run_on_scheduler(_allow_none, client.id)
     try:
         yield
     finally:
-        client.run_on_scheduler(_allow, before)
+        client.run_on_scheduler(_allow_again, client.id)
 
 
-def _allow(failures: int, dask_scheduler: Any = None) -> int:
+class NoneAllowed(SchedulerPlugin):  # type: ignore[misc]  # Dask has no types
+    """In the scheduler, for as long as a client of ours is there, however that ends: what was
+    allowed `before` the first of them came is given back by the last."""
+
+    def __init__(self, client: str, before: int) -> None:
+        self.client, self.before = client, before
+
+    def remove_client(self, scheduler: Any, client: str) -> None:
+        """One that was killed never said that it goes."""
+        if client == self.client:
+            _allow_again(client, scheduler)
+
+
+def _allow_none(client: str, dask_scheduler: Any = None) -> None:
     """In the scheduler."""
-    before: int = dask_scheduler.allowed_failures
-    dask_scheduler.allowed_failures = failures
-    return before
+    others = _ours(dask_scheduler)
+    before = others[0].before if others else dask_scheduler.allowed_failures
+    dask_scheduler.add_plugin(NoneAllowed(client, before), name=f"tieout {client}")
+    dask_scheduler.allowed_failures = 0
+
+
+def _allow_again(client: str, dask_scheduler: Any = None) -> None:
+    """In the scheduler."""
+    ours = dask_scheduler.plugins.pop(f"tieout {client}", None)
+    if ours is not None and not _ours(dask_scheduler):
+        dask_scheduler.allowed_failures = ours.before
+
+
+def _ours(scheduler: Any) -> list[NoneAllowed]:
+    return [each for each in scheduler.plugins.values() if isinstance(each, NoneAllowed)]
 
 
 def _sound_workers(client: Client, address: str) -> int:
     """How many workers there are, each with one thread and with our code."""
-    client.wait_for_workers(1, timeout=CONNECT_SECONDS_MAX)
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_SECONDS_MAX)
+    except TimeoutError as error:
+        found = f"a scheduler, and no worker within {CONNECT_SECONDS_MAX} s"
+        would_do = f"dask worker {address} --nthreads 1 would do"
+        raise BadCluster(f"--dask {address}: found {found}; {would_do}") from error
     threads = {name: each["nthreads"] for name, each in _workers(client).items()}
     for name, count in threads.items():
         if count != 1:

@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from sys import intern
@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from tieout.bad_input import BadLedger
 from tieout.campaigns.seed import Begun, Done, Key, SeedResult, Task
-from tieout.reports.files import naming, ready
+from tieout.reports.files import CannotSave, naming, ready
 
 SEEDS, FAILURES = "seeds.jsonl", "failures"
 SCHEMA = 1
@@ -105,6 +105,17 @@ class Account:
         first = self.results.get(task.key)
         return task.key not in self.again and not (first is not None and first.lost)
 
+    def forget_ended(self, seconds_max: float) -> list[str]:
+        """What was ended after less than that is to be run again; says which."""
+        short = [key for key, each in self.results.items() if 0 < each.limit < seconds_max]
+        said = [f"{name} seed {seed}" for name, seed in short]
+        for key in short:
+            del self.results[key]
+        for key in [key for key, each in self.again.items() if 0 < each.limit < seconds_max]:
+            del self.again[key]
+            said.append(f"{key[0]} seed {key[1]} a second time")
+        return said
+
     def gaps(self, tasks: Iterable[Task], work: Iterable[Key]) -> list[Task]:
         """What is still to be run of the tasks that are of the work, as canaries are not."""
         asked = set(work)
@@ -124,12 +135,14 @@ class Account:
 
 
 class Ledger:
-    """An open one, and the account of it; nobody else writes it meanwhile."""
+    """An open one, and the account of it; nobody else writes it meanwhile. `replaced` is what stood
+    in its place, of a campaign that had ended."""
 
     def __init__(self, path: Path, file: IO[str], account: Account) -> None:
         self._path, self._file = path, file
         self._since = perf_counter()
         self.account = account
+        self.replaced = ""
 
     def take(self, event: Begun | Done, elapsed: float | None = None) -> None:
         """Write it down, then count it; `elapsed` is since this session began, by default now."""
@@ -141,22 +154,26 @@ class Ledger:
             self.write({"task": task, "finished": result, "elapsed": elapsed})
 
     def write(self, entry: dict[str, Any]) -> None:
-        with naming(self._path):
+        try:
             self._file.write(json.dumps(entry) + "\n")
             self._file.flush()
+        except OSError as error:
+            would_do = "with room for it, --resume goes on"
+            raise CannotSave(f"{self._path}: {error.strerror}; {would_do}") from error
         self.account.take(entry)
 
 
 @contextmanager
 def opened(folder: Path, header: Header, *, resume: bool) -> Iterator[Ledger]:
-    """The ledger of this campaign in a folder: from its beginning, or from where it ended."""
+    """The ledger of this campaign in a folder: from its beginning, or from where it ended. What
+    another one that did not end says there is never lost."""
     ready(folder)
     path = folder / SEEDS
     with naming(path):
         file = path.open("a", encoding="utf-8")
-    with file:
+    with _closed(file):
         _alone(path, file)
-        found = read(folder) if path.stat().st_size else None
+        found = read(folder) if _whole(path) else None
         if resume and found is not None:
             _refuse_other(path, found[0], header)
             os.truncate(path, _whole(path))
@@ -167,8 +184,19 @@ def opened(folder: Path, header: Header, *, resume: bool) -> Iterator[Ledger]:
                 _refuse_unfinished(path, *found, header)
             os.truncate(path, 0)
             ledger = Ledger(path, file, Account())
+            ledger.replaced = _words_of(found[1]) if found is not None else ""
             ledger.write({"campaign": {"schema": SCHEMA, **asdict(header)}})
         yield ledger
+
+
+@contextmanager
+def _closed(file: IO[str]) -> Iterator[None]:
+    """Whatever could not be written was told when it was: to close it tries, and fails, again."""
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            file.close()
 
 
 @contextmanager
@@ -182,7 +210,7 @@ def read(folder: Path) -> tuple[Header, Account]:
     """What the ledger of a folder says; a last line that was cut short was never written."""
     path = folder / SEEDS
     try:
-        lines = path.read_bytes()[: _whole(path)].decode().splitlines()
+        lines = path.read_bytes()[: _whole(path)].splitlines()
     except OSError as error:
         would_do = "the folder of `tieout campaign ... --out DIR` would do"
         raise BadLedger(f"{path}: {error.strerror or error}; {would_do}") from error
@@ -191,7 +219,7 @@ def read(folder: Path) -> tuple[Header, Account]:
     account = Account()
     for number, line in enumerate(lines, 1):
         try:
-            entry = json.loads(line)
+            entry = json.loads(line.decode())
             if number == 1:
                 header = _header(entry["campaign"])
             else:
@@ -200,8 +228,9 @@ def read(folder: Path) -> tuple[Header, Account]:
             what = f"{type(error).__name__}: {error}"
             would_do = "a line that this version of Tieout wrote would do"
             raise BadLedger(
-                f"{path}: line {number}: found {line!r:.60} ({what}); {would_do}"
-            ) from (error)
+                f"{path}: line {number}: found {line.decode(errors='replace')!r:.60} ({what});"
+                f" {would_do}"
+            ) from error
     return header, account
 
 
@@ -237,9 +266,18 @@ def _refuse_other(path: Path, found: Header, header: Header) -> None:
 
 def _refuse_unfinished(path: Path, found: Header, account: Account, header: Header) -> None:
     """To begin anew would lose what --resume could go on with."""
-    if not header.difference(found) and account.results and not account.ended:
-        done = f"{len(account.results)} runs of this very campaign, which did not end"
-        raise BadLedger(f"{path}: has {done}; --resume, or another folder, would do")
+    if account.ended or not account.results:
+        return
+    if said := header.difference(found):
+        done = f"{len(account.results)} runs of a campaign that did not end, begun with {said}"
+        raise BadLedger(f"{path}: has {done}; another folder would do, or to delete it")
+    done = f"{len(account.results)} runs of this very campaign, which did not end"
+    raise BadLedger(f"{path}: has {done}; --resume, or another folder, would do")
+
+
+def _words_of(account: Account) -> str:
+    failed = sum(not account.holds(key) for key in account.results)
+    return f"{len(account.results)} runs, {failed} failed," if account.results else ""
 
 
 def _words(name: str, value: object) -> str:

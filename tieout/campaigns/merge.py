@@ -41,6 +41,9 @@ def _refuse(
         twice = f"shard {number}/{of}, and so is {shards[number][0]}"
         raise BadLedger(f"{path}: is {twice}; each shard once would do")
     for other, theirs, _ in shards.values():
+        if theirs.shard[1] != of:
+            parts = f"is shard {number}/{of}, and {other} is {theirs.shard[0]}/{theirs.shard[1]}"
+            raise BadLedger(f"{path}: {parts}; shards of one campaign would do")
         said = replace(theirs, shard=(number, theirs.shard[1])).difference(header)
         if said:
             would_do = f"a shard of the campaign of {other} would do"

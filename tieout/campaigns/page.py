@@ -123,7 +123,7 @@ def _failed(failures: Sequence[SeedResult], folder: Path) -> Html:
         return Html("")
     rows = []
     for each in failures[:FAILURES_SHOWN]:
-        what = each.error or "; ".join(each.failed)
+        what = each.why
         name = f"{each.scenario} seed {each.seed}"
         place = f"{FAILURES}/{place_of(each.scenario, each.seed)}"
         shown = _linked(name, place, folder)

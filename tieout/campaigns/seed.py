@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from shlex import quote
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ NOT_INPUTS = ("HeartbeatHeard", "AlarmRang", "ReferenceSet")
 TWICE_OF = 20
 CANARY = "canary"
 # What of a result tells where and how it ran, and not what it gave.
-OF_THE_RUNNER = ("cpu_seconds", "command", "lost")
+OF_THE_RUNNER = ("cpu_seconds", "command", "lost", "limit", "at")
 
 Key = tuple[str, int]
 
@@ -48,7 +48,8 @@ class Task(NamedTuple):
 
 @dataclass(slots=True)
 class SeedResult:
-    """One seed of one scenario; `lost` where whoever ran it was lost with it."""
+    """One seed of one scenario; `lost` where whoever ran it was lost with it. One that was ended
+    after `limit` seconds was `at` those places then, the innermost first."""
 
     scenario: str
     seed: int
@@ -67,10 +68,18 @@ class SeedResult:
     inputs: int = 0
     visited: dict[str, int] = field(default_factory=dict)
     lost: bool = False
+    limit: float = 0.0
+    at: list[str] = field(default_factory=list)
 
     @property
     def key(self) -> Key:
         return self.scenario, self.seed
+
+    @property
+    def why(self) -> str:
+        """Why it does not hold, in words for people."""
+        at = f"; it was at {', by '.join(self.at)}" if self.at else ""
+        return f"{self.error}{at}" if self.error else "; ".join(self.failed)
 
     def differs(self, other: "SeedResult") -> str:
         """What two runs of this seed did not give alike, with both; "" where they did."""
@@ -192,6 +201,12 @@ def raised(task: Task, error: str) -> SeedResult:
 def lost(task: Task, why: str) -> SeedResult:
     """Whoever ran it is no more: what it did nobody knows, and to run it again here is unwise."""
     return SeedResult(*task.key, held=False, error=why, command=task.command, lost=True)
+
+
+def ended(task: Task, seconds_max: float, at: Sequence[str] = ()) -> SeedResult:
+    """It took too long, and was at those places."""
+    why = f"ran longer than {seconds_max:g} s, and was ended; --seed-timeout gives it more"
+    return replace(lost(task, why), limit=seconds_max, at=list(at))
 
 
 def run_seed(task: Task) -> SeedResult:

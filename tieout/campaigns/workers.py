@@ -7,18 +7,33 @@ set gives two digests. Hash seeds begin anywhere: a second run that --resume mak
 the first one's, were they counted from 1 in each session.
 """
 
+import faulthandler
 import os
+import re
 import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from secrets import randbits
 from threading import Thread, current_thread, main_thread
 from time import monotonic
 
-from tieout.campaigns.seed import Begun, Done, Engine, Events, Key, Run, Task, attempt, lost
+from tieout.campaigns.seed import (
+    Begun,
+    Done,
+    Engine,
+    Events,
+    Key,
+    Run,
+    SeedResult,
+    Task,
+    attempt,
+    ended,
+    lost,
+)
 
 # Far above the time of any seed: full forms take ten seconds, on a very busy machine minutes.
 SEED_SECONDS_MAX = 1200.0
@@ -29,6 +44,10 @@ BATCH_MAX = 32
 # Of the 32 that Python takes, so that as many workers as anybody makes have their own.
 HASH_SEED_BITS = 31
 BATCHES_LEFT = 4  # for each worker: the last ones are small, so that all end together
+# A worker that is late says where it is, if it still can: so many places, within so long.
+PLACES_MAX, SAYS_SECONDS_MAX, SAYS_ON_SECONDS = 4, 2.0, 0.05
+PLACE = re.compile(r'File "(.+)", line (\d+) in (.+)')
+ROOT = Path(__file__).parent.parent.parent
 
 
 def workers(jobs: int, seed_seconds_max: float = SEED_SECONDS_MAX) -> Engine:
@@ -98,10 +117,10 @@ class _Pool:
     def _lost(self) -> Iterator[Done]:
         """What late and dead workers were at is a finding; the rest of their batches is not."""
         for worker in [each for each in self._workers if each.batch]:
-            if why := worker.lost_by():
+            if (result := worker.lost()) is not None:
                 worker.end()
                 self._workers.remove(worker)
-                event = Done(worker.batch[0], lost(worker.batch[0], why))
+                event = Done(worker.batch[0], result)
                 self._todo.back(list(worker.batch)[1:])
                 self._todo.done(event, worker.number)
                 yield event
@@ -158,13 +177,15 @@ class _Worker:
         self._seconds_max = seed_seconds_max
         self._at = self._dead = False
         self.pipe, theirs = get_context("spawn").Pipe()
+        self._says, its_own = get_context("spawn").Pipe(duplex=False)
         self._process = get_context("spawn").Process(
-            target=_work, args=(theirs, run), daemon=True, name=f"seeds {number}"
+            target=_work, args=(theirs, run, its_own), daemon=True, name=f"seeds {number}"
         )
         resource_tracker.ensure_running()  # which unblocks interrupts when it begins
         with _interrupts_held_back(), _hash_seed(hash_seed):
             self._process.start()
         theirs.close()
+        its_own.close()
         self._start_seconds = START_SECONDS_MAX
 
     def give(self, batch: list[Task]) -> None:
@@ -193,21 +214,45 @@ class _Worker:
             self.batch.popleft()
         return event
 
-    def lost_by(self) -> str:
-        """Why what it was at is lost; "" where it is not."""
-        if self._dead:
+    def lost(self) -> SeedResult | None:
+        """What there is to say of what it was at, where that is lost."""
+        if self._dead or self._is_gone():
             self._process.join()
             at = "" if self._at else " before it began"
-            return f"worker died{at}: {_ending(self._process.exitcode)}"
+            return lost(self.batch[0], f"worker died{at}: {_ending(self._process.exitcode)}")
         if monotonic() >= self.late_at:
-            return f"ran longer than {self._seconds_max:g} s, and was ended"
-        return ""
+            return ended(self.batch[0], self._seconds_max, self._places())
+        return None
+
+    def _is_gone(self) -> bool:
+        """A child of its own may hold the pipe open; what it said before is heard first."""
+        return not self._process.is_alive() and not self.pipe.poll()
+
+    def _places(self) -> list[str]:
+        """Where it is; of one that is stopped, or has not begun, nobody knows."""
+        if not self._at or self._process.pid is None:
+            return []
+        os.kill(self._process.pid, signal.SIGUSR1)
+        told, seconds = b"", SAYS_SECONDS_MAX
+        while self._says.poll(seconds) and (more := os.read(self._says.fileno(), 1 << 16)):
+            told, seconds = told + more, SAYS_ON_SECONDS
+        return places_of(told.decode(errors="replace"))
 
     def end(self) -> None:
         """Now, whatever it is at."""
         self._process.kill()
         self._process.join()
         self.pipe.close()
+        self._says.close()
+
+
+def places_of(told: str) -> list[str]:
+    """The innermost of a traceback of `faulthandler`, as `file:line name`, ours from our root."""
+    places = []
+    for path, line, name in PLACE.findall(told)[:PLACES_MAX]:
+        ours = Path(path).is_relative_to(ROOT)
+        places.append(f"{Path(path).relative_to(ROOT) if ours else Path(path).name}:{line} {name}")
+    return places
 
 
 def _ending(code: int | None) -> str:
@@ -220,9 +265,10 @@ def _ending(code: int | None) -> str:
 # --- in the worker -------------------------------------------------------------------------------
 
 
-def _work(pipe: Connection, run: Run) -> None:
-    """Run what comes until nothing comes any more."""
+def _work(pipe: Connection, run: Run, says: Connection) -> None:
+    """Run what comes until nothing comes any more; asked by a signal, say where we are."""
     end_with_parent()
+    faulthandler.register(signal.SIGUSR1, says.fileno(), all_threads=False)
     with suppress(EOFError, BrokenPipeError):  # nobody is there any more
         while True:
             for task in pipe.recv():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tieout.asked import new_name
+from tieout.asked import Amount, new_name
 
 if TYPE_CHECKING:
     from tieout.failures.failure import Failure
@@ -25,7 +25,7 @@ FOLDER = click.Path(path_type=Path)
 @click.argument("failure", type=FOLDER)
 @click.option(
     "--minutes",
-    type=click.FloatRange(0),
+    type=Amount(0),
     default=10.0,
     show_default=True,
     help="Of the processor's time.",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from tieout.asked import Amount
 from tieout.exits import BAD_INPUT, FAILED, HELD, fail
 
 
@@ -18,7 +19,7 @@ from tieout.exits import BAD_INPUT, FAILED, HELD, fail
 @click.option("--strategy", default="", metavar="NAME", help="By default the only one.")
 @click.option(
     "--within",
-    type=click.FloatRange(min=0),
+    type=Amount(min=0),
     default=1.0,
     show_default=True,
     help="Seconds by which two orders' decisions may lie apart and be a pair.",

@@ -6,7 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +18,7 @@ from tieout.campaigns.canary import EVERY
 from tieout.campaigns.page import next_of
 from tieout.reports.history import history
 from tieout.reports.outcome import Outcome
+from tieout.reports.paper import Paper
 from tieout.reports.words import count
 
 SECOND = 1_000_000_000
@@ -29,14 +29,9 @@ NEVER_SHOWN = 8
 DIFFERENT_MAX = 20
 
 
-def _console() -> Console:
-    """Prose is never cut into lines, so that it stays whole in a pipe; names are no markup."""
-    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
-
-
 def show_outcome(outcome: Outcome, out: Path | None) -> None:
     """The verdict, the claims, the drift."""
-    console = _console()
+    console = Paper(prose=True)
     summary = outcome.summary
     console.print(Text(outcome.scenario.claim, style="bold"))
     console.print(
@@ -60,7 +55,7 @@ def show_outcome(outcome: Outcome, out: Path | None) -> None:
     _where(console, out)
 
 
-def show_settlement(console: Console, outcome: Outcome) -> None:
+def show_settlement(console: Paper, outcome: Outcome) -> None:
     """What became of the payments, what customers see, what is an item, how much was at risk."""
     figures = outcome.summary["settlement"]
     state = history(outcome.store).whole()
@@ -89,7 +84,7 @@ def show_settlement(console: Console, outcome: Outcome) -> None:
         )
 
 
-def show_tokens(console: Console, figures: Mapping[str, Any]) -> None:
+def show_tokens(console: Paper, figures: Mapping[str, Any]) -> None:
     """What moved of issued tokens, what became of requests, and what nobody decided."""
     console.print(
         f"Tokens: {count(figures['moved'], 'movement')} final; requests:"
@@ -143,7 +138,7 @@ def most_exposed(outcome: Outcome) -> list[str]:
 
 def show_story(outcome: Outcome, out: Path | None) -> None:
     """The demo: what went wrong, what was found, when and why."""
-    console = _console()
+    console = Paper(prose=True)
     summary = outcome.summary
     console.print(
         Text(
@@ -228,14 +223,14 @@ def _bounds_line(outcome: Outcome) -> str:
     return "Detection bounds: " + ", ".join(bounds)
 
 
-def _where(console: Console, out: Path | None) -> None:
+def _where(console: Paper, out: Path | None) -> None:
     if out is not None:
         console.print(f"written: {out / 'report.html'}, summary.json, journal.db and tables")
 
 
 def show_campaign(result: Campaign, out: Path | None = None) -> None:
     """How many held, what was seen, and each that did not hold."""
-    console = _console()
+    console = Paper(prose=True)
     summary = result.summary()
     console.print(
         f"{verdict_of(summary)};"
@@ -249,11 +244,12 @@ def show_campaign(result: Campaign, out: Path | None = None) -> None:
         console.print(Text(never), soft_wrap=True)
     for line in _covered(summary):
         console.print(line)
+    console.print(f"digest {summary['digest']}")
     for wrong in summary["wrong"]:
         console.print(Text(wrong, style="red"))
     for failure in result.failures[:20]:
-        what = failure.error or "; ".join(failure.failed)
-        console.print(Text(f"{failure.scenario} seed {failure.seed}: {what}", style="red"))
+        told = f"{failure.scenario} seed {failure.seed}: {failure.why}"
+        console.print(Text(told, style="red"))
         for what, told in next_of(failure, out).items():
             console.print(Text(f"  {what}: {told}"), soft_wrap=True)
     if len(result.failures) > 20:
@@ -286,7 +282,7 @@ def _covered(summary: Mapping[str, Any]) -> list[str]:
     shown = list(unvisited.items())[:NEVER_SHOWN]
     lines += [f"  never taken: {name}{why and f': {why}'}" for name, why in shown]
     if len(unvisited) > len(shown):
-        lines.append(f"  and {len(unvisited) - len(shown)} more; --out has all of them in its page")
+        lines.append(f"  and {len(unvisited) - len(shown)} more; the page of --out has all of them")
     lines.append(f"Run twice, and compared: {count(summary['twice'], 'seed')}")
     if summary["canary"]["heard"]:
         lines.append(HEARD)

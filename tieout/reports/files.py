@@ -92,6 +92,15 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+def write_whole(path: Path, text: str) -> None:
+    """All of it or nothing: half a page says nothing that is true."""
+    try:
+        _write(path, text)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+
+
 def save_journal(memory: Store, path: Path) -> None:
     """A run's records as a journal of their own; what stood at the path is replaced."""
     assert isinstance(memory, MemoryStore), "a simulated run journals into memory"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tieout.asked import Amount
 from tieout.exits import BAD_INPUT, FAILED, HELD, LACKING, fail
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def test(deployment: Path) -> None:
 
 @alerts.command()
 @click.argument("urls", nargs=-1, required=True)
-@click.option("--every", type=click.FloatRange(min=0.05), default=5.0, show_default=True)
+@click.option("--every", type=Amount(min=0.05), default=5.0, show_default=True)
 @click.option("--missed", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--tell", type=click.Path(path_type=Path), help="A deployment, whose channels hear.")
 @click.option("--book", type=click.Path(path_type=Path), help="Where its alerts are kept.")
