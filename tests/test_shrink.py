@@ -23,6 +23,7 @@ from tieout.runs import STANDARD
 
 CLAIMS = {spec.figure: spec.claim for spec in STANDARD}
 EVERY_LINE_AGREES = ("if -doubt <= size <= doubt:", "if True:")
+NO_FRAME_LOST = [{"claim": "none", "figure": "faults.lost_frame", "equals": 0}]
 HOLDINGS, SILENT = CLAIMS["differences.holdings"], CLAIMS["silent_differences"]
 
 
@@ -144,28 +145,38 @@ def test_a_claim_of_so_much_at_least_keeps_its_world() -> None:
 
 
 def test_out_of_time_it_says_so_and_what_it_has_fails() -> None:
-    claims = [{"claim": "none", "figure": "faults.lost_frame", "equals": 0}]
-    shrunk = shrink(plan(claims=claims), seconds=0)
+    shrunk = shrink(plan(claims=NO_FRAME_LOST), seconds=0)
     assert not shrunk.finished
     assert "none" in shrunk.last.failed
-    shrunk = shrink(plan(claims=claims))
+    shrunk = shrink(plan(claims=NO_FRAME_LOST))
     assert shrunk.finished
     assert strikes_in(shrunk.plan.faults) == 1
     assert shrunk.figures()[1] == "faults.lost_frame = 1"
 
 
 def test_what_holds_is_not_shrunk() -> None:
-    with pytest.raises(NothingFails, match="every claim: it holds"):
+    """And what failed beside it is said."""
+    with pytest.raises(NothingFails, match="every claim: it holds; nothing to shrink$"):
         shrink(plan())
-    claims = [{"claim": "none", "figure": "faults.lost_frame", "equals": 0}]
-    with pytest.raises(NothingFails, match=f"{HOLDINGS}: it holds"):
-        shrink(plan(claims=claims), claim=HOLDINGS)
+    with pytest.raises(NothingFails, match=f"{HOLDINGS}: it holds; nothing .*: 'none'$"):
+        shrink(plan(claims=NO_FRAME_LOST), claim=HOLDINGS)
+
+
+def test_a_claim_that_nobody_makes_is_said_to_be_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With those that failed; where the run raised, none was judged."""
+    with pytest.raises(NothingFails, match="no claim 'pigs fly' in it; none of its claims failed"):
+        shrink(plan(), claim="pigs fly")
+    would_do = "one that failed would do: 'none'$"
+    with pytest.raises(NothingFails, match=f"no claim 'pigs fly' in it; {would_do}"):
+        shrink(plan(claims=NO_FRAME_LOST), claim="pigs fly")
+    plant(monkeypatch, *BREAKING_BUST)
+    with pytest.raises(NothingFails, match=f"{HOLDINGS}: not judged: .*: 'no run raises KeyError"):
+        shrink(plan(), claim=HOLDINGS)
 
 
 def test_the_other_form_is_a_smaller_world_too() -> None:
     """A plan of the whole form goes over to the short one, if the claim fails there."""
-    claims = [{"claim": "none", "figure": "faults.lost_frame", "equals": 0}]
-    told: Plan = drawn(world(claims=claims, short_s=8, short_heal_s=15), 0, short=False)
+    told: Plan = drawn(world(claims=NO_FRAME_LOST, short_s=8, short_heal_s=15), 0, short=False)
     assert shrink(replace(told)).plan.short
 
 

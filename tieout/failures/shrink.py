@@ -120,6 +120,19 @@ def shrink(
     )
 
 
+def _nothing(made: Rerun, claim: str) -> str:
+    """Why there is nothing to make small, and which claims would do."""
+    failed = ", ".join(map(repr, made.failed))
+    would_do = f"one that failed would do: {failed}" if failed else "none of its claims failed"
+    if claim and made.outcome is None:
+        return f"{claim}: not judged: the run raised; {would_do}"
+    judged = made.outcome.claims if made.outcome is not None else []
+    if claim and claim not in [each.claim for each in judged]:
+        return f"no claim {claim!r} in it; {would_do}"
+    holds = f"{claim or 'every claim'}: it holds; nothing to shrink"
+    return f"{holds}; {would_do}" if failed else holds
+
+
 class Shrinker:
     """One plan being shrunk; `best` is the smallest run so far that fails by the claim."""
 
@@ -139,9 +152,7 @@ class Shrinker:
         self.runs = 0
         self.first = self.best = self._run(bare(plan))
         if not self.first.failed or (claim and claim not in self.first.failed):
-            raise NothingFails(
-                f"{plan.path}: {claim or 'every claim'}: it holds; nothing to shrink"
-            )
+            raise NothingFails(f"{plan.path}: {_nothing(self.first, claim)}")
         self.claim = claim or next(iter(self.first.failed))
         self._steps_max = EVENTS_TIMES_MAX * self.first.events + 1000
 
