@@ -12,12 +12,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from scenarios.model import find
 from sim.faults import ENGINE
 from sim.world import EPOCH_NS
 from tests.failing import BREAKING_BUST, SHORT_MEMORY, SILENT_BUST, less_each_strike, world
 from tests.planting import plant
+from tieout.cli import main
 from tieout.failures import evidence
 from tieout.failures.evidence import inputs, since, strikes, truth_and_books
 from tieout.failures.failure import failed_plan, keep, keep_plan
@@ -109,6 +111,23 @@ def test_a_name_that_no_scenario_can_have_is_said_to_be_one(kept: Path, tmp_path
     done = tieout("keep", str(kept), "../../x y", "--into", str(tmp_path))
     assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
     assert "Invalid value for 'NAME': found '../../x y'; small letters, digits" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("lost_frame", "a scenario of the catalogue; another, as lost_frame_kept, would do"),
+        ("all", "which campaigns call the catalogue; another, as all_kept, would do"),
+        ("canary", "which campaigns prove themselves by; another, as canary_kept, would do"),
+    ],
+)
+def test_a_name_that_means_something_already_is_no_new_one(
+    name: str, said: str, kept: Path, tmp_path: Path
+) -> None:
+    words = ["keep", str(kept), name, "--into", str(tmp_path)]
+    done = CliRunner().invoke(main, words)
+    assert (done.exit_code, list(tmp_path.iterdir())) == (2, [])
+    assert f"Invalid value for 'NAME': found {name!r}, {said}" in done.stderr
 
 
 def test_one_command_replays_it(kept: Path, told: dict[str, Any]) -> None:

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from tieout.failures.shrink import Shrunk
 
 FOLDER = click.Path(path_type=Path)
+# What commands take for something else than a file.
+RESERVED = {
+    "all": "which campaigns call the catalogue",
+    "canary": "which campaigns prove themselves by",
+}
 
 
 @click.command()
@@ -112,9 +117,21 @@ def _lines(shrunk: "Shrunk") -> Iterator[str]:
     yield f"{shrunk.runs} runs in {shrunk.seconds:.0f} s; {ended}"
 
 
+def _free_name(context: click.Context, argument: click.Parameter, text: str) -> str:
+    """What a scenario may be called that has no other meaning: by its name another would be run."""
+    from scenarios.model import names
+
+    name = new_name(context, argument, text)
+    taken = dict.fromkeys(names(), "a scenario of the catalogue") | RESERVED
+    if name in taken:
+        would_do = f"another, as {name}_kept, would do"
+        raise click.BadParameter(f"found {name!r}, {taken[name]}; {would_do}")
+    return name
+
+
 @click.command()
 @click.argument("failure", type=FOLDER)
-@click.argument("name", callback=new_name)
+@click.argument("name", callback=_free_name)
 @click.option("--into", type=FOLDER, default=Path(), help="Folder of the file; by default here.")
 def keep(failure: Path, name: str, into: Path) -> None:
     """Keep a FAILURE (its folder, or a plan.json) as the scenario NAME, in a file NAME.yaml.
