@@ -22,7 +22,7 @@ from tests.planting import plant
 from tieout.cli import main
 from tieout.failures import evidence
 from tieout.failures.evidence import inputs, since, strikes, truth_and_books
-from tieout.failures.failure import failed_plan, keep, keep_plan
+from tieout.failures.failure import _short, failed_plan, keep, keep_plan
 from tieout.failures.plans import BadPlan, drawn, load_plan, materialised_plan, replay
 from tieout.failures.regression import regression, text_of
 from tieout.failures.rerun import Moment, rerun
@@ -105,6 +105,13 @@ def test_what_two_records_say_alike_does_not_hide_where_they_differ() -> None:
     assert told is not None
     assert told["failing"]["told"] == f"...{'a' * evidence.WORDS_BEFORE}first"
     assert told["passing"]["told"] == f"...{'a' * evidence.WORDS_BEFORE}second"
+
+
+def test_what_no_screen_shows_is_shown() -> None:
+    """Fields of FIX stand apart, and a line stays a line."""
+    assert _short("8=FIX.4.4\x019=255\x0135=8\x01") == "8=FIX.4.4|9=255|35=8|"
+    assert _short("a\nb\x1b[31mc é") == "a\\nb\\x1b[31mc é"
+    assert len(_short("\x1b" * 200)) == 160
 
 
 def test_a_name_that_no_scenario_can_have_is_said_to_be_one(kept: Path, tmp_path: Path) -> None:

@@ -96,8 +96,14 @@ def _table(title: str, rows: list[Row]) -> Iterator[str]:
 
 
 def _short(each: object) -> str:
-    text = f"{each:.3f}" if isinstance(each, float) else str(each)
+    text = f"{each:.3f}" if isinstance(each, float) else _visible(str(each))
     return text if len(text) <= 160 else f"{text[:157]}..."
+
+
+def _visible(text: str) -> str:
+    """What separates fields of FIX as a bar, what else no screen shows as its escape."""
+    bars = text.replace("\x01", "|")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in bars)
 
 
 # --- one failing seed ----------------------------------------------------------------------------
