@@ -149,6 +149,42 @@ def test_open_ends_come_before_everything_else_and_in_red() -> None:
         assert part in section
 
 
+@pytest.mark.parametrize(
+    ("sums", "orders", "head", "more"),
+    [
+        (2, 1, "2 sums and 1 order that differ", ""),
+        (0, 2, "2 orders that differ", ""),
+        (1, 0, "1 sum that differs", ""),
+        (24, 1, "24 sums and 1 order that differ", "and 4 more"),
+    ],
+)
+def test_what_differs_at_the_end_is_counted_as_what_it_is(
+    sums: int, orders: int, head: str, more: str
+) -> None:
+    """An order is no sum; alone it is shown as well, and what has no row is counted."""
+    outcome = run("lost_frame", seed=3, short=True)
+    detail = [
+        {"what": f"{kind} {n}", "truth": "7", "books": "8", "of": kind}
+        for kind, number in (("money", sums), ("orders", orders))
+        for n in range(min(number, 20))
+    ]
+    counts = {"holdings": 0, "money": sums, "positions": 0, "orders": orders}
+    outcome.summary |= {"differences": {**counts, "detail": detail}}
+    html = report(outcome)
+    section = html[html.index('<section class="alarm">') :].split("</section>")[0]
+    assert f"<h3>{head} from the truth at the end</h3>" in section
+    assert section.count("<tr>") == 1 + len(detail)
+    assert more in section
+    assert ("more" in section) == bool(more)
+
+
+def test_a_scenario_that_covers_no_row_says_nothing_of_rows() -> None:
+    outcome = run("lost_frame", seed=3, short=True)
+    assert "<dt>covers</dt>" in report(outcome)
+    outcome.scenario = outcome.scenario.model_copy(update={"covers": ()})
+    assert "<dt>covers</dt>" not in report(outcome)
+
+
 def test_the_figure_that_is_traced_was_hidden_and_its_bytes_are_shown() -> None:
     """The story of one lost fill, from the venue's truth to the frame that told it at last."""
     html = page_of("lost_frame")

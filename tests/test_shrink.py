@@ -64,6 +64,15 @@ def test_what_is_left_fails_by_the_same_claim_from_its_file(
     assert [HOLDINGS in rerun(less).failed for less in less_each_strike(stored)] == [False]
 
 
+def test_what_is_left_claims_what_is_in_it() -> None:
+    """Of five venues and all that they can do one is left: it says by what it fails, no more."""
+    was = plan(claims=NO_FRAME_LOST, claim="two venues do all they can", covers=["V1", "V2"])
+    left = shrink(was).plan
+    assert was.whole().covers == ("V1", "V2")
+    assert (left.whole().claim, left.whole().covers) == ("none", ())
+    assert shrink(left).plan.text() == left.text()
+
+
 def test_a_plan_shrinks_to_the_same_plan_again(
     shrunk: Shrunk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

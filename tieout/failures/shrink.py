@@ -77,7 +77,11 @@ class Shrunk:
 
     @property
     def plan(self) -> Plan:
-        return self.last.plan
+        """What is left, under the claim that it fails by: what its scenario says of itself is of
+        more than is there."""
+        left = self.last.plan
+        less = {"claim": self.claim, "covers": ()}
+        return replace(left, scenario=left.whole().model_copy(update=less))
 
     def families(self, which: Rerun) -> list[str]:
         """The kinds of fault in the plan of that run."""

@@ -92,11 +92,12 @@ class Reporter:
             "records": f"{summary['records']:,}",
             "restarts": summary["crashes"],
             "accounts": ", ".join(outcome.state.accounts),
-            "covers": ", ".join(outcome.scenario.covers) or "-",
+            "covers": ", ".join(outcome.scenario.covers),
         }
         listed = "".join(
             f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>"
             for name, value in facts.items()
+            if value != ""
         )
         failed = "" if outcome.held else " failed"
         return join(
@@ -201,14 +202,18 @@ class Reporter:
         summary = self.summary
         parts = []
         wrong = summary["differences"]
-        number = wrong["holdings"] + wrong["money"] + wrong["positions"]
-        if number:
+        sums, orders = wrong["holdings"] + wrong["money"] + wrong["positions"], wrong["orders"]
+        if sums or orders:
             rows = [
                 row([(each["what"], ""), (each["truth"], "n"), (each["books"], "n")])
                 for each in wrong["detail"]
             ]
+            if hidden := sums + orders - len(rows):
+                rows.append(gap(3, f"and {hidden} more"))
+            counted = [count(n, noun) for n, noun in ((sums, "sum"), (orders, "order")) if n]
+            verb = "differs" if sums + orders == 1 else "differ"
             parts += [
-                tag("h3", text(count(number, "sum"), " that differ from the truth at the end")),
+                tag("h3", text(" and ".join(counted), f" that {verb} from the truth at the end")),
                 grid([("what", ""), ("truth", "n"), ("books", "n")], rows),
             ]
         drift = summary["drift"]
