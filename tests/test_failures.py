@@ -22,7 +22,7 @@ from tests.planting import plant
 from tieout.cli import main
 from tieout.failures import evidence
 from tieout.failures.evidence import inputs, since, strikes, truth_and_books
-from tieout.failures.failure import _short, failed_plan, keep, keep_plan
+from tieout.failures.failure import _short, claim_of, failed_plan, keep, keep_plan
 from tieout.failures.plans import BadPlan, drawn, load_plan, materialised_plan, replay
 from tieout.failures.regression import regression, text_of
 from tieout.failures.rerun import Moment, rerun
@@ -256,6 +256,21 @@ def tieout(*words: str) -> subprocess.CompletedProcess[str]:
     )
     assert "Traceback" not in done.stderr, done.stderr
     return done
+
+
+def test_what_was_shrunk_by_a_claim_is_explained_by_it(tmp_path: Path) -> None:
+    """Though another stands before it and fails, too; and it is kept by that claim."""
+    none = {"figure": "faults.lost_frame", "equals": 0}
+    claims = [{"claim": "one", **none}, {"claim": "other", **none}]
+    plan = drawn(world(duration_s=8, claims=claims), 0, short=False)
+    (tmp_path / "plan.json").write_text(plan.text())
+    words = ["shrink", str(tmp_path), "--claim", "other", "--json"]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.stderr
+    report = json.loads(done.stdout)["failure"]
+    assert (report["claim"], report["others"]) == ("other", ["one"])
+    small = tmp_path / "shrunk"
+    assert claim_of(small, failed_plan(small)) == "other (once not so in small, seed 0)"
 
 
 def test_shrink_says_what_went_and_how_to_see_it(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def shrink(
         shrunk = make_small(
             plan, claim=claim, seconds=60 * minutes, market=market, tell=_progress()
         )
-        report = keep_plan(shrunk.plan, folder, market=market)
+        report = keep_plan(shrunk.plan, folder, claim=shrunk.claim, market=market)
     if as_json:
         click.echo(json.dumps(_as_dict(shrunk, report), indent=1, default=str))
     else:

@@ -125,9 +125,15 @@ def keep(
 
 
 def keep_plan(
-    plan: Plan, folder: Path, *, market: Path | None = None, seconds: float = SECONDS
+    plan: Plan,
+    folder: Path,
+    *,
+    claim: str = "",
+    market: Path | None = None,
+    seconds: float = SECONDS,
 ) -> Failure:
-    """The same of a plan: what it is of is written by the run itself, whatever that comes to."""
+    """The same of a plan, by what failed first or that claim: what it is of is written by the run
+    itself, whatever that comes to."""
     try:
         replay(plan, market=market, out=folder)
     except (BadPlan, BadMarket, CannotSave):
@@ -135,14 +141,19 @@ def keep_plan(
     except Exception:  # what a run raises is what the report is about
         if not (folder / PLAN).exists():
             raise
-    return report_on(plan, folder, market=market, seconds=seconds)
+    return report_on(plan, folder, claim=claim, market=market, seconds=seconds)
 
 
 def report_on(
-    plan: Plan, folder: Path, *, market: Path | None = None, seconds: float = SECONDS
+    plan: Plan,
+    folder: Path,
+    *,
+    claim: str = "",
+    market: Path | None = None,
+    seconds: float = SECONDS,
 ) -> Failure:
     """Explain the plan and write it down beside the run that is in the folder."""
-    failure = explain(plan, market=market, seconds=seconds)
+    failure = explain(plan, claim=claim, market=market, seconds=seconds)
     failure.commands = commands_for(folder)
     with naming(folder):
         told = json.dumps(failure.as_dict(), indent=1, default=str)
