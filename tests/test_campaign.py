@@ -10,14 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import permutations
 from pathlib import Path
+from shlex import split
 
 import pytest
+from click.testing import CliRunner
 
 from core.refusals import RULES
 from scenarios.model import find
 from tests.test_cli import ROOT, SMALL
 from tieout.campaigns.campaign import Campaign, SeedResult, campaign
+from tieout.campaigns.page import next_of
 from tieout.campaigns.seed import CANARY
+from tieout.cli import main
 from tieout.reports.console import show_campaign
 from tieout.simulation import Simulation
 
@@ -153,10 +157,26 @@ def test_a_failed_seed_comes_with_the_command_that_runs_it_again(
     assert result.failures[0].command == command
     place = f"failures/{path.stem}-3"
     assert [line.strip() for line in capsys.readouterr().out.splitlines()[-3:]] == [
-        f"replay: {command} --out '{place}'",
-        f"shrink: tieout shrink '{place}'",
-        f"keep: tieout keep '{place}' NAME",
+        f"first replay: {command} --out '{place}'",
+        f"then shrink: tieout shrink '{place}'",
+        f"or keep: tieout keep '{place}' NAME",
     ]
+
+
+def test_what_is_said_of_a_failure_without_a_report_works_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Typed one after the other: the replay writes what is made small and kept."""
+    monkeypatch.chdir(tmp_path)
+    claim = "claims:\n  - {claim: impossible, figure: events, at_most: 1}\n"
+    Path("my small.yaml").write_text(SMALL + claim)
+    (failure,) = campaign("my small.yaml", [3], out=Path("my out")).failures
+    said = next_of(failure, Path("my out"))
+    assert list(said) == ["first replay", "then shrink", "or keep"]
+    for words, status in zip(said.values(), (1, 0, 0), strict=True):
+        typed = split(words.replace("NAME", "mine"))
+        assert CliRunner().invoke(main, typed[1:]).exit_code == status, words
+    assert Path("mine.yaml").exists()
 
 
 def test_a_seed_that_raises_comes_with_it_too(monkeypatch: pytest.MonkeyPatch) -> None:

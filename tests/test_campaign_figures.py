@@ -16,7 +16,8 @@ from tests.test_cli import SMALL
 from tieout.campaigns import canary, cover
 from tieout.campaigns.campaign import PAGE, WHOLE, Campaign, campaign
 from tieout.campaigns.ledger import FAILURES
-from tieout.campaigns.seed import SeedResult, Task
+from tieout.campaigns.page import next_of
+from tieout.campaigns.seed import SeedResult, Task, lost
 from tieout.cli import main
 from tieout.reports.console import show_campaign
 
@@ -232,6 +233,44 @@ def test_nor_one_whose_second_run_took_its_worker_along(tmp_path: Path) -> None:
     assert (failure.lost, kept) == (True, [])
 
 
+@pytest.mark.parametrize(
+    ("failed", "said"),
+    [
+        ({"failed": ["it holds: x = 1"]}, ["first replay", "then shrink", "or keep"]),
+        ({"error": "KeyError: 1"}, ["first replay", "then shrink, if it left a plan", "or keep"]),
+        ({"error": "worker died: exit status 7", "lost": True}, ["replay"]),
+        ({"failed": ["two runs, two digests: a, then b"]}, ["replay"]),
+        ({"failed": ["it holds: x = 1", "two runs, and so on"], "lost": True}, ["replay"]),
+    ],
+)
+def test_what_to_type_of_a_failure_without_a_report(
+    failed: dict[str, Any], said: list[str], tmp_path: Path
+) -> None:
+    """None is made small that no run shows again, and none runs here that may end us."""
+    command = f"tieout run {NAME} --seed 6"
+    result = SeedResult(NAME, 6, held=False, command=command, **failed)
+    place = tmp_path / FAILURES / f"{NAME}-6"
+    typed = next_of(result, tmp_path)
+    assert list(typed) == said
+    assert next(iter(typed.values())) == (command if len(said) == 1 else f"{command} --out {place}")
+
+
+def test_of_what_could_not_be_explained_it_says_why_and_how_it_runs_alone(tmp_path: Path) -> None:
+    """As what raises before there is a world: nothing of it can be made small or kept."""
+
+    def keep(*words: object) -> Path:
+        raise KeyError("planted")
+
+    (failure,) = ran(7, out=tmp_path, keep=keep).failures
+    place = tmp_path / FAILURES / f"{NAME}-6"
+    why = str(place / "failure.txt")
+    assert next_of(failure, tmp_path) == {"why": why, "replay": failure.command}
+    assert Path(why).read_text() == f"{NAME} seed 6: not explained: KeyError: 'planted'\n"
+    page = (tmp_path / PAGE).read_text()
+    assert f'{NAME} seed 6 · <a href="failures/{NAME}-6/failure.txt">why</a>' in page
+    assert "tieout shrink" not in page
+
+
 # --- what was seen -------------------------------------------------------------------------------
 
 
@@ -320,6 +359,53 @@ def test_the_page_stands_alone(page: str) -> None:
 )
 def test_the_page_shows_what_failed_and_what_was_seen(words: str, page: str) -> None:
     assert words in page
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A page of failures of each kind."""
+
+    def each_kind(task: Task) -> SeedResult:
+        if task.seed == 1:
+            raise KeyError("planted")
+        if task.seed in (2, 3):
+            return lost(task, "worker died: exit status 7")
+        result = planted.of_a_clock(task) if task.seed == 19 else planted.sound(task)
+        result.seconds = [0.2, 20.0]
+        result.failed += ["another: x = 1"] if result.failed else []
+        return result
+
+    folder = tmp_path_factory.mktemp("mixed")
+    campaign(NAME, range(20), out=folder, run=each_kind)
+    return (folder / PAGE).read_text()
+
+
+def test_it_says_of_the_failures_what_is_true_of_them(mixed: str) -> None:
+    """Who died, hung or raised broke no claim."""
+    kinds = "2 runs broke a claim, 1 raised, 2 did not end, 1 did not give the same twice"
+    assert f" {kinds}. 20 of 20 runs were made." in mixed
+    assert "<th>how it failed</th>" in mixed
+    assert "<div>raised KeyError: &#x27;planted&#x27;</div>" in mixed
+    assert "<div>did not end: worker died: exit status 7</div>" in mixed
+    assert "<div>two runs, two digests: " in mixed
+
+
+def test_each_reason_has_a_line(mixed: str) -> None:
+    assert "<div>nothing is lost: lost = 1</div>\n<div>another: x = 1</div>" in mixed
+
+
+def test_how_fast_it_was_is_said_the_right_way_round(page: str) -> None:
+    """Simulated time in a second of ours."""
+    assert re.search(r'"big">[\d,]+</span>\n<span>simulated seconds in a real one<', page)
+
+
+def test_only_what_should_have_been_seen_is_marked(mixed: str, page: str) -> None:
+    """A fault that never struck is; no difference that took so long to find is no loss."""
+    faults = page[page.index("Faults that struck") : page.index("Faults together")]
+    assert 'class="never"' in faults
+    seconds = mixed[mixed.index("Seconds to find") :]
+    assert re.search(r'below 1 s</span><i [^>]*></i><span class="n">0<', seconds)
+    assert 'class="never"' not in seconds
 
 
 def test_names_are_no_markup_in_it(tmp_path: Path) -> None:

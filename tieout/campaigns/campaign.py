@@ -10,7 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -507,8 +507,19 @@ def _keep(
         try:
             keep(result.scenario, result.seed, short, folder)
         except Exception as error:  # noqa: BLE001  # whatever it is, the campaign is over and known
-            told(f"{name}: not explained: {type(error).__name__}: {error}")
+            why = f"{name}: not explained: {type(error).__name__}: {error}"
+            told(why)
+            _note(folder, why)
     return bool(chosen)
+
+
+def _note(folder: Path, why: str) -> None:
+    """In place of its report, so that nobody is sent there for one; it was said in any case."""
+    from tieout.failures.failure import WHY
+
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / WHY).write_text(f"{why}\n", encoding="utf-8", errors="backslashreplace")
 
 
 def _planned_work(

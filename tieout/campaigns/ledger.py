@@ -22,6 +22,8 @@ from tieout.reports.files import CannotSave, naming, ready
 
 SEEDS, FAILURES = "seeds.jsonl", "failures"
 SCHEMA = 1
+# How it is said that a seed did not give the same twice.
+TWICE = "two runs, "
 FIELDS = {
     "scenario": "scenario",
     "content": "content of its scenario",
@@ -130,7 +132,7 @@ class Account:
         first, second = self.results[key], self.again.get(key)
         if second is None or not (said := first.differs(second)):
             return first
-        failed = [*first.failed, f"two runs, {said}"]
+        failed = [*first.failed, f"{TWICE}{said}"]
         return replace(first, held=False, failed=failed, lost=second.lost)
 
 

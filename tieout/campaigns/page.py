@@ -4,6 +4,7 @@ It stands alone, as a report does: pictures are drawn in it, nothing is loaded. 
 `text`, which escapes.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from math import log10
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.faults import KINDS
 from tieout.campaigns.cover import NEVER_SHOWN, Pairs
-from tieout.campaigns.ledger import FAILURES, Header, place_of, read
+from tieout.campaigns.ledger import FAILURES, TWICE, Header, place_of, read
 from tieout.campaigns.seed import CANARY, SeedResult
 from tieout.failures.failure import FAILURE, REPORT, WHY, commands_for
 from tieout.reports.page import Html, gap, grid, join, page, row, tag, text
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from tieout.campaigns.campaign import Campaign
 
 FAILURES_SHOWN = 50
+# The ways in which a run may fail, as they are counted.
+BROKE, RAISED, UNENDED = "broke a claim", "raised", "did not end"
+UNLIKE = "did not give the same twice"
+WAYS = (BROKE, RAISED, UNENDED, UNLIKE)
+LINKED = ("why", "timeline")  # of what is told of a failure: the page has links there
 BARS_MAX = 16  # in one column
 # The heat map: a cell's side, and how much room names have.
 CELL, NAMES = 11, 148
@@ -38,9 +44,18 @@ STYLE = """<style>
 .bars i { display:block; height:10px; border-radius:2px; background:var(--accent); min-width:1px }
 .bars .n { text-align:right; font-variant-numeric:tabular-nums; color:var(--soft) }
 .bars .never { color:var(--bad) }
+.bars .none { color:var(--soft) }
 .tiles { display:flex; flex-wrap:wrap }
 .tiles div { flex:1 1 180px }
-td.run,td.run code { white-space:nowrap }
+.failures { table-layout:fixed }
+.failures th:first-child { width:19% } .failures th:nth-child(2) { width:31% }
+.failures td { overflow-wrap:anywhere }
+.failures td > div + div { margin-top:5px }
+.typed { display:grid; grid-template-columns:7.2em minmax(0,1fr); gap:8px }
+.typed span { color:var(--soft); font-size:.8rem }
+@media (max-width:640px) { .failures thead { display:none }
+  .failures tr { display:block; padding:8px 0; border-bottom:1px solid var(--line) }
+  .failures td { display:block; border:0; padding:3px 0 } }
 .heat svg { display:block; max-width:none }
 </style>"""
 
@@ -51,7 +66,7 @@ def page_of(campaign: "Campaign", folder: Path) -> str:
     summary = campaign.summary()
     body = join(
         Html(STYLE),
-        _head(header, summary, held=campaign.held),
+        _head(header, summary, campaign.failures, held=campaign.held),
         _tiles(summary),
         _failed(campaign.failures, folder),
         _wrong(summary["wrong"]),
@@ -65,15 +80,17 @@ def page_of(campaign: "Campaign", folder: Path) -> str:
     return page(f"Campaign: {header.scenario}", body)
 
 
-def _head(header: Header, summary: Mapping[str, Any], *, held: bool) -> Html:
+def _head(
+    header: Header, summary: Mapping[str, Any], failures: Sequence[SeedResult], *, held: bool
+) -> Html:
     form = "short form" if header.short else "full form"
     part = "" if header.shard == (1, 1) else f", shard {header.shard[0]} of {header.shard[1]}"
     early = f" It ended early: {summary['stopped']}." if summary["stopped"] else ""
-    failed, left = len(summary["failed"]), summary["asked"] - summary["runs"]
+    left = summary["asked"] - summary["runs"]
     runs = f"{summary['runs']} of {summary['asked']} runs were made"
     runs += f", {left} were not." if left else "."
     if not held:
-        why = count(failed, "run") + " broke a claim" if failed else "Not all was seen or reported"
+        why = _how_many(failures) if failures else "Not all was seen or reported"
         look, word, said = "failed", "Failed.", f" {why}. {runs}{early}"
     elif not summary["asked"]:
         look, word, said = "part", "Nothing ran.", " Its part of the seeds is empty."
@@ -102,7 +119,7 @@ def _tiles(summary: Mapping[str, Any]) -> Html:
           if pairs["can_be"] else []),
         *([(f"{taken / known:.0%}", f"of {known} transitions of core were taken")]
           if known else []),
-        (f"{summary['simulated_per_wall_second']:,.0f} ×", "as fast as the simulated clock"),
+        (f"{summary['simulated_per_wall_second']:,.0f}", "simulated seconds in a real one"),
         (f"{summary['inputs_per_cpu_second']:,}", "inputs of core a CPU-second"),
     ]  # fmt: skip
     return tag(
@@ -117,49 +134,85 @@ def _tiles(summary: Mapping[str, Any]) -> Html:
     )
 
 
+def _how(failed: SeedResult) -> str:
+    """In which way a run failed: only what came to its end was held against claims."""
+    if failed.error:
+        return UNENDED if failed.lost else RAISED
+    return UNLIKE if all(each.startswith(TWICE) for each in failed.failed) else BROKE
+
+
+def _how_many(failures: Sequence[SeedResult]) -> str:
+    """So many in each way."""
+    counts = Counter(map(_how, failures))
+    (first, times), *rest = [(how, counts[how]) for how in WAYS if how in counts]
+    return ", ".join([f"{count(times, 'run')} {first}", *(f"{n} {how}" for how, n in rest)])
+
+
 def _failed(failures: Sequence[SeedResult], folder: Path) -> Html:
-    """Each with what it broke and the command that shows it; the first have a report."""
+    """Each with how it failed and what to type; the first have a report."""
     if not failures:
         return Html("")
-    rows = []
-    for each in failures[:FAILURES_SHOWN]:
-        what = each.why
-        name = f"{each.scenario} seed {each.seed}"
-        place = f"{FAILURES}/{place_of(each.scenario, each.seed)}"
-        shown = _linked(name, place, folder)
-        told = next_of(each, folder)
-        typed = [told[what] for what in ("replay", "shrink", "keep") if what in told]
-        again = Html("<br>".join(tag("code", text(command)) for command in typed))
-        cells = join(tag("td", shown, "run"), tag("td", text(what)), tag("td", again, "run"))
-        rows.append(tag("tr", cells))
+    rows = [_failure(each, folder) for each in failures[:FAILURES_SHOWN]]
     if len(failures) > FAILURES_SHOWN:
         rows.append(gap(3, f"{len(failures) - FAILURES_SHOWN} more, in campaign.json"))
-    heads = [("run", ""), ("what it broke", ""), ("what to type", "")]
-    return join(tag("h2", text("What failed")), grid(heads, rows))
+    heads = [("run", ""), ("how it failed", ""), ("what to type", "")]
+    return join(tag("h2", text("What failed")), grid(heads, rows, "failures"))
+
+
+def _failure(failed: SeedResult, folder: Path) -> Html:
+    """A reason a line, and a command a line."""
+    place = f"{FAILURES}/{place_of(failed.scenario, failed.seed)}"
+    shown = _linked(f"{failed.scenario} seed {failed.seed}", place, folder)
+    typed = [
+        tag("div", join(tag("span", text(what)), tag("code", text(told))), "typed")
+        for what, told in next_of(failed, folder).items()
+        if what not in LINKED
+    ]
+    reasons = (tag("div", text(each)) for each in _reasons(failed))
+    cells = (tag("td", each) for each in (shown, join(*reasons), join(*typed)))
+    return tag("tr", join(*cells))
+
+
+def _reasons(failed: SeedResult) -> list[str]:
+    if not failed.error:
+        return failed.failed
+    how = _how(failed)
+    return [f"{how}: {failed.why}" if failed.lost else f"{how} {failed.why}"]
 
 
 def next_of(failed: SeedResult, folder: Path | None) -> dict[str, str]:
-    """What to type of a failing run, and what to read where the folder has its report; where it has
-    none, the replay writes what is made small or kept."""
+    """What to type of a failing run, and what to read where the folder has its report, or why there
+    is none. Where nobody tried, the replay writes what is made small or kept; of what broke no
+    claim and raised nothing there is nothing to make small."""
     kept = folder and folder / FAILURES / place_of(failed.scenario, failed.seed)
     if kept and (kept / FAILURE).exists():
         return {"why": str(kept / WHY), **commands_for(kept)}
-    if failed.lost or failed.scenario == CANARY or not failed.command:
+    if kept and (kept / WHY).exists():
+        return {"why": str(kept / WHY), "replay": failed.command}
+    alone = failed.lost or failed.scenario == CANARY or not failed.command
+    if alone or _how(failed) == UNLIKE:
         return {"replay": failed.command}
     place = kept or Path(FAILURES) / place_of(failed.scenario, failed.seed)
     then = commands_for(place)
-    made = f"{failed.command} --out {quote(str(place))}"
-    return {"replay": made, "shrink": then["shrink"], "keep": then["keep"]}
+    return {
+        "first replay": f"{failed.command} --out {quote(str(place))}",
+        "then shrink" + (", if it left a plan" if failed.error else ""): then["shrink"],
+        "or keep": then["keep"],
+    }
 
 
 def _linked(name: str, place: str, folder: Path) -> Html:
     """The name, with links to a failure's report and to why it failed, where these are there."""
-    there = [
-        f'<a href="{escape(place, quote=True)}/{file}">{escape(word)}</a>'
-        for file, word in ((REPORT, name), (WHY, "why"))
-        if (folder / place / file).exists()
-    ]
-    return Html(" · ".join(there)) if there else text(name)
+    run = _link(folder, f"{place}/{REPORT}", name) or text(name)
+    why = _link(folder, f"{place}/{WHY}", "why")
+    return Html(f"{run} · {why}" if why else run)
+
+
+def _link(folder: Path, path: str, word: str) -> Html:
+    """Empty where there is no such file."""
+    if not (folder / path).exists():
+        return Html("")
+    return Html(f'<a href="{escape(path, quote=True)}">{escape(word)}</a>')
 
 
 def _wrong(told: Sequence[str]) -> Html:
@@ -188,19 +241,19 @@ def _bars(title: str, note: str, counts: Mapping[str, int]) -> Html:
 def _columns(bars: Sequence[tuple[str, int, float]]) -> Html:
     """Side by side, where they are many."""
     if len(bars) <= BARS_MAX:
-        return _drawn(bars)
+        return _drawn(bars, "never")
     half = (len(bars) + 1) // 2
-    return tag("div", join(_drawn(bars[:half]), _drawn(bars[half:])), "pair")
+    return tag("div", join(_drawn(bars[:half], "never"), _drawn(bars[half:], "never")), "pair")
 
 
-def _drawn(bars: Iterable[tuple[str, int, float]]) -> Html:
-    """Name, number and length of each, from 0 to 1."""
+def _drawn(bars: Iterable[tuple[str, int, float]], empty: str) -> Html:
+    """Name, number and length of each, from 0 to 1; the class of a name that has nothing."""
     parts = []
     for name, number, length in bars:
         told = KINDS[name][2] if name in KINDS else ""
-        never = "" if number else ' class="never"'
+        look = "" if number else f' class="{empty}"'
         parts.append(
-            f'<span{never} title="{escape(told, quote=True)}">{escape(name.replace("_", " "))}'
+            f'<span{look} title="{escape(told, quote=True)}">{escape(name.replace("_", " "))}'
             f'</span><i style="width:{length:.1%}"></i><span class="n">{number:,}</span>'
         )
     return tag("div", Html("\n".join(parts)), "bars")
@@ -312,7 +365,7 @@ def _seconds(results: Sequence[SeedResult]) -> Html:
         tag(
             "p", text(f"Of {count(len(seconds), 'difference')} that a message hid from us."), "note"
         ),
-        _drawn((name, bins[name], bins[name] / most) for name in names[: last + 1]),
+        _drawn(((name, bins[name], bins[name] / most) for name in names[: last + 1]), "none"),
     )
 
 
