@@ -236,6 +236,7 @@ def test_nor_one_whose_second_run_took_its_worker_along(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("failed", "said"),
     [
+        ({}, ["first replay", "then shrink", "or keep"]),
         ({"failed": ["it holds: x = 1"]}, ["first replay", "then shrink", "or keep"]),
         ({"error": "KeyError: 1"}, ["first replay", "then shrink, if it left a plan", "or keep"]),
         ({"error": "worker died: exit status 7", "lost": True}, ["replay"]),

@@ -138,7 +138,8 @@ def _how(failed: SeedResult) -> str:
     """In which way a run failed: only what came to its end was held against claims."""
     if failed.error:
         return UNENDED if failed.lost else RAISED
-    return UNLIKE if all(each.startswith(TWICE) for each in failed.failed) else BROKE
+    broke = [each for each in failed.failed if not each.startswith(TWICE)]
+    return BROKE if broke or not failed.failed else UNLIKE
 
 
 def _how_many(failures: Sequence[SeedResult]) -> str:
