@@ -480,7 +480,7 @@ ROUGH = check(
         "name": "rough",
         "claim": "a node that keeps next to nothing books the same",
         "duration_s": 15,
-        "heal_s": 20,
+        "heal_s": 60,  # a round of back-fill by its schedule is in it
         "venues": ["binance_spot", "coinbase", "okx_swap"],
         "strategies": [
             {"kind": "maker", "name": "mm", "accounts": COINS},
