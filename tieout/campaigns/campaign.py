@@ -88,8 +88,8 @@ class Campaign:
     nothing is expected. `left_out` are scenarios of `all` that did not run, and why; `stopped` is
     why it ended before all had run, and `missing` what did not run though nothing stopped it;
     `runs_min` is how many had to run, whatever its budget; `unsaved` why not all could be written;
-    `changed` is how its scenarios were
-    edited while it ran. Of canaries there are some where one was due."""
+    `changed` is how its scenarios were edited while it ran. Of canaries there are some where one
+    was due."""
 
     results: list[SeedResult]
     wall_seconds: float

@@ -85,7 +85,6 @@ def campaign(
     if resume and out is None:
         raise click.UsageError("--resume needs the --out that it goes on with")
     with refusals(), progress(scenario, shown=not as_json) as tell:
-        seconds_max = seed_seconds_max(seed_timeout, budget_minutes)
         from scenarios.model import find
         from tieout.campaigns.campaign import FAILURES_KEPT
         from tieout.campaigns.campaign import campaign as run_campaign
@@ -93,6 +92,7 @@ def campaign(
         from tieout.campaigns.seed import CANARY
         from tieout.failures.failure import keep
 
+        seconds_max = seed_seconds_max(seed_timeout, budget_minutes)
         if scenario not in ("all", CANARY):
             asked.warn_if_idle(find(scenario))
         # What ended by then is kept: there an interrupt is an exception, and cleans up.

@@ -109,13 +109,11 @@ class Account:
 
     def forget_ended(self, seconds_max: float) -> list[str]:
         """What was ended after less than that is to be run again; says which."""
-        short = [key for key, each in self.results.items() if 0 < each.limit < seconds_max]
-        said = [f"{name} seed {seed}" for name, seed in short]
-        for key in short:
-            del self.results[key]
-        for key in [key for key, each in self.again.items() if 0 < each.limit < seconds_max]:
-            del self.again[key]
-            said.append(f"{key[0]} seed {key[1]} a second time")
+        said = []
+        for known, word in ((self.results, ""), (self.again, " a second time")):
+            for key in [key for key, each in known.items() if 0 < each.limit < seconds_max]:
+                del known[key]
+                said.append(f"{key[0]} seed {key[1]}{word}")
         return said
 
     def gaps(self, tasks: Iterable[Task], work: Iterable[Key]) -> list[Task]:
