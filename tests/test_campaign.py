@@ -102,9 +102,14 @@ def started(*words: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_ctrl_c_ends_it_and_what_was_done_is_kept(jobs: str, tmp_path: Path) -> None:
-    """The whole group hears it; nobody waits for the queue, and no worker is left over."""
+@pytest.mark.parametrize(
+    ("jobs", "by"), [("1", signal.SIGINT), ("2", signal.SIGINT), ("2", signal.SIGTERM)]
+)
+def test_asked_to_end_it_does_and_what_was_done_is_kept(
+    jobs: str, by: signal.Signals, tmp_path: Path
+) -> None:
+    """The whole group hears it; nobody waits for the queue, no worker is left over, and none that
+    the signal ended is a finding."""
     (tmp_path / "small.yaml").write_text(SMALL)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "campaign.json").write_text("an earlier one's")
@@ -117,7 +122,7 @@ def test_ctrl_c_ends_it_and_what_was_done_is_kept(jobs: str, tmp_path: Path) -> 
         time.sleep(2)
         while not (seeds.exists() and finished(seeds)) and time.monotonic() < deadline:
             time.sleep(0.1)
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, by)
         try:
             # stderr ends when the last process that holds it has ended: the workers, too.
             _, told = process.communicate(timeout=30)  # all seeds take longer
@@ -256,8 +261,10 @@ def test_what_was_never_seen_is_one_line(capsys: pytest.CaptureFixture[str]) -> 
 # --- a campaign that is killed -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL])
-def test_workers_end_with_their_parent(by: signal.Signals, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("by", "ended"), [(signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)]
+)
+def test_workers_end_with_their_parent(by: signal.Signals, ended: int, tmp_path: Path) -> None:
     """Killed alone, and not its group: what it had started is gone within seconds."""
     (tmp_path / "small.yaml").write_text(SMALL)
     words = ["campaign", str(tmp_path / "small.yaml"), "--seeds", "0:20000", "--jobs", "2"]
@@ -269,5 +276,5 @@ def test_workers_end_with_their_parent(by: signal.Signals, tmp_path: Path) -> No
         process.send_signal(by)
         # stderr ends when the last process that holds it has ended.
         process.communicate(timeout=30)
-    assert process.returncode == -by
+    assert process.returncode == ended
     assert seeds.read_text()

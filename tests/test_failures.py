@@ -264,8 +264,10 @@ def test_what_was_shrunk_by_a_claim_is_explained_by_it(tmp_path: Path) -> None:
     claims = [{"claim": "one", **none}, {"claim": "other", **none}]
     plan = drawn(world(duration_s=8, claims=claims), 0, short=False)
     (tmp_path / "plan.json").write_text(plan.text())
-    words = ["shrink", str(tmp_path), "--claim", "other", "--json"]
-    done = CliRunner().invoke(main, words)
+    words = ["shrink", str(tmp_path), "--json", "--claim"]
+    done = CliRunner().invoke(main, [*words, "another"])
+    assert (done.exit_code, list(tmp_path.iterdir())) == (2, [tmp_path / "plan.json"])
+    done = CliRunner().invoke(main, [*words, "other"])
     assert done.exit_code == 0, done.stderr
     report = json.loads(done.stdout)["failure"]
     assert (report["claim"], report["others"]) == ("other", ["one"])

@@ -18,6 +18,8 @@ from typing import NoReturn
 import click
 
 HELD, FAILED, BAD_INPUT, LACKING, BROKEN, INTERRUPTED, UNHEARD = 0, 1, 2, 3, 4, 130, 141
+# By ^C, and by whoever has the machine to share out.
+ASKED_TO_END = (signal.SIGINT, signal.SIGTERM)
 # What a full or failing disk, a quota, or a closed descriptor says to a write.
 UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EBADF)
 
@@ -30,7 +32,8 @@ def fail(status: int, text: str) -> NoReturn:
 
 def give_up(text: str) -> NoReturn:
     """End because somebody asked: asked again meanwhile, we are on our way."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in ASKED_TO_END:
+        signal.signal(number, signal.SIG_IGN)
     fail(INTERRUPTED, text)
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tieout import asked
-from tieout.exits import BAD_INPUT, FAILED, HELD, LACKING, fail, give_up
+from tieout.exits import ASKED_TO_END, BAD_INPUT, FAILED, HELD, LACKING, fail, give_up
 
 if TYPE_CHECKING:
     from tieout.campaigns.campaign import Campaign
@@ -96,8 +96,9 @@ def campaign(
         if scenario not in ("all", CANARY):
             asked.warn_if_idle(find(scenario))
         # What ended by then is kept: there an interrupt is an exception, and cleans up.
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in ASKED_TO_END:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, signal.default_int_handler)
         try:
             result = run_campaign(
                 scenario,

@@ -55,15 +55,22 @@ def shrink(
 
     with refusals():
         from tieout.failures.failure import failed_plan, keep_plan
+        from tieout.failures.plans import BadPlan
         from tieout.failures.shrink import shrink as make_small
         from tieout.reports.files import ready
 
         plan = failed_plan(failure)
         folder = out or (failure if failure.is_dir() else failure.parent) / "shrunk"
+        new = not folder.exists()
         ready(folder)
-        shrunk = make_small(
-            plan, claim=claim, seconds=60 * minutes, market=market, tell=_progress()
-        )
+        try:
+            shrunk = make_small(
+                plan, claim=claim, seconds=60 * minutes, market=market, tell=_progress()
+            )
+        except BadPlan:
+            if new:
+                folder.rmdir()
+            raise
         report = keep_plan(shrunk.plan, folder, claim=shrunk.claim, market=market)
     if as_json:
         click.echo(json.dumps(_as_dict(shrunk, report), indent=1, default=str))
