@@ -360,6 +360,15 @@ def follow(state: State, now: int) -> list[Effect]:
     return effects
 
 
+def count_late(state: State, order: Order) -> list[Effect]:
+    """Its fills were booked before it was known for ours: with what is held the engine may have
+    counted them, so that they relieve no line once more. It says so with its next word."""
+    if not order.uses:
+        return []
+    left = max(0, order.quantity - order.filled)
+    return _hold(state, order, min(order.reserved, left), relieves=False)
+
+
 def _follow(state: State, order: Order, now: int) -> list[Effect]:
     left = max(0, order.quantity - order.filled)
     if order.status not in TERMINAL:
@@ -386,7 +395,7 @@ def _due(state: State, order: Order) -> int:
     return claimed(order) if is_awaited(state, order) else 0
 
 
-def _hold(state: State, order: Order, reserved: int) -> list[Effect]:
+def _hold(state: State, order: Order, reserved: int, *, relieves: bool = True) -> list[Effect]:
     """Reserve for so much of the order, count what was filled, and see what that does."""
     was, order.reserved = order.reserved, reserved
     before, order.counted = order.counted, order.filled
@@ -397,7 +406,7 @@ def _hold(state: State, order: Order, reserved: int) -> list[Effect]:
         _expose(line, _taken(use.amount, order.filled, order) - _taken(use.amount, before, order))
         effects += _watch(state, use.line, line, ours=order.filled >= before)
         other = state.risk.lines.get(use.relieves)
-        if other is not None:
+        if other is not None and relieves:
             relief = use.relief * order.filled // order.quantity
             _expose(other, use.relief * before // order.quantity - relief)
             effects += _watch(state, use.relieves, other, ours=order.filled >= before)

@@ -213,7 +213,9 @@ def _placed_as(state: State, account: Account, order: Order) -> list[Effect]:
         order.filled = max(order.filled, progress.quantity)
         _touch(state, order)
     moved = order.filled - before
-    return _told_by_fills(state, order, moved) if moved else []
+    if not moved:
+        return []
+    return leases.count_late(state, order) + _told_by_fills(state, order, moved)
 
 
 def _told_status(order: Order, event: OrderReported) -> OrderReport:

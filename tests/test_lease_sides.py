@@ -38,7 +38,7 @@ from risk.lease_holder import (
     LeaseHolder,
 )
 from risk.tightening import CURVE, permille
-from tests.facts import MS
+from tests.facts import MS, PERP, fill
 from tests.leasing import GATES, HEARTBEAT, HOLD, LIMITS, LOT, TTL, Leasing
 from tests.planting import plant
 
@@ -355,6 +355,36 @@ def test_an_engine_that_counted_before_some_fills_is_right_all_the_same() -> Non
     world.hear_venue(9)
     world.deliver(ExposureStated(received_at=0, lines=(StatedExposure(LINE, 1, before),)))
     assert state.risk.lines[LINE].exposure == 1 + 4
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_fill_of_before_its_order_was_known_relieves_no_line_twice(counted: bool) -> None:  # noqa: FBT001
+    """Its order's answer was lost: the engine counted it with what is held, or has yet to."""
+    world = a_world()
+    risk = world.node.state.risk
+    assert world.passes("a", "sell", 4)
+    world.exchange()
+    world.from_venue.clear()
+    (name,) = world.venue
+
+    def states(held: int) -> None:
+        lines = {LINE: held, "firm/short": -held}
+        stated = (StatedExposure(line, of, risk.lines[line].moved) for line, of in lines.items())
+        world.deliver(ExposureStated(received_at=0, lines=tuple(stated)))
+
+    told = {"account": PERP, "instrument": "BTC-PERP", "order_id": f"v{name}"}
+    world.deliver(fill("f", "sell", "4", "100", client_order_id="", **told))
+    if counted:
+        states(-4)
+    world.venue[name].filled = 4
+    world.say(name, "filled")
+    world.hear_venue()
+    assert world.node.state.orders[name].counted == 4 * LOT
+    assert risk.lines[LINE].exposure == (-4 if counted else 0)
+    assert risk.lines["firm/short"].reserved == 0
+    assert risk.lines["firm/short"].exposure >= 4
+    states(-4)
+    assert (risk.lines[LINE].exposure, risk.lines["firm/short"].exposure) == (-4, 4)
 
 
 def test_a_passive_breach_is_timed_and_lets_only_the_other_side_pass() -> None:
