@@ -497,6 +497,14 @@ MUTANTS = (
         "A purchase makes more room to sell than it takes of the room to buy.",
     ),
     Mutant(
+        "what was booked before its order was known relieves twice",
+        "core.leases:count_late",
+        "relieves=False)",
+        "relieves=True)",
+        "fill_before_its_order",
+        "The engine counted it with what is held; found by seed 77 of three_gates_one_limit.",
+    ),
+    Mutant(
         "a fill is exposed to nothing",
         "core.leases:_hold",
         "_expose(line, _taken(use.amount, order.filled, order) - _taken(use.amount, before, order))",
