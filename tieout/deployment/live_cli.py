@@ -6,7 +6,6 @@ break is, or it may not go live; 2 bad input; 3 the environment lacks something.
 
 import asyncio
 import json
-import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tieout.exits import BAD_INPUT, FAILED, HELD, LACKING, fail
+from tieout.exits import ASKED_TO_END, BAD_INPUT, FAILED, HELD, LACKING, fail
 
 if TYPE_CHECKING:
     from core.strategy import Quote
@@ -188,7 +187,7 @@ async def _run(
             node.rest()
         running = asyncio.create_task(_all(node, around))
         ended = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ASKED_TO_END:
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
         until = time.monotonic() + seconds if seconds else float("inf")
         while not (running.done() or ended.is_set() or time.monotonic() >= until):

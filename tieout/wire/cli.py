@@ -5,14 +5,13 @@
 
 import asyncio
 import json
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
 
-from tieout.exits import BAD_INPUT, LACKING, fail
+from tieout.exits import ASKED_TO_END, BAD_INPUT, LACKING, fail
 
 KEY, SECRET, PASSPHRASE = "tieout-wire-key", "tieout-wire-secret", "tieout-wire-passphrase"
 READS, TRADES = ("read",), ("read", "trade")
@@ -130,7 +129,7 @@ async def _serve(
     keys = {"key": KEY, "secret": SECRET, "passphrase": PASSPHRASE}
     print(json.dumps({**said, **keys}), flush=True)
     ended = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ASKED_TO_END:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     with suppress(TimeoutError):
         await asyncio.wait_for(server.unless_broken(ended.wait()), seconds)

@@ -8,7 +8,6 @@ up falls behind. People outside pay in now and then.
 import asyncio
 import json
 import os
-import signal
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from rails.custodian.served import Gateway
 from scenarios.model import check
 from sim.world import EPOCH_NS
+from tieout.exits import ASKED_TO_END
 from tieout.settlement.banks import PLACES
 from tieout.wire.bank import BankDesk
 from tieout.wire.custodian import CustodianServer
@@ -105,7 +105,7 @@ async def _until_ended(
     world: DeskWorld, stop: Coroutine[Any, Any, None], seconds: int | None
 ) -> None:
     ended = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ASKED_TO_END:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     pacing, ending = asyncio.create_task(_pace(world)), asyncio.create_task(ended.wait())
     both = (pacing, ending)
