@@ -55,7 +55,8 @@ class Books(Protocol):
 class Drifted:
     """A fact whose telling was lost: when it was born, and when and how it was found.
 
-    `born_usable` has the clock of each kind of statement that would show it.
+    `born_usable` has the clock of each kind of statement that would show it; a life of our node
+    that a cut took away is taken off the age, as nobody is left who read anything then.
     """
 
     fact: Fact
@@ -204,6 +205,10 @@ class Oracle:
 
     def _lived_in_vain(self, lost_ns: int) -> None:
         """What differs is so much younger, by the time in which statements could be read."""
+        for number, fact in self._pending.items():
+            born = self._born_usable[number]
+            usable = self._read(fact.account, born)
+            born.update({kind: min(usable[kind], born[kind] + lost_ns) for kind in born})
         for name, waiting in self._unbooked.items():
             usable = self._clock(name)[0].read(self._truth.now())
             for number, (fact, born) in waiting.items():

@@ -159,6 +159,19 @@ def test_what_was_read_in_a_life_that_a_cut_took_was_read_in_vain() -> None:
     assert story.silent() == [CASH]
 
 
+def test_a_drift_is_no_older_for_what_a_cut_life_read() -> None:
+    story = Story()
+    late = story.fact(cash=5, lost=True)
+    story.look()
+    story.wait(2.5)
+    story.oracle.node_down(story.books, cut_since=1 * SECOND)
+    story.oracle.node_up(story.books)
+    story.wait(1.9)
+    story.step(late)
+    (drift,) = story.oracle.drifted.values()
+    assert drift.found_ns == int(2.9 * SECOND)
+
+
 def test_what_undoes_a_fill_that_a_cut_took_shows_in_nothing_and_is_no_older_for_it() -> None:
     story = Story()
     story.step(story.fact(cash=5))
