@@ -29,6 +29,7 @@ from core.risk_events import (
     LimitsLoaded,
     Ticket,
     TicketVoided,
+    Use,
 )
 from core.risk_state import Epoch, EpochStatus, Line
 from core.state import Order, State, count, note_move
@@ -360,13 +361,14 @@ def follow(state: State, now: int) -> list[Effect]:
     return effects
 
 
-def count_late(state: State, order: Order) -> list[Effect]:
+def count_late(state: State, order: Order) -> None:
     """Its fills were booked before it was known for ours: with what is held the engine may have
-    counted them, so that they relieve no line once more. It says so with its next word."""
-    if not order.uses:
-        return []
-    left = max(0, order.quantity - order.filled)
-    return _hold(state, order, min(order.reserved, left), relieves=False)
+    counted them. What they relieve as this step ends is taken back, until a word that counts both.
+    """
+    for use in order.uses:
+        other = state.risk.lines.get(use.relieves)
+        if other is not None:
+            _expose(other, _relief(use, order.filled, order) - _relief(use, order.counted, order))
 
 
 def _follow(state: State, order: Order, now: int) -> list[Effect]:
@@ -395,7 +397,7 @@ def _due(state: State, order: Order) -> int:
     return claimed(order) if is_awaited(state, order) else 0
 
 
-def _hold(state: State, order: Order, reserved: int, *, relieves: bool = True) -> list[Effect]:
+def _hold(state: State, order: Order, reserved: int) -> list[Effect]:
     """Reserve for so much of the order, count what was filled, and see what that does."""
     was, order.reserved = order.reserved, reserved
     before, order.counted = order.counted, order.filled
@@ -406,9 +408,8 @@ def _hold(state: State, order: Order, reserved: int, *, relieves: bool = True) -
         _expose(line, _taken(use.amount, order.filled, order) - _taken(use.amount, before, order))
         effects += _watch(state, use.line, line, ours=order.filled >= before)
         other = state.risk.lines.get(use.relieves)
-        if other is not None and relieves:
-            relief = use.relief * order.filled // order.quantity
-            _expose(other, use.relief * before // order.quantity - relief)
+        if other is not None:
+            _expose(other, _relief(use, before, order) - _relief(use, order.filled, order))
             effects += _watch(state, use.relieves, other, ours=order.filled >= before)
     _count_working(state, order, was=bool(was))
     return effects
@@ -434,6 +435,11 @@ def _taken(amount: int, filled: int, order: Order) -> int:
     if filled <= order.quantity:
         return amount - _part(amount, order.quantity - filled, order)
     return _part(amount, filled, order)
+
+
+def _relief(use: Use, filled: int, order: Order) -> int:
+    """What fills gave back to the line of the other side."""
+    return use.relief * filled // order.quantity
 
 
 def _expose(line: Line, amount: int) -> None:

@@ -162,7 +162,8 @@ def _reading(account: Account, event: StatementReported, row: StatementRow, name
         lo=lo,
         hi=hi,
         sequence=row.sequence,
-        asked_at=event.asked_at,
+        # A push was written at its as-of, however late it comes: it was asked for no later.
+        asked_at=event.asked_at if event.complete else min(event.asked_at, hi),
         heard_at=event.received_at,
         frame=event.frame,
         due_at=event.received_at + account.settle_ns,
@@ -289,9 +290,10 @@ def _is_another_matter(state: State, broken: Drift, reading: Reading) -> bool:
 def _older(reading: Reading, than: Reading) -> bool:
     """Whether a reading reaches less far than another: a stale statement must change nothing.
 
-    By the as-of that both were told with; where one was told none, by when they were asked for.
+    By the as-of that both were told with; where that is one, or one was told none, by when they
+    were asked for.
     """
-    if reading.as_of_told and than.as_of_told:
+    if reading.as_of_told and than.as_of_told and reading.hi != than.hi:
         return reading.hi < than.hi
     return reading.asked_at < than.asked_at
 

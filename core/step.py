@@ -141,7 +141,7 @@ def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
     # What comes most often stands first: a case that does not match costs a tenth of a microsecond.
     match event:
         case FillReported():
-            return _on_fill(state, event)
+            return trading.on_named(state, event) + _on_fill(state, event)
         case OrderReported():
             return trading.on_order_reported(state, state.accounts[event.account], event)
         case AlarmRang():
@@ -155,7 +155,7 @@ def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
         case StatementReported():
             return _on_statement(state, event)
         case ProgressReported():
-            return _on_progress(state, event)
+            return trading.on_named(state, event) + _on_progress(state, event)
         case PageReported():
             return _on_page(state, event)
         case PaymentReported() | LineBooked() | TransferRequested():
@@ -172,11 +172,11 @@ def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
             known = trading.on_open_orders(state, account, event)
             return known + cut.on_open_orders(state, account, event)
         case FillBusted():
-            return _on_bust(state, event)
+            return trading.on_named(state, event) + _on_bust(state, event)
         case FundingPaid():
             return _on_funding(state, event)
         case CashMoved():
-            return _on_cash(state, event)
+            return trading.on_named(state, event) + _on_cash(state, event)
         case StreamOpened():
             return listening.on_stream_opened(state, state.accounts[event.account], event)
         case StreamClosed():
@@ -239,7 +239,7 @@ def _take(state: State, event: Event, gate: Gate) -> list[Effect]:
 
 def _on_fill(state: State, event: FillReported) -> list[Effect]:
     account = state.accounts[event.account]
-    order = trading.order_of(state, account, event.client_order_id, event.order_id)
+    order = trading.order_of(state, account, event)
     strategy = order.strategy if order is not None else UNATTRIBUTED
     if account.tells == "progress":
         count(state, f"fills_as_evidence/{account.name}")
@@ -280,7 +280,7 @@ def _on_statement(state: State, event: StatementReported) -> list[Effect]:
 
 def _on_progress(state: State, event: ProgressReported) -> list[Effect]:
     account = state.accounts[event.account]
-    order = trading.order_of(state, account, event.client_order_id, event.order_id)
+    order = trading.order_of(state, account, event)
     strategy = order.strategy if order is not None else UNATTRIBUTED
     booked = _try(books.book_progress, state, account, event, strategy)
     count(state, f"progress_{booked}/{account.name}")
@@ -304,7 +304,7 @@ def _only_fees(state: State) -> bool:
 
 def _on_bust(state: State, event: FillBusted) -> list[Effect]:
     account = state.accounts[event.account]
-    order = trading.order_of(state, account, event.client_order_id, event.order_id)
+    order = trading.order_of(state, account, event)
     strategy = order.strategy if order is not None else UNATTRIBUTED
     effects = restatement.heed(state, account, event)
     booked = _try(books.book_bust, state, account, event, strategy)
@@ -339,7 +339,7 @@ def _on_funding(state: State, event: FundingPaid) -> list[Effect]:
 
 def _on_cash(state: State, event: CashMoved) -> list[Effect]:
     account = state.accounts[event.account]
-    order = trading.order_of(state, account, event.client_order_id, event.order_id)
+    order = trading.order_of(state, account, event)
     strategy = order.strategy if order is not None else UNATTRIBUTED
     move = moves.of(state, event) if event.reason != "realised" else None
     strategy = strategy if move is None else move.strategy

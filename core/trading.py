@@ -14,6 +14,7 @@ from core.effects import CancelOrder, Effect, PlaceOrder, QueryOrder, TellStrate
 from core.events import (
     CancelRejected,
     CancelRequested,
+    CashMoved,
     FillBusted,
     FillReported,
     OpenOrdersReported,
@@ -41,6 +42,8 @@ from core.state import (
 ANSWER_NS_MAX = 5_000_000_000
 QUERY_NS = 1_000_000_000
 GIVEN_UP = "not known to the venue"
+# What moves the books and may name an order, by our id or by its venue's.
+Named = FillReported | ProgressReported | FillBusted | CashMoved
 
 
 # --- wishes --------------------------------------------------------------------------------------
@@ -184,7 +187,7 @@ def on_order_reported(state: State, account: Account, event: OrderReported) -> l
     if event.status == "filled":
         order.summed_at = 0
     if event.status == "unknown" and order.status != "in_flight":
-        return []
+        return effects
     if _move(state, order, _told_status(order, event)):
         order.reason = event.reason
         effects.append(_tell(order, event.reason))
@@ -215,7 +218,8 @@ def _placed_as(state: State, account: Account, order: Order) -> list[Effect]:
     moved = order.filled - before
     if not moved:
         return []
-    return leases.count_late(state, order) + _told_by_fills(state, order, moved)
+    leases.count_late(state, order)
+    return _told_by_fills(state, order, moved)
 
 
 def _told_status(order: Order, event: OrderReported) -> OrderReport:
@@ -402,13 +406,20 @@ def on_covered(state: State, order: Order | None, quantity: int) -> list[Effect]
 # --- fills ---------------------------------------------------------------------------------------
 
 
-def order_of(state: State, account: Account, client_order_id: str, order_id: str) -> Order | None:
+def on_named(state: State, event: Named) -> list[Effect]:
+    """What moves the books may be the first to tell the venue's id of our order."""
+    account = state.accounts[event.account]
+    order = order_of(state, account, event)
+    if order is None or not event.order_id or order.order_id:
+        return []
+    order.order_id = event.order_id
+    return _placed_as(state, account, order)
+
+
+def order_of(state: State, account: Account, event: Named) -> Order | None:
     """Our order that a fill belongs to; a venue's record often names only the venue's own id."""
-    order = state.orders.get(client_order_id or account.client_ids.get(order_id, ""))
-    if order is not None and order_id and not order.order_id:
-        order.order_id = order_id
-        _placed_as(state, account, order)
-    return order
+    own = event.client_order_id or account.client_ids.get(event.order_id, "")
+    return state.orders.get(own)
 
 
 def on_filled(state: State, order: Order | None, quantity: int, *, moves: bool) -> list[Effect]:

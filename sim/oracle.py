@@ -206,9 +206,9 @@ class Oracle:
     def _lived_in_vain(self, lost_ns: int) -> None:
         """What differs is so much younger, by the time in which statements could be read."""
         for number, fact in self._pending.items():
-            born = self._born_usable[number]
-            usable = self._read(fact.account, born)
-            born.update({kind: min(usable[kind], born[kind] + lost_ns) for kind in born})
+            ages = self._born_usable[number]
+            now = self._read(fact.account, ages)
+            ages.update({kind: min(now[kind], ages[kind] + lost_ns) for kind in ages})
         for name, waiting in self._unbooked.items():
             usable = self._clock(name)[0].read(self._truth.now())
             for number, (fact, born) in waiting.items():

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from core import leases
 from core.effects import RaiseAlert
@@ -385,6 +386,30 @@ def test_a_fill_of_before_its_order_was_known_relieves_no_line_twice(counted: bo
     assert risk.lines["firm/short"].exposure >= 4
     states(-4)
     assert (risk.lines[LINE].exposure, risk.lines["firm/short"].exposure) == (-4, 4)
+
+
+@pytest.mark.parametrize(("fill_id", "amount"), [("g", "1"), ("f", "3")])
+def test_what_a_late_order_takes_over_a_limit_is_told(fill_id: str, amount: str) -> None:
+    """Missing at its venue, it was over and held nothing; then its fills name it by both ids."""
+    world = a_world()
+    risk = world.node.state.risk
+    assert world.passes("a", "buy", 4)
+    world.exchange()
+    world.from_venue.clear()
+    (order,) = world.node.state.orders.values()
+    name = order.client_order_id
+    world.say(name, "rejected")
+    world.deliver(replace(world.from_venue.pop()[1], order_id=""))
+    world.wait(HOLD)
+    assert (order.status, risk.lines[LINE].reserved) == ("rejected", 0)
+    world.node.deliver(world.limits(firm_long=2))
+    told = {"account": PERP, "instrument": "BTC-PERP", "order_id": f"v{name}"}
+    world.deliver(fill("f", "buy", "3", "100", client_order_id="", **told))
+    world.node.deliver(fill(fill_id, "buy", amount, "100", client_order_id=name, **told))
+    effects = world.node.commit()
+    alerts = [each.text for each in effects if isinstance(each, RaiseAlert)]
+    assert risk.limit_breaches == 1
+    assert any("by our own orders" in text for text in alerts), alerts
 
 
 def test_a_passive_breach_is_timed_and_lets_only_the_other_side_pass() -> None:

@@ -277,8 +277,8 @@ BUGS = (
     Bug(
         "what a fill relieves is relieved when it is reserved",
         "core.leases:_hold",
-        "relief = use.relief * order.filled // order.quantity",
-        "relief = use.relief * (order.filled + reserved) // order.quantity",
+        "_expose(other, _relief(use, before, order) - _relief(use, order.filled, order))",
+        "_expose(other, _relief(use, before, order) - _relief(use, order.filled + reserved, order))",
     ),
     Bug(
         "a restarted gate keeps its epoch",

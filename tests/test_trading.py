@@ -11,6 +11,7 @@ from core.events import (
     AlarmRang,
     CancelRejected,
     CancelRequested,
+    CashMoved,
     FillBusted,
     OpenOrdersReported,
     OrderMissing,
@@ -386,6 +387,40 @@ def test_a_fill_that_names_both_ids_teaches_us_the_venues() -> None:
     )
     assert books.order().status == "filled"
     assert books.figure("mm/venue/main/XRPETH/trade/XRP") == "10"
+
+
+@pytest.mark.parametrize("first", ["another fill", "a bust", "a fee", "the same fill again"])
+def test_whatever_names_both_ids_first_the_strategy_hears_all_that_it_got(first: str) -> None:
+    """The record told fills under the venue's id; then the stream names ours beside it."""
+    books, name = placed("unknown")
+    got = fill("7", "buy", "4", "0.001", order_id="o")
+    both = {"client_order_id": name, "order_id": "o"}
+    told = {
+        "another fill": fill("8", "buy", "6", "0.001", **both),
+        "a bust": bust(fill("8", "buy", "6", "0.001", **both)),
+        "a fee": CashMoved(
+            received_at=ms(300),
+            occurred_at=ms(290),
+            account=SPOT,
+            movement_id="m",
+            asset="ETH",
+            amount=-1,
+            reason="fee",
+            **both,
+        ),
+        "the same fill again": fill("7", "buy", "4", "0.001", **both),
+    }
+    books.tell(got, told[first])
+    tells = only(TellStrategy, books.done)
+    assert sum(each.moved for each in tells) == books.order().filled
+    assert tells[-1].filled_quantity == books.order().filled >= 4 * 10**8
+
+
+def test_an_order_whose_state_the_venue_does_not_know_has_its_fills_all_the_same() -> None:
+    books, name = placed("unknown")
+    books.tell(fill("7", "buy", "4", "0.001", order_id="o"))
+    effects = books.tell(report(name, "unknown", at=200, order_id="o"))
+    assert heard(effects) == [("partially_filled", 4)]
 
 
 # --- what strategies hear ------------------------------------------------------------------------
