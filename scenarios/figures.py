@@ -136,7 +136,7 @@ FIGURES = (
     *("simulated_seconds", "events", "records", "crashes", "cuts_unshown"),
     *("silent_differences", "open_breaks", "open_suspects", "in_flight", "in_doubt"),
     *("unjournaled_effects", "orders_sent_twice", "epochs_doubled"),
-    *("orders_unwished", "orders_mismarked"),
+    *("orders_unwished", "orders_mismarked", "fills_untold"),
     *("orders_given_up", "orders_given_up_taken", "orders_revived", "moves_unlisted"),
     *("orders_rejected_unsaid", "orders_given_up_early", "orders_unasked", "streams_unread"),
     "reads_dropped",

@@ -278,7 +278,7 @@ BUGS = (
         "what a fill relieves is relieved when it is reserved",
         "core.leases:_hold",
         "_expose(other, _relief(use, before, order) - _relief(use, order.filled, order))",
-        "_expose(other, _relief(use, before, order) - _relief(use, order.filled + reserved, order))",
+        "_expose(other, _relief(use, before, order) - _relief(use, order.quantity, order))",
     ),
     Bug(
         "a restarted gate keeps its epoch",

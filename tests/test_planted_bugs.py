@@ -26,6 +26,7 @@ OPEN = CLAIMS["open_breaks"]
 TWICE = CLAIMS["orders_sent_twice"]
 ALIKE = CLAIMS["epochs_doubled"]
 UNWISHED = CLAIMS["orders_unwished"]
+UNTOLD = CLAIMS["fills_untold"]
 POSITIONS = CLAIMS["differences.positions"]
 ORDERS = CLAIMS["differences.orders"]
 MISMARKED = CLAIMS["orders_mismarked"]
@@ -786,6 +787,24 @@ BUGS = (
         "no_answers_at_all",
         range(1),
         MONEY,
+    ),
+    Bug(
+        "what an order filled before it was known for ours is told to nobody",
+        "core.trading:_placed_as",
+        "return _told_by_fills(state, order, moved)",
+        "_told_by_fills(state, order, moved)\n    return []",
+        "no_answers_at_all",
+        range(1),
+        UNTOLD,
+    ),
+    Bug(
+        "what an order filled before it was known for ours is told twice",
+        "core.trading:_placed_as",
+        "return _told_by_fills(state, order, moved)",
+        "return _told_by_fills(state, order, moved) * 2",
+        "no_answers_at_all",
+        range(1),
+        UNTOLD,
     ),
     Bug(
         "a failed page is never asked for again",

@@ -158,11 +158,12 @@ def _handlers(module: str) -> dict[str, str]:
     for case in (node for node in ast.walk(_source(module)) if isinstance(node, ast.match_case)):
         if not isinstance(case.pattern, ast.MatchClass):
             continue
-        # What the case returns is its handler's answer; where it has none, `step` itself is it.
+        # What the case returns, or adds last, is its handler's answer; where it has none, `step`
+        # itself is it.
         returned = case.body[-1]
-        handler = "step"
-        if isinstance(returned, ast.Return) and isinstance(returned.value, ast.Call):
-            handler = ast.unparse(returned.value.func)
+        answer = returned.value if isinstance(returned, ast.Return) else None
+        last = answer.right if isinstance(answer, ast.BinOp) else answer
+        handler = ast.unparse(last.func) if isinstance(last, ast.Call) else "step"
         name = ast.unparse(case.pattern.cls)
         found[name] = handler if "." in handler else f"{module}.{handler}"
     return found

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from core.effects import PlaceOrder
+from core.effects import PlaceOrder, TellStrategy
 from core.events import OrderRequested
 from core.journal import decode_effect, decode_event, digest_of
 from core.memory import all_orders
@@ -85,6 +85,7 @@ STANDARD = tuple(
         ("no order is sent twice", "orders_sent_twice"),
         ("no two boots choose their ids under one epoch", "epochs_doubled"),
         ("every order sent follows from one wish", "orders_unwished"),
+        ("a strategy hears of all that its orders filled, once", "fills_untold"),
         ("what is asked to reduce only reaches its venue so, and nothing else", "orders_mismarked"),
         ("no order was given up that its venue took", "orders_given_up_taken"),
         ("no order is called rejected but by its venue's word", "orders_rejected_unsaid"),
@@ -526,6 +527,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "orders_sent_twice": sum(times > 1 for times in simulation.host.placed.values()),
         "epochs_doubled": sum(times > 1 for times in simulation.host.boots.values()),
         "orders_unwished": unwished(store),
+        "fills_untold": untold(store, state),
         "orders_mismarked": len(orders_mismarked(exchanges, store)),
         "orders_given_up": len(simulation.watch.given_up),
         "orders_revived": len(simulation.watch.revived),
@@ -661,6 +663,20 @@ def unwished(store: MemoryStore) -> int:
     ]
     wishes = {r.number: None for r in store.committed if r.name == "OrderRequested"}
     return sum(cause not in wishes for cause in causes) + len(causes) - len(dict.fromkeys(causes))
+
+
+def untold(store: MemoryStore, state: State) -> int:
+    """Orders whose strategy was not told, in sum, what they filled."""
+    moved: dict[str, int] = {}
+    filled: dict[str, int] = {}
+    for record in store.committed:
+        if record.name == "TellStrategy":
+            told = decode_effect(record.body)
+            assert isinstance(told, TellStrategy)
+            moved[told.client_order_id] = moved.get(told.client_order_id, 0) + told.moved
+            filled[told.client_order_id] = told.filled_quantity
+    filled |= {name: order.filled for name, order in state.orders.items()}
+    return sum(moved.get(name, 0) != of for name, of in filled.items())
 
 
 def drift_figures(simulation: Simulation, state: State) -> dict[str, Any]:
