@@ -162,13 +162,17 @@ def _reading(account: Account, event: StatementReported, row: StatementRow, name
         lo=lo,
         hi=hi,
         sequence=row.sequence,
-        # A push was written at its as-of, however late it comes: it was asked for no later.
-        asked_at=event.asked_at if event.complete else min(event.asked_at, hi),
+        # Nobody asked for a push: where it tells its as-of it was written then, however late it is.
+        asked_at=0 if told and _is_pushed(event) else event.asked_at,
         heard_at=event.received_at,
         frame=event.frame,
         due_at=event.received_at + account.settle_ns,
         as_of_told=told,
     )
+
+
+def _is_pushed(event: StatementReported) -> bool:
+    return not event.complete and event.asked_at == event.received_at
 
 
 def judge(state: State, reading: Reading) -> tuple[Verdict, int]:
@@ -290,12 +294,13 @@ def _is_another_matter(state: State, broken: Drift, reading: Reading) -> bool:
 def _older(reading: Reading, than: Reading) -> bool:
     """Whether a reading reaches less far than another: a stale statement must change nothing.
 
-    By the as-of that both were told with; where that is one, or one was told none, by when they
-    were asked for.
+    By the as-of that both were told with, and where that is the same by when they were asked for:
+    a push, which nobody asked for, is no newer than a read. Where one was told none, by when they
+    were asked for, or heard.
     """
-    if reading.as_of_told and than.as_of_told and reading.hi != than.hi:
-        return reading.hi < than.hi
-    return reading.asked_at < than.asked_at
+    if reading.as_of_told and than.as_of_told:
+        return (reading.hi, reading.asked_at) < (than.hi, than.asked_at)
+    return (reading.asked_at or reading.heard_at) < than.asked_at
 
 
 def _implausible(state: State, reading: Reading) -> bool:
@@ -478,7 +483,8 @@ def _agreed(state: State, reading: Reading) -> list[Effect]:
     state.unsure.pop(name, None)
     parked = state.readings.get(name)
     if parked is not None and parked.hi <= reading.hi and parked.heard_at <= reading.heard_at:
-        del state.readings[name]
+        if not _older(reading, parked):  # nor, where both tell one moment, was it asked for before
+            del state.readings[name]
     for drift in (state.suspects.get(name), state.breaks.get(name)):
         if drift is None or _older(reading, drift.reading):
             continue

@@ -298,11 +298,27 @@ def test_a_push_of_the_moment_that_a_read_told_is_no_newer_than_the_read(
 ) -> None:
     """A copy of an old push comes late: whoever asked afterwards was told more than it knows."""
     books = broken()
-    books.tell(balances("1050", as_of=3100, heard=5000))
+    books.tell(balances("1050", as_of=3100, heard=5000, asked=3050))
     books.ring("readings/venue/main")
     assert books.break_("XRP") == "50"
     books.tell(balances("1000", as_of=as_of, heard=6000, asked=6000, complete=False))
     assert books.break_("XRP") == left
+
+
+@pytest.mark.parametrize(("as_of", "left"), [(1000, "50"), (1001, None)])
+def test_nor_does_it_take_a_read_back_that_waits_to_be_judged(as_of: int, left: str | None) -> None:
+    books = spot_books()
+    books.tell(balances("1050", as_of=1000, heard=2000))
+    books.tell(balances("1000", as_of=as_of, heard=2100, asked=2100, complete=False))
+    books.ring("readings/venue/main")
+    assert books.suspect("XRP") == left
+
+
+@pytest.mark.parametrize("asked", [2990, 20_000])
+def test_a_report_of_the_closing_s_moment_that_was_asked_for_later_settles_it(asked: int) -> None:
+    books = broken()
+    books.tell(balances("1000", as_of=2990, heard=30_000, asked=asked, complete=False))
+    assert books.break_("XRP") is None
 
 
 def test_a_statement_of_balances_says_nothing_of_positions() -> None:

@@ -18,7 +18,7 @@ from core.events import OrderRequested
 from core.journal import decode_effect, decode_event, digest_of
 from core.memory import all_orders
 from core.settlement_memory import kept_in, whole
-from core.state import State
+from core.state import UNATTRIBUTED, Order, State
 from core.strategies import KILL
 from scenarios.model import ClaimSpec, Scenario, find
 from sim.faults import Fault
@@ -527,7 +527,7 @@ def summarise(simulation: Simulation, store: MemoryStore, state: State) -> dict[
         "orders_sent_twice": sum(times > 1 for times in simulation.host.placed.values()),
         "epochs_doubled": sum(times > 1 for times in simulation.host.boots.values()),
         "orders_unwished": unwished(store),
-        "fills_untold": untold(store, state),
+        "fills_untold": untold(store, orders),
         "orders_mismarked": len(orders_mismarked(exchanges, store)),
         "orders_given_up": len(simulation.watch.given_up),
         "orders_revived": len(simulation.watch.revived),
@@ -665,18 +665,19 @@ def unwished(store: MemoryStore) -> int:
     return sum(cause not in wishes for cause in causes) + len(causes) - len(dict.fromkeys(causes))
 
 
-def untold(store: MemoryStore, state: State) -> int:
-    """Orders whose strategy was not told, in sum, what they filled."""
+def untold(store: MemoryStore, orders: Mapping[str, Order]) -> int:
+    """Orders whose strategy was not told, in sum, what they filled; one that was found has none."""
     moved: dict[str, int] = {}
-    filled: dict[str, int] = {}
     for record in store.committed:
         if record.name == "TellStrategy":
             told = decode_effect(record.body)
             assert isinstance(told, TellStrategy)
             moved[told.client_order_id] = moved.get(told.client_order_id, 0) + told.moved
-            filled[told.client_order_id] = told.filled_quantity
-    filled |= {name: order.filled for name, order in state.orders.items()}
-    return sum(moved.get(name, 0) != of for name, of in filled.items())
+    return sum(
+        moved.get(name, 0) != order.filled
+        for name, order in orders.items()
+        if order.strategy != UNATTRIBUTED
+    )
 
 
 def drift_figures(simulation: Simulation, state: State) -> dict[str, Any]:
