@@ -24,7 +24,7 @@ from tieout.campaigns.workers import workers
 
 # scenario: its seeds, all in the short form
 RUNS: dict[str, tuple[int, ...]] = {
-    "storm_venues": (1, 7, 17, 37),
+    "storm_venues": (1, 7, 10, 17, 37),
     "storm_rails": (7, 17, 27, 47, 57, 87, 97, 117),
     "storm_risk": (7, 17, 37, 41, 87, 97, 99),
     "storm_tokens": (5, 7, 17, 43, 47, 57, 97),
@@ -41,7 +41,7 @@ RUNS: dict[str, tuple[int, ...]] = {
     "holes_in_the_record": (0,),
     "kill_drill": (0,),
     "kill_fences_gates": (0, 1),
-    "kill_meets_a_hand": (4, 7),
+    "kill_meets_a_hand": (1, 4, 7),
     "late_truth_out_of_order": (0,),
     "leases_given_back": (0, 1),
     "over_and_put_away": (0,),
