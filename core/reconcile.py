@@ -300,7 +300,7 @@ def _older(reading: Reading, than: Reading) -> bool:
     """
     if reading.as_of_told and than.as_of_told:
         return (reading.hi, reading.asked_at) < (than.hi, than.asked_at)
-    return (reading.asked_at or reading.heard_at) < than.asked_at
+    return (reading.asked_at or reading.heard_at) < (than.asked_at or than.heard_at)
 
 
 def _implausible(state: State, reading: Reading) -> bool:
@@ -482,9 +482,13 @@ def _agreed(state: State, reading: Reading) -> list[Effect]:
     name = reading.holding
     state.unsure.pop(name, None)
     parked = state.readings.get(name)
-    if parked is not None and parked.hi <= reading.hi and parked.heard_at <= reading.heard_at:
-        if not _older(reading, parked):  # nor, where both tell one moment, was it asked for before
-            del state.readings[name]
+    if (
+        parked is not None
+        and parked.hi <= reading.hi
+        and parked.heard_at <= reading.heard_at
+        and not _older(reading, parked)
+    ):
+        del state.readings[name]
     for drift in (state.suspects.get(name), state.breaks.get(name)):
         if drift is None or _older(reading, drift.reading):
             continue

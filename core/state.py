@@ -190,6 +190,7 @@ class Reading(Struct, gc=False):
     """One line of a statement that did not agree when it came.
 
     It holds somewhere within `lo`..`hi` by the teller's clock, or at `sequence` where that is told.
+    `asked_at` is 0 of a push that told its as-of: nobody asked for it.
     """
 
     holding: str
